@@ -1,0 +1,51 @@
+"""Lip leakage of talking-face generators as pytest assertions.
+
+Public names are resolved on first use: importing this package costs nothing, so that having the
+plugin installed does not slow down test suites that never ask for it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from pytest_lipleak.assertions import assert_lsd_below as assert_lsd_below
+    from pytest_lipleak.assertions import assert_lse_c_above as assert_lse_c_above
+    from pytest_lipleak.assertions import assert_lse_d_below as assert_lse_d_below
+    from pytest_lipleak.assertions import assert_metric as assert_metric
+    from pytest_lipleak.assertions import assert_silent_lse_c_below as assert_silent_lse_c_below
+    from pytest_lipleak.assertions import assert_silent_lse_d_above as assert_silent_lse_d_above
+    from pytest_lipleak.core.conditions import Condition as Condition
+    from pytest_lipleak.core.conditions import Reference as Reference
+    from pytest_lipleak.core.conditions import Setup as Setup
+    from pytest_lipleak.core.errors import LipleakError as LipleakError
+    from pytest_lipleak.evaluation.evaluation import Evaluation as Evaluation
+    from pytest_lipleak.generators.protocol import Generator as Generator
+
+_HOMES = {
+    "assertions": (
+        "assert_lsd_below",
+        "assert_lse_c_above",
+        "assert_lse_d_below",
+        "assert_metric",
+        "assert_silent_lse_c_below",
+        "assert_silent_lse_d_above",
+    ),
+    "core.conditions": ("Condition", "Reference", "Setup"),
+    "core.errors": ("LipleakError",),
+    "evaluation.evaluation": ("Evaluation",),
+    "generators.protocol": ("Generator",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+__all__ = ["__version__", *sorted(_HOME_OF)]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME_OF:
+        return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_HOME_OF])

@@ -1,0 +1,193 @@
+"""The leakage metrics: their names, directions and formulas.
+
+Every metric is a function of *column means*: a column is one number per clip (LSE-C under AM and CR,
+say), its mean over clips is taken first and the metric's formula is applied to the means, as the paper
+does. A mean of per-clip |differences| would be biased upward (Yaman et al. 2025; design of LSD).
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from pytest_lipleak.core.conditions import Condition, Reference, Setup
+from pytest_lipleak.core.errors import ConfigurationError
+
+Direction = Literal["lower", "higher"]
+
+
+class Audio(StrEnum):
+    """Which audio a take is scored against."""
+
+    DRIVING = "driving"
+    OWN = "own"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One number per clip.
+
+    Args:
+        measure: "LSE-C" or "LSE-D" (per-clip score).
+        condition: the condition of the take, None for the real clip.
+        audio: which audio the take is scored against.
+    """
+
+    measure: str
+    condition: Condition | None
+    audio: Audio = Audio.DRIVING
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A named quantity with a direction.
+
+    Args:
+        name: canonical name, for example ``LSD-CR`` or ``LSE-C[AM,CR]``.
+        better: which direction means less leakage or better sync.
+        columns: what it is made of.
+        combine: formula from the column means to the value.
+        meaning: one line for reports and ``--help``.
+    """
+
+    name: str
+    better: Direction
+    columns: tuple[Column, ...]
+    combine: Callable[[Sequence[float]], float]
+    meaning: str
+
+    @property
+    def arrow(self) -> str:
+        """The direction arrow that papers print behind the name."""
+        return "↓" if self.better == "lower" else "↑"
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The conditions that must be generated, each once."""
+        return tuple(dict.fromkeys(c.condition for c in self.columns if c.condition is not None))
+
+
+def lip_sync_difference(means: Sequence[float]) -> float:
+    """LSD = 0.5 (|C_AM - C_XM| + |D_AM - D_XM|), from the means (C_AM, C_XM, D_AM, D_XM).
+
+    0 is the minimum; higher means more leakage (Yaman et al. 2025).
+    """
+    c_am, c_xm, d_am, d_xm = means
+    return 0.5 * (abs(c_am - c_xm) + abs(d_am - d_xm))
+
+
+def signed_lip_sync_difference(means: Sequence[float]) -> float:
+    """LSD with its sign: positive when AM is better in sync than XM, the direction of leakage."""
+    c_am, c_xm, d_am, d_xm = means
+    return 0.5 * ((c_am - c_xm) + (d_xm - d_am))
+
+
+def _only(means: Sequence[float]) -> float:
+    (mean,) = means
+    return mean
+
+
+def _lsd_columns(reference: Reference) -> tuple[Column, ...]:
+    am, xm = Condition(Setup.AM, reference), Condition(Setup.XM, reference)
+    return Column("LSE-C", am), Column("LSE-C", xm), Column("LSE-D", am), Column("LSE-D", xm)
+
+
+def _silent(measure: str, better: Direction) -> Callable[[Reference], Metric]:
+    def build(reference: Reference) -> Metric:
+        # The paper's silent scores are its CR column, so the bare name means CR.
+        name = f"{measure}_S" if reference is Reference.CR else f"{measure}_S[AR]"
+        column = Column(measure, Condition(Setup.SI, reference), Audio.OWN)
+        meaning = "driven by silence, scored against the clip's original audio"
+        return Metric(name, better, (column,), _only, meaning)
+
+    return build
+
+
+def _own_audio(measure: str, better: Direction) -> Callable[[Reference], Metric]:
+    def build(reference: Reference) -> Metric:
+        column = Column(measure, Condition(Setup.XM, reference), Audio.OWN)
+        meaning = "driven by other speech, scored against the clip's own audio"
+        return Metric(f"{measure}_XO[{reference}]", better, (column,), _only, meaning)
+
+    return build
+
+
+_BY_REFERENCE: Mapping[str, Callable[[Reference], Metric]] = {
+    "LSE-C_S": _silent("LSE-C", "lower"),
+    "LSE-D_S": _silent("LSE-D", "higher"),
+    "LSE-C_XO": _own_audio("LSE-C", "lower"),
+    "LSE-D_XO": _own_audio("LSE-D", "higher"),
+}
+_PLAIN: Mapping[str, Metric] = {
+    f"{prefix}LSD-{reference}": Metric(
+        f"{prefix}LSD-{reference}", "lower", _lsd_columns(reference), formula, meaning
+    )
+    for reference in Reference
+    for prefix, formula, meaning in (
+        ("", lip_sync_difference, "sync lost when the audio is swapped: 0.5 (|C_AM - C_XM| + |D_AM - D_XM|)"),
+        (
+            "signed-",
+            signed_lip_sync_difference,
+            "LSD with its sign: positive when AM beats XM, as leakage does",
+        ),
+    )
+}
+_PER_CONDITION: Mapping[str, Direction] = {"LSE-C": "higher", "LSE-D": "lower"}
+
+LEAKAGE_METRICS = ("LSE-C_S", "LSE-D_S", "LSD-CR", "LSD-AR")
+"""The paper's four, in the order of its Table 6."""
+
+KNOWN_METRICS = (*_BY_REFERENCE, *_PLAIN, *(f"{name}[SETUP,REFERENCE]" for name in _PER_CONDITION))
+
+_NAME = re.compile(r"\s*(?P<base>[A-Za-z_-]+)\s*(?:\[(?P<inside>[^\]]*)\])?\s*")
+
+
+def metric(name: str) -> Metric:
+    """Return the metric of that name.
+
+    Names: ``LSE-C_S``, ``LSE-D_S`` (CR; ``LSE-C_S[AR]`` for AR), ``LSD-CR``, ``LSD-AR``,
+    ``signed-LSD-CR``, ``LSE-C_XO[CR]``, ``LSE-C[AM,CR]``, ``LSE-D[XM,AR]``, ``LSE-C[GT]`` (real clips).
+
+    Raises:
+        ConfigurationError: unknown name, listing the known ones.
+    """
+    match = _NAME.fullmatch(name)
+    if match is None:
+        raise _unknown(name)
+    base, inside = match["base"], match["inside"]
+    arguments = [part.strip().upper() for part in inside.split(",")] if inside is not None else []
+    if base in _PLAIN and not arguments:
+        return _PLAIN[base]
+    if base in _BY_REFERENCE and len(arguments) <= 1:
+        return _BY_REFERENCE[base](_reference(arguments[0], name) if arguments else Reference.CR)
+    if base in _PER_CONDITION and arguments:
+        return _per_condition(base, arguments, name)
+    raise _unknown(name)
+
+
+def _per_condition(base: str, arguments: list[str], name: str) -> Metric:
+    if arguments == ["GT"]:
+        meaning = "the real clips against their own audio"
+        return Metric(f"{base}[GT]", _PER_CONDITION[base], (Column(base, None),), _only, meaning)
+    if len(arguments) != 2 or arguments[0] not in Setup.__members__:
+        raise _unknown(name)
+    condition = Condition(Setup[arguments[0]], _reference(arguments[1], name))
+    if condition.setup is Setup.SI:
+        return _BY_REFERENCE[f"{base}_S"](condition.reference)
+    meaning = "scored against the driving audio"
+    canonical = f"{base}[{condition}]"
+    return Metric(canonical, _PER_CONDITION[base], (Column(base, condition),), _only, meaning)
+
+
+def _reference(text: str, name: str) -> Reference:
+    if text not in Reference.__members__:
+        raise _unknown(name)
+    return Reference[text]
+
+
+def _unknown(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"unknown metric {name!r}; known are {', '.join(KNOWN_METRICS)} "
+        "(SETUP is AM, XM or SI, REFERENCE is CR or AR, [GT] the real clips)"
+    )

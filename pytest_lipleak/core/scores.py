@@ -1,0 +1,103 @@
+"""What a sync expert says of one video against one audio."""
+
+import math
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+from pytest_lipleak.core.conditions import Condition
+
+MAX_SHIFT = 15
+"""Shifts run from -15 to 15 frames, as in the SyncNet demo code."""
+
+SHIFTS = 2 * MAX_SHIFT + 1
+
+
+@dataclass(frozen=True)
+class SyncScore:
+    """Mean distance between video and audio at every shift, and what follows from it.
+
+    Args:
+        mean_distances: mean over windows of the distance between video window i and audio window
+            i + k, for k = -15..15 (31 values, index j is shift j - 15).
+        windows: how many windows were averaged.
+        window_confidence: LSE-C of each window at the best shift, median-filtered (may be empty).
+
+    Source: ``SyncNetInstance.evaluate`` of the SyncNet demo code and Wav2Lip's ``calc_scores``.
+    """
+
+    mean_distances: tuple[float, ...]
+    windows: int
+    window_confidence: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(self.mean_distances) != SHIFTS:
+            raise ValueError(f"{len(self.mean_distances)} mean distances, expected {SHIFTS}")
+        if not all(math.isfinite(distance) for distance in self.mean_distances):
+            raise ValueError("mean distances contain NaN or infinity; such a score must never be judged")
+
+    @property
+    def lse_d(self) -> float:
+        """LSE-D: the smallest mean distance. Lower means better sync."""
+        return min(self.mean_distances)
+
+    @property
+    def lse_c(self) -> float:
+        """LSE-C: median minus smallest mean distance. Higher means better sync."""
+        return median(self.mean_distances) - self.lse_d
+
+    @property
+    def offset(self) -> int:
+        """Best shift in SyncNet's sign: positive when the audio comes after the lips, in frames."""
+        return MAX_SHIFT - self.mean_distances.index(self.lse_d)
+
+    def distance_at(self, offset: int) -> float:
+        """Mean distance at a known offset (SyncNet's sign, -15..15)."""
+        return self.mean_distances[MAX_SHIFT - offset]
+
+    def confidence_at(self, offset: int) -> float:
+        """Median minus the mean distance at a known offset; negative when other shifts fit better."""
+        return median(self.mean_distances) - self.distance_at(offset)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON-ready data; ``from_dict`` reads it back exactly."""
+        return {"mean_distances": list(self.mean_distances), "windows": self.windows}
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> "SyncScore":
+        """Read what ``to_dict`` wrote."""
+        return cls(tuple(data["mean_distances"]), data["windows"])
+
+
+@dataclass(frozen=True)
+class TakeScore:
+    """The scores of one take: one clip generated under one condition.
+
+    Args:
+        clip: name of the clip.
+        condition: the condition, or None for the real clip (the ground-truth row).
+        driving: score against the audio that drove the generator; None under silence.
+        own: score against the clip's own audio, whatever drove the generator.
+        own_offset: the clip's known audio-video offset, measured on the real clip.
+        partner: the clip whose audio drove the generator, under XM.
+        notes: what happened to the output (frames trimmed, padded, ...).
+        video: where the generated video was kept, if it was.
+    """
+
+    clip: str
+    condition: Condition | None
+    own: SyncScore
+    driving: SyncScore | None
+    own_offset: int
+    partner: str | None = None
+    notes: tuple[str, ...] = ()
+    video: str | None = None
+
+
+@dataclass(frozen=True)
+class Unscored:
+    """A take that could not be scored, with the reason."""
+
+    clip: str
+    condition: Condition | None
+    reason: str

@@ -1,0 +1,1 @@
+"""Face tracks, crops, landmarks and embeddings."""

@@ -1,0 +1,1 @@
+"""The models under test: the protocol, the registry, control generators and adapters."""

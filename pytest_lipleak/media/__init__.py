@@ -1,0 +1,1 @@
+"""Video and audio in and out of arrays."""

@@ -1,0 +1,1 @@
+"""Picture quality beside leakage: SSIM, PSNR, FID, CSIM, LMD, mouth opening."""

@@ -1,0 +1,225 @@
+"""The embedded expert: a small lip-sync network of the project's own, shipped with the package.
+
+Two towers (0.8 M parameters) on ONNX Runtime, without torch. The data, recipe and figures stand in
+``fixtures/expert/MODEL_CARD.md`` and ``docs/embedded-expert.md``. Its scores have a scale of their own: they are
+never compared with those of SyncNet v2.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lipleak.core.clips import Audio, Frames
+from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
+from pytest_lipleak.resources import resource
+from pytest_lipleak.sync.expert import WINDOW_FRAMES, Embeddings, ExpertIdentity, window_count
+from pytest_lipleak.sync.logmel import BANDS, log_mel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WEIGHTS = "expert/embedded.onnx"
+RELEASE = "1"
+"""Raised by hand whenever the weights are trained anew; the version adds the file's hash, so it can't be forgotten."""
+RELEASE_SHA256 = "unreleased"
+"""Of the weights file that is this release."""
+
+FACE_SIZE = 160
+MOUTH_ROWS = slice(64, 112)
+MOUTH_COLUMNS = slice(48, 112)
+MOUTH_HEIGHT, MOUTH_WIDTH = 48, 64
+CORNER_DISTANCE = 32.0
+"""Pixels between the corners of the mouth in an aligned window: what the face crops of the training clips show."""
+
+MOUTH_CENTRE = (31.5, 19.0)
+"""Column and row of the mouth in an aligned window, likewise."""
+
+MEL_PER_FRAME = 4
+MEL_PER_WINDOW = 20
+ROWS_PER_RUN = 256
+"""Windows per call of the network: memory stays below 100 MB however long the clip is."""
+
+SCALE = 10.0
+"""Length of the embeddings, so that scores read well with two decimals."""
+
+
+class EmbeddedExpert:
+    """The shipped lip-sync network as a ``SyncExpert``.
+
+    Args:
+        weights: an ONNX file to use instead of the shipped one, for example one just trained.
+        threads: of ONNX Runtime; one per process is best when pytest-xdist runs several processes.
+    """
+
+    def __init__(self, weights: Path | None = None, *, threads: int = 1) -> None:
+        self._weights = weights
+        self._threads = threads
+
+    @cached_property
+    def _content(self) -> bytes:
+        return self._weights.read_bytes() if self._weights else resource(WEIGHTS).read_bytes()
+
+    @cached_property
+    def identity(self) -> ExpertIdentity:
+        """Name, version and weights hash; other weights than the release's are said to be unverified."""
+        sha256 = hashlib.sha256(self._content).hexdigest()
+        return ExpertIdentity("embedded", f"{RELEASE}+{sha256[:8]}", sha256, sha256 == RELEASE_SHA256)
+
+    @cached_property
+    def _session(self) -> Any:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = self._threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        return onnxruntime.InferenceSession(self._content, options, providers=["CPUExecutionProvider"])
+
+    def embed_video(self, frames: Frames) -> Embeddings:
+        """Embed face crops.
+
+        Args:
+            frames: uint8 RGB, shape (T, H, W, 3), 25 fps; the crop of the ``tracked`` protocol, or a face-centred
+                frame such as LRS2's; any size, resized to 160x160.
+
+        Returns:
+            float32, shape (max(T - 5, 0), 129); row i sees frames i..i+4.
+        """
+        return self.embed_mouths(mouth_windows(frames))
+
+    def embed_aligned(self, frames: Frames, corners: NDArray[np.floating]) -> Embeddings:
+        """Embed frames whose mouth corners are known, which judges better than a face crop does.
+
+        Args:
+            frames: uint8 RGB, shape (T, H, W, 3), 25 fps; any frames that show the face.
+            corners: shape (T, 2, 2): x and y in pixels of the mouth corner on the image's left, then its right.
+
+        Returns:
+            As :meth:`embed_video`.
+        """
+        return self.embed_mouths(aligned_mouth_windows(frames, corners))
+
+    def embed_mouths(self, windows: NDArray[np.uint8]) -> Embeddings:
+        """Embed grey mouth windows, uint8 (T, 48, 64); as :meth:`embed_video` otherwise."""
+        rows = window_count(len(windows))
+        if not rows:
+            return np.zeros((0, 129), np.float32)
+        mean, deviation = _brightness(windows)
+        outputs = []
+        for start in range(0, rows, ROWS_PER_RUN):
+            stop = min(start + ROWS_PER_RUN, rows)
+            pixels = (windows[start : stop + WINDOW_FRAMES - 1].astype(np.float32) / 255.0 - mean) / deviation
+            five = np.lib.stride_tricks.sliding_window_view(pixels, WINDOW_FRAMES, axis=0).transpose(
+                0, 3, 1, 2
+            )
+            outputs.append(self._run("video", frames=np.ascontiguousarray(five)))
+        return _with_constant(np.concatenate(outputs))
+
+    def embed_audio(self, audio: Audio) -> Embeddings:
+        """Embed speech.
+
+        Args:
+            audio: int16 mono, 16 kHz, shape (N,).
+
+        Returns:
+            float32, shape (max(N // 640 - 5, 0), 129); row i sees the audio beside frames i..i+4.
+        """
+        rows = window_count(len(audio) // SAMPLES_PER_FRAME)
+        if not rows:
+            return np.zeros((0, 129), np.float32)
+        mel = log_mel(audio)
+        outputs = []
+        for start in range(0, rows, ROWS_PER_RUN):
+            stop = min(start + ROWS_PER_RUN, rows)
+            lines = mel[start * MEL_PER_FRAME : (stop - 1) * MEL_PER_FRAME + MEL_PER_WINDOW]
+            outputs.append(self._run("audio", mel=np.ascontiguousarray(lines.T)[None, None])[0, :, 0].T)
+        return _with_constant(np.concatenate(outputs))
+
+    def _run(self, output: str, **inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        # One file holds both towers, and ONNX Runtime wants every input: the other tower gets its smallest.
+        smallest = {
+            "frames": np.zeros((1, WINDOW_FRAMES, MOUTH_HEIGHT, MOUTH_WIDTH), np.float32),
+            "mel": np.zeros((1, 1, BANDS, MEL_PER_WINDOW), np.float32),
+        }
+        result: NDArray[np.float32] = self._session.run([output], smallest | inputs)[0]
+        return result
+
+
+def mouth_windows(frames: Frames) -> NDArray[np.uint8]:
+    """Rows 64-112 and columns 48-112 of the face crop at 160x160, grey: RGB (T, H, W, 3) to (T, 48, 64)."""
+    import cv2
+
+    windows = np.empty((len(frames), MOUTH_HEIGHT, MOUTH_WIDTH), np.uint8)
+    for index, frame in enumerate(frames):
+        if frame.shape[:2] != (FACE_SIZE, FACE_SIZE):
+            shrinks = min(frame.shape[:2]) > FACE_SIZE
+            frame = cv2.resize(
+                frame, (FACE_SIZE, FACE_SIZE), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+            )
+        mouth = np.ascontiguousarray(frame[MOUTH_ROWS, MOUTH_COLUMNS])
+        cv2.cvtColor(mouth, cv2.COLOR_RGB2GRAY, dst=windows[index])
+    return windows
+
+
+def aligned_mouth_windows(frames: Frames, corners: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Mouth windows, turned level and centred on the mouth; arguments as :meth:`EmbeddedExpert.embed_aligned`.
+
+    The size comes from the clip's widest usual mouth and the position from a running median, so that the alignment
+    follows the head and leaves the lips their movement.
+    """
+    import cv2
+
+    places = _median_over_time(np.asarray(corners, np.float64), width=5)
+    across = places[:, 1] - places[:, 0]
+    scale = float(np.percentile(np.hypot(across[:, 0], across[:, 1]), 80)) / CORNER_DISTANCE
+    angles = np.arctan2(across[:, 1], across[:, 0])
+    windows = np.empty((len(frames), MOUTH_HEIGHT, MOUTH_WIDTH), np.uint8)
+    middle = np.array(MOUTH_CENTRE)
+    for index, frame in enumerate(frames):
+        cos, sin = scale * np.cos(angles[index]), scale * np.sin(angles[index])
+        linear = np.array([[cos, -sin], [sin, cos]])
+        offset = places[index].mean(0) - linear @ middle
+        grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        if scale > 1.5:  # bilinear sampling alone would alias
+            grey = cv2.GaussianBlur(grey, (0, 0), 0.4 * scale)
+        windows[index] = cv2.warpAffine(
+            grey,
+            np.column_stack([linear, offset]),
+            (MOUTH_WIDTH, MOUTH_HEIGHT),
+            flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+            borderMode=cv2.BORDER_REPLICATE,
+        )
+    return windows
+
+
+def _median_over_time(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    ends = [(width // 2, width // 2)] + [(0, 0)] * (values.ndim - 1)
+    spans = np.lib.stride_tricks.sliding_window_view(np.pad(values, ends, mode="edge"), width, axis=0)
+    return np.asarray(np.median(spans, axis=-1))
+
+
+def _brightness(windows: NDArray[np.uint8]) -> tuple[float, float]:
+    """Mean and standard deviation (plus 1e-4) over the whole clip, pixels in 0..1; from a histogram, so in no memory."""
+    counts = np.zeros(256)
+    for window in windows:
+        counts += np.bincount(window.ravel(), minlength=256)
+    shades = np.arange(256) / 255.0
+    mean = float(counts @ shades / counts.sum())
+    return mean, float(np.sqrt(counts @ (shades - mean) ** 2 / counts.sum())) + 1e-4
+
+
+def _with_constant(raw: NDArray[np.float32]) -> Embeddings:
+    """Unit length, a constant 1 appended, times ``SCALE``.
+
+    The constant is the same for video and audio, so it changes no distance between them. It places the zero vector,
+    with which the score pads the audio, as far from every video window (10 sqrt 2) as audio that has nothing to do
+    with it: without it, shifts that run past the end of a short clip would look better than wrong ones inside it.
+    """
+    unit = raw / np.maximum(np.linalg.norm(raw, axis=1, keepdims=True), 1e-8)
+    constant = np.ones((len(unit), 1), np.float32)
+    return np.asarray(SCALE * np.concatenate([unit, constant], axis=1), np.float32)

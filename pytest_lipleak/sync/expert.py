@@ -1,0 +1,74 @@
+"""What every sync expert offers: embeddings of video and audio on one scale."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lipleak.core.clips import Audio, Frames
+
+Embeddings = NDArray[np.float32]
+"""One row per window of five frames, shape (W, D)."""
+
+WINDOW_FRAMES = 5
+"""A window sees five video frames and the 0.2 s of audio beside them."""
+
+MIN_FRAMES = 6
+"""Fewer frames leave no window; the reference code drops the last window, and so do we."""
+
+
+@dataclass(frozen=True)
+class ExpertIdentity:
+    """Which network judged; it travels with every score.
+
+    Args:
+        name: ``syncnet`` or ``embedded``.
+        version: of the weights.
+        weights_sha256: of the weights file.
+        verified: whether that hash is the published one.
+    """
+
+    name: str
+    version: str
+    weights_sha256: str
+    verified: bool
+
+    @property
+    def label(self) -> str:
+        """What reports print, for example ``embedded 1`` or ``syncnet v2, unverified weights 0123abcd``."""
+        verified = "" if self.verified else f", unverified weights {self.weights_sha256[:8]}"
+        return f"{self.name} {self.version}{verified}"
+
+
+class SyncExpert(Protocol):
+    """A two-tower network whose video and audio embeddings are close when lips follow the audio."""
+
+    @property
+    def identity(self) -> ExpertIdentity:
+        """Name, version and weights hash."""
+
+    def embed_video(self, frames: Frames) -> Embeddings:
+        """Embed face crops.
+
+        Args:
+            frames: uint8 RGB, shape (T, H, W, 3), 25 frames per second, the face filling the frame.
+
+        Returns:
+            float32, shape (max(T - 5, 0), D); row i sees frames i..i+4.
+        """
+
+    def embed_audio(self, audio: Audio) -> Embeddings:
+        """Embed speech.
+
+        Args:
+            audio: int16 mono, 16 kHz, shape (N,).
+
+        Returns:
+            float32, shape (max(N // 640 - 5, 0), D); row i sees the audio beside frames i..i+4.
+        """
+
+
+def window_count(frames: int) -> int:
+    """Windows of ``frames`` frames: T - 5, the reference code's choice (one fewer than fit)."""
+    return max(frames - WINDOW_FRAMES, 0)

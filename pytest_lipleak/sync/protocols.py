@@ -1,0 +1,29 @@
+"""From a clip's frames to the face crops that a sync expert sees, by named protocol.
+
+Scores of different protocols are never compared; the name travels with every score.
+"""
+
+from enum import StrEnum
+
+import numpy as np
+
+from pytest_lipleak.core.clips import Frames
+from pytest_lipleak.sync.jpeg import jpeg_frames
+
+
+class Protocol(StrEnum):
+    """How frames become face crops."""
+
+    LRS = "lrs"
+    """Face-centred clips such as LRS2: the whole frame, after ffmpeg's MJPEG. The paper's numbers."""
+    DIRECT = "direct"
+    """Like ``lrs``, with frames used as decoded, without the JPEG step."""
+    TRACKED = "tracked"
+    """Video in the wild: the face is detected, tracked and cropped; tracks come from the real clip."""
+
+
+def whole_frame_crops(frames: Frames, protocol: Protocol) -> Frames:
+    """Return the crops of a face-centred clip: uint8 RGB (T, H, W, 3), all of the frame."""
+    if protocol is Protocol.DIRECT:
+        return frames
+    return np.stack(list(jpeg_frames(frames)))

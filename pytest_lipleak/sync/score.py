@@ -1,0 +1,37 @@
+"""From embeddings to LSE-C, LSE-D and offset."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lipleak.core.errors import UnscorableError
+from pytest_lipleak.core.scores import SyncScore
+from pytest_lipleak.sync.distances import distances
+from pytest_lipleak.sync.expert import MIN_FRAMES, Embeddings
+
+RELIABLE_WINDOWS = 15
+"""Below this many windows the zero padding dominates; such scores are flagged."""
+
+
+def score(video: Embeddings, audio: Embeddings) -> SyncScore:
+    """Score video against audio, both embedded by the same expert.
+
+    Raises:
+        UnscorableError: fewer than 6 usable frames, or embeddings that are not finite.
+    """
+    windows = min(len(video), len(audio))
+    if windows < 1:
+        raise UnscorableError(f"fewer than {MIN_FRAMES} usable frames, so there is no window to score")
+    by_window = distances(video, audio)
+    if not np.isfinite(by_window).all():
+        raise UnscorableError("the sync expert returned embeddings that are not finite")
+    means = by_window.mean(axis=0, dtype=np.float64)
+    best = by_window[:, int(means.argmin())]
+    confidence = median_filter(np.median(means) - best, 9)
+    return SyncScore(tuple(means.tolist()), windows, tuple(confidence.tolist()))
+
+
+def median_filter(values: NDArray[np.floating], width: int) -> NDArray[np.float64]:
+    """Running median with zeros beyond the ends, as ``scipy.signal.medfilt``; ``width`` is odd."""
+    padded = np.pad(np.asarray(values, np.float64), width // 2)
+    windows: NDArray[np.float64] = np.lib.stride_tricks.sliding_window_view(padded, width)
+    return np.asarray(np.median(windows, axis=1))

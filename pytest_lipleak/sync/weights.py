@@ -1,0 +1,172 @@
+"""SyncNet v2 weights: where they are, whether they are the published ones, and their safe loading."""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lipleak.core.errors import MissingDataError, MissingExtraError, WeightsError
+from pytest_lipleak.sync.architecture import parameter_shapes
+
+SYNCNET_FILE = "syncnet_v2.model"
+SYNCNET_URL = "http://www.robots.ox.ac.uk/~vgg/software/lipsync/data/syncnet_v2.model"
+SYNCNET_SHA256 = "961e8696f888fce4f3f3a6c3d5b3267cf5b343100b238e79b2659bff2c605442"
+
+StateDict = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """A weights file on disk with the hash that names it.
+
+    Args:
+        path: where it lies.
+        sha256: of its bytes.
+        verified: whether that is the published hash.
+    """
+
+    path: Path
+    sha256: str
+    verified: bool
+
+
+def cache_folder() -> Path:
+    """Folder for downloads and exports: ``LIPLEAK_CACHE``, else the user's cache folder."""
+    if named := os.environ.get("LIPLEAK_CACHE"):
+        return Path(named)
+    import pooch
+
+    return Path(pooch.os_cache("pytest-lipleak"))
+
+
+def locate(name: str, weights: Path | None) -> Path | None:
+    """Return the file ``name`` in the weights folder, or ``weights`` itself when it is a file; else None.
+
+    Args:
+        name: file name as published.
+        weights: a file, a folder, or None for the download folder.
+    """
+    if weights is not None and not weights.exists():
+        raise MissingDataError(
+            f"weights {weights}: no such file or folder; check --lipleak-weights / --weights"
+        )
+    if weights is not None and weights.is_file():
+        return weights
+    candidate = (weights or cache_folder()) / name
+    return candidate if candidate.is_file() else None
+
+
+def fetch_syncnet(folder: Path | None = None) -> Path:
+    """Download the published SyncNet v2 weights and verify their hash.
+
+    Raises:
+        WeightsError: what arrived has another hash, or the download failed.
+    """
+    import pooch
+
+    folder = folder or cache_folder()
+    try:
+        return Path(
+            pooch.retrieve(
+                SYNCNET_URL,
+                known_hash=f"sha256:{SYNCNET_SHA256}",
+                fname=SYNCNET_FILE,
+                path=folder,
+                progressbar=_progress_bar_available(),
+            )
+        )
+    except Exception as error:  # pooch and requests raise many kinds; all mean that there are no weights
+        raise WeightsError(
+            f"could not download {SYNCNET_URL}: {error}. Without internet, put {SYNCNET_FILE} into a folder "
+            "and name it with --lipleak-weights or LIPLEAK_WEIGHTS"
+        ) from error
+
+
+def _progress_bar_available() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("tqdm") is not None
+
+
+def verify_syncnet(path: Path, *, allow_unverified: bool) -> WeightsFile:
+    """Hash ``path`` and refuse anything but the published weights, unless told otherwise.
+
+    Raises:
+        WeightsError: another hash and ``allow_unverified`` is false.
+    """
+    sha256 = file_sha256(path)
+    verified = sha256 == SYNCNET_SHA256
+    if not verified and not allow_unverified:
+        raise WeightsError(
+            f"{path}: SHA-256 is {sha256}, expected {SYNCNET_SHA256} (the published SyncNet v2). "
+            "Get the right file with `lipleak fetch`, or accept this one knowingly with "
+            "--allow-unverified-weights (plugin: --lipleak-allow-unverified-weights); "
+            "every report will then say so"
+        )
+    return WeightsFile(path, sha256, verified)
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, as 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load_state_dict(path: Path) -> StateDict:
+    """Read a SyncNet state dict without running code from the file.
+
+    Raises:
+        WeightsError: the file holds pickled code, or is not a SyncNet state dict.
+        MissingExtraError: torch is not installed.
+    """
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtraError("Reading SyncNet weights", "torch", "syncnet") from error
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises pickle, runtime, zip and EOF errors for the same reason
+        raise WeightsError(
+            f"{path}: cannot be read as plain weights ({str(error).splitlines()[0]}); the file is "
+            "corrupt or holds pickled code, which is never run"
+        ) from error
+    if not isinstance(state, dict):
+        raise WeightsError(f"{path}: holds a {type(state).__name__}, expected a state dict")
+    return _checked(path, {name: value.numpy() for name, value in state.items() if hasattr(value, "numpy")})
+
+
+def _checked(path: Path, state: StateDict) -> StateDict:
+    expected = parameter_shapes()
+    # PyTorch 0.3, which wrote the published file, did not count batches.
+    needed = {name: shape for name, shape in expected.items() if not name.endswith("num_batches_tracked")}
+    missing = sorted(needed.keys() - state.keys())
+    wrong = [name for name in needed.keys() & state.keys() if state[name].shape != needed[name]]
+    if missing or wrong:
+        name = (missing or sorted(wrong))[0]
+        got = "nothing" if missing else str(state[name].shape)
+        raise WeightsError(f"{path}: not a SyncNet v2 state dict; {name} is {got}, expected {needed[name]}")
+    if bad := [name for name in needed if not np.isfinite(state[name]).all()]:
+        raise WeightsError(f"{path}: {bad[0]} contains NaN or infinity")
+    return {name: np.asarray(state[name]) for name in needed}
+
+
+def cached_export(weights: WeightsFile, name: str, make: Callable[[], bytes]) -> Path:
+    """Return the cached file ``name`` derived from ``weights``, making it once per weights hash."""
+    from filelock import FileLock
+
+    folder = cache_folder() / "exports" / weights.sha256
+    folder.mkdir(parents=True, exist_ok=True)
+    path, digest = folder / name, folder / f"{name}.sha256"
+    with FileLock(folder / f"{name}.lock"):
+        if not (path.is_file() and digest.is_file() and file_sha256(path) == digest.read_text()):
+            content = make()
+            for target, data in ((path, content), (digest, hashlib.sha256(content).hexdigest().encode())):
+                temporary = target.with_suffix(f"{target.suffix}.{os.getpid()}.tmp")
+                temporary.write_bytes(data)
+                temporary.replace(target)
+    return path
