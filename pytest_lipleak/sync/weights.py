@@ -10,12 +10,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.errors import MissingDataError, MissingExtraError, WeightsError
+from pytest_lipleak.core.errors import MissingExtraError, WeightsError
+from pytest_lipleak.model_files import ModelFile, fetch
+from pytest_lipleak.model_files import cache_folder as cache_folder
+from pytest_lipleak.model_files import file_sha256 as file_sha256
+from pytest_lipleak.model_files import locate as locate
 from pytest_lipleak.sync.architecture import parameter_shapes
 
 SYNCNET_FILE = "syncnet_v2.model"
-SYNCNET_URL = "http://www.robots.ox.ac.uk/~vgg/software/lipsync/data/syncnet_v2.model"
 SYNCNET_SHA256 = "961e8696f888fce4f3f3a6c3d5b3267cf5b343100b238e79b2659bff2c605442"
+SYNCNET = ModelFile(
+    SYNCNET_FILE,
+    "http://www.robots.ox.ac.uk/~vgg/software/lipsync/data/syncnet_v2.model",
+    SYNCNET_SHA256,
+    "code MIT; models for research, CC BY",
+)
 
 StateDict = Mapping[str, NDArray[Any]]
 
@@ -35,62 +44,13 @@ class WeightsFile:
     verified: bool
 
 
-def cache_folder() -> Path:
-    """Folder for downloads and exports: ``LIPLEAK_CACHE``, else the user's cache folder."""
-    if named := os.environ.get("LIPLEAK_CACHE"):
-        return Path(named)
-    import pooch
-
-    return Path(pooch.os_cache("pytest-lipleak"))
-
-
-def locate(name: str, weights: Path | None) -> Path | None:
-    """Return the file ``name`` in the weights folder, or ``weights`` itself when it is a file; else None.
-
-    Args:
-        name: file name as published.
-        weights: a file, a folder, or None for the download folder.
-    """
-    if weights is not None and not weights.exists():
-        raise MissingDataError(
-            f"weights {weights}: no such file or folder; check --lipleak-weights / --weights"
-        )
-    if weights is not None and weights.is_file():
-        return weights
-    candidate = (weights or cache_folder()) / name
-    return candidate if candidate.is_file() else None
-
-
 def fetch_syncnet(folder: Path | None = None) -> Path:
     """Download the published SyncNet v2 weights and verify their hash.
 
     Raises:
         WeightsError: what arrived has another hash, or the download failed.
     """
-    import pooch
-
-    folder = folder or cache_folder()
-    try:
-        return Path(
-            pooch.retrieve(
-                SYNCNET_URL,
-                known_hash=f"sha256:{SYNCNET_SHA256}",
-                fname=SYNCNET_FILE,
-                path=folder,
-                progressbar=_progress_bar_available(),
-            )
-        )
-    except Exception as error:  # pooch and requests raise many kinds; all mean that there are no weights
-        raise WeightsError(
-            f"could not download {SYNCNET_URL}: {error}. Without internet, put {SYNCNET_FILE} into a folder "
-            "and name it with --lipleak-weights or LIPLEAK_WEIGHTS"
-        ) from error
-
-
-def _progress_bar_available() -> bool:
-    from importlib.util import find_spec
-
-    return find_spec("tqdm") is not None
+    return fetch(SYNCNET, folder)
 
 
 def verify_syncnet(path: Path, *, allow_unverified: bool) -> WeightsFile:
@@ -109,12 +69,6 @@ def verify_syncnet(path: Path, *, allow_unverified: bool) -> WeightsFile:
             "every report will then say so"
         )
     return WeightsFile(path, sha256, verified)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, as 64 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def load_state_dict(path: Path) -> StateDict:

@@ -1,0 +1,119 @@
+"""Model files that are not shipped: where they lie, whether they are the published ones, how they are fetched.
+
+Every such file is named by its hash. It is looked for in the weights folder the user names
+(``--lipleak-weights``), then in the download folder, and else downloaded and verified.
+"""
+
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_lipleak.core.errors import MissingDataError, WeightsError
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """A published model file.
+
+    Args:
+        name: file name as published.
+        url: where its authors serve it.
+        sha256: of its bytes, as 64 hex digits.
+        licence: what users must know before they use it.
+    """
+
+    name: str
+    url: str
+    sha256: str
+    licence: str
+
+
+def cache_folder() -> Path:
+    """Folder for downloads and exports: ``LIPLEAK_CACHE``, else the user's cache folder."""
+    if named := os.environ.get("LIPLEAK_CACHE"):
+        return Path(named)
+    import pooch
+
+    return Path(pooch.os_cache("pytest-lipleak"))
+
+
+def locate(name: str, weights: Path | None) -> Path | None:
+    """Return the file ``name`` in the weights folder, or ``weights`` itself when it is a file; else None.
+
+    Args:
+        name: file name as published.
+        weights: a file, a folder, or None for the download folder.
+    """
+    if weights is not None and not weights.exists():
+        raise MissingDataError(
+            f"weights {weights}: no such file or folder; check --lipleak-weights / --weights"
+        )
+    if weights is not None and weights.is_file():
+        return weights
+    candidate = (weights or cache_folder()) / name
+    return candidate if candidate.is_file() else None
+
+
+def obtain(model: ModelFile, weights: Path | None = None) -> Path:
+    """Return the verified file of ``model``, downloading it where it is not at hand.
+
+    Args:
+        model: which file.
+        weights: the weights folder, or one file in it (the sync expert's, say), or None.
+
+    Raises:
+        MissingDataError: ``weights`` does not exist.
+        WeightsError: a file of that name has another hash, or the download failed.
+    """
+    folder = weights.parent if weights is not None and weights.is_file() else weights
+    path = locate(model.name, folder) or locate(model.name, None)
+    return fetch(model) if path is None else verify(model, path)
+
+
+def verify(model: ModelFile, path: Path) -> Path:
+    """Return ``path`` if its bytes are those of ``model``.
+
+    Raises:
+        WeightsError: they are not.
+    """
+    sha256 = file_sha256(path)
+    if sha256 != model.sha256:
+        raise WeightsError(
+            f"{path}: SHA-256 is {sha256}, expected {model.sha256} (the published {model.name}); "
+            f"remove it to have the right one downloaded, or fetch it by hand from {model.url}"
+        )
+    return path
+
+
+def fetch(model: ModelFile, folder: Path | None = None) -> Path:
+    """Download ``model`` into ``folder`` (by default the download folder) and verify its hash.
+
+    Raises:
+        WeightsError: what arrived has another hash, or the download failed.
+    """
+    from importlib.util import find_spec
+
+    import pooch
+
+    try:
+        return Path(
+            pooch.retrieve(
+                model.url,
+                known_hash=f"sha256:{model.sha256}",
+                fname=model.name,
+                path=folder or cache_folder(),
+                progressbar=find_spec("tqdm") is not None,
+            )
+        )
+    except Exception as error:  # pooch and requests raise many kinds; all mean that there is no file
+        raise WeightsError(
+            f"could not download {model.url}: {error}. Without internet, put {model.name} into a folder "
+            "and name it with --lipleak-weights or LIPLEAK_WEIGHTS"
+        ) from error
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, as 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
