@@ -126,9 +126,14 @@ class FaceDetector:
 
 def overlap(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     """Intersection over union of two boxes (left, top, right, bottom), 0..1."""
-    shared = np.prod(np.maximum(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0))
-    union = np.prod(one[2:] - one[:2]) + np.prod(other[2:] - other[:2]) - shared
-    return float(shared / union) if union > 0 else 0.0
+    # In plain floats: four numbers are too few for NumPy, and this runs for every pair of boxes.
+    left, top, right, bottom = one.tolist()
+    other_left, other_top, other_right, other_bottom = other.tolist()
+    width = max(min(right, other_right) - max(left, other_left), 0.0)
+    shared = width * max(min(bottom, other_bottom) - max(top, other_top), 0.0)
+    area = (right - left) * (bottom - top)
+    union = area + (other_right - other_left) * (other_bottom - other_top) - shared
+    return shared / union if union > 0 else 0.0
 
 
 @cache

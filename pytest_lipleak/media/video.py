@@ -14,6 +14,7 @@ from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLE_RATE
 
 if TYPE_CHECKING:
+    from av import VideoFrame
     from av.container import InputContainer
 
 
@@ -67,7 +68,7 @@ def read_video(path: Path) -> Video:
         images: list[Frames] = []
         for frame in container.decode(stream):
             times.append(frame.time if frame.time is not None else len(images) / float(rate or FRAME_RATE))
-            images.append(frame.to_ndarray(format="rgb24"))
+            images.append(_rgb(frame))
         announced = stream.frames
     if not images:
         raise InputError(f"{path}: the video stream has no decodable frame")
@@ -96,6 +97,17 @@ def _at_frame_rate(frames: Frames, times: list[float], rate: Fraction | None) ->
     shown = np.searchsorted(np.asarray(times) - start, wanted + 5e-4, side="right") - 1
     note = f"frame rate converted from {float(rate):g} to {FRAME_RATE} ({len(frames)} to {len(shown)} frames)"
     return Video(frames[np.clip(shown, 0, len(frames) - 1)], (note,))
+
+
+def read_frames(path: Path) -> Frames:
+    """Decode a video that ``write_video`` wrote, exactly: uint8 RGB (T, H, W, 3)."""
+    with opened(path) as container:
+        images = [_rgb(frame) for frame in container.decode(video=0)]
+    return np.stack(images)
+
+
+def _rgb(frame: "VideoFrame") -> Frames:
+    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
 def write_video(path: Path, frames: Frames, audio: Audio | None = None, *, lossless: bool = True) -> None:

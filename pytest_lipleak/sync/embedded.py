@@ -166,11 +166,14 @@ def mouth_windows(frames: Frames) -> NDArray[np.uint8]:
     return windows
 
 
-def aligned_mouth_windows(frames: Frames, corners: NDArray[np.floating]) -> NDArray[np.uint8]:
+def aligned_mouth_windows(
+    frames: Frames, corners: NDArray[np.floating], *, margin: tuple[int, int] = (0, 0)
+) -> NDArray[np.uint8]:
     """Mouth windows, turned level and centred on the mouth; arguments as :meth:`EmbeddedExpert.embed_aligned`.
 
     The size comes from the clip's widest usual mouth and the position from a running median, so that the alignment
-    follows the head and leaves the lips their movement.
+    follows the head and leaves the lips their movement. ``margin``: rows and columns kept on each side of the window
+    (training cuts augmented windows from larger pictures).
     """
     import cv2
 
@@ -178,8 +181,9 @@ def aligned_mouth_windows(frames: Frames, corners: NDArray[np.floating]) -> NDAr
     across = places[:, 1] - places[:, 0]
     scale = float(np.percentile(np.hypot(across[:, 0], across[:, 1]), 80)) / CORNER_DISTANCE
     angles = np.arctan2(across[:, 1], across[:, 0])
-    windows = np.empty((len(frames), MOUTH_HEIGHT, MOUTH_WIDTH), np.uint8)
-    middle = np.array(MOUTH_CENTRE)
+    height, width = MOUTH_HEIGHT + 2 * margin[0], MOUTH_WIDTH + 2 * margin[1]
+    windows = np.empty((len(frames), height, width), np.uint8)
+    middle = np.array(MOUTH_CENTRE) + margin[::-1]
     for index, frame in enumerate(frames):
         cos, sin = scale * np.cos(angles[index]), scale * np.sin(angles[index])
         linear = np.array([[cos, -sin], [sin, cos]])
@@ -190,7 +194,7 @@ def aligned_mouth_windows(frames: Frames, corners: NDArray[np.floating]) -> NDAr
         windows[index] = cv2.warpAffine(
             grey,
             np.column_stack([linear, offset]),
-            (MOUTH_WIDTH, MOUTH_HEIGHT),
+            (width, height),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
@@ -204,7 +208,7 @@ def _median_over_time(values: NDArray[np.float64], width: int) -> NDArray[np.flo
 
 
 def _brightness(windows: NDArray[np.uint8]) -> tuple[float, float]:
-    """Mean and standard deviation (plus 1e-4) over the whole clip, pixels in 0..1; from a histogram, so in no memory."""
+    """Mean and standard deviation (plus 1e-4) over the whole clip, pixels in 0..1, from a histogram."""
     counts = np.zeros(256)
     for window in windows:
         counts += np.bincount(window.ravel(), minlength=256)

@@ -47,7 +47,7 @@ def jpeg_frames(frames: Iterable[Image]) -> Iterator[Image]:
         frame.pts = index
         for packet in encoder.encode(frame):
             decoded = cv2.imdecode(np.frombuffer(bytes(packet), np.uint8), cv2.IMREAD_COLOR)
-            yield decoded[:height, :width, ::-1]
+            yield np.asarray(decoded, np.uint8)[:height, :width, ::-1]
 
 
 def _yuv420(image: Image) -> Image:

@@ -31,7 +31,7 @@ def build(state: StateDict) -> Any:
                 modules[str(index)] = pool(layer.kernel, layer.stride, layer.padding)
             elif isinstance(layer, Conv):
                 three = len(layer.kernel) == 3
-                convolution = nn.Conv3d if three else nn.Conv2d
+                convolution: Any = nn.Conv3d if three else nn.Conv2d
                 modules[str(index)] = convolution(
                     layer.inputs, layer.outputs, layer.kernel, layer.stride, layer.padding
                 )

@@ -1,0 +1,335 @@
+"""Plan, generate, score: everything measured about one model on one clip set, on demand."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pytest_lipleak import __version__
+from pytest_lipleak.core.clips import Audio, Clip, Frames, digest_of
+from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
+from pytest_lipleak.core.corpus import Corpus, Key, Provenance
+from pytest_lipleak.core.errors import LipleakError, NotApplicableError, UnscorableError
+from pytest_lipleak.core.metrics import Metric
+from pytest_lipleak.core.metrics import metric as metric_called
+from pytest_lipleak.core.scores import TakeScore, Unscored
+from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, judge
+from pytest_lipleak.evaluation.aggregate import measure
+from pytest_lipleak.evaluation.crops import Crops
+from pytest_lipleak.evaluation.pairing import ANY, mismatched_pairs
+from pytest_lipleak.evaluation.references import reference_indices
+from pytest_lipleak.evaluation.store import Store, key_of
+from pytest_lipleak.generators.protocol import run_generator, supported_references
+from pytest_lipleak.generators.registry import Model
+from pytest_lipleak.media.audio import fit, silence
+from pytest_lipleak.media.clipsets import ClipSet
+from pytest_lipleak.media.video import read_frames, write_video
+from pytest_lipleak.sync.expert import Embeddings, SyncExpert
+from pytest_lipleak.sync.protocols import Protocol
+from pytest_lipleak.sync.score import score
+
+Progress = Callable[[int, int, str], None]
+"""Called with (takes done, takes wanted, what comes now)."""
+
+STORE_FORMAT = 1
+"""Part of every key; raise it when what is stored changes its meaning."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The choices of the protocol that are the user's.
+
+    Args:
+        protocol: how frames become face crops.
+        seed: of the XM pairing and of random references.
+        silence: ``zeros`` or ``noise``; None takes the model's own, else zeros.
+        alternative_reference: AR strategy; None takes the model's own, else ``first``.
+        pairing: ``any`` or ``same-speaker``; None takes the model's own, else ``any``.
+        partners: pairs given by the user, partner by clip; None draws them.
+    """
+
+    protocol: Protocol
+    seed: int = 0
+    silence: str | None = None
+    alternative_reference: str | None = None
+    pairing: str | None = None
+    partners: Mapping[str, str] | None = None
+
+
+class Evaluation:
+    """Measures one model on one clip set; nothing is generated before it is needed.
+
+    Args:
+        clips: the real clips.
+        model: the model under test.
+        expert: the sync expert that judges.
+        plan: the choices of the protocol.
+        store: where artefacts are kept; may be shared with other processes.
+        run: identifies this run; models without a fingerprint are reused only within it.
+        device: as reported.
+        weights: folder of model files, for face tracking.
+        keep: folder for generated videos that people can play, or None.
+        allow_unscored: judge the rest when some clips cannot be scored.
+        progress: told about every take.
+        lead: where in the work to begin, in 0..1, so that parallel workers spread out.
+    """
+
+    def __init__(
+        self,
+        clips: ClipSet,
+        model: Model,
+        expert: SyncExpert,
+        plan: Plan,
+        store: Store,
+        *,
+        run: str = "",
+        device: str = "cpu",
+        weights: Path | None = None,
+        keep: Path | None = None,
+        allow_unscored: bool = False,
+        progress: Progress = lambda done, wanted, what: None,
+        lead: float = 0.0,
+    ) -> None:
+        self.clips = clips
+        self.model = model
+        self.expert = expert
+        self.seed = plan.seed
+        self.silence_kind = plan.silence or getattr(model.generator, "silence", None) or "zeros"
+        self.strategy = (
+            plan.alternative_reference or getattr(model.generator, "alternative_reference", None) or "first"
+        )
+        self._plan = plan
+        self._partners = dict(plan.partners) if plan.partners is not None else None
+        self._store = store
+        self._run = run
+        self._keep = keep
+        self._allow_unscored = allow_unscored
+        self.verdicts: list[Verdict] = []
+        self._progress = progress
+        self._lead = lead
+        self._crops = Crops(plan.protocol, weights)
+        self._speech: dict[str, Embeddings] = {}
+        self._failures: dict[Key, LipleakError] = {}
+        self._introduced = False
+        # Clips that a pair list does not name are partners only, and are not measured.
+        names = tuple(name for name in clips if self._partners is None or name in self._partners)
+        supported = supported_references(model.generator)
+        self.corpus = Corpus(
+            Provenance(
+                model=model.name,
+                clips=clips.origin,
+                clip_names=names,
+                expert=expert.identity.label,
+                protocol=str(plan.protocol),
+                alternative_reference=self.strategy,
+                silence=self.silence_kind,
+                pairing={},
+                seed=plan.seed,
+                device=device,
+                version=__version__,
+            ),
+            not_applicable={
+                reference: f"model {model.name!r} declares no {reference} (it supports {', '.join(supported)})"
+                for reference in Reference
+                if reference not in supported
+            },
+        )
+
+    def measure(self, metric: Metric | str) -> Measurement:
+        """Return a metric's value, generating and scoring what it still needs.
+
+        Args:
+            metric: a metric or its name, for example ``"LSD-CR"`` or ``"LSE-C[XM,AR]"``.
+
+        Raises:
+            ConfigurationError: unknown metric.
+            NotApplicableError: the model does not have a condition it needs.
+            GeneratorError: the model failed on some clips; all others were finished first.
+            InputError: a clip cannot be read, or XM has no pairs.
+        """
+        wanted = metric_called(metric) if isinstance(metric, str) else metric
+        self.need(wanted.conditions)
+        return measure(self.corpus, wanted)
+
+    def judge(self, limit: Limit) -> Verdict:
+        """Measure what ``limit`` speaks of and judge it; the verdict is remembered for the reports.
+
+        Raises as ``measure`` does.
+        """
+        verdict = judge(limit, self.measure(limit.metric), allow_unscored=self._allow_unscored)
+        self.verdicts.append(verdict)
+        return verdict
+
+    def need(self, conditions: Iterable[Condition] = CONDITIONS) -> None:
+        """Make and score every take of these conditions, and of the real clips, that is still missing."""
+        wanted = tuple(conditions)
+        for condition in wanted:
+            if why := self.corpus.not_applicable.get(condition.reference):
+                raise NotApplicableError(f"condition [{condition}] is not applicable: {why}")
+        if any(condition.setup is Setup.XM for condition in wanted):
+            self.pairs()
+        keys: list[Key] = [(name, c) for name in self.corpus.provenance.clip_names for c in (None, *wanted)]
+        self._finish(
+            [key for key in keys if key not in self.corpus.takes and key not in self.corpus.unscored]
+        )
+        if failed := [self._failures[key] for key in keys if key in self._failures]:
+            more = (
+                f"\n{len(failed) - 1} more takes failed, the first with: {failed[1]}"
+                if len(failed) > 1
+                else ""
+            )
+            raise type(failed[0])(f"{failed[0]}{more}") from failed[0]
+
+    def pairs(self) -> dict[str, str]:
+        """Return the partner of every clip under XM."""
+        if self._partners is None:
+            rule = self._plan.pairing or getattr(self.model.generator, "pairing", None) or ANY
+            self._partners = mismatched_pairs(self.clips, self.seed, rule)
+        pairing = self.corpus.provenance.pairing
+        if not pairing and isinstance(pairing, dict):
+            pairing.update(self._partners)
+        return self._partners
+
+    def driving_audio(self, clip: Clip, setup: Setup) -> Audio:
+        """Return the audio that drives ``clip`` under ``setup``: int16, shape (640 T,)."""
+        samples = len(clip.audio)
+        if setup is Setup.AM:
+            return clip.audio
+        if setup is Setup.SI:
+            return silence(samples, self.silence_kind, self.seed)
+        return fit(self.clips.speech(self.pairs()[clip.name]), samples)
+
+    def frames(self, clip: str, condition: Condition) -> Frames:
+        """Return what the model generated for a clip under a condition, uint8 RGB (T, H, W, 3)."""
+        return self._generated(self.clips[clip], condition)
+
+    def _finish(self, missing: list[Key]) -> None:
+        start = int(self._lead * len(missing))
+        ahead = [key for key in missing[start:] + missing[:start] if key not in self._failures]
+        total = len(ahead)
+        # First what nobody is making, then what others hold: no worker waits while there is work.
+        for wait in (False, True):
+            behind = []
+            for key in ahead:
+                self._progress(total - len(ahead) + ahead.index(key), total, _label(key))
+                if not self._attempt(key, wait=wait):
+                    behind.append(key)
+            ahead = behind
+        if total:
+            self._progress(total, total, "")
+
+    def _attempt(self, key: Key, *, wait: bool) -> bool:
+        name, condition = key
+        try:
+            take = self._take(self.clips[name], condition, wait=wait)
+        except UnscorableError as error:
+            self.corpus.unscored[key] = Unscored(name, condition, str(error))
+        except LipleakError as error:
+            self._failures[key] = error
+        else:
+            if take is None:
+                return False
+            self.corpus.takes[key] = take
+        return True
+
+    def _take(self, clip: Clip, condition: Condition | None, *, wait: bool) -> TakeScore | None:
+        video = self._embedding(clip, condition, wait=wait)
+        if video is None:
+            return None
+        own = score(video, self._embedded_speech(clip.audio))
+        if condition is None:
+            return TakeScore(clip.name, None, own, own, own.offset, notes=clip.notes)
+        # The real clip's offset is known before any generated one is judged by it.
+        real = self.corpus.takes.get((clip.name, None)) or self._take(clip, None, wait=True)
+        assert real is not None
+        driving = own if condition.setup is Setup.AM else None
+        partner = None
+        if condition.setup is Setup.XM:
+            partner = self.pairs()[clip.name]
+            driving = score(video, self._embedded_speech(self.driving_audio(clip, Setup.XM)))
+        kept = self._kept(clip, condition)
+        return TakeScore(clip.name, condition, own, driving, real.own_offset, partner, video=kept)
+
+    def _embedding(self, clip: Clip, condition: Condition | None, *, wait: bool) -> Embeddings | None:
+        def make(path: Path) -> None:
+            frames = clip.frames if condition is None else self._generated(clip, condition)
+            with path.open("wb") as file:
+                np.save(file, self.expert.embed_video(self._crops.of(clip)(frames)))
+
+        source = clip.digest if condition is None else self._generation_key(clip, condition)
+        identity = self.expert.identity
+        key = key_of(
+            source=source,
+            clip=clip.digest,
+            expert=[identity.name, identity.version, identity.weights_sha256],
+            protocol=str(self._plan.protocol),
+            package=__version__,
+            format=STORE_FORMAT,
+        )
+        path = self._store.get_or_make("embedding.npy", key, make, wait=wait)
+        return None if path is None else np.load(path, allow_pickle=False)
+
+    def _embedded_speech(self, audio: Audio) -> Embeddings:
+        digest = digest_of(audio)
+        if digest not in self._speech:
+            self._speech[digest] = self.expert.embed_audio(audio)
+        return self._speech[digest]
+
+    def _generated(self, clip: Clip, condition: Condition) -> Frames:
+        fresh: list[Frames] = []
+
+        def make(path: Path) -> None:
+            self._introduce()
+            indices = reference_indices(clip, condition.reference, self.strategy, self.seed)
+            audio = self.driving_audio(clip, condition.setup)
+            fresh.append(
+                run_generator(
+                    self.model.generator, self.model.name, clip, condition, audio, clip.frames[indices]
+                )
+            )
+            write_video(path, fresh[0])
+
+        path = self._store.get_or_make("video.mkv", self._generation_key(clip, condition), make)
+        assert path is not None
+        return fresh[0] if fresh else read_frames(path)
+
+    def _introduce(self) -> None:
+        if not self._introduced and callable(use_clips := getattr(self.model.generator, "use_clips", None)):
+            use_clips(self.clips)
+        self._introduced = True
+
+    def _generation_key(self, clip: Clip, condition: Condition) -> str:
+        return key_of(
+            model=self.model.name,
+            # Without a fingerprint, what is on disk may come from other weights: never beyond this run.
+            fingerprint=self.model.fingerprint or f"run {self._run or os.getpid()}",
+            clip=clip.digest,
+            audio=digest_of(self.driving_audio(clip, condition.setup)),
+            reference=reference_indices(clip, condition.reference, self.strategy, self.seed),
+            condition=str(condition),
+            package=__version__,
+            format=STORE_FORMAT,
+        )
+
+    def _kept(self, clip: Clip, condition: Condition) -> str | None:
+        if self._keep is None:
+            return None
+        self._keep.mkdir(parents=True, exist_ok=True)
+        flat = clip.name.replace("/", "_")
+        path = self._keep / f"{flat}-{condition.setup}-{condition.reference}.mkv"
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        write_video(
+            temporary,
+            self._generated(clip, condition),
+            self.driving_audio(clip, condition.setup),
+            lossless=False,
+        )
+        temporary.replace(path)
+        return str(path)
+
+
+def _label(key: Key) -> str:
+    name, condition = key
+    return f"{name} [{condition}]" if condition else f"{name} (real clip)"

@@ -1,0 +1,54 @@
+"""Where the mouth is in a face-centred frame, such as LRS2's or a SyncNet crop.
+
+No detector is involved: these crops put every face at the same place (design of the ``lrs`` protocol).
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lipleak.core.clips import Frames
+
+MOUTH_ROWS = (0.40, 0.70)
+"""Top and bottom of the mouth region, as shares of the frame's height."""
+
+MOUTH_COLUMNS = (0.30, 0.70)
+"""Left and right of the mouth region, as shares of the frame's width."""
+
+
+def mouth_region(frames: Frames) -> tuple[slice, slice]:
+    """Return the rows and columns of the mouth region of ``frames`` (T, H, W, 3)."""
+    height, width = frames.shape[1:3]
+    rows, columns = (
+        slice(round(low * size), round(high * size))
+        for (low, high), size in ((MOUTH_ROWS, height), (MOUTH_COLUMNS, width))
+    )
+    return rows, columns
+
+
+def mouth_images(frames: Frames, size: tuple[int, int] = (32, 24)) -> NDArray[np.float32]:
+    """Grey mouth regions scaled to ``size`` (width, height), float32 (T, height, width) in 0..255."""
+    import cv2
+
+    rows, columns = mouth_region(frames)
+    return np.stack(
+        [
+            cv2.resize(
+                cv2.cvtColor(np.ascontiguousarray(frame[rows, columns]), cv2.COLOR_RGB2GRAY),
+                size,
+                interpolation=cv2.INTER_AREA,
+            ).astype(np.float32)
+            for frame in frames
+        ]
+    )
+
+
+def mouth_darkness(frames: Frames) -> NDArray[np.float32]:
+    """How much of the inner mouth shows, per frame, float32 (T,); larger means more open.
+
+    An open mouth is dark: the measure is the mean of what lies below 60 % of the region's median
+    brightness. It orders the frames of one clip; it is no absolute opening.
+    """
+    images = mouth_images(frames)
+    dark = 0.6 * np.median(images)
+    shadow: NDArray[np.float32] = np.maximum(dark - images, 0).mean(axis=(1, 2))
+    return shadow

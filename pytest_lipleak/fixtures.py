@@ -1,0 +1,87 @@
+"""The fixtures a test asks for. All start with ``lipleak``."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_lipleak.session import KEY, LipleakSession
+
+if TYPE_CHECKING:
+    from pytest_lipleak.core.clips import Audio, Clip, Frames
+    from pytest_lipleak.evaluation.evaluation import Evaluation
+    from pytest_lipleak.media.clipsets import ClipSet
+    from pytest_lipleak.sync.expert import SyncExpert
+
+
+@pytest.fixture(scope="session")
+def _lipleak_session(pytestconfig: pytest.Config) -> LipleakSession:
+    return pytestconfig.stash[KEY]
+
+
+@pytest.fixture(scope="session")
+def lipleak_model(_lipleak_session: LipleakSession) -> Any:
+    """The model under test, as named by --lipleak-model; override it to return your own generator."""
+    return _lipleak_session.model
+
+
+@pytest.fixture
+def lipleak(_lipleak_session: LipleakSession, lipleak_model: Any) -> "Evaluation":
+    """Everything measured about the model under test; give it to the assert_* functions.
+
+    Not session-scoped: pytest would then hand the first module's model to a module that overrides it.
+    """
+    from pytest_lipleak.generators.registry import as_model
+
+    return _lipleak_session.evaluation(as_model(lipleak_model))
+
+
+@pytest.fixture(scope="session")
+def lipleak_clips(_lipleak_session: LipleakSession) -> "ClipSet":
+    """The real clips, a mapping from name to ``Clip``."""
+    return _lipleak_session.clips
+
+
+@pytest.fixture(scope="session")
+def lipleak_silent_audio(_lipleak_session: LipleakSession) -> "Callable[[int], Audio]":
+    """A function from a number of frames to silence of that length: int16, shape (640 frames,)."""
+    from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
+    from pytest_lipleak.media.audio import silence
+
+    settings = _lipleak_session.settings
+    return lambda frames: silence(frames * SAMPLES_PER_FRAME, settings.silence or "zeros", settings.seed)
+
+
+@pytest.fixture(scope="session")
+def lipleak_mismatched_pairs(_lipleak_session: LipleakSession) -> dict[str, str]:
+    """The XM pairs: for every clip the clip whose audio drives it."""
+    from pytest_lipleak.evaluation.pairing import mismatched_pairs
+    from pytest_lipleak.media.clipsets import read_pairs
+
+    settings, clips = _lipleak_session.settings, _lipleak_session.clips
+    if settings.pairs:
+        return read_pairs(settings.pairs, clips)
+    return mismatched_pairs(clips, settings.seed, settings.pairing or "any")
+
+
+@pytest.fixture(scope="session")
+def lipleak_references(_lipleak_session: LipleakSession) -> "Callable[[Clip, str], Frames]":
+    """A function from a clip and ``"CR"`` or ``"AR"`` to its identity reference frames."""
+    from pytest_lipleak.core.conditions import Reference
+    from pytest_lipleak.evaluation.references import reference_frames
+
+    settings = _lipleak_session.settings
+    strategy = settings.alternative_reference or "first"
+    return lambda clip, reference: reference_frames(clip, Reference(reference), strategy, settings.seed)
+
+
+@pytest.fixture(scope="session")
+def lipleak_sync_expert(_lipleak_session: LipleakSession) -> "SyncExpert":
+    """The sync expert that judges."""
+    return _lipleak_session.expert
+
+
+@pytest.fixture(scope="session")
+def lipleak_device(_lipleak_session: LipleakSession) -> str:
+    """Where networks run, as a torch device name: ``cpu``, ``cuda:0``, ..."""
+    return _lipleak_session.device

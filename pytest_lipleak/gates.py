@@ -1,0 +1,76 @@
+"""Gates: limits from configuration, collected as test items when a model is named."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_lipleak.core.errors import LipleakError, NotApplicableError
+from pytest_lipleak.core.verdicts import Limit
+from pytest_lipleak.report.failures import explain
+from pytest_lipleak.session import KEY
+
+
+class GateFailedError(Exception):
+    """A gate's limit is not kept; carries the text of the failure."""
+
+
+class Gates(pytest.Collector):
+    """The parent of all gates; its node id is ``lipleak``."""
+
+    def collect(self) -> Iterable[pytest.Item]:
+        """Return one item per limit of the settings."""
+        return [Gate.from_parent(self, limit=limit) for limit in limits(self.config)]
+
+
+class Gate(pytest.Item):
+    """One limit, as a test."""
+
+    def __init__(self, *, limit: Limit, **kwargs: Any) -> None:
+        super().__init__(name=str(limit), **kwargs)
+        self.limit = limit
+        self.add_marker("lipleak")
+
+    def runtest(self) -> None:
+        """Measure and judge."""
+        session = self.config.stash[KEY]
+        try:
+            verdict = session.evaluation(session.model).judge(self.limit)
+        except NotApplicableError as error:
+            pytest.skip(str(error))
+        if not verdict.passed:
+            raise GateFailedError(explain(verdict))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Show the words of a failure without a traceback; it would show only our own code."""
+        if isinstance(excinfo.value, GateFailedError | LipleakError):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Point at the gate's line in the ini file where it stands there."""
+        path = self.config.inipath or self.config.rootpath
+        return path, _line_of(str(self.limit), path), f"gate {self.limit}"
+
+
+def limits(config: pytest.Config) -> list[Limit]:
+    """Return the gates of this run: those configured, else the expert's defaults.
+
+    Raises:
+        ConfigurationError: a gate that does not parse.
+    """
+    from pytest_lipleak.core.defaults import DEFAULT_GATES
+
+    session = config.stash[KEY]
+    texts = session.settings.gates
+    if not texts and session.default_gates:
+        texts = DEFAULT_GATES.get(session.chosen_expert()[0], ())
+    return list({str(limit): limit for limit in map(Limit.parse, texts)}.values())
+
+
+def _line_of(text: str, path: Path) -> int | None:
+    if not path.is_file():
+        return None
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((number for number, line in enumerate(lines) if text in line), None)

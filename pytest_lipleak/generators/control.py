@@ -1,0 +1,153 @@
+"""Control generators: they leak a known share of the reference's lips, and need no weights.
+
+They composite mouths. The mouth that was really filmed with the driving audio is taken from the clip
+that the audio belongs to, aligned to the target frame and blended in; under silence it is the most
+closed mouth of the target clip. A share ``alpha`` of the reference's mouth is mixed back in: alpha 0
+follows the audio with real lips, alpha 1 copies its reference.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lipleak.core.clips import Audio, Clip, Frames
+from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
+from pytest_lipleak.faces.centred import mouth_darkness
+
+SILENCE_RMS = 100.0
+"""Driving audio quieter than this (int16 units, -50 dBFS) counts as silence."""
+
+MASK_CENTRE = (0.58, 0.50)
+MASK_RADII = (0.21, 0.25)
+"""Ellipse of the mouth and chin, as shares of height and width; wider than what the expert looks at."""
+
+FEATHER = 0.25
+"""Share of the radius over which the mask fades out."""
+
+ANCHOR_ROWS = (0.22, 0.46)
+ANCHOR_COLUMNS = (0.28, 0.72)
+"""Eyes and nose: the part of the face that shows the pose but not the speech."""
+
+MAX_MOVE = 0.08
+"""Largest alignment, as a share of the width; a bigger estimate is a mismatch, not a movement."""
+
+
+def demo(variant: str = "") -> "ControlGenerator":
+    """Build a control generator.
+
+    Args:
+        variant: empty for no leak, ``leaky`` for a full copy of the reference's lips, ``leaky=0.4`` for a
+            share.
+    """
+    if not variant:
+        return ControlGenerator(0.0)
+    name, _, share = variant.partition("=")
+    try:
+        alpha = float(share) if share else 1.0
+    except ValueError:
+        alpha = float("nan")
+    if name != "leaky" or not 0 <= alpha <= 1:
+        raise ConfigurationError(
+            f"model 'demo:{variant}': expected demo, demo:leaky or demo:leaky=SHARE with a share in 0..1"
+        )
+    return ControlGenerator(alpha)
+
+
+class ControlGenerator:
+    """Composites real mouths, and leaks the share ``alpha`` of the reference's mouth.
+
+    Works on face-centred clips whose driving audio belongs to a clip of the same set; pair within one
+    speaker, so that the donor's mouth fits.
+    """
+
+    alternative_reference = "first"
+    supports = ("CR", "AR")
+    pairing = "same-speaker"
+
+    def __init__(self, alpha: float) -> None:
+        self.alpha = alpha
+        self.fingerprint = f"control-1 alpha={alpha!r}"
+        self._clips: Mapping[str, Clip] = {}
+
+    def use_clips(self, clips: Mapping[str, Clip]) -> None:
+        """Remember where donor mouths come from."""
+        self._clips = clips
+
+    def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
+        """Composite the driven mouth, and the leaked share of the reference's, into every frame."""
+        driven = self._driven_mouths(frames, audio)
+        per_frame = len(reference) == len(frames)
+        mask = _mask(frames.shape[1], frames.shape[2])
+        output = np.empty_like(frames)
+        for index, frame in enumerate(frames):
+            mouth = np.zeros(frame.shape, np.float32)
+            if self.alpha < 1:
+                mouth += (1 - self.alpha) * _aligned(driven[index], frame)
+            if self.alpha > 0:
+                mouth += self.alpha * _aligned(reference[index if per_frame else 0], frame)
+            output[index] = np.rint(frame + mask * (mouth - frame))
+        return output
+
+    def _driven_mouths(self, frames: Frames, audio: Audio) -> Frames:
+        if _is_silent(audio):
+            closed = int(mouth_darkness(frames).argmin())
+            return np.broadcast_to(frames[closed], frames.shape)
+        donor, length = self._donor(audio)
+        seconds = np.arange(len(frames)) * SAMPLES_PER_FRAME % length
+        return donor.frames[np.minimum(seconds // SAMPLES_PER_FRAME, len(donor.frames) - 1)]
+
+    def _donor(self, audio: Audio) -> tuple[Clip, int]:
+        """Return the clip that this audio belongs to, and after how many samples the audio repeats."""
+        speech_of = getattr(self._clips, "speech", lambda name: self._clips[name].audio)
+        for name in self._clips:
+            speech = speech_of(name)
+            common = min(len(speech), len(audio))
+            if common and np.array_equal(speech[:common], audio[:common]):
+                return self._clips[name], len(speech)
+        raise ValueError(
+            "the driving audio belongs to no clip of the set; control generators only know the speech of their clips"
+        )
+
+
+def _is_silent(audio: Audio) -> bool:
+    return float(np.sqrt(np.mean(np.square(audio, dtype=np.float64)))) < SILENCE_RMS
+
+
+def _mask(height: int, width: int) -> NDArray[np.float32]:
+    """Feathered ellipse over mouth and chin, float32 (H, W, 1) in 0..1."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    radius = np.hypot(
+        ((y + 0.5) / height - MASK_CENTRE[0]) / MASK_RADII[0],
+        ((x + 0.5) / width - MASK_CENTRE[1]) / MASK_RADII[1],
+    )
+    mask: NDArray[np.float32] = np.clip((1 - radius) / FEATHER, 0, 1)[..., None]
+    return mask
+
+
+def _aligned(source: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Move ``source`` so that its eyes and nose lie on those of ``target``; brightness follows, too."""
+    import cv2
+
+    if source is target:
+        return source.astype(np.float32)
+    anchor, goal = _anchor(source), _anchor(target)
+    window = cv2.createHanningWindow(anchor.shape[::-1], cv2.CV_32F)
+    (x, y), _ = cv2.phaseCorrelate(anchor, goal, window)
+    if max(abs(x), abs(y)) > MAX_MOVE * source.shape[1]:
+        x = y = 0.0
+    move = np.array([[1, 0, x], [0, 1, y]], np.float32)
+    size = (source.shape[1], source.shape[0])
+    moved = cv2.warpAffine(source, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return moved.astype(np.float32) + np.float32(goal.mean() - anchor.mean())
+
+
+def _anchor(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
+    import cv2
+
+    height, width = frame.shape[:2]
+    top, bottom = (round(share * height) for share in ANCHOR_ROWS)
+    left, right = (round(share * width) for share in ANCHOR_COLUMNS)
+    grey = cv2.cvtColor(np.ascontiguousarray(frame[top:bottom, left:right]), cv2.COLOR_RGB2GRAY)
+    return np.asarray(grey, np.float32)

@@ -1,0 +1,91 @@
+"""What a model under test must offer, and the check of what it returns."""
+
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from pytest_lipleak.core.clips import Audio, Clip, Frames, check_frames
+from pytest_lipleak.core.conditions import Condition, Reference
+from pytest_lipleak.core.errors import GeneratorError
+
+
+@runtime_checkable
+class Generator(Protocol):
+    """A talking-face generator.
+
+    Optional attributes, looked up where present:
+
+    ``alternative_reference``
+        name of its AR strategy (``first``, ``random``, ``multiple``, ``silent-face``, ``most-dissimilar``).
+    ``supports``
+        the references it has, for example ``("AR",)``; conditions of others are *not applicable*. An empty
+        tuple means a mask-free model without any reference: it runs as AR and its CR is not applicable.
+    ``fingerprint``
+        a string that identifies weights and code; without it nothing is reused beyond one run.
+    ``silence``
+        ``zeros`` or ``noise``: which silence its audio front end can take.
+    ``use_clips(clips)``
+        called once with the clip set (a mapping from name to ``Clip``) before the first clip.
+    """
+
+    def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
+        """Move the lips in ``frames`` to ``audio``.
+
+        Args:
+            frames: uint8 RGB, shape (T, H, W, 3), 25 fps, unmasked; masking is the model's own business.
+            audio: int16 mono, 16 kHz, shape (640 T,).
+            reference: the identity reference, uint8 RGB; under CR one per frame, shape (T, H, W, 3);
+                under AR shape (R, H, W, 3) for the whole clip.
+
+        Returns:
+            uint8 RGB, shape (T, H, W, 3).
+        """
+
+
+def supported_references(generator: object) -> tuple[Reference, ...]:
+    """The references a generator declares, all of them when it declares nothing.
+
+    Raises:
+        GeneratorError: ``supports`` is not made of "CR" and "AR".
+    """
+    declared = getattr(generator, "supports", tuple(Reference))
+    try:
+        references = tuple(Reference(str(name).upper()) for name in declared)
+    except (TypeError, ValueError):
+        raise GeneratorError(
+            f"the model's `supports` is {declared!r}; expected some of {[str(r) for r in Reference]}"
+        ) from None
+    return references or (Reference.AR,)
+
+
+def run_generator(
+    generator: Generator, name: str, clip: Clip, condition: Condition, audio: Audio, reference: Frames
+) -> Frames:
+    """Call the model on copies of its inputs and check what comes back.
+
+    Raises:
+        GeneratorError: it raised, or returned the wrong type, dtype, shape, frame count, or NaN; names the
+            model, the clip and the condition.
+    """
+    owner = f"model {name!r}, clip {clip.name!r}, condition [{condition}]"
+    try:
+        # Copies: a model that works in place must not change the clip it is compared with.
+        output = generator.generate(clip.frames.copy(), audio.copy(), reference.copy())
+    except Exception as error:
+        raise GeneratorError(f"{owner}: generate() raised {type(error).__name__}: {error}") from error
+    return checked_output(output, clip, owner)
+
+
+def checked_output(output: Any, clip: Clip, owner: str) -> Frames:
+    """Return ``output`` if it is a video of the clip's own shape, else raise ``GeneratorError``."""
+    try:
+        check_frames(output, owner)
+    except ValueError as error:
+        raise GeneratorError(f"{error} (what generate() returned)") from None
+    if output.shape != clip.frames.shape:
+        what = "frames" if output.shape[0] != clip.frames.shape[0] else "picture size"
+        raise GeneratorError(
+            f"{owner}: generate() returned shape {output.shape}, expected {clip.frames.shape} like its input; "
+            f"the {what} must not change"
+        )
+    return np.ascontiguousarray(output)

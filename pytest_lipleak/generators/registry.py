@@ -1,0 +1,243 @@
+"""From the name a user gives to a generator that runs."""
+
+import ast
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pytest_lipleak.core.clips import Audio, Frames
+from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.generators.protocol import Generator
+
+GROUP = "pytest_lipleak.generators"
+"""Entry-point group under which packages register generators by name."""
+
+BUILT_IN = {"demo": "pytest_lipleak.generators.control:demo"}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A generator with the name it was asked for.
+
+    Args:
+        name: as the user wrote it; reports print it.
+        generator: the object that generates.
+    """
+
+    name: str
+    generator: Generator
+
+    @property
+    def fingerprint(self) -> str | None:
+        """What identifies weights and code, or None when the model does not say."""
+        fingerprint = getattr(self.generator, "fingerprint", None)
+        return None if fingerprint is None else str(fingerprint() if callable(fingerprint) else fingerprint)
+
+
+def known_names() -> list[str]:
+    """Names that work without a colon: built in, and registered by installed packages."""
+    return sorted({*BUILT_IN, *(point.name for point in entry_points(group=GROUP))})
+
+
+def parse_arguments(pairs: tuple[str, ...]) -> dict[str, Any]:
+    """Read ``key=value`` pairs; numbers, True, False and None are read as Python, all else is text."""
+    arguments: dict[str, Any] = {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals or not key.isidentifier():
+            raise ConfigurationError(
+                f"model argument {pair!r}: expected key=value, for example checkpoint=model.pth"
+            )
+        if key in arguments:
+            raise ConfigurationError(f"model argument {key!r} is given twice")
+        try:
+            arguments[key] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            arguments[key] = value
+    return arguments
+
+
+def load_model(name: str, arguments: Mapping[str, Any] | None = None, device: str = "cpu") -> Model:
+    """Find and build the generator called ``name``.
+
+    Args:
+        name: ``demo``, ``demo:leaky``, ``demo:leaky=0.4``; a registered name;
+            ``package.module:attribute``; ``path/file.py:attribute``.
+        arguments: keyword arguments for the factory.
+        device: handed to factories that take a ``device``.
+
+    Raises:
+        ConfigurationError: nothing of that name, or it is no generator; lists what is known.
+    """
+    arguments = dict(arguments or {})
+    base, _, variant = name.partition(":")
+    if base in BUILT_IN:
+        target = _attribute(BUILT_IN[base], name)
+        arguments |= {"variant": variant} if variant else {}
+    elif ":" in name:
+        target = _attribute(name, name)
+    else:
+        target = _registered(name)
+    return Model(name, _built(target, name, arguments, device))
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that cannot be found, without importing what it names.
+
+    Raises:
+        ConfigurationError: as ``load_model`` does for a missing name, file or module.
+    """
+    base, _, variant = name.partition(":")
+    where = name.rpartition(":")[0]
+    if base in BUILT_IN:
+        if variant or ":" not in name:
+            _attribute(BUILT_IN[base], name)(variant)
+    elif where.endswith(".py"):
+        if not Path(where).is_file():
+            raise ConfigurationError(f"model {name!r}: no such file {where}")
+    elif ":" in name:
+        _check_module(where, name)
+    elif name not in known_names():
+        raise _unknown(name)
+
+
+def _check_module(where: str, name: str) -> None:
+    _see_working_directory()
+    top = where.partition(".")[0]
+    if not all(part.isidentifier() for part in where.split(".")) or importlib.util.find_spec(top) is None:
+        raise ConfigurationError(
+            f"model {name!r}: no module {where!r} can be imported; known names are {', '.join(known_names())}"
+        )
+
+
+def _see_working_directory() -> None:
+    # The console command `pytest`, unlike `python -m pytest`, does not import from where one stands.
+    if "" not in sys.path and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))
+
+
+def as_model(candidate: Any, name: str | None = None) -> Model:
+    """Accept what an overridden ``lipleak_model`` fixture returns: a model, a generator or a function."""
+    if isinstance(candidate, Model):
+        return candidate
+    label = name or getattr(candidate, "name", None) or type(candidate).__name__
+    return Model(str(label), _built(candidate, str(label), {}, "cpu"))
+
+
+def _registered(name: str) -> Any:
+    for point in entry_points(group=GROUP):
+        if point.name == name:
+            return point.load()
+    raise _unknown(name)
+
+
+def _unknown(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"unknown model {name!r}; known names are {', '.join(known_names())}; otherwise name it as "
+        "package.module:attribute or path/file.py:attribute"
+    )
+
+
+def _attribute(target: str, name: str) -> Any:
+    where, _, attribute = target.rpartition(":")
+    module = _module_from_file(Path(where), name) if where.endswith(".py") else _module(where, name)
+    try:
+        found: Any = module
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except AttributeError:
+        public = [key for key in vars(module) if not key.startswith("_")]
+        raise ConfigurationError(
+            f"model {name!r}: {where} has no attribute {attribute!r}; it has {', '.join(sorted(public)) or 'nothing'}"
+        ) from None
+    return found
+
+
+def _module(where: str, name: str) -> ModuleType:
+    _see_working_directory()
+    try:
+        return importlib.import_module(where)
+    except ModuleNotFoundError as error:
+        if error.name and (where == error.name or where.startswith(f"{error.name}.")):
+            raise ConfigurationError(
+                f"model {name!r}: no module {where!r} can be imported; known names are {', '.join(known_names())}"
+            ) from error
+        raise
+
+
+def _module_from_file(path: Path, name: str) -> ModuleType:
+    if not path.is_file():
+        raise ConfigurationError(f"model {name!r}: no such file {path}")
+    spec = importlib.util.spec_from_file_location(f"_lipleak_model_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # Registered before it runs, as an import does: dataclasses and pickle look their module up.
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _built(target: Any, name: str, arguments: dict[str, Any], device: str) -> Generator:
+    if not isinstance(target, type) and callable(getattr(target, "generate", None)):
+        _refuse_arguments(arguments, name)
+        return _checked(target, name)
+    if not callable(target):
+        raise ConfigurationError(
+            f"model {name!r} is a {type(target).__name__}; expected an object with generate(frames, audio, reference), "
+            "or a class or function that returns one"
+        )
+    parameters = _parameters(target)
+    if not isinstance(target, type) and {"frames", "audio", "reference"} <= parameters.keys():
+        _refuse_arguments(arguments, name)
+        return _Function(target)
+    if "device" in parameters and "device" not in arguments:
+        arguments = {**arguments, "device": device}
+    try:
+        inspect.signature(target).bind(**arguments)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"model {name!r}: {error}; it takes ({', '.join(parameters)}), set by --lipleak-model-arg key=value"
+        ) from None
+    return _checked(target(**arguments), name)
+
+
+def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    try:
+        return inspect.signature(target).parameters
+    except (TypeError, ValueError):
+        return {}
+
+
+def _refuse_arguments(arguments: Mapping[str, Any], name: str) -> None:
+    if arguments:
+        raise ConfigurationError(
+            f"model {name!r} is ready-made and takes no arguments, but got {', '.join(arguments)}; "
+            "name a class or a factory function to use --lipleak-model-arg"
+        )
+
+
+def _checked(candidate: Any, name: str) -> Generator:
+    if not callable(getattr(candidate, "generate", None)):
+        raise ConfigurationError(
+            f"model {name!r} built a {type(candidate).__name__} without a generate(frames, audio, reference) method"
+        )
+    generator: Generator = candidate
+    return generator
+
+
+class _Function:
+    """A plain function as a generator."""
+
+    def __init__(self, function: Callable[[Frames, Audio, Frames], Frames]) -> None:
+        self._function = function
+
+    def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
+        return self._function(frames, audio, reference)

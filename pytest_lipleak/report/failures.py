@@ -1,0 +1,43 @@
+"""The words of a failed verdict: what a person in a hurry needs, the number first."""
+
+from collections.abc import Mapping
+
+from pytest_lipleak.core.verdicts import Verdict
+
+ADVICE: Mapping[str, str] = {
+    "LSE-C_S": "lips driven by silence agree with audio the model never heard: they come from the reference",
+    "LSE-D_S": "lips driven by silence stay close to audio the model never heard: they come from the reference",
+    "LSD": "sync collapses when the audio is swapped: in AM the lips may come from the reference, not the audio",
+    "signed-LSD": "AM is better in sync than XM: in AM the lips may come from the reference, not the audio",
+    "LSE-C_XO": "lips driven by other speech still agree with the clip's own: they come from the video",
+    "LSE-D_XO": "lips driven by other speech stay close to the clip's own: they come from the video",
+    "LSE-C": "the lips do not follow the driving audio",
+    "LSE-D": "the lips do not follow the driving audio",
+}
+"""What each metric's failure means, by the beginning of its name; the longest match counts."""
+
+REMEDY = (
+    "try: train with another frame of the clip as reference (random, silent-face, most-dissimilar lips), "
+    "and compare CR with AR"
+)
+
+
+def explain(verdict: Verdict) -> str:
+    """Return the failure's text; its first line stands alone."""
+    measurement = verdict.measurement
+    lines = [verdict.headline]
+    if measurement.unscored:
+        lines += [f"  unscored: {entry.clip}: {entry.reason}" for entry in measurement.unscored[:5]]
+        lines.append("  judge the rest with --lipleak-allow-unscored")
+    if worst := measurement.worst():
+        lines.append("  worst clips: " + ", ".join(f"{clip} {value:.2f}" for clip, value in worst))
+        videos = [measurement.videos[clip] for clip, _ in worst if clip in measurement.videos]
+        lines.append(f"  videos: {', '.join(videos) if videos else 'keep them with --lipleak-keep DIR'}")
+    lines.append(f"  meaning: {_advice(measurement.metric.name)}")
+    if not measurement.metric.name.startswith(("LSE-C[", "LSE-D[")):
+        lines.append(f"  {REMEDY}")
+    return "\n".join(lines)
+
+
+def _advice(name: str) -> str:
+    return ADVICE[max((key for key in ADVICE if name.startswith(key)), key=len)]

@@ -1,0 +1,143 @@
+"""What a small sync expert can't judge, said before it judges: plain reasons instead of a meaningless number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lipleak.core.clips import Audio, Frames
+from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLE_RATE
+from pytest_lipleak.sync.embedded import mouth_windows
+from pytest_lipleak.sync.logmel import mel_power
+
+MIN_SPEECH_SECONDS = 2.0
+"""Less speech than this in the clip, pauses between words included: refused."""
+PAUSE_SECONDS = 0.5
+"""Up to this far from a sound a frame still belongs to the speech."""
+SHORT_SECONDS = 4.0
+"""Below this length the free minimum over 31 shifts is weak; the score at the known offset is good from 3 s on."""
+SPEECH_BELOW_PEAK_DB = 30.0
+"""A 10 ms frame within this range of the clip's loudest frames counts as sound."""
+QUIETEST_DBFS = -60.0
+"""Sound below this level (RMS) is silence, whatever the rest of the clip."""
+VOICED_SHARE = 0.15
+"""Least share of the sounding frames that must be voiced (periodic at 70 to 400 Hz)."""
+STILL_MOUTH = 0.04
+"""Least movement of the mouth window (see ``mouth_movement``). A still face stays below it even under sensor noise of
+8 grey levels (0.039); the quietest of 60 speaking mouths measured 0.071."""
+
+
+@dataclass(frozen=True)
+class Suitability:
+    """Whether the embedded expert can judge a real clip.
+
+    Args:
+        refusals: why it can't; empty when it can.
+        warnings: what weakens the judgement.
+    """
+
+    refusals: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def suitable(self) -> bool:
+        """True when nothing speaks against a score."""
+        return not self.refusals
+
+
+def suitability(frames: Frames, audio: Audio) -> Suitability:
+    """Judge a **real** clip: a generated one may be still or silent, which is then its score's business.
+
+    Args:
+        frames: uint8 RGB face crops, shape (T, H, W, 3), 25 fps.
+        audio: the clip's own speech, int16 mono 16 kHz.
+
+    Returns:
+        Refusals: under 2 s of speech, no voiced audio, a mouth that does not move. Warnings: under 4 s.
+    """
+    seconds = min(len(frames) / FRAME_RATE, len(audio) / SAMPLE_RATE)
+    sounding = sounding_frames(audio)
+    speech = speech_seconds(sounding)
+    refusals = []
+    if speech < MIN_SPEECH_SECONDS:
+        refusals.append(
+            f"{speech:.1f} s of speech in a clip of {seconds:.1f} s; the embedded expert needs "
+            f"{MIN_SPEECH_SECONDS:g} s. Use a longer clip"
+        )
+    if not voiced(audio, sounding):
+        refusals.append(
+            "no voiced speech in the audio (silence, noise or whispering); there is nothing lips could follow"
+        )
+    movement = mouth_movement(frames)
+    if movement < STILL_MOUTH:
+        refusals.append(
+            f"the mouth does not move (movement {movement:.4f}, at least {STILL_MOUTH:g} expected); "
+            "choose a clip whose visible person speaks, or check the face crop"
+        )
+    warnings = []
+    if seconds < SHORT_SECONDS:
+        warnings.append(
+            f"the clip is {seconds:.1f} s long: scores at the free offset are weak under {SHORT_SECONDS:g} s, "
+            "read the score at the known offset"
+        )
+    return Suitability(tuple(refusals), tuple(warnings))
+
+
+def sounding_frames(audio: Audio) -> NDArray[np.bool_]:
+    """Which 10 ms frames hold sound rather than a pause: bool (M,)."""
+    energy = mel_power(audio).sum(1)
+    if not len(energy):
+        return np.zeros(0, bool)
+    # A full-scale sine of RMS -3 dBFS has a power of about 2e4 after the window and the mel filters.
+    quietest = 2e4 * 10 ** ((QUIETEST_DBFS + 3) / 10)
+    loud = float(np.percentile(energy, 98))
+    return np.asarray(energy > max(loud * 10 ** (-SPEECH_BELOW_PEAK_DB / 10), quietest))
+
+
+def speech_seconds(sounding: NDArray[np.bool_]) -> float:
+    """Length of the speech, pauses between words included, from the 10 ms frames that hold sound."""
+    if not sounding.any():
+        return 0.0
+    reach = round(PAUSE_SECONDS * 100)
+    near = np.convolve(sounding, np.ones(2 * reach + 1))[reach : reach + len(sounding)] > 0.5
+    return float(near.sum()) / 100.0
+
+
+def voiced(audio: Audio, sounding: NDArray[np.bool_]) -> bool:
+    """Whether enough of the sounding frames are periodic at a pitch of 70 to 400 Hz (autocorrelation above 0.5)."""
+    places = np.flatnonzero(sounding)
+    if not len(places):
+        return False
+    places = places[:: max(len(places) // 400, 1)]
+    window, lags = 640, slice(SAMPLE_RATE // 400, SAMPLE_RATE // 70)
+    periodic = []
+    for place in places:
+        piece = audio[place * 160 : place * 160 + window].astype(np.float64)
+        if len(piece) < window:
+            continue
+        piece -= piece.mean()
+        spectrum = np.abs(np.fft.rfft(piece, 2 * window)) ** 2
+        correlation = np.fft.irfft(spectrum)[:window] / (window - np.arange(window))
+        periodic.append(correlation[lags].max() > 0.5 * max(correlation[0], 1e-9))
+    return bool(periodic) and float(np.mean(periodic)) >= VOICED_SHARE
+
+
+def mouth_movement(frames: Frames) -> float:
+    """How much the mouth window changes within 0.12 s, in standard deviations of its pixels: the median over time.
+
+    Each frame's own brightness and contrast are taken out, so that flickering light is no movement, and blurring takes
+    out compression noise. Speaking mouths give 0.07 to 0.7.
+    """
+    import cv2
+
+    windows = mouth_windows(frames)
+    if len(windows) < 4:
+        return 0.0
+    smooth = np.stack([cv2.GaussianBlur(w, (0, 0), 2.0)[::2, ::2] for w in windows]).astype(np.float32)
+    contrast = smooth.std(axis=(1, 2), keepdims=True)
+    if float(np.median(contrast)) < 1.0:
+        return 0.0
+    pattern = (smooth - smooth.mean(axis=(1, 2), keepdims=True)) / np.maximum(contrast, 1.0)
+    return float(np.median(np.abs(pattern[3:] - pattern[:-3]).mean(axis=(1, 2))))
