@@ -191,6 +191,8 @@ def _views(height: int, width: int) -> Iterator[tuple[float, float, float]]:
     longer, shorter = max(height, width), min(height, width)
     yield (width - 2 * longer) / 2, (height - 2 * longer) / 2, 2.0 * longer
     for side in (shorter, shorter // 2):
+        if side < INPUT // 2:  # a face in there would be smaller than the network can use
+            return
         for top in _starts(height, side):
             for left in _starts(width, side):
                 yield left, top, float(side)

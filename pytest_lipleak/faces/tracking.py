@@ -27,7 +27,9 @@ MIN_OVERLAP = 0.5
 """A face belongs to a track when its box overlaps the track's last one by more (intersection over union)."""
 
 MAX_MISSED = 25
-"""Frames in a row without the face that a track survives: one second."""
+"""Frames in a row without the face that a track survives: one second.
+
+What the demo's option promises; its code stops one frame earlier."""
 
 SMOOTHING = 13
 """Width of the median filter over centre and size, in frames."""
@@ -252,7 +254,7 @@ def _follow(frames: Iterable[Image], detector: FaceDetector) -> tuple[list[_Sigh
     length = 0
     for index, frame in enumerate(frames):
         length, size = index + 1, frame.shape[:2]
-        alive = [sightings for sightings in seen if index - sightings.frames[-1] <= MAX_MISSED]
+        alive = [sightings for sightings in seen if index - sightings.frames[-1] - 1 <= MAX_MISSED]
         hint = max(alive, key=lambda sightings: sightings.frames[-1]).boxes[-1] if alive else None
         boxes = [reframed(face) for face in detector.detect(frame, hint)]
         _assign(index, boxes, alive, seen)
