@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+from drawn_inputs import drawn_mouth, speech_like
+
+from pytest_lipleak.sync.suitability import MIN_SPEECH_SECONDS, suitability
+
+
+def reasons(frames: np.ndarray, audio: np.ndarray) -> str:
+    return " | ".join(suitability(frames, audio).refusals)
+
+
+def test_a_speaking_face_of_five_seconds_is_suitable() -> None:
+    result = suitability(drawn_mouth(125), speech_like(5.0))
+    assert result.suitable, result.refusals
+    assert not result.warnings
+
+
+@pytest.mark.parametrize(("seconds", "refused"), [(1.8, True), (2.2, False)])
+def test_limit_of_two_seconds_of_speech(seconds: float, refused: bool) -> None:
+    result = suitability(drawn_mouth(round(25 * seconds)), speech_like(seconds))
+    assert result.suitable is not refused
+    if refused:
+        assert f"needs {MIN_SPEECH_SECONDS:g} s" in result.refusals[0]
+
+
+def test_a_word_in_a_long_silence_is_too_little_speech() -> None:
+    audio = np.zeros(80_000, np.int16)
+    audio[20_000:28_000] = speech_like(0.5)
+    assert "s of speech in a clip of 5.0 s" in reasons(drawn_mouth(125), audio)
+
+
+@pytest.mark.parametrize("level", [0, 2])
+def test_silence_and_dither_are_refused(level: int) -> None:
+    audio = np.random.default_rng(0).integers(-level, level + 1, 80_000).astype(np.int16)
+    assert "no voiced speech" in reasons(drawn_mouth(125), audio)
+
+
+def test_noise_is_not_voiced() -> None:
+    audio = np.random.default_rng(0).normal(0, 3000, 80_000).astype(np.int16)
+    assert "no voiced speech" in reasons(drawn_mouth(125), audio)
+
+
+def test_a_still_mouth_is_refused_even_under_sensor_noise() -> None:
+    still = np.repeat(drawn_mouth(1), 125, axis=0)
+    noise = np.random.default_rng(0).normal(0, 6, still.shape)
+    for frames in (still, np.clip(still + noise, 0, 255).astype(np.uint8)):
+        assert "the mouth does not move" in reasons(frames, speech_like(5.0))
+
+
+def test_flicker_of_the_light_is_no_movement() -> None:
+    still = np.repeat(drawn_mouth(1), 125, axis=0)
+    light = 0.9 + 0.1 * np.sin(np.arange(125))[:, None, None, None]
+    assert "the mouth does not move" in reasons((still * light).astype(np.uint8), speech_like(5.0))
+
+
+def test_under_four_seconds_the_free_offset_is_called_weak() -> None:
+    assert "weak under 4 s" in suitability(drawn_mouth(75), speech_like(3.0)).warnings[0]
+
+
+def test_empty_inputs_are_refused_not_raised() -> None:
+    result = suitability(np.zeros((0, 160, 160, 3), np.uint8), np.zeros(0, np.int16))
+    assert len(result.refusals) == 3

@@ -1,0 +1,1 @@
+"""Training and evaluation of the embedded sync expert; not part of the package."""

@@ -1,0 +1,379 @@
+"""Measures the embedded expert and writes the tables of ``docs/embedded-expert.md``.
+
+    python -m training.evaluate --shared FOLDER --folds FOLDER [--crops FOLDER] [--out tables.md]
+
+Talkers are judged by the expert of their fold, which has seen none of their people (``FOLDS/fold0.onnx`` ...); GRID and
+the clips of ``clips/`` by the shipped expert. ``--crops`` names a folder of ``NAME.npz`` with ``crops`` (uint8 RGB face
+crops of the tracked protocol), ``audio`` and ``corners``; without it the clips that need a face tracker are left out.
+Intervals: 95 %, bootstrap over people.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lipleak.core.scores import SyncScore
+from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
+from pytest_lipleak.media.audio import read_audio
+from pytest_lipleak.media.video import read_video
+from pytest_lipleak.sync.embedded import EmbeddedExpert, aligned_mouth_windows, mouth_windows
+from pytest_lipleak.sync.score import score
+from training.robustness import AUDIO_CHANGES, PIXEL_CHANGES
+from training.splits import SPLITS
+
+TALKERS_DELAY = 1
+"""Frames by which the audio of all talkers files is late against the clips that SyncNet v2 judged: see
+``training.realign``. Late audio has a negative offset in SyncNet's sign."""
+
+FULL, FIVE, THREE = 10_000, 125, 75
+
+
+@dataclass(frozen=True)
+class Case:
+    """One clip with what is known of it; ``offset`` in SyncNet's sign, ``confidence`` of the real SyncNet v2."""
+
+    name: str
+    person: str
+    expert: EmbeddedExpert
+    crops: NDArray[np.uint8]
+    audio: NDArray[np.int16]
+    offset: int = 0
+    confidence: float = float("nan")
+    corners: NDArray[np.float64] | None = None
+
+    @cached_property
+    def windows(self) -> NDArray[np.uint8]:
+        """The mouth windows, aligned where the corners are known."""
+        return (
+            mouth_windows(self.crops)
+            if self.corners is None
+            else aligned_mouth_windows(self.crops, self.corners)
+        )
+
+    @property
+    def frames(self) -> int:
+        """Frames that have audio."""
+        return min(len(self.crops), len(self.audio) // SAMPLES_PER_FRAME)
+
+    def cuts(self, length: int) -> Iterator[tuple[int, int]]:
+        """Cuts that do not overlap by more than half; the whole clip where it is shorter."""
+        if self.frames <= length:
+            yield 0, self.frames
+            return
+        count = max(round(self.frames / length), 2 if self.frames >= 1.5 * length else 1)
+        for start in np.linspace(0, self.frames - length, count).astype(int):
+            yield int(start), int(start) + length
+
+    def score(self, start: int = 0, stop: int = FULL, *audios: NDArray[np.int16]) -> list[SyncScore]:
+        """Frames start..stop against the clip's own audio there, then against other audios from their beginning."""
+        stop = min(stop, self.frames)
+        own = self.audio[start * SAMPLES_PER_FRAME :]
+        video = self.expert.embed_mouths(self.windows[start:stop])
+        samples = (stop - start) * SAMPLES_PER_FRAME
+        return [score(video, self.expert.embed_audio(audio[:samples])) for audio in (own, *audios)]
+
+
+def interval(
+    people: list[str], statistic: Callable[[NDArray[np.int64]], float], count: int = 1000
+) -> tuple[float, float]:
+    """95 % percentile interval of ``statistic(indices)``, people drawn with replacement."""
+    members = defaultdict(list)
+    for i, person in enumerate(people):
+        members[person].append(i)
+    groups = [np.array(g) for g in members.values()]
+    rng = np.random.default_rng(0)
+    draws = (rng.integers(0, len(groups), len(groups)) for _ in range(count))
+    values = [statistic(np.concatenate([groups[g] for g in draw])) for draw in draws]
+    return float(np.nanpercentile(values, 2.5)), float(np.nanpercentile(values, 97.5))
+
+
+def share(values: list[bool], people: list[str]) -> str:
+    """``93 % [85, 99], n = 115 (38 people)``."""
+    v = np.array(values, float)
+    if not len(v):
+        return "not measured"
+    low, high = interval(people, lambda i: float(v[i].mean()))
+    return f"{100 * v.mean():.0f} % [{100 * low:.0f}, {100 * high:.0f}], n = {len(v)} ({len(set(people))} people)"
+
+
+def auc(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> float:
+    """Probability that a matched score lies above a mismatched one."""
+    if not len(positive) or not len(negative):
+        return float("nan")
+    order = np.sort(negative)
+    below = np.searchsorted(order, positive, "left")
+    equal = np.searchsorted(order, positive, "right") - below
+    return float((below + 0.5 * equal).mean() / len(order))
+
+
+def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+    """Rank correlation (no ties are expected)."""
+    ranks = [np.argsort(np.argsort(x)) for x in (a, b)]
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
+def in_sync(case: Case) -> bool:
+    """What the real SyncNet v2 calls in sync: confidence above 4, offset within one frame (talkers only)."""
+    return case.confidence > 4 and abs(case.offset + TALKERS_DELAY) <= 1
+
+
+def offsets_row(cases: list[Case], length: int) -> str:
+    """Share of cuts whose best shift lies within one frame of the known offset."""
+    hits, people = [], []
+    for case in cases:
+        for start, stop in case.cuts(length):
+            hits.append(abs(case.score(start, stop)[0].offset - case.offset) <= 1)
+            people.append(case.person)
+    return share(hits, people)
+
+
+def contrast(cases: list[Case], length: int, *, same_person: bool, partners: int = 4) -> dict[str, str]:
+    """AUC of matched against mismatched audio, by confidence at the free minimum and at the known offset.
+
+    ``within the clip``: share of wrong audios that the clip's own audio beats at the known offset, which is what a
+    calibrated test asks.
+    """
+    rng = np.random.default_rng(1)
+    rows: list[tuple[str, tuple[float, float], list[tuple[float, float]]]] = []
+    for case in cases:
+        others = [c for c in cases if (c.person == case.person) is same_person and c.name != case.name]
+        if len(others) < (1 if same_person else 4):
+            continue
+        for start, stop in case.cuts(length):
+            picks = rng.permutation(len(others))[:partners]
+            audios = []
+            for pick in picks:
+                first = int(rng.integers(0, max(others[pick].frames - (stop - start), 0) + 1))
+                audio = others[pick].audio[first * SAMPLES_PER_FRAME :]
+                if len(audio) >= 0.8 * (stop - start) * SAMPLES_PER_FRAME:
+                    audios.append(audio)
+            if not audios:
+                continue
+            features = [(s.lse_c, s.confidence_at(case.offset)) for s in case.score(start, stop, *audios)]
+            rows.append((case.person, features[0], features[1:]))
+    people = [r[0] for r in rows]
+    result = {}
+    for k, name in enumerate(("free", "known offset")):
+        positive = [np.array([r[1][k]]) for r in rows]
+        negative = [np.array([w[k] for w in r[2]]) for r in rows]
+
+        def of(indices: NDArray[np.int64], positive: list = positive, negative: list = negative) -> float:
+            return auc(
+                np.concatenate([positive[i] for i in indices]), np.concatenate([negative[i] for i in indices])
+            )
+
+        low, high = interval(people, of, 400)
+        value = of(np.arange(len(rows)))
+        wrong = sum(map(len, negative))
+        result[name] = f"{value:.3f} [{low:.3f}, {high:.3f}], n = {len(rows)} cuts, {wrong} wrong audios"
+    wins = [np.mean([r[1][1] > w[1] for w in r[2]]) for r in rows]
+    low, high = interval(people, lambda i: float(np.mean(np.array(wins)[i])))
+    result["within the clip"] = f"{np.mean(wins):.3f} [{low:.3f}, {high:.3f}]"
+    return result
+
+
+def spearman_row(cases: list[Case]) -> str:
+    """Rank correlation of our confidence with the published one of SyncNet v2."""
+    cases = [c for c in cases if c.confidence > 0]
+    ours = np.array([c.score()[0].lse_c for c in cases])
+    theirs = np.array([c.confidence for c in cases])
+    low, high = interval([c.person for c in cases], lambda i: spearman(ours[i], theirs[i]))
+    people = len({c.person for c in cases})
+    return f"{spearman(ours, theirs):.2f} [{low:.2f}, {high:.2f}], n = {len(cases)} ({people} people)"
+
+
+def robustness(cases: list[Case]) -> Iterator[tuple[str, str, str, str]]:
+    """Name of the change, offset within one frame (5 s), AUC at the known offset (3 s), mean confidence there."""
+    plain: tuple[str, Callable[[Case], Case]] = ("nothing changed", lambda case: case)
+    changes: list[tuple[str, Callable[[Case], Case]]] = [plain]
+    for name, change in PIXEL_CHANGES.items():
+        changes.append((name, lambda case, change=change: replace(case, crops=change(case.crops))))
+    speech = {case.name: cases[(i + 11) % len(cases)].audio for i, case in enumerate(cases)}
+    for name, alter in AUDIO_CHANGES.items():
+        changes.append(
+            (name, lambda case, alter=alter: replace(case, audio=alter(case.audio, speech[case.name])))
+        )
+    for name, apply in changes:
+        changed = [apply(case) for case in cases]
+        confidence = np.mean([c.score()[0].confidence_at(c.offset) for c in changed])
+        known = (
+            contrast(changed, THREE, same_person=False, partners=2)["known offset"]
+            .split(",")[0]
+            .split(" ")[0]
+        )
+        yield name, offsets_row(changed, FIVE).split(",")[0], known, f"{confidence:.2f}"
+
+
+def leak_rows(cases: list[Case]) -> Iterator[tuple[float, float, float]]:
+    """A stand-in for a leaking generator: ``alpha`` of the real mouth over the clip's mean picture of it."""
+    for alpha in (0.0, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0):
+        known, free = [], []
+        for case in cases:
+            still = case.crops.mean(0, keepdims=True)
+            blend = np.rint(alpha * case.crops + (1 - alpha) * still).astype(np.uint8)
+            result = replace(case, crops=blend).score()[0]
+            known.append(result.confidence_at(case.offset))
+            free.append(result.lse_c)
+        yield alpha, float(np.mean(known)), float(np.mean(free))
+
+
+def null_rows(cases: list[Case]) -> Iterator[tuple[int, float, float, float, int]]:
+    """Free-minimum confidence of wrong audio by length: mean, standard deviation, 95th percentile."""
+    for length in (50, THREE, 100, FIVE):
+        values = []
+        for i, case in enumerate(cases):
+            for step in (5, 17, 31):
+                other = cases[(i + step) % len(cases)]
+                if other.person != case.person and min(other.frames, case.frames) >= length:
+                    values.append(case.score(0, length, other.audio)[1].lse_c)
+        if values:
+            yield (
+                length,
+                float(np.mean(values)),
+                float(np.std(values)),
+                float(np.percentile(values, 95)),
+                len(values),
+            )
+
+
+def talkers(shared: Path, folds: Path, corners: Path | None = None) -> list[Case]:
+    """All 121 talkers, each with the expert that has not seen its people."""
+    experts = {fold: EmbeddedExpert(folds / f"fold{fold}.onnx") for fold in range(3)}
+    split = {row["file"]: row for row in csv.DictReader((SPLITS / "talkers.csv").open())}
+    cases = []
+    for row in csv.DictReader((shared / "talkers" / "manifest.csv").open()):
+        path = shared / "talkers" / row["file"]
+        offsets = [int(x) for x in row["syncnet_v2_offsets"].strip("[]").split(",") if x.strip()]
+        place = split[row["file"]]
+        known = None
+        if corners is not None:
+            file = corners / f"{path.stem}.npy"
+            if not file.exists():
+                continue
+            known = np.load(file)
+        cases.append(
+            Case(
+                path.stem,
+                place["person"],
+                experts[int(place["fold"])],
+                read_video(path).frames,
+                read_audio(path)[0],
+                offsets[0] - TALKERS_DELAY if offsets else 99,
+                float(row["syncnet_v2_confidence"]),
+                known,
+            )
+        )
+    return cases
+
+
+def grid_held_out(shared: Path, expert: EmbeddedExpert) -> list[Case]:
+    """Sentences of speaker s1 left out of training: a seen person, unseen words."""
+    rows = csv.DictReader((SPLITS / "grid_s1.csv").open())
+    paths = [shared / "grid_s1" / row["file"] for row in rows if row["train"] == "0"]
+    return [Case(p.stem, "s1", expert, read_video(p).frames, read_audio(p)[0]) for p in paths[::2]]
+
+
+def tracked_clips(crops: Path, expert: EmbeddedExpert, *, aligned: bool = False) -> list[Case]:
+    """``clips/`` through a face tracker: one ``NAME.npz`` each, as ``training.landmarks`` writes them."""
+    cases = []
+    for path in sorted(crops.glob("*.npz")):
+        data = np.load(path)
+        offset = 3 if path.stem == "syncnet_example" else 0
+        pixels, corners = (data["frames"], data["corners"]) if aligned else (data["crops"], None)
+        cases.append(Case(path.stem, path.stem, expert, pixels, data["audio"], offset, corners=corners))
+    return cases
+
+
+def lines(a: argparse.Namespace) -> Iterator[str]:
+    """The tables as Markdown."""
+    shipped = EmbeddedExpert(a.expert)
+    yield f"Expert: {shipped.identity.label}. Intervals: 95 %, bootstrap over people.\n"
+    left_out = talkers(a.shared, a.folds)
+    level = talkers(a.shared, a.folds, a.corners) if a.corners else []
+    groups = {"talkers, left out by person": left_out, "the same, mouth-aligned": level}
+    groups["GRID s1, sentences left out"] = grid_held_out(a.shared, shipped)
+    if a.crops:
+        groups["GRID and web clips"] = [
+            c for c in tracked_clips(a.crops, shipped) if c.name != "merkel_mismatched"
+        ]
+    yield "| clips | offset within 1, full | 5 s cuts | 3 s cuts |\n|---|---|---|---|"
+    for name, cases in groups.items():
+        good = [c for c in cases if ("talkers" not in name and "same" not in name) or in_sync(c)]
+        if good:
+            yield f"| {name} | {offsets_row(good, FULL)} | {offsets_row(good, FIVE)} | {offsets_row(good, THREE)} |"
+    yield "\n| clips | cuts | mismatched audio | AUC free | AUC known offset | own beats wrong, known offset |"
+    yield "|---|---|---|---|---|---|"
+    for name, cases in groups.items():
+        good = [c for c in cases if ("talkers" not in name and "same" not in name) or in_sync(c)]
+        for length, words in ((THREE, "3 s"), (FIVE, "5 s")):
+            for same in (False, True):
+                if len(good) > 4 and (same or len({c.person for c in good}) > 4):
+                    if same and max(sum(c.person == d.person for d in good) for c in good) < 2:
+                        continue
+                    r = contrast(good, length, same_person=same)
+                    kind = "same person, other words" if same else "other people"
+                    yield f"| {name} | {words} | {kind} | {r['free']} | {r['known offset']} | {r['within the clip']} |"
+    yield "\n| Spearman with SyncNet v2's confidence | |\n|---|---|"
+    for name, cases in list(groups.items())[:2]:
+        if cases:
+            yield f"| {name} | {spearman_row(cases)} |"
+    if a.crops:
+        yield "\n| clip | offset | LSE-C | LSE-D | confidence at 0 | mouth-aligned: offset | LSE-C |"
+        yield "|---|---|---|---|---|---|---|"
+        aligned = tracked_clips(a.crops, shipped, aligned=True)
+        for case, other in zip(tracked_clips(a.crops, shipped), aligned, strict=True):
+            s, t = case.score()[0], other.score()[0]
+            yield (
+                f"| {case.name} | {s.offset} | {s.lse_c:.2f} | {s.lse_d:.2f} | {s.confidence_at(case.offset):.2f} "
+                f"| {t.offset} | {t.lse_c:.2f} |"
+            )
+    sample = [c for c in left_out if in_sync(c)]
+    sample = sample[:: max(len(sample) // 36, 1)]
+    yield "\n| alpha of the real mouth | confidence at the known offset | LSE-C (free) |\n|---|---|---|"
+    for alpha, known, free in leak_rows(sample):
+        yield f"| {alpha:g} | {known:.2f} | {free:.2f} |"
+    yield "\n| frames | LSE-C of unrelated audio: mean | standard deviation | 95th percentile | n |"
+    yield "|---|---|---|---|---|"
+    for length, mean, deviation, high, count in null_rows(left_out):
+        yield f"| {length} | {mean:.2f} | {deviation:.2f} | {high:.2f} | {count} |"
+    yield f"\nn = {len(sample)} talkers of {len({c.person for c in sample})} people:\n"
+    yield "| change | offset within 1, 5 s | AUC known offset, 3 s | confidence there |\n|---|---|---|---|"
+    for name, hit, known, confidence in robustness(sample):
+        yield f"| {name} | {hit} | {known} | {confidence} |"
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--shared", type=Path, required=True)
+    parser.add_argument(
+        "--folds", type=Path, required=True, help="folder of fold0.onnx, fold1.onnx, fold2.onnx"
+    )
+    parser.add_argument("--expert", type=Path, help="instead of the shipped one")
+    parser.add_argument("--corners", type=Path, help="mouth corners of the talkers, NAME.npy")
+    parser.add_argument("--crops", type=Path, help="tracked clips, NAME.npz")
+    parser.add_argument("--out", type=Path)
+    a = parser.parse_args()
+    cv2.setNumThreads(1)
+    text = []
+    for line in lines(a):
+        print(line, flush=True)
+        text.append(line)
+    if a.out:
+        a.out.write_text("\n".join(text) + "\n")
+
+
+if __name__ == "__main__":
+    main()

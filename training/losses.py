@@ -1,0 +1,60 @@
+"""The two losses: InfoNCE over windows, and cross-entropy over the clip's 31 shifts, which is the score itself."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+MAX_SHIFT = 15
+UNRELATED = 2.0**0.5
+"""Distance of orthogonal unit vectors; also what the score sees where a shift runs past the audio."""
+
+
+def distance(video: Tensor, audio: Tensor) -> Tensor:
+    """Euclidean distance of unit vectors along the last axis."""
+    return torch.sqrt((2 - 2 * (video * audio).sum(-1)).clamp_min(1e-6))
+
+
+def shift_distances(video: Tensor, audio: Tensor, valid: Tensor) -> Tensor:
+    """Mean distance per shift: video (B, R, D), audio (B, R + 30, D), valid (B, R + 30) -> (B, 31), shift -15 first."""
+    rows = video.shape[1]
+    columns = []
+    for shift in range(2 * MAX_SHIFT + 1):
+        d = distance(video, audio[:, shift : shift + rows])
+        columns.append(torch.where(valid[:, shift : shift + rows], d, UNRELATED).mean(1))
+    return torch.stack(columns, 1)
+
+
+def clip_loss(video: Tensor, audio: Tensor, valid: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """Soft-target cross-entropy over 31 own shifts and other clips' audio; also returns the (B, 31) distances."""
+    clips, rows = video.shape[:2]
+    own = shift_distances(video, audio, valid)
+    aligned = audio[:, MAX_SHIFT : MAX_SHIFT + rows]
+    cross = distance(video[:, None], aligned[None]).mean(2)
+    far = torch.eye(clips, dtype=torch.bool)
+    logits = torch.cat([own, cross.masked_fill(far, 1e3)], 1) * -scale
+    target = torch.zeros_like(logits)
+    target[:, MAX_SHIFT] = 0.8
+    target[:, [MAX_SHIFT - 1, MAX_SHIFT + 1]] = 0.1
+    by_audio = functional.cross_entropy(cross.T * -scale, torch.arange(clips))
+    return functional.cross_entropy(logits, target) + 0.5 * by_audio, own
+
+
+def window_loss(video: Tensor, audio: Tensor, valid: Tensor, scale: Tensor) -> Tensor:
+    """InfoNCE in both directions over all windows of the batch; windows one or two frames away are left out."""
+    clips, rows, size = video.shape
+    columns = audio.shape[1]
+    similarity = scale * video.reshape(-1, size) @ audio.reshape(-1, size).T
+    row_clip = torch.arange(clips).repeat_interleave(rows)
+    row_time = torch.arange(rows).repeat(clips) + MAX_SHIFT
+    column_clip = torch.arange(clips).repeat_interleave(columns)
+    column_time = torch.arange(columns).repeat(clips)
+    gap = (row_time[:, None] - column_time[None]).abs()
+    near = (row_clip[:, None] == column_clip[None]) & (gap > 0) & (gap <= 2)
+    similarity = similarity.masked_fill(near | ~valid.reshape(1, -1), -1e4)
+    target = row_clip * columns + row_time
+    heard = valid.reshape(-1)[target]  # a window at the very end may lie past the audio
+    forward = functional.cross_entropy(similarity[heard], target[heard])
+    backward = functional.cross_entropy(similarity[:, target[heard]].T, torch.arange(clips * rows)[heard])
+    return forward + 0.5 * backward

@@ -1,0 +1,126 @@
+"""Folders of face crops with audio -> one cache per folder, read by :mod:`training.data`.
+
+    python -m training.prepare FOLDER CACHE [--corners FOLDER]
+
+Each cache holds ``frames.npy`` (uint8 grey, all clips stacked, the crop's rows 24-144 and columns 16-144),
+``audio.npy`` (int16 mono 16 kHz, all clips joined) and ``index.json`` (name, first frame, frame count, first sample,
+sample count). The kept region is larger than the expert's mouth window, so that augmentation may scale, turn and
+shift. With ``--corners`` (one ``NAME.npy`` per clip, mouth corners (T, 2, 2) in pixels, as ``training.landmarks``
+writes them) the region is level and centred on the mouth; clips without corners are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+
+from pytest_lipleak.sync.embedded import aligned_mouth_windows
+
+CROP = 160
+ROWS = slice(24, 144)
+COLUMNS = slice(16, 144)
+FPS = 25
+SAMPLE_RATE = 16_000
+
+
+def read_frames(path: Path) -> np.ndarray:
+    """RGB frames, uint8 (T, H, W, 3), at 25 fps: other rates by the nearest earlier frame of each 40 ms tick."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        stream.thread_count = 1
+        decoded = [
+            (float(f.pts * f.time_base), f.to_ndarray(format="rgb24")) for f in container.decode(stream)
+        ]
+        rate = float(stream.average_rate)
+    if abs(rate - FPS) < 0.01:
+        return np.stack([frame for _, frame in decoded])
+    times = np.array([t for t, _ in decoded]) - decoded[0][0]
+    ticks = np.arange(0, times[-1] + 1 / rate, 1 / FPS)
+    picks = np.clip(np.searchsorted(times, ticks + 1e-6, side="right") - 1, 0, len(decoded) - 1)
+    return np.stack([decoded[i][1] for i in picks])
+
+
+def read_audio(path: Path) -> np.ndarray:
+    """int16 mono 16 kHz, aligned with the first video frame: early audio is cut, late audio padded in front."""
+    with av.open(str(path)) as container:
+        stream = container.streams.audio[0]
+        video = container.streams.video[0] if container.streams.video else None
+        video_start = float((video.start_time or 0) * video.time_base) if video else 0.0
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
+        start, pieces = None, []
+        for frame in container.decode(stream):
+            if start is None:
+                start = float(frame.pts * frame.time_base) if frame.pts is not None else 0.0
+            pieces += [piece.to_ndarray()[0] for piece in resampler.resample(frame)]
+        pieces += [piece.to_ndarray()[0] for piece in resampler.resample(None)]
+    audio = np.concatenate(pieces).astype(np.int16)
+    shift = round(((start or 0.0) - video_start) * SAMPLE_RATE)
+    return np.pad(audio, (shift, 0)) if shift > 0 else audio[-shift:]
+
+
+def grey_region(frames: np.ndarray) -> np.ndarray:
+    """uint8 RGB face crops of any size -> uint8 grey region around the mouth, (T, 120, 128)."""
+    out = np.empty((len(frames), ROWS.stop - ROWS.start, COLUMNS.stop - COLUMNS.start), np.uint8)
+    for i, frame in enumerate(frames):
+        if frame.shape[:2] != (CROP, CROP):
+            frame = cv2.resize(frame, (CROP, CROP), interpolation=cv2.INTER_AREA)
+        out[i] = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[ROWS, COLUMNS]
+    return out
+
+
+def aligned_region(frames: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """As :func:`grey_region`, but level and centred on the mouth."""
+    middle = aligned_mouth_windows(frames, corners, margin=(40, 32))
+    return middle[:, : ROWS.stop - ROWS.start]
+
+
+def prepare(folder: Path, cache: Path, corners: Path | None = None) -> None:
+    """Decode every video of ``folder`` once into ``cache``."""
+    cv2.setNumThreads(1)
+    frames, audio, index = [], [], []
+    frame_count = sample_count = 0
+    for path in sorted(p for p in folder.rglob("*") if p.suffix in {".mp4", ".avi", ".mpg", ".mkv", ".mov"}):
+        if corners is None:
+            region = grey_region(read_frames(path))
+        elif (corners / f"{path.stem}.npy").exists():
+            region = aligned_region(read_frames(path), np.load(corners / f"{path.stem}.npy"))
+        else:
+            continue
+        speech = read_audio(path)
+        index.append(
+            {
+                "name": path.relative_to(folder).as_posix(),
+                "frame": frame_count,
+                "frames": len(region),
+                "sample": sample_count,
+                "samples": len(speech),
+            }
+        )
+        frames.append(region)
+        audio.append(speech)
+        frame_count += len(region)
+        sample_count += len(speech)
+    cache.mkdir(parents=True, exist_ok=True)
+    np.save(cache / "frames.npy", np.concatenate(frames))
+    np.save(cache / "audio.npy", np.concatenate(audio))
+    (cache / "index.json").write_text(json.dumps(index, indent=0))
+    print(f"{len(index)} clips, {frame_count} frames, {sample_count / SAMPLE_RATE:.0f} s of audio -> {cache}")
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("cache", type=Path)
+    parser.add_argument("--corners", type=Path)
+    arguments = parser.parse_args()
+    prepare(arguments.folder, arguments.cache, arguments.corners)
+
+
+if __name__ == "__main__":
+    main()

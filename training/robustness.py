@@ -1,0 +1,119 @@
+"""What the wild does to a clip, applied on purpose: changes of face crops and of audio."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import av
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Frames = NDArray[np.uint8]
+Audio = NDArray[np.int16]
+
+
+def h264(frames: Frames, crf: int) -> Frames:
+    """Encoded and decoded by x264 at ``crf``."""
+    buffer = io.BytesIO()
+    with av.open(buffer, "w", format="matroska") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.height, stream.width = frames.shape[1:3]
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"crf": str(crf), "preset": "veryfast"}
+        stream.thread_count = 1
+        for image in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    buffer.seek(0)
+    with av.open(buffer) as container:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+
+
+def each(change: Callable[[Frames], Frames]) -> Callable[[Frames], Frames]:
+    """A change of one frame as a change of a clip."""
+    return lambda frames: np.stack([change(frame) for frame in frames])
+
+
+def noisy(frames: Frames) -> Frames:
+    """Independent noise on every pixel."""
+    rng = np.random.default_rng(0)
+    return np.stack([np.clip(f + rng.normal(0, 10, f.shape), 0, 255).astype(np.uint8) for f in frames])
+
+
+def jittered(frames: Frames) -> Frames:
+    """Each frame moved by up to 10 % of the crop."""
+    rng = np.random.default_rng(0)
+    reach = 0.1 * frames.shape[1]
+    moved = []
+    for frame in frames:
+        dx, dy = rng.uniform(-reach, reach, 2)
+        matrix = np.array([[1, 0, dx], [0, 1, dy]])
+        moved.append(cv2.warpAffine(frame, matrix, frame.shape[1::-1], borderMode=cv2.BORDER_REPLICATE))
+    return np.stack(moved)
+
+
+def moved(frames: Frames) -> Frames:
+    """The whole clip moved by 10 % of the crop to the side and 5 % down."""
+    height, width = frames.shape[1:3]
+    matrix = np.array([[1, 0, 0.1 * width], [0, 1, 0.05 * height]])
+    return np.stack(
+        [cv2.warpAffine(f, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE) for f in frames]
+    )
+
+
+def halved(frame: Frames) -> Frames:
+    """To half the size and back."""
+    height, width = frame.shape[:2]
+    small = cv2.resize(frame, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+
+
+def narrowed(frame: Frames) -> Frames:
+    """Squeezed to 70 % of its width about the middle, as a head turned by 45 degrees is foreshortened."""
+    height, width = frame.shape[:2]
+    matrix = np.array([[0.7, 0, 0.15 * width], [0, 1.0, 0]])
+    return cv2.warpAffine(frame, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+
+
+def mix(audio: Audio, noise: NDArray[np.float64], decibel: float) -> Audio:
+    """``noise`` added at a signal-to-noise ratio of ``decibel``."""
+    speech = audio.astype(np.float64)
+    gain = np.sqrt(np.mean(speech**2) / max(np.mean(noise**2), 1e-9)) * 10 ** (-decibel / 20)
+    return np.clip(np.rint(speech + gain * noise), -32768, 32767).astype(np.int16)
+
+
+def music(audio: Audio, other: Audio) -> Audio:
+    """A sequence of three-note chords, 5 dB under the speech."""
+    rng = np.random.default_rng(0)
+    time = np.arange(len(audio)) / 16_000
+    sound = np.zeros(len(audio))
+    for _ in range(3):
+        pitch = 130 * 2 ** (rng.integers(0, 24, int(time[-1] / 0.4) + 1) / 12)
+        phase = np.cumsum(pitch[(time / 0.4).astype(int)]) / 16_000
+        sound += sum(np.sin(2 * np.pi * k * phase) / k for k in (1, 2, 3, 4))
+    return mix(audio, sound, 5)
+
+
+PIXEL_CHANGES: dict[str, Callable[[Frames], Frames]] = {
+    "H.264 crf 23": lambda f: h264(f, 23),
+    "H.264 crf 35": lambda f: h264(f, 35),
+    "H.264 crf 45": lambda f: h264(f, 45),
+    "Gaussian blur, sigma 2 of 160": each(lambda f: cv2.GaussianBlur(f, (0, 0), 2)),
+    "noise, sigma 10 of 255": noisy,
+    "brightness x 0.5": each(lambda f: (f * 0.5).astype(np.uint8)),
+    "gamma 0.5 (brighter)": each(lambda f: (255 * (f / 255) ** 0.5).astype(np.uint8)),
+    "crop jitter 10 %, every frame": jittered,
+    "crop moved 10 %": moved,
+    "half resolution": each(halved),
+    "mirrored": lambda f: np.ascontiguousarray(f[:, :, ::-1]),
+    "face narrowed to 70 %": each(narrowed),
+}
+
+AUDIO_CHANGES: dict[str, Callable[[Audio, Audio], Audio]] = {
+    "white noise, 8 dB": lambda a, o: mix(a, np.random.default_rng(0).normal(size=len(a)), 8),
+    "other speech, 8 dB": lambda a, o: mix(a, np.resize(o, len(a)).astype(np.float64), 8),
+    "music, 5 dB": music,
+    "a tenth of the volume": lambda a, o: np.rint(a * 0.1).astype(np.int16),
+}
