@@ -42,8 +42,32 @@ _TARGETS: dict[str, tuple[float, float, float, float, float, float, float]] = {
     "U": (0.34, -0.6, 0.7, 0.0, 0.0, 0.32, 1.2),
     "u": (0.20, -0.9, 1.0, 0.0, 0.0, 0.20, 1.5),
 }
-_ALIASES = {"b": "p", "m": "p", "v": "f", "D": "T", "d": "t", "n": "t", "*": "t", "z": "s", "Z": "S", "g": "k", "N": "k"}
-_ALIASES |= {"x": "k", "?": "k", "e": "E", "0": "O", "Q": "O", "y": "u", "C": "S", "{": "a", "R": "r", "W": "w", "L": "l"}
+_ALIASES = {
+    "b": "p",
+    "m": "p",
+    "v": "f",
+    "D": "T",
+    "d": "t",
+    "n": "t",
+    "*": "t",
+    "z": "s",
+    "Z": "S",
+    "g": "k",
+    "N": "k",
+}
+_ALIASES |= {
+    "x": "k",
+    "?": "k",
+    "e": "E",
+    "0": "O",
+    "Q": "O",
+    "y": "u",
+    "C": "S",
+    "{": "a",
+    "R": "r",
+    "W": "w",
+    "L": "l",
+}
 _DIPHTHONGS = {
     "eI": "Ei", "aI": "ai", "aU": "au", "OI": "Oi", "oU": "ou", "@U": "ou", "i@": "i@", "e@": "E@", "o@": "O@",
     "O@": "O3", "A@": "A3", "U@": "U@", "aI@": "a@", "aU@": "a@", "tS": "tS", "dZ": "tS", "@L": "@l", "ju": "ju",
@@ -74,7 +98,7 @@ def viseme_keys(label: str) -> str:
     >>> viseme_keys("aI"), viseme_keys("b"), viseme_keys("u:"), viseme_keys("_:")
     ('ai', 'p', 'u', '_')
     """
-    label = label.lstrip("'," "%=|;") or "_"
+    label = label.lstrip("',%=|;") or "_"
     for length in (3, 2):
         if label[:length] in _DIPHTHONGS:
             return _DIPHTHONGS[label[:length]]
@@ -153,4 +177,6 @@ def articulate(speech: Speech, effort: float = 1.0) -> Articulation:
     exposure = gaussian_filter1d(np.stack(list(channels.values())), 0.006 * STEP_RATE, axis=1)
     frames = round(speech.seconds * FRAME_RATE)
     centres = (np.arange(frames) + 0.5) / FRAME_RATE
-    return Articulation(**{name: np.interp(centres, time, row) for name, row in zip(channels, exposure, strict=True)})
+    return Articulation(
+        **{name: np.interp(centres, time, row) for name, row in zip(channels, exposure, strict=True)}
+    )

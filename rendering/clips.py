@@ -73,7 +73,10 @@ def render_all(plans: Iterable[ClipPlan], folder: Path, crf: int = 20) -> list[d
     rows = []
     for plan in plans:
         rows.append(render_clip(plan, folder, crf))
-        print(f"{plan.file}: {rows[-1]['seconds']} s, {(folder / plan.file).stat().st_size // 1024} KiB, {plan.text}", flush=True)
+        print(
+            f"{plan.file}: {rows[-1]['seconds']} s, {(folder / plan.file).stat().st_size // 1024} KiB, {plan.text}",
+            flush=True,
+        )
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as out:
         writer = csv.DictWriter(out, MANIFEST_FIELDS, lineterminator="\n")
         writer.writeheader()

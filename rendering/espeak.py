@@ -36,7 +36,9 @@ class _Event(ctypes.Structure):
     ]
 
 
-_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event))
+_Callback = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
+)
 
 
 def espeak_library() -> ctypes.CDLL | None:
@@ -54,12 +56,16 @@ def synthesise(request: dict[str, str | int]) -> tuple[int, list[tuple[int, str]
     """Sample rate, (sample, phoneme mnemonic) marks and samples of ``request["text"]``."""
     library = espeak_library()
     if library is None:
-        raise RuntimeError("libespeak-ng was not found; install espeak-ng 1.51 or newer (Debian: apt install espeak-ng)")
+        raise RuntimeError(
+            "libespeak-ng was not found; install espeak-ng 1.51 or newer (Debian: apt install espeak-ng)"
+        )
     # The breath noise comes from the C library's generator.
     ctypes.CDLL(None).srand(1)
     rate = library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, None, _INITIALIZE_PHONEME_EVENTS)
     if rate <= 0:
-        raise RuntimeError(f"espeak_Initialize returned {rate}, expected a sample rate; is espeak-ng-data installed?")
+        raise RuntimeError(
+            f"espeak_Initialize returned {rate}, expected a sample rate; is espeak-ng-data installed?"
+        )
     samples = array.array("h")
     marks: list[tuple[int, str]] = []
 
@@ -77,7 +83,9 @@ def synthesise(request: dict[str, str | int]) -> tuple[int, list[tuple[int, str]
     callback = _Callback(collect)
     library.espeak_SetSynthCallback(callback)
     if library.espeak_SetVoiceByName(str(request["voice"]).encode()):
-        raise RuntimeError(f"espeak-ng has no voice {request['voice']!r}; see espeak-ng --voices=en and --voices=variant")
+        raise RuntimeError(
+            f"espeak-ng has no voice {request['voice']!r}; see espeak-ng --voices=en and --voices=variant"
+        )
     for name, number in _PARAMETERS.items():
         library.espeak_SetParameter(number, int(request[name]), 0)
     data = str(request["text"]).encode()
@@ -88,4 +96,6 @@ def synthesise(request: dict[str, str | int]) -> tuple[int, list[tuple[int, str]
 
 if __name__ == "__main__":
     rate, phonemes, wave = synthesise(json.loads(sys.argv[1]))
-    sys.stdout.buffer.write(json.dumps({"rate": rate, "phonemes": phonemes}).encode() + b"\n" + wave.tobytes())
+    sys.stdout.buffer.write(
+        json.dumps({"rate": rate, "phonemes": phonemes}).encode() + b"\n" + wave.tobytes()
+    )

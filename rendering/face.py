@@ -16,9 +16,21 @@ from rendering.portraits import FACE_POINTS
 from rendering.speech import FRAME_RATE
 from rendering.warp import PIXEL_X, PIXEL_Y, SCALE, SIZE, sample
 
-_ANCHORS = np.array([(x, y) for x in (-5, 40, 80, 120, 165) for y in (-5, 25, 150, 170)] + [(-5, 80), (165, 80), (28, 100), (132, 100)], float)
+_ANCHORS = np.array(
+    [(x, y) for x in (-5, 40, 80, 120, 165) for y in (-5, 25, 150, 170)]
+    + [(-5, 80), (165, 80), (28, 100), (132, 100)],
+    float,
+)
 # How much of the jaw's drop each landmark follows.
-_JAW_SHARE = {"chin": 1.0, "chin_left": 0.92, "chin_right": 0.92, "jaw_left": 0.5, "jaw_right": 0.5, "cheek_left": 0.12, "cheek_right": 0.12}
+_JAW_SHARE = {
+    "chin": 1.0,
+    "chin_left": 0.92,
+    "chin_right": 0.92,
+    "jaw_left": 0.5,
+    "jaw_right": 0.5,
+    "cheek_left": 0.12,
+    "cheek_right": 0.12,
+}
 _TOOTH_EDGES = np.array([0.0, 3.7, 6.7, 9.7, 12.2, 14.2])
 
 
@@ -79,7 +91,8 @@ def paint_mouth(plate: Plate, lips: LipContours, tongue: float, warmth: float = 
     shadow = 0.5 + 0.5 * np.clip((y - lid) / 2.2, 0, 1)
     shadow *= 0.75 + 0.25 * np.clip((floor - y) / 1.2, 0, 1)
     shadow *= 0.6 + 0.4 * np.clip((floor - lid) / 4.0, 0, 1)
-    area *= (shadow * warmth)[..., None]
+    # Light that reaches the inside has passed lips and gums: shade turns red, not grey.
+    area *= (shadow * warmth)[..., None] ** np.array((0.8, 1.12, 1.15), np.float32)
     return image
 
 
@@ -112,13 +125,15 @@ def _lid_shift(plate: Plate, closed: float) -> np.ndarray:
         arch = np.sqrt(np.clip(1 - ((PIXEL_X - x) / 8.0) ** 2, 0, 1))
         lid, low, crease = y - 3.3 * arch, y + 3.0 * arch, y - 8.0
         now = lid + closed * (low - lid)
-        inside = (PIXEL_Y > crease) & (PIXEL_Y < now)
+        inside = (crease < PIXEL_Y) & (now > PIXEL_Y)
         source = crease + (PIXEL_Y - crease) * (lid - crease) / np.maximum(now - crease, 1e-3)
         shift += np.where(inside, PIXEL_Y - source, 0).astype(np.float32)
     return shift
 
 
-def render(look: Look, plate: Plate, speech: Articulation, envelope: np.ndarray, seed: int) -> Iterator[np.ndarray]:
+def render(
+    look: Look, plate: Plate, speech: Articulation, envelope: np.ndarray, seed: int
+) -> Iterator[np.ndarray]:
     """Frames uint8 RGB (SIZE, SIZE, 3) of *look* speaking; envelope is the audio's loudness per frame (T,)."""
     rng = np.random.default_rng([seed, 5])
     frames = len(speech)
@@ -139,7 +154,13 @@ def render(look: Look, plate: Plate, speech: Articulation, envelope: np.ndarray,
     shadow = to_warmth(plate)
     for i in range(frames):
         lips = contours(
-            plate.mouth, speech.open[i], speech.wide[i], speech.round[i], speech.tuck[i], speech.jaw[i], speech.press[i]
+            plate.mouth,
+            speech.open[i],
+            speech.wide[i],
+            speech.round[i],
+            speech.tuck[i],
+            speech.jaw[i],
+            speech.press[i],
         )
         targets, sources = _face_points(plate, lips)
         rest = plate.lips
@@ -147,7 +168,10 @@ def render(look: Look, plate: Plate, speech: Articulation, envelope: np.ndarray,
             targets, sources, lips, (rest.outer_upper, rest.inner_upper, rest.inner_lower, rest.outer_lower)
         )
         upper[..., 1] -= _lid_shift(plate, blinks[i]) - 1.6 * brow[i] * brows
-        image = sample(plate.image, upper) * upper_mask[..., None] + sample(plate.image, lower) * lower_mask[..., None]
+        image = (
+            sample(plate.image, upper) * upper_mask[..., None]
+            + sample(plate.image, lower) * lower_mask[..., None]
+        )
         gap = (1 - upper_mask - lower_mask)[..., None]
         image += gap * paint_mouth(plate, lips, speech.tongue[i], shadow)
         angle = np.deg2rad(1.0 * size * turn[i])
@@ -155,7 +179,9 @@ def render(look: Look, plate: Plate, speech: Articulation, envelope: np.ndarray,
         c, s = np.cos(angle) / grow, np.sin(angle) / grow
         move_x = (c * dx + s * dy - dx - 1.3 * size * drift_x[i]) * near - 1.1 * size * yaw[i] * nose
         move_y = (c * dy - s * dx - dy - 1.0 * size * drift_y[i] + 1.0 * size * emphasis[i]) * near
-        move_y = move_y - 0.8 * size * pitch[i] * nose - 0.35 * breath[i] * np.clip((PIXEL_Y - 115) / 40, 0, 1)
+        move_y = (
+            move_y - 0.8 * size * pitch[i] * nose - 0.35 * breath[i] * np.clip((PIXEL_Y - 115) / 40, 0, 1)
+        )
         where = np.dstack([PIXEL_X + move_x, PIXEL_Y + move_y]).astype(np.float32)
         image = sample(image, where, interpolation=cv2.INTER_CUBIC)
         if look.mirrored:

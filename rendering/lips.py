@@ -67,8 +67,12 @@ def contours(
     inner_lower = line + drop * profile
     pressed = 1 - 0.38 * press
     thick_upper = shape.upper * pressed * (1 + 0.25 * round_ - 0.12 * wide - 0.15 * opening)
-    thick_lower = shape.lower * pressed * (1 + 0.25 * round_ - 0.10 * wide - 0.10 * opening) * (1 - 0.35 * tuck)
-    upper_profile = (1 - np.abs(u) ** 2.2) * (1 - 0.25 * np.abs(u)) - 0.22 * shape.bow * np.exp(-((u / 0.16) ** 2))
+    thick_lower = (
+        shape.lower * pressed * (1 + 0.25 * round_ - 0.10 * wide - 0.10 * opening) * (1 - 0.35 * tuck)
+    )
+    upper_profile = (1 - np.abs(u) ** 2.2) * (1 - 0.25 * np.abs(u)) - 0.22 * shape.bow * np.exp(
+        -((u / 0.16) ** 2)
+    )
     lower_profile = (1 - np.abs(u) ** 2.6) ** 0.9
     outer_upper = inner_upper - thick_upper * np.maximum(upper_profile, 0) - 0.15
     outer_lower = inner_lower + thick_lower * lower_profile + 0.15
@@ -76,4 +80,6 @@ def contours(
     def stack(y: np.ndarray) -> np.ndarray:
         return np.stack([x, y], 1)
 
-    return LipContours(*map(stack, (outer_upper, inner_upper, inner_lower, outer_lower)), jaw=0.62 * shape.opening * jaw)
+    return LipContours(
+        *map(stack, (outer_upper, inner_upper, inner_lower, outer_lower)), jaw=0.62 * shape.opening * jaw
+    )

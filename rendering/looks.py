@@ -59,7 +59,11 @@ class Look:
     hair: tuple[float, float, float] = HAIR_COLOURS[4]
     hair_style: str = "own"
     brows: float = 0.3
-    clothes: tuple[float, float, float] = (20.0, 0.0, 0.0)
+    hairline: float = 27.0
+    """Row of the forehead where drawn hair begins."""
+    clothes: tuple[float, float, float] = (30.0, 0.0, 0.0)
+    clothes_style: str = "crew"
+    shirt: tuple[float, float, float] = (88.0, 0.0, -2.0)
     background: str = "wall"
     background_colours: tuple[tuple[float, float, float], ...] = ((70.0, 0.0, 0.0), (50.0, 0.0, 0.0))
     light: tuple[float, float] = (0.0, 0.0)
@@ -67,6 +71,7 @@ class Look:
     beard: str = "none"
     beard_density: float = 0.0
     glasses: str = "none"
+    glasses_colour: tuple[float, float, float] = (12.0, 0.0, 0.0)
     opening: float = 11.0
     effort: float = 1.0
     motion: float = 1.0
@@ -84,6 +89,12 @@ def random_look(name: str, seed: int) -> Look:
     skin = tuple(np.asarray(SKIN_TONES[tone]) + rng.normal(0, (2.0, 1.2, 1.5)))
     hair_options = range(9) if tone < 5 else (0, 0, 1, 1, 2, 7)
     hair = tuple(np.asarray(HAIR_COLOURS[rng.choice(list(hair_options))]) + rng.normal(0, (2, 1, 2)))
+    styles = (
+        "long long bob bob curly afro short parted"
+        if female
+        else "short short parted parted buzz curly bald afro"
+    )
+    styles = styles.split() + ([] if admiral else ["own"] * (4 if female else 1))
     shape = Shape(
         face_width=rng.uniform(0.95, 1.07) if female else rng.uniform(0.98, 1.1),
         jaw_width=rng.uniform(0.93, 1.05) if female else rng.uniform(1.0, 1.16),
@@ -101,7 +112,11 @@ def random_look(name: str, seed: int) -> Look:
     )
     base = rng.uniform(25, 90)
     colours = tuple(
-        (float(np.clip(base + rng.uniform(-25, 25), 8, 95)), float(rng.uniform(-18, 18)), float(rng.uniform(-25, 25)))
+        (
+            float(np.clip(base + rng.uniform(-25, 25), 8, 95)),
+            float(rng.uniform(-18, 18)),
+            float(rng.uniform(-25, 25)),
+        )
         for _ in range(3)
     )
     return Look(
@@ -114,17 +129,25 @@ def random_look(name: str, seed: int) -> Look:
         skin=skin,
         contrast=float(rng.uniform(0.8, 1.15)),
         detail=float(rng.uniform(0.6, 1.4)),
-        lip_tint=tuple(rng.uniform((-8, 0, -4), (4, 22, 6))) if female else tuple(rng.uniform((-4, -6, -3), (4, 4, 3))),
+        lip_tint=tuple(rng.uniform((-7, 0, -4), (2, 14 if tone < 6 else 7, 4)))
+        if female
+        else tuple(rng.uniform((-4, -6, -3), (4, 4, 3))),
         hair=hair,
-        hair_style=str(rng.choice(["own", "own", "short", "long", "bald"] if female else ["short", "short", "own", "bald"])),
+        hair_style=str(rng.choice(styles)),
+        hairline=float(rng.uniform(23, 31)),
         brows=float(rng.uniform(0.15, 0.5) if female else rng.uniform(0.4, 0.9)),
         clothes=tuple(rng.uniform((12, -15, -30), (80, 30, 30))),
+        clothes_style=str(rng.choice(["crew", "vee", "high", "jacket"])),
+        shirt=tuple(rng.uniform((60, -5, -18), (92, 8, 10))),
         background=str(rng.choice(["wall", "gradient", "bokeh", "shelves"])),
         background_colours=colours,
         light=tuple(rng.uniform((-0.3, -0.15), (0.3, 0.15))),
-        beard="none" if female else str(rng.choice(["none", "stubble", "stubble", "full", "goatee", "moustache"])),
+        beard="none"
+        if female
+        else str(rng.choice(["none", "stubble", "stubble", "full", "goatee", "moustache"])),
         beard_density=float(rng.uniform(0.35, 0.85)),
         glasses=str(rng.choice(["none", "none", "none", "round", "square"])) if not admiral else "none",
+        glasses_colour=tuple(rng.uniform((5, -2, -5), (45, 15, 25))),
         opening=float(rng.uniform(9.5, 12.5)),
         effort=float(rng.uniform(0.85, 1.12)),
         motion=float(rng.uniform(0.6, 1.2)),

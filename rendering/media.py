@@ -21,7 +21,14 @@ def write_clip(path: Path, frames: Iterable[np.ndarray], audio: np.ndarray, crf:
         picture = container.add_stream("libx264", rate=FRAME_RATE)
         picture.pix_fmt = "yuv420p"
         # One thread and no version strings: the same input gives the same bytes.
-        picture.options = {"crf": str(crf), "preset": "slow", "tune": "film", "threads": "1", "g": "50", "bf": "2"}
+        picture.options = {
+            "crf": str(crf),
+            "preset": "slow",
+            "tune": "film",
+            "threads": "1",
+            "g": "50",
+            "bf": "2",
+        }
         picture.codec_context.flags |= av.codec.context.Flags.bitexact
         sound = container.add_stream("flac", rate=SAMPLE_RATE, layout="mono", format="s16")
         sound.options = {"compression_level": "12"}
@@ -34,7 +41,9 @@ def write_clip(path: Path, frames: Iterable[np.ndarray], audio: np.ndarray, crf:
             image.pts, image.time_base = count - 1, Fraction(1, FRAME_RATE)
             container.mux(picture.encode(image))
         if count * SAMPLES_PER_FRAME != len(audio):
-            raise ValueError(f"{path}: {count} frames need {count * SAMPLES_PER_FRAME} samples, got {len(audio)}")
+            raise ValueError(
+                f"{path}: {count} frames need {count * SAMPLES_PER_FRAME} samples, got {len(audio)}"
+            )
         container.mux(picture.encode(None))
         for start in range(0, len(audio), 4096):
             piece = av.AudioFrame.from_ndarray(audio[None, start : start + 4096], format="s16", layout="mono")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import cv2
 import numpy as np
 
+from rendering import dressing
 from rendering.lips import LipContours, MouthShape, contours
 from rendering.looks import Look
 from rendering.portraits import FACE_POINTS, Portrait, portrait, to_lab, to_rgb
@@ -81,9 +83,12 @@ def split_maps(
     source_ends = np.stack([source_lips[1][[0, -1]], source_lips[2][[0, -1]]]).mean(0)
     shared, shared_source = np.vstack([targets, ends]), np.vstack([sources, source_ends])
 
-    def one(outer: np.ndarray, inner: np.ndarray, from_outer: np.ndarray, from_inner: np.ndarray) -> np.ndarray:
+    def one(
+        outer: np.ndarray, inner: np.ndarray, from_outer: np.ndarray, from_inner: np.ndarray
+    ) -> np.ndarray:
         return spline_map(
-            np.vstack([shared, outer[1:-1], inner[1:-1]]), np.vstack([shared_source, from_outer[1:-1], from_inner[1:-1]])
+            np.vstack([shared, outer[1:-1], inner[1:-1]]),
+            np.vstack([shared_source, from_outer[1:-1], from_inner[1:-1]]),
         )
 
     upper = one(lips.outer_upper, lips.inner_upper, source_lips[0], source_lips[1])
@@ -117,7 +122,9 @@ def _layer(face: Portrait, look: Look, points: dict[str, np.ndarray], lips: LipC
     shrink = float(np.hypot(*matrix[0])) * SCALE
     if shrink < 1:
         stack = cv2.GaussianBlur(stack, (0, 0), 0.45 / shrink)
-    parts = [sample(stack[..., i : i + 3], m + 0.5, 1.0, cv2.INTER_CUBIC) for m in (upper, lower) for i in (0, 2)]
+    parts = [
+        sample(stack[..., i : i + 3], m + 0.5, 1.0, cv2.INTER_CUBIC) for m in (upper, lower) for i in (0, 2)
+    ]
     share = upper_mask / np.maximum(upper_mask + lower_mask, 1e-6)
     merged = np.dstack([parts[0], parts[1][..., 1:]]) * share[..., None]
     merged += np.dstack([parts[2], parts[3][..., 1:]]) * (1 - share[..., None])
@@ -125,7 +132,7 @@ def _layer(face: Portrait, look: Look, points: dict[str, np.ndarray], lips: LipC
     return _Layer(merged[..., :3], merged[..., 3] / 255, merged[..., 4] / 255)
 
 
-def _retone(layer: _Layer, tone: np.ndarray, look: Look) -> np.ndarray:
+def _retone(layer: _Layer, tone: np.ndarray, look: Look, points: dict[str, np.ndarray]) -> np.ndarray:
     """Skin moved to the speaker's tone, local contrast kept; float32 Lab."""
     lab = to_lab(layer.image)
     smooth = cv2.GaussianBlur(lab, (0, 0), 2.5)
@@ -133,13 +140,26 @@ def _retone(layer: _Layer, tone: np.ndarray, look: Look) -> np.ndarray:
     goal = np.asarray(look.skin, np.float32)
     ratio = goal[0] / tone[0]
     gain = np.array([look.contrast * (0.35 + 0.65 * ratio), 0.8, 0.8], np.float32)
-    skin = goal + (smooth - tone.astype(np.float32)) * gain + fine * np.array([0.4 + 0.6 * ratio, 1, 1], np.float32)
-    return lab + (skin - lab) * layer.skin[..., None]
+    skin = (
+        goal
+        + (smooth - tone.astype(np.float32)) * gain
+        + fine * np.array([0.4 + 0.6 * ratio, 1, 1], np.float32)
+    )
+    # The skin about the eyes is too shaded or too reddish for the mask; it is skin all the same.
+    around = np.zeros_like(PIXEL_X)
+    for name in ("eye_left", "eye_right"):
+        x, y = PIXEL_X - points[name][0], PIXEL_Y - points[name][1]
+        eye = dressing.smoothstep((x / 8.5) ** 2 + (y / 4.0) ** 2, 0.8, 1.3)
+        around = np.maximum(around, np.exp(-((x / 15) ** 4) - ((y - 2) / 11) ** 4) * eye)
+    around *= dressing.smoothstep(lab[..., 0], 18, 32)
+    return lab + (skin - lab) * np.maximum(layer.skin, around)[..., None]
 
 
 def background(look: Look, rng: np.random.Generator) -> np.ndarray:
     """A blurred room, wall or bokeh in the speaker's colours; float32 Lab (H, W, 3)."""
-    first, second, third = (np.asarray(c, np.float32) for c in (*look.background_colours, look.background_colours[0])[:3])
+    first, second, third = (
+        np.asarray(c, np.float32) for c in (*look.background_colours, look.background_colours[0])[:3]
+    )
     side = SIZE * SCALE
     across = (PIXEL_X / SIZE)[..., None]
     down = (PIXEL_Y / SIZE)[..., None]
@@ -159,17 +179,18 @@ def background(look: Look, rng: np.random.Generator) -> np.ndarray:
         spots = cv2.GaussianBlur(spots, (0, 0), 3)[..., None]
         image = image + (third + (20, 0, 0) - image) * spots
     else:
-        image = first + (second - first) * (across if look.background == "gradient" else 0.5 * down + 0.2 * across)
-    mottle = cv2.resize(rng.normal(0, 1, (9, 9, 1)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC)
+        image = first + (second - first) * (
+            across if look.background == "gradient" else 0.5 * down + 0.2 * across
+        )
+    mottle = cv2.resize(
+        rng.normal(0, 1, (9, 9, 1)).astype(np.float32), (side, side), interpolation=cv2.INTER_CUBIC
+    )
     image = image.astype(np.float32)
     image[..., 0] += 2.5 * mottle
     return image
 
 
-def _below(y: float, softness: float) -> np.ndarray:
-    return 1 / (1 + np.exp(-(PIXEL_Y - y) / softness))
-
-
+@lru_cache(maxsize=4)
 def build_plate(look: Look) -> Plate:
     """Paint the speaker's still face."""
     rng = np.random.default_rng([look.seed, 3])
@@ -182,7 +203,7 @@ def build_plate(look: Look) -> Plate:
     lips = contours(mouth)
     names = ("astronaut", "admiral")
     layers = {name: _layer(portrait(name), look, points, lips) for name in names}
-    toned = {name: _retone(layers[name], portrait(name).tone, look) for name in names}
+    toned = {name: _retone(layers[name], portrait(name).tone, look, points) for name in names}
 
     # The lower face may come from the other portrait, within skin only.
     upper = layers[look.upper_face]
@@ -201,20 +222,70 @@ def build_plate(look: Look) -> Plate:
     on_lips = cv2.GaussianBlur(on_lips.astype(np.float32), (0, 0), 1.0)[..., None]
     lab = lab + on_lips * np.asarray(look.lip_tint, np.float32)
 
-    cloth = (upper.figure * (1 - upper.skin) * _below(122, 3))[..., None]
-    hair = (upper.figure * (1 - upper.skin) * (1 - _below(118, 3)))[..., None]
-    lab = _tint(lab, cloth, look.clothes, 0.6)
-    # Eyes are not skin-coloured either; they keep their own colours.
-    eyes = sum(np.exp(-(((PIXEL_X - points[n][0]) / 9) ** 4) - ((PIXEL_Y - points[n][1]) / 5.5) ** 4) for n in ("eye_left", "eye_right"))
-    face = np.exp(-(((PIXEL_X - 80) / 30) ** 6) - ((PIXEL_Y - 75) / 34) ** 6)
-    hair = hair * (1 - np.clip(eyes + face, 0, 1))[..., None]
-    if look.upper_face == "astronaut":
-        lab = _tint(lab, hair, look.hair, 1.0)
+    lab, figure = _dress(lab, upper, look, points, lips, rng)
     scene = background(look, rng)
-    lab = scene + (lab - scene) * upper.figure[..., None]
+    lab = scene + (lab - scene) * figure[..., None]
     image = to_rgb(lab)
     gain = 1 + look.light[0] * (PIXEL_X - 80) / 80 + look.light[1] * (PIXEL_Y - 80) / 80
     return Plate(np.clip(image * gain[..., None], 0, 255).astype(np.float32), points, mouth, lips)
+
+
+def _dress(
+    lab: np.ndarray,
+    layer: _Layer,
+    look: Look,
+    points: dict[str, np.ndarray],
+    lips: LipContours,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Neck, hair, beard, glasses and clothes on the face; the Lab image and the mask of the person."""
+    middle, half = dressing.head_size(points)
+    own_hair = look.hair_style == "own"
+    chin = points["chin"][1]
+    # Inside this oval everything belongs to the face, be it skin-coloured or not (eyes, lips, nostrils).
+    oval = np.abs((PIXEL_X - middle) / (0.93 * half)) ** 3 + np.abs((PIXEL_Y - 76) / (chin - 74)) ** 3
+    oval = dressing.smoothstep(oval, 1.0, 0.8) * dressing.smoothstep(PIXEL_Y, 36, 42)
+    # The portraits' own backgrounds shine through at the rim of the face, so the mask is drawn in a little.
+    rim = cv2.erode(np.maximum(layer.skin, oval) * layer.figure, np.ones((3, 3)))
+    face = dressing.smoothstep(cv2.GaussianBlur(rim, (0, 0), 1.0), 0.4, 0.9)
+    if look.upper_face == "astronaut" and not own_hair:
+        face = face * dressing.smoothstep(np.abs(PIXEL_X - middle), half + 1, half - 1)
+    # The astronaut's fringe comes down to the brows, so her forehead is drawn wherever her hair is not kept.
+    forehead = (37, 45) if look.upper_face == "astronaut" else (28, 36)
+    fill = dressing.skin_everywhere(lab, layer.skin * dressing.smoothstep(PIXEL_Y, *forehead), look)
+    lab, neck = dressing.add_neck(lab, face, look, points)
+    # Below the chin the person is as wide as the drawn neck.
+    below = dressing.smoothstep(PIXEL_Y, chin - 12, chin - 4)
+    person = np.maximum(face * (1 - below * (1 - neck)), neck)
+    if own_hair:
+        hair = layer.figure * (1 - face) * dressing.smoothstep(PIXEL_Y, 86, 78)
+        lab = _tint(lab, hair[..., None], look.hair, 1.0)
+        person = np.maximum(person, hair)
+    else:
+        round_head = np.hypot((PIXEL_X - middle) / (half + 0.5), (PIXEL_Y - 54) / 48.5)
+        skull = dressing.smoothstep(round_head, 1.012, 0.988) * dressing.smoothstep(PIXEL_Y, 88, 70)
+        scalp = fill.copy()
+        scalp[..., 0] -= 16 * np.clip(round_head, 0, 1) ** 6 - 3
+        lab = dressing.blend(lab, skull * (1 - face * dressing.smoothstep(PIXEL_Y, *forehead)), scalp)
+        person = np.maximum(person, skull)
+        if look.upper_face == "astronaut":
+            with_ears, ears = dressing.add_ears(lab, fill, points)
+            lab = dressing.blend(lab, ears * (1 - np.maximum(skull, oval)), with_ears)
+            person = np.maximum(person, ears)
+        front, behind = dressing.hair_masks(look, points, rng)
+        colour = dressing.hair_colour(look, points, rng)
+        lab = dressing.blend(
+            lab,
+            behind * (1 - person * (1 - dressing.smoothstep(np.abs(PIXEL_X - middle), 0.93 * half, half))),
+            colour,
+        )
+        lab = dressing.blend(lab, front * (0.62 if look.hair_style in ("buzz", "bald") else 1.0), colour)
+        person = np.maximum(person, np.maximum(front, behind))
+    lab = dressing.add_brows(lab, look, points, rng) if look.upper_face == "astronaut" else lab
+    lab = dressing.add_beard(lab, face, look, points, lips, rng)
+    lab = dressing.add_glasses(lab, look, points)
+    lab, cloth = dressing.add_clothes(lab, look, points, rng)
+    return lab, np.maximum(person, cloth)
 
 
 def _tint(lab: np.ndarray, mask: np.ndarray, goal: tuple[float, float, float], texture: float) -> np.ndarray:

@@ -12,10 +12,7 @@ import numpy as np
 
 from rendering.lips import POINTS
 
-FACE_POINTS = (
-    "eye_left eye_right brow_left brow_right nose_tip nose_left nose_right nose_base chin chin_left chin_right "
-    "jaw_left jaw_right cheek_left cheek_right temple_left temple_right"
-).split()
+FACE_POINTS = ["eye_left", "eye_right", "brow_left", "brow_right", "nose_tip", "nose_left", "nose_right", "nose_base", "chin", "chin_left", "chin_right", "jaw_left", "jaw_right", "cheek_left", "cheek_right", "temple_left", "temple_right"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,9 @@ def to_rgb(lab: np.ndarray) -> np.ndarray:
     return np.clip(cv2.cvtColor(lab.astype(np.float32), cv2.COLOR_Lab2RGB) * 255, 0, 255)
 
 
-def _skin(image: np.ndarray, polygons: list[list[tuple[int, int]]], cheeks: list[tuple[int, int]], feather: float):
+def _skin(
+    image: np.ndarray, polygons: list[list[tuple[int, int]]], cheeks: list[tuple[int, int]], feather: float
+):
     """Soft skin mask: inside the polygons and near the cheeks' colour; and that colour in Lab."""
     lab = to_lab(cv2.GaussianBlur(image, (0, 0), 1.0))
     tone = np.mean([lab[y - 4 : y + 5, x - 4 : x + 5].reshape(-1, 3).mean(0) for x, y in cheeks], axis=0)
@@ -71,13 +70,27 @@ def _skin(image: np.ndarray, polygons: list[list[tuple[int, int]]], cheeks: list
     return _mask(image.shape, polygons, feather) * near, tone
 
 
+def _cut_out(image: np.ndarray, rough: np.ndarray) -> np.ndarray:
+    """Refine a rough mask at the hair's edge by GrabCut; float32 (H, W)."""
+    core = cv2.erode(rough, np.ones((9, 9)))
+    labels = np.where(rough > 0.5, cv2.GC_PR_FGD, cv2.GC_BGD).astype(np.uint8)
+    labels[core > 0.9] = cv2.GC_FGD
+    cv2.setRNGSeed(0)
+    cv2.grabCut(image, labels, None, np.zeros((1, 65)), np.zeros((1, 65)), 4, cv2.GC_INIT_WITH_MASK)
+    hard = ((labels == cv2.GC_FGD) | (labels == cv2.GC_PR_FGD)).astype(np.float32)
+    return cv2.GaussianBlur(cv2.erode(hard, np.ones((2, 2))), (0, 0), 0.8)
+
+
 def _astronaut() -> Portrait:
     from skimage import data
 
     image = np.ascontiguousarray(data.astronaut()[..., :3])
     face = [(182, 92), (186, 78), (196, 77), (215, 80), (235, 82), (255, 86), (266, 90), (270, 104), (269, 130), (265, 146),
             (257, 160), (254, 172), (253, 186), (235, 191), (200, 187), (187, 180), (185, 160), (182, 145), (180, 120)]  # fmt: skip
-    ears = [[(170, 117), (182, 117), (183, 133), (176, 131)], [(267, 122), (279, 122), (275, 136), (267, 138)]]
+    ears = [
+        [(170, 117), (182, 117), (183, 133), (176, 131)],
+        [(267, 122), (279, 122), (275, 136), (267, 138)],
+    ]
     skin, tone = _skin(image, [face, *ears], [(195, 125), (255, 130), (220, 167)], 1.2)
     points = {
         "eye_left": (203, 101), "eye_right": (247, 103), "brow_left": (197, 89.5), "brow_right": (252, 92.5),
@@ -92,11 +105,12 @@ def _astronaut() -> Portrait:
         [(203, 140.2), (208, 145.2), (213, 148.4), (218, 150.2), (223.5, 151), (229, 150.6), (233.5, 149.2), (239, 145.8), (244.5, 140.9)],
         [(203, 140.8), (208, 147.6), (213, 151.8), (218, 154.4), (224, 155.5), (229.5, 154.6), (234.5, 152), (239.5, 147.7), (244.5, 141.5)],
     )  # fmt: skip
-    figure = [(120, 512), (120, 240), (138, 165), (150, 152), (180, 149), (183, 135), (174, 131), (168, 119), (158, 108), (153, 80),
-              (153, 66), (160, 52), (180, 38), (195, 25), (215, 14), (245, 10), (270, 20), (288, 40), (298, 65), (301, 88),
-              (297, 108), (280, 128), (277, 136), (268, 138), (263, 155), (258, 174), (280, 185), (300, 215), (320, 250),
-              (330, 512)]  # fmt: skip
-    return _portrait("astronaut", image, points, lips, (224, 145), figure, skin, tone, 1.0)
+    hair = [(190, 150), (183, 135), (174, 131), (168, 119), (158, 108), (153, 80), (153, 66), (160, 52), (180, 38), (195, 25),
+            (215, 14), (245, 10), (270, 20), (288, 40), (298, 65), (301, 88), (297, 108), (280, 128), (277, 136),
+            (268, 138), (262, 155)]  # fmt: skip
+    figure = _cut_out(image, _mask(image.shape, [hair], 1.0)) * _mask(image.shape, [hair], 1.0)
+    figure = np.maximum(figure, _mask(image.shape, [face, *ears], 1.0))
+    return _portrait("astronaut", image, points, lips, (224, 145), figure, skin, tone)
 
 
 def _admiral() -> Portrait:
@@ -125,17 +139,19 @@ def _admiral() -> Portrait:
               (152, 200), (152, 180), (157, 120), (163, 90), (172, 86), (180, 66), (215, 40), (235, 25), (265, 22), (300, 30),
               (335, 55), (352, 85), (366, 86), (372, 105), (371, 180), (376, 195), (374, 215), (362, 260), (360, 285),
               (345, 305), (333, 308), (332, 313), (345, 328), (385, 350), (480, 390), (480, 600)]  # fmt: skip
-    return _portrait("admiral", image, points, lips, (268, 280), figure, skin, tone, 2.0)
+    return _portrait(
+        "admiral", image, points, lips, (268, 280), _mask(image.shape, [figure], 2.0), skin, tone
+    )
 
 
-def _portrait(name, image, points, lips, mouth, figure, skin, tone, feather) -> Portrait:
+def _portrait(name, image, points, lips, mouth, figure, skin, tone) -> Portrait:
     return Portrait(
         name=name,
         image=image,
         points={key: np.asarray(value, float) for key, value in points.items()},
         lips=tuple(_contour(line) for line in lips),
         mouth=np.asarray(mouth, float),
-        figure=_mask(image.shape, [figure], feather),
+        figure=figure,
         skin=skin,
         tone=tone,
     )

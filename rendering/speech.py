@@ -15,12 +15,9 @@ SAMPLE_RATE = 16000
 FRAME_RATE = 25
 SAMPLES_PER_FRAME = SAMPLE_RATE // FRAME_RATE
 
-FEMALE_VARIANTS = "f1 f2 f3 f4 f5 Alicia Andrea Annie linda steph steph3 belinda anika aunty".split()
-MALE_VARIANTS = (
-    "m1 m2 m3 m4 m5 m6 m7 m8 Alex Andy Denis Diogo Gene Lee Marco Mario Michael Mike max paul pedro quincy rob robert "
-    "travis ed david adam antonio benjamin boris caleb"
-).split()
-ACCENTS = "en-us en en-gb-x-rp en-gb-scotland en-029 en-gb-x-gbclan".split()
+FEMALE_VARIANTS = ["f1", "f2", "f3", "f4", "f5", "Alicia", "Andrea", "Annie", "linda", "steph", "steph3", "belinda", "anika", "aunty"]
+MALE_VARIANTS = ["m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "Alex", "Andy", "Denis", "Diogo", "Gene", "Lee", "Marco", "Mario", "Michael", "Mike", "max", "paul", "pedro", "quincy", "rob", "robert", "travis", "ed", "david", "adam", "antonio", "benjamin", "boris", "caleb"]
+ACCENTS = ["en-us", "en", "en-gb-x-rp", "en-gb-scotland", "en-029", "en-gb-x-gbclan"]
 
 
 @dataclass(frozen=True)
@@ -81,11 +78,19 @@ def _synthesise(text: str, voice: Voice) -> tuple[np.ndarray, int, list[tuple[fl
 
     espeak-ng keeps prosody and noise state from one utterance to the next, so only a fresh process is repeatable.
     """
-    request = {"text": text, "voice": voice.name, "rate": voice.rate, "pitch": voice.pitch, "range": voice.pitch_range}
+    request = {
+        "text": text,
+        "voice": voice.name,
+        "rate": voice.rate,
+        "pitch": voice.pitch,
+        "range": voice.pitch_range,
+    }
     command = [sys.executable, "-m", "rendering.espeak", json.dumps(request)]
     done = subprocess.run(command, capture_output=True, cwd=Path(__file__).parents[1], timeout=60)
     if done.returncode:
-        raise RuntimeError(f"speech synthesis of {request} failed: {done.stderr.decode(errors='replace').strip()}")
+        raise RuntimeError(
+            f"speech synthesis of {request} failed: {done.stderr.decode(errors='replace').strip()}"
+        )
     header, _, samples = done.stdout.partition(b"\n")
     answer = json.loads(header)
     marks = [(sample / answer["rate"], label) for sample, label in answer["phonemes"]]
@@ -131,4 +136,3 @@ def speak(text: str, voice: Voice, seed: int, *, lead: float = 0.24, trail: floa
     signal += 10 ** (voice.noise_db / 20) * noise
     signal *= min(1.0, 0.98 / np.abs(signal).max())
     return Speech(np.round(signal * 32767).astype(np.int16), phones)
-

@@ -18,7 +18,9 @@ def _kernel(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return squared * np.log(squared)
 
 
-def spline_points(at: np.ndarray, targets: np.ndarray, sources: np.ndarray, stiffness: float = 1e-3) -> np.ndarray:
+def spline_points(
+    at: np.ndarray, targets: np.ndarray, sources: np.ndarray, stiffness: float = 1e-3
+) -> np.ndarray:
     """Where each point of *at* (N, 2) comes from, by the thin-plate spline that takes *targets* to *sources* (K, 2)."""
     count = len(targets)
     system = np.zeros((count + 3, count + 3))
@@ -50,7 +52,9 @@ def spline_map(targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
     return dense(moved.reshape(_GRID.shape))
 
 
-def sample(image: np.ndarray, where: np.ndarray, scale: float = SCALE, interpolation: int = cv2.INTER_LINEAR) -> np.ndarray:
+def sample(
+    image: np.ndarray, where: np.ndarray, scale: float = SCALE, interpolation: int = cv2.INTER_LINEAR
+) -> np.ndarray:
     """*image* at map *where*, whose coordinates are multiplied by *scale* to reach the image's pixels."""
     at = where * np.float32(scale) - np.float32(0.5)
     return cv2.remap(image, at[..., 0], at[..., 1], interpolation, borderMode=cv2.BORDER_REPLICATE)
