@@ -94,7 +94,7 @@ def test_short_clip_says_so():
 
 
 def test_small_face():
-    with pytest.raises(UnscorableError, match="71 pixels large, expected more than 100"):
+    with pytest.raises(UnscorableError, match="68 pixels large, expected more than 100"):
         followed(*[[face(300, side=60)]] * 120)
 
 
@@ -215,7 +215,7 @@ def test_real_clips_are_framed_like_syncnet_crops(shared, clip_frames, name):
     seen = FaceLandmarker(shared / "weights").landmarks(cut[::25])
     mouth = np.nanmean(mouth_corners(seen).mean(axis=1), axis=0) / 224
     assert 0.42 < mouth[0] < 0.58
-    assert 0.47 < mouth[1] < 0.58
+    assert 0.48 < mouth[1] < 0.57
     assert 55 < np.nanmean(face_size(seen)) < 95
 
 
