@@ -235,15 +235,14 @@ class Evaluation:
         return True
 
     def _take(self, clip: Clip, condition: Condition | None, *, wait: bool) -> TakeScore | None:
+        # The real clip comes first: where it cannot be judged, nothing is generated for it.
+        real = self._real_take(clip)
+        if condition is None:
+            return real
         video = self._embedding(clip, condition, wait=wait)
         if video is None:
             return None
         own = score(video, self._embedded_speech(clip.audio))
-        if condition is None:
-            return TakeScore(clip.name, None, own, own, own.offset, notes=clip.notes)
-        # The real clip's offset is known before any generated one is judged by it.
-        real = self.corpus.takes.get((clip.name, None)) or self._take(clip, None, wait=True)
-        assert real is not None
         driving = own if condition.setup is Setup.AM else None
         partner = None
         if condition.setup is Setup.XM:
@@ -251,6 +250,17 @@ class Evaluation:
             driving = score(video, self._embedded_speech(self.driving_audio(clip, Setup.XM)))
         kept = self._kept(clip, condition)
         return TakeScore(clip.name, condition, own, driving, real.own_offset, partner, video=kept)
+
+    def _real_take(self, clip: Clip) -> TakeScore:
+        if take := self.corpus.takes.get((clip.name, None)):
+            return take
+        review = self.expert.review(self._crops.of(clip)(clip.frames), clip.audio)
+        if not review.suitable:
+            raise UnscorableError("; ".join(review.refusals))
+        video = self._embedding(clip, None, wait=True)
+        assert video is not None
+        own = score(video, self._embedded_speech(clip.audio))
+        return TakeScore(clip.name, None, own, own, own.offset, notes=clip.notes + review.warnings)
 
     def _embedding(self, clip: Clip, condition: Condition | None, *, wait: bool) -> Embeddings | None:
         def make(path: Path) -> None:

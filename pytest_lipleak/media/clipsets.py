@@ -110,20 +110,29 @@ class ClipSet(Mapping[str, Clip]):
     def _load(self, file: ClipFile) -> Clip:
         video = read_video(file.video)
         audio, notes = self._speech(file)
-        audible = len(audio) // SAMPLES_PER_FRAME
-        if audible < len(video.frames) - LATE_FRAMES:
-            raise InputError(
-                f"{file.audio or file.video}: the audio ends after {audible / FRAME_RATE:.2f} s, the video after "
-                f"{len(video.frames) / FRAME_RATE:.2f} s; cut the video to the part that has sound"
-            )
-        length = min(audible, len(video.frames))
-        if not length:
-            raise InputError(f"{file.video}: less than one frame (0.04 s) of video with sound")
+        length = audible_frames(file.audio or file.video, len(video.frames), len(audio))
         frames = video.frames[:length]
         if length < len(video.frames):
             notes = (*notes, f"last {len(video.frames) - length} frames without audio left out")
         audio = audio[: length * SAMPLES_PER_FRAME]
         return Clip(file.name, frames, audio, file.speaker, video.notes + notes)
+
+
+def audible_frames(audio_file: Path, frames: int, samples: int) -> int:
+    """How many of ``frames`` video frames have sound, given ``samples`` samples at 16 kHz.
+
+    Raises:
+        InputError: the audio ends clearly before the video does, or there is none.
+    """
+    audible = samples // SAMPLES_PER_FRAME
+    if audible < frames - LATE_FRAMES:
+        raise InputError(
+            f"{audio_file}: the audio ends after {audible / FRAME_RATE:.2f} s, the video after "
+            f"{frames / FRAME_RATE:.2f} s; cut the video to the part that has sound"
+        )
+    if not audible:
+        raise InputError(f"{audio_file}: less than one frame (0.04 s) of sound")
+    return min(audible, frames)
 
 
 def open_clips(spec: str | Path) -> ClipSet:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.resources import resource
-from pytest_lipleak.sync.expert import WINDOW_FRAMES, Embeddings, ExpertIdentity, window_count
+from pytest_lipleak.sync.expert import WINDOW_FRAMES, Embeddings, ExpertIdentity, Suitability, window_count
 from pytest_lipleak.sync.logmel import BANDS, log_mel
 
 if TYPE_CHECKING:
@@ -103,6 +103,12 @@ class EmbeddedExpert:
             As :meth:`embed_video`.
         """
         return self.embed_mouths(aligned_mouth_windows(frames, corners))
+
+    def review(self, frames: Frames, audio: Audio) -> Suitability:
+        """Refuse real clips with too little speech, no voice, or a mouth that does not move."""
+        from pytest_lipleak.sync.suitability import suitability
+
+        return suitability(frames, audio)
 
     def embed_mouths(self, windows: NDArray[np.uint8]) -> Embeddings:
         """Embed grey mouth windows, uint8 (T, 48, 64); as :meth:`embed_video` otherwise."""

@@ -41,6 +41,24 @@ class ExpertIdentity:
         return f"{self.name} {self.version}{verified}"
 
 
+@dataclass(frozen=True)
+class Suitability:
+    """Whether an expert can judge a real clip.
+
+    Args:
+        refusals: why it can't; empty when it can.
+        warnings: what weakens the judgement.
+    """
+
+    refusals: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    @property
+    def suitable(self) -> bool:
+        """True when nothing speaks against a score."""
+        return not self.refusals
+
+
 class SyncExpert(Protocol):
     """A two-tower network whose video and audio embeddings are close when lips follow the audio."""
 
@@ -66,6 +84,12 @@ class SyncExpert(Protocol):
 
         Returns:
             float32, shape (max(N // 640 - 5, 0), D); row i sees the audio beside frames i..i+4.
+        """
+
+    def review(self, frames: Frames, audio: Audio) -> Suitability:
+        """Say whether this expert can judge a **real** clip, given its face crops and its own audio.
+
+        Never asked of a generated clip: that its mouth is still or out of sync is its score's business.
         """
 
 

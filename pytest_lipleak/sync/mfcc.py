@@ -71,4 +71,4 @@ def _lifted_dct() -> NDArray[np.float64]:
     dct = np.sqrt(2 / FILTERS) * np.cos(np.pi * orders * (2 * points + 1) / (2 * FILTERS))
     dct[:, 0] = np.sqrt(1 / FILTERS)
     lifter: NDArray[np.float64] = 1 + LIFTER / 2 * np.sin(np.pi * orders / LIFTER)
-    return dct * lifter
+    return np.asarray(dct * lifter)

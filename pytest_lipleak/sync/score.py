@@ -12,6 +12,11 @@ RELIABLE_WINDOWS = 15
 """Below this many windows the zero padding dominates; such scores are flagged."""
 
 
+def short_warning(windows: int) -> str:
+    """The words that flag a score over too few windows."""
+    return f"only {windows} windows (fewer than {RELIABLE_WINDOWS}): the score is unreliable"
+
+
 def score(video: Embeddings, audio: Embeddings) -> SyncScore:
     """Score video against audio, both embedded by the same expert.
 

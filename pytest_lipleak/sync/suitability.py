@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLE_RATE
 from pytest_lipleak.sync.embedded import mouth_windows
+from pytest_lipleak.sync.expert import Suitability
 from pytest_lipleak.sync.logmel import mel_power
 
 MIN_SPEECH_SECONDS = 2.0
@@ -27,24 +26,6 @@ VOICED_SHARE = 0.15
 STILL_MOUTH = 0.04
 """Least movement of the mouth window (see ``mouth_movement``). A still face stays below it even under sensor noise of
 8 grey levels (0.039); the quietest of 60 speaking mouths measured 0.071."""
-
-
-@dataclass(frozen=True)
-class Suitability:
-    """Whether the embedded expert can judge a real clip.
-
-    Args:
-        refusals: why it can't; empty when it can.
-        warnings: what weakens the judgement.
-    """
-
-    refusals: tuple[str, ...]
-    warnings: tuple[str, ...]
-
-    @property
-    def suitable(self) -> bool:
-        """True when nothing speaks against a score."""
-        return not self.refusals
 
 
 def suitability(frames: Frames, audio: Audio) -> Suitability:

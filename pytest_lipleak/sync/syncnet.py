@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.sync import syncnet_graph
-from pytest_lipleak.sync.expert import WINDOW_FRAMES, Embeddings, ExpertIdentity, window_count
+from pytest_lipleak.sync.expert import WINDOW_FRAMES, Embeddings, ExpertIdentity, Suitability, window_count
 from pytest_lipleak.sync.mfcc import mfcc
+from pytest_lipleak.sync.score import RELIABLE_WINDOWS, short_warning
 from pytest_lipleak.sync.weights import (
     SYNCNET_SHA256,
     WeightsFile,
@@ -66,6 +67,11 @@ class SyncNet:
         windows = np.lib.stride_tricks.sliding_window_view(columns, AUDIO_COLUMNS, axis=1)[:, ::4]
         stacked = windows.transpose(1, 0, 2)[:count, None]
         return np.concatenate([self._audio(np.ascontiguousarray(stacked[a:b])) for a, b in _batches(count)])
+
+    def review(self, frames: Frames, audio: Audio) -> Suitability:
+        """Warn of clips so short that the zero padding of the audio dominates the score."""
+        windows = window_count(min(len(frames), len(audio) // SAMPLES_PER_FRAME))
+        return Suitability((), (short_warning(windows),) if windows < RELIABLE_WINDOWS else ())
 
 
 def prepare_frames(frames: Frames) -> NDArray[np.uint8]:

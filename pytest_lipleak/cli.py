@@ -1,0 +1,174 @@
+"""The ``lipleak`` command: score a file, fetch weights, list models, check the installation."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from pytest_lipleak import __version__
+from pytest_lipleak.core.errors import LipleakError, UnscorableError
+
+GOOD, USAGE, NOT_JUDGED = 0, 2, 3
+"""Exit codes; 1 is kept for leaks."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code.
+
+    0 good, 2 usage error or unusable input, 3 the clip could not be judged.
+    """
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except UnscorableError as error:
+        print(f"lipleak: could not be judged: {error}", file=sys.stderr)
+        return NOT_JUDGED
+    except LipleakError as error:
+        print(f"lipleak: {error}", file=sys.stderr)
+        return USAGE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="lipleak", description="Lip sync and lip leakage of talking-face videos.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"pytest-lipleak {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_score(commands)
+    fetch = commands.add_parser("fetch", help="download the SyncNet v2 weights and verify their hash")
+    fetch.add_argument("--folder", type=Path, help="where to put them (default: the user's cache folder)")
+    fetch.set_defaults(command=_fetch)
+    models = commands.add_parser("models", help="list the models that --lipleak-model knows by name")
+    models.set_defaults(command=_models)
+    doctor = commands.add_parser("doctor", help="say what this installation can do")
+    doctor.add_argument("--weights", type=Path, help="folder with model files")
+    doctor.set_defaults(command=_doctor)
+    return parser
+
+
+def _add_score(commands: Any) -> None:
+    score = commands.add_parser(
+        "score",
+        help="how well the lips of one video follow its audio",
+        epilog="example: lipleak score talk.mp4 --expert embedded --protocol tracked",
+    )
+    score.add_argument("video", type=Path, help="a talking-face video")
+    score.add_argument("--audio", type=Path, help="score against this audio instead of the video's own")
+    score.add_argument("--expert", default="auto", help="auto, syncnet or embedded (default: auto)")
+    score.add_argument("--weights", type=Path, help="SyncNet's weights file, or a folder with model files")
+    score.add_argument(
+        "--protocol", default="auto", help="lrs, direct or tracked (default: the expert's own)"
+    )
+    score.add_argument("--device", default="cpu", help="cpu, cuda, cuda:N (default: cpu)")
+    score.add_argument("--offset", type=int, help="known audio-video offset in frames; adds the score at it")
+    score.add_argument("--allow-unverified-weights", action="store_true", help="accept other SyncNet weights")
+    score.add_argument("--json", action="store_true", help="print everything as JSON")
+    score.set_defaults(command=_score)
+
+
+def _score(options: argparse.Namespace) -> int:
+    from pytest_lipleak.evaluation.scoring import score_file
+
+    result = score_file(
+        options.video,
+        audio=options.audio,
+        expert=options.expert,
+        protocol=options.protocol,
+        weights=options.weights,
+        allow_unverified=options.allow_unverified_weights,
+        device=options.device,
+    )
+    data = result.to_dict()
+    if options.offset is not None:
+        data["known_offset"] = options.offset
+        data["confidence_at_known_offset"] = result.score.confidence_at(options.offset)
+        data["distance_at_known_offset"] = result.score.distance_at(options.offset)
+    if options.json:
+        print(json.dumps(data, indent=1, allow_nan=False))
+        return GOOD
+    print(
+        f"{options.video}: LSE-C {data['lse_c']:.3f} ↑  LSE-D {data['lse_d']:.3f} ↓  offset {data['offset']:+d}"
+    )
+    if options.offset is not None:
+        print(
+            f"  at the known offset {options.offset:+d}: confidence {data['confidence_at_known_offset']:.3f}, "
+            f"distance {data['distance_at_known_offset']:.3f}"
+        )
+    print(
+        f"  expert {data['expert']}, protocol {data['protocol']}, {data['windows']} windows, {data['frames']} frames"
+    )
+    for note in data["notes"]:
+        print(f"  {note}")
+    return GOOD
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    from pytest_lipleak.sync.weights import fetch_syncnet
+
+    print(fetch_syncnet(options.folder))
+    return GOOD
+
+
+def _models(options: argparse.Namespace) -> int:
+    from pytest_lipleak.generators.registry import known_names
+
+    print("\n".join(known_names()))
+    print("any other generator: package.module:attribute or path/file.py:attribute")
+    return GOOD
+
+
+PACKAGES = {
+    "numpy": "",
+    "opencv-python": "",
+    "av": "",
+    "onnxruntime": "",
+    "pytest-xdist": "xdist",
+    "torch": "syncnet",
+    "onnx": "syncnet",
+    "ai-edge-litert": "faces",
+    "scikit-image": "quality",
+    "librosa": "models",
+    "hypothesis": "strategies",
+}
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
+    from pytest_lipleak.model_files import cache_folder, locate
+    from pytest_lipleak.sync.experts import load_expert
+    from pytest_lipleak.sync.weights import SYNCNET_FILE
+
+    print(f"pytest-lipleak {__version__}, Python {sys.version.split()[0]}")
+    for package, extra in PACKAGES.items():
+        try:
+            print(f"  {package} {version(package)}")
+        except PackageNotFoundError:
+            print(
+                f"  {package} missing: pip install 'pytest-lipleak[{extra}]'"
+                if extra
+                else f"  {package} MISSING"
+            )
+    print(f"embedded clips: {len(open_clips(EMBEDDED))}")
+    print(f"embedded expert: {load_expert('embedded').identity.label}")
+    found = locate(SYNCNET_FILE, options.weights)
+    print(f"SyncNet v2: {found or 'not found; run `lipleak fetch`, or name a folder with --weights'}")
+    print(f"download folder: {cache_folder()}")
+    print(f"CUDA through torch: {_cuda()}")
+    return GOOD
+
+
+def _cuda() -> str:
+    if find_spec("torch") is None:
+        return "torch is not installed"
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "none visible"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

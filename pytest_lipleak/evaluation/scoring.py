@@ -1,0 +1,92 @@
+"""Score one video file: what ``lipleak score`` does."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_lipleak.core.clips import Clip
+from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.core.scores import SyncScore
+from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
+from pytest_lipleak.evaluation.crops import Crops
+from pytest_lipleak.media.audio import read_audio
+from pytest_lipleak.media.clipsets import audible_frames
+from pytest_lipleak.media.video import read_video
+from pytest_lipleak.sync.expert import ExpertIdentity
+from pytest_lipleak.sync.experts import choose_expert, default_protocol, load_expert
+from pytest_lipleak.sync.protocols import Protocol
+from pytest_lipleak.sync.score import score
+
+
+@dataclass(frozen=True)
+class FileScore:
+    """The score of one file, with what made it.
+
+    Args:
+        score: the sync score.
+        frames: video frames at 25 fps.
+        protocol: how frames became face crops.
+        expert: who judged.
+        notes: conversions and warnings.
+    """
+
+    score: SyncScore
+    frames: int
+    protocol: Protocol
+    expert: ExpertIdentity
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON-ready data."""
+        return {
+            "lse_c": self.score.lse_c,
+            "lse_d": self.score.lse_d,
+            "offset": self.score.offset,
+            "windows": self.score.windows,
+            "frames": self.frames,
+            "mean_distances": list(self.score.mean_distances),
+            "window_confidence": list(self.score.window_confidence),
+            "protocol": str(self.protocol),
+            "expert": self.expert.label,
+            "weights_sha256": self.expert.weights_sha256,
+            "verified_weights": self.expert.verified,
+            "notes": list(self.notes),
+        }
+
+
+def score_file(
+    video: Path,
+    *,
+    audio: Path | None = None,
+    expert: str = "auto",
+    protocol: str = "auto",
+    weights: Path | None = None,
+    allow_unverified: bool = False,
+    device: str = "cpu",
+) -> FileScore:
+    """Score ``video`` against its own audio, or against the file ``audio``.
+
+    Raises:
+        ConfigurationError: unknown expert or protocol.
+        InputError: a file that cannot be read, or audio that ends before the video.
+        UnscorableError: too short, or no face where one is needed.
+        WeightsError, MissingDataError: see ``load_expert``.
+    """
+    name, _ = choose_expert(expert, weights)
+    if protocol not in ("auto", *Protocol):
+        raise ConfigurationError(f"unknown protocol {protocol!r}; known are {', '.join(Protocol)}")
+    how = default_protocol(name) if protocol == "auto" else Protocol(protocol)
+    judge = load_expert(name, weights, allow_unverified=allow_unverified, device=device)
+    seen = read_video(video)
+    heard, conversions = read_audio(audio or video)
+    length = audible_frames(audio or video, len(seen.frames), len(heard))
+    clip = Clip(video.name, seen.frames[:length], heard[: length * SAMPLES_PER_FRAME])
+    cropped = Crops(how, weights).of(clip)(clip.frames)
+    result = score(judge.embed_video(cropped), judge.embed_audio(clip.audio))
+    review = judge.review(cropped, clip.audio)
+    # A lone file may be real or generated, so what would be refused in an evaluation is only said here.
+    warnings = (*(f"unreliable: {reason}" for reason in review.refusals), *review.warnings)
+    notes = [*seen.notes, *conversions, *warnings]
+    if not judge.identity.verified:
+        notes.append("unverified weights: these are not published numbers")
+    return FileScore(result, len(seen.frames), how, judge.identity, tuple(notes))

@@ -1,0 +1,28 @@
+"""Fixtures of the whole test suite."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED = "LIPLEAK_SHARED"
+"""Environment variable that names the folder of real clips, golden numbers and model files."""
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real clips, golden numbers and model files; such tests skip without it."""
+    if SHARED not in os.environ:
+        pytest.skip(f"needs real clips and model files; set {SHARED} to their folder")
+    folder = Path(os.environ[SHARED])
+    if not (folder / "clips").is_dir():
+        pytest.fail(f"{SHARED}={folder} has no folder clips/")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep tests away from the user's own downloads, settings and exports."""
+    for variable in [name for name in os.environ if name.startswith("LIPLEAK_") and name != SHARED]:
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("LIPLEAK_CACHE", str(tmp_path_factory.getbasetemp() / "lipleak-cache"))
