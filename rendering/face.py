@@ -43,10 +43,10 @@ def _face_points(plate: Plate, lips: LipContours) -> tuple[np.ndarray, np.ndarra
     for end, side in ((0, -1), (-1, 1)):
         rest, moved = plate.lips.inner_upper[end], lips.inner_upper[end]
         for distance, share in ((4, 0.75), (10, 0.35)):
-            sources.append(rest + (side * distance, 0))
+            sources.append(rest + np.array((side * distance, 0)))
             targets.append(sources[-1] + share * (moved - rest))
         # The fold from nose to mouth follows the corner a little.
-        sources.append(rest + (side * 5, -9))
+        sources.append(rest + np.array((side * 5, -9)))
         targets.append(sources[-1] + 0.3 * (moved - rest))
     for x, share in ((62, 0.15), (80, 0.25), (98, 0.15)):
         sources.append(np.array([x, plate.points["chin"][1] + 14.0]))
@@ -123,7 +123,7 @@ def _lid_shift(plate: Plate, closed: float) -> np.ndarray:
     for name in ("eye_left", "eye_right"):
         x, y = plate.points[name]
         arch = np.sqrt(np.clip(1 - ((PIXEL_X - x) / 8.0) ** 2, 0, 1))
-        lid, low, crease = y - 3.3 * arch, y + 3.0 * arch, y - 8.0
+        lid, low, crease = y - 3.3 * arch, y + 3.0 * arch, y - plate.lid_height
         now = lid + closed * (low - lid)
         inside = (crease < PIXEL_Y) & (now > PIXEL_Y)
         source = crease + (PIXEL_Y - crease) * (lid - crease) / np.maximum(now - crease, 1e-3)

@@ -29,6 +29,8 @@ class Plate:
     points: dict[str, np.ndarray]
     mouth: MouthShape
     lips: LipContours
+    lid_height: float
+    """Height above the eye's middle of the skin that a blink pulls down; spectacle frames lie above it."""
 
 
 def _similarity(face: Portrait) -> tuple[np.ndarray, np.ndarray]:
@@ -177,7 +179,7 @@ def background(look: Look, rng: np.random.Generator) -> np.ndarray:
             centre = tuple(int(v) for v in rng.integers(0, side, 2))
             cv2.circle(spots, centre, int(rng.integers(6, 26)), float(rng.uniform(0.1, 0.7)), -1)
         spots = cv2.GaussianBlur(spots, (0, 0), 3)[..., None]
-        image = image + (third + (20, 0, 0) - image) * spots
+        image = image + (third + np.array((20, 0, 0)) - image) * spots
     else:
         image = first + (second - first) * (
             across if look.background == "gradient" else 0.5 * down + 0.2 * across
@@ -227,7 +229,8 @@ def build_plate(look: Look) -> Plate:
     lab = scene + (lab - scene) * figure[..., None]
     image = to_rgb(lab)
     gain = 1 + look.light[0] * (PIXEL_X - 80) / 80 + look.light[1] * (PIXEL_Y - 80) / 80
-    return Plate(np.clip(image * gain[..., None], 0, 255).astype(np.float32), points, mouth, lips)
+    lid_height = 5.2 if look.upper_face == "admiral" else 8.0
+    return Plate(np.clip(image * gain[..., None], 0, 255).astype(np.float32), points, mouth, lips, lid_height)
 
 
 def _dress(

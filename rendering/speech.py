@@ -15,8 +15,56 @@ SAMPLE_RATE = 16000
 FRAME_RATE = 25
 SAMPLES_PER_FRAME = SAMPLE_RATE // FRAME_RATE
 
-FEMALE_VARIANTS = ["f1", "f2", "f3", "f4", "f5", "Alicia", "Andrea", "Annie", "linda", "steph", "steph3", "belinda", "anika", "aunty"]
-MALE_VARIANTS = ["m1", "m2", "m3", "m4", "m5", "m6", "m7", "m8", "Alex", "Andy", "Denis", "Diogo", "Gene", "Lee", "Marco", "Mario", "Michael", "Mike", "max", "paul", "pedro", "quincy", "rob", "robert", "travis", "ed", "david", "adam", "antonio", "benjamin", "boris", "caleb"]
+FEMALE_VARIANTS = [
+    "f1",
+    "f2",
+    "f3",
+    "f4",
+    "f5",
+    "Alicia",
+    "Andrea",
+    "Annie",
+    "linda",
+    "steph",
+    "steph3",
+    "belinda",
+    "anika",
+    "aunty",
+]
+MALE_VARIANTS = [
+    "m1",
+    "m2",
+    "m3",
+    "m4",
+    "m5",
+    "m6",
+    "m7",
+    "m8",
+    "Alex",
+    "Andy",
+    "Denis",
+    "Diogo",
+    "Gene",
+    "Lee",
+    "Marco",
+    "Mario",
+    "Michael",
+    "Mike",
+    "max",
+    "paul",
+    "pedro",
+    "quincy",
+    "rob",
+    "robert",
+    "travis",
+    "ed",
+    "david",
+    "adam",
+    "antonio",
+    "benjamin",
+    "boris",
+    "caleb",
+]
 ACCENTS = ["en-us", "en", "en-gb-x-rp", "en-gb-scotland", "en-029", "en-gb-x-gbclan"]
 
 
@@ -55,6 +103,7 @@ class Speech:
 
     @property
     def seconds(self) -> float:
+        """Length of the audio."""
         return len(self.audio) / SAMPLE_RATE
 
 
@@ -113,7 +162,7 @@ def _room_response(rng: np.random.Generator, level: float) -> np.ndarray:
 
 
 def speak(text: str, voice: Voice, seed: int, *, lead: float = 0.24, trail: float = 0.28) -> Speech:
-    """Say *text*; audio is int16 at 16 kHz, a whole number of 25 fps frames, with *lead* s of quiet before the speech."""
+    """Say *text* after *lead* s of quiet; the audio fills a whole number of 25 fps frames."""
     rng = np.random.default_rng(seed)
     wave, rate, marks = _synthesise(text, voice)
     source_rate = round(rate * voice.tract_scale / 50) * 50
