@@ -61,12 +61,16 @@ class SyncScore:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data; ``from_dict`` reads it back exactly."""
-        return {"mean_distances": list(self.mean_distances), "windows": self.windows}
+        return {
+            "mean_distances": list(self.mean_distances),
+            "windows": self.windows,
+            "window_confidence": list(self.window_confidence),
+        }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "SyncScore":
         """Read what ``to_dict`` wrote."""
-        return cls(tuple(data["mean_distances"]), data["windows"])
+        return cls(tuple(data["mean_distances"]), data["windows"], tuple(data["window_confidence"]))
 
 
 @dataclass(frozen=True)

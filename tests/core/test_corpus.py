@@ -1,0 +1,117 @@
+import json
+from pathlib import PurePosixPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference
+from pytest_lipleak.core.corpus import Corpus, Provenance
+from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.scores import SyncScore, TakeScore, Unscored
+
+finite = st.floats(allow_nan=False, allow_infinity=False)
+words = st.text(max_size=8)
+conditions = st.none() | st.sampled_from(CONDITIONS)
+scores = st.builds(
+    SyncScore,
+    st.lists(finite, min_size=31, max_size=31).map(tuple),
+    st.integers(1, 500),
+    st.lists(finite, max_size=3).map(tuple),
+)
+takes = st.builds(
+    TakeScore,
+    clip=words,
+    condition=conditions,
+    own=scores,
+    driving=st.none() | scores,
+    own_offset=st.integers(-15, 15),
+    partner=st.none() | words,
+    notes=st.lists(words, max_size=2).map(tuple),
+    video=st.none() | words.map(lambda name: str(PurePosixPath("kept", name))),
+)
+provenances = st.builds(
+    Provenance,
+    model=words,
+    clips=words,
+    clip_names=st.lists(words, max_size=3).map(tuple),
+    expert=words,
+    protocol=st.sampled_from(["lrs", "direct", "tracked"]),
+    alternative_reference=words,
+    silence=words,
+    pairing=st.dictionaries(words, words, max_size=3),
+    seed=st.integers(),
+    device=words,
+    version=words,
+    notes=st.lists(words, max_size=2).map(tuple),
+)
+
+
+@st.composite
+def corpora(draw: st.DrawFn) -> Corpus:
+    corpus = Corpus(draw(provenances))
+    for take in draw(st.lists(takes, max_size=3)):
+        corpus.takes[take.clip, take.condition] = take
+    for lost in draw(st.lists(st.builds(Unscored, words, conditions, words), max_size=2)):
+        corpus.unscored[lost.clip, lost.condition] = lost
+    corpus.not_applicable.update(draw(st.dictionaries(st.sampled_from(Reference), words)))
+    return corpus
+
+
+@given(corpora())
+def test_a_corpus_survives_json_exactly(corpus: Corpus) -> None:
+    assert Corpus.from_dict(json.loads(json.dumps(corpus.to_dict()))) == corpus
+
+
+@given(corpora())
+def test_equal_corpora_are_written_alike(corpus: Corpus) -> None:
+    backwards = Corpus(
+        corpus.provenance,
+        dict(reversed(corpus.takes.items())),
+        dict(reversed(corpus.unscored.items())),
+        corpus.not_applicable,
+    )
+    assert json.dumps(backwards.to_dict()) == json.dumps(corpus.to_dict())
+
+
+def flat(lse_d: float) -> SyncScore:
+    """A score of LSE-D ``lse_d`` and LSE-C 1."""
+    return SyncScore((lse_d, *[lse_d + 1] * 30), windows=20)
+
+
+@pytest.fixture
+def corpus() -> Corpus:
+    provenance = Provenance("m", "c", ("a", "b"), "e", "lrs", "first", "zeros", {}, 0, "cpu", "0")
+    return Corpus(provenance)
+
+
+def condition(text: str) -> Condition:
+    return next(c for c in CONDITIONS if str(c) == text)
+
+
+def test_mismatched_takes_are_scored_against_either_audio(corpus: Corpus) -> None:
+    mismatched = condition("XM,CR")
+    corpus.takes["a", mismatched] = TakeScore("a", mismatched, own=flat(9), driving=flat(7), own_offset=0)
+    assert corpus.column(metric("LSE-D[XM,CR]").columns[0]) == {"a": 7}
+    assert corpus.column(metric("LSE-D_XO[CR]").columns[0]) == {"a": 9}
+
+
+def test_silent_takes_have_only_their_own_audio(corpus: Corpus) -> None:
+    silent = condition("SI,AR")
+    corpus.takes["b", silent] = TakeScore("b", silent, own=flat(8), driving=None, own_offset=0)
+    assert corpus.column(metric("LSE-D_S[AR]").columns[0]) == {"b": 8}
+    assert corpus.column(metric("LSE-D_S").columns[0]) == {}, "the other reference was not taken"
+
+
+def test_workers_results_add_up(corpus: Corpus) -> None:
+    one, two = condition("AM,CR"), condition("AM,AR")
+    other = Corpus(corpus.provenance)
+    corpus.takes["a", one] = TakeScore("a", one, flat(5), flat(5), 0)
+    other.takes["b", one] = TakeScore("b", one, flat(6), flat(6), 0)
+    other.unscored["b", two] = Unscored("b", two, "no face")
+    other.not_applicable[Reference.AR] = "none"
+    corpus.absorb(other)
+    assert set(corpus.takes) == {("a", one), ("b", one)}
+    assert [lost.reason for lost in corpus.unscored_in([two])] == ["no face"]
+    assert corpus.unscored_in([one]) == ()
+    assert corpus.not_applicable == {Reference.AR: "none"}

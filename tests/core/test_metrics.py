@@ -1,0 +1,132 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
+from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.core.metrics import KNOWN_METRICS, LEAKAGE_METRICS, Audio, metric
+
+scores = st.floats(-50, 50)
+
+
+def described(name: str) -> list[str]:
+    """The columns of a metric in words: measure, condition, audio."""
+    return [f"{c.measure} {c.condition or 'GT'} {c.audio}" for c in metric(name).columns]
+
+
+@pytest.mark.parametrize(
+    ("name", "canonical", "arrow", "columns"),
+    [
+        ("LSE-C_S", "LSE-C_S", "↓", ["LSE-C SI,CR own"]),
+        ("LSE-C_S[CR]", "LSE-C_S", "↓", ["LSE-C SI,CR own"]),
+        ("LSE-C_S[AR]", "LSE-C_S[AR]", "↓", ["LSE-C SI,AR own"]),
+        ("LSE-D_S", "LSE-D_S", "↑", ["LSE-D SI,CR own"]),
+        ("LSE-D_S[ar]", "LSE-D_S[AR]", "↑", ["LSE-D SI,AR own"]),
+        ("LSE-C_XO", "LSE-C_XO[CR]", "↓", ["LSE-C XM,CR own"]),
+        ("LSE-D_XO[AR]", "LSE-D_XO[AR]", "↑", ["LSE-D XM,AR own"]),
+        ("LSE-C[AM,CR]", "LSE-C[AM,CR]", "↑", ["LSE-C AM,CR driving"]),
+        (" LSE-D [ xm , ar ] ", "LSE-D[XM,AR]", "↓", ["LSE-D XM,AR driving"]),
+        ("LSE-C[SI,AR]", "LSE-C_S[AR]", "↓", ["LSE-C SI,AR own"]),
+        ("LSE-D[SI,CR]", "LSE-D_S", "↑", ["LSE-D SI,CR own"]),
+        ("LSE-C[GT]", "LSE-C[GT]", "↑", ["LSE-C GT driving"]),
+        ("LSE-D[gt]", "LSE-D[GT]", "↓", ["LSE-D GT driving"]),
+        (
+            "LSD-CR",
+            "LSD-CR",
+            "↓",
+            [
+                "LSE-C AM,CR driving",
+                "LSE-C XM,CR driving",
+                "LSE-D AM,CR driving",
+                "LSE-D XM,CR driving",
+            ],
+        ),
+        (
+            "signed-LSD-AR",
+            "signed-LSD-AR",
+            "↓",
+            [
+                "LSE-C AM,AR driving",
+                "LSE-C XM,AR driving",
+                "LSE-D AM,AR driving",
+                "LSE-D XM,AR driving",
+            ],
+        ),
+    ],
+)
+def test_a_name_says_what_is_measured(name: str, canonical: str, arrow: str, columns: list[str]) -> None:
+    found = metric(name)
+    assert (found.name, found.arrow) == (canonical, arrow)
+    assert described(name) == columns
+    assert metric(canonical) == found, "a canonical name must mean the same metric"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "", " ", "LSD", "LSD-XR", "LSD-CR[AM]", "lsd-cr", "LSE-C", "LSE-E", "LSE-C[AM]", "LSE-C[AM,CR,AR]",
+        "LSE-C[XX,CR]", "LSE-C[AM,XX]", "LSE-C[]", "LSE-C_S[GT]", "LSE-C_S[SI,CR]", "LSE-C[AM,CR", "SSIM",
+        "LSE-C[GT,CR]",
+    ],
+)  # fmt: skip
+def test_an_unknown_name_lists_the_known_ones(name: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        metric(name)
+    message = str(caught.value)
+    assert repr(name) in message
+    assert all(known in message for known in KNOWN_METRICS)
+
+
+@given(st.text(max_size=30))
+def test_no_text_makes_the_parser_stumble(name: str) -> None:
+    try:
+        found = metric(name)
+    except ConfigurationError:
+        return
+    assert metric(found.name) == found
+
+
+@pytest.mark.parametrize("name", LEAKAGE_METRICS)
+def test_leakage_metrics_need_only_their_own_conditions(name: str) -> None:
+    reference = Reference.AR if name.endswith("AR") else Reference.CR
+    setups = (Setup.AM, Setup.XM) if name.startswith("LSD") else (Setup.SI,)
+    assert metric(name).conditions == tuple(Condition(setup, reference) for setup in setups)
+
+
+def test_ground_truth_needs_nothing_generated() -> None:
+    assert metric("LSE-C[GT]").conditions == ()
+
+
+def test_the_six_conditions_are_each_there_once() -> None:
+    assert {str(c) for c in CONDITIONS} == {"AM,CR", "XM,CR", "SI,CR", "AM,AR", "XM,AR", "SI,AR"}
+    assert len(CONDITIONS) == 6
+
+
+@given(scores, scores, scores, scores)
+def test_lsd_is_half_the_city_block_distance_of_matched_and_mismatched(
+    c_am: float, c_xm: float, d_am: float, d_xm: float
+) -> None:
+    lsd = metric("LSD-CR").combine
+    value = lsd([c_am, c_xm, d_am, d_xm])
+    assert value >= 0
+    assert value == lsd([c_xm, c_am, d_xm, d_am]), "symmetric in AM and XM"
+    assert lsd([c_am, c_am, d_am, d_am]) == 0
+    assert lsd([c_am, c_xm, 0, 0]) + lsd([0, 0, d_am, d_xm]) == pytest.approx(value)
+
+
+@given(scores, scores, scores, scores)
+def test_signed_lsd_is_bounded_by_lsd_and_reaches_it_when_both_scores_agree(
+    c_am: float, c_xm: float, d_am: float, d_xm: float
+) -> None:
+    means = [c_am, c_xm, d_am, d_xm]
+    lsd, signed = metric("LSD-AR").combine(means), metric("signed-LSD-AR").combine(means)
+    assert abs(signed) <= lsd + 1e-12
+    if c_am >= c_xm and d_am <= d_xm:  # matched is better in sync by both: leakage
+        assert signed == pytest.approx(lsd, abs=1e-12)
+    if c_am <= c_xm and d_am >= d_xm:
+        assert signed == pytest.approx(-lsd, abs=1e-12)
+
+
+def test_own_audio_metrics_are_scored_against_the_clip() -> None:
+    for name in ("LSE-C_S", "LSE-D_S", "LSE-C_XO", "LSE-D_XO"):
+        assert {column.audio for column in metric(name).columns} == {Audio.OWN}
