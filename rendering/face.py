@@ -116,17 +116,21 @@ def _blinks(rng: np.random.Generator, frames: int) -> np.ndarray:
 
 
 def _lid_shift(plate: Plate, closed: float) -> np.ndarray:
-    """How far above itself each pixel takes its colour while the lids come down; float32 (H, W)."""
+    """How far above itself (negative: below) each pixel takes its colour during a blink; float32 (H, W)."""
     shift = np.zeros_like(PIXEL_X)
     if closed <= 0:
         return shift
     for name in ("eye_left", "eye_right"):
         x, y = plate.points[name]
         arch = np.sqrt(np.clip(1 - ((PIXEL_X - x) / 8.0) ** 2, 0, 1))
-        lid, low, crease = y - 3.3 * arch, y + 3.0 * arch, y - plate.lid_height
+        lid, low, crease = y - 3.3 * arch, y + 3.0 * arch, y - 8.0
         now = lid + closed * (low - lid)
-        inside = (crease < PIXEL_Y) & (now > PIXEL_Y)
-        source = crease + (PIXEL_Y - crease) * (lid - crease) / np.maximum(now - crease, 1e-3)
+        if plate.lid_from_above:
+            inside = (crease < PIXEL_Y) & (now > PIXEL_Y)
+            source = crease + (PIXEL_Y - crease) * (lid - crease) / np.maximum(now - crease, 1e-3)
+        else:
+            inside = (lid < PIXEL_Y) & (now > PIXEL_Y)
+            source = low + 0.8 + 0.7 * (now - PIXEL_Y)
         shift += np.where(inside, PIXEL_Y - source, 0).astype(np.float32)
     return shift
 

@@ -29,8 +29,8 @@ class Plate:
     points: dict[str, np.ndarray]
     mouth: MouthShape
     lips: LipContours
-    lid_height: float
-    """Height above the eye's middle of the skin that a blink pulls down; spectacle frames lie above it."""
+    lid_from_above: bool
+    """Where a blink takes the lid's skin from: above the eye, or (under a spectacle frame) below it."""
 
 
 def _similarity(face: Portrait) -> tuple[np.ndarray, np.ndarray]:
@@ -229,8 +229,13 @@ def build_plate(look: Look) -> Plate:
     lab = scene + (lab - scene) * figure[..., None]
     image = to_rgb(lab)
     gain = 1 + look.light[0] * (PIXEL_X - 80) / 80 + look.light[1] * (PIXEL_Y - 80) / 80
-    lid_height = 5.2 if look.upper_face == "admiral" else 8.0
-    return Plate(np.clip(image * gain[..., None], 0, 255).astype(np.float32), points, mouth, lips, lid_height)
+    return Plate(
+        np.clip(image * gain[..., None], 0, 255).astype(np.float32),
+        points,
+        mouth,
+        lips,
+        look.upper_face != "admiral",
+    )
 
 
 def _dress(
