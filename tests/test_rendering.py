@@ -8,7 +8,7 @@ import hashlib
 import numpy as np
 import pytest
 
-for _package in ("skimage", "matplotlib", "cv2", "scipy", "av"):
+for _package in ("skimage", "matplotlib", "cv2", "scipy", "av", "rendering"):
     pytest.importorskip(_package, reason=f"the renderer needs {_package}")
 
 from rendering.articulation import articulate, closures, loudness, viseme_keys
