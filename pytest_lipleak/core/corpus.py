@@ -110,7 +110,11 @@ class Corpus:
 
 def _value(take: TakeScore, column: Column) -> float:
     score = take.own if column.audio is Audio.OWN or take.driving is None else take.driving
-    return score.lse_c if column.measure == "LSE-C" else score.lse_d
+    return {
+        "LSE-C": score.lse_c,
+        "LSE-D": score.lse_d,
+        "LSE-C@offset": score.confidence_at(take.own_offset),
+    }[column.measure]
 
 
 def _order(item: tuple[Key, Any]) -> tuple[str, str]:

@@ -29,7 +29,8 @@ class Column:
     """One number per clip.
 
     Args:
-        measure: "LSE-C" or "LSE-D" (per-clip score).
+        measure: "LSE-C" or "LSE-D", by the best of 31 shifts; "LSE-C@offset", the confidence at the clip's
+            known offset.
         condition: the condition of the take, None for the real clip.
         audio: which audio the take is scored against.
     """
@@ -93,31 +94,30 @@ def _lsd_columns(reference: Reference) -> tuple[Column, ...]:
     return Column("LSE-C", am), Column("LSE-C", xm), Column("LSE-D", am), Column("LSE-D", xm)
 
 
-def _silent(measure: str, better: Direction) -> Callable[[Reference], Metric]:
+def _against_own(
+    base: str, measure: str, better: Direction, setup: Setup, meaning: str
+) -> Callable[[Reference], Metric]:
+    """A score against audio that the generator never heard, under one reference."""
+
     def build(reference: Reference) -> Metric:
-        # The paper's silent scores are its CR column, so the bare name means CR.
-        name = f"{measure}_S" if reference is Reference.CR else f"{measure}_S[AR]"
-        column = Column(measure, Condition(Setup.SI, reference), Audio.OWN)
-        meaning = "driven by silence, scored against the clip's original audio"
-        return Metric(name, better, (column,), _only, meaning)
+        # The paper's silent scores are its CR column, so the bare name of a silent metric means CR.
+        bare = setup is Setup.SI and reference is Reference.CR
+        column = Column(measure, Condition(setup, reference), Audio.OWN)
+        return Metric(base if bare else f"{base}[{reference}]", better, (column,), _only, meaning)
 
     return build
 
 
-def _own_audio(measure: str, better: Direction) -> Callable[[Reference], Metric]:
-    def build(reference: Reference) -> Metric:
-        column = Column(measure, Condition(Setup.XM, reference), Audio.OWN)
-        meaning = "driven by other speech, scored against the clip's own audio"
-        return Metric(f"{measure}_XO[{reference}]", better, (column,), _only, meaning)
-
-    return build
-
-
+_SILENT = "driven by silence, scored against the clip's original audio"
+_OTHER = "driven by other speech, scored against the clip's own audio"
+_AT_OFFSET = ", at the clip's known offset; 0 is what unrelated audio scores"
 _BY_REFERENCE: Mapping[str, Callable[[Reference], Metric]] = {
-    "LSE-C_S": _silent("LSE-C", "lower"),
-    "LSE-D_S": _silent("LSE-D", "higher"),
-    "LSE-C_XO": _own_audio("LSE-C", "lower"),
-    "LSE-D_XO": _own_audio("LSE-D", "higher"),
+    "LSE-C_S": _against_own("LSE-C_S", "LSE-C", "lower", Setup.SI, _SILENT),
+    "LSE-D_S": _against_own("LSE-D_S", "LSE-D", "higher", Setup.SI, _SILENT),
+    "LSE-C_S@offset": _against_own("LSE-C_S@offset", "LSE-C@offset", "lower", Setup.SI, _SILENT + _AT_OFFSET),
+    "LSE-C_XO": _against_own("LSE-C_XO", "LSE-C", "lower", Setup.XM, _OTHER),
+    "LSE-D_XO": _against_own("LSE-D_XO", "LSE-D", "higher", Setup.XM, _OTHER),
+    "LSE-C_XO@offset": _against_own("LSE-C_XO@offset", "LSE-C@offset", "lower", Setup.XM, _OTHER + _AT_OFFSET),
 }
 _PLAIN: Mapping[str, Metric] = {
     f"{prefix}LSD-{reference}": Metric(
@@ -140,14 +140,16 @@ LEAKAGE_METRICS = ("LSE-C_S", "LSE-D_S", "LSD-CR", "LSD-AR")
 
 KNOWN_METRICS = (*_BY_REFERENCE, *_PLAIN, *(f"{name}[SETUP,REFERENCE]" for name in _PER_CONDITION))
 
-_NAME = re.compile(r"\s*(?P<base>[A-Za-z_-]+)\s*(?:\[(?P<inside>[^\]]*)\])?\s*")
+_NAME = re.compile(r"\s*(?P<base>[A-Za-z_@-]+)\s*(?:\[(?P<inside>[^\]]*)\])?\s*")
 
 
 def metric(name: str) -> Metric:
     """Return the metric of that name.
 
     Names: ``LSE-C_S``, ``LSE-D_S`` (CR; ``LSE-C_S[AR]`` for AR), ``LSD-CR``, ``LSD-AR``,
-    ``signed-LSD-CR``, ``LSE-C_XO[CR]``, ``LSE-C[AM,CR]``, ``LSE-D[XM,AR]``, ``LSE-C[GT]`` (real clips).
+    ``signed-LSD-CR``, ``LSE-C_XO[CR]``, ``LSE-C[AM,CR]``, ``LSE-D[XM,AR]``, ``LSE-C[GT]`` (real clips);
+    ``LSE-C_S@offset`` and ``LSE-C_XO@offset[CR]`` look at the clip's known offset alone instead of the
+    best of 31 shifts, which tells leaks from chance far better.
 
     Raises:
         ConfigurationError: unknown name, listing the known ones.

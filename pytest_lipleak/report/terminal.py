@@ -17,6 +17,9 @@ EXTRA_METRICS = (
     "LSE-C_XO[AR]",
     "LSE-D_XO[CR]",
     "LSE-D_XO[AR]",
+    "LSE-C_S@offset",
+    "LSE-C_XO@offset[CR]",
+    "LSE-C_XO@offset[AR]",
 )
 
 _SETUP_ROWS: Mapping[Setup, str] = {
