@@ -1,12 +1,13 @@
 """Finds the data of the top-level ``fixtures/`` folder, however the package was installed.
 
 In a wheel the folder lies inside the package as ``data``; in a checkout or an editable install it
-lies beside the package.
+lies beside the package; a package imported from a zip archive is unpacked for as long as it is needed.
 """
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.resources import as_file, files
+from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -20,11 +21,13 @@ def resource(name: str) -> Traversable:
         MissingDataError: the installation lacks it.
     """
     package = files("pytest_lipleak")
-    inside_wheel = package.joinpath("data", *name.split("/"))
-    if inside_wheel.is_file() or inside_wheel.is_dir():
-        return inside_wheel
-    beside_package = Path(__file__).resolve().parent.parent / "fixtures" / name
-    if beside_package.exists():
+    inside_package = package.joinpath("data", *name.split("/"))
+    if inside_package.is_file() or inside_package.is_dir():
+        return inside_package
+    if (
+        isinstance(package, Path)
+        and (beside_package := package.resolve().parent / "fixtures" / name).exists()
+    ):
         return beside_package
     raise MissingDataError(
         f"pytest-lipleak's own data file {name!r} is missing from this installation; reinstall the package"
@@ -33,6 +36,22 @@ def resource(name: str) -> Traversable:
 
 @contextmanager
 def resource_path(name: str) -> Iterator[Path]:
-    """Yield ``name`` as a real path; a zipped installation is unpacked for as long as the context lasts."""
-    with as_file(resource(name)) as path:
-        yield path
+    """Yield the shipped file or folder ``name`` as a real path, valid while the context lasts."""
+    found = resource(name)
+    if isinstance(found, Path):
+        yield found
+        return
+    # importlib.resources.as_file unpacks folders only from Python 3.12 on.
+    with tempfile.TemporaryDirectory(prefix="pytest-lipleak-data-") as folder:
+        yield _unpacked(found, Path(folder))
+
+
+def _unpacked(source: Traversable, folder: Path) -> Path:
+    target = folder / source.name
+    if source.is_file():
+        target.write_bytes(source.read_bytes())
+        return target
+    target.mkdir()
+    for entry in source.iterdir():
+        _unpacked(entry, target)
+    return target

@@ -1,0 +1,69 @@
+"""The whole protocol on real clips of one speaker: leaking and not leaking are told apart."""
+
+from pathlib import Path
+
+import pytest
+
+from pytest_lipleak.core.conditions import CONDITIONS
+from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
+from pytest_lipleak.evaluation.store import Store
+from pytest_lipleak.generators.registry import load_model
+from pytest_lipleak.media.clipsets import ClipFile, ClipSet
+from pytest_lipleak.sync.experts import load_expert
+from pytest_lipleak.sync.protocols import Protocol
+
+pytestmark = pytest.mark.slow
+
+CLIPS = 12
+
+
+@pytest.fixture(scope="module")
+def clips(shared: Path) -> ClipSet:
+    videos = sorted((shared / "grid_s1").glob("*.mp4"))
+    chosen = videos[:: len(videos) // CLIPS][:CLIPS]
+    return ClipSet(
+        [ClipFile(video.stem, video, speaker="s1", text=video.stem) for video in chosen], "grid_s1"
+    )
+
+
+@pytest.fixture(scope="module")
+def evaluations(clips: ClipSet, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Evaluation]:
+    expert, store = load_expert("embedded"), Store(tmp_path_factory.mktemp("store"))
+    measured = {}
+    for name in ("demo", "demo:leaky"):
+        measured[name] = Evaluation(clips, load_model(name), expert, Plan(Protocol.DIRECT), store)
+        measured[name].need()
+    return measured
+
+
+def test_every_take_is_scored(evaluations: dict[str, Evaluation]) -> None:
+    for evaluation in evaluations.values():
+        assert len(evaluation.corpus.takes) == CLIPS * (len(CONDITIONS) + 1)
+        assert not evaluation.corpus.unscored
+
+
+@pytest.mark.parametrize(
+    "name", ["LSD-CR", "LSE-C_S", "LSE-C_XO[CR]", "LSE-C_S@offset", "LSE-C_XO@offset[CR]"]
+)
+def test_leaking_is_told_apart(evaluations: dict[str, Evaluation], name: str) -> None:
+    honest, leaky = (evaluations[model].measure(name) for model in ("demo", "demo:leaky"))
+    assert honest.interval is not None
+    assert leaky.interval is not None
+    assert leaky.interval[0] > honest.interval[1], f"{leaky} does not stand clear of {honest}"
+
+
+def test_a_copy_of_its_reference_scores_like_the_real_clip(evaluations: dict[str, Evaluation]) -> None:
+    leaky = evaluations["demo:leaky"]
+    real = leaky.measure("LSE-C[GT]").value
+    assert leaky.measure("LSE-C_S").value == pytest.approx(real, abs=0.05)
+    assert leaky.measure("LSE-C_XO[CR]").value == pytest.approx(real, abs=0.05)
+
+
+def test_real_lips_follow_the_driving_audio(evaluations: dict[str, Evaluation]) -> None:
+    honest = evaluations["demo"]
+    assert honest.measure("LSE-C[XM,CR]").value > 0.8 * honest.measure("LSE-C[GT]").value
+    takes = honest.corpus.takes.items()
+    offsets = [
+        take.driving.offset for (_, condition), take in takes if str(condition) == "XM,CR" and take.driving
+    ]
+    assert sum(abs(offset) <= 1 for offset in offsets) >= CLIPS - 1
