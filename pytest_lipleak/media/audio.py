@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 def read_audio(path: Path) -> tuple[Audio, tuple[str, ...]]:
     """Decode the first audio stream of ``path`` to int16 mono at 16 kHz, and say what was converted.
 
-    Resampled in float by libswresample, as ffmpeg does; a stream that starts late is padded at the
-    front so that sample 0 is the time of the first video frame.
+    Resampled in float by libswresample, as ffmpeg does; a stream that starts after the first video
+    frame is padded at the front, and one that starts before it is cut, so that sample 0 is the time of
+    that frame.
 
     Raises:
         InputError: missing, empty or corrupt file, no audio stream, or no samples in it.
@@ -47,7 +48,7 @@ def read_audio(path: Path) -> tuple[Audio, tuple[str, ...]]:
     late = round(((delay or 0.0) - video_start) * SAMPLE_RATE)
     if late > 0:
         audio = np.concatenate([np.zeros(late, np.int16), audio])
-    return audio, note
+    return audio[max(-late, 0) :], note
 
 
 def _start(stream: "VideoStream") -> float:

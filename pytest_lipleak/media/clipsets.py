@@ -72,6 +72,10 @@ class ClipSet(Mapping[str, Clip]):
     def __iter__(self) -> Iterator[str]:
         return iter(self.files)
 
+    def __contains__(self, name: object) -> bool:
+        # Mapping's own would decode the clip to find out.
+        return name in self.files
+
     def __len__(self) -> int:
         return len(self.files)
 

@@ -14,8 +14,12 @@ from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from av import VideoFrame
+    from av import Packet, VideoFrame
     from av.container import InputContainer
+    from av.stream import Stream
+
+STATES_DURATION = frozenset({"asf", "flv", "matroska", "mov", "mp4", "webm"})
+"""Container formats whose header states the duration; others (MPEG streams, say) only let it be guessed."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +56,8 @@ def opened(path: Path) -> Iterator["InputContainer"]:
 def read_video(path: Path) -> Video:
     """Decode the first video stream of ``path`` to RGB at 25 frames per second.
 
-    Any container and codec PyAV reads. Other frame rates are converted by taking, for every 1/25 s,
-    the frame shown at that time; the conversion stands in the notes.
+    Any container and codec PyAV reads. Other and uneven frame rates are converted by taking, for every
+    1/25 s, the frame shown at that time; the conversion stands in the notes.
 
     Raises:
         InputError: missing, empty, corrupt or truncated file, or no video stream.
@@ -66,36 +70,60 @@ def read_video(path: Path) -> Video:
         rate = stream.average_rate or stream.guessed_rate
         times: list[float] = []
         images: list[Frames] = []
-        for frame in container.decode(stream):
-            times.append(frame.time if frame.time is not None else len(images) / float(rate or FRAME_RATE))
-            images.append(_rgb(frame))
-        announced = stream.frames
+        packets, end = 0, 0.0
+        for packet in container.demux():
+            end = max(end, _end(packet))
+            if packet.stream.index != stream.index:
+                continue
+            packets += packet.size > 0
+            for frame in stream.decode(packet):
+                times.append(frame.time if frame.time is not None else len(images) / float(rate or FRAME_RATE))
+                images.append(_rgb(frame))
+        _check_complete(path, "frames", packets, stream.frames)
+        _check_complete(path, "seconds", end, _stated_duration(container))
     if not images:
         raise InputError(f"{path}: the video stream has no decodable frame")
     if len({image.shape for image in images}) > 1:
         raise InputError(f"{path}: the frame size changes within the video; cut it into clips of one size")
-    _check_complete(path, len(images), announced)
     return _at_frame_rate(np.stack(images), times, rate)
 
 
-def _check_complete(path: Path, decoded: int, announced: int) -> None:
-    # Some muxers count one frame more or less than they hold; a truncated download lacks many.
-    if announced and decoded < 0.9 * announced:
+def _check_complete(path: Path, what: str, found: float, announced: float) -> None:
+    # Some muxers count one frame more or less than they hold; a truncated download lacks many. Packets
+    # are counted, not decoded frames: an edit list may hide frames of a whole file.
+    if found < 0.9 * announced:
         raise InputError(
-            f"{path}: {decoded} frames could be decoded of the {announced} that the file announces; "
+            f"{path}: {found:.4g} {what} of the {announced:.4g} that the file announces are there; "
             "the file is truncated or corrupt"
         )
 
 
+def _stated_duration(container: "InputContainer") -> float:
+    """Seconds that the header promises, over all streams; 0 where it promises nothing."""
+    stated = STATES_DURATION.intersection(container.format.name.split(","))
+    return (container.duration or 0) / 1e6 if stated else 0.0
+
+
+def _end(packet: "Packet[Stream]") -> float:
+    if packet.pts is None or packet.time_base is None:
+        return 0.0
+    return float((packet.pts + (packet.duration or 0)) * packet.time_base)
+
+
 def _at_frame_rate(frames: Frames, times: list[float], rate: Fraction | None) -> Video:
-    if rate is None or rate == FRAME_RATE:
+    if rate is None:
         return Video(frames, ())
-    start = times[0]
-    duration = times[-1] - start + 1 / float(rate)
+    since_start = np.asarray(times) - times[0]
+    # A gap (dropped frames, a damaged stretch) would shift all that follows against the sound.
+    steady = bool((np.abs(since_start - np.arange(len(times)) / float(rate)) < 0.5 / FRAME_RATE).all())
+    if rate == FRAME_RATE and steady:
+        return Video(frames, ())
+    duration = since_start[-1] + 1 / float(rate)
     wanted = np.arange(round(duration * FRAME_RATE)) / FRAME_RATE
     # Half a millisecond of slack: time stamps are rounded to the container's clock.
-    shown = np.searchsorted(np.asarray(times) - start, wanted + 5e-4, side="right") - 1
-    note = f"frame rate converted from {float(rate):g} to {FRAME_RATE} ({len(frames)} to {len(shown)} frames)"
+    shown = np.searchsorted(since_start, wanted + 5e-4, side="right") - 1
+    what = "frame rate" if rate != FRAME_RATE else "uneven frame rate"
+    note = f"{what} converted from {float(rate):g} to {FRAME_RATE} ({len(frames)} to {len(shown)} frames)"
     return Video(frames[np.clip(shown, 0, len(frames) - 1)], (note,))
 
 
