@@ -1,24 +1,12 @@
-import os
-from pathlib import Path
+from functools import cache
+from itertools import islice
 
 import pytest
 
 
 @pytest.fixture(scope="session")
-def shared() -> Path:
-    """Folder with clips/, grid_s1/, weights/; tests that need it skip without it."""
-    named = os.environ.get("LIPLEAK_SHARED")
-    if not named:
-        pytest.skip("needs clips and model files: set LIPLEAK_SHARED to the folder that holds them")
-    return Path(named)
-
-
-@pytest.fixture(scope="session")
 def clip_frames(shared):
     """Return a function that decodes the first frames of a clip, uint8 RGB (T, H, W, 3), once per session."""
-    from functools import cache
-    from itertools import islice
-
     import av
     import numpy as np
 
