@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 
+Image = NDArray[np.uint8]
+"""One RGB picture, shape (H, W, 3)."""
+
 Frames = NDArray[np.uint8]
 """RGB video, shape (T, H, W, 3), 25 frames per second."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Audio, Frames
+from pytest_lipleak.core.clips import Audio, Frames, Image
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLE_RATE
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from av import Packet, VideoFrame
     from av.container import InputContainer
     from av.stream import Stream
+    from av.video.stream import VideoStream
 
 STATES_DURATION = frozenset({"asf", "flv", "matroska", "mov", "mp4", "webm"})
 """Container formats whose header states the duration; others (MPEG streams, say) only let it be guessed."""
@@ -53,39 +54,76 @@ def opened(path: Path) -> Iterator["InputContainer"]:
         ) from error
 
 
-def read_video(path: Path) -> Video:
-    """Decode the first video stream of ``path`` to RGB at 25 frames per second.
+class VideoFile:
+    """The frames of a file's first video stream as RGB at 25 frames per second, decoded anew in every pass.
 
+    Iterating yields uint8 images (H, W, 3) and keeps none, so that memory does not grow with the length.
     Any container and codec PyAV reads. Other and uneven frame rates are converted by taking, for every
-    1/25 s, the frame shown at that time; the conversion stands in the notes.
+    1/25 s, the frame shown at that time.
 
-    Raises:
+    Args:
+        path: the file.
+        most: yield no more than this many frames; the rest is decoded and counted all the same.
+
+    After a complete pass ``length`` is the number of frames at 25 fps, beyond ``most`` too, and ``notes``
+    says what was converted.
+
+    Raises (while iterating):
         InputError: missing, empty, corrupt or truncated file, or no video stream.
     """
-    with opened(path) as container:
-        if not container.streams.video:
-            raise InputError(f"{path}: no video stream")
-        stream = container.streams.video[0]
-        stream.thread_type = "AUTO"
-        rate = stream.average_rate or stream.guessed_rate
-        times: list[float] = []
-        images: list[Frames] = []
-        packets, end = 0, 0.0
-        for packet in container.demux():
-            end = max(end, _end(packet))
-            if packet.stream.index != stream.index:
-                continue
+
+    def __init__(self, path: Path, most: int | None = None) -> None:
+        self.path = path
+        self.length = 0
+        self.notes: tuple[str, ...] = ()
+        self._most = most
+
+    def __iter__(self) -> Iterator[Image]:
+        with opened(self.path) as container:
+            if not container.streams.video:
+                raise InputError(f"{self.path}: no video stream")
+            stream = container.streams.video[0]
+            stream.thread_type = "AUTO"
+            conversion = _Conversion(stream.average_rate or stream.guessed_rate)
+            length, sizes = 0, set()
+            for length, picture in enumerate(conversion.apply(_decoded(self.path, container, stream)), 1):
+                sizes.add((picture.width, picture.height))
+                if len(sizes) > 1:
+                    raise InputError(
+                        f"{self.path}: the frame size changes within the video; cut it into clips of one size"
+                    )
+                if self._most is None or length <= self._most:
+                    yield _rgb(picture)
+        if not length:
+            raise InputError(f"{self.path}: the video stream has no decodable frame")
+        self.length, self.notes = length, conversion.notes
+
+
+def read_video(path: Path) -> Video:
+    """Decode a whole video into memory; see :class:`VideoFile`, also for the errors."""
+    file = VideoFile(path)
+    frames = _stacked(list(file))
+    return Video(frames, file.notes)
+
+
+def _stacked(images: list[Image]) -> Frames:
+    """Like ``np.stack``, but frees every image once it is copied: the video is not held twice."""
+    frames = np.empty((len(images), *images[0].shape), np.uint8)
+    images.reverse()
+    for index in range(len(images)):
+        frames[index] = images.pop()
+    return frames
+
+
+def _decoded(path: Path, container: "InputContainer", stream: "VideoStream") -> Iterator["VideoFrame"]:
+    packets, end = 0, 0.0
+    for packet in container.demux():
+        end = max(end, _end(packet))
+        if packet.stream.index == stream.index:
             packets += packet.size > 0
-            for frame in stream.decode(packet):
-                times.append(frame.time if frame.time is not None else len(images) / float(rate or FRAME_RATE))
-                images.append(_rgb(frame))
-        _check_complete(path, "frames", packets, stream.frames)
-        _check_complete(path, "seconds", end, _stated_duration(container))
-    if not images:
-        raise InputError(f"{path}: the video stream has no decodable frame")
-    if len({image.shape for image in images}) > 1:
-        raise InputError(f"{path}: the frame size changes within the video; cut it into clips of one size")
-    return _at_frame_rate(np.stack(images), times, rate)
+            yield from stream.decode(packet)
+    _check_complete(path, "frames", packets, stream.frames)
+    _check_complete(path, "seconds", end, _stated_duration(container))
 
 
 def _check_complete(path: Path, what: str, found: float, announced: float) -> None:
@@ -110,31 +148,62 @@ def _end(packet: "Packet[Stream]") -> float:
     return float((packet.pts + (packet.duration or 0)) * packet.time_base)
 
 
-def _at_frame_rate(frames: Frames, times: list[float], rate: Fraction | None) -> Video:
-    if rate is None:
-        return Video(frames, ())
-    since_start = np.asarray(times) - times[0]
-    # A gap (dropped frames, a damaged stretch) would shift all that follows against the sound.
-    steady = bool((np.abs(since_start - np.arange(len(times)) / float(rate)) < 0.5 / FRAME_RATE).all())
-    if rate == FRAME_RATE and steady:
-        return Video(frames, ())
-    duration = since_start[-1] + 1 / float(rate)
-    wanted = np.arange(round(duration * FRAME_RATE)) / FRAME_RATE
-    # Half a millisecond of slack: time stamps are rounded to the container's clock.
-    shown = np.searchsorted(since_start, wanted + 5e-4, side="right") - 1
-    what = "frame rate" if rate != FRAME_RATE else "uneven frame rate"
-    note = f"{what} converted from {float(rate):g} to {FRAME_RATE} ({len(frames)} to {len(shown)} frames)"
-    return Video(frames[np.clip(shown, 0, len(frames) - 1)], (note,))
+class _Conversion:
+    """Which frame is on the screen at every 1/25 s.
+
+    Args:
+        rate: frames per second that the file states; None leaves the frames as they are.
+    """
+
+    def __init__(self, rate: Fraction | None) -> None:
+        self.notes: tuple[str, ...] = ()
+        self._rate = rate
+
+    def apply(self, frames: Iterator["VideoFrame"]) -> Iterator["VideoFrame"]:
+        """Yield the frames at 25 fps; ``notes`` are complete afterwards."""
+        if self._rate is None:
+            yield from frames
+            return
+        period = 1 / float(self._rate)
+        steady = self._rate == FRAME_RATE
+        came, went, start, time = 0, 0, 0.0, 0.0
+        on_screen = held = None
+        for frame in frames:
+            time = came * period if frame.time is None else frame.time
+            start = start if came else time
+            time -= start
+            # A gap (dropped frames, a damaged stretch) would shift all that follows against the sound.
+            steady = steady and abs(time - came * period) < 0.5 / FRAME_RATE
+            time = came * period if steady else time
+            # Half a millisecond of slack: time stamps are rounded to the container's clock.
+            while on_screen is not None and went / FRAME_RATE + 5e-4 < time:
+                if held is not None:
+                    yield held
+                held, went = on_screen, went + 1
+            on_screen, came = frame, came + 1
+        if on_screen is None:
+            return
+        # The last frame lasts one period; of what was shown at most the held frame lies beyond that end.
+        length = max(round((time + period) * FRAME_RATE), 1)
+        if held is not None and went <= length:
+            yield held
+        for _ in range(went, length):
+            yield on_screen
+        if not steady:
+            what = "frame rate" if self._rate != FRAME_RATE else "uneven frame rate"
+            self.notes = (
+                f"{what} converted from {float(self._rate):g} to {FRAME_RATE} ({came} to {length} frames)",
+            )
 
 
 def read_frames(path: Path) -> Frames:
     """Decode a video that ``write_video`` wrote, exactly: uint8 RGB (T, H, W, 3)."""
     with opened(path) as container:
         images = [_rgb(frame) for frame in container.decode(video=0)]
-    return np.stack(images)
+    return _stacked(images)
 
 
-def _rgb(frame: "VideoFrame") -> Frames:
+def _rgb(frame: "VideoFrame") -> Image:
     return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
