@@ -1,12 +1,13 @@
 """All scores of one model on one clip set, as plain data that travels between processes."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
-from pytest_lipleak.core.metrics import Audio, Column
-from pytest_lipleak.core.scores import SyncScore, TakeScore, Unscored
+from pytest_lipleak.core.metrics import PICTURE_MEASURES, Audio, Column
+from pytest_lipleak.core.scores import SetScore, SyncScore, TakeScore, Unscored
 
 Key = tuple[str, Condition | None]
 """Clip name and condition; None stands for the real clip."""
@@ -54,31 +55,56 @@ class Corpus:
         takes: score of each take.
         unscored: takes that could not be scored, with the reason.
         not_applicable: references that the model does not have, with the reason.
+        pictures: picture measures of each take (SSIM, LMD, ...), by measure.
+        sets: distances between sets of frames (FID), by measure and condition.
+        unpictured: picture measures that could not be taken, with the reason.
     """
 
     provenance: Provenance
     takes: dict[Key, TakeScore] = field(default_factory=dict)
     unscored: dict[Key, Unscored] = field(default_factory=dict)
     not_applicable: dict[Reference, str] = field(default_factory=dict)
+    pictures: dict[Key, dict[str, float]] = field(default_factory=dict)
+    sets: dict[tuple[str, Condition], SetScore] = field(default_factory=dict)
+    unpictured: dict[tuple[Key, str], Unscored] = field(default_factory=dict)
 
     def column(self, column: Column) -> dict[str, float]:
         """Return the column's value for every clip that has it."""
+        if column.measure in PICTURE_MEASURES:
+            return {
+                clip: measures[column.measure]
+                for (clip, condition), measures in self.pictures.items()
+                if condition == column.condition and column.measure in measures
+            }
         return {
             clip: _value(take, column)
             for (clip, condition), take in self.takes.items()
             if condition == column.condition
         }
 
-    def unscored_in(self, conditions: Iterable[Condition | None]) -> tuple[Unscored, ...]:
-        """Return what could not be scored among these conditions."""
-        wanted = set(conditions)
-        return tuple(entry for (_, condition), entry in self.unscored.items() if condition in wanted)
+    def unscored_in(self, columns: Iterable[Column]) -> tuple[Unscored, ...]:
+        """Return what could not be scored among these columns; a real clip that was refused counts for all."""
+        found: dict[tuple[Key, str], Unscored] = {}
+        for column in columns:
+            if column.measure in PICTURE_MEASURES:
+                for (key, measure), entry in self.unpictured.items():
+                    if key[1] == column.condition and measure == column.measure:
+                        found[key, measure] = entry
+                continue
+            for key, entry in self.unscored.items():
+                if key[1] in (column.condition, None):
+                    found[key, ""] = entry
+        return tuple(found.values())
 
     def absorb(self, other: "Corpus") -> None:
         """Take over the scores of another process that measured the same thing."""
         self.takes.update(other.takes)
         self.unscored.update(other.unscored)
         self.not_applicable.update(other.not_applicable)
+        for key, measures in other.pictures.items():
+            self.pictures.setdefault(key, {}).update(measures)
+        self.sets.update(other.sets)
+        self.unpictured.update(other.unpictured)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data; ``from_dict`` reads it back exactly."""
@@ -86,11 +112,22 @@ class Corpus:
         return {
             "provenance": {k: list(v) if isinstance(v, tuple) else v for k, v in provenance.items()},
             "takes": [_take_to_dict(take) for _, take in sorted(self.takes.items(), key=_order)],
-            "unscored": [
-                {"clip": entry.clip, "condition": _text(entry.condition), "reason": entry.reason}
-                for _, entry in sorted(self.unscored.items(), key=_order)
-            ],
+            "unscored": [_unscored_to_dict(entry) for _, entry in sorted(self.unscored.items(), key=_order)],
             "not_applicable": {str(reference): why for reference, why in self.not_applicable.items()},
+            "pictures": [
+                {"clip": key[0], "condition": _text(key[1]), "measures": _plain(measures)}
+                for key, measures in sorted(self.pictures.items(), key=_order)
+            ],
+            "sets": [
+                {
+                    **vars(found),
+                    "measure": measure,
+                    "condition": str(condition),
+                    "per_clip": dict(found.per_clip),
+                }
+                for (measure, condition), found in sorted(self.sets.items())
+            ],
+            "unpictured": [_unscored_to_dict(entry) for entry in self.unpictured.values()],
         }
 
     @classmethod
@@ -99,12 +136,21 @@ class Corpus:
         raw = data["provenance"]
         lists = {"clip_names": tuple(raw["clip_names"]), "notes": tuple(raw["notes"])}
         takes = [_take_from_dict(entry) for entry in data["takes"]]
-        unscored = [Unscored(e["clip"], _condition(e["condition"]), e["reason"]) for e in data["unscored"]]
+        unscored = [_unscored_from_dict(entry) for entry in data["unscored"]]
+        unpictured = [_unscored_from_dict(entry) for entry in data.get("unpictured", ())]
         return cls(
             Provenance(**{**raw, **lists}),
             {(take.clip, take.condition): take for take in takes},
             {(entry.clip, entry.condition): entry for entry in unscored},
             {Reference(name): why for name, why in data["not_applicable"].items()},
+            {
+                (entry["clip"], _condition(entry["condition"])): {
+                    measure: float(value) for measure, value in entry["measures"].items()
+                }
+                for entry in data.get("pictures", ())
+            },
+            {_set_key(entry): _set_from_dict(entry) for entry in data.get("sets", ())},
+            {((entry.clip, entry.condition), str(entry.measure)): entry for entry in unpictured},
         )
 
 
@@ -115,6 +161,28 @@ def _value(take: TakeScore, column: Column) -> float:
         "LSE-D": score.lse_d,
         "LSE-C@offset": score.confidence_at(take.own_offset),
     }[column.measure]
+
+
+def _plain(measures: Mapping[str, float]) -> dict[str, float | str]:
+    # JSON has no infinity, which is the PSNR of identical pictures; float() reads the word back.
+    return {name: value if math.isfinite(value) else str(value) for name, value in measures.items()}
+
+
+def _unscored_to_dict(entry: Unscored) -> dict[str, Any]:
+    return {**vars(entry), "condition": _text(entry.condition)}
+
+
+def _unscored_from_dict(data: Mapping[str, Any]) -> Unscored:
+    return Unscored(data["clip"], _condition(data["condition"]), data["reason"], data.get("measure"))
+
+
+def _set_key(data: Mapping[str, Any]) -> tuple[str, Condition]:
+    setup, reference = data["condition"].split(",")
+    return data["measure"], Condition(Setup(setup), Reference(reference))
+
+
+def _set_from_dict(data: Mapping[str, Any]) -> SetScore:
+    return SetScore(data["value"], data["frames"], data["per_clip"], data["warning"])
 
 
 def _order(item: tuple[Key, Any]) -> tuple[str, str]:

@@ -30,7 +30,7 @@ class Column:
 
     Args:
         measure: "LSE-C" or "LSE-D", by the best of 31 shifts; "LSE-C@offset", the confidence at the clip's
-            known offset.
+            known offset; or one of ``PICTURE_MEASURES``.
         condition: the condition of the take, None for the real clip.
         audio: which audio the take is scored against.
     """
@@ -50,6 +50,7 @@ class Metric:
         columns: what it is made of.
         combine: formula from the column means to the value.
         meaning: one line for reports and ``--help``.
+        unbounded: whether infinity is a good value (PSNR of identical pictures) and no accident.
     """
 
     name: str
@@ -57,6 +58,17 @@ class Metric:
     columns: tuple[Column, ...]
     combine: Callable[[Sequence[float]], float]
     meaning: str
+    unbounded: bool = False
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is measured on the pictures alone, without a sync expert."""
+        return all(column.measure in PICTURE_MEASURES for column in self.columns)
+
+    @property
+    def over_sets(self) -> bool:
+        """Whether it compares the pooled frames of all clips (FID) instead of averaging over clips."""
+        return any(column.measure in SET_MEASURES for column in self.columns)
 
     @property
     def arrow(self) -> str:
@@ -117,7 +129,9 @@ _BY_REFERENCE: Mapping[str, Callable[[Reference], Metric]] = {
     "LSE-C_S@offset": _against_own("LSE-C_S@offset", "LSE-C@offset", "lower", Setup.SI, _SILENT + _AT_OFFSET),
     "LSE-C_XO": _against_own("LSE-C_XO", "LSE-C", "lower", Setup.XM, _OTHER),
     "LSE-D_XO": _against_own("LSE-D_XO", "LSE-D", "higher", Setup.XM, _OTHER),
-    "LSE-C_XO@offset": _against_own("LSE-C_XO@offset", "LSE-C@offset", "lower", Setup.XM, _OTHER + _AT_OFFSET),
+    "LSE-C_XO@offset": _against_own(
+        "LSE-C_XO@offset", "LSE-C@offset", "lower", Setup.XM, _OTHER + _AT_OFFSET
+    ),
 }
 _PLAIN: Mapping[str, Metric] = {
     f"{prefix}LSD-{reference}": Metric(
@@ -135,10 +149,40 @@ _PLAIN: Mapping[str, Metric] = {
 }
 _PER_CONDITION: Mapping[str, Direction] = {"LSE-C": "higher", "LSE-D": "lower"}
 
+_ALL, _SILENT_ONLY = tuple(Setup), (Setup.SI,)
+_PICTURES: Mapping[str, tuple[Direction, tuple[Setup, ...], str]] = {
+    "SSIM": ("higher", _ALL, "structural similarity to the real frames, whole picture"),
+    "SSIM_mouth": ("higher", _ALL, "structural similarity to the real frames, mouth region"),
+    "PSNR": ("higher", _ALL, "peak signal-to-noise ratio to the real frames in dB, whole picture"),
+    "PSNR_mouth": ("higher", _ALL, "peak signal-to-noise ratio to the real frames in dB, mouth region"),
+    "FID": ("lower", _ALL, "Fréchet inception distance of all generated to all real frames"),
+    "KID": ("lower", _ALL, "kernel inception distance, unbiased for few frames"),
+    "CSIM": ("higher", _ALL, "ArcFace cosine to the real face"),
+    "LMD": ("lower", _ALL, "mouth landmark distance to the real frames, in pixels"),
+    "LMD_face": ("lower", _ALL, "mouth landmark distance as a share of the face size"),
+    "MAR": ("lower", _SILENT_ONLY, "mean mouth aspect ratio under silence"),
+    "MAR_open": ("lower", _SILENT_ONLY, "share of frames with an open mouth under silence"),
+    "MAR_motion": ("lower", _SILENT_ONLY, "motion energy of the mouth under silence, (MAR per second)^2"),
+    "MAR_slope": ("lower", _SILENT_ONLY, "output opening per reference opening under silence; CR only"),
+}
+PICTURE_MEASURES = frozenset(_PICTURES)
+"""Measures taken on pictures and landmarks, each only when asked for."""
+
+SET_MEASURES = frozenset({"FID", "KID"})
+"""Those that compare sets of frames."""
+
 LEAKAGE_METRICS = ("LSE-C_S", "LSE-D_S", "LSD-CR", "LSD-AR")
 """The paper's four, in the order of its Table 6."""
 
-KNOWN_METRICS = (*_BY_REFERENCE, *_PLAIN, *(f"{name}[SETUP,REFERENCE]" for name in _PER_CONDITION))
+KNOWN_METRICS = (
+    *_BY_REFERENCE,
+    *_PLAIN,
+    *(f"{name}[SETUP,REFERENCE]" for name in _PER_CONDITION),
+    *(
+        f"{name}[{'SETUP' if setups == _ALL else 'SI'},{'CR' if name == 'MAR_slope' else 'REFERENCE'}]"
+        for name, (_, setups, _) in _PICTURES.items()
+    ),
+)
 
 _NAME = re.compile(r"\s*(?P<base>[A-Za-z_@-]+)\s*(?:\[(?P<inside>[^\]]*)\])?\s*")
 
@@ -165,7 +209,19 @@ def metric(name: str) -> Metric:
         return _BY_REFERENCE[base](_reference(arguments[0], name) if arguments else Reference.CR)
     if base in _PER_CONDITION and arguments:
         return _per_condition(base, arguments, name)
+    if base in _PICTURES and len(arguments) == 2:
+        return _picture(base, arguments, name)
     raise _unknown(name)
+
+
+def _picture(base: str, arguments: list[str], name: str) -> Metric:
+    better, setups, meaning = _PICTURES[base]
+    if arguments[0] not in setups or (base == "MAR_slope" and arguments[1] != "CR"):
+        raise _unknown(name)
+    condition = Condition(Setup[arguments[0]], _reference(arguments[1], name))
+    column = Column(base, condition)
+    unbounded = base.startswith("PSNR")
+    return Metric(f"{base}[{condition}]", better, (column,), _only, meaning, unbounded)
 
 
 def _per_condition(base: str, arguments: list[str], name: str) -> Metric:

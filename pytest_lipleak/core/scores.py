@@ -1,6 +1,7 @@
 """What a sync expert says of one video against one audio."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
 from typing import Any
@@ -100,8 +101,33 @@ class TakeScore:
 
 @dataclass(frozen=True)
 class Unscored:
-    """A take that could not be scored, with the reason."""
+    """A take that could not be scored, with the reason.
+
+    Args:
+        clip: name of the clip.
+        condition: the condition, or None for the real clip.
+        reason: why, in words.
+        measure: the picture measure that could not be taken, or None for the sync score.
+    """
 
     clip: str
     condition: Condition | None
     reason: str
+    measure: str | None = None
+
+
+@dataclass(frozen=True)
+class SetScore:
+    """A distance between the set of all generated frames of a condition and the set of all real ones.
+
+    Args:
+        value: the distance, for example FID.
+        frames: how many generated frames it rests on.
+        per_clip: a diagnostic per clip that names the worst ones.
+        warning: why the value means little, or None.
+    """
+
+    value: float
+    frames: int
+    per_clip: Mapping[str, float]
+    warning: str | None = None

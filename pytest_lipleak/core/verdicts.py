@@ -84,6 +84,7 @@ class Measurement:
         unscored: takes that should have counted and could not be scored.
         expert: label of the sync expert whose scale this is.
         videos: where generated videos were kept, by clip.
+        warning: why the value means little, or None.
     """
 
     metric: Metric
@@ -93,6 +94,7 @@ class Measurement:
     unscored: tuple[Unscored, ...]
     expert: str
     videos: Mapping[str, str] = field(default_factory=dict)
+    warning: str | None = None
 
     @property
     def clips(self) -> int:
@@ -107,7 +109,8 @@ class Measurement:
     def __str__(self) -> str:
         interval = f" [{self.interval[0]:.2f}, {self.interval[1]:.2f}]" if self.interval else ""
         clips = f"{self.clips} clip{'s' if self.clips != 1 else ''}"
-        return f"{self.metric.name} = {self.value:.3f}{interval} ({clips}, expert {self.expert})"
+        judge = clips if self.metric.is_picture else f"{clips}, expert {self.expert}"
+        return f"{self.metric.name} = {self.value:.3f}{interval} ({judge})"
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,7 @@ def _objection(limit: Limit, measurement: Measurement, allow_unscored: bool) -> 
         return f"no clip was scored, so {limit} cannot be judged"
     if measurement.unscored and not allow_unscored:
         return f"{len(measurement.unscored)} takes could not be scored, so {limit} cannot be judged"
-    if not math.isfinite(measurement.value):
+    if math.isnan(measurement.value) or (math.isinf(measurement.value) and not limit.metric.unbounded):
         return f"the value is not a number, so {limit} cannot be judged"
     if not limit.holds(measurement.value):
         return f"not {limit.operator} {limit.value:g}"

@@ -21,10 +21,11 @@ def measure(corpus: Corpus, metric: Metric) -> Measurement:
         UnscorableError: a take is neither scored nor listed as unscored; such a value would be a part
             passed off as the whole.
     """
-    conditions = {column.condition for column in metric.columns}
+    if metric.over_sets:
+        return _over_sets(corpus, metric)
     columns = [corpus.column(column) for column in metric.columns]
     clips = [clip for clip in corpus.provenance.clip_names if all(clip in column for column in columns)]
-    unscored = corpus.unscored_in({*conditions, None})
+    unscored = corpus.unscored_in(metric.columns)
     missing = set(corpus.provenance.clip_names) - set(clips) - {entry.clip for entry in unscored}
     if missing:
         raise UnscorableError(
@@ -32,14 +33,33 @@ def measure(corpus: Corpus, metric: Metric) -> Measurement:
             f"({', '.join(sorted(missing)[:3])}, ...)"
         )
     rows = np.array([[column[clip] for column in columns] for clip in clips], np.float64)
+    finite = bool(clips) and bool(np.isfinite(rows).all())
     return Measurement(
         metric=metric,
         value=metric.combine(rows.mean(axis=0).tolist()) if clips else math.nan,
-        interval=percentile_interval(rows, metric.combine) if clips else None,
+        interval=percentile_interval(rows, metric.combine) if finite else None,
         per_clip={clip: metric.combine(row.tolist()) for clip, row in zip(clips, rows, strict=True)},
         unscored=unscored,
         expert=corpus.provenance.expert,
         videos=_videos(corpus, metric),
+    )
+
+
+def _over_sets(corpus: Corpus, metric: Metric) -> Measurement:
+    (column,) = metric.columns
+    assert column.condition is not None
+    found = corpus.sets.get((column.measure, column.condition))
+    unscored = corpus.unscored_in(metric.columns)
+    if found is None and not unscored:
+        raise UnscorableError(f"{metric.name}: not measured")
+    return Measurement(
+        metric=metric,
+        value=found.value if found else math.nan,
+        interval=None,
+        per_clip=dict(found.per_clip) if found else {},
+        unscored=unscored,
+        expert=corpus.provenance.expert,
+        warning=found.warning if found else None,
     )
 
 

@@ -1,5 +1,6 @@
 """Plan, generate, score: everything measured about one model on one clip set, on demand."""
 
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -12,13 +13,20 @@ from pytest_lipleak.core.clips import Audio, Clip, Frames, digest_of
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Key, Provenance
 from pytest_lipleak.core.errors import LipleakError, NotApplicableError, UnscorableError
-from pytest_lipleak.core.metrics import Metric
+from pytest_lipleak.core.metrics import SET_MEASURES, Metric
 from pytest_lipleak.core.metrics import metric as metric_called
 from pytest_lipleak.core.scores import TakeScore, Unscored
 from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, judge
 from pytest_lipleak.evaluation.aggregate import measure
 from pytest_lipleak.evaluation.crops import Crops
 from pytest_lipleak.evaluation.pairing import ANY, mismatched_pairs
+from pytest_lipleak.evaluation.pictures import (
+    Pictures,
+    PictureTools,
+    real_pictures,
+    set_measure,
+    take_measure,
+)
 from pytest_lipleak.evaluation.references import reference_indices
 from pytest_lipleak.evaluation.store import Store, key_of
 from pytest_lipleak.generators.protocol import run_generator, supported_references
@@ -110,6 +118,7 @@ class Evaluation:
         self._progress = progress
         self._lead = lead
         self._crops = Crops(plan.protocol, weights)
+        self._tools = PictureTools(weights, device, plan.protocol, store)
         self._speech: dict[str, Embeddings] = {}
         self._failures: dict[Key, LipleakError] = {}
         self._introduced = False
@@ -150,36 +159,91 @@ class Evaluation:
             InputError: a clip cannot be read, or XM has no pairs.
         """
         wanted = metric_called(metric) if isinstance(metric, str) else metric
-        self.need(wanted.conditions)
+        if wanted.is_picture:
+            self._need_pictures(wanted)
+        else:
+            self.need(wanted.conditions)
         return measure(self.corpus, wanted)
 
     def judge(self, limit: Limit) -> Verdict:
         """Measure what ``limit`` speaks of and judge it; the verdict is remembered for the reports.
 
-        Raises as ``measure`` does.
+        Raises as ``measure`` does. What could not be measured because something failed is remembered as a
+        broken limit: a report must not look as if it had never been asked for.
         """
-        verdict = judge(limit, self.measure(limit.metric), allow_unscored=self._allow_unscored)
+        try:
+            measurement = self.measure(limit.metric)
+        except NotApplicableError:
+            raise
+        except LipleakError as error:
+            nothing = Measurement(limit.metric, math.nan, None, {}, (), self.corpus.provenance.expert)
+            self.verdicts.append(Verdict(limit, nothing, str(error).partition("\n")[0]))
+            raise
+        verdict = judge(limit, measurement, allow_unscored=self._allow_unscored)
         self.verdicts.append(verdict)
         return verdict
 
     def need(self, conditions: Iterable[Condition] = CONDITIONS) -> None:
         """Make and score every take of these conditions, and of the real clips, that is still missing."""
         wanted = tuple(conditions)
-        for condition in wanted:
-            if why := self.corpus.not_applicable.get(condition.reference):
-                raise NotApplicableError(f"condition [{condition}] is not applicable: {why}")
-        if any(condition.setup is Setup.XM for condition in wanted):
-            self.pairs()
+        self._check_applicable(wanted)
         keys: list[Key] = [(name, c) for name in self.corpus.provenance.clip_names for c in (None, *wanted)]
         self._finish(
             [key for key in keys if key not in self.corpus.takes and key not in self.corpus.unscored]
         )
-        if failed := [self._failures[key] for key in keys if key in self._failures]:
-            more = (
-                f"\n{len(failed) - 1} more takes failed, the first with: {failed[1]}"
-                if len(failed) > 1
-                else ""
-            )
+        self._raise_failures(keys)
+
+    def _need_pictures(self, metric: Metric) -> None:
+        """Take the picture measures that ``metric`` still lacks."""
+        self._check_applicable(metric.conditions)
+        for column in metric.columns:
+            assert column.condition is not None
+            if column.measure in SET_MEASURES:
+                self._measure_set(column.measure, column.condition)
+                continue
+            keys: list[Key] = [(name, column.condition) for name in self.corpus.provenance.clip_names]
+            for done, key in enumerate(keys):
+                self._progress(done, len(keys), f"{column.measure} {_label(key)}")
+                self._measure_pictures(column.measure, key)
+            self._progress(len(keys), len(keys), "")
+            self._raise_failures(keys)
+
+    def _measure_pictures(self, measure: str, key: Key) -> None:
+        known = self.corpus.pictures.setdefault(key, {})
+        if measure in known or (key, measure) in self.corpus.unpictured or key in self._failures:
+            return
+        try:
+            known[measure] = take_measure(measure, *self._pictures(key))
+        except UnscorableError as error:
+            self.corpus.unpictured[key, measure] = Unscored(*key, str(error), measure)
+        except LipleakError as error:
+            self._failures[key] = error
+
+    def _measure_set(self, measure: str, condition: Condition) -> None:
+        if (measure, condition) not in self.corpus.sets:
+            pairs = {name: self._pictures((name, condition)) for name in self.corpus.provenance.clip_names}
+            self.corpus.sets[measure, condition] = set_measure(measure, pairs)
+
+    def _pictures(self, key: Key) -> tuple[Pictures, Pictures]:
+        """The generated and the real video of a take; frames are read when a measure looks at them."""
+        name, condition = key
+        assert condition is not None
+        clip = self.clips[name]
+        source = self._generation_key(clip, condition)
+        output = Pictures(self._tools, source, lambda: self._generated(self.clips[name], condition))
+        return output, real_pictures(self._tools, clip)
+
+    def _check_applicable(self, conditions: Iterable[Condition]) -> None:
+        for condition in conditions:
+            if why := self.corpus.not_applicable.get(condition.reference):
+                raise NotApplicableError(f"condition [{condition}] is not applicable: {why}")
+            if condition.setup is Setup.XM:
+                self.pairs()
+
+    def _raise_failures(self, keys: Iterable[Key]) -> None:
+        failed = [self._failures[key] for key in keys if key in self._failures]
+        if failed:
+            more = f"\n{len(failed) - 1} more takes failed, the first with: {failed[1]}" if failed[1:] else ""
             raise type(failed[0])(f"{failed[0]}{more}") from failed[0]
 
     def pairs(self) -> dict[str, str]:

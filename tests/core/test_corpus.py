@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference
 from pytest_lipleak.core.corpus import Corpus, Provenance
-from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.metrics import Column, metric
 from pytest_lipleak.core.scores import SyncScore, TakeScore, Unscored
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
@@ -112,6 +112,6 @@ def test_workers_results_add_up(corpus: Corpus) -> None:
     other.not_applicable[Reference.AR] = "none"
     corpus.absorb(other)
     assert set(corpus.takes) == {("a", one), ("b", one)}
-    assert [lost.reason for lost in corpus.unscored_in([two])] == ["no face"]
-    assert corpus.unscored_in([one]) == ()
+    assert [lost.reason for lost in corpus.unscored_in([Column("LSE-C", two)])] == ["no face"]
+    assert corpus.unscored_in([Column("LSE-C", one)]) == ()
     assert corpus.not_applicable == {Reference.AR: "none"}

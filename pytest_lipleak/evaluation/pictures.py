@@ -1,0 +1,226 @@
+"""Picture measures of takes: SSIM, PSNR, FID, CSIM, LMD and mouth opening, each only when asked for.
+
+All compare a generated video with the clip's own frames. What is slow to make (landmarks, Inception
+features) is an artefact of the store; the measures themselves follow from it.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lipleak import __version__
+from pytest_lipleak.core.clips import Clip, Frames
+from pytest_lipleak.core.errors import UnscorableError
+from pytest_lipleak.core.scores import SetScore
+from pytest_lipleak.evaluation.store import Store, key_of
+from pytest_lipleak.sync.protocols import Protocol
+
+ArtefactMaker = Callable[[], NDArray[Any]]
+
+
+class PictureTools:
+    """The networks that picture measures need, each loaded when first used.
+
+    Args:
+        weights: folder of model files, or None for the download folder.
+        device: torch device for Inception-v3.
+        protocol: under ``tracked`` the mouth is found by landmarks, else it lies where a face-centred
+            frame has it.
+        store: where landmarks and features are kept.
+    """
+
+    def __init__(self, weights: Path | None, device: str, protocol: Protocol, store: Store) -> None:
+        self._weights = weights
+        self._device = device
+        self.protocol = protocol
+        self._store = store
+
+    @cached_property
+    def landmarker(self) -> Any:
+        """Face landmarks, MediaPipe's networks."""
+        from pytest_lipleak.faces.landmarks import FaceLandmarker
+
+        return FaceLandmarker(self._weights)
+
+    @cached_property
+    def recogniser(self) -> Any:
+        """ArcFace."""
+        from pytest_lipleak.quality.csim import FaceRecogniser
+
+        return FaceRecogniser(self._weights)
+
+    @cached_property
+    def inception(self) -> Any:
+        """Inception-v3."""
+        from pytest_lipleak.quality.fid import Inception
+
+        return Inception(self._weights, self._device)
+
+    def artefact(self, kind: str, source: str, make: ArtefactMaker) -> NDArray[Any]:
+        """Return what ``make`` computes for the video ``source``, from the store where it was made before."""
+
+        def write(path: Path) -> None:
+            with path.open("wb") as file:
+                np.save(file, make())
+
+        path = self._store.get_or_make(
+            f"{kind}.npy", key_of(kind=kind, source=source, package=__version__), write
+        )
+        assert path is not None
+        found: NDArray[Any] = np.load(path, allow_pickle=False)
+        return found
+
+
+class Pictures:
+    """One video of a clip, generated or real, and what the measures need of it.
+
+    Args:
+        tools: the networks.
+        source: key of the video's content.
+        frames: gives the frames, uint8 RGB (T, H, W, 3); called at most once.
+    """
+
+    def __init__(self, tools: PictureTools, source: str, frames: Callable[[], Frames]) -> None:
+        self.tools = tools
+        self._source = source
+        self._read = frames
+
+    @cached_property
+    def frames(self) -> Frames:
+        """Frames, uint8 RGB (T, H, W, 3)."""
+        return self._read()
+
+    @cached_property
+    def landmarks(self) -> NDArray[np.float32]:
+        """Face mesh per frame, float32 (T, 478, 2); NaN where no face is seen."""
+        make = self.tools.landmarker
+        return self.tools.artefact("landmarks", self._source, lambda: np.asarray(make.landmarks(self.frames)))
+
+    @cached_property
+    def opening(self) -> NDArray[np.float32]:
+        """Mouth aspect ratio per frame, float32 (T,)."""
+        from pytest_lipleak.faces.landmarks import mouth_opening
+
+        return mouth_opening(self.landmarks)
+
+    @cached_property
+    def features(self) -> NDArray[np.float32]:
+        """Inception-v3 features of evenly spread frames, float32 (N, 2048)."""
+        make = self.tools.inception
+        return self.tools.artefact("features", self._source, lambda: np.asarray(make.features(self.frames)))
+
+    @cached_property
+    def mouth_boxes(self) -> NDArray[np.int64]:
+        """Where the mouth is, int64 (T, 4)."""
+        from pytest_lipleak.quality.regions import centred_mouth, mouth
+
+        if self.tools.protocol is not Protocol.TRACKED:
+            return centred_mouth(self.frames)
+        return mouth(self.landmarks, *self.frames.shape[1:3])
+
+
+def real_pictures(tools: PictureTools, clip: Clip) -> Pictures:
+    """Return the clip's own video."""
+    return Pictures(tools, clip.digest, lambda: clip.frames)
+
+
+def take_measure(measure: str, output: Pictures, real: Pictures) -> float:
+    """Compare a generated video with the real one by one measure of ``core.metrics.PICTURE_MEASURES``.
+
+    Returns:
+        The clip's value; infinite for the PSNR of identical videos.
+
+    Raises:
+        UnscorableError: it cannot be told, for example because no frame shows a face.
+    """
+    value = _MEASURES[measure](output, real)
+    if np.isnan(value):
+        raise UnscorableError(f"{measure}: {_WHY_NOT.get(measure, 'no frame shows a face')}")
+    return value
+
+
+def set_measure(measure: str, pairs: Mapping[str, tuple[Pictures, Pictures]]) -> SetScore:
+    """Compare all generated frames with all real ones, by FID or KID.
+
+    Args:
+        measure: ``FID`` or ``KID``.
+        pairs: generated and real video of every clip.
+    """
+    from pytest_lipleak.quality.fid import fid, kid
+
+    outputs = [output.features for output, _ in pairs.values()]
+    reals = [real.features for _, real in pairs.values()]
+    distance = {"FID": fid, "KID": kid}[measure](np.concatenate(outputs), np.concatenate(reals))
+    # How far the clip's mean features moved: the part of FID that a single clip can answer for.
+    moved = {
+        clip: float(np.square(output.mean(axis=0) - real.mean(axis=0)).sum())
+        for clip, output, real in zip(pairs, outputs, reals, strict=True)
+    }
+    return SetScore(distance.value, distance.output_frames, moved, distance.warning)
+
+
+def _ssim(output: Pictures, real: Pictures, boxes: NDArray[np.int64] | None = None) -> float:
+    from pytest_lipleak.quality.ssim import ssim
+
+    return float(ssim(output.frames, real.frames, boxes).mean())
+
+
+def _psnr(output: Pictures, real: Pictures, boxes: NDArray[np.int64] | None = None) -> float:
+    from pytest_lipleak.quality.psnr import mean_psnr, psnr
+
+    return mean_psnr(psnr(output.frames, real.frames, boxes))
+
+
+def _csim(output: Pictures, real: Pictures) -> float:
+    from pytest_lipleak.quality.csim import csim
+
+    recogniser = output.tools.recogniser
+    values = csim(output.frames, real.frames, output.landmarks, real.landmarks, recogniser)
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def _lmd(output: Pictures, real: Pictures) -> Any:
+    from pytest_lipleak.quality.lmd import lmd
+
+    return lmd(output.landmarks, real.landmarks)
+
+
+def _mouth(name: str) -> Callable[[Pictures, Pictures], float]:
+    def compute(output: Pictures, real: Pictures) -> float:
+        from pytest_lipleak.quality import mouth
+
+        return float(getattr(mouth, name)(output.opening))
+
+    return compute
+
+
+def _slope(output: Pictures, real: Pictures) -> float:
+    from pytest_lipleak.quality.mouth import opening_slope
+
+    # Under CR the reference of a frame is the real frame itself.
+    return opening_slope(output.opening, real.opening).slope
+
+
+def _mean_opening(output: Pictures, real: Pictures) -> float:
+    seen = output.opening[np.isfinite(output.opening)]
+    return float(seen.mean()) if len(seen) else float("nan")
+
+
+_MEASURES: Mapping[str, Callable[[Pictures, Pictures], float]] = {
+    "SSIM": _ssim,
+    "SSIM_mouth": lambda output, real: _ssim(output, real, real.mouth_boxes),
+    "PSNR": _psnr,
+    "PSNR_mouth": lambda output, real: _psnr(output, real, real.mouth_boxes),
+    "CSIM": _csim,
+    "LMD": lambda output, real: float(_lmd(output, real).mean_pixels),
+    "LMD_face": lambda output, real: float(_lmd(output, real).mean_normalised),
+    "MAR": _mean_opening,
+    "MAR_open": _mouth("open_share"),
+    "MAR_motion": _mouth("motion_energy"),
+    "MAR_slope": _slope,
+}
+_WHY_NOT = {"MAR_slope": "the real mouth hardly moves, or no frame shows a face"}
