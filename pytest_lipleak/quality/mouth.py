@@ -20,8 +20,8 @@ Opening = NDArray[np.floating]
 OPEN = 0.10
 """A mouth with a larger aspect ratio is open.
 
-Lips that rest measure 0.00 to 0.03 in real clips, and landmarks tremble by about 0.01; open vowels reach 0.3
-to 0.5. So 0.10 is beyond rest and tremble and below speech."""
+In 14 real clips, closed lips measure 0.00 to 0.03 and tremble by 0.001 to 0.007 under camera grain, while speech
+reaches 0.3 to 0.5 and is beyond 0.10 in 27 to 93 % of its frames. So 0.10 is above rest and tremble, below speech."""
 
 SENSITIVITY = (0.05, 0.10, 0.15, 0.20)
 """Thresholds around ``OPEN`` for which the share is reported, to show how much hangs on the choice."""
@@ -44,8 +44,8 @@ def open_shares(opening: Opening, thresholds: Sequence[float] = SENSITIVITY) -> 
 def motion_energy(opening: Opening) -> float:
     """Mean squared speed of opening and closing, in (MAR per second)^2; NaN without two frames in a row.
 
-    0 for a still mouth however far open it is; about 0.1 or less for lips at rest, where landmarks tremble;
-    1 to 10 in speech.
+    0 for a still mouth however far open it is. In 14 real clips, 0.7 to 3.9 in speech, and 0.0001 to 0.08 for a
+    closed mouth repeated under camera grain, where only the landmarks tremble.
     """
     speed = np.diff(opening.astype(np.float64)) * FRAME_RATE
     speed = speed[np.isfinite(speed)]
