@@ -1,0 +1,37 @@
+"""Can this expert judge these clips at all? Asked of the real clips before any verdict."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from pytest_lipleak.statistics.signs import sign_flip_p
+
+ALPHA = 0.05
+OTHERS = 3
+"""Unrelated audios that every real clip is scored against."""
+
+
+def objection(own: Mapping[str, float], others: Mapping[str, Sequence[float]]) -> str | None:
+    """Return why the expert cannot judge the clips, or None when it can.
+
+    Real clips must score better with their own audio than with other clips' (Chung & Zisserman 2016). An
+    expert that does not hear the difference would also not see a leak, and let every model pass.
+
+    Args:
+        own: LSE-C of each real clip against its own audio.
+        others: LSE-C of the same clip against unrelated audios of equal length.
+    """
+    clips = [clip for clip in own if others.get(clip)]
+    if not clips:
+        return None
+    mine = np.array([own[clip] for clip in clips])
+    unrelated = np.array([np.mean(others[clip]) for clip in clips])
+    # With n clips p cannot fall below 1 / 2^n: fewer than five clips must all agree instead.
+    p = sign_flip_p(mine - unrelated)
+    if p <= max(ALPHA, 0.5 ** len(clips)):
+        return None
+    return (
+        f"this expert cannot judge these clips: the real clips score LSE-C {mine.mean():.2f} with their own audio "
+        f"and {unrelated.mean():.2f} with others' (p = {p:.2f}, {len(clips)} clips); check that the clips are in "
+        "sync and face-centred (or use --lipleak-protocol tracked), and that the expert's weights are right"
+    )
