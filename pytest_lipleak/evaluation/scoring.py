@@ -4,18 +4,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
-from pytest_lipleak.evaluation.crops import Crops
+from pytest_lipleak.evaluation.crops import cropper
 from pytest_lipleak.media.audio import read_audio
 from pytest_lipleak.media.clipsets import audible_frames
-from pytest_lipleak.media.video import read_video
+from pytest_lipleak.media.video import VideoFile
 from pytest_lipleak.sync.expert import ExpertIdentity
 from pytest_lipleak.sync.experts import choose_expert, default_protocol, load_expert
 from pytest_lipleak.sync.protocols import Protocol
-from pytest_lipleak.sync.score import score
+from pytest_lipleak.sync.score import score_of
 
 
 @dataclass(frozen=True)
@@ -66,6 +65,9 @@ def score_file(
 ) -> FileScore:
     """Score ``video`` against its own audio, or against the file ``audio``.
 
+    Frames are decoded, cropped and embedded as they come, and never all held: memory depends neither on the
+    length of the video nor on its size. ``tracked`` decodes the file twice.
+
     Raises:
         ConfigurationError: unknown expert or protocol.
         InputError: a file that cannot be read, or audio that ends before the video.
@@ -77,16 +79,15 @@ def score_file(
         raise ConfigurationError(f"unknown protocol {protocol!r}; known are {', '.join(Protocol)}")
     how = default_protocol(name) if protocol == "auto" else Protocol(protocol)
     judge = load_expert(name, weights, allow_unverified=allow_unverified, device=device)
-    seen = read_video(video)
     heard, conversions = read_audio(audio or video)
-    length = audible_frames(audio or video, len(seen.frames), len(heard))
-    clip = Clip(video.name, seen.frames[:length], heard[: length * SAMPLES_PER_FRAME])
-    cropped = Crops(how, weights).of(clip)(clip.frames)
-    result = score(judge.embed_video(cropped), judge.embed_audio(clip.audio))
-    review = judge.review(cropped, clip.audio)
+    # The picture may be longer than the sound; how long it is, is known when it has been decoded.
+    seen = VideoFile(video, most=len(heard) // SAMPLES_PER_FRAME)
+    by_window, review = judge.examine(cropper(how, seen, weights)(seen), heard)
+    audible_frames(audio or video, seen.length, len(heard))
+    result = score_of(by_window)
     # A lone file may be real or generated, so what would be refused in an evaluation is only said here.
     warnings = (*(f"unreliable: {reason}" for reason in review.refusals), *review.warnings)
     notes = [*seen.notes, *conversions, *warnings]
     if not judge.identity.verified:
         notes.append("unverified weights: these are not published numbers")
-    return FileScore(result, len(seen.frames), how, judge.identity, tuple(notes))
+    return FileScore(result, seen.length, how, judge.identity, tuple(notes))

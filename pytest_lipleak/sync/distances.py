@@ -1,16 +1,17 @@
 """Distances between video and audio embeddings at 31 shifts."""
 
+from collections.abc import Iterable
+
 import numpy as np
-from numpy.typing import NDArray
 
 from pytest_lipleak.core.scores import MAX_SHIFT, SHIFTS
-from pytest_lipleak.sync.expert import Embeddings
+from pytest_lipleak.sync.expert import Distances, Embeddings
 
 EPS = 1e-6
 """Added to every difference, as in ``torch.nn.functional.pairwise_distance``."""
 
 
-def distances(video: Embeddings, audio: Embeddings) -> NDArray[np.float32]:
+def distances(video: Embeddings, audio: Embeddings) -> Distances:
     """Euclidean distance between video window i and audio window i + k, for k = -15..15.
 
     Args:
@@ -21,10 +22,40 @@ def distances(video: Embeddings, audio: Embeddings) -> NDArray[np.float32]:
     Returns:
         float32, shape (min(W, V), 31).
     """
-    windows = min(len(video), len(audio))
-    padded = np.pad(audio[:windows], ((MAX_SHIFT, MAX_SHIFT), (0, 0)))
+    return streamed_distances([video], [audio])
+
+
+def streamed_distances(video: Iterable[Embeddings], audio: Iterable[Embeddings]) -> Distances:
+    """As :func:`distances`, from pieces that come one after the other; only the last few rows are kept.
+
+    Args:
+        video: pieces (n, D) in order; all but the last of its pieces as long as audio's.
+        audio: likewise.
+    """
+    results = []
+    seen = heard = None
+    for new_video, new_audio in zip(video, audio, strict=False):
+        if seen is None or heard is None:
+            seen, heard = new_video[:0], np.zeros((MAX_SHIFT, new_audio.shape[1]), np.float32)
+        both = min(len(new_video), len(new_audio))
+        seen, heard = (
+            np.concatenate([old, new[:both]]) for old, new in ((seen, new_video), (heard, new_audio))
+        )
+        # The last 15 windows wait for the audio after them, or for the end.
+        ready = max(len(seen) - MAX_SHIFT, 0)
+        results.append(_between(seen[:ready], heard[: ready + 2 * MAX_SHIFT]))
+        seen, heard = seen[ready:], heard[ready:]
+    if seen is None or heard is None:
+        return np.empty((0, SHIFTS), np.float32)
+    results.append(_between(seen, np.pad(heard, ((0, MAX_SHIFT), (0, 0)))))
+    return np.concatenate(results)
+
+
+def _between(video: Embeddings, audio: Embeddings) -> Distances:
+    """Distances of n video windows to the n + 30 audio windows around them, (n, 31)."""
+    windows = len(video)
     result = np.empty((windows, SHIFTS), np.float32)
     for shift in range(SHIFTS):
-        difference = video[:windows] - padded[shift : shift + windows] + np.float32(EPS)
+        difference = video - audio[shift : shift + windows] + np.float32(EPS)
         result[:, shift] = np.sqrt(np.einsum("wd,wd->w", difference, difference))
     return result

@@ -14,13 +14,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Audio, Frames
+from pytest_lipleak.core.clips import Audio, Frames, Image
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.resources import resource
-from pytest_lipleak.sync.expert import WINDOW_FRAMES, Embeddings, ExpertIdentity, Suitability, window_count
+from pytest_lipleak.sync.distances import distances
+from pytest_lipleak.sync.expert import (
+    WINDOW_FRAMES,
+    Distances,
+    Embeddings,
+    ExpertIdentity,
+    Suitability,
+    window_count,
+)
 from pytest_lipleak.sync.logmel import BANDS, log_mel
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
 WEIGHTS = "expert/embedded.onnx"
@@ -80,12 +89,12 @@ class EmbeddedExpert:
         options.log_severity_level = 3
         return onnxruntime.InferenceSession(self._content, options, providers=["CPUExecutionProvider"])
 
-    def embed_video(self, frames: Frames) -> Embeddings:
+    def embed_video(self, frames: Iterable[Image]) -> Embeddings:
         """Embed face crops.
 
         Args:
-            frames: uint8 RGB, shape (T, H, W, 3), 25 fps; the crop of the ``tracked`` protocol, or a face-centred
-                frame such as LRS2's; any size, resized to 160x160.
+            frames: uint8 RGB, shape (T, H, W, 3) or T images (H, W, 3), 25 fps; the crop of the ``tracked``
+                protocol, or a face-centred frame such as LRS2's; any size, resized to 160x160.
 
         Returns:
             float32, shape (max(T - 5, 0), 129); row i sees frames i..i+4.
@@ -104,11 +113,20 @@ class EmbeddedExpert:
         """
         return self.embed_mouths(aligned_mouth_windows(frames, corners))
 
-    def review(self, frames: Frames, audio: Audio) -> Suitability:
+    def review(self, frames: Iterable[Image], audio: Audio) -> Suitability:
         """Refuse real clips with too little speech, no voice, or a mouth that does not move."""
         from pytest_lipleak.sync.suitability import suitability
 
         return suitability(frames, audio)
+
+    def examine(self, frames: Iterable[Image], audio: Audio) -> tuple[Distances, Suitability]:
+        """Distances and review in one pass, of which only the grey mouth windows are kept (3 KB per frame)."""
+        from pytest_lipleak.sync.suitability import suitability_of_mouths
+
+        mouths = mouth_windows(frames)
+        own = audio[: len(mouths) * SAMPLES_PER_FRAME]
+        by_window = distances(self.embed_mouths(mouths), self.embed_audio(own))
+        return by_window, suitability_of_mouths(mouths, own)
 
     def embed_mouths(self, windows: NDArray[np.uint8]) -> Embeddings:
         """Embed grey mouth windows, uint8 (T, 48, 64); as :meth:`embed_video` otherwise."""
@@ -156,20 +174,23 @@ class EmbeddedExpert:
         return result
 
 
-def mouth_windows(frames: Frames) -> NDArray[np.uint8]:
-    """Rows 64-112 and columns 48-112 of the face crop at 160x160, grey: RGB (T, H, W, 3) to (T, 48, 64)."""
+def mouth_windows(frames: Iterable[Image]) -> NDArray[np.uint8]:
+    """Rows 64-112 and columns 48-112 of the face crop at 160x160, grey: T RGB images (H, W, 3) to (T, 48, 64)."""
+    pixels = bytearray()
+    for frame in frames:
+        pixels += _mouth_window(frame).tobytes()
+    return np.frombuffer(pixels, np.uint8).reshape(-1, MOUTH_HEIGHT, MOUTH_WIDTH)
+
+
+def _mouth_window(frame: Image) -> NDArray[np.uint8]:
     import cv2
 
-    windows = np.empty((len(frames), MOUTH_HEIGHT, MOUTH_WIDTH), np.uint8)
-    for index, frame in enumerate(frames):
-        if frame.shape[:2] != (FACE_SIZE, FACE_SIZE):
-            shrinks = min(frame.shape[:2]) > FACE_SIZE
-            frame = cv2.resize(
-                frame, (FACE_SIZE, FACE_SIZE), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-            )
-        mouth = np.ascontiguousarray(frame[MOUTH_ROWS, MOUTH_COLUMNS])
-        cv2.cvtColor(mouth, cv2.COLOR_RGB2GRAY, dst=windows[index])
-    return windows
+    if frame.shape[:2] != (FACE_SIZE, FACE_SIZE):
+        shrinks = min(frame.shape[:2]) > FACE_SIZE
+        size, how = (FACE_SIZE, FACE_SIZE), cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        frame = np.asarray(cv2.resize(frame, size, interpolation=how), np.uint8)
+    mouth = np.ascontiguousarray(frame[MOUTH_ROWS, MOUTH_COLUMNS])
+    return np.asarray(cv2.cvtColor(mouth, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def aligned_mouth_windows(

@@ -1,15 +1,19 @@
 """What every sync expert offers: embeddings of video and audio on one scale."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Audio, Frames
+from pytest_lipleak.core.clips import Audio, Image
 
 Embeddings = NDArray[np.float32]
 """One row per window of five frames, shape (W, D)."""
+
+Distances = NDArray[np.float32]
+"""Of every video window to the audio windows up to 15 before and after it, shape (W, 31)."""
 
 WINDOW_FRAMES = 5
 """A window sees five video frames and the 0.2 s of audio beside them."""
@@ -66,11 +70,12 @@ class SyncExpert(Protocol):
     def identity(self) -> ExpertIdentity:
         """Name, version and weights hash."""
 
-    def embed_video(self, frames: Frames) -> Embeddings:
+    def embed_video(self, frames: Iterable[Image]) -> Embeddings:
         """Embed face crops.
 
         Args:
-            frames: uint8 RGB, shape (T, H, W, 3), 25 frames per second, the face filling the frame.
+            frames: uint8 RGB, the face filling the frame, 25 per second: an array (T, H, W, 3), or images
+                (H, W, 3) one after the other, which are not kept.
 
         Returns:
             float32, shape (max(T - 5, 0), D); row i sees frames i..i+4.
@@ -86,10 +91,16 @@ class SyncExpert(Protocol):
             float32, shape (max(N // 640 - 5, 0), D); row i sees the audio beside frames i..i+4.
         """
 
-    def review(self, frames: Frames, audio: Audio) -> Suitability:
+    def review(self, frames: Iterable[Image], audio: Audio) -> Suitability:
         """Say whether this expert can judge a **real** clip, given its face crops and its own audio.
 
         Never asked of a generated clip: that its mouth is still or out of sync is its score's business.
+        """
+
+    def examine(self, frames: Iterable[Image], audio: Audio) -> tuple[Distances, Suitability]:
+        """Distances of a clip to its audio, and its review, in one pass that keeps neither frames nor embeddings.
+
+        Audio beyond the last frame is left out.
         """
 
 

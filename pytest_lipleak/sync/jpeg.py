@@ -11,8 +11,8 @@ from fractions import Fraction
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from pytest_lipleak.core.clips import Image
 from pytest_lipleak.core.timebase import FRAME_RATE
 
 BIT_RATE = 200_000
@@ -20,8 +20,6 @@ BIT_RATE = 200_000
 
 TOLERANCE = 4_000_000
 """libavcodec's default bit-rate tolerance, which PyAV overrides."""
-
-Image = NDArray[np.uint8]
 
 
 def jpeg_frames(frames: Iterable[Image]) -> Iterator[Image]:

@@ -20,6 +20,9 @@ FILTERS = 26
 CEPSTRA = 13
 LIFTER = 22
 PRE_EMPHASIS = 0.97
+BLOCK = 4096
+"""Rows computed at a time, so that memory does not grow with ten minutes of audio."""
+
 _EPS = np.finfo(float).eps
 
 
@@ -33,11 +36,20 @@ def mfcc(audio: Audio) -> NDArray[np.float64]:
         float64, shape (1 + ceil((N - 400) / 160), 13), at least one row.
     """
     check_audio(audio, "MFCC input")
-    samples = audio.astype(np.float64)
-    emphasised = np.append(samples[:1], samples[1:] - PRE_EMPHASIS * samples[:-1])
-    count = 1 + max(0, -(-(len(samples) - WINDOW) // STEP))
-    padded = np.zeros((count - 1) * STEP + WINDOW)
-    padded[: len(emphasised)] = emphasised[: len(padded)]
+    count = 1 + max(0, -(-(len(audio) - WINDOW) // STEP))
+    starts = range(0, count, BLOCK)
+    return np.concatenate([_cepstra(audio, start, min(start + BLOCK, count)) for start in starts])
+
+
+def _cepstra(audio: Audio, start: int, stop: int) -> NDArray[np.float64]:
+    """Rows ``start`` to ``stop`` of the cepstra."""
+    first = start * STEP
+    samples = audio[max(first - 1, 0) : (stop - 1) * STEP + WINDOW].astype(np.float64)
+    emphasised = samples[1:] - PRE_EMPHASIS * samples[:-1]
+    if first == 0:
+        emphasised = np.append(samples[:1], emphasised)
+    padded = np.zeros((stop - start - 1) * STEP + WINDOW)
+    padded[: len(emphasised)] = emphasised
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::STEP]
     power = np.abs(np.fft.rfft(windows, FFT)) ** 2 / FFT
     energy = _floored(power.sum(axis=1))

@@ -3,11 +3,10 @@
 Scores of different protocols are never compared; the name travels with every score.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
-import numpy as np
-
-from pytest_lipleak.core.clips import Frames
+from pytest_lipleak.core.clips import Image
 from pytest_lipleak.sync.jpeg import jpeg_frames
 
 
@@ -22,8 +21,6 @@ class Protocol(StrEnum):
     """Video in the wild: the face is detected, tracked and cropped; tracks come from the real clip."""
 
 
-def whole_frame_crops(frames: Frames, protocol: Protocol) -> Frames:
-    """Return the crops of a face-centred clip: uint8 RGB (T, H, W, 3), all of the frame."""
-    if protocol is Protocol.DIRECT:
-        return frames
-    return np.stack(list(jpeg_frames(frames)))
+def whole_frame_crops(frames: Iterable[Image], protocol: Protocol) -> Iterable[Image]:
+    """Return the crops of a face-centred clip, one after the other: uint8 RGB (H, W, 3), all of the frame."""
+    return jpeg_frames(frames) if protocol is Protocol.LRS else frames

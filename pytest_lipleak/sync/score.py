@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.sync.distances import distances
-from pytest_lipleak.sync.expert import MIN_FRAMES, Embeddings
+from pytest_lipleak.sync.expert import MIN_FRAMES, Distances, Embeddings
 
 RELIABLE_WINDOWS = 15
 """Below this many windows the zero padding dominates; such scores are flagged."""
@@ -23,10 +23,14 @@ def score(video: Embeddings, audio: Embeddings) -> SyncScore:
     Raises:
         UnscorableError: fewer than 6 usable frames, or embeddings that are not finite.
     """
-    windows = min(len(video), len(audio))
+    return score_of(distances(video, audio))
+
+
+def score_of(by_window: Distances) -> SyncScore:
+    """Score a clip from the distances of its windows, (W, 31); see ``score``."""
+    windows = len(by_window)
     if windows < 1:
         raise UnscorableError(f"fewer than {MIN_FRAMES} usable frames, so there is no window to score")
-    by_window = distances(video, audio)
     if not np.isfinite(by_window).all():
         raise UnscorableError("the sync expert returned embeddings that are not finite")
     means = by_window.mean(axis=0, dtype=np.float64)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Audio, Frames
+from pytest_lipleak.core.clips import Audio, Image
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLE_RATE
 from pytest_lipleak.sync.embedded import mouth_windows
 from pytest_lipleak.sync.expert import Suitability
@@ -28,17 +31,22 @@ STILL_MOUTH = 0.04
 8 grey levels (0.039); the quietest of 60 speaking mouths measured 0.071."""
 
 
-def suitability(frames: Frames, audio: Audio) -> Suitability:
+def suitability(frames: Iterable[Image], audio: Audio) -> Suitability:
     """Judge a **real** clip: a generated one may be still or silent, which is then its score's business.
 
     Args:
-        frames: uint8 RGB face crops, shape (T, H, W, 3), 25 fps.
+        frames: uint8 RGB face crops (H, W, 3), 25 fps: an array of them, or one after the other.
         audio: the clip's own speech, int16 mono 16 kHz.
 
     Returns:
         Refusals: under 2 s of speech, no voiced audio, a mouth that does not move. Warnings: under 4 s.
     """
-    seconds = min(len(frames) / FRAME_RATE, len(audio) / SAMPLE_RATE)
+    return suitability_of_mouths(mouth_windows(frames), audio)
+
+
+def suitability_of_mouths(mouths: NDArray[np.uint8], audio: Audio) -> Suitability:
+    """As :func:`suitability`, from the mouth windows (T, 48, 64)."""
+    seconds = min(len(mouths) / FRAME_RATE, len(audio) / SAMPLE_RATE)
     sounding = sounding_frames(audio)
     speech = speech_seconds(sounding)
     refusals = []
@@ -51,7 +59,7 @@ def suitability(frames: Frames, audio: Audio) -> Suitability:
         refusals.append(
             "no voiced speech in the audio (silence, noise or whispering); there is nothing lips could follow"
         )
-    movement = mouth_movement(frames)
+    movement = _movement(mouths)
     if movement < STILL_MOUTH:
         refusals.append(
             f"the mouth does not move (movement {movement:.4f}, at least {STILL_MOUTH:g} expected); "
@@ -105,20 +113,27 @@ def voiced(audio: Audio, sounding: NDArray[np.bool_]) -> bool:
     return bool(periodic) and float(np.mean(periodic)) >= VOICED_SHARE
 
 
-def mouth_movement(frames: Frames) -> float:
+def mouth_movement(frames: Iterable[Image]) -> float:
     """How much the mouth window changes within 0.12 s, in standard deviations of its pixels: the median over time.
 
     Each frame's own brightness and contrast are taken out, so that flickering light is no movement, and blurring takes
     out compression noise. Speaking mouths give 0.07 to 0.7.
     """
+    return _movement(mouth_windows(frames))
+
+
+def _movement(mouths: NDArray[np.uint8]) -> float:
     import cv2
 
-    windows = mouth_windows(frames)
-    if len(windows) < 4:
+    lately: deque[NDArray[np.float32]] = deque(maxlen=3)
+    changes, contrasts = [], []
+    for mouth in mouths:
+        smooth = np.asarray(cv2.GaussianBlur(mouth, (0, 0), 2.0)[::2, ::2], np.float32)
+        contrasts.append(float(smooth.std()))
+        pattern = (smooth - smooth.mean()) / max(contrasts[-1], 1.0)
+        if len(lately) == 3:
+            changes.append(float(np.abs(pattern - lately[0]).mean()))
+        lately.append(pattern)
+    if not changes or float(np.median(contrasts)) < 1.0:
         return 0.0
-    smooth = np.stack([cv2.GaussianBlur(w, (0, 0), 2.0)[::2, ::2] for w in windows]).astype(np.float32)
-    contrast = smooth.std(axis=(1, 2), keepdims=True)
-    if float(np.median(contrast)) < 1.0:
-        return 0.0
-    pattern = (smooth - smooth.mean(axis=(1, 2), keepdims=True)) / np.maximum(contrast, 1.0)
-    return float(np.median(np.abs(pattern[3:] - pattern[:-3]).mean(axis=(1, 2))))
+    return float(np.median(changes))

@@ -1,16 +1,25 @@
 """The SyncNet v2 expert: the network behind every published LSE number."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Audio, Frames
+from pytest_lipleak.core.clips import Audio, Image
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
+from pytest_lipleak.media.ahead import ahead
 from pytest_lipleak.sync import syncnet_graph
-from pytest_lipleak.sync.expert import WINDOW_FRAMES, Embeddings, ExpertIdentity, Suitability, window_count
+from pytest_lipleak.sync.distances import streamed_distances
+from pytest_lipleak.sync.expert import (
+    WINDOW_FRAMES,
+    Distances,
+    Embeddings,
+    ExpertIdentity,
+    Suitability,
+    window_count,
+)
 from pytest_lipleak.sync.mfcc import mfcc
 from pytest_lipleak.sync.score import RELIABLE_WINDOWS, short_warning
 from pytest_lipleak.sync.weights import (
@@ -49,43 +58,68 @@ class SyncNet:
             _onnx_towers(weights, threads) if device == "cpu" else _torch_towers(weights, device)
         )
 
-    def embed_video(self, frames: Frames) -> Embeddings:
+    def embed_video(self, frames: Iterable[Image]) -> Embeddings:
         """Embed face crops of any size (resized to 224x224 with OpenCV's default interpolation)."""
-        count = window_count(len(frames))
-        pieces = [
-            self._video(prepare_frames(frames[start : stop + WINDOW_FRAMES - 1]))
-            for start, stop in _batches(count)
-        ]
-        return np.concatenate(pieces) if pieces else np.empty((0, DIMENSIONS), np.float32)
+        return _joined(self._seen(frames))
 
     def embed_audio(self, audio: Audio) -> Embeddings:
         """Embed speech by the MFCCs beside each window."""
+        return _joined(self._heard(audio))
+
+    def review(self, frames: Iterable[Image], audio: Audio) -> Suitability:
+        """Warn of clips so short that the zero padding of the audio dominates the score; pictures don't matter."""
+        return _review(window_count(len(audio) // SAMPLES_PER_FRAME))
+
+    def examine(self, frames: Iterable[Image], audio: Audio) -> tuple[Distances, Suitability]:
+        """Distances and review in one pass; a piece of embeddings at a time."""
+        by_window = streamed_distances(self._seen(frames), self._heard(audio))
+        return by_window, _review(len(by_window))
+
+    def _seen(self, frames: Iterable[Image]) -> Iterator[Embeddings]:
+        return (self._video(batch) for batch in ahead(_batches(prepare_frame(frame) for frame in frames)))
+
+    def _heard(self, audio: Audio) -> Iterator[Embeddings]:
         count = window_count(len(audio) // SAMPLES_PER_FRAME)
         if not count:
-            return np.empty((0, DIMENSIONS), np.float32)
+            return
         columns = np.ascontiguousarray(mfcc(audio).T, np.float32)
         windows = np.lib.stride_tricks.sliding_window_view(columns, AUDIO_COLUMNS, axis=1)[:, ::4]
         stacked = windows.transpose(1, 0, 2)[:count, None]
-        return np.concatenate([self._audio(np.ascontiguousarray(stacked[a:b])) for a, b in _batches(count)])
-
-    def review(self, frames: Frames, audio: Audio) -> Suitability:
-        """Warn of clips so short that the zero padding of the audio dominates the score."""
-        windows = window_count(min(len(frames), len(audio) // SAMPLES_PER_FRAME))
-        return Suitability((), (short_warning(windows),) if windows < RELIABLE_WINDOWS else ())
+        for start in range(0, count, BATCH):
+            yield self._audio(np.ascontiguousarray(stacked[start : start + BATCH]))
 
 
-def prepare_frames(frames: Frames) -> NDArray[np.uint8]:
-    """Resize RGB frames to 224x224 and reorder to BGR: what the network was trained on."""
+def _joined(pieces: Iterator[Embeddings]) -> Embeddings:
+    return np.concatenate([np.empty((0, DIMENSIONS), np.float32), *pieces])
+
+
+def _review(windows: int) -> Suitability:
+    return Suitability((), (short_warning(windows),) if windows < RELIABLE_WINDOWS else ())
+
+
+def prepare_frame(frame: Image) -> NDArray[np.uint8]:
+    """Resize an RGB frame to 224x224 and reorder it to BGR: what the network was trained on."""
     import cv2
 
-    resized = [
-        frame if frame.shape[:2] == (SIZE, SIZE) else cv2.resize(frame, (SIZE, SIZE)) for frame in frames
-    ]
-    return np.ascontiguousarray(np.stack(resized)[..., ::-1])
+    resized = frame if frame.shape[:2] == (SIZE, SIZE) else cv2.resize(frame, (SIZE, SIZE))
+    return np.asarray(resized[..., ::-1], np.uint8)
 
 
-def _batches(count: int) -> Iterator[tuple[int, int]]:
-    return ((start, min(start + BATCH, count)) for start in range(0, count, BATCH))
+def prepare_frames(frames: Iterable[Image]) -> NDArray[np.uint8]:
+    """Prepare several frames: uint8 BGR (T, 224, 224, 3)."""
+    return np.stack([prepare_frame(frame) for frame in frames])
+
+
+def _batches(frames: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+    """Yield (n + 4, 224, 224, 3) for every n windows; the clip's last window is left out, as in the reference."""
+    kept: list[NDArray[np.uint8]] = []
+    for frame in frames:
+        kept.append(frame)
+        if len(kept) == BATCH + WINDOW_FRAMES:
+            yield np.stack(kept[:-1])
+            del kept[:BATCH]
+    if window_count(len(kept)):
+        yield np.stack(kept[:-1])
 
 
 def _onnx_towers(weights: WeightsFile, threads: int) -> tuple[Tower, Tower]:
