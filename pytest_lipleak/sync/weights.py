@@ -86,12 +86,16 @@ def load_state_dict(path: Path) -> StateDict:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises pickle, runtime, zip and EOF errors for the same reason
         raise WeightsError(
-            f"{path}: cannot be read as plain weights ({str(error).splitlines()[0]}); the file is "
+            f"{path}: cannot be read as plain weights ({_first_line(error)}); the file is empty, "
             "corrupt or holds pickled code, which is never run"
         ) from error
     if not isinstance(state, dict):
         raise WeightsError(f"{path}: holds a {type(state).__name__}, expected a state dict")
     return _checked(path, {name: value.numpy() for name, value in state.items() if hasattr(value, "numpy")})
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _checked(path: Path, state: StateDict) -> StateDict:

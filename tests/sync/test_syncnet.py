@@ -185,7 +185,8 @@ class Judged:
         return open_clips(self.folder / name)[Path(name).stem]
 
     def _video(self, name: str, protocol: Protocol) -> Embeddings:
-        return self.expert.embed_video(whole_frame_crops(self.clip(name).frames, protocol))
+        crops = whole_frame_crops(self.clip(name).frames, protocol)
+        return self.expert.embed_video(np.stack(list(crops)))
 
     def score(self, name: str, protocol: Protocol) -> SyncScore:
         return score(self.video(name, protocol), self.audio(name))
