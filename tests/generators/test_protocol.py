@@ -1,0 +1,138 @@
+"""What a model returns is checked; what it gets is a copy."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from pytest_lipleak.core.clips import Clip
+from pytest_lipleak.core.conditions import Condition, Reference, Setup
+from pytest_lipleak.core.errors import GeneratorError
+from pytest_lipleak.generators.protocol import Generator, run_generator, supported_references
+
+CLIP = Clip("ann/1", np.full((4, 6, 8, 3), 50, np.uint8), np.arange(4 * 640, dtype=np.int16))
+CONDITION = Condition(Setup.XM, Reference.AR)
+
+
+class Returns:
+    def __init__(self, make: Callable[[np.ndarray], object]) -> None:
+        self.make = make
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> object:
+        return self.make(frames)
+
+
+def run(make: Callable[[np.ndarray], object]) -> np.ndarray:
+    return run_generator(Returns(make), "my model", CLIP, CONDITION, CLIP.audio, CLIP.frames[:1])  # type: ignore[arg-type]
+
+
+def raises(frames: np.ndarray) -> None:
+    raise RuntimeError("CUDA out of memory")
+
+
+def with_nan(frames: np.ndarray) -> np.ndarray:
+    floats = frames.astype(np.float32)
+    floats[2, 3, 4, 1] = np.nan
+    return floats
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (raises, "generate() raised RuntimeError: CUDA out of memory"),
+        (lambda frames: None, "NoneType"),
+        (lambda frames: list(frames), "list"),
+        (lambda frames: frames.astype(np.float32), "float32"),
+        (lambda frames: frames.astype(np.int64), "int64"),
+        (with_nan, "NaN"),
+        (lambda frames: frames[..., :1], "(4, 6, 8, 1)"),
+        (lambda frames: frames[0], "(6, 8, 3)"),
+        (lambda frames: frames[:0], "(0, 6, 8, 3)"),
+        (lambda frames: frames[:3], "(3, 6, 8, 3), expected (4, 6, 8, 3) like its input; the frames must"),
+        (lambda frames: np.repeat(frames, 2, 0), "(8, 6, 8, 3), expected (4, 6, 8, 3)"),
+        (
+            lambda frames: frames[:, :, :6],
+            "(4, 6, 6, 3), expected (4, 6, 8, 3) like its input; the picture size",
+        ),
+        (lambda frames: frames.transpose(0, 2, 1, 3), "(4, 8, 6, 3)"),
+    ],
+)
+def test_what_is_no_such_video_names_model_clip_and_condition(
+    make: Callable[[np.ndarray], object], words: str
+) -> None:
+    with pytest.raises(GeneratorError) as caught:
+        run(make)
+    message = str(caught.value)
+    assert words in message
+    for name in ("my model", "ann/1", "[XM,AR]"):
+        assert name in message
+
+
+def test_the_models_own_error_stays_attached() -> None:
+    with pytest.raises(GeneratorError) as caught:
+        run(raises)
+    assert isinstance(caught.value.__cause__, RuntimeError)
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_the_user_can_still_interrupt(stop: type[BaseException]) -> None:
+    def interrupt(frames: np.ndarray) -> None:
+        raise stop
+
+    with pytest.raises(stop):
+        run(interrupt)
+
+
+def test_a_model_that_works_in_place_changes_no_clip() -> None:
+    class InPlace:
+        def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+            frames[:] = 1
+            audio[:] = 2
+            reference[:] = 3
+            return frames
+
+    before = CLIP.frames.copy(), CLIP.audio.copy()
+    output = run_generator(InPlace(), "m", CLIP, CONDITION, CLIP.audio, CLIP.frames)
+    assert (output == 1).all()
+    np.testing.assert_array_equal(CLIP.frames, before[0])
+    np.testing.assert_array_equal(CLIP.audio, before[1])
+
+
+def test_a_view_with_odd_strides_comes_back_in_order() -> None:
+    output = run(lambda frames: np.flip(frames, axis=2))
+    assert output.flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ("declared", "references"),
+    [
+        (("CR", "AR"), ("CR", "AR")),
+        (["ar"], ("AR",)),
+        ((Reference.CR,), ("CR",)),
+        ((), ("AR",)),
+    ],
+)
+def test_references_are_as_declared_and_mask_free_models_run_as_ar(
+    declared: object, references: tuple[str, ...]
+) -> None:
+    model = Returns(lambda frames: frames)
+    model.supports = declared  # type: ignore[attr-defined]
+    assert tuple(map(str, supported_references(model))) == references
+
+
+def test_who_declares_nothing_supports_both() -> None:
+    assert supported_references(object()) == (Reference.CR, Reference.AR)
+
+
+@pytest.mark.parametrize("declared", [("XR",), 3, None, "CR", ("CR", "")])
+def test_a_declaration_that_cannot_be_read_is_shown(declared: object) -> None:
+    model = Returns(lambda frames: frames)
+    model.supports = declared  # type: ignore[attr-defined]
+    with pytest.raises(GeneratorError, match="expected some of") as caught:
+        supported_references(model)
+    assert repr(declared) in str(caught.value)
+
+
+def test_any_object_with_generate_is_a_generator() -> None:
+    assert isinstance(Returns(lambda frames: frames), Generator)
+    assert not isinstance(object(), Generator)

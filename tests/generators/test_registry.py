@@ -1,0 +1,267 @@
+"""Every way to name a model, and what is said when it cannot be found or built."""
+
+import sys
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.generators import registry
+from pytest_lipleak.generators.control import ControlGenerator
+from pytest_lipleak.generators.registry import Model, as_model, check_name, known_names, load_model
+
+FRAMES = np.zeros((2, 4, 4, 3), np.uint8)
+AUDIO = np.zeros(2 * 640, np.int16)
+
+SOURCE = '''
+class Painter:
+    """A generator that paints everything in one colour."""
+
+    def __init__(self, colour=7, device="none"):
+        self.colour = colour
+        self.device = device
+
+    def generate(self, frames, audio, reference):
+        return frames * 0 + self.colour
+
+
+class Nested:
+    inner = Painter
+
+
+def build(colour, depth=1):
+    return Painter(colour * depth)
+
+
+def plain(frames, audio, reference):
+    return frames + 1
+
+
+def wrong_build():
+    return object()
+
+
+def needs_much(checkpoint, *, steps):
+    return Painter()
+
+
+ready = Painter(9)
+number = 3
+'''
+
+
+@pytest.fixture
+def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A package ``studio`` with the module ``lips``, importable from where one stands."""
+    folder = tmp_path / "studio"
+    folder.mkdir()
+    (folder / "__init__.py").write_text("")
+    (folder / "lips.py").write_text(SOURCE)
+    (folder / "broken.py").write_text("import a_package_that_is_not_there\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    yield tmp_path
+    for name in [name for name in sys.modules if name.split(".")[0] == "studio"]:
+        del sys.modules[name]
+
+
+def painted(model: Model) -> int:
+    return int(model.generator.generate(FRAMES.copy(), AUDIO, FRAMES).max())
+
+
+@pytest.mark.parametrize(
+    ("name", "alpha"),
+    [
+        ("demo", 0.0),
+        ("demo:leaky", 1.0),
+        ("demo:leaky=0.4", 0.4),
+        ("demo:leaky=0", 0.0),
+        ("demo:leaky=1", 1.0),
+    ],
+)
+def test_the_demo_is_named_with_its_share(name: str, alpha: float) -> None:
+    model = load_model(name)
+    assert model.name == name
+    assert isinstance(model.generator, ControlGenerator)
+    assert model.generator.alpha == alpha
+    assert str(alpha) in (model.fingerprint or "")
+
+
+@pytest.mark.parametrize(
+    "variant", ["leaky=1.5", "leaky=-0.1", "leaky=half", "leaky=nan", "silent", "leaky=0.4=1"]
+)
+def test_a_demo_that_is_not_offered_lists_the_offers(variant: str) -> None:
+    with pytest.raises(ConfigurationError, match="expected demo, demo:leaky or demo:leaky=SHARE") as caught:
+        load_model(f"demo:{variant}")
+    assert f"demo:{variant}" in str(caught.value)
+    with pytest.raises(ConfigurationError):
+        check_name(f"demo:{variant}")
+
+
+@pytest.mark.parametrize(
+    ("attribute", "arguments", "expected"),
+    [
+        ("Painter", {}, 7),
+        ("Painter", {"colour": 12}, 12),
+        ("Nested.inner", {"colour": 3}, 3),
+        ("build", {"colour": 4, "depth": 5}, 20),
+        ("plain", {}, 1),
+        ("ready", {}, 9),
+    ],
+)
+@pytest.mark.parametrize("where", ["studio.lips", "studio/lips.py"])
+def test_classes_factories_functions_and_objects_work_from_modules_and_files(
+    package: Path, where: str, attribute: str, arguments: dict, expected: int
+) -> None:
+    name = f"{where}:{attribute}"
+    check_name(name)
+    model = load_model(name, arguments)
+    assert model.name == name
+    assert painted(model) == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "device"), [({}, "cuda:1"), ({"device": "mine"}, "mine")], ids=["given", "overridden"]
+)
+def test_factories_that_take_a_device_get_it(package: Path, arguments: dict, device: str) -> None:
+    model = load_model("studio.lips:Painter", arguments, device="cuda:1")
+    assert model.generator.device == device  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("absent", {}, ["'absent'", "demo"]),
+        ("no_such_package.lips:Painter", {}, ["no module 'no_such_package.lips'", "demo"]),
+        ("studio.absent:Painter", {}, ["no module 'studio.absent'"]),
+        ("studio.lips:Absent", {}, ["no attribute 'Absent'", "Painter", "build"]),
+        ("studio.lips:Nested.outer", {}, ["no attribute 'Nested.outer'"]),
+        ("absent.py:Painter", {}, ["no such file absent.py"]),
+        ("studio/lips.py:Absent", {}, ["no attribute 'Absent'"]),
+        ("studio.lips:number", {}, ["is a int", "generate(frames, audio, reference)"]),
+        ("studio.lips:wrong_build", {}, ["built a object without a generate"]),
+        ("studio.lips:ready", {"colour": 1}, ["ready-made", "colour"]),
+        ("studio.lips:plain", {"colour": 1}, ["ready-made", "colour"]),
+        ("studio.lips:build", {}, ["missing a required argument: 'colour'", "(colour, depth)"]),
+        ("studio.lips:build", {"colour": 1, "hue": 2}, ["unexpected keyword argument 'hue'"]),
+        ("studio.lips:needs_much", {"checkpoint": "x"}, ["'steps'", "--lipleak-model-arg"]),
+    ],
+)
+def test_a_name_that_does_not_work_says_why(
+    package: Path, name: str, arguments: dict, words: list[str]
+) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_model(name, arguments)
+    assert repr(name) in str(caught.value)
+    for word in words:
+        assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["absent", "no_such_package.lips:Painter", "absent.py:Painter", "not a module:x", ""]
+)
+def test_a_name_is_checked_without_importing_it(package: Path, name: str) -> None:
+    with pytest.raises(ConfigurationError):
+        check_name(name)
+    check_name("studio.lips:Painter")
+    assert "studio.lips" not in sys.modules
+
+
+def test_an_error_inside_the_users_module_is_shown_as_it_is(package: Path) -> None:
+    with pytest.raises(ModuleNotFoundError, match="a_package_that_is_not_there"):
+        load_model("studio.broken:Painter")
+
+
+def test_a_module_from_a_file_is_registered_before_it_runs(tmp_path: Path) -> None:
+    source = (
+        "from dataclasses import dataclass\nfrom typing import ClassVar\n@dataclass\nclass Model:\n"
+        "    share: 'float' = 0.5\n    def generate(self, frames, audio, reference): return frames\n"
+    )
+    (tmp_path / "modern.py").write_text("from __future__ import annotations\n" + source)
+    model = load_model(f"{tmp_path / 'modern.py'}:Model")
+    assert painted(model) == 0
+
+
+@pytest.fixture
+def installed(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pretend that packages registered generators under the entry-point group."""
+    points = [
+        EntryPoint("painter", "studio.lips:Painter", "pytest_lipleak.generators"),
+        EntryPoint("lost", "no_such_package:Painter", "pytest_lipleak.generators"),
+        EntryPoint("other", "studio.lips:number", "another.group"),
+    ]
+    monkeypatch.setattr(
+        registry, "entry_points", lambda *, group: [point for point in points if point.group == group]
+    )
+
+
+@pytest.mark.usefixtures("installed")
+def test_installed_packages_register_models_by_name() -> None:
+    assert known_names() == ["demo", "lost", "painter"]
+    check_name("painter")
+    assert painted(load_model("painter", {"colour": 31})) == 31
+    with pytest.raises(ConfigurationError, match="demo, lost, painter"):
+        load_model("paintre")
+    with pytest.raises(ConfigurationError):
+        load_model("other")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "arguments"),
+    [
+        ((), {}),
+        (("a=1", "b=0.5", "c=True", "d=None"), {"a": 1, "b": 0.5, "c": True, "d": None}),
+        (("checkpoint=models/x.pth", "url=a=b"), {"checkpoint": "models/x.pth", "url": "a=b"}),
+        (("sizes=[1, 2]", "empty=", "quoted='1'"), {"sizes": [1, 2], "empty": "", "quoted": "1"}),
+    ],
+)
+def test_arguments_are_read_as_python_or_text(pairs: tuple[str, ...], arguments: dict) -> None:
+    assert registry.parse_arguments(pairs) == arguments
+
+
+@pytest.mark.parametrize(
+    ("pairs", "words"),
+    [
+        (("checkpoint",), "expected key=value"),
+        (("=3",), "expected key=value"),
+        (("a b=3",), "expected key=value"),
+        (("a=1", "a=2"), "'a' is given twice"),
+    ],
+)
+def test_arguments_that_cannot_be_read_are_named(pairs: tuple[str, ...], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        registry.parse_arguments(pairs)
+
+
+class Silent:
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        return frames
+
+
+@pytest.mark.parametrize(
+    "candidate", [Silent(), lambda frames, audio, reference: frames, Model("named", Silent())]
+)
+def test_a_fixture_may_return_a_generator_a_function_or_a_model(candidate: object) -> None:
+    model = as_model(candidate)
+    assert painted(model) == 0
+    assert model.name == ("named" if isinstance(candidate, Model) else model.name)
+    assert model.name
+
+
+@pytest.mark.parametrize("candidate", [None, 3, "demo", object()])
+def test_a_fixture_that_returns_something_else_is_told(candidate: object) -> None:
+    with pytest.raises(ConfigurationError):
+        as_model(candidate)
+
+
+@pytest.mark.parametrize(
+    ("fingerprint", "expected"), [("v1", "v1"), (lambda: "v2", "v2"), (7, "7"), (None, None)]
+)
+def test_a_fingerprint_is_a_text_or_gives_one(fingerprint: object, expected: str | None) -> None:
+    generator = Silent()
+    if fingerprint is not None:
+        generator.fingerprint = fingerprint  # type: ignore[attr-defined]
+    assert Model("m", generator).fingerprint == expected

@@ -1,0 +1,157 @@
+"""The house: imports run downwards only, heavy packages are imported when used, public names are explained."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import pytest_lipleak
+
+PACKAGE = Path(pytest_lipleak.__file__).parent
+NAME = PACKAGE.name
+
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("core",),
+    ("resources", "model_files"),
+    ("media", "statistics"),
+    ("sync",),
+    ("faces",),
+    ("quality", "generators"),
+    ("evaluation",),
+    ("report",),
+    ("assertions", "settings", "xdist"),
+    ("session",),
+    ("gates", "fixtures"),
+    ("plugin", "cli"),
+)
+"""Rooms by floor, lowest first. A room may import from lower floors, and within itself."""
+
+FLOOR = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
+SEES_PYTEST = {"assertions", "report", "settings", "xdist", "session", "gates", "fixtures", "plugin"}
+"""Scoring, from ``core`` to ``evaluation``, never imports pytest, nor does the command line tool."""
+
+HEAVY = {
+    "ai_edge_litert", "av", "cv2", "filelock", "hypothesis", "librosa", "matplotlib", "onnx", "onnxruntime",
+    "pooch", "scipy", "skimage", "sklearn", "torch", "torchvision",
+}  # fmt: skip
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).as_posix()
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def targets(node: ast.AST) -> Iterator[str]:
+    """Full names of what an import statement imports."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    if isinstance(node, ast.ImportFrom) and node.module:
+        assert node.level == 0, "relative imports hide which room they enter"
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def imports(path: Path) -> set[str]:
+    """Everything the file imports, inside functions too."""
+    return {target for node in ast.walk(parsed(path)) for target in targets(node)}
+
+
+def imported_at_once(path: Path) -> set[str]:
+    """What importing the module imports: all outside of functions and of ``if TYPE_CHECKING``."""
+    found: set[str] = set()
+    waiting: list[ast.AST] = [parsed(path)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            waiting += node.orelse
+            continue
+        found |= set(targets(node))
+        waiting += ast.iter_child_nodes(node)
+    return found
+
+
+def rooms_entered(path: Path) -> set[str]:
+    return {target.split(".")[1] for target in imports(path) if target.startswith(f"{NAME}.")} - {
+        "__version__"
+    }
+
+
+def test_every_room_has_a_floor() -> None:
+    rooms = {room_of(path) for path in MODULES} - {"__init__"}
+    assert rooms == set(FLOOR), "give a new room its floor in FLOORS"
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in MODULES if p.parent != PACKAGE or p.stem != "__init__"], ids=name_of
+)
+def test_imports_run_downwards(path: Path) -> None:
+    room = room_of(path)
+    upwards = {other for other in rooms_entered(path) if other != room and FLOOR[other] >= FLOOR[room]}
+    assert not upwards, f"{name_of(path)} imports from {upwards}, which is not below {room}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_only_the_top_floors_know_pytest(path: Path) -> None:
+    knows = {target for target in imports(path) if target.split(".")[0] in ("pytest", "_pytest", "xdist")}
+    assert room_of(path) in SEES_PYTEST or not knows
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_heavy_packages_are_imported_when_used(path: Path) -> None:
+    heavy = {target.split(".")[0] for target in imported_at_once(path)} & HEAVY
+    assert not heavy, f"{name_of(path)} imports {heavy} at once; import inside the function that needs it"
+
+
+def test_the_plugin_needs_only_the_standard_library_and_pytest() -> None:
+    """All modules that start with every pytest run, and what they import at once."""
+    import sys
+
+    seen: set[str] = set()
+    waiting = ["plugin.py"]
+    others: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        for target in imported_at_once(PACKAGE / name):
+            top, *rest = target.split(".")
+            if top != NAME:
+                others.add(top)
+                continue
+            # Every prefix of pytest_lipleak.a.b.name that is a module is imported.
+            for depth in range(1, len(rest) + 1):
+                stem = "/".join(rest[:depth])
+                waiting += [f for f in (f"{stem}.py", f"{stem}/__init__.py") if (PACKAGE / f).is_file()]
+    assert others - set(sys.stdlib_module_names) == {"pytest"}
+    assert {room_of(PACKAGE / name) for name in seen} <= SEES_PYTEST
+
+
+def undocumented(path: Path) -> Iterator[str]:
+    tree = parsed(path)
+    if not ast.get_docstring(tree):
+        yield "the module"
+    waiting: list[tuple[str, ast.AST]] = [("", node) for node in tree.body]
+    while waiting:
+        owner, node = waiting.pop()
+        if not isinstance(node, ast.FunctionDef | ast.ClassDef) or node.name.startswith("_"):
+            continue
+        if not ast.get_docstring(node):
+            yield f"{owner}{node.name}"
+        if isinstance(node, ast.ClassDef):
+            waiting += [(f"{node.name}.", child) for child in node.body]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_public_names_are_explained(path: Path) -> None:
+    assert list(undocumented(path)) == []
