@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from pytest_lipleak.assertions import assert_csim_above as assert_csim_above
+    from pytest_lipleak.assertions import assert_fid_below as assert_fid_below
+    from pytest_lipleak.assertions import assert_lmd_below as assert_lmd_below
     from pytest_lipleak.assertions import assert_lsd_below as assert_lsd_below
     from pytest_lipleak.assertions import assert_lse_c_above as assert_lse_c_above
     from pytest_lipleak.assertions import assert_lse_d_below as assert_lse_d_below
     from pytest_lipleak.assertions import assert_metric as assert_metric
+    from pytest_lipleak.assertions import assert_psnr_above as assert_psnr_above
     from pytest_lipleak.assertions import assert_silent_lse_c_below as assert_silent_lse_c_below
     from pytest_lipleak.assertions import assert_silent_lse_d_above as assert_silent_lse_d_above
+    from pytest_lipleak.assertions import assert_ssim_above as assert_ssim_above
     from pytest_lipleak.core.conditions import Condition as Condition
     from pytest_lipleak.core.conditions import Reference as Reference
     from pytest_lipleak.core.conditions import Setup as Setup
@@ -25,12 +30,17 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "assertions": (
+        "assert_csim_above",
+        "assert_fid_below",
+        "assert_lmd_below",
         "assert_lsd_below",
         "assert_lse_c_above",
         "assert_lse_d_below",
         "assert_metric",
+        "assert_psnr_above",
         "assert_silent_lse_c_below",
         "assert_silent_lse_d_above",
+        "assert_ssim_above",
     ),
     "core.conditions": ("Condition", "Reference", "Setup"),
     "core.errors": ("LipleakError",),

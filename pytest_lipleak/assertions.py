@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, NoReturn
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
-from pytest_lipleak.core.errors import NotApplicableError
+from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.verdicts import Limit, Verdict
 from pytest_lipleak.report.failures import explain
@@ -41,19 +41,19 @@ def assert_lsd_below(lipleak: "Evaluation", limit: float, *, reference: str = "C
         reference: ``"CR"`` or ``"AR"``.
     """
     __tracebackhide__ = True
-    return _assert(lipleak, Limit(metric(f"LSD-{Reference(reference)}"), "<", limit))
+    return _assert(lipleak, Limit(metric(f"LSD-{_reference(reference)}"), "<", limit))
 
 
 def assert_silent_lse_c_below(lipleak: "Evaluation", limit: float, *, reference: str = "CR") -> Verdict:
     """Assert that lips driven by silence do not agree with the audio the model never heard: LSE-C_S."""
     __tracebackhide__ = True
-    return _assert(lipleak, Limit(metric(f"LSE-C_S[{Reference(reference)}]"), "<", limit))
+    return _assert(lipleak, Limit(metric(f"LSE-C_S[{_reference(reference)}]"), "<", limit))
 
 
 def assert_silent_lse_d_above(lipleak: "Evaluation", limit: float, *, reference: str = "CR") -> Verdict:
     """Assert that lips driven by silence stay far from the audio the model never heard: LSE-D_S."""
     __tracebackhide__ = True
-    return _assert(lipleak, Limit(metric(f"LSE-D_S[{Reference(reference)}]"), ">", limit))
+    return _assert(lipleak, Limit(metric(f"LSE-D_S[{_reference(reference)}]"), ">", limit))
 
 
 def assert_lse_c_above(
@@ -72,13 +72,77 @@ def assert_lse_d_below(
     return _assert(lipleak, Limit(metric(f"LSE-D[{_heard(setup, reference)}]"), "<", limit))
 
 
+def assert_ssim_above(
+    lipleak: "Evaluation", limit: float, *, setup: str = "AM", reference: str = "CR", region: str = "full"
+) -> Verdict:
+    """Assert structural similarity to the real frames (Wang et al. 2004), ``region`` "full" or "mouth".
+
+    A model that returns its input outside the mouth scores near 1 on the full frame; the mouth region says more.
+    """
+    __tracebackhide__ = True
+    return _assert(lipleak, _picture("SSIM", ">", limit, setup, reference, region))
+
+
+def assert_psnr_above(
+    lipleak: "Evaluation", limit: float, *, setup: str = "AM", reference: str = "CR", region: str = "full"
+) -> Verdict:
+    """Assert peak signal-to-noise ratio to the real frames in dB, ``region`` "full" or "mouth"."""
+    __tracebackhide__ = True
+    return _assert(lipleak, _picture("PSNR", ">", limit, setup, reference, region))
+
+
+def assert_fid_below(
+    lipleak: "Evaluation", limit: float, *, setup: str = "AM", reference: str = "CR"
+) -> Verdict:
+    """Assert Fréchet inception distance of all generated to all real frames (Heusel et al. 2017).
+
+    Biased upward for few frames: limits hold for one clip set and frame count only. Needs ``[quality]``.
+    """
+    __tracebackhide__ = True
+    return _assert(lipleak, _picture("FID", "<", limit, setup, reference))
+
+
+def assert_csim_above(
+    lipleak: "Evaluation", limit: float, *, setup: str = "AM", reference: str = "CR"
+) -> Verdict:
+    """Assert identity: ArcFace cosine to the real face (Deng et al. 2019), -1..1. Needs ``[faces]``."""
+    __tracebackhide__ = True
+    return _assert(lipleak, _picture("CSIM", ">", limit, setup, reference))
+
+
+def assert_lmd_below(
+    lipleak: "Evaluation", limit: float, *, setup: str = "AM", reference: str = "CR"
+) -> Verdict:
+    """Assert mouth landmark distance to the real frames, in pixels (Chen et al. 2018). Needs ``[faces]``."""
+    __tracebackhide__ = True
+    return _assert(lipleak, _picture("LMD", "<", limit, setup, reference))
+
+
+_REGIONS = {"full": "", "mouth": "_mouth"}
+
+
+def _picture(
+    measure: str, operator: str, limit: float, setup: str, reference: str, region: str = "full"
+) -> Limit:
+    if region not in _REGIONS:
+        raise ConfigurationError(f"region={region!r} is not known; use {' or '.join(_REGIONS)}")
+    return Limit(metric(f"{measure}{_REGIONS[region]}[{setup},{reference}]"), operator, limit)
+
+
+def _reference(name: str) -> Reference:
+    if name not in Reference.__members__:
+        raise ConfigurationError(f"reference={name!r} is not known; use {' or '.join(Reference)}")
+    return Reference[name]
+
+
 def _heard(setup: str, reference: str) -> Condition:
-    condition = Condition(Setup(setup), Reference(reference))
-    if condition.setup is Setup.SI:
-        raise ValueError(
+    if setup == Setup.SI:
+        raise ConfigurationError(
             "under SI there is no driving audio to follow; use assert_silent_lse_c_below or assert_silent_lse_d_above"
         )
-    return condition
+    if setup not in Setup.__members__:
+        raise ConfigurationError(f"setup={setup!r} is not known; use AM or XM")
+    return Condition(Setup[setup], _reference(reference))
 
 
 def _assert(lipleak: "Evaluation", limit: Limit) -> Verdict:

@@ -87,13 +87,12 @@ class Corpus:
         found: dict[tuple[Key, str], Unscored] = {}
         for column in columns:
             if column.measure in PICTURE_MEASURES:
-                for (key, measure), entry in self.unpictured.items():
-                    if key[1] == column.condition and measure == column.measure:
-                        found[key, measure] = entry
-                continue
-            for key, entry in self.unscored.items():
-                if key[1] in (column.condition, None):
-                    found[key, ""] = entry
+                wanted = (column.condition, column.measure)
+                lost = {k: entry for k, entry in self.unpictured.items() if (k[0][1], k[1]) == wanted}
+            else:
+                conditions = (column.condition, None)
+                lost = {(key, ""): entry for key, entry in self.unscored.items() if key[1] in conditions}
+            found.update(lost)
         return tuple(found.values())
 
     def absorb(self, other: "Corpus") -> None:

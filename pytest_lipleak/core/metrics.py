@@ -16,6 +16,8 @@ from pytest_lipleak.core.errors import ConfigurationError
 
 Direction = Literal["lower", "higher"]
 
+_ARROWS: Mapping[Direction, str] = {"lower": "↓", "higher": "↑"}
+
 
 class Audio(StrEnum):
     """Which audio a take is scored against."""
@@ -73,7 +75,7 @@ class Metric:
     @property
     def arrow(self) -> str:
         """The direction arrow that papers print behind the name."""
-        return "↓" if self.better == "lower" else "↑"
+        return _ARROWS[self.better]
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -167,6 +169,9 @@ _PICTURES: Mapping[str, tuple[Direction, tuple[Setup, ...], str]] = {
 }
 PICTURE_MEASURES = frozenset(_PICTURES)
 """Measures taken on pictures and landmarks, each only when asked for."""
+
+PICTURE_ARROWS: Mapping[str, str] = {name: _ARROWS[better] for name, (better, _, _) in _PICTURES.items()}
+"""Their direction arrows, in the order of tables."""
 
 SET_MEASURES = frozenset({"FID", "KID"})
 """Those that compare sets of frames."""

@@ -11,6 +11,13 @@ ADVICE: Mapping[str, str] = {
     "signed-LSD": "AM is better in sync than XM: in AM the lips may come from the reference, not the audio",
     "LSE-C_XO": "lips driven by other speech still agree with the clip's own: they come from the video",
     "LSE-D_XO": "lips driven by other speech stay close to the clip's own: they come from the video",
+    "SSIM": "the pictures differ from the real ones",
+    "PSNR": "the pictures differ from the real ones",
+    "FID": "the frames as a whole do not look like the real ones",
+    "KID": "the frames as a whole do not look like the real ones",
+    "CSIM": "the face does not look like the same person",
+    "LMD": "the lips are not where the real ones were",
+    "MAR": "the mouth does not rest under silence: what moves or opens it is not audio",
     "LSE-C": "the lips do not follow the driving audio",
     "LSE-D": "the lips do not follow the driving audio",
 }
@@ -34,7 +41,9 @@ def explain(verdict: Verdict) -> str:
         videos = [measurement.videos[clip] for clip, _ in worst if clip in measurement.videos]
         lines.append(f"  videos: {', '.join(videos) if videos else 'keep them with --lipleak-keep DIR'}")
     lines.append(f"  meaning: {_advice(measurement.metric.name)}")
-    if not measurement.metric.name.startswith(("LSE-C[", "LSE-D[")):
+    if measurement.warning:
+        lines.append(f"  mind: {measurement.warning}")
+    if not measurement.metric.is_picture and not measurement.metric.name.startswith(("LSE-C[", "LSE-D[")):
         lines.append(f"  {REMEDY}")
     return "\n".join(lines)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Setup
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.metrics import LEAKAGE_METRICS, Metric, metric
+from pytest_lipleak.core.metrics import LEAKAGE_METRICS, PICTURE_ARROWS, Metric, metric
 from pytest_lipleak.core.verdicts import Measurement
 
 Measure = Callable[[Metric], Measurement | None]
@@ -29,20 +29,32 @@ _SETUP_ROWS: Mapping[Setup, str] = {
 }
 
 
-def table(corpus: Corpus, measure: Measure, limits: Mapping[str, tuple[str, bool]]) -> list[str]:
+Limits = Mapping[str, Sequence[tuple[str, bool]]]
+"""By metric name: every bound that was judged, and whether it was kept."""
+
+
+def table(corpus: Corpus, measure: Measure, limits: Limits) -> list[str]:
     """Return the lines of the report on one model.
 
     Args:
         corpus: its scores.
         measure: gives the measurements.
-        limits: limit and verdict of every metric that was judged, by metric name.
+        limits: what was judged.
     """
     about = corpus.provenance
     head = (
         f"{len(about.clip_names)} clips ({about.clips}), expert {about.expert}, protocol {about.protocol}, "
         f"AR {about.alternative_reference}, silence {about.silence}, seed {about.seed}"
     )
-    return [head, "", *_conditions(corpus, measure), "", *_leakage(measure, limits), *_footnotes(corpus)]
+    return [
+        head,
+        "",
+        *_conditions(corpus, measure),
+        "",
+        *_leakage(measure, limits),
+        *_pictures(corpus, measure),
+        *_footnotes(corpus),
+    ]
 
 
 def _conditions(corpus: Corpus, measure: Measure) -> list[str]:
@@ -65,23 +77,44 @@ def _cells(corpus: Corpus, measure: Measure, condition: Condition | None) -> tup
     takes = [take for (_, of), take in corpus.takes.items() if of == condition]
     offsets = sorted((take.driving or take.own).offset for take in takes)
     middle = f"{offsets[len(offsets) // 2]:+d}" if offsets else ""
-    confidence, distance = (f"{m.value:.2f}" if m else "" for m in measurements)
+    confidence, distance = (f"{m.value:.2f}" if m and m.clips else "none" for m in measurements)
     return confidence, distance, middle, str(first.clips)
 
 
-def _leakage(measure: Measure, limits: Mapping[str, tuple[str, bool]]) -> list[str]:
+def _leakage(measure: Measure, limits: Limits) -> list[str]:
     rows = [("leakage", "value", "95 % interval", "limit", "")]
     # The paper's four always; the others where a gate asks for them or they are there anyway.
     for name in dict.fromkeys((*LEAKAGE_METRICS, *EXTRA_METRICS, *limits)):
         wanted = metric(name)
-        limit, passed = limits.get(wanted.name, ("", True))
         found = measure(wanted)
-        if found is None:
+        judged = limits.get(name, ())
+        if found is None and not judged:
             continue
-        interval = f"[{found.interval[0]:.2f}, {found.interval[1]:.2f}]" if found.interval else ""
-        mark = "" if not limit else "ok" if passed else "FAILED"
-        rows.append((f"{wanted.name} {wanted.arrow}", f"{found.value:.2f}", interval, limit, mark))
+        has_value = found is not None and found.clips > 0
+        value = f"{found.value:.2f}" if found and has_value else "none"
+        interval = f"[{found.interval[0]:.2f}, {found.interval[1]:.2f}]" if found and found.interval else ""
+        for bound, passed in judged or [("", True)]:
+            mark = "" if not bound else "ok" if passed else "FAILED"
+            rows.append((f"{wanted.name} {wanted.arrow}", value, interval, bound, mark))
     return _aligned(rows) if len(rows) > 1 else []
+
+
+def _pictures(corpus: Corpus, measure: Measure) -> list[str]:
+    """One row per condition, one column per picture measure that was taken."""
+    taken = {(name, condition) for (_, condition), values in corpus.pictures.items() for name in values}
+    taken |= corpus.sets.keys()
+    names = [name for name in PICTURE_ARROWS if any(name == other for other, _ in taken)]
+    if not names:
+        return []
+    rows = [["pictures", *(f"{name} {PICTURE_ARROWS[name]}" for name in names)]]
+    for condition in CONDITIONS:
+        found = [
+            measure(metric(f"{name}[{condition}]")) if (name, condition) in taken else None for name in names
+        ]
+        if any(found):
+            values = (f"{value.value:.3f}" if value else "" for value in found)
+            rows.append([f"{condition.setup} {condition.reference}", *values])
+    return ["", *_aligned(rows)]
 
 
 def _footnotes(corpus: Corpus) -> list[str]:

@@ -1,0 +1,114 @@
+"""Picture measures of an evaluation: identical videos, a flat picture, faces that cannot be found."""
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pytest_lipleak.core.clips import Audio, Frames
+from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.verdicts import Limit
+from pytest_lipleak.evaluation.aggregate import measure
+from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
+from pytest_lipleak.evaluation.store import Store
+from pytest_lipleak.generators.registry import as_model, load_model
+from pytest_lipleak.media.clipsets import EMBEDDED, ClipSet, open_clips
+from pytest_lipleak.sync.experts import load_expert
+from pytest_lipleak.sync.protocols import Protocol
+
+Evaluate = Callable[..., Evaluation]
+
+
+class Grey:
+    """Paints every frame grey: no face, and an error that is known."""
+
+    def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
+        return np.full_like(frames, 128)
+
+
+@pytest.fixture
+def evaluate(tmp_path: Path) -> Evaluate:
+    some = list(open_clips(EMBEDDED).files.values())[:2]
+
+    def build(model: object, weights: Path | None = None) -> Evaluation:
+        loaded = load_model(model) if isinstance(model, str) else as_model(model)
+        clips = ClipSet(some, "two clips")
+        plan = Plan(Protocol.DIRECT)
+        return Evaluation(
+            clips, loaded, load_expert("embedded"), plan, Store(tmp_path), weights=weights, run="test"
+        )
+
+    return build
+
+
+def test_identical_videos_are_perfect(evaluate: Evaluate) -> None:
+    honest = evaluate("demo")
+    assert honest.measure("SSIM[AM,CR]").value == 1
+    assert honest.measure("SSIM_mouth[AM,CR]").value == 1
+    assert honest.measure("PSNR[AM,CR]").value == math.inf
+    assert honest.judge(Limit.parse("PSNR[AM,CR] > 30")).passed
+
+
+def test_pictures_need_no_sync_score(evaluate: Evaluate) -> None:
+    honest = evaluate("demo")
+    honest.measure("SSIM[XM,CR]")
+    assert not honest.corpus.takes
+
+
+def test_composited_mouths_differ_in_the_mouth_region_alone(evaluate: Evaluate) -> None:
+    honest = evaluate("demo")
+    assert honest.measure("PSNR_mouth[XM,CR]").value < honest.measure("PSNR[XM,CR]").value
+    assert 0.5 < honest.measure("SSIM_mouth[XM,CR]").value < honest.measure("SSIM[XM,CR]").value < 1
+
+
+def test_psnr_of_grey_is_what_arithmetic_says(evaluate: Evaluate) -> None:
+    grey = evaluate(Grey())
+    expected = []
+    for name in grey.clips:
+        errors = ((grey.clips[name].frames.astype(float) - 128) ** 2).mean(axis=(1, 2, 3))
+        expected.append((10 * np.log10(255**2 / errors)).mean())
+    assert grey.measure("PSNR[SI,AR]").value == pytest.approx(np.mean(expected), abs=1e-6)
+
+
+def test_infinite_values_survive_the_json_report(evaluate: Evaluate) -> None:
+    honest = evaluate("demo")
+    honest.measure("PSNR[AM,CR]")
+    text = json.dumps(honest.corpus.to_dict(), allow_nan=False)
+    again = Corpus.from_dict(json.loads(text))
+    assert again.pictures == honest.corpus.pictures
+    assert measure(again, metric("PSNR[AM,CR]")).value == math.inf
+
+
+@pytest.mark.parametrize("name", ["MAR[AM,CR]", "MAR_slope[SI,AR]", "SSIM[CR]", "SSIM", "LMD[AM,XX]"])
+def test_measures_that_mean_nothing_are_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="unknown metric"):
+        metric(name)
+
+
+@pytest.mark.slow
+def test_faces_of_identical_videos(evaluate: Evaluate, shared: Path) -> None:
+    pytest.importorskip("ai_edge_litert")
+    honest = evaluate("demo", shared / "weights")
+    assert honest.measure("LMD[AM,CR]").value == 0
+    assert honest.measure("CSIM[AM,CR]").value == pytest.approx(1)
+    assert honest.measure("MAR_open[SI,CR]").value == 0
+    assert honest.measure("MAR_slope[SI,CR]").value == pytest.approx(0, abs=0.05)
+    leaky = evaluate("demo:leaky", shared / "weights")
+    assert leaky.measure("MAR_slope[SI,CR]").value == pytest.approx(1, abs=0.05)
+    assert leaky.measure("MAR_motion[SI,CR]").value > 10 * honest.measure("MAR_motion[SI,CR]").value
+
+
+@pytest.mark.slow
+def test_no_face_is_unscored_and_never_passes(evaluate: Evaluate, shared: Path) -> None:
+    pytest.importorskip("ai_edge_litert")
+    grey = evaluate(Grey(), shared / "weights")
+    verdict = grey.judge(Limit.parse("LMD[AM,CR] < 1000"))
+    assert not verdict.passed
+    assert "no clip was scored" in verdict.headline
+    assert {entry.measure for entry in verdict.measurement.unscored} == {"LMD"}
+    assert "no frame shows a face" in verdict.measurement.unscored[0].reason
