@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,18 +15,24 @@ from pytest_lipleak.sync.logmel import level_normalised_log, mel_power
 from training import augment
 from training.losses import MAX_SHIFT
 from training.network import FRAMES_PER_WINDOW, MEL_PER_FRAME, MEL_PER_WINDOW
+from training.splits import SPLITS
 
 SAMPLES_PER_FRAME = 640
 
 
 @dataclass(frozen=True)
 class Talk:
-    """One clip of a cache: grey region uint8 (T, 120, 128), int16 audio (N,), offset in frames still in the audio."""
+    """One clip of a cache.
+
+    ``region``: grey uint8 (T, 120, 128); ``audio``: int16 (N,); ``offset``: frames by which that audio is late;
+    ``speech``: which recording it is, since several talkers speak with the same one.
+    """
 
     name: str
     region: NDArray[np.uint8]
     audio: NDArray[np.int16]
     offset: float = 0.0
+    speech: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,8 +44,14 @@ class Source:
     name: str = field(default="")
 
 
+def speeches() -> dict[str, str]:
+    """Which recording each talkers clip speaks with."""
+    return {row["file"]: row["speech"] for row in csv.DictReader((SPLITS / "talkers.csv").open())}
+
+
 def load(cache: Path, names: set[str] | None = None, offsets: dict[str, float] | None = None) -> list[Talk]:
     """Clips of a cache (memory-mapped), all or those named."""
+    spoken = speeches()
     frames = np.load(cache / "frames.npy", mmap_mode="r")
     audio = np.load(cache / "audio.npy", mmap_mode="r")
     talks = []
@@ -46,7 +59,8 @@ def load(cache: Path, names: set[str] | None = None, offsets: dict[str, float] |
         if names is None or entry["name"] in names:
             region = frames[entry["frame"] : entry["frame"] + entry["frames"]]
             speech = audio[entry["sample"] : entry["sample"] + entry["samples"]]
-            talks.append(Talk(entry["name"], region, speech, (offsets or {}).get(entry["name"], 0.0)))
+            name = entry["name"]
+            talks.append(Talk(name, region, speech, (offsets or {}).get(name, 0.0), spoken.get(name, name)))
     return talks
 
 
@@ -72,8 +86,8 @@ class Batches:
         self.rng = np.random.default_rng(self.seed)
         self.all_talks = [talk for source in self.sources for talk in source.talks]
 
-    def draw(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """video (B, rows + 4, 48, 64), mel (B, 4 (rows + 29) + 20, 40), valid (B, rows + 30)."""
+    def draw(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """video (B, rows + 4, 48, 64), mel (B, 4 (rows + 29) + 20, 40), valid (B, rows + 30), same speech (B, B)."""
         picked = []
         for source in self.sources:
             chosen = self.rng.choice(
@@ -82,7 +96,8 @@ class Batches:
             picked += [source.talks[i] for i in chosen]
         parts = [self._example(talk) for talk in picked]
         video, mel, valid = (torch.from_numpy(np.stack(column)) for column in zip(*parts, strict=True))
-        return video, mel, valid
+        same = torch.tensor([[one.speech == other.speech for other in picked] for one in picked])
+        return video, mel, valid, same
 
     def _example(self, talk: Talk) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
         rng = self.rng

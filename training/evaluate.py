@@ -41,7 +41,11 @@ FULL, FIVE, THREE = 10_000, 125, 75
 
 @dataclass(frozen=True)
 class Case:
-    """One clip with what is known of it; ``offset`` in SyncNet's sign, ``confidence`` of the real SyncNet v2."""
+    """One clip with what is known of it.
+
+    ``offset`` in SyncNet's sign, ``confidence`` of the real SyncNet v2; ``speech``: which recording it is (several
+    talkers share one); ``heard``: whether the expert's training heard that recording, with other faces.
+    """
 
     name: str
     person: str
@@ -51,6 +55,8 @@ class Case:
     offset: int = 0
     confidence: float = float("nan")
     corners: NDArray[np.float64] | None = None
+    speech: str = ""
+    heard: bool = False
 
     @cached_property
     def windows(self) -> NDArray[np.uint8]:
@@ -123,6 +129,11 @@ def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
     return float(np.corrcoef(*ranks)[0, 1])
 
 
+def differs(one: Case, other: Case) -> bool:
+    """Whether two clips speak with different recordings."""
+    return one.name != other.name and (not one.speech or one.speech != other.speech)
+
+
 def in_sync(case: Case) -> bool:
     """What the real SyncNet v2 calls in sync: confidence above 4, offset within one frame (talkers only)."""
     return case.confidence > 4 and abs(case.offset + TALKERS_DELAY) <= 1
@@ -147,7 +158,7 @@ def contrast(cases: list[Case], length: int, *, same_person: bool, partners: int
     rng = np.random.default_rng(1)
     rows: list[tuple[str, tuple[float, float], list[tuple[float, float]]]] = []
     for case in cases:
-        others = [c for c in cases if (c.person == case.person) is same_person and c.name != case.name]
+        others = [c for c in cases if (c.person == case.person) is same_person and differs(c, case)]
         if len(others) < (1 if same_person else 4):
             continue
         for start, stop in case.cuts(length):
@@ -236,7 +247,7 @@ def null_rows(cases: list[Case]) -> Iterator[tuple[int, float, float, float, int
         for i, case in enumerate(cases):
             for step in (5, 17, 31):
                 other = cases[(i + step) % len(cases)]
-                if other.person != case.person and min(other.frames, case.frames) >= length:
+                if differs(other, case) and min(other.frames, case.frames) >= length:
                     values.append(case.score(0, length, other.audio)[1].lse_c)
         if values:
             yield (
@@ -252,6 +263,10 @@ def talkers(shared: Path, folds: Path, corners: Path | None = None) -> list[Case
     """All 121 talkers, each with the expert that has not seen its people."""
     experts = {fold: EmbeddedExpert(folds / f"fold{fold}.onnx") for fold in range(3)}
     split = {row["file"]: row for row in csv.DictReader((SPLITS / "talkers.csv").open())}
+    trained = {
+        str(fold): {r["speech"] for r in split.values() if r["fold"] != str(fold) and r["train"] == "1"}
+        for fold in range(3)
+    }
     cases = []
     for row in csv.DictReader((shared / "talkers" / "manifest.csv").open()):
         path = shared / "talkers" / row["file"]
@@ -273,6 +288,8 @@ def talkers(shared: Path, folds: Path, corners: Path | None = None) -> list[Case
                 offsets[0] - TALKERS_DELAY if offsets else 99,
                 float(row["syncnet_v2_confidence"]),
                 known,
+                place["speech"],
+                place["speech"] in trained[place["fold"]],
             )
         )
     return cases
@@ -308,65 +325,144 @@ def tracked_clips(crops: Path, expert: EmbeddedExpert, *, aligned: bool = False)
     return cases
 
 
-def lines(a: argparse.Namespace) -> Iterator[str]:
-    """The tables as Markdown."""
-    shipped = EmbeddedExpert(a.expert)
-    yield f"Expert: {shipped.identity.label}. Intervals: 95 %, bootstrap over people.\n"
-    left_out = talkers(a.shared, a.folds)
-    level = talkers(a.shared, a.folds, a.corners) if a.corners else []
-    groups = {"talkers, left out by person": left_out, "the same, mouth-aligned": level}
-    groups["GRID s1, sentences left out"] = grid_held_out(a.shared, shipped)
+Groups = dict[str, list[Case]]
+
+
+def groups_of(a: argparse.Namespace, shipped: EmbeddedExpert) -> Groups:
+    """All cases by what they show; talkers only where the real SyncNet v2 found them in sync."""
+    groups = {TALKERS: [c for c in talkers(a.shared, a.folds) if in_sync(c)]}
+    groups[UNHEARD] = [c for c in groups[TALKERS] if not c.heard]
+    if a.corners:
+        groups[ALIGNED] = [c for c in talkers(a.shared, a.folds, a.corners) if in_sync(c)]
+        groups[ALIGNED_UNHEARD] = [c for c in groups[ALIGNED] if not c.heard]
+    groups[SPEAKER_1] = grid_held_out(a.shared, shipped)
     if a.crops:
-        groups["GRID and web clips"] = [
-            c for c in tracked_clips(a.crops, shipped) if c.name != "merkel_mismatched"
+        unseen = [c for c in tracked_clips(a.crops, shipped) if c.name not in NOT_UNSEEN]
+        groups["GRID, five unseen people"] = [c for c in unseen if c.name.startswith("grid")]
+        groups["web clips, against their whole-clip offset"] = [
+            c for c in unseen if not c.name.startswith("grid")
         ]
+    return groups
+
+
+TALKERS = "talkers, people left out"
+UNHEARD = "talkers, people and speech left out"
+ALIGNED = "talkers, people left out, mouth-aligned"
+ALIGNED_UNHEARD = "talkers, people and speech left out, mouth-aligned"
+SPEAKER_1 = "GRID s1, sentences left out"
+
+
+def offsets_table(a: argparse.Namespace, groups: Groups, shipped: EmbeddedExpert) -> Iterator[str]:
+    """Best shift within one frame, by length."""
     yield "| clips | offset within 1, full | 5 s cuts | 3 s cuts |\n|---|---|---|---|"
     for name, cases in groups.items():
-        good = [c for c in cases if ("talkers" not in name and "same" not in name) or in_sync(c)]
-        if good:
-            full = "taken as known" if name.startswith("web") else offsets_row(good, FULL)
-            five = "too short" if name.startswith("GRID") else offsets_row(good, FIVE)
-            yield f"| {name} | {full} | {five} | {offsets_row(good, THREE)} |"
-    yield "\n| clips | cuts | mismatched audio | AUC free | AUC known offset | own beats wrong, known offset |"
+        full = "taken as known" if name.startswith("web") else offsets_row(cases, FULL)
+        five = "too short" if name.startswith("GRID") else offsets_row(cases, FIVE)
+        yield f"| {name} | {full} | {five} | {offsets_row(cases, THREE)} |"
+
+
+def contrast_table(a: argparse.Namespace, groups: Groups, shipped: EmbeddedExpert) -> Iterator[str]:
+    """Matched against mismatched audio."""
+    yield "| clips | cuts | mismatched audio | AUC free | AUC known offset | own beats wrong, known offset |"
     yield "|---|---|---|---|---|---|"
     for name, cases in groups.items():
-        good = [c for c in cases if ("talkers" not in name and "same" not in name) or in_sync(c)]
-        people = [c.person for c in good]
+        people = [c.person for c in cases]
         for length, words in ((THREE, "3 s"), (FIVE, "5 s")):
-            if not good or min(c.frames for c in good) < length - 10:
+            if min(c.frames for c in cases) < length - 10:
                 continue
             for same, kind in ((False, "other people"), (True, "same person, other words")):
-                enough = len(people) > len(set(people)) if same else len(set(people)) > 4
-                if enough:
-                    r = contrast(good, length, same_person=same)
-                    yield f"| {name} | {words} | {kind} | {r['free']} | {r['known offset']} | {r['within the clip']} |"
-    yield "\n| Spearman with SyncNet v2's confidence | |\n|---|---|"
-    for name, cases in list(groups.items())[:2]:
-        if cases:
-            yield f"| {name} | {spearman_row(cases)} |"
+                if len(people) > len(set(people)) if same else len(set(people)) > 4:
+                    r = contrast(cases, length, same_person=same)
+                    row = (name, words, kind, r["free"], r["known offset"], r["within the clip"])
+                    yield f"| {' | '.join(row)} |"
+
+
+def spearman_table(a: argparse.Namespace, groups: Groups, shipped: EmbeddedExpert) -> Iterator[str]:
+    """Rank correlation with the real SyncNet v2, all talkers on which it found a face."""
+    yield "| clips | Spearman with SyncNet v2's confidence |\n|---|---|"
+    for names, corners in (((TALKERS, UNHEARD), None), ((ALIGNED, ALIGNED_UNHEARD), a.corners)):
+        if corners or names[0] is TALKERS:
+            cases = talkers(a.shared, a.folds, corners)
+            yield f"| {names[0]} | {spearman_row(cases)} |"
+            yield f"| {names[1]} | {spearman_row([c for c in cases if not c.heard])} |"
+
+
+def clips_table(a: argparse.Namespace, groups: Groups, shipped: EmbeddedExpert) -> Iterator[str]:
+    """Every clip of the final test."""
     if a.crops:
-        yield "\n| clip | offset | LSE-C | LSE-D | mouth-aligned: offset | LSE-C |"
-        yield "|---|---|---|---|---|---|"
+        yield "| clip | offset | LSE-C | LSE-D | mouth-aligned: offset | LSE-C |\n|---|---|---|---|---|---|"
         aligned = tracked_clips(a.crops, shipped, aligned=True)
         for case, other in zip(tracked_clips(a.crops, shipped), aligned, strict=True):
             s, t = case.score()[0], other.score()[0]
-            yield (
-                f"| {case.name} | {s.offset} | {s.lse_c:.2f} | {s.lse_d:.2f} | {t.offset} | {t.lse_c:.2f} |"
-            )
-    sample = [c for c in left_out if in_sync(c)]
-    sample = sample[:: max(len(sample) // 36, 1)]
-    for name, cases in (("talkers", sample), ("GRID s1", groups["GRID s1, sentences left out"])):
-        yield f"\n| {name}: alpha | confidence at the known offset | LSE-C (free) |\n|---|---|---|"
+            yield f"| {case.name} | {s.offset} | {s.lse_c:.2f} | {s.lse_d:.2f} | {t.offset} | {t.lse_c:.2f} |"
+
+
+def sample(groups: Groups) -> list[Case]:
+    """Every third talker."""
+    return groups[TALKERS][::3]
+
+
+def leak_table(a: argparse.Namespace, groups: Groups, shipped: EmbeddedExpert) -> Iterator[str]:
+    """Response to the leaked share."""
+    for name, cases in (("talkers", sample(groups)), ("GRID s1", groups[SPEAKER_1])):
+        yield f"| {name}, n = {len(cases)}: alpha | confidence at the known offset | LSE-C (free) |\n|---|---|---|"
         for alpha, known, free in leak_rows(cases):
             yield f"| {alpha:g} | {known:.2f} | {free:.2f} |"
-    yield "\n| frames | LSE-C of unrelated audio: mean | standard deviation | 95th percentile | n |"
-    yield "|---|---|---|---|---|"
-    for length, mean, deviation, high, count in null_rows(left_out):
+        yield ""
+
+
+def null_table(a: argparse.Namespace, groups: Groups, shipped: EmbeddedExpert) -> Iterator[str]:
+    """What unrelated audio scores."""
+    yield "| frames | LSE-C of unrelated audio: mean | deviation | 95th percentile | n |\n|---|---|---|---|---|"
+    for length, mean, deviation, high, count in null_rows(groups[TALKERS]):
         yield f"| {length} | {mean:.2f} | {deviation:.2f} | {high:.2f} | {count} |"
-    yield f"\nn = {len(sample)} talkers of {len({c.person for c in sample})} people:\n"
+
+
+def robustness_table(a: argparse.Namespace, groups: Groups, shipped: EmbeddedExpert) -> Iterator[str]:
+    """What the wild costs."""
+    cases = sample(groups)
+    yield f"n = {len(cases)} talkers of {len({c.person for c in cases})} people\n"
     yield "| change | offset within 1, 5 s | AUC known offset, 3 s | confidence there |\n|---|---|---|---|"
-    for name, hit, known, confidence in robustness(sample):
-        yield f"| {name} | {hit} | {known} | {confidence} |"
+    for row in robustness(cases):
+        yield f"| {' | '.join(row)} |"
+
+
+def turned(case: Case, corners: Path) -> bool:
+    """Whether the mouth lies more than 12 of 160 pixels beside the middle of the face box: a face turned away."""
+    file = corners / f"{case.name}.npy"
+    return not file.exists() or bool(abs(float(np.load(file)[..., 0].mean()) - 80) > 12)
+
+
+def subgroups_table(a: argparse.Namespace, groups: Groups, shipped: EmbeddedExpert) -> Iterator[str]:
+    """Faces turned away or not; darker and lighter pictures of skin (which lighting decides as much as skin does)."""
+    cases = groups[TALKERS]
+    luma = {
+        c.name: float(np.median(c.crops[::10, 55:75, 60:100] @ np.array([0.299, 0.587, 0.114])))
+        for c in cases
+    }
+    middle = float(np.median(list(luma.values())))
+    parts = {
+        f"skin in the picture darker than {middle:.0f} of 255": [c for c in cases if luma[c.name] < middle],
+        "lighter": [c for c in cases if luma[c.name] >= middle],
+    }
+    if a.corners:
+        parts["face turned away"] = [c for c in cases if turned(c, a.corners)]
+        parts["face towards the camera"] = [c for c in cases if not turned(c, a.corners)]
+    yield "| talkers | offset within 1, 3 s | AUC known offset, 3 s, other people |\n|---|---|---|"
+    for name, part in parts.items():
+        yield f"| {name} | {offsets_row(part, THREE)} | {contrast(part, THREE, same_person=False)['known offset']} |"
+
+
+SECTIONS = {
+    "offsets": offsets_table,
+    "contrast": contrast_table,
+    "spearman": spearman_table,
+    "clips": clips_table,
+    "subgroups": subgroups_table,
+    "leak": leak_table,
+    "null": null_table,
+    "robustness": robustness_table,
+}
 
 
 def main() -> None:
@@ -381,13 +477,18 @@ def main() -> None:
     parser.add_argument("--expert", type=Path, help="instead of the shipped one")
     parser.add_argument("--corners", type=Path, help="mouth corners of the talkers, NAME.npy")
     parser.add_argument("--crops", type=Path, help="tracked clips, NAME.npz")
+    parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument("--out", type=Path)
     a = parser.parse_args()
     cv2.setNumThreads(1)
-    text = []
-    for line in lines(a):
-        print(line, flush=True)
-        text.append(line)
+    shipped = EmbeddedExpert(a.expert)
+    groups = groups_of(a, shipped)
+    text = [f"Expert: {shipped.identity.label}. Intervals: 95 %, bootstrap over people."]
+    for name in a.sections:
+        text.append("")
+        for line in SECTIONS[name](a, groups, shipped):
+            print(line, flush=True)
+            text.append(line)
     if a.out:
         a.out.write_text("\n".join(text) + "\n")
 

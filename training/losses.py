@@ -26,14 +26,19 @@ def shift_distances(video: Tensor, audio: Tensor, valid: Tensor) -> Tensor:
     return torch.stack(columns, 1)
 
 
-def clip_loss(video: Tensor, audio: Tensor, valid: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
-    """Soft-target cross-entropy over 31 own shifts and other clips' audio; also returns the (B, 31) distances."""
+def clip_loss(
+    video: Tensor, audio: Tensor, valid: Tensor, same: Tensor, scale: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Soft-target cross-entropy over 31 own shifts and other clips' audio; also returns the (B, 31) distances.
+
+    ``same`` (B, B): which clips speak with the same recording; they are no negatives of each other.
+    """
     clips, rows = video.shape[:2]
     own = shift_distances(video, audio, valid)
     aligned = audio[:, MAX_SHIFT : MAX_SHIFT + rows]
     cross = distance(video[:, None], aligned[None]).mean(2)
-    far = torch.eye(clips, dtype=torch.bool)
-    logits = torch.cat([own, cross.masked_fill(far, 1e3)], 1) * -scale
+    logits = torch.cat([own, cross.masked_fill(same, 1e3)], 1) * -scale
+    cross = cross.masked_fill(same & ~torch.eye(clips, dtype=torch.bool), 1e3)
     target = torch.zeros_like(logits)
     target[:, MAX_SHIFT] = 0.8
     target[:, [MAX_SHIFT - 1, MAX_SHIFT + 1]] = 0.1
@@ -41,7 +46,7 @@ def clip_loss(video: Tensor, audio: Tensor, valid: Tensor, scale: Tensor) -> tup
     return functional.cross_entropy(logits, target) + 0.5 * by_audio, own
 
 
-def window_loss(video: Tensor, audio: Tensor, valid: Tensor, scale: Tensor) -> Tensor:
+def window_loss(video: Tensor, audio: Tensor, valid: Tensor, same: Tensor, scale: Tensor) -> Tensor:
     """InfoNCE in both directions over all windows of the batch; windows one or two frames away are left out."""
     clips, rows, size = video.shape
     columns = audio.shape[1]
@@ -52,7 +57,8 @@ def window_loss(video: Tensor, audio: Tensor, valid: Tensor, scale: Tensor) -> T
     column_time = torch.arange(columns).repeat(clips)
     gap = (row_time[:, None] - column_time[None]).abs()
     near = (row_clip[:, None] == column_clip[None]) & (gap > 0) & (gap <= 2)
-    similarity = similarity.masked_fill(near | ~valid.reshape(1, -1), -1e4)
+    twin = same[row_clip][:, column_clip] & (row_clip[:, None] != column_clip[None])
+    similarity = similarity.masked_fill(near | twin | ~valid.reshape(1, -1), -1e4)
     target = row_clip * columns + row_time
     heard = valid.reshape(-1)[target]  # a window at the very end may lie past the audio
     forward = functional.cross_entropy(similarity[heard], target[heard])

@@ -99,10 +99,10 @@ def train(
         )
         for group in optimiser.param_groups:
             group["lr"] = rate
-        video, mel, valid = batches.draw()
+        video, mel, valid, same = batches.draw()
         v, a = expert.video(video), expert.audio(mel)
-        by_window = losses.window_loss(v, a, valid, expert.window_scale.exp().clamp(max=40))
-        by_clip, own = losses.clip_loss(v, a, valid, expert.clip_scale.exp().clamp(max=60))
+        by_window = losses.window_loss(v, a, valid, same, expert.window_scale.exp().clamp(max=40))
+        by_clip, own = losses.clip_loss(v, a, valid, same, expert.clip_scale.exp().clamp(max=60))
         optimiser.zero_grad()
         (by_window + by_clip).backward()
         torch.nn.utils.clip_grad_norm_(expert.parameters(), 5.0)
