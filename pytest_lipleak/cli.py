@@ -64,6 +64,9 @@ def _add_score(commands: Any) -> None:
     score.add_argument(
         "--protocol", default="auto", help="lrs, direct or tracked (default: the expert's own)"
     )
+    score.add_argument(
+        "--face", default="largest", choices=("largest", "speaking"), help="whose face, if several"
+    )
     score.add_argument("--device", default="cpu", help="cpu, cuda, cuda:N (default: cpu)")
     score.add_argument("--offset", type=int, help="known audio-video offset in frames; adds the score at it")
     score.add_argument("--allow-unverified-weights", action="store_true", help="accept other SyncNet weights")
@@ -82,6 +85,7 @@ def _score(options: argparse.Namespace) -> int:
         weights=options.weights,
         allow_unverified=options.allow_unverified_weights,
         device=options.device,
+        face=options.face,
     )
     data = result.to_dict()
     if options.offset is not None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Audio, Clip, Frames, digest_of
@@ -23,7 +24,6 @@ from pytest_lipleak.evaluation.pairing import ANY, mismatched_pairs
 from pytest_lipleak.evaluation.pictures import (
     Pictures,
     PictureTools,
-    real_pictures,
     set_measure,
     take_measure,
 )
@@ -56,6 +56,7 @@ class Plan:
         alternative_reference: AR strategy; None takes the model's own, else ``first``.
         pairing: ``any`` or ``same-speaker``; None takes the model's own, else ``any``.
         partners: pairs given by the user, partner by clip; None draws them.
+        face: whose face under ``tracked`` where several are seen, ``largest`` or ``speaking``.
     """
 
     protocol: Protocol
@@ -64,6 +65,7 @@ class Plan:
     alternative_reference: str | None = None
     pairing: str | None = None
     partners: Mapping[str, str] | None = None
+    face: str = "largest"
 
 
 class Evaluation:
@@ -117,7 +119,7 @@ class Evaluation:
         self.verdicts: list[Verdict] = []
         self._progress = progress
         self._lead = lead
-        self._crops = Crops(plan.protocol, weights)
+        self._crops = Crops(plan.protocol, weights, plan.face, expert)
         self._tools = PictureTools(weights, device, plan.protocol, store)
         self._speech: dict[str, Embeddings] = {}
         self._failures: dict[Key, LipleakError] = {}
@@ -221,17 +223,22 @@ class Evaluation:
 
     def _measure_set(self, measure: str, condition: Condition) -> None:
         if (measure, condition) not in self.corpus.sets:
-            pairs = {name: self._pictures((name, condition)) for name in self.corpus.provenance.clip_names}
-            self.corpus.sets[measure, condition] = set_measure(measure, pairs)
+            names = self.corpus.provenance.clip_names
+            found = set_measure(measure, names, lambda name: self._pictures((name, condition)))
+            self.corpus.sets[measure, condition] = found
 
     def _pictures(self, key: Key) -> tuple[Pictures, Pictures]:
         """The generated and the real video of a take; frames are read when a measure looks at them."""
         name, condition = key
         assert condition is not None
-        clip = self.clips[name]
-        source = self._generation_key(clip, condition)
-        output = Pictures(self._tools, source, lambda: self._generated(self.clips[name], condition))
-        return output, real_pictures(self._tools, clip)
+        digest, source = self.clips[name].digest, self._generation_key(self.clips[name], condition)
+
+        def boxes() -> NDArray[np.float64] | None:
+            return self._crops.of(self.clips[name]).boxes
+
+        # By name, not by clip: decoded clips are large, and the clip set keeps only a few.
+        output = Pictures(self._tools, source, lambda: self._generated(self.clips[name], condition), boxes)
+        return output, Pictures(self._tools, digest, lambda: self.clips[name].frames, boxes)
 
     def _check_applicable(self, conditions: Iterable[Condition]) -> None:
         for condition in conditions:
@@ -318,13 +325,15 @@ class Evaluation:
     def _real_take(self, clip: Clip) -> TakeScore:
         if take := self.corpus.takes.get((clip.name, None)):
             return take
-        review = self.expert.review(self._crops.of(clip)(clip.frames), clip.audio)
+        cropper = self._crops.of(clip)
+        review = self.expert.review(cropper(clip.frames), clip.audio)
         if not review.suitable:
             raise UnscorableError("; ".join(review.refusals))
         video = self._embedding(clip, None, wait=True)
         assert video is not None
         own = score(video, self._embedded_speech(clip.audio))
-        return TakeScore(clip.name, None, own, own, own.offset, notes=clip.notes + review.warnings)
+        notes = clip.notes + cropper.notes + review.warnings
+        return TakeScore(clip.name, None, own, own, own.offset, notes=notes)
 
     def _embedding(self, clip: Clip, condition: Condition | None, *, wait: bool) -> Embeddings | None:
         def make(path: Path) -> None:
@@ -339,6 +348,7 @@ class Evaluation:
             clip=clip.digest,
             expert=[identity.name, identity.version, identity.weights_sha256],
             protocol=str(self._plan.protocol),
+            face=self._plan.face,
             package=__version__,
             format=STORE_FORMAT,
         )

@@ -4,7 +4,7 @@ All compare a generated video with the clip's own frames. What is slow to make (
 features) is an artefact of the store; the measures themselves follow from it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak import __version__
-from pytest_lipleak.core.clips import Clip, Frames
+from pytest_lipleak.core.clips import Frames, digest_of
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.scores import SetScore
 from pytest_lipleak.evaluation.store import Store, key_of
@@ -82,12 +82,21 @@ class Pictures:
         tools: the networks.
         source: key of the video's content.
         frames: gives the frames, uint8 RGB (T, H, W, 3); called at most once.
+        boxes: gives the tracked face's box per frame, (T, 4), or None where the frames are face-centred;
+            without it, landmarks might follow another person.
     """
 
-    def __init__(self, tools: PictureTools, source: str, frames: Callable[[], Frames]) -> None:
+    def __init__(
+        self,
+        tools: PictureTools,
+        source: str,
+        frames: Callable[[], Frames],
+        boxes: Callable[[], NDArray[np.float64] | None] = lambda: None,
+    ) -> None:
         self.tools = tools
         self._source = source
         self._read = frames
+        self._boxes = boxes
 
     @cached_property
     def frames(self) -> Frames:
@@ -97,8 +106,14 @@ class Pictures:
     @cached_property
     def landmarks(self) -> NDArray[np.float32]:
         """Face mesh per frame, float32 (T, 478, 2); NaN where no face is seen."""
-        make = self.tools.landmarker
-        return self.tools.artefact("landmarks", self._source, lambda: np.asarray(make.landmarks(self.frames)))
+        boxes = self._boxes()
+
+        def make() -> NDArray[np.float32]:
+            found = self.tools.landmarker.landmarks(self.frames, () if boxes is None else boxes)
+            return np.asarray(found, np.float32)
+
+        where = "" if boxes is None else digest_of(boxes)
+        return self.tools.artefact("landmarks", f"{self._source} {where}", make)
 
     @cached_property
     def opening(self) -> NDArray[np.float32]:
@@ -123,11 +138,6 @@ class Pictures:
         return mouth(self.landmarks, *self.frames.shape[1:3])
 
 
-def real_pictures(tools: PictureTools, clip: Clip) -> Pictures:
-    """Return the clip's own video."""
-    return Pictures(tools, clip.digest, lambda: clip.frames)
-
-
 def take_measure(measure: str, output: Pictures, real: Pictures) -> float:
     """Compare a generated video with the real one by one measure of ``core.metrics.PICTURE_MEASURES``.
 
@@ -143,22 +153,29 @@ def take_measure(measure: str, output: Pictures, real: Pictures) -> float:
     return value
 
 
-def set_measure(measure: str, pairs: Mapping[str, tuple[Pictures, Pictures]]) -> SetScore:
+def set_measure(
+    measure: str, clips: Iterable[str], pair: Callable[[str], tuple[Pictures, Pictures]]
+) -> SetScore:
     """Compare all generated frames with all real ones, by FID or KID.
 
     Args:
         measure: ``FID`` or ``KID``.
-        pairs: generated and real video of every clip.
+        clips: names of the clips.
+        pair: gives the generated and the real video of a clip; neither is kept.
     """
     from pytest_lipleak.quality.fid import fid, kid
 
-    outputs = [output.features for output, _ in pairs.values()]
-    reals = [real.features for _, real in pairs.values()]
-    distance = {"FID": fid, "KID": kid}[measure](np.concatenate(outputs), np.concatenate(reals))
+    outputs: dict[str, NDArray[np.float32]] = {}
+    reals: dict[str, NDArray[np.float32]] = {}
+    for clip in clips:
+        output, real = pair(clip)
+        outputs[clip], reals[clip] = output.features, real.features
+    every_output, every_real = (np.concatenate(list(each.values())) for each in (outputs, reals))
+    distance = {"FID": fid, "KID": kid}[measure](every_output, every_real)
     # How far the clip's mean features moved: the part of FID that a single clip can answer for.
     moved = {
-        clip: float(np.square(output.mean(axis=0) - real.mean(axis=0)).sum())
-        for clip, output, real in zip(pairs, outputs, reals, strict=True)
+        clip: float(np.square(outputs[clip].mean(axis=0) - reals[clip].mean(axis=0)).sum())
+        for clip in outputs
     }
     return SetScore(distance.value, distance.output_frames, moved, distance.warning)
 

@@ -7,7 +7,7 @@ from typing import Any
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
-from pytest_lipleak.evaluation.crops import cropper
+from pytest_lipleak.evaluation.crops import Crops
 from pytest_lipleak.media.audio import read_audio
 from pytest_lipleak.media.clipsets import audible_frames
 from pytest_lipleak.media.video import VideoFile
@@ -62,8 +62,11 @@ def score_file(
     weights: Path | None = None,
     allow_unverified: bool = False,
     device: str = "cpu",
+    face: str = "largest",
 ) -> FileScore:
     """Score ``video`` against its own audio, or against the file ``audio``.
+
+    Under ``tracked``, ``face`` says whose face counts where several are seen: ``largest`` or ``speaking``.
 
     Frames are decoded, cropped and embedded as they come, and never all held: memory depends neither on the
     length of the video nor on its size. ``tracked`` decodes the file twice.
@@ -82,12 +85,13 @@ def score_file(
     heard, conversions = read_audio(audio or video)
     # The picture may be longer than the sound; how long it is, is known when it has been decoded.
     seen = VideoFile(video, most=len(heard) // SAMPLES_PER_FRAME)
-    by_window, review = judge.examine(cropper(how, seen, weights)(seen), heard)
+    cropper = Crops(how, weights, face, judge).through(seen, heard)
+    by_window, review = judge.examine(cropper(seen), heard)
     audible_frames(audio or video, seen.length, len(heard))
     result = score_of(by_window)
     # A lone file may be real or generated, so what would be refused in an evaluation is only said here.
     warnings = (*(f"unreliable: {reason}" for reason in review.refusals), *review.warnings)
-    notes = [*seen.notes, *conversions, *warnings]
+    notes = [*seen.notes, *conversions, *cropper.notes, *warnings]
     if not judge.identity.verified:
         notes.append("unverified weights: these are not published numbers")
     return FileScore(result, seen.length, how, judge.identity, tuple(notes))
