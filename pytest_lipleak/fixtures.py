@@ -26,14 +26,43 @@ def lipleak_model(_lipleak_session: LipleakSession) -> Any:
 
 
 @pytest.fixture
-def lipleak(_lipleak_session: LipleakSession, lipleak_model: Any) -> "Evaluation":
+def lipleak(
+    request: pytest.FixtureRequest, _lipleak_session: LipleakSession, lipleak_model: Any
+) -> "Evaluation":
     """Everything measured about the model under test; give it to the assert_* functions.
 
     Not session-scoped: pytest would then hand the first module's model to a module that overrides it.
     """
-    from pytest_lipleak.generators.registry import as_model
+    return _lipleak_session.evaluation(lipleak_model, _name(request, lipleak_model))
 
-    return _lipleak_session.evaluation(as_model(lipleak_model))
+
+def _name(request: pytest.FixtureRequest, model: Any) -> str:
+    """Name a model that an overridden fixture built: what it is, with which parameters, and where it is alive.
+
+    Models of different fixtures, modules or parameters never share a name, so neither artefacts nor rows of
+    a report; and every xdist worker finds the same name.
+    """
+    label = getattr(model, "name", None) or getattr(model, "__name__", None) or type(model).__name__
+    scope, needed = _definition(request, "lipleak_model")
+    callspec = getattr(request.node, "callspec", None)
+    chosen = [f"{name}={callspec.params[name]}" for name in needed if callspec and name in callspec.params]
+    indices = [str(callspec.indices[name]) for name in needed if callspec and name in callspec.params]
+    parameters = f" [{', '.join(chosen)} #{'.'.join(indices)}]" if chosen else ""
+    return f"{label}{parameters}{f' of {scope}' if scope else ''}"
+
+
+def _definition(request: pytest.FixtureRequest, fixture: str) -> tuple[str, list[str]]:
+    """Return the node id up to which the fixture's value lives, and the names of all it is built from."""
+    manager: Any = request._fixturemanager  # pytest has no public way to ask where a fixture is defined
+    names = [fixture]
+    for name in names:
+        for definition in manager.getfixturedefs(name, request.node) or ():
+            names += [needed for needed in definition.argnames if needed not in names]
+    definition = manager.getfixturedefs(fixture, request.node)[-1]
+    homes = {"session": None, "package": pytest.Package, "module": pytest.Module, "class": pytest.Class}
+    home: Any = homes.get(definition.scope, pytest.Item)
+    lives = request.node.getparent(home) if home is not None else None
+    return (lives.nodeid if lives is not None else definition.baseid), names
 
 
 @pytest.fixture(scope="session")

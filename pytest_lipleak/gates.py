@@ -12,7 +12,7 @@ from pytest_lipleak.report.failures import explain
 from pytest_lipleak.session import KEY
 
 
-class GateFailedError(Exception):
+class GateFailedError(LipleakError):
     """A gate's limit is not kept; carries the text of the failure."""
 
 
@@ -42,16 +42,20 @@ class Gate(pytest.Item):
         if not verdict.passed:
             raise GateFailedError(explain(verdict))
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """Show the words of a failure without a traceback; it would show only our own code."""
-        if isinstance(excinfo.value, GateFailedError | LipleakError):
-            return str(excinfo.value)
-        return super().repr_failure(excinfo, style)
-
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Point at the gate's line in the ini file where it stands there."""
         path = self.config.inipath or self.config.rootpath
         return path, _line_of(str(self.limit), path), f"gate {self.limit}"
+
+
+def collect_gates(session: pytest.Session) -> list[pytest.Item]:
+    """Collect the gates as pytest collects a file, so that its counts and its tree show them."""
+    hook = session.config.hook
+    gates = Gates.from_parent(session, name="lipleak", nodeid="lipleak")
+    hook.pytest_collectstart(collector=gates)
+    report = hook.pytest_make_collect_report(collector=gates)
+    hook.pytest_collectreport(report=report)
+    return [item for item in report.result if isinstance(item, pytest.Item)]
 
 
 def limits(config: pytest.Config) -> list[Limit]:

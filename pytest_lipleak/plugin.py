@@ -1,9 +1,7 @@
 """pytest hooks, nothing else. Imports of pytest and the standard library only, until a model is named."""
 
-import json
-from collections.abc import Iterable
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator, Iterable
+from typing import Any
 
 import pytest
 
@@ -19,12 +17,8 @@ from pytest_lipleak.fixtures import (  # noqa: F401 - pytest finds fixtures amon
     lipleak_silent_audio,
     lipleak_sync_expert,
 )
-from pytest_lipleak.session import KEY, LipleakSession, merged
+from pytest_lipleak.session import KEY, LipleakSession
 from pytest_lipleak.settings import add_options, read_settings
-
-if TYPE_CHECKING:
-    from pytest_lipleak.core.metrics import Metric
-    from pytest_lipleak.core.verdicts import Measurement
 
 MARKER = "lipleak: measures lip leakage; set on every test that uses a lipleak fixture and on every gate"
 
@@ -39,27 +33,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
     session = LipleakSession(config, read_settings(config))
     config.stash[KEY] = session
-    if config.pluginmanager.hasplugin("xdist") and xdist.worker_input(config) is None:
-        config.pluginmanager.register(xdist.Controller(session.run, session.results.append), "lipleak-xdist")
+    config.pluginmanager.register(Watcher(session), "lipleak-watcher")
+    xdist.register(config, session.run, session.fresh_results, session.results.extend)
     if session.settings.model is not None:
-        _check(session)
-
-
-def _check(session: LipleakSession) -> None:
-    from pytest_lipleak.core.errors import LipleakError
-    from pytest_lipleak.core.verdicts import Limit
-    from pytest_lipleak.generators.registry import check_name, parse_arguments
-
-    settings = session.settings
-    try:
-        check_name(settings.model or "")
-        parse_arguments(settings.model_args)
-        for gate in settings.gates:
-            Limit.parse(gate)
-        len(session.clips)
-        session.chosen_expert()
-    except LipleakError as error:
-        raise pytest.UsageError(str(error)) from None
+        session.check()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -96,17 +73,19 @@ def pytest_collection_modifyitems(
         return
     # A suite that asserts by itself is not given limits that nobody chose.
     ours.default_gates = not users
-    from pytest_lipleak.gates import Gates
+    from pytest_lipleak.gates import collect_gates
 
-    gates = list(Gates.from_parent(session, name="lipleak", nodeid="lipleak").collect())
-    if not gates and not users:
-        expert, _ = ours.chosen_expert()
-        raise pytest.UsageError(
-            f"model {ours.settings.model!r} is named, but there is nothing to judge it by: no gate is configured, "
-            f"no test uses a lipleak fixture, and expert {expert} has no default limits; "
-            "give limits, for example --lipleak-gate 'LSD-CR < 0.6' --lipleak-gate 'LSE-C_S < 3.0'"
+    gates = collect_gates(session)
+    if gates or users:
+        items.extend(gates)
+    else:
+        items.clear()
+        xdist.refuse(
+            config,
+            f"model {ours.settings.model!r} is named, but there is nothing to judge it by: no gate is configured, no "
+            f"test uses a lipleak fixture, and expert {ours.chosen_expert()[0]} has no default limits; give limits, "
+            "for example --lipleak-gate 'LSD-CR < 0.6' --lipleak-gate 'LSE-C_S < 3.0'",
         )
-    items.extend(gates)
 
 
 def _uses_lipleak(item: pytest.Item) -> bool:
@@ -114,58 +93,64 @@ def _uses_lipleak(item: pytest.Item) -> bool:
     return any(name.startswith("lipleak") for name in names)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
-    """Hand the numbers of a test's verdicts to its report: JUnit and xdist carry them on."""
-    if call.when == "call":
-        for verdict in item.config.stash[KEY].new_verdicts():
-            item.user_properties.append((f"lipleak {verdict.limit}", verdict.headline))
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Hand the numbers of a test's verdicts to its report (JUnit and xdist carry them on); word our errors."""
+    for verdict in item.config.stash[KEY].new_verdicts():
+        name = f"lipleak {verdict.limit}"
+        # A test that is run again says it again.
+        item.user_properties[:] = [(key, value) for key, value in item.user_properties if key != name]
+        item.user_properties.append((name, verdict.headline))
+    report = yield
+    if call.excinfo is not None and item.get_closest_marker("lipleak"):
+        from pytest_lipleak.report.tracebacks import shorten
+
+        shorten(report, call.excinfo, item)
+    return report
+
+
+class Watcher:
+    """Notes tests that failed without a broken limit, so that no report calls such a run good.
+
+    Args:
+        session: what the plugin knows during this run.
+    """
+
+    def __init__(self, session: LipleakSession) -> None:
+        self._session = session
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Look at every report; under xdist the controller sees those of all workers."""
+        # The report of a crashed worker knows nothing of its test but the name.
+        ours = "lipleak" in report.keywords or report.nodeid.startswith("lipleak::") or not report.keywords
+        if report.failed and ours:
+            said = [str(name).removeprefix("lipleak ") for name, _ in report.user_properties]
+            self._session.failed_tests[report.nodeid] = said
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """In a worker, send what was measured; else keep it for the reports."""
+    """Take in what this process measured; write the JSON report."""
     ours = session.config.stash[KEY]
-    results = ours.collect()
-    if xdist.worker_input(session.config) is not None:
-        xdist.send_results(session.config, results)
-        return
-    ours.results.extend(results)
-    if ours.settings.json is not None and ours.results:
-        _write_json(ours.settings.json, ours.results)
-
-
-def _write_json(path: Path, results: list[dict[str, Any]]) -> None:
-    from pytest_lipleak.report.json import document
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document(merged(results)), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    if xdist.worker_input(session.config) is None:
+        ours.results.extend(ours.fresh_results())
+        ours.write_json()
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print one table per model."""
+    """Print a verdict and a table per model; the verdict alone with -q, nothing with -qq."""
     session = config.stash[KEY]
-    if not session.results or config.get_verbosity() < 0:
+    if not session.results or config.get_verbosity() < -1:
         return
-    from pytest_lipleak.evaluation.aggregate import measured
-    from pytest_lipleak.report.terminal import table
+    from pytest_lipleak.report.summary import summaries
 
-    for corpus, verdicts in merged(session.results):
-        if not corpus.takes and not corpus.unscored:
-            continue
-
-        def measure(metric: "Metric", corpus: Any = corpus) -> "Measurement | None":
-            return measured(corpus, metric)
-
-        failed = [verdict for verdict in verdicts.values() if not verdict["passed"]]
-        terminalreporter.section(f"lip leakage: {corpus.provenance.model}")
-        limits = {v["metric"]: (v["bound"], v["passed"]) for v in verdicts.values()}
-        colour = {"red": True} if failed else {"green": True}
-        if verdicts:
-            kept = (
-                f"{len(failed)} of {len(verdicts)} limits broken"
-                if failed
-                else f"all {len(verdicts)} limits kept"
-            )
-            terminalreporter.write_line(f"{'LEAKS' if failed else 'no leak found'}: {kept}", **colour)
-        for line in table(corpus, measure, limits):
-            terminalreporter.write_line(line)
+    found = session.merged()
+    for summary in summaries(found):
+        terminalreporter.write_sep("=", f"lip leakage: {summary.model}")
+        terminalreporter.write_line(summary.verdict, **summary.colour)
+        if config.get_verbosity() >= 0:
+            for line in summary.table:
+                terminalreporter.write_line(line)
+    for test in session.unjudged(found):
+        terminalreporter.write_line(f"NOT JUDGED: {test} failed for another reason than a limit", red=True)

@@ -1,11 +1,13 @@
 """One pytest session's evaluations: built from the settings when first needed, collected for the reports."""
 
+import json
+import os
 import shutil
-import sys
 import tempfile
-import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +17,13 @@ from pytest_lipleak import xdist
 from pytest_lipleak.settings import Settings
 
 if TYPE_CHECKING:
+    from pytest_lipleak.core.corpus import Corpus
+    from pytest_lipleak.core.errors import LipleakError
     from pytest_lipleak.core.verdicts import Verdict
-    from pytest_lipleak.evaluation.evaluation import Evaluation
+    from pytest_lipleak.evaluation.evaluation import Evaluation, Progress
     from pytest_lipleak.generators.registry import Model
     from pytest_lipleak.media.clipsets import ClipSet
     from pytest_lipleak.sync.expert import SyncExpert
-
-LINE_EVERY = 15.0
-"""Seconds between progress lines where the terminal cannot rewrite a line."""
 
 
 class LipleakSession:
@@ -38,11 +39,13 @@ class LipleakSession:
         self.settings = settings
         self.run = xdist.run_id(config) or uuid.uuid4().hex
         self.results: list[dict[str, Any]] = []
+        self.failed_tests: dict[str, list[str]] = {}
+        """Node ids of failed tests that measure leakage, with the limits that each of them judged."""
         self.default_gates = False
-        self._evaluations: dict[int, Evaluation] = {}
-        self._reported = 0
+        self._ledgers: dict[int, _Ledger] = {}
         self._clips: ClipSet | None = None
         self._model: Model | None = None
+        self._model_error: LipleakError | None = None
         self._expert: SyncExpert | None = None
         self._device: str | None = None
 
@@ -58,7 +61,46 @@ class LipleakSession:
             from pytest_lipleak.media.clipsets import open_clips
 
             self._clips = open_clips(self.settings.clips)
+            self._clips.origin = self._as_named(self.settings.clips)
         return self._clips
+
+    def _as_named(self, path: str) -> str:
+        """A path as people and reports should read it: from where pytest was started, where it lies below."""
+        start = self.config.invocation_params.dir
+        return os.path.relpath(path, start) if Path(path).is_relative_to(start) else path
+
+    def check(self) -> None:
+        """Refuse at once what cannot work, before anything is loaded or generated.
+
+        Raises:
+            pytest.UsageError: a setting names something that is not there, or cannot be read.
+        """
+        from pytest_lipleak.core.errors import LipleakError, MissingDataError
+        from pytest_lipleak.core.verdicts import Limit
+        from pytest_lipleak.generators.registry import check_name, parse_arguments
+
+        settings = self.settings
+        try:
+            check_name(settings.model or "")
+            parse_arguments(settings.model_args)
+            for gate in settings.gates:
+                Limit.parse(gate)
+            if settings.pairs is not None and not settings.pairs.is_file():
+                raise MissingDataError(f"pairs {settings.pairs}: no such file")
+            if settings.weights is not None and not settings.weights.exists():
+                raise MissingDataError(f"weights {settings.weights}: no such file or folder")
+            len(self.clips)
+            self._check_expert()
+        except LipleakError as error:
+            raise pytest.UsageError(str(error)) from None
+
+    def _check_expert(self) -> None:
+        from pytest_lipleak.sync.experts import SYNCNET, syncnet_weights
+
+        name, _ = self.chosen_expert()
+        # Hashed once, by the controller; the workers hash again only when they load.
+        if name == SYNCNET and xdist.worker_input(self.config) is None:
+            syncnet_weights(self.settings.weights, allow_unverified=self.settings.allow_unverified_weights)
 
     @property
     def device(self) -> str:
@@ -76,18 +118,36 @@ class LipleakSession:
         Raises:
             ConfigurationError: none is named.
         """
+        if self._model_error is not None:
+            raise self._model_error
         if self._model is None:
-            from pytest_lipleak.core.errors import ConfigurationError
-            from pytest_lipleak.generators.registry import load_model, parse_arguments
+            from pytest_lipleak.core.errors import LipleakError
 
-            if self.settings.model is None:
-                raise ConfigurationError(
-                    "no model to test: name one with --lipleak-model (or LIPLEAK_MODEL, or ini key lipleak_model), "
-                    "or override the fixture lipleak_model"
-                )
-            arguments = parse_arguments(self.settings.model_args)
-            self._model = load_model(self.settings.model, arguments, self.device)
+            try:
+                self._model = self._load_model()
+            except LipleakError as error:
+                self._model_error = error
+                raise
         return self._model
+
+    def _load_model(self) -> "Model":
+        from pytest_lipleak.core.errors import ConfigurationError, GeneratorError, LipleakError
+        from pytest_lipleak.generators.registry import load_model, parse_arguments
+
+        name = self.settings.model
+        if name is None:
+            raise ConfigurationError(
+                "no model to test: name one with --lipleak-model (or LIPLEAK_MODEL, or ini key lipleak_model), "
+                "or override the fixture lipleak_model"
+            )
+        try:
+            return load_model(name, parse_arguments(self.settings.model_args), self.device)
+        except LipleakError:
+            raise
+        except (Exception, SystemExit) as error:  # the user's module or factory: anything may come out of it
+            raise GeneratorError(
+                f"model {name!r} could not be loaded: {type(error).__name__}: {error}"
+            ) from error
 
     def chosen_expert(self) -> tuple[str, str]:
         """The sync expert's name, and why it judges."""
@@ -121,11 +181,19 @@ class LipleakSession:
         name = self.settings.protocol
         return str(default_protocol(self.chosen_expert()[0])) if name == "auto" else name
 
-    def evaluation(self, model: "Model") -> "Evaluation":
-        """Return the evaluation of ``model``, one per model object and run."""
-        if id(model.generator) not in self._evaluations:
-            self._evaluations[id(model.generator)] = self._new_evaluation(model)
-        return self._evaluations[id(model.generator)]
+    def evaluation(self, candidate: Any, name: str | None = None) -> "Evaluation":
+        """Return the evaluation of a model, one per model object and run.
+
+        Args:
+            candidate: a model, a generator or a function.
+            name: what reports call it, where it does not know; two models of one name must be one model.
+        """
+        if id(candidate) not in self._ledgers:
+            from pytest_lipleak.generators.registry import as_model
+
+            evaluation = self._new_evaluation(as_model(candidate, name))
+            self._ledgers[id(candidate)] = _Ledger(candidate, evaluation)
+        return self._ledgers[id(candidate)].evaluation
 
     def _new_evaluation(self, model: "Model") -> "Evaluation":
         from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
@@ -141,49 +209,61 @@ class LipleakSession:
             silence=settings.silence,
             alternative_reference=settings.alternative_reference,
             pairing=settings.pairing,
+            face=settings.face,
             partners=read_pairs(settings.pairs, self.clips) if settings.pairs else None,
         )
-        reusable = settings.cache is not None and model.fingerprint is not None
+        reusable = settings.store is not None and model.fingerprint is not None
         return Evaluation(
             self.clips,
             model,
             self.expert,
             plan,
-            Store(settings.cache if reusable and settings.cache else self.folder),
+            Store(settings.store if reusable and settings.store else self.folder),
             run=self.run,
             device=self.device,
             weights=settings.weights,
             keep=settings.keep,
             allow_unscored=settings.allow_unscored,
-            progress=progress_writer(self.config),
+            progress=self._progress(),
             lead=number / workers,
         )
 
+    def _progress(self) -> "Progress":
+        from pytest_lipleak.report.progress import ProgressLine, silent
+
+        has_terminal = self.config.pluginmanager.hasplugin("terminalreporter")
+        if xdist.worker_input(self.config) is not None or not has_terminal or self.config.get_verbosity() < 0:
+            return silent
+        return ProgressLine(self.config)
+
     def new_verdicts(self) -> list["Verdict"]:
         """Return the verdicts since the last call, for the report of the test that caused them."""
-        verdicts = [verdict for evaluation in self._evaluations.values() for verdict in evaluation.verdicts]
-        fresh, self._reported = verdicts[self._reported :], len(verdicts)
-        return fresh
+        return [verdict for ledger in self._ledgers.values() for verdict in ledger.new_verdicts()]
 
-    def collect(self) -> list[dict[str, Any]]:
-        """Return everything measured in this process as plain data."""
-        return [
-            {
-                "corpus": evaluation.corpus.to_dict(),
-                "verdicts": [
-                    {
-                        "limit": str(verdict.limit),
-                        "metric": verdict.limit.metric.name,
-                        "bound": f"{verdict.limit.operator} {verdict.limit.value:g}",
-                        "value": verdict.measurement.value,
-                        "passed": verdict.passed,
-                        "headline": verdict.headline,
-                    }
-                    for verdict in evaluation.verdicts
-                ],
-            }
-            for evaluation in self._evaluations.values()
-        ]
+    def fresh_results(self) -> list[dict[str, Any]]:
+        """Return what this process measured since the last call, as plain data."""
+        return [result for ledger in self._ledgers.values() if (result := ledger.fresh_results())]
+
+    def merged(self) -> "list[Result]":
+        """Return what all processes measured, one entry per model."""
+        return merged(self.results)
+
+    def unjudged(self, found: "Sequence[Result]") -> list[str]:
+        """Return the tests that failed though none of the limits they judged is broken."""
+        broken = {v["limit"] for _, verdicts in found for v in verdicts.values() if not v["passed"]}
+        return [test for test, limits in self.failed_tests.items() if not broken.intersection(limits)]
+
+    def write_json(self) -> None:
+        """Write the JSON report where one is asked for, even when nothing was measured: an old one would lie."""
+        path = self.settings.json
+        if path is None or (self.settings.model is None and not self.results):
+            return
+        from pytest_lipleak.report.json import document
+
+        found = self.merged()
+        text = json.dumps(document(found, self.unjudged(found)), indent=1, allow_nan=False)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"{text}\n", encoding="utf-8")
 
     def close(self) -> None:
         """Remove the run's artefacts; workers leave that to the controller."""
@@ -191,50 +271,79 @@ class LipleakSession:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
+@dataclass
+class _Ledger:
+    """What is already reported of one model's evaluation."""
+
+    candidate: Any
+    """Kept, so that its ``id`` stays its own."""
+    evaluation: "Evaluation"
+    reported: int = 0
+    handed_on: dict[str, dict[Any, Any]] = field(default_factory=dict)
+    verdicts_handed_on: int = 0
+
+    def new_verdicts(self) -> list["Verdict"]:
+        verdicts = self.evaluation.verdicts[self.reported :]
+        self.reported += len(verdicts)
+        return verdicts
+
+    def fresh_results(self) -> dict[str, Any] | None:
+        fresh: Any = self._fresh_scores()
+        verdicts = self.evaluation.verdicts[self.verdicts_handed_on :]
+        if not any(fresh.values()) and not verdicts:
+            return None
+        self.verdicts_handed_on += len(verdicts)
+        part = replace(self.evaluation.corpus, **fresh)
+        return {"corpus": part.to_dict(), "verdicts": [verdict_data(verdict) for verdict in verdicts]}
+
+    def _fresh_scores(self) -> dict[str, dict[Any, Any]]:
+        """Return, for every table of the corpus, the entries that are new or were added to."""
+        corpus = self.evaluation.corpus
+        tables = {entry.name: getattr(corpus, entry.name) for entry in fields(corpus)}
+        fresh: dict[str, dict[Any, Any]] = {}
+        for name, table in tables.items():
+            if isinstance(table, dict) and name != "not_applicable":
+                known = self.handed_on.setdefault(name, {})
+                fresh[name] = {key: entry for key, entry in table.items() if known.get(key) != entry}
+                known.update({key: copy(entry) for key, entry in fresh[name].items()})
+        return fresh
+
+
+def verdict_data(verdict: "Verdict") -> dict[str, Any]:
+    """Return a verdict as plain data."""
+    return {
+        "limit": str(verdict.limit),
+        "metric": verdict.limit.metric.name,
+        "bound": f"{verdict.limit.operator} {verdict.limit.value:g}",
+        "value": float(verdict.measurement.value),
+        "clips": verdict.measurement.clips,
+        "passed": verdict.passed,
+        "headline": verdict.headline,
+    }
+
+
 KEY = pytest.StashKey[LipleakSession]()
 
 
-def merged(results: Sequence[dict[str, Any]]) -> list[tuple[Any, dict[str, dict[str, Any]]]]:
-    """Merge what several processes measured: per model its corpus and, by limit, the last verdict."""
+Result = tuple["Corpus", dict[str, dict[str, Any]]]
+"""A model's scores, and its verdicts by limit."""
+
+
+def merged(results: Sequence[Mapping[str, Any]]) -> list[Result]:
+    """Merge what was measured piece by piece: per model its corpus and, by limit, the last verdict.
+
+    The order of models and verdicts does not depend on who measured what first.
+    """
     from pytest_lipleak.core.corpus import Corpus
 
     models: dict[str, tuple[Corpus, dict[str, dict[str, Any]]]] = {}
     for result in results:
-        corpus = Corpus.from_dict(result["corpus"])
-        about = corpus.provenance
+        part = Corpus.from_dict(result["corpus"])
+        about = part.provenance
         name = f"{about.model} {about.clips} {about.expert} {about.protocol} {about.seed}"
-        if name in models:
-            models[name][0].absorb(corpus)
-        else:
-            models[name] = (corpus, {})
-        models[name][1].update({verdict["limit"]: verdict for verdict in result["verdicts"]})
-    return list(models.values())
-
-
-def progress_writer(config: pytest.Config) -> Callable[[int, int, str], None]:
-    """Return a function that shows how far generation and scoring are, around pytest's capturing."""
-    reporter: Any = config.pluginmanager.getplugin("terminalreporter")
-    if xdist.worker_input(config) is not None or reporter is None or config.get_verbosity() < 0:
-        return lambda done, wanted, what: None
-    capture: Any = config.pluginmanager.getplugin("capturemanager")
-    begun = last = time.monotonic()
-
-    def show(done: int, wanted: int, what: str) -> None:
-        nonlocal begun, last
-        now = time.monotonic()
-        begun = now if done == 0 else begun
-        rewritable = sys.__stdout__ is not None and sys.__stdout__.isatty()
-        if not rewritable and (now - last < LINE_EVERY or done == wanted):
-            return
-        last = now
-        left = f", about {(now - begun) / done * (wanted - done):.0f} s left" if done else ""
-        text = f"lipleak: {done}/{wanted} takes{left}: {what}" if done < wanted else ""
-        with capture.global_and_fixture_disabled():
-            if rewritable:
-                reporter.write(
-                    f"\r\x1b[2K{text[: reporter.screen_width if hasattr(reporter, 'screen_width') else 100]}"
-                )
-            else:
-                reporter.write_line(text)
-
-    return show
+        corpus, verdicts = models.setdefault(name, (part, {}))
+        corpus.absorb(part)
+        # Empty until a process needed XM.
+        corpus.provenance.pairing.update(about.pairing)  # type: ignore[attr-defined]
+        verdicts.update({verdict["limit"]: verdict for verdict in result["verdicts"]})
+    return [(corpus, dict(sorted(verdicts.items()))) for _, (corpus, verdicts) in sorted(models.items())]

@@ -1,7 +1,8 @@
 """Options of the plugin: command line over environment over ini file over default."""
 
 import os
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "silence": ("zeros", "noise"),
     "alternative_reference": ("first", "random", "multiple", "silent-face", "most-dissimilar"),
     "pairing": ("any", "same-speaker"),
+    "face": ("largest", "speaking"),
 }
 
 
@@ -88,11 +90,13 @@ OPTIONS = (
     _choice("silence", "what silence is; the model's own choice, else zeros"),
     _choice("alternative_reference", "AR strategy; the model's own, else first"),
     _choice("pairing", "who may be paired with whom under XM; the model's own choice, else any"),
+    _choice("face", "whose face is tracked where several are seen"),
     Option("allow_unscored", "judge the rest when some clips cannot be scored", kind="flag"),
     Option("json", "write all scores to this file", "FILE", "path"),
     Option("keep", "keep generated videos, with their audio, in this folder", "DIR", "path"),
+    # Not "cache": LIPLEAK_CACHE names the folder of downloads.
     Option(
-        "cache", "reuse artefacts across runs from this folder (models with a fingerprint)", "DIR", "path"
+        "store", "reuse artefacts across runs from this folder (models with a fingerprint)", "DIR", "path"
     ),
 )
 
@@ -115,17 +119,22 @@ class Settings:
     silence: str | None = None
     alternative_reference: str | None = None
     pairing: str | None = None
+    face: str = "largest"
     allow_unscored: bool = False
     json: Path | None = None
     keep: Path | None = None
-    cache: Path | None = None
+    store: Path | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     """Where each given setting came from, in the words of an error message."""
 
 
 def add_options(parser: pytest.Parser) -> None:
     """Register every option and ini key."""
-    group = parser.getgroup("lipleak", "lip leakage of talking-face generators")
+    group = parser.getgroup(
+        "lipleak",
+        "lip leakage of talking-face generators (with -q only the verdict is printed, with -qq nothing; "
+        "every option is also an environment variable LIPLEAK_* and an ini key lipleak_*)",
+    )
     for option in OPTIONS:
         if option.kind == "flag":
             group.addoption(option.flag, action="store_true", default=None, help=option.help)
@@ -134,9 +143,8 @@ def add_options(parser: pytest.Parser) -> None:
             group.addoption(
                 option.flag, action=action, default=None, metavar=option.metavar, help=option.help
             )
-        ini_type = {"flag": "bool", "list": "linelist"}.get(option.kind, "string")
-        default: Any = {"flag": False, "list": []}.get(option.kind, "")
-        parser.addini(option.ini, f"default of {option.flag}", type=ini_type, default=default)  # type: ignore[arg-type]
+        ini_type: Any = {"flag": "bool", "list": "linelist", "number": "int"}.get(option.kind, "string")
+        parser.addini(option.ini, f"default of {option.flag}", type=ini_type, default=None)
 
 
 def read_settings(config: pytest.Config, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -152,26 +160,68 @@ def read_settings(config: pytest.Config, environment: Mapping[str, str] = os.env
             "model_args" if option.name == "model_arg" else "gates" if option.name == "gate" else option.name
         )
         for source, raw in _candidates(option, config, environment):
-            if raw not in (None, "", [], False):
+            # Given as empty, an option takes back what the less important sources say.
+            if raw not in ("", []):
                 values[name] = _converted(option, source, raw, config)
                 sources[name] = source
-                break
+            break
+    if values.get("model"):
+        _refuse_overlooked_ini_file(config)
     return Settings(**values, sources=sources)
+
+
+INI_FILES = (
+    "pytest.toml",
+    ".pytest.toml",
+    "pytest.ini",
+    ".pytest.ini",
+    "pyproject.toml",
+    "tox.ini",
+    "setup.cfg",
+)
+
+
+def _refuse_overlooked_ini_file(config: pytest.Config) -> None:
+    """Refuse to judge by other limits than the project's own.
+
+    pytest looks for its ini file before it knows our options: in ``--lipleak-clips FOLDER`` it takes the
+    folder for one of tests and looks there, in ``--lipleak-clips=FOLDER`` it does not.
+    """
+    given = config.invocation_params.args
+    flags = [option.flag for option in OPTIONS if option.kind == "path" and option.flag in given]
+    here = config.invocation_params.dir
+    if not flags or (config.inipath is not None and here.is_relative_to(config.inipath.parent)):
+        return
+    for file in (folder / name for folder in (here, *here.parents) for name in INI_FILES):
+        if file.is_file() and "lipleak_" in file.read_text(encoding="utf-8", errors="replace"):
+            raise pytest.UsageError(
+                f"{file} sets lipleak_* keys, but pytest overlooks it (its root is {config.rootpath}) because of a "
+                f"space behind {flags[0]}; write {flags[0]}=PATH"
+            )
 
 
 def _candidates(
     option: Option, config: pytest.Config, environment: Mapping[str, str]
-) -> list[tuple[str, Any]]:
-    return [
-        (option.flag, config.getoption(option.flag.lstrip("-").replace("-", "_"))),
-        (f"environment variable {option.variable}", environment.get(option.variable)),
-        (f"ini key {option.ini}", config.getini(option.ini)),
-    ]
+) -> Iterator[tuple[str, Any]]:
+    """Yield who gives this option a value, and which; the most important first."""
+    if (given := config.getoption(option.flag.lstrip("-").replace("-", "_"))) is not None:
+        yield option.flag, given
+    # An empty variable counts as none: that is how shells and CI files leave one out.
+    if given := environment.get(option.variable):
+        yield f"environment variable {option.variable}", given
+    source = f"ini key {option.ini}"
+    try:
+        given = config.getini(option.ini)
+    except (TypeError, ValueError, pytest.UsageError) as error:
+        expected = {"flag": "true or false", "number": "a whole number", "list": "one entry per line"}
+        raise pytest.UsageError(f"{source}: expected {expected.get(option.kind, 'text')} ({error})") from None
+    if given is not None:
+        yield source, given
 
 
 def _converted(option: Option, source: str, raw: Any, config: pytest.Config) -> Any:
     convert: Callable[[], Any] = {
-        "text": lambda: _chosen(option, source, str(raw)),
+        "text": lambda: _chosen(option, source, str(raw), config),
         "number": lambda: _number(source, str(raw)),
         "flag": lambda: _flag(source, raw),
         "list": lambda: tuple(_entries(raw)),
@@ -180,26 +230,36 @@ def _converted(option: Option, source: str, raw: Any, config: pytest.Config) -> 
     return convert()
 
 
-def _chosen(option: Option, source: str, value: str) -> str:
+def _chosen(option: Option, source: str, value: str, config: pytest.Config) -> str:
     allowed = CHOICES.get(option.name)
     if allowed and value not in allowed:
         raise pytest.UsageError(f"{source}: {value!r} is not allowed; choose one of {', '.join(allowed)}")
-    if option.name == "device" and value.partition(":")[0] not in ("auto", "cpu", "cuda", "mps"):
+    if option.name == "device" and not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
         raise pytest.UsageError(f"{source}: {value!r} is no device; use auto, cpu, cuda, cuda:N or mps")
+    if option.name == "model" and source.startswith("ini"):
+        return _beside_ini_file(value, config)
     return value
 
 
+def _beside_ini_file(model: str, config: pytest.Config) -> str:
+    """Read a relative ``path/file.py:attribute`` from the ini file's folder where it is not right here."""
+    where, colon, attribute = model.rpartition(":")
+    beside = _ini_folder(config) / where
+    if where.endswith(".py") and not Path(where).is_file() and beside.is_file():
+        return f"{beside}{colon}{attribute}"
+    return model
+
+
 def _number(source: str, value: str) -> int:
-    try:
-        return int(value)
-    except ValueError:
-        raise pytest.UsageError(f"{source}: {value!r} is not a whole number") from None
+    if not re.fullmatch(r"\s*\d{1,18}\s*", value):
+        raise pytest.UsageError(f"{source}: {value!r} is not allowed; expected a whole number, 0 or more")
+    return int(value)
 
 
 def _flag(source: str, value: Any) -> bool:
     text = str(value).lower()
     if text not in ("true", "1", "yes", "on", "false", "0", "no", "off"):
-        raise pytest.UsageError(f"{source}: {value!r} is neither true nor false")
+        raise pytest.UsageError(f"{source}: {value!r} is neither true nor false; use one of these (or 1, 0)")
     return text in ("true", "1", "yes", "on")
 
 
@@ -211,9 +271,12 @@ def _entries(raw: Any) -> list[str]:
 def _path(option: Option, source: str, value: str, config: pytest.Config) -> Path | str:
     if option.name == "clips" and value == "embedded":
         return value
-    # A path in an ini file is meant from that file, one on the command line from where one stands.
-    base = (
-        (config.inipath.parent if config.inipath else config.rootpath) if source.startswith("ini") else Path()
-    )
+    # A path in an ini file is meant from that file, one on the command line from where one stands. Absolute from
+    # now on: tests may change the working directory.
+    base = _ini_folder(config) if source.startswith("ini") else config.invocation_params.dir
     path = base / Path(value).expanduser()
     return str(path) if option.name == "clips" else path
+
+
+def _ini_folder(config: pytest.Config) -> Path:
+    return config.inipath.parent if config.inipath else config.rootpath

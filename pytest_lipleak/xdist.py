@@ -1,10 +1,19 @@
-"""The only file that knows pytest-xdist: who this process is, and how results travel to the controller."""
+"""The only file that knows pytest-xdist: who this process is, and how results travel to the controller.
 
+What a worker measured rides on its test reports, so that it arrives at once: a run that is stopped
+by ``-x`` or loses a worker still reports what was finished.
+"""
+
+from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
 
 _KEY = "lipleak"
+_REFUSAL = "lipleak_refusal"
+
+Results = list[dict[str, Any]]
+"""What was measured, as plain data."""
 
 
 def worker_input(config: pytest.Config) -> dict[str, Any] | None:
@@ -28,32 +37,83 @@ def position(config: pytest.Config) -> tuple[int, int]:
     return int(number or 0), int(sent.get("workercount", 1))
 
 
-def send_results(config: pytest.Config, results: list[dict[str, Any]]) -> None:
-    """In a worker: hand plain data to the controller when the session ends."""
+def register(
+    config: pytest.Config, run: str, fresh: Callable[[], Results], receive: Callable[[Results], None]
+) -> None:
+    """Take part in the transport of results, where xdist is installed.
+
+    Args:
+        config: pytest's.
+        run: the run's id, which the controller sends to every worker so that they share one store.
+        fresh: in a worker, gives what was measured since its last call.
+        receive: in the controller, takes what workers measured.
+    """
+    if worker_input(config) is not None:
+        config.pluginmanager.register(Worker(fresh), "lipleak-xdist-worker")
+    elif config.pluginmanager.hasplugin("xdist"):
+        config.pluginmanager.register(Controller(run, receive), "lipleak-xdist-controller")
+
+
+def refuse(config: pytest.Config, message: str) -> None:
+    """End the run with a usage error that only shows during collection.
+
+    A worker, which would crash on it, collects nothing and lets the controller say it, once.
+    """
     output = getattr(config, "workeroutput", None)
-    if output is not None:
-        output[_KEY] = results
+    if output is None:
+        raise pytest.UsageError(message)
+    output[_REFUSAL] = message
+
+
+class Worker:
+    """Hooks of a worker.
+
+    Args:
+        fresh: gives what was measured since its last call.
+    """
+
+    def __init__(self, fresh: Callable[[], Results]) -> None:
+        self._fresh = fresh
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_to_serializable(self) -> Generator[None, Any, Any]:
+        """Send along what was measured since the last report."""
+        data = yield
+        if isinstance(data, dict) and (fresh := self._fresh()):
+            data[_KEY] = fresh
+        return data
 
 
 class Controller:
     """Hooks of the controller, registered only where xdist is installed.
 
     Args:
-        run: the run's id, sent to every worker so that they share one store.
-        receive: called with the results of every worker that ended.
+        run: the run's id.
+        receive: takes what workers measured.
     """
 
-    def __init__(self, run: str, receive: Any) -> None:
+    def __init__(self, run: str, receive: Callable[[Results], None]) -> None:
         self._run = run
         self._receive = receive
+        self._refusal: str | None = None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Send the run's id along."""
         node.workerinput[_KEY] = self._run
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_from_serializable(self, data: dict[str, Any]) -> None:
+        """Take what came with a report."""
+        self._receive(data.pop(_KEY, []))
+
     @pytest.hookimpl(optionalhook=True)
-    def pytest_testnodedown(self, node: Any, error: object) -> None:
-        """Take what the worker measured; a crashed worker sends nothing."""
-        for result in getattr(node, "workeroutput", {}).get(_KEY, []):
-            self._receive(result)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Remember why a worker refused to work; a crashed one has no output."""
+        self._refusal = getattr(node, "workeroutput", {}).get(_REFUSAL, self._refusal)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Say, once, why the workers refused."""
+        if self._refusal is not None:
+            raise pytest.UsageError(self._refusal)

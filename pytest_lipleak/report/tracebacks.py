@@ -1,25 +1,35 @@
 """Which part of a traceback people see: their own lines and the words of the error, none of our code."""
 
 import traceback
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_lipleak.core.errors import LipleakError
+from pytest_lipleak.core.errors import GeneratorError, LipleakError
 
-_OURS = Path(__file__).resolve().parent.parent
-_PYTEST = tuple(Path(module.__file__).resolve().parent for module in (pytest, __import__("_pytest"), __import__("pluggy")))
+_NOT_THE_USERS = (
+    Path(__file__).resolve().parent.parent,
+    *(Path(str(find_spec(name).origin)).resolve().parent for name in ("pytest", "_pytest", "pluggy")),  # type: ignore[union-attr]
+)
 
 
-def shorten(report: pytest.TestReport, excinfo: pytest.ExceptionInfo[BaseException], config: pytest.Config) -> None:
+def shorten(
+    report: pytest.TestReport, excinfo: pytest.ExceptionInfo[BaseException], item: pytest.Item
+) -> None:
     """Reword the report of an error that pytest-lipleak raised on purpose; any other is left as it is.
 
     The user's lines that led to it stay. Where there are none (a gate, a fixture of ours), the words stand
     alone. What a model raised is added as a section, with the model's own lines. ``--full-trace`` shows all.
     """
     error = excinfo.value
-    if not isinstance(error, LipleakError) or config.getoption("fulltrace", False):
+    if report.skipped and isinstance(report.longrepr, tuple) and not _is_users(report.longrepr[0]):
+        # Skipped by an assertion or gate of ours: point at the test instead.
+        path, line, _ = item.reportinfo()
+        report.longrepr = (str(path), (line or 0) + 1, report.longrepr[2])
+    config = item.config
+    if not report.failed or not isinstance(error, LipleakError) or config.getoption("fulltrace", False):
         return
     user_lines = [entry for entry in excinfo.traceback if _is_users(entry.path)]
     if user_lines and config.getoption("tbstyle", "auto") != "native":
@@ -30,7 +40,7 @@ def shorten(report: pytest.TestReport, excinfo: pytest.ExceptionInfo[BaseExcepti
     # The class name before the words says nothing that the words do not.
     shown.reprcrash.message = str(error).partition("\n")[0]
     report.longrepr = shown
-    if origin := _origin(error):
+    if isinstance(error, GeneratorError) and (origin := _origin(error)):
         report.sections.append(("what the model raised", origin))
 
 
@@ -40,7 +50,7 @@ def _only_users(excinfo: pytest.ExceptionInfo[BaseException]) -> Any:
 
 def _is_users(path: Path | str) -> bool:
     resolved = Path(path).resolve()
-    return not any(resolved.is_relative_to(folder) for folder in (_OURS, *_PYTEST))
+    return not str(path).startswith("<frozen") and not any(map(resolved.is_relative_to, _NOT_THE_USERS))
 
 
 def _origin(error: BaseException) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from pytest_lipleak.core.errors import ConfigurationError, MissingDataError
 from pytest_lipleak.sync.expert import SyncExpert
 from pytest_lipleak.sync.protocols import Protocol
-from pytest_lipleak.sync.weights import SYNCNET_FILE, locate, verify_syncnet
+from pytest_lipleak.sync.weights import SYNCNET_FILE, WeightsFile, locate, verify_syncnet
 
 AUTO, SYNCNET, EMBEDDED = "auto", "syncnet", "embedded"
 EXPERTS = (SYNCNET, EMBEDDED)
@@ -60,6 +60,11 @@ def load_expert(
         raise ConfigurationError(f"unknown sync expert {name!r}; known are {', '.join(EXPERTS)}")
     from pytest_lipleak.sync.syncnet import SyncNet
 
+    return SyncNet(syncnet_weights(weights, allow_unverified=allow_unverified), device, threads)
+
+
+def syncnet_weights(weights: Path | None, *, allow_unverified: bool = False) -> WeightsFile:
+    """Find SyncNet's weights and check their hash, without loading them; raises as ``load_expert`` does."""
     path = locate(SYNCNET_FILE, weights)
     if path is None:
         where = f"in {weights}" if weights else "in the download folder"
@@ -68,7 +73,7 @@ def load_expert(
             "--lipleak-weights (or LIPLEAK_WEIGHTS), or use the expert that ships with the package: "
             "--lipleak-expert embedded"
         )
-    return SyncNet(verify_syncnet(path, allow_unverified=allow_unverified), device, threads)
+    return verify_syncnet(path, allow_unverified=allow_unverified)
 
 
 def default_protocol(expert: str) -> Protocol:

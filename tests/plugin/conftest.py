@@ -1,0 +1,47 @@
+"""Fixtures of the tests that run pytest inside pytest."""
+
+import pkgutil
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+from inner_pytest import CLIPS, MODELS, Project, drawn_mouth, speech_like
+
+import pytest_lipleak
+
+
+@pytest.fixture(scope="session")
+def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with three clips that the embedded expert accepts; the last one is the brightest."""
+    # An inner run forgets the modules it imported; those that are here already it need not load anew.
+    for module in pkgutil.walk_packages(pytest_lipleak.__path__, "pytest_lipleak."):
+        if not module.name.startswith(("pytest_lipleak.sync.syncnet", "pytest_lipleak.faces.t")):
+            import_module(module.name)
+    for name in ("av", "cv2", "onnxruntime"):
+        import_module(name)
+    from pytest_lipleak.media.video import write_video
+
+    folder = tmp_path_factory.mktemp("drawn") / "clips"
+    folder.mkdir()
+    for number in range(CLIPS):
+        frames = drawn_mouth(20 * number, 195 + 10 * number)
+        write_video(folder / f"clip{number}.mkv", frames, speech_like(110 + 25.0 * number))
+    return folder
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    # What the run folder is made in: a test may look whether anything was left there.
+    temporary = pytester.path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    (pytester.path / "models.py").write_text(MODELS)
+    pytester.syspathinsert()
+    return Project(pytester, clip_folder)
+
+
+@pytest.fixture(params=[(), ("-n0",), ("-n2",)], ids=["plain", "n0", "n2"])
+def distribution(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """Without xdist's options, with it switched off, and with two workers."""
+    return request.param

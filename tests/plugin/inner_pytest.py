@@ -1,0 +1,196 @@
+"""A small project to run pytest in: drawn clips of two seconds, and generators that cost nothing."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+CLIPS = 3
+FRAMES = 56
+SIZE = 80
+
+MODELS = '''
+import os
+from pathlib import Path
+
+import numpy as np
+
+
+class Copy:
+    """Returns its input: the lips of the reference, whatever it hears."""
+
+    def __init__(self, log=""):
+        self.log = log
+
+    def generate(self, frames, audio, reference):
+        if self.log:
+            # One file per call, so that processes cannot lose each other's entries.
+            Path(self.log).mkdir(parents=True, exist_ok=True)
+            kind = "SI" if not audio.any() else str(int(np.abs(audio.astype(int)).sum()))
+            name = f"{int(frames[0].astype(int).sum())}-{kind}-{len(reference)}"
+            (Path(self.log) / f"{name}-{os.getpid()}-{os.urandom(4).hex()}").touch()
+        return frames
+
+
+class OnlyAR(Copy):
+    supports = ("AR",)
+
+
+class Still(Copy):
+    """Never moves its lips."""
+
+    def generate(self, frames, audio, reference):
+        return np.repeat(frames[:1], len(frames), axis=0)
+
+
+class Raises:
+    def generate(self, frames, audio, reference):
+        return self.decode(frames)
+
+    def decode(self, frames):
+        raise RuntimeError("out of memory in the decoder")
+
+
+class RaisesOnSilence(Copy):
+    def generate(self, frames, audio, reference):
+        if not audio.any():
+            raise ValueError("no mel frames in silence")
+        return frames
+
+
+class RaisesOnOneClip(Copy):
+    """Fails on the clip whose picture is brightest."""
+
+    def generate(self, frames, audio, reference):
+        if frames[0, 0, 0, 0] > 210:
+            raise ValueError("too bright")
+        return frames
+
+
+class Short(Copy):
+    def generate(self, frames, audio, reference):
+        return frames[:-1]
+
+
+class Floats(Copy):
+    def generate(self, frames, audio, reference):
+        return frames / 255
+
+
+class NaNs(Copy):
+    def generate(self, frames, audio, reference):
+        return np.full(frames.shape, np.nan)
+
+
+class Crashes(Copy):
+    """Takes the process down on the first call of the run, and only then."""
+
+    def generate(self, frames, audio, reference):
+        Path(self.log).mkdir(parents=True, exist_ok=True)
+        try:
+            (Path(self.log) / "crashed").touch(exist_ok=False)
+        except FileExistsError:
+            return frames
+        os._exit(3)
+
+
+def broken_factory():
+    raise OSError("checkpoint.pth is not here")
+
+
+def function(frames, audio, reference):
+    return frames
+'''
+
+
+def drawn_mouth(shift: int, brightness: int) -> np.ndarray:
+    """A face-coloured picture with a dark ellipse that opens and shuts: uint8 RGB (FRAMES, SIZE, SIZE, 3)."""
+    rows, columns = np.mgrid[:SIZE, :SIZE] * (160 / SIZE)
+    pictures = np.empty((FRAMES, SIZE, SIZE, 3), np.uint8)
+    for t in range(FRAMES):
+        phase = t + shift
+        opening = 3 + 6 * (1 + np.sin(0.9 * phase + 0.05 * phase * np.sin(phase)))
+        inside = ((columns - 80) / 17) ** 2 + ((rows - 84) / opening) ** 2 < 1
+        pictures[t] = (
+            np.where(inside[..., None], (60, 20, 25), (brightness, 160, 140)) + (rows % 7)[..., None]
+        )
+    return pictures
+
+
+def speech_like(pitch: float) -> np.ndarray:
+    """A vowel-like buzz that swells and fades: int16 mono 16 kHz, as long as the picture."""
+    time = np.arange(FRAMES * 640) / 16_000
+    buzz = sum(np.sin(2 * np.pi * pitch * k * time) / k for k in range(1, 30))
+    noise = np.random.default_rng(0).normal(size=len(time))
+    return np.rint(5000 * (buzz * (0.5 + 0.5 * np.sin(2 * np.pi * pitch / 40 * time)) + 0.02 * noise)).astype(
+        np.int16
+    )
+
+
+@dataclass(frozen=True)
+class Run:
+    """How an inner pytest run ended."""
+
+    result: pytest.RunResult
+    text: str
+    json_file: Path
+
+    @property
+    def code(self) -> int:
+        return int(self.result.ret)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        return self.result.parseoutcomes()
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.json_file.read_text())
+
+    def lines(self, pattern: str) -> list[str]:
+        return [line for line in self.text.splitlines() if re.search(pattern, line)]
+
+
+@dataclass(frozen=True)
+class Project:
+    """A folder that pytest runs in, with ``models.py`` beside the tests."""
+
+    pytester: pytest.Pytester
+    clips: Path
+
+    @property
+    def path(self) -> Path:
+        return self.pytester.path
+
+    def write(self, **files: str) -> None:
+        """Write ``name="text"`` as name.py."""
+        self.pytester.makepyfile(**files)
+
+    def ini(self, *lines: str) -> None:
+        (self.path / "pytest.ini").write_text("\n".join(("[pytest]", *lines, "")))
+
+    def run(self, *arguments: str, subprocess: bool = False) -> Run:
+        """Run pytest here, in the order in which tests are written."""
+        json_file = self.path / "scores.json"
+        # Hypothesis would be imported anew, which takes longer than most of these runs.
+        command = ("-p", "no:randomly", "-p", "no:hypothesispytest", *arguments)
+        result = (
+            self.pytester.runpytest_subprocess(*command)
+            if subprocess
+            else self.pytester.runpytest_inprocess(*command)
+        )
+        return Run(result, "\n".join([*result.outlines, *result.errlines]), json_file)
+
+    def run_folders(self) -> list[Path]:
+        """What runs left in the folder for temporary files."""
+        return list((self.path / "temporary").glob("pytest-lipleak-*"))
+
+    def measure(self, model: str, *arguments: str, subprocess: bool = False) -> Run:
+        """Run pytest with a model of ``models.py`` on the drawn clips, and a JSON report."""
+        name = model if ":" in model or model == "demo" else f"models.py:{model}"
+        given = (f"--lipleak-model={name}", f"--lipleak-clips={self.clips}", "--lipleak-json=scores.json")
+        return self.run(*given, *arguments, subprocess=subprocess)

@@ -1,0 +1,133 @@
+"""Limits from configuration, collected as tests."""
+
+import pytest
+from inner_pytest import Project
+
+KEPT, BROKEN, ALSO_KEPT = "LSE-C_S < 50", "LSE-D_S > 90", "LSE-D_S > 0.5"
+
+
+def gates(*limits: str) -> tuple[str, ...]:
+    return tuple(f"--lipleak-gate={limit}" for limit in limits)
+
+
+def test_a_folder_without_tests_is_judged(project: Project, distribution: tuple[str, ...]) -> None:
+    run = project.measure("Copy", *gates(KEPT, BROKEN), "-v", *distribution)
+    assert run.code == pytest.ExitCode.TESTS_FAILED
+    assert run.counts == {"passed": 1, "failed": 1}
+    assert run.lines(r"lipleak::LSE-C_S < 50.*PASSED|PASSED.*lipleak::LSE-C_S < 50")
+    assert run.lines(r"lipleak::LSE-D_S > 90.*FAILED|FAILED.*lipleak::LSE-D_S > 90")
+    assert run.lines("^lipleak: model models.py:Copy, 3 clips .*expert embedded")
+    assert not project.run_folders()
+
+
+def test_ini_gates_beside_a_test_suite(project: Project) -> None:
+    project.ini("lipleak_gates =", f"    {KEPT}", f"    {BROKEN}", f"    {KEPT}")
+    project.write(test_mine="def test_mine(): pass")
+    run = project.measure("Copy", "-v")
+    assert run.counts == {"passed": 2, "failed": 1}, "a limit given twice is judged once"
+    assert run.lines("gate LSE-D_S > 90")
+
+
+def test_without_a_model_gates_sleep(project: Project) -> None:
+    project.ini(f"lipleak_gates = {BROKEN}")
+    project.write(test_mine="def test_mine(): pass")
+    run = project.run()
+    assert (run.code, run.counts) == (0, {"passed": 1})
+    assert not run.lines("lipleak:")
+
+
+SELECTIONS = [
+    (("-k", "LSE-C_S"), ["LSE-C_S < 50"]),
+    (("-k", "not LSE-C_S"), ["test_mine", "LSE-D_S > 90", "LSE-D_S > 0.5"]),
+    (("-m", "lipleak"), ["LSE-C_S < 50", "LSE-D_S > 90", "LSE-D_S > 0.5"]),
+    (("-m", "not lipleak"), ["test_mine"]),
+    (("--deselect", "lipleak::LSE-C_S < 50"), ["test_mine", "LSE-D_S > 90", "LSE-D_S > 0.5"]),
+    (("--deselect", "lipleak"), ["test_mine"]),
+    (("test_mine.py",), ["test_mine", "LSE-C_S < 50", "LSE-D_S > 90", "LSE-D_S > 0.5"]),
+    (("test_mine.py::test_mine",), ["test_mine"]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "names"), SELECTIONS, ids=[" ".join(case[0]) for case in SELECTIONS])
+def test_selection(project: Project, arguments: tuple[str, ...], names: list[str]) -> None:
+    project.write(test_mine="def test_mine(): pass")
+    run = project.measure("Copy", *gates(KEPT, BROKEN, ALSO_KEPT), "--collect-only", "-q", *arguments)
+    assert [line.rpartition("::")[2] for line in run.lines("::")] == names
+
+
+def test_counts_and_tree_show_the_gates(project: Project) -> None:
+    run = project.measure("Copy", *gates(KEPT, BROKEN), "--collect-only")
+    assert run.lines("collected 2 items")
+    assert run.lines("<Gates lipleak>")
+    assert run.lines("  <Gate LSE-C_S < 50>")
+
+
+def test_last_failed_runs_the_broken_gate_again(project: Project) -> None:
+    project.write(test_mine="def test_mine(): pass")
+    project.measure("Copy", *gates(KEPT, BROKEN))
+    run = project.measure("Copy", *gates(KEPT, BROKEN), "--lf")
+    assert run.counts == {"failed": 1, "deselected": 2}
+
+
+def test_failure_reads_well(project: Project) -> None:
+    run = project.measure("Copy", *gates(BROKEN))
+    start = run.text.index("gate LSE-D_S > 90")
+    shown = run.text[start : run.text.index("====", start)].splitlines()[1:]
+    assert shown[0].startswith("LSE-D_S = ")
+    assert shown[0].endswith("(3 clips, expert embedded 1+46e74572): not > 90")
+    assert "[" in shown[0], "the interval"
+    assert shown[1].startswith("  worst clips: clip")
+    assert shown[2] == "  videos: keep them with --lipleak-keep DIR"
+    assert "they come from the reference" in shown[3]
+    assert shown[4].startswith("  try: train with another frame")
+    assert ".py:" not in "".join(shown)
+    assert run.lines(r"^FAILED lipleak::LSE-D_S > 90 - LSE-D_S = ")
+
+
+def test_kept_videos_are_named(project: Project) -> None:
+    run = project.measure("Copy", *gates(BROKEN), "--lipleak-keep=kept")
+    assert run.lines(r"videos: .*kept.clip\d-SI-CR.mkv")
+    assert len(list((project.path / "kept").glob("clip?-SI-CR.mkv"))) == 3
+
+
+def test_not_applicable_skips_with_the_reason(project: Project, distribution: tuple[str, ...]) -> None:
+    run = project.measure("OnlyAR", *gates(KEPT, "LSE-D_S[AR] > 0.5"), "-rs", *distribution)
+    assert run.counts == {"passed": 1, "skipped": 1}
+    (line,) = run.lines("^SKIPPED")
+    assert "condition [SI,CR] is not applicable: model 'models.py:OnlyAR' declares no CR" in line
+    assert "gates.py" not in line
+    assert run.lines(r"^SI CR +n/a")
+
+
+def test_default_gates_only_where_nobody_chose(project: Project) -> None:
+    def collected(*arguments: str) -> list[str]:
+        run = project.measure("Copy", "--collect-only", "-q", *arguments)
+        return [line.rpartition("::")[2] for line in run.lines("::")]
+
+    assert len(collected()) >= 3
+    assert all("<" in name or ">" in name for name in collected())
+    assert collected(*gates(KEPT)) == [KEPT]
+    project.write(test_mine="def test_mine(): pass")
+    assert len(collected()) >= 4
+    project.write(test_leak="def test_leak(lipleak): pass")
+    assert collected() == ["test_leak", "test_mine"]
+    assert collected(*gates(KEPT)) == ["test_leak", "test_mine", KEPT]
+
+
+def test_failed_unscored_clip_is_named_and_can_be_allowed(project: Project) -> None:
+    from inner_pytest import drawn_mouth, speech_like
+
+    from pytest_lipleak.media.video import write_video
+
+    for video in project.clips.iterdir():
+        (project.path / video.name).symlink_to(video)
+    frames = drawn_mouth(0, 200)
+    frames[:] = frames[0]
+    write_video(project.path / "still.mkv", frames, speech_like(150))
+    arguments = ("--lipleak-model=models.py:Copy", "--lipleak-clips=.", *gates(KEPT))
+    run = project.run(*arguments)
+    assert run.counts == {"failed": 1}
+    assert run.lines(r"unscored: still: the mouth does not move")
+    run = project.run(*arguments, "--lipleak-allow-unscored")
+    assert run.counts == {"passed": 1}
+    assert run.lines(r"unscored: still: the mouth does not move"), "allowed is not hidden"

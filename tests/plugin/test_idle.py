@@ -1,0 +1,77 @@
+"""What the plugin costs those who do not ask for it: nothing."""
+
+import sys
+
+import pytest
+from inner_pytest import Project
+
+HEAVY = ("torch", "cv2", "librosa", "onnxruntime", "scipy", "av", "numpy", "pooch", "filelock")
+
+LISTS_MODULES = """
+import sys
+from pathlib import Path
+
+def pytest_sessionfinish(session):
+    Path("modules.txt").write_text("\\n".join(sys.modules))
+"""
+
+
+def modules(project: Project) -> set[str]:
+    return set((project.path / "modules.txt").read_text().splitlines())
+
+
+@pytest.mark.parametrize(
+    "arguments", [(), ("--collect-only",), ("-n2",)], ids=["plain", "collect-only", "n2"]
+)
+def test_a_run_that_does_not_ask_for_it_imports_nothing_heavy(
+    project: Project, arguments: tuple[str, ...]
+) -> None:
+    # xdist's workers overwrite the file in any order; all of them must be clean.
+    project.write(conftest=LISTS_MODULES, test_plain="def test_plain(): pass")
+    run = project.run(*arguments, subprocess=True)
+    assert run.code == 0
+    found = modules(project)
+    assert "pytest_lipleak.plugin" in found
+    assert not [name for name in found if name.split(".")[0] in HEAVY]
+    ours = {name for name in found if name.startswith("pytest_lipleak.")}
+    assert ours == {
+        f"pytest_lipleak.{name}" for name in ("plugin", "session", "settings", "fixtures", "xdist")
+    }
+    assert "lipleak" not in "".join(line for line in run.text.splitlines() if not line.startswith("plugins:"))
+
+
+def test_collecting_gates_loads_no_model_and_no_expert(project: Project) -> None:
+    (project.path / "side_effect.py").write_text("raise SystemExit('imported')")
+    project.write(conftest=LISTS_MODULES)
+    run = project.measure(
+        "side_effect.py:Model", "--collect-only", "--lipleak-gate", "LSD-CR < 0.6", subprocess=True
+    )
+    assert run.code == 0, run.text
+    assert run.lines("LSD-CR < 0.6")
+    assert not modules(project) & {
+        "onnxruntime",
+        "torch",
+        "av",
+        "cv2",
+        "pytest_lipleak.evaluation.evaluation",
+    }
+
+
+def test_package_itself_imports_nothing() -> None:
+    assert "pytest_lipleak" in sys.modules
+    import pytest_lipleak
+
+    assert pytest_lipleak.assert_metric.__module__ == "pytest_lipleak.assertions"
+    assert set(pytest_lipleak.__all__) <= set(dir(pytest_lipleak))
+    with pytest.raises(AttributeError, match="no attribute 'assert_nothing'"):
+        pytest_lipleak.assert_nothing  # noqa: B018
+
+
+def test_help_is_one_group_and_names_the_other_spellings(project: Project) -> None:
+    text = project.run("--help").text
+    start = text.index("lip leakage of talking-face generators")
+    group = text[start : text.index("\n\n", start)]
+    assert "--lipleak-model=NAME" in group
+    assert "LIPLEAK_*" in " ".join(group.split())
+    assert "-q only the verdict" in " ".join(group.split())
+    assert "default of --lipleak-gate" in " ".join(text.split())

@@ -1,0 +1,88 @@
+"""Models that fail: the message names model, clip and condition; what was finished is kept."""
+
+import pytest
+from inner_pytest import Project
+
+GATE = "--lipleak-gate=LSE-C_S < 50"
+
+BAD = [
+    ("Raises", "generate() raised RuntimeError: out of memory in the decoder"),
+    ("Short", "generate() returned shape (55, 80, 80, 3), expected (56, 80, 80, 3) like its input"),
+    ("Floats", "frames have dtype float64, expected uint8 RGB in 0..255"),
+    ("NaNs", "frames contain NaN"),
+]
+
+
+@pytest.mark.parametrize(("model", "words"), BAD)
+def test_named_in_the_message(project: Project, model: str, words: str) -> None:
+    run = project.measure(model, GATE)
+    assert run.code == pytest.ExitCode.TESTS_FAILED
+    (line,) = run.lines(rf"^model 'models.py:{model}', clip 'clip\d', condition \[SI,CR\]: ")
+    assert words in line
+    assert run.lines("2 more takes failed")
+    assert run.lines("^FAILED: 1 of 1 limit broken")
+    assert (run.json["verdict"], run.json["results"][0]["verdicts"][0]["value"]) == ("fail", None)
+    assert run.lines(r"^real clips +\d")
+    assert "pytest_lipleak" not in run.text[run.text.index("= FAILURES") :]
+
+
+def test_the_models_own_lines_are_shown(project: Project) -> None:
+    run = project.measure("Raises", GATE)
+    assert run.lines("what the model raised")
+    assert run.lines(r"models.py., line \d+, in decode")
+    assert run.lines("raise RuntimeError")
+
+
+def test_failing_on_one_clip_keeps_the_others(project: Project, distribution: tuple[str, ...]) -> None:
+    run = project.measure("RaisesOnOneClip", GATE, "--lipleak-gate=LSE-D[GT] < 90", *distribution)
+    assert run.counts == {"failed": 1, "passed": 1}
+    assert run.lines(r"^model 'models.py:RaisesOnOneClip', clip 'clip2', condition \[SI,CR\]: .*too bright")
+    takes = {(take["clip"], take["condition"]) for take in run.json["results"][0]["takes"]}
+    assert takes == {(f"clip{n}", "GT") for n in range(3)} | {(f"clip{n}", "SI,CR") for n in range(2)}
+    assert run.json["verdict"] == "fail"
+
+
+def test_failing_on_silence_leaves_other_conditions(project: Project) -> None:
+    run = project.measure("RaisesOnSilence", GATE, "--lipleak-gate=LSE-D[AM,CR] < 90")
+    assert run.counts == {"failed": 1, "passed": 1}
+    assert run.lines("no mel frames in silence")
+    assert run.lines(r"^AM CR +\d")
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments", "words"),
+    [
+        ("broken_factory", (), "could not be loaded: OSError: checkpoint.pth is not here"),
+        ("Missing", (), "models.py has no attribute 'Missing'; it has"),
+        ("FRAMES", (), "has no attribute 'FRAMES'"),
+        ("np", (), "is a module; expected an object with generate"),
+        (
+            "Copy",
+            ("--lipleak-model-arg=chekpoint=x",),
+            "it takes (log), set by --lipleak-model-arg key=value",
+        ),
+        ("function", ("--lipleak-model-arg=a=1",), "is ready-made and takes no arguments, but got a"),
+    ],
+)
+def test_that_cannot_be_loaded(project: Project, model: str, arguments: tuple[str, ...], words: str) -> None:
+    run = project.measure(model, GATE, "--lipleak-gate=LSE-D_S > 1", *arguments)
+    assert run.counts == {"failed": 2}
+    assert words in run.text
+    assert not run.lines("registry.py|session.py")
+
+
+def test_module_that_exits_is_no_crash(project: Project) -> None:
+    (project.path / "script.py").write_text("import sys\nsys.exit('usage: script.py VIDEO')\n")
+    run = project.measure("script.py:Model", GATE)
+    assert run.counts == {"failed": 1}
+    assert run.lines("^model 'script.py:Model' could not be loaded: SystemExit: usage: script.py VIDEO")
+
+
+def test_arguments_reach_the_factory(project: Project) -> None:
+    run = project.measure("Copy", GATE, "--lipleak-model-arg=log=calls")
+    assert run.counts == {"passed": 1}
+    assert len(list((project.path / "calls").iterdir())) == 3
+
+
+def test_function_as_model(project: Project) -> None:
+    assert project.measure("function", GATE).counts == {"passed": 1}

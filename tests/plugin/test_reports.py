@@ -1,0 +1,150 @@
+"""What a run leaves behind: table, JSON, JUnit properties. Numbers agree everywhere."""
+
+import math
+import re
+import xml.etree.ElementTree as ElementTree
+from typing import Any
+
+import pytest
+from inner_pytest import Project, Run
+
+from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.evaluation.aggregate import measure
+from pytest_lipleak.report.json import read_document
+
+LIMITS = ("LSD-CR < 0.001", "LSE-C_S < 50", "LSE-C[XM,CR] > 0", "LSE-C_S < 60")
+GATES = tuple(f"--lipleak-gate={limit}" for limit in LIMITS)
+
+
+def cells(run: Run, first: str) -> list[str]:
+    (line,) = run.lines(rf"^{re.escape(first)} ")[:1]
+    return re.split(r"\s{2,}", line)
+
+
+def test_table_agrees_with_the_json_report(project: Project, distribution: tuple[str, ...]) -> None:
+    run = project.measure("Copy", *GATES, *distribution)
+    (corpus,) = read_document(run.json)
+    for row, name in (("real clips", "GT"), ("AM CR", "AM,CR"), ("XM CR", "XM,CR"), ("SI CR", "SI,CR")):
+        shown = cells(run, row)
+        assert shown[1] == f"{measure(corpus, metric(f'LSE-C[{name}]')).value:.2f}"
+        assert shown[2] == f"{measure(corpus, metric(f'LSE-D[{name}]')).value:.2f}"
+        assert shown[4] == "3"
+    for name in ("LSE-C_S", "LSE-D_S", "LSD-CR"):
+        again = measure(corpus, metric(name))
+        assert again.interval is not None
+        shown = cells(run, f"{name} {again.metric.arrow}")
+        assert shown[1:3] == [f"{again.value:.2f}", f"[{again.interval[0]:.2f}, {again.interval[1]:.2f}]"]
+    assert [cells(run, "LSD-CR ↓")[3:], cells(run, "LSE-C[XM,CR] ↑")[3:]] == [
+        ["< 0.001", "FAILED"],
+        ["> 0", "ok"],
+    ]
+    assert [line.split()[-3:] for line in run.lines("^LSE-C_S ↓")] == [["<", "50", "ok"], ["<", "60", "ok"]]
+    for verdict in run.json["results"][0]["verdicts"]:
+        assert verdict["value"] == measure(corpus, metric(verdict["metric"])).value
+
+
+def test_verdict_comes_first(project: Project) -> None:
+    run = project.measure("Copy", *GATES)
+    (start,) = [
+        n for n, line in enumerate(run.text.splitlines()) if "= lip leakage: models.py:Copy =" in line
+    ]
+    below = run.text.splitlines()[start + 1 :]
+    assert below[0] == "FAILED: 1 of 4 limits broken: LSD-CR < 0.001"
+    assert below[1].startswith("3 clips (")
+    assert list(run.json)[:2] == ["schema", "verdict"]
+    assert next(iter(run.json["results"][0])) == "verdict"
+    assert (run.json["verdict"], run.json["results"][0]["verdict"]) == ("fail", "fail")
+
+
+@pytest.mark.parametrize(
+    ("quiet", "verdict", "table"), [((), 1, 1), (("-q",), 1, 0), (("-qq",), 0, 0), (("-v",), 1, 1)]
+)
+def test_quiet(project: Project, quiet: tuple[str, ...], verdict: int, table: int) -> None:
+    run = project.measure("Copy", GATES[1], *quiet)
+    assert len(run.lines("^PASSED: 1 limit kept")) == verdict
+    assert len(run.lines("^condition ")) == table
+
+
+def test_json_is_finite_and_complete(project: Project, distribution: tuple[str, ...]) -> None:
+    run = project.measure("Copy", *GATES, *distribution)
+
+    def check(value: Any) -> None:
+        if isinstance(value, float):
+            assert math.isfinite(value)
+        for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            check(inner)
+
+    check(run.json)
+    (result,) = run.json["results"]
+    about = result["provenance"]
+    assert about["model"] == "models.py:Copy"
+    assert about["clip_names"] == ["clip0", "clip1", "clip2"]
+    assert sorted(about["pairing"]) == sorted(about["pairing"].values()) == about["clip_names"]
+    assert (about["protocol"], about["seed"], about["silence"]) == ("direct", 0, "zeros")
+    assert {take["condition"] for take in result["takes"]} == {"GT", "AM,CR", "XM,CR", "SI,CR"}
+    assert len(result["takes"]) == 12
+    assert [verdict["limit"] for verdict in result["verdicts"]] == sorted(LIMITS)
+
+
+def test_old_json_report_does_not_outlive_a_run_that_measured_nothing(project: Project) -> None:
+    project.measure("Copy", GATES[1])
+    run = project.measure("broken_factory", GATES[1])
+    assert run.counts == {"failed": 1}
+    assert run.json == {
+        "schema": 1,
+        "verdict": "fail",
+        "unjudged": ["lipleak::LSE-C_S < 50"],
+        "results": [],
+    }
+
+
+def test_a_run_without_any_limit_is_not_called_good(project: Project) -> None:
+    project.write(test_it="def test_it(lipleak): lipleak.measure('LSE-C_S')")
+    run = project.measure("Copy")
+    assert run.lines("^NOT JUDGED: no limit was given")
+    assert run.json["verdict"] == "not judged"
+
+
+def test_a_test_that_fails_for_another_reason_is_named(project: Project) -> None:
+    project.write(test_it="def test_it(lipleak): assert lipleak.measure('LSE-C_S').value < 0")
+    run = project.measure("Copy", GATES[1])
+    assert run.lines("^PASSED: 1 limit kept")
+    assert run.lines("^NOT JUDGED: test_it.py::test_it failed for another reason than a limit")
+    assert (run.json["verdict"], run.json["unjudged"]) == ("fail", ["test_it.py::test_it"])
+
+
+def test_junit_properties(project: Project, distribution: tuple[str, ...]) -> None:
+    project.write(
+        test_own="""
+        from pytest_lipleak import assert_metric
+        def test_two(lipleak):
+            assert_metric(lipleak, "LSE-D_S > 0.5")
+            assert_metric(lipleak, "LSE-C_S < 40")
+        """
+    )
+    project.measure("Copy", *GATES[:2], "--junitxml=junit.xml", *distribution)
+    cases = {
+        case.attrib["name"]: {p.attrib["name"]: p.attrib["value"] for p in case.iter("property")}
+        for case in ElementTree.parse(project.path / "junit.xml").iter("testcase")
+    }
+    assert list(cases["LSD-CR < 0.001"]) == ["lipleak LSD-CR < 0.001"]
+    assert cases["LSD-CR < 0.001"]["lipleak LSD-CR < 0.001"].endswith("not < 0.001")
+    assert list(cases["test_two"]) == ["lipleak LSE-D_S > 0.5", "lipleak LSE-C_S < 40"]
+    assert "(3 clips, expert embedded" in cases["test_two"]["lipleak LSE-C_S < 40"]
+
+
+def test_ci_log_has_no_control_characters(project: Project, distribution: tuple[str, ...]) -> None:
+    run = project.measure("Copy", *GATES, "-v", *distribution, subprocess=True)
+    assert run.code == 1
+    assert not re.search(r"[\x00-\x08\x0b-\x1f]", run.text)
+
+
+def test_progress_on_a_terminal(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    pexpect = pytest.importorskip("pexpect")
+    del pexpect
+    child = project.pytester.spawn_pytest(
+        f"-p no:randomly --lipleak-model=models.py:Copy --lipleak-clips={project.clips} '{GATES[1]}'"
+    )
+    out = child.read().decode()
+    assert "lipleak: 0/6 takes: clip0 (real clip)" in out
+    assert "1 passed" in out

@@ -1,0 +1,111 @@
+"""Several workers: the same numbers, nothing made twice, and a report whatever happens."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from inner_pytest import Project, Run
+
+LIMITS = ("LSD-CR < 0.001", "LSD-AR < 50", "LSE-C_S < 50", "LSE-C_XO[CR] < 0.1", "LSE-D_S[AR] > 1")
+GATES = tuple(f"--lipleak-gate={limit}" for limit in LIMITS)
+WAYS = [("-n0",), ("-n2",), ("-n2", "--dist=loadfile"), ("-n2", "--dist=worksteal")]
+
+
+def calls(folder: Path) -> Counter[str]:
+    """How often each take was generated, by what the generator was given."""
+    return Counter("-".join(path.name.split("-")[:3]) for path in folder.iterdir())
+
+
+def verdicts(run: Run) -> dict[str, tuple[bool, float]]:
+    (result,) = run.json["results"]
+    return {verdict["limit"]: (verdict["passed"], verdict["value"]) for verdict in result["verdicts"]}
+
+
+@pytest.mark.slow
+def test_same_numbers_to_the_bit_and_every_take_made_once(project: Project) -> None:
+    alone = project.measure("Copy", *GATES)
+    expected = alone.json
+    assert alone.counts == {"passed": 3, "failed": 2}
+    for number, way in enumerate(WAYS):
+        log = project.path / f"calls{number}"
+        run = project.measure("Copy", *GATES, f"--lipleak-model-arg=log={log}", *way)
+        assert run.counts == alone.counts, way
+        assert verdicts(run) == verdicts(alone), way
+        assert run.json == expected, way
+        made = calls(log)
+        assert set(made.values()) == {1}, way
+        assert len(made) == 3 * 6, way
+        assert not project.run_folders(), way
+
+
+def test_user_tests_and_gates_share_what_workers_make(project: Project) -> None:
+    module = """
+        from pytest_lipleak import assert_metric
+        def test_{n}(lipleak): assert_metric(lipleak, "LSE-C_S < 50")
+        def test_more_{n}(lipleak): assert_metric(lipleak, "LSD-CR < 50")
+        """
+    project.write(test_a=module.format(n=1), test_b=module.format(n=2))
+    log = project.path / "calls"
+    run = project.measure("Copy", "-n2", f"--lipleak-model-arg=log={log}", "--lipleak-gate=LSE-D_S > 1")
+    assert run.counts == {"passed": 5}
+    assert set(calls(log).values()) == {1}
+    assert len(run.json["results"]) == 1
+
+
+def test_crashed_worker_still_ends_in_a_report(project: Project) -> None:
+    run = project.measure(
+        "Crashes",
+        f"--lipleak-model-arg=log={project.path / 'calls'}",
+        "-n2",
+        "--lipleak-gate=LSE-C_S < 50",
+        "--lipleak-gate=LSE-D_S > 1",
+    )
+    assert run.code == pytest.ExitCode.TESTS_FAILED
+    assert run.counts == {"passed": 1, "failed": 1}
+    assert run.lines("worker 'gw[01]' crashed while running 'lipleak::LSE-")
+    assert run.lines("^PASSED: 1 limit kept")
+    assert run.lines("^NOT JUDGED: lipleak::LSE-.* failed for another reason than a limit")
+    assert run.json["verdict"] == "fail"
+    assert not project.run_folders()
+
+
+def test_stopping_at_the_first_failure_keeps_what_was_measured(
+    project: Project, distribution: tuple[str, ...]
+) -> None:
+    run = project.measure("Copy", "-x", *distribution, *GATES[:1])
+    assert run.code != 0
+    assert run.counts["failed"] == 1
+    assert verdicts(run)["LSD-CR < 0.001"][0] is False
+    assert len(run.json["results"][0]["takes"]) == 9
+    assert not project.run_folders()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("-p", "randomly"), ("--maxfail=1",), ("--timeout=100",), ("--reruns=1",), ("--dist=loadscope", "-n2")],
+    ids=" ".join,
+)
+def test_with_other_plugins(project: Project, arguments: tuple[str, ...]) -> None:
+    (project.path / "pytest.ini").write_text("[pytest]\n")
+    run = project.measure("Copy", *GATES[2:3], *GATES[:1], *arguments)
+    assert run.counts.get("failed") == 1, run.text
+    assert run.counts.get("passed", 0) <= 1
+    assert verdicts(run)["LSD-CR < 0.001"][0] is False
+    if "--reruns=1" in arguments:
+        assert run.counts["rerun"] == 1
+
+
+def test_reused_across_runs_only_with_a_fingerprint(project: Project) -> None:
+    with (project.path / "models.py").open("a") as file:
+        file.write("\n\nclass Known(Copy):\n    fingerprint = 'weights 1'\n")
+    for model, made in (("Known", 3), ("Copy", 6)):
+        log = project.path / model
+        for _ in range(2):
+            run = project.measure(
+                model,
+                f"--lipleak-model-arg=log={log}",
+                "--lipleak-store=store",
+                "--lipleak-gate=LSE-C_S < 50",
+            )
+            assert run.counts == {"passed": 1}
+        assert sum(calls(log).values()) == made
