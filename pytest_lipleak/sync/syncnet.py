@@ -32,8 +32,11 @@ from pytest_lipleak.sync.weights import (
 SIZE = 224
 """Height and width of the network's input, in pixels."""
 
-BATCH = 16
-"""Windows per call; bounds the memory, changes results by about 1e-6 at most."""
+CPU_BATCH = 4
+"""Windows per call on a CPU. More are no faster there, and every one costs 18 MB (docs/performance.md)."""
+
+GPU_BATCH = 128
+"""Windows per call on a GPU, which needs many at once to be busy. Changes results by about 1e-6 at most."""
 
 DIMENSIONS = 1024
 AUDIO_COLUMNS = 20
@@ -52,6 +55,7 @@ class SyncNet:
     """
 
     def __init__(self, weights: WeightsFile, device: str = "cpu", threads: int = 0) -> None:
+        self._batch = CPU_BATCH if device == "cpu" else GPU_BATCH
         version = "v2" if weights.sha256 == SYNCNET_SHA256 else "v2 network"
         self.identity = ExpertIdentity("syncnet", version, weights.sha256, weights.verified)
         self._video, self._audio = (
@@ -76,7 +80,8 @@ class SyncNet:
         return by_window, _review(len(by_window))
 
     def _seen(self, frames: Iterable[Image]) -> Iterator[Embeddings]:
-        return (self._video(batch) for batch in ahead(_batches(prepare_frame(frame) for frame in frames)))
+        prepared = (prepare_frame(frame) for frame in frames)
+        return (self._video(batch) for batch in ahead(_batches(prepared, self._batch)))
 
     def _heard(self, audio: Audio) -> Iterator[Embeddings]:
         count = window_count(len(audio) // SAMPLES_PER_FRAME)
@@ -85,8 +90,8 @@ class SyncNet:
         columns = np.ascontiguousarray(mfcc(audio).T, np.float32)
         windows = np.lib.stride_tricks.sliding_window_view(columns, AUDIO_COLUMNS, axis=1)[:, ::4]
         stacked = windows.transpose(1, 0, 2)[:count, None]
-        for start in range(0, count, BATCH):
-            yield self._audio(np.ascontiguousarray(stacked[start : start + BATCH]))
+        for start in range(0, count, self._batch):
+            yield self._audio(np.ascontiguousarray(stacked[start : start + self._batch]))
 
 
 def _joined(pieces: Iterator[Embeddings]) -> Embeddings:
@@ -110,14 +115,14 @@ def prepare_frames(frames: Iterable[Image]) -> NDArray[np.uint8]:
     return np.stack([prepare_frame(frame) for frame in frames])
 
 
-def _batches(frames: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
+def _batches(frames: Iterable[NDArray[np.uint8]], size: int) -> Iterator[NDArray[np.uint8]]:
     """Yield (n + 4, 224, 224, 3) for every n windows; the clip's last window is left out, as in the reference."""
     kept: list[NDArray[np.uint8]] = []
     for frame in frames:
         kept.append(frame)
-        if len(kept) == BATCH + WINDOW_FRAMES:
+        if len(kept) == size + WINDOW_FRAMES:
             yield np.stack(kept[:-1])
-            del kept[:BATCH]
+            del kept[:size]
     if window_count(len(kept)):
         yield np.stack(kept[:-1])
 
@@ -165,13 +170,22 @@ def _torch_towers(weights: WeightsFile, device: str) -> tuple[Tower, Tower]:
     torch.backends.cudnn.deterministic = True
     network = build(load_state_dict(weights.path)).to(device)
 
+    def moved(batch: NDArray[Any]) -> Any:
+        tensor = torch.from_numpy(batch)
+        # From pinned memory the GPU fetches by itself, in bytes, a quarter of what floats would be.
+        return (
+            tensor.pin_memory().to(device, non_blocking=True)
+            if device.startswith("cuda")
+            else tensor.to(device)
+        )
+
     def video(batch: NDArray[Any]) -> NDArray[np.float32]:
-        planes = torch.from_numpy(batch).to(device).float().permute(3, 0, 1, 2)[None]
+        planes = moved(batch).float().permute(3, 0, 1, 2)[None]
         features = network["netcnnlip"](planes)[0].flatten(2).squeeze(-1).T
         return np.asarray(network["netfclip"](features).cpu().numpy())
 
     def audio(batch: NDArray[Any]) -> NDArray[np.float32]:
-        features = network["netcnnaud"](torch.from_numpy(batch).to(device)).flatten(1)
+        features = network["netcnnaud"](moved(batch)).flatten(1)
         return np.asarray(network["netfcaud"](features).cpu().numpy())
 
     return video, audio
