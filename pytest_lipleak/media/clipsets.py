@@ -68,6 +68,7 @@ class ClipSet(Mapping[str, Clip]):
         self.origin = origin
         self._kept: OrderedDict[str, Clip] = OrderedDict()
         self._audio: dict[str, tuple[Audio, tuple[str, ...]]] = {}
+        self._digests: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.files)
@@ -104,7 +105,10 @@ class ClipSet(Mapping[str, Clip]):
         return speaker is not None and speaker == self.files[other].speaker
 
     def _speech_digest(self, name: str) -> str:
-        return digest_of(self.speech(name))
+        # Pairing compares every clip with every other one.
+        if name not in self._digests:
+            self._digests[name] = digest_of(self.speech(name))
+        return self._digests[name]
 
     def _speech(self, file: ClipFile) -> tuple[Audio, tuple[str, ...]]:
         if file.name not in self._audio:

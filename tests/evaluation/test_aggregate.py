@@ -1,0 +1,108 @@
+import math
+
+import numpy as np
+import pytest
+
+from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
+from pytest_lipleak.core.corpus import Corpus, Provenance
+from pytest_lipleak.core.errors import UnscorableError
+from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.scores import SyncScore, TakeScore, Unscored
+from pytest_lipleak.evaluation.aggregate import measure, measured
+
+AM, XM, SI = (Condition(setup, Reference.CR) for setup in Setup)
+
+
+def scored(lse_c: float, lse_d: float) -> SyncScore:
+    means = [lse_c + lse_d] * 31
+    means[15] = lse_d
+    return SyncScore(tuple(means), windows=40)
+
+
+def corpus_of(*clips: str) -> Corpus:
+    return Corpus(Provenance("m", "set", clips, "fake 1", "direct", "first", "zeros", {}, 0, "cpu", "0"))
+
+
+def take(corpus: Corpus, clip: str, condition: Condition | None, lse_c: float, lse_d: float) -> None:
+    score = scored(lse_c, lse_d)
+    corpus.takes[clip, condition] = TakeScore(
+        clip, condition, score, score, 0, video=f"{clip}-{condition}.mkv"
+    )
+
+
+@pytest.fixture
+def corpus() -> Corpus:
+    """Clip a leaks forward by 2, clip b backward by 2: their means agree, their differences do not cancel."""
+    corpus = corpus_of("a", "b")
+    for clip, matched, mismatched in (("a", 6.0, 4.0), ("b", 4.0, 6.0)):
+        take(corpus, clip, AM, matched, 10 - matched)
+        take(corpus, clip, XM, mismatched, 10 - mismatched)
+    return corpus
+
+
+def test_lsd_is_the_formula_on_means_not_the_mean_of_formulas(corpus: Corpus) -> None:
+    measurement = measure(corpus, metric("LSD-CR"))
+    assert measurement.value == pytest.approx(0)
+    assert np.mean(list(measurement.per_clip.values())) == pytest.approx(2), "the biased diagnostic"
+    assert measurement.per_clip == pytest.approx({"a": 2, "b": 2})
+    assert measure(corpus, metric("signed-LSD-CR")).per_clip == pytest.approx({"a": 2, "b": -2})
+
+
+def test_lsd_of_unequal_means_is_worked_out_by_hand() -> None:
+    corpus = corpus_of("a", "b")
+    for clip, c_am, c_xm, d_am, d_xm in (("a", 8, 6, 6, 7.5), ("b", 7, 6, 7, 7.5)):
+        take(corpus, clip, AM, c_am, d_am)
+        take(corpus, clip, XM, c_xm, d_xm)
+    # Means: C 7.5 and 6, D 6.5 and 7.5; half of 1.5 + 1.
+    assert measure(corpus, metric("LSD-CR")).value == pytest.approx(1.25)
+
+
+def test_the_interval_is_paired_and_around_the_value(corpus: Corpus) -> None:
+    interval = measure(corpus, metric("signed-LSD-CR")).interval
+    assert interval == pytest.approx((-2, 2)), "two clips: all draws are -2, 0 or 2"
+    assert measure(corpus, metric("LSD-CR")).interval == pytest.approx((0, 2))
+
+
+def test_a_take_that_nobody_made_raises(corpus: Corpus) -> None:
+    del corpus.takes["b", XM]
+    with pytest.raises(UnscorableError, match=r"LSD-CR: 1 of 2 clips were not measured \(b"):
+        measure(corpus, metric("LSD-CR"))
+    assert measured(corpus, metric("LSD-CR")) is None
+    assert measure(corpus, metric("LSE-C[AM,CR]")).clips == 2, "what it does not need may be missing"
+
+
+@pytest.mark.parametrize("condition", [XM, None], ids=["a take", "the real clip"])
+def test_what_cannot_be_scored_is_listed_and_left_out(corpus: Corpus, condition: Condition | None) -> None:
+    del corpus.takes["b", XM]
+    corpus.unscored["b", condition] = Unscored("b", condition, "no face")
+    measurement = measure(corpus, metric("LSD-CR"))
+    assert [entry.clip for entry in measurement.unscored] == ["b"]
+    assert measurement.per_clip == pytest.approx({"a": 2})
+    assert measurement.interval is None
+
+
+def test_an_unscored_take_of_another_condition_does_not_matter(corpus: Corpus) -> None:
+    corpus.unscored["b", SI] = Unscored("b", SI, "no face")
+    assert measure(corpus, metric("LSD-CR")).unscored == ()
+
+
+def test_without_any_clip_the_value_is_no_number() -> None:
+    corpus = corpus_of("a")
+    corpus.unscored["a", None] = Unscored("a", None, "too short")
+    measurement = measure(corpus, metric("LSE-C_S"))
+    assert math.isnan(measurement.value)
+    assert (measurement.clips, measurement.interval) == (0, None)
+
+
+def test_videos_are_those_of_the_mismatched_take(corpus: Corpus) -> None:
+    assert measure(corpus, metric("LSD-CR")).videos == {"a": f"a-{XM}.mkv", "b": f"b-{XM}.mkv"}
+    assert measure(corpus, metric("LSE-C[AM,CR]")).videos["a"] == f"a-{AM}.mkv"
+
+
+def test_ground_truth_is_measured_from_the_real_clips_alone() -> None:
+    corpus = corpus_of("a", "b")
+    take(corpus, "a", None, 8, 6)
+    take(corpus, "b", None, 6, 8)
+    measurement = measure(corpus, metric("LSE-C[GT]"))
+    assert (measurement.value, measurement.expert) == (pytest.approx(7), "fake 1")
+    assert not any((clip, c) in corpus.takes for clip in "ab" for c in CONDITIONS)

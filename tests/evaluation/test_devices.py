@@ -1,0 +1,55 @@
+import pytest
+
+from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.evaluation import devices
+from pytest_lipleak.evaluation.devices import resolve_device
+
+
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """Pretend to have as many CUDA devices as the parameter says."""
+    import torch
+
+    monkeypatch.setattr(devices, "_nvidia_driver", lambda: request.param > 0)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: request.param > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: request.param)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
+
+@pytest.mark.parametrize(
+    ("gpus", "name", "worker", "device"),
+    [
+        (0, "cpu", 0, "cpu"),
+        (0, "auto", 3, "cpu"),
+        (2, "cpu", 1, "cpu"),
+        (2, "auto", 0, "cuda:0"),
+        (2, "auto", 1, "cuda:1"),
+        (2, "cuda", 5, "cuda:1"),
+        (2, "cuda:1", 0, "cuda:1"),
+    ],
+    indirect=["gpus"],
+)
+@pytest.mark.usefixtures("gpus")
+def test_workers_share_the_devices_in_turn(name: str, worker: int, device: str) -> None:
+    assert resolve_device(name, worker) == device
+
+
+@pytest.mark.parametrize(
+    ("gpus", "name", "words"),
+    [
+        (0, "cuda", "no CUDA device"),
+        (0, "cuda:0", "no CUDA device"),
+        (0, "mps", "not available"),
+        (2, "cuda:2", "2 CUDA device"),
+        (2, "cuda:x", "2 CUDA device"),
+        (2, "gpu", "2 CUDA device"),
+        (0, "gpu", "'gpu'"),
+    ],
+    indirect=["gpus"],
+)
+@pytest.mark.usefixtures("gpus")
+def test_a_device_that_is_not_there_is_named(name: str, words: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        resolve_device(name)
+    assert words in str(caught.value)
+    assert repr(name) in str(caught.value)
