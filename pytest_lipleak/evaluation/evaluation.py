@@ -251,7 +251,9 @@ class Evaluation:
         failed = [self._failures[key] for key in keys if key in self._failures]
         if failed:
             more = f"\n{len(failed) - 1} more takes failed, the first with: {failed[1]}" if failed[1:] else ""
-            raise type(failed[0])(f"{failed[0]}{more}") from failed[0]
+            again = type(failed[0]).__new__(type(failed[0]))  # some build their words from other arguments
+            again.args = (f"{failed[0]}{more}",)
+            raise again from failed[0]
 
     def pairs(self) -> dict[str, str]:
         """Return the partner of every clip under XM."""
