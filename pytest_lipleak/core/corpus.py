@@ -58,6 +58,7 @@ class Corpus:
         pictures: picture measures of each take (SSIM, LMD, ...), by measure.
         sets: distances between sets of frames (FID), by measure and condition.
         unpictured: picture measures that could not be taken, with the reason.
+        objection: why the sync expert cannot judge these clips, or None.
     """
 
     provenance: Provenance
@@ -67,6 +68,7 @@ class Corpus:
     pictures: dict[Key, dict[str, float]] = field(default_factory=dict)
     sets: dict[tuple[str, Condition], SetScore] = field(default_factory=dict)
     unpictured: dict[tuple[Key, str], Unscored] = field(default_factory=dict)
+    objection: str | None = None
 
     def column(self, column: Column) -> dict[str, float]:
         """Return the column's value for every clip that has it."""
@@ -104,6 +106,7 @@ class Corpus:
             self.pictures.setdefault(key, {}).update(measures)
         self.sets.update(other.sets)
         self.unpictured.update(other.unpictured)
+        self.objection = self.objection or other.objection
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data; ``from_dict`` reads it back exactly."""
@@ -127,6 +130,7 @@ class Corpus:
                 for (measure, condition), found in sorted(self.sets.items())
             ],
             "unpictured": [_unscored_to_dict(entry) for entry in self.unpictured.values()],
+            "objection": self.objection,
         }
 
     @classmethod
@@ -150,6 +154,7 @@ class Corpus:
             },
             {_set_key(entry): _set_from_dict(entry) for entry in data.get("sets", ())},
             {((entry.clip, entry.condition), str(entry.measure)): entry for entry in unpictured},
+            data.get("objection"),
         )
 
 

@@ -2,6 +2,7 @@
 
 import math
 import os
+import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from pytest_lipleak.core.metrics import SET_MEASURES, Metric
 from pytest_lipleak.core.metrics import metric as metric_called
 from pytest_lipleak.core.scores import TakeScore, Unscored
 from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, judge
+from pytest_lipleak.evaluation import sanity
 from pytest_lipleak.evaluation.aggregate import measure
 from pytest_lipleak.evaluation.crops import Crops
 from pytest_lipleak.evaluation.pairing import ANY, mismatched_pairs
@@ -124,6 +126,7 @@ class Evaluation:
         self._speech: dict[str, Embeddings] = {}
         self._failures: dict[Key, LipleakError] = {}
         self._introduced = False
+        self._examined = False
         # Clips that a pair list does not name are partners only, and are not measured.
         names = tuple(name for name in clips if self._partners is None or name in self._partners)
         supported = supported_references(model.generator)
@@ -182,8 +185,39 @@ class Evaluation:
             self.verdicts.append(Verdict(limit, nothing, str(error).partition("\n")[0]))
             raise
         verdict = judge(limit, measurement, allow_unscored=self._allow_unscored)
+        if not limit.metric.is_picture and (objection := self.expert_objection()):
+            verdict = Verdict(limit, measurement, objection)
         self.verdicts.append(verdict)
         return verdict
+
+    def expert_objection(self) -> str | None:
+        """Return why the sync expert cannot judge these clips, or None when it can; asked before any verdict.
+
+        Real clips must score better with their own audio than with others' of equal length.
+        """
+        if not self._examined:
+            self.need(())
+            own = {
+                clip: take.own.lse_c
+                for (clip, condition), take in self.corpus.takes.items()
+                if condition is None
+            }
+            self.corpus.objection = sanity.objection(
+                own, {clip: self._unrelated_scores(clip) for clip in own}
+            )
+            self._examined = True
+        return self.corpus.objection
+
+    def _unrelated_scores(self, name: str) -> list[float]:
+        clip = self.clips[name]
+        video = self._embedding(clip, None, wait=True)
+        assert video is not None
+        others = [other for other in self.clips if not self.clips.same_speech(name, other)]
+        random.Random(f"lipleak unrelated {self.seed} {name}").shuffle(others)
+        audios = [fit(self.clips.speech(other), len(clip.audio)) for other in others[: sanity.OTHERS]]
+        # A clip alone is compared with its own speech half a clip later.
+        audios = audios or [np.roll(clip.audio, len(clip.audio) // 2)]
+        return [score(video, self._embedded_speech(audio)).lse_c for audio in audios]
 
     def need(self, conditions: Iterable[Condition] = CONDITIONS) -> None:
         """Make and score every take of these conditions, and of the real clips, that is still missing."""

@@ -118,7 +118,8 @@ def _pictures(corpus: Corpus, measure: Measure) -> list[str]:
 
 
 def _footnotes(corpus: Corpus) -> list[str]:
-    lines = [f"not applicable: {reference}: {why}" for reference, why in corpus.not_applicable.items()]
+    lines = [corpus.objection] if corpus.objection else []
+    lines += [f"not applicable: {reference}: {why}" for reference, why in corpus.not_applicable.items()]
     unscored = {entry.clip: entry.reason for entry in corpus.unscored.values()}
     lines += [f"unscored: {clip}: {reason}" for clip, reason in sorted(unscored.items())]
     converted = [take for (_, condition), take in corpus.takes.items() if condition is None and take.notes]
