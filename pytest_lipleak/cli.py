@@ -1,6 +1,7 @@
 """The ``lipleak`` command: score a file, fetch weights, list models, check the installation."""
 
 import argparse
+import io
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 from pytest_lipleak import __version__
 from pytest_lipleak.core.errors import LipleakError, UnscorableError
+from pytest_lipleak.core.scores import MAX_SHIFT
 
 GOOD, USAGE, NOT_JUDGED = 0, 2, 3
 """Exit codes; 1 is kept for leaks."""
@@ -22,6 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0 good, 2 usage error or unusable input, 3 the clip could not be judged.
     """
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Some consoles know no arrows; a number must not fail over its decoration.
+        sys.stdout.reconfigure(errors="replace")
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         return command(options)
@@ -68,13 +73,20 @@ def _add_score(commands: Any) -> None:
         "--face", default="largest", choices=("largest", "speaking"), help="whose face, if several"
     )
     score.add_argument("--device", default="cpu", help="cpu, cuda, cuda:N (default: cpu)")
-    score.add_argument("--offset", type=int, help="known audio-video offset in frames; adds the score at it")
+    score.add_argument(
+        "--offset",
+        type=int,
+        choices=range(-MAX_SHIFT, MAX_SHIFT + 1),
+        metavar="FRAMES",
+        help=f"known audio-video offset, {-MAX_SHIFT} to {MAX_SHIFT} frames; adds the score at it",
+    )
     score.add_argument("--allow-unverified-weights", action="store_true", help="accept other SyncNet weights")
     score.add_argument("--json", action="store_true", help="print everything as JSON")
     score.set_defaults(command=_score)
 
 
 def _score(options: argparse.Namespace) -> int:
+    from pytest_lipleak.evaluation.devices import resolve_device
     from pytest_lipleak.evaluation.scoring import score_file
 
     result = score_file(
@@ -84,7 +96,7 @@ def _score(options: argparse.Namespace) -> int:
         protocol=options.protocol,
         weights=options.weights,
         allow_unverified=options.allow_unverified_weights,
-        device=options.device,
+        device=resolve_device(options.device),
         face=options.face,
     )
     data = result.to_dict()
@@ -122,6 +134,7 @@ def _models(options: argparse.Namespace) -> int:
     from pytest_lipleak.generators.registry import known_names
 
     print("\n".join(known_names()))
+    print("demo:leaky, demo:leaky=SHARE: the demo with a leak")
     print("any other generator: package.module:attribute or path/file.py:attribute")
     return GOOD
 
@@ -143,9 +156,8 @@ PACKAGES = {
 
 def _doctor(options: argparse.Namespace) -> int:
     from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
-    from pytest_lipleak.model_files import cache_folder, locate
+    from pytest_lipleak.model_files import cache_folder
     from pytest_lipleak.sync.experts import load_expert
-    from pytest_lipleak.sync.weights import SYNCNET_FILE
 
     print(f"pytest-lipleak {__version__}, Python {sys.version.split()[0]}")
     for package, extra in PACKAGES.items():
@@ -159,11 +171,22 @@ def _doctor(options: argparse.Namespace) -> int:
             )
     print(f"embedded clips: {len(open_clips(EMBEDDED))}")
     print(f"embedded expert: {load_expert('embedded').identity.label}")
-    found = locate(SYNCNET_FILE, options.weights)
-    print(f"SyncNet v2: {found or 'not found; run `lipleak fetch`, or name a folder with --weights'}")
+    print(f"SyncNet v2: {_syncnet(options.weights)}")
     print(f"download folder: {cache_folder()}")
     print(f"CUDA through torch: {_cuda()}")
     return GOOD
+
+
+def _syncnet(weights: Path | None) -> str:
+    from pytest_lipleak.sync.weights import SYNCNET_FILE, locate, verify_syncnet
+
+    found = locate(SYNCNET_FILE, weights)
+    if found is None:
+        return "not found; run `lipleak fetch`, or name a folder with --weights"
+    verified = verify_syncnet(found, allow_unverified=True).verified
+    return (
+        f"{found} ({'the published weights' if verified else 'unverified weights: not the published hash'})"
+    )
 
 
 def _cuda() -> str:

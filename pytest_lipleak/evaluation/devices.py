@@ -1,5 +1,6 @@
 """Which device networks run on."""
 
+import re
 from pathlib import Path
 
 from pytest_lipleak.core.errors import ConfigurationError
@@ -13,8 +14,10 @@ def resolve_device(name: str, worker: int = 0) -> str:
         worker: number of this xdist worker; worker i takes visible device i modulo their count.
 
     Raises:
-        ConfigurationError: the device was named and is not there.
+        ConfigurationError: no device is called so, or it was named and is not there.
     """
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
+        raise ConfigurationError(f"unknown device {name!r}; use auto, cpu, cuda, cuda:N or mps")
     if name == "cpu" or (name == "auto" and not _nvidia_driver()):
         return "cpu"
     try:

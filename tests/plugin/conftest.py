@@ -5,27 +5,31 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from inner_pytest import CLIPS, MODELS, Project, drawn_mouth, speech_like
+from inner_pytest import FRAMES, MODELS, Project
 
 import pytest_lipleak
 
 
 @pytest.fixture(scope="session")
 def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with three clips that the embedded expert accepts; the last one is the brightest."""
+    """A folder with three short clips that the embedded expert can judge; the last has the brightest corner."""
     # An inner run forgets the modules it imported; those that are here already it need not load anew.
     for module in pkgutil.walk_packages(pytest_lipleak.__path__, "pytest_lipleak."):
         if not module.name.startswith(("pytest_lipleak.sync.syncnet", "pytest_lipleak.faces.t")):
             import_module(module.name)
     for name in ("av", "cv2", "onnxruntime"):
         import_module(name)
+    from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
     from pytest_lipleak.media.video import write_video
 
-    folder = tmp_path_factory.mktemp("drawn") / "clips"
+    folder = tmp_path_factory.mktemp("few") / "clips"
     folder.mkdir()
-    for number in range(CLIPS):
-        frames = drawn_mouth(20 * number, 195 + 10 * number)
-        write_video(folder / f"clip{number}.mkv", frames, speech_like(110 + 25.0 * number))
+    embedded = open_clips(EMBEDDED)
+    for number, name in enumerate(("anna_1", "mara_2", "omar_1")):
+        frames = embedded[name].frames[:FRAMES].copy()
+        # A mark that tells the clips apart, far from the mouth.
+        frames[:, :4, :4] = 100 * number + 40
+        write_video(folder / f"clip{number}.mkv", frames, embedded[name].audio[: 640 * FRAMES])
     return folder
 
 

@@ -1,0 +1,313 @@
+"""The ``lipleak`` command."""
+
+import hashlib
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pytest_lipleak import __version__
+from pytest_lipleak.cli import GOOD, NOT_JUDGED, USAGE, main
+from pytest_lipleak.sync.weights import SYNCNET_FILE, SYNCNET_SHA256
+
+KEYS = {
+    "lse_c", "lse_d", "offset", "windows", "frames", "mean_distances", "window_confidence", "protocol", "expert",
+    "weights_sha256", "verified_weights", "notes",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def video() -> Path:
+    from pytest_lipleak.media.clipsets import open_clips
+
+    return open_clips("embedded").files["anna_1"].video
+
+
+@pytest.fixture(scope="module")
+def seeded_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SyncNet weights that are not the published ones."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("onnx")
+    from pytest_lipleak.sync.architecture import parameter_shapes
+
+    rng = np.random.default_rng(0)
+    state = {
+        name: torch.tensor(
+            (0.5 + 0.1 * rng.random(shape)) if "running_var" in name else 0.02 * rng.normal(size=shape)
+        ).float()
+        for name, shape in parameter_shapes().items()
+    }
+    path = tmp_path_factory.mktemp("weights") / SYNCNET_FILE
+    torch.save(state, path)
+    return path
+
+
+def as_json(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> dict[str, Any]:
+    assert main(["score", *map(str, arguments), "--json"]) == GOOD
+    return json.loads(capsys.readouterr().out)
+
+
+def test_score_as_text(video: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["score", str(video)]) == GOOD
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith(f"{video}: LSE-C ")
+    assert first.endswith("offset +0")
+    assert second.startswith("  expert embedded ")
+    assert "protocol direct" in second
+
+
+def test_score_as_json(video: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = as_json(capsys, video)
+    assert set(data) == KEYS
+    distances = data["mean_distances"]
+    assert data["lse_d"] == min(distances)
+    assert data["lse_c"] == pytest.approx(np.median(distances) - min(distances))
+    assert data["offset"] == 15 - int(np.argmin(distances))
+    assert data["windows"] == data["frames"] - 5 == len(data["window_confidence"])
+    assert data["verified_weights"] is True
+    assert main(["score", str(video)]) == GOOD
+    assert f"LSE-C {data['lse_c']:.3f} " in capsys.readouterr().out
+
+
+def test_score_at_a_known_offset(video: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = as_json(capsys, video, "--offset", "-3")
+    assert data["distance_at_known_offset"] == data["mean_distances"][18]
+    assert data["known_offset"] == -3
+    assert main(["score", str(video), "--offset", "3"]) == GOOD
+    assert "at the known offset +3: confidence " in capsys.readouterr().out
+
+
+def test_score_against_other_audio(video: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own, same = as_json(capsys, video), as_json(capsys, video, "--audio", video)
+    assert own == same
+    longer = max(video.parent.glob("mara_*.mkv"), key=lambda path: path.stat().st_size)
+    other = as_json(capsys, video, "--audio", longer)
+    assert other["lse_c"] < own["lse_c"] / 2
+
+
+REFUSED = [
+    (("missing.mp4",), "missing.mp4: no such file"),
+    (("empty.mp4",), "the file is empty (0 bytes)"),
+    (("text.mp4",), "cannot be decoded"),
+    (("VIDEO", "--audio", "missing.wav"), "missing.wav: no such file"),
+    (("VIDEO", "--expert", "nobody"), "unknown sync expert 'nobody'; known are auto, syncnet, embedded"),
+    (("VIDEO", "--protocol", "raw"), "unknown protocol 'raw'; known are lrs, direct, tracked"),
+    (("VIDEO", "--device", "tpu"), "unknown device 'tpu'"),
+    (("VIDEO", "--weights", "nowhere"), "nowhere: no such file or folder"),
+    (("VIDEO", "--expert", "syncnet"), f"no {SYNCNET_FILE} in the download folder; run `lipleak fetch`"),
+    (("VIDEO", "--expert", "syncnet", "--weights", "text.mp4"), f"expected {SYNCNET_SHA256}"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "words"), REFUSED, ids=[" ".join(case[0]) for case in REFUSED])
+def test_score_refuses(
+    arguments: tuple[str, ...],
+    words: str,
+    video: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("empty.mp4").touch()
+    Path("text.mp4").write_text("no video")
+    assert main(["score", *(str(video) if word == "VIDEO" else word for word in arguments)]) == USAGE
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("lipleak: ")
+    assert words in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("judge",), ("score",), ("score", "v", "--offset", "16"), ("score", "v", "--face", "left")],
+)
+def test_wrong_words_on_the_command_line(
+    arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == USAGE
+    assert "usage: lipleak" in capsys.readouterr().err
+
+
+def test_too_short_to_be_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from pytest_lipleak.media.video import write_video
+
+    path = tmp_path / "short.mkv"
+    write_video(path, np.zeros((5, 64, 64, 3), np.uint8), np.zeros(5 * 640, np.int16))
+    assert main(["score", str(path)]) == NOT_JUDGED
+    assert "could not be judged: fewer than 6 usable frames" in capsys.readouterr().err
+
+
+def test_a_still_picture_is_scored_and_called_unreliable(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pytest_lipleak.media.video import write_video
+
+    path = tmp_path / "still.mkv"
+    write_video(path, np.full((60, 64, 64, 3), 90, np.uint8), np.zeros(60 * 640, np.int16))
+    notes = " ".join(as_json(capsys, path)["notes"])
+    assert "unreliable: no voiced speech" in notes
+    assert "unreliable: the mouth does not move" in notes
+
+
+@pytest.mark.slow
+def test_unverified_weights_are_said_everywhere(
+    seeded_weights: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pytest_lipleak.media.video import write_video
+
+    video = tmp_path / "noise.mkv"
+    pictures = np.random.default_rng(0).integers(0, 255, (8, 64, 64, 3)).astype(np.uint8)
+    write_video(video, pictures, np.random.default_rng(0).integers(-9, 9, 8 * 640).astype(np.int16))
+    arguments = [str(video), "--weights", str(seeded_weights.parent)]
+    assert main(["score", *arguments]) == USAGE
+    assert "--allow-unverified-weights" in capsys.readouterr().err
+    arguments.append("--allow-unverified-weights")
+    assert main(["score", *arguments]) == GOOD
+    text = capsys.readouterr().out
+    sha256 = hashlib.sha256(seeded_weights.read_bytes()).hexdigest()
+    assert f"unverified weights {sha256[:8]}, protocol lrs" in text
+    assert "unverified weights: these are not published numbers" in text
+    data = as_json(capsys, *arguments)
+    assert (data["verified_weights"], data["weights_sha256"], data["protocol"]) == (False, sha256, "lrs")
+    assert data["expert"].endswith(f"unverified weights {sha256[:8]}")
+    assert "unverified weights: these are not published numbers" in data["notes"]
+
+
+def test_doctor_says_unverified(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / SYNCNET_FILE).write_bytes(b"other weights")
+    assert main(["doctor", "--weights", str(tmp_path)]) == GOOD
+    assert f"{SYNCNET_FILE} (unverified weights: not the published hash)" in capsys.readouterr().out
+
+
+def test_models(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models"]) == GOOD
+    names = capsys.readouterr().out.splitlines()
+    assert names[0] == "demo"
+    assert "package.module:attribute" in names[-1]
+
+
+def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == GOOD
+    text = capsys.readouterr().out
+    assert text.startswith(f"pytest-lipleak {__version__}, Python {sys.version.split()[0]}")
+    for line in (
+        "embedded clips: 12",
+        "embedded expert: embedded 1+",
+        "SyncNet v2: not found; run `lipleak fetch`",
+    ):
+        assert line in text
+    assert main(["doctor", "--weights", "nowhere"]) == USAGE
+
+
+def test_doctor_names_the_extra_of_a_missing_package(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from importlib.metadata import PackageNotFoundError
+
+    def nothing_installed(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("pytest_lipleak.cli.version", nothing_installed)
+    assert main(["doctor"]) == GOOD
+    assert "torch missing: pip install 'pytest-lipleak[syncnet]'" in capsys.readouterr().out
+
+
+class Web:
+    """Stands in for pooch's download: serves ``content`` at every address."""
+
+    def __init__(self, content: bytes | None) -> None:
+        self.content = content
+        self.asked: list[str] = []
+
+    def __call__(self, url: str, output_file: Any, pooch: Any, check_only: bool = False) -> None:
+        self.asked.append(url)
+        if self.content is None:
+            raise OSError("network is unreachable")
+        Path(output_file).write_bytes(self.content)
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Web:
+    served = Web(b"weights as published")
+    monkeypatch.setattr("pooch.core.choose_downloader", lambda url, progressbar=False: served)
+    return served
+
+
+def test_fetch_puts_verified_weights_where_score_finds_them(
+    web: Web, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import dataclasses
+
+    from pytest_lipleak.model_files import locate
+    from pytest_lipleak.sync import weights
+
+    known = hashlib.sha256(b"weights as published").hexdigest()
+    monkeypatch.setattr(weights, "SYNCNET", dataclasses.replace(weights.SYNCNET, sha256=known))
+    monkeypatch.setenv("LIPLEAK_CACHE", str(tmp_path))
+    assert main(["fetch"]) == GOOD
+    assert capsys.readouterr().out.strip() == str(tmp_path / SYNCNET_FILE)
+    assert locate(SYNCNET_FILE, None) == tmp_path / SYNCNET_FILE
+    assert main(["fetch", "--folder", str(tmp_path / "elsewhere")]) == GOOD
+    assert (tmp_path / "elsewhere" / SYNCNET_FILE).is_file()
+    assert main(["fetch"]) == GOOD
+    assert len(web.asked) == 2, "what is there is not fetched again"
+
+
+@pytest.mark.parametrize("content", [b"a login page", b"", None])
+def test_fetch_refuses_anything_else(
+    web: Web, content: bytes | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    web.content = content
+    assert main(["fetch", "--folder", str(tmp_path)]) == USAGE
+    err = capsys.readouterr().err
+    assert "could not download http" in err
+    assert ("network is unreachable" if content is None else "hash") in err
+    assert "name it with --lipleak-weights or LIPLEAK_WEIGHTS" in err
+    assert not (tmp_path / SYNCNET_FILE).exists()
+
+
+def test_as_a_module_and_on_a_poor_console(video: Path) -> None:
+    command = [sys.executable, "-m", "pytest_lipleak.cli", "score", str(video)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env={"PYTHONIOENCODING": "ascii", "PATH": ""}
+    )
+    assert (done.returncode, done.stderr) == (GOOD, "")
+    assert "LSE-C" in done.stdout
+    done = subprocess.run([*command[:3], "--version"], capture_output=True, text=True, check=False)
+    assert done.stdout == f"pytest-lipleak {__version__}\n"
+
+
+LARGE = "latentsync_demo1.mp4"
+
+
+def clip_names() -> list[Any]:
+    names = [
+        "grid_bbaf2n.mpg", "grid_brbk7n.mpg", "grid_lbax4n.mpg", "grid_lbbc2a.mpg", "grid_lrwp9a.mpg",
+        "grid_lwbsza.mpg", "katie_hill.mp4", "may_5s.mp4", "merkel_mismatched.avi", "retalking_1.mp4",
+        "retalking_2.mp4", "retalking_4.mp4", "syncnet_example.avi",
+    ]  # fmt: skip
+    return [*names, pytest.param(LARGE, marks=pytest.mark.slow)]
+
+
+@pytest.mark.parametrize("name", clip_names())
+def test_real_files(shared: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    data = as_json(capsys, shared / "clips" / name, "--expert", "embedded", "--protocol", "direct")
+    assert set(data) == KEYS
+    assert len(data["mean_distances"]) == 31
+    assert 0 < data["lse_d"] < 20
+    assert data["lse_c"] >= 0
+    assert data["frames"] > 20
+
+
+def test_no_real_file_is_left_out(shared: Path) -> None:
+    files = {path.name for path in (shared / "clips").iterdir() if path.suffix != ".csv"}
+    named = {entry if isinstance(entry, str) else entry.values[0] for entry in clip_names()}
+    assert files == named
