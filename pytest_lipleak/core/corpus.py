@@ -129,7 +129,12 @@ class Corpus:
                 }
                 for (measure, condition), found in sorted(self.sets.items())
             ],
-            "unpictured": [_unscored_to_dict(entry) for entry in self.unpictured.values()],
+            "unpictured": [
+                _unscored_to_dict(entry)
+                for _, entry in sorted(
+                    self.unpictured.items(), key=lambda item: (*_order((item[0][0], None)), item[0][1])
+                )
+            ],
             "objection": self.objection,
         }
 

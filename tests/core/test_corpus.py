@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import PurePosixPath
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.metrics import Column, metric
-from pytest_lipleak.core.scores import SyncScore, TakeScore, Unscored
+from pytest_lipleak.core.scores import SetScore, SyncScore, TakeScore, Unscored
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 words = st.text(max_size=8)
@@ -55,6 +56,14 @@ def corpora(draw: st.DrawFn) -> Corpus:
     for lost in draw(st.lists(st.builds(Unscored, words, conditions, words), max_size=2)):
         corpus.unscored[lost.clip, lost.condition] = lost
     corpus.not_applicable.update(draw(st.dictionaries(st.sampled_from(Reference), words)))
+    takes_of = st.tuples(words, st.sampled_from(CONDITIONS))
+    values = st.dictionaries(st.sampled_from(["SSIM", "PSNR"]), finite | st.just(math.inf), min_size=1)
+    corpus.pictures.update(draw(st.dictionaries(takes_of, values, max_size=2)))
+    sets = st.builds(SetScore, finite, st.integers(0, 99), st.dictionaries(words, finite), st.none() | words)
+    wanted = st.tuples(st.sampled_from(["FID", "KID"]), st.sampled_from(CONDITIONS))
+    corpus.sets.update(draw(st.dictionaries(wanted, sets, max_size=2)))
+    for clip, condition in draw(st.lists(takes_of, max_size=2)):
+        corpus.unpictured[(clip, condition), "LMD"] = Unscored(clip, condition, "no face", "LMD")
     return corpus
 
 
@@ -65,12 +74,10 @@ def test_a_corpus_survives_json_exactly(corpus: Corpus) -> None:
 
 @given(corpora())
 def test_equal_corpora_are_written_alike(corpus: Corpus) -> None:
-    backwards = Corpus(
-        corpus.provenance,
-        dict(reversed(corpus.takes.items())),
-        dict(reversed(corpus.unscored.items())),
-        corpus.not_applicable,
-    )
+    backwards = Corpus(corpus.provenance, not_applicable=corpus.not_applicable)
+    for name in ("takes", "unscored", "pictures", "sets", "unpictured"):
+        getattr(backwards, name).update(reversed(getattr(corpus, name).items()))
+    assert backwards == corpus
     assert json.dumps(backwards.to_dict()) == json.dumps(corpus.to_dict())
 
 
@@ -101,6 +108,16 @@ def test_silent_takes_have_only_their_own_audio(corpus: Corpus) -> None:
     corpus.takes["b", silent] = TakeScore("b", silent, own=flat(8), driving=None, own_offset=0)
     assert corpus.column(metric("LSE-D_S[AR]").columns[0]) == {"b": 8}
     assert corpus.column(metric("LSE-D_S").columns[0]) == {}, "the other reference was not taken"
+
+
+def test_at_the_known_offset_the_best_shift_does_not_count(corpus: Corpus) -> None:
+    means = [10.0] * 31
+    means[15 - 3], means[15 + 4] = 9.0, 2.0  # the clip's own offset is 3; by chance, shift 4 fits better
+    score = SyncScore(tuple(means), windows=20)
+    silent = condition("SI,CR")
+    corpus.takes["a", silent] = TakeScore("a", silent, own=score, driving=None, own_offset=3)
+    assert corpus.column(metric("LSE-C_S@offset").columns[0]) == {"a": 1.0}
+    assert corpus.column(metric("LSE-C_S").columns[0]) == {"a": 8.0}
 
 
 def test_workers_results_add_up(corpus: Corpus) -> None:

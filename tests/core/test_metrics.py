@@ -24,6 +24,8 @@ def described(name: str) -> list[str]:
         ("LSE-D_S[ar]", "LSE-D_S[AR]", "↑", ["LSE-D SI,AR own"]),
         ("LSE-C_XO", "LSE-C_XO[CR]", "↓", ["LSE-C XM,CR own"]),
         ("LSE-D_XO[AR]", "LSE-D_XO[AR]", "↑", ["LSE-D XM,AR own"]),
+        ("LSE-C_S@offset", "LSE-C_S@offset", "↓", ["LSE-C@offset SI,CR own"]),
+        ("LSE-C_XO@offset[AR]", "LSE-C_XO@offset[AR]", "↓", ["LSE-C@offset XM,AR own"]),
         ("LSE-C[AM,CR]", "LSE-C[AM,CR]", "↑", ["LSE-C AM,CR driving"]),
         (" LSE-D [ xm , ar ] ", "LSE-D[XM,AR]", "↓", ["LSE-D XM,AR driving"]),
         ("LSE-C[SI,AR]", "LSE-C_S[AR]", "↓", ["LSE-C SI,AR own"]),
