@@ -164,7 +164,7 @@ class Project:
         return list((self.path / "temporary").glob("pytest-lipleak-*"))
 
     def measure(self, model: str, *arguments: str, subprocess: bool = False) -> Run:
-        """Run pytest with a model of ``models.py`` on the drawn clips, and a JSON report."""
+        """Run pytest with a model of ``models.py`` on the short clips, and a JSON report."""
         name = model if ":" in model or model == "demo" else f"models.py:{model}"
         given = (f"--lipleak-model={name}", f"--lipleak-clips={self.clips}", "--lipleak-json=scores.json")
         return self.run(*given, *arguments, subprocess=subprocess)
