@@ -29,9 +29,8 @@ def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     embedded = open_clips(EMBEDDED)
     for number, name in enumerate(("anna_1", "mara_2", "omar_1")):
-        frames = np.stack(
-            [cv2.resize(f, (80, 80), interpolation=cv2.INTER_AREA) for f in embedded[name].frames[:FRAMES]]
-        )
+        large = embedded[name].frames[:FRAMES]
+        frames = np.stack([cv2.resize(frame, (80, 80), interpolation=cv2.INTER_AREA) for frame in large])
         # A mark that tells the clips apart, far from the mouth.
         frames[:, :4, :4] = 100 * number + 40
         write_video(folder / f"clip{number}.mkv", frames, embedded[name].audio[: 640 * FRAMES])

@@ -1,0 +1,70 @@
+"""The words of a failure."""
+
+import math
+import re
+
+import pytest
+
+from pytest_lipleak.core.metrics import KNOWN_METRICS, metric
+from pytest_lipleak.core.scores import Unscored
+from pytest_lipleak.core.verdicts import Limit, Measurement, judge
+from pytest_lipleak.report.failures import explain
+
+
+def measurement(name: str, value: float, **more: object) -> Measurement:
+    clips = {"one": value - 0.2, "two": value + 0.1, "three": value}
+    fields = {"per_clip": clips, "interval": (value - 0.3, value + 0.3), "unscored": (), **more}
+    return Measurement(metric=metric(name), value=value, expert="embedded 1", **fields)  # type: ignore[arg-type]
+
+
+def explained(limit: str, found: Measurement) -> list[str]:
+    return explain(judge(Limit.parse(limit), found)).splitlines()
+
+
+def test_first_line_stands_alone() -> None:
+    lines = explained("LSD-CR < 0.6", measurement("LSD-CR", 1.25))
+    assert lines[0] == "LSD-CR = 1.250 [0.95, 1.55] (3 clips, expert embedded 1): not < 0.6"
+    assert lines[1] == "  worst clips: two 1.35, three 1.25, one 1.05"
+    assert lines[2] == "  videos: keep them with --lipleak-keep DIR"
+    assert "sync collapses when the audio is swapped" in lines[3]
+    assert "another frame of the clip as reference" in lines[-1]
+
+
+def test_worst_is_the_lowest_where_higher_is_better() -> None:
+    lines = explained("LSE-D_S > 9", measurement("LSE-D_S", 7.0))
+    assert lines[1] == "  worst clips: one 6.80, three 7.00, two 7.10"
+
+
+def test_a_model_that_does_not_follow_gets_no_advice_on_references() -> None:
+    lines = explained("LSE-C[XM,CR] > 3", measurement("LSE-C[XM,CR]", 1.0))
+    assert "the lips do not follow the driving audio" in lines[-1]
+
+
+def test_kept_videos_of_the_worst_clips() -> None:
+    kept = {"two": "kept/two-SI-CR.mkv", "one": "kept/one-SI-CR.mkv"}
+    lines = explained("LSE-C_S < 1", measurement("LSE-C_S", 2.0, videos=kept))
+    assert lines[2] == "  videos: kept/two-SI-CR.mkv, kept/one-SI-CR.mkv"
+
+
+def test_unscored_clips_are_named_first_and_not_all() -> None:
+    lost = tuple(Unscored(f"clip{n}", None, "the mouth does not move") for n in range(7))
+    lines = explained("LSE-C_S < 9", measurement("LSE-C_S", 2.0, unscored=lost))
+    assert lines[0].endswith("7 takes could not be scored, so LSE-C_S < 9 cannot be judged")
+    assert lines[1] == "  unscored: clip0: the mouth does not move"
+    assert lines[6] == "  judge the rest with --lipleak-allow-unscored"
+
+
+def test_nothing_scored() -> None:
+    lines = explained("LSE-C_S < 9", measurement("LSE-C_S", math.nan, per_clip={}, interval=None))
+    assert "no clip was scored" in lines[0]
+    assert not any("worst" in line for line in lines)
+
+
+NAMES = [re.sub(r"SETUP", "AM", re.sub(r"REFERENCE", "CR", name)) for name in KNOWN_METRICS]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_metric_has_a_meaning(name: str) -> None:
+    found = measurement(name, 5.0)
+    bound = "< 0" if found.metric.better == "lower" else "> 99"
+    assert any(line.startswith("  meaning: ") for line in explained(f"{found.metric.name} {bound}", found))

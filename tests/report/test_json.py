@@ -1,0 +1,59 @@
+"""The JSON report."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from pytest_lipleak.core.corpus import Corpus, Provenance
+from pytest_lipleak.core.errors import InputError
+from pytest_lipleak.core.scores import SyncScore, TakeScore
+from pytest_lipleak.report.json import FAIL, NOT_JUDGED, PASS, document, read_document
+
+
+def corpus() -> Corpus:
+    about = Provenance(
+        "demo", "embedded", ("one",), "embedded 1", "direct", "first", "zeros", {"one": "two"}, 0, "cpu", "0"
+    )
+    score = SyncScore(tuple(10 + 0.1 * n for n in range(31)), 70)
+    return Corpus(about, {("one", None): TakeScore("one", None, score, score, 15)})
+
+
+def verdict(*, passed: bool, value: float = 0.5) -> dict[str, dict[str, Any]]:
+    return {"LSD-CR < 1": {"limit": "LSD-CR < 1", "metric": "LSD-CR", "value": value, "passed": passed}}
+
+
+@pytest.mark.parametrize(
+    ("models", "unjudged", "expected"),
+    [
+        ([], (), NOT_JUDGED),
+        ([], ("a test",), FAIL),
+        ([{}], (), NOT_JUDGED),
+        ([verdict(passed=True)], (), PASS),
+        ([verdict(passed=True), {}], (), PASS),
+        ([verdict(passed=True), verdict(passed=False)], (), FAIL),
+        ([verdict(passed=True)], ("a test",), FAIL),
+    ],
+)
+def test_verdict_on_top(models: list[Any], unjudged: tuple[str, ...], expected: str) -> None:
+    report = document([(corpus(), verdicts) for verdicts in models], unjudged)
+    assert report["verdict"] == expected
+    assert report["unjudged"] == list(unjudged)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_value_that_is_no_number_is_null(value: float) -> None:
+    text = json.dumps(document([(corpus(), verdict(passed=False, value=value))]), allow_nan=False)
+    assert json.loads(text)["results"][0]["verdicts"][0]["value"] is None
+
+
+def test_read_back_exactly() -> None:
+    text = json.dumps(document([(corpus(), {})]))
+    assert read_document(json.loads(text)) == [corpus()]
+
+
+@pytest.mark.parametrize("data", [{}, {"schema": 99, "results": []}])
+def test_another_schema_is_refused(data: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="expected 1"):
+        read_document(data)

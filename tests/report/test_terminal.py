@@ -1,0 +1,92 @@
+"""The table at the end of a run."""
+
+import pytest
+
+from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
+from pytest_lipleak.core.corpus import Corpus, Provenance
+from pytest_lipleak.core.scores import SyncScore, TakeScore, Unscored
+from pytest_lipleak.report.summary import summaries
+
+NAMES = ("one", "two", "three")
+
+
+def score(lse_c: float, lse_d: float, offset: int) -> SyncScore:
+    distances = [lse_d + lse_c] * 31
+    distances[15 - offset] = lse_d
+    return SyncScore(tuple(distances), 70)
+
+
+def corpus(*conditions: Condition) -> Corpus:
+    about = Provenance("demo", "embedded", NAMES, "embedded 1", "direct", "first", "zeros", {}, 0, "cpu", "0")
+    found = Corpus(about)
+    for clip in NAMES:
+        real = score(3.0, 9.0, 1)
+        found.takes[clip, None] = TakeScore(clip, None, real, real, 1)
+        for condition in conditions:
+            own = score(0.5, 12.0, -2)
+            driving = None if condition.setup is Setup.SI else score(2.5, 9.5, 2)
+            found.takes[clip, condition] = TakeScore(clip, condition, own, driving, 1)
+    return found
+
+
+def lines(found: Corpus, **verdicts: tuple[str, str, bool]) -> list[str]:
+    judged = {
+        limit: {"limit": limit, "metric": name, "bound": bound, "passed": passed}
+        for limit, (name, bound, passed) in verdicts.items()
+    }
+    (summary,) = summaries([(found, judged)])
+    return [summary.verdict, *summary.table]
+
+
+def row(table: list[str], start: str) -> str:
+    return next(line for line in table if line.startswith(start))
+
+
+def test_a_row_per_condition_with_the_right_audio() -> None:
+    table = lines(corpus(*CONDITIONS))
+    assert row(table, "real clips").split()[2:6] == ["3.00", "9.00", "+1", "3"]
+    for condition in CONDITIONS:
+        expected = ["0.50", "12.00", "-2"] if condition.setup is Setup.SI else ["2.50", "9.50", "+2"]
+        assert row(table, f"{condition.setup} {condition.reference}").split()[2:6] == [*expected, "3"]
+    assert row(table, "LSE-C_S ↓").split()[2] == "0.50"
+    assert row(table, "LSD-CR ↓").split()[2] == "0.00"
+
+
+def test_only_what_was_measured() -> None:
+    table = lines(corpus(Condition(Setup.SI, Reference.CR)))
+    assert not any(line.startswith(("AM", "XM", "LSD", "SI AR")) for line in table)
+    assert table[0] == "NOT JUDGED: no limit was given"
+
+
+def test_two_limits_on_one_metric_have_a_row_each() -> None:
+    silent = Condition(Setup.SI, Reference.CR)
+    table = lines(corpus(silent), a=("LSE-C_S", "< 0.4", False), b=("LSE-C_S", "< 1", True))
+    assert [line.split()[-3:] for line in table if line.startswith("LSE-C_S ↓")] == [
+        ["<", "0.4", "FAILED"],
+        ["<", "1", "ok"],
+    ]
+    assert table[0] == "FAILED: 1 of 2 limits broken: a"
+
+
+def test_a_limit_without_any_value_is_not_left_out() -> None:
+    found = corpus()
+    table = lines(found, a=("LSD-AR", "< 1", False))
+    assert row(table, "LSD-AR ↓").split()[2:] == ["none", "<", "1", "FAILED"]
+
+
+def test_notes_below() -> None:
+    found = corpus(Condition(Setup.SI, Reference.AR))
+    found.not_applicable[Reference.CR] = "it has none"
+    found.unscored["four", None] = Unscored("four", None, "no face")
+    table = lines(found)
+    assert row(table, "SI CR").split()[2:6] == ["n/a"] * 4
+    assert row(table, "not applicable") == "not applicable: CR: it has none"
+    assert row(table, "unscored") == "unscored: four: no face"
+
+
+@pytest.mark.parametrize(("passed", "colour", "words"), [(True, "green", "PASSED"), (False, "red", "FAILED")])
+def test_verdict_line(passed: bool, colour: str, words: str) -> None:
+    judged = {"x": {"limit": "x", "metric": "LSE-C_S", "bound": "< 1", "passed": passed}}
+    (summary,) = summaries([(corpus(), judged)])
+    assert summary.colour[colour]
+    assert summary.verdict.startswith(words)
