@@ -49,7 +49,13 @@ def project(pytester: pytest.Pytester, clip_folder: Path, monkeypatch: pytest.Mo
     return Project(pytester, clip_folder)
 
 
-@pytest.fixture(params=[(), ("-n0",), ("-n2",)], ids=["plain", "n0", "n2"])
+@pytest.fixture(
+    params=[
+        pytest.param((), id="plain"),
+        pytest.param(("-n0",), id="n0"),
+        pytest.param(("-n2",), id="n2", marks=pytest.mark.slow),
+    ]
+)
 def distribution(request: pytest.FixtureRequest) -> tuple[str, ...]:
     """Without xdist's options, with it switched off, and with two workers."""
     return request.param

@@ -43,6 +43,18 @@ def test_table_agrees_with_the_json_report(project: Project, distribution: tuple
         assert verdict["value"] == measure(corpus, metric(verdict["metric"])).value
 
 
+def test_picture_measures_travel_too(project: Project, distribution: tuple[str, ...]) -> None:
+    # A copy is infinitely like its original, which JSON cannot say.
+    run = project.measure(
+        "Copy", "--lipleak-gate=SSIM[SI,CR] > 0.9", "--lipleak-gate=PSNR[AM,CR] > 30", *distribution
+    )
+    assert run.counts == {"passed": 2}
+    assert run.json["verdict"] == "pass"
+    assert run.lines("^SI CR .*1.000")
+    (corpus,) = read_document(run.json)
+    assert measure(corpus, metric("PSNR[AM,CR]")).value == math.inf
+
+
 def test_verdict_comes_first(project: Project) -> None:
     run = project.measure("Copy", *GATES)
     (start,) = [
