@@ -43,8 +43,8 @@ FULL, FIVE, THREE = 10_000, 125, 75
 class Case:
     """One clip with what is known of it.
 
-    ``offset`` in SyncNet's sign, ``confidence`` of the real SyncNet v2; ``speech``: which recording it is (several
-    talkers share one); ``heard``: whether the expert's training heard that recording, with other faces.
+    ``offset`` in SyncNet's sign; ``confidence``: of the real SyncNet v2; ``speech``: which recording it speaks
+    with (several talkers share one); ``heard``: whether the expert's training heard that recording, with other faces.
     """
 
     name: str
@@ -330,9 +330,11 @@ Groups = dict[str, list[Case]]
 
 def groups_of(a: argparse.Namespace, shipped: EmbeddedExpert) -> Groups:
     """All cases by what they show; talkers only where the real SyncNet v2 found them in sync."""
-    groups = {TALKERS: [c for c in talkers(a.shared, a.folds) if in_sync(c)]}
-    groups[UNHEARD] = [c for c in groups[TALKERS] if not c.heard]
-    if a.corners:
+    groups: Groups = {}
+    if a.folds:
+        groups[TALKERS] = [c for c in talkers(a.shared, a.folds) if in_sync(c)]
+        groups[UNHEARD] = [c for c in groups[TALKERS] if not c.heard]
+    if a.folds and a.corners:
         groups[ALIGNED] = [c for c in talkers(a.shared, a.folds, a.corners) if in_sync(c)]
         groups[ALIGNED_UNHEARD] = [c for c in groups[ALIGNED] if not c.heard]
     groups[SPEAKER_1] = grid_held_out(a.shared, shipped)
@@ -471,9 +473,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--shared", type=Path, required=True)
-    parser.add_argument(
-        "--folds", type=Path, required=True, help="folder of fold0.onnx, fold1.onnx, fold2.onnx"
-    )
+    parser.add_argument("--folds", type=Path, help="of fold0.onnx ...; without it no talkers are judged")
     parser.add_argument("--expert", type=Path, help="instead of the shipped one")
     parser.add_argument("--corners", type=Path, help="mouth corners of the talkers, NAME.npy")
     parser.add_argument("--crops", type=Path, help="tracked clips, NAME.npz")
@@ -485,6 +485,8 @@ def main() -> None:
     groups = groups_of(a, shipped)
     text = [f"Expert: {shipped.identity.label}. Intervals: 95 %, bootstrap over people."]
     for name in a.sections:
+        if not a.folds and name not in ("offsets", "contrast", "clips"):
+            continue
         text.append("")
         for line in SECTIONS[name](a, groups, shipped):
             print(line, flush=True)
