@@ -72,6 +72,9 @@ def _add_score(commands: Any) -> None:
     score.add_argument(
         "--face", default="largest", choices=("largest", "speaking"), help="whose face, if several"
     )
+    score.add_argument(
+        "--jpeg", default="pyav", help="who makes the JPEG step of lrs: pyav (default), or ffmpeg on PATH"
+    )
     score.add_argument("--device", default="cpu", help="cpu, cuda, cuda:N (default: cpu)")
     score.add_argument(
         "--offset",
@@ -98,6 +101,7 @@ def _score(options: argparse.Namespace) -> int:
         allow_unverified=options.allow_unverified_weights,
         device=resolve_device(options.device),
         face=options.face,
+        jpeg=options.jpeg,
     )
     data = result.to_dict()
     if options.offset is not None:

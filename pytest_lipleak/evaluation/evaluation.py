@@ -37,7 +37,7 @@ from pytest_lipleak.media.audio import fit, silence
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.video import read_frames, write_video
 from pytest_lipleak.sync.expert import Embeddings, SyncExpert
-from pytest_lipleak.sync.protocols import Protocol
+from pytest_lipleak.sync.protocols import Protocol, protocol_notes
 from pytest_lipleak.sync.score import score
 
 Progress = Callable[[int, int, str], None]
@@ -143,6 +143,7 @@ class Evaluation:
                 seed=plan.seed,
                 device=device,
                 version=__version__,
+                notes=protocol_notes(plan.protocol),
             ),
             not_applicable={
                 reference: f"model {model.name!r} declares no {reference} (it supports {', '.join(supported)})"

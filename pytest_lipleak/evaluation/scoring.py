@@ -7,14 +7,17 @@ from typing import Any
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
-from pytest_lipleak.evaluation.crops import Crops
+from pytest_lipleak.evaluation.crops import Cropper, Crops
 from pytest_lipleak.media.audio import read_audio
 from pytest_lipleak.media.clipsets import audible_frames
+from pytest_lipleak.media.ffmpeg import FfmpegFile
 from pytest_lipleak.media.video import VideoFile
 from pytest_lipleak.sync.expert import ExpertIdentity
 from pytest_lipleak.sync.experts import choose_expert, default_protocol, load_expert
-from pytest_lipleak.sync.protocols import Protocol
+from pytest_lipleak.sync.protocols import Protocol, protocol_notes
 from pytest_lipleak.sync.score import score_of
+
+JPEG_STEPS = ("pyav", "ffmpeg")
 
 
 @dataclass(frozen=True)
@@ -63,16 +66,20 @@ def score_file(
     allow_unverified: bool = False,
     device: str = "cpu",
     face: str = "largest",
+    jpeg: str = "pyav",
 ) -> FileScore:
     """Score ``video`` against its own audio, or against the file ``audio``.
 
     Under ``tracked``, ``face`` says whose face counts where several are seen: ``largest`` or ``speaking``.
 
+    ``jpeg`` says who makes the JPEG step of ``lrs``: ``pyav``, the same on every machine with the same PyAV, or
+    ``ffmpeg``, the reference's own bytes by the ffmpeg of this machine; the notes name it.
+
     Frames are decoded, cropped and embedded as they come, and never all held: memory depends neither on the
     length of the video nor on its size. ``tracked`` decodes the file twice.
 
     Raises:
-        ConfigurationError: unknown expert or protocol.
+        ConfigurationError: unknown expert or protocol, or the JPEG step cannot be made as asked.
         InputError: a file that cannot be read, or audio that ends before the video.
         UnscorableError: too short, or no face where one is needed.
         WeightsError, MissingDataError: see ``load_expert``.
@@ -81,17 +88,32 @@ def score_file(
     if protocol not in ("auto", *Protocol):
         raise ConfigurationError(f"unknown protocol {protocol!r}; known are {', '.join(Protocol)}")
     how = default_protocol(name) if protocol == "auto" else Protocol(protocol)
+    by_ffmpeg = _jpeg_step(jpeg, how)
     judge = load_expert(name, weights, allow_unverified=allow_unverified, device=device)
     heard, conversions = read_audio(audio or video)
+    seen: VideoFile | FfmpegFile
     # The picture may be longer than the sound; how long it is, is known when it has been decoded.
-    seen = VideoFile(video, most=len(heard) // SAMPLES_PER_FRAME)
-    cropper = Crops(how, weights, face, judge).through(seen, heard)
+    audible = len(heard) // SAMPLES_PER_FRAME
+    if by_ffmpeg:
+        seen, cropper = FfmpegFile(video, audible), Cropper(Protocol.DIRECT)
+    else:
+        seen = VideoFile(video, audible)
+        cropper = Crops(how, weights, face, judge).through(seen, heard)
     by_window, review = judge.examine(cropper(seen), heard)
     audible_frames(audio or video, seen.length, len(heard))
     result = score_of(by_window)
     # A lone file may be real or generated, so what would be refused in an evaluation is only said here.
     warnings = (*(f"unreliable: {reason}" for reason in review.refusals), *review.warnings)
-    notes = [*seen.notes, *conversions, *cropper.notes, *warnings]
+    notes = [*seen.notes, *protocol_notes(cropper.protocol), *conversions, *cropper.notes, *warnings]
     if not judge.identity.verified:
         notes.append("unverified weights: these are not published numbers")
     return FileScore(result, seen.length, how, judge.identity, tuple(notes))
+
+
+def _jpeg_step(jpeg: str, protocol: Protocol) -> bool:
+    """Whether the ffmpeg binary makes the JPEG step."""
+    if jpeg not in JPEG_STEPS:
+        raise ConfigurationError(f"unknown JPEG step {jpeg!r}; known are {', '.join(JPEG_STEPS)}")
+    if jpeg == "ffmpeg" and protocol is not Protocol.LRS:
+        raise ConfigurationError(f"protocol {protocol} has no JPEG step; only {Protocol.LRS} has one")
+    return jpeg == "ffmpeg"

@@ -22,6 +22,13 @@ TOLERANCE = 4_000_000
 """libavcodec's default bit-rate tolerance, which PyAV overrides."""
 
 
+def encoder() -> str:
+    """The encoder in words; its version decides the bytes."""
+    import av
+
+    return f"PyAV {av.__version__}, libavcodec {'.'.join(map(str, av.library_versions['libavcodec']))}"
+
+
 def jpeg_frames(frames: Iterable[Image]) -> Iterator[Image]:
     """Yield every RGB frame (H, W, 3) as the reference's JPEG files show it, one after the other.
 

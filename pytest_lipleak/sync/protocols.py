@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from pytest_lipleak.core.clips import Image
-from pytest_lipleak.sync.jpeg import jpeg_frames
+from pytest_lipleak.sync.jpeg import encoder, jpeg_frames
 
 
 class Protocol(StrEnum):
@@ -24,3 +24,8 @@ class Protocol(StrEnum):
 def whole_frame_crops(frames: Iterable[Image], protocol: Protocol) -> Iterable[Image]:
     """Return the crops of a face-centred clip, one after the other: uint8 RGB (H, W, 3), all of the frame."""
     return jpeg_frames(frames) if protocol is Protocol.LRS else frames
+
+
+def protocol_notes(protocol: Protocol) -> tuple[str, ...]:
+    """What a report must say of how frames became crops: under ``lrs``, who encoded them."""
+    return (f"JPEG step by {encoder()}",) if protocol is Protocol.LRS else ()
