@@ -152,6 +152,10 @@ class Evaluation:
             },
         )
 
+    def __repr__(self) -> str:
+        # Short: pytest prints it beside every failed test that uses the fixture.
+        return f"<lip leakage of {self.model.name} on {self.clips.origin}>"
+
     def measure(self, metric: Metric | str) -> Measurement:
         """Return a metric's value, generating and scoring what it still needs.
 
