@@ -1,10 +1,12 @@
 """Sets of clips: a folder of videos, a CSV manifest, the LRS2 layout, or the embedded clips."""
 
 import csv
+import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from pytest_lipleak.core.clips import Audio, Clip, digest_of
@@ -12,6 +14,7 @@ from pytest_lipleak.core.errors import InputError, MissingDataError
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLES_PER_FRAME
 from pytest_lipleak.media.audio import read_audio
 from pytest_lipleak.media.video import read_video
+from pytest_lipleak.model_files import file_sha256
 from pytest_lipleak.resources import resource_path
 
 EMBEDDED = "embedded"
@@ -23,8 +26,8 @@ VIDEO_SUFFIXES = frozenset(
 LATE_FRAMES = 5
 """Audio may end this many frames before the video (containers cut at packets); more is an error."""
 
-KEPT_CLIPS = 4
-"""Decoded clips kept in memory; frames are large, decoding is cheap."""
+KEPT_BYTES = 250_000_000
+"""Decoded frames kept in memory, besides those of the last clip; frames are large, decoding is cheap."""
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,22 @@ class ClipSet(Mapping[str, Clip]):
     def __getitem__(self, name: str) -> Clip:
         if name not in self._kept:
             self._kept[name] = self._load(self.files[name])
-            while len(self._kept) > KEPT_CLIPS:
+            while (
+                len(self._kept) > 1 and sum(clip.frames.nbytes for clip in self._kept.values()) > KEPT_BYTES
+            ):
                 self._kept.popitem(last=False)
         self._kept.move_to_end(name)
         return self._kept[name]
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over names, speakers, words and file contents: what the whole set *is*, without decoding it."""
+        sha = hashlib.sha256()
+        for clip in self.files.values():
+            sha.update(repr((clip.name, clip.speaker, clip.text)).encode())
+            for path in (clip.video, clip.audio):
+                sha.update((file_sha256(path) if path else "").encode())
+        return sha.hexdigest()
 
     def speech(self, name: str) -> Audio:
         """Return the whole audio of a clip, int16 mono 16 kHz, without decoding its frames."""

@@ -1,0 +1,186 @@
+"""How much work a fixed evaluation takes: counts instead of times, so that speed cannot rot unnoticed."""
+
+import subprocess
+import sys
+import weakref
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
+from pytest_lipleak.evaluation.scoring import score_file
+from pytest_lipleak.evaluation.store import Store
+from pytest_lipleak.faces import tracking
+from pytest_lipleak.faces.detection import Face
+from pytest_lipleak.generators.registry import Model
+from pytest_lipleak.media import clipsets, video
+from pytest_lipleak.media.clipsets import ClipFile, ClipSet
+from pytest_lipleak.media.video import write_video
+from pytest_lipleak.sync import syncnet
+from pytest_lipleak.sync.protocols import Protocol
+from pytest_lipleak.sync.syncnet import SyncNet
+from pytest_lipleak.sync.weights import WeightsFile
+
+CLIPS, FRAMES, WINDOWS, SIZE = 3, 30, 25, 96
+TAKES = 7
+"""The real clip and six conditions."""
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """What has been done so far; networks are replaced by counters."""
+    done: Counter[str] = Counter()
+
+    def counted(name: str, function: Any, amount: Any = lambda *arguments, **options: 1) -> Any:
+        def call(*arguments: Any, **options: Any) -> Any:
+            done[name] += amount(*arguments, **options)
+            return function(*arguments, **options)
+
+        return call
+
+    def tower(name: str, more: int) -> Any:
+        return counted(
+            name,
+            lambda batch: np.ones((len(batch) - more, syncnet.DIMENSIONS), np.float32),
+            lambda batch: len(batch) - more,
+        )
+
+    towers = tower("video windows", 4), tower("audio windows", 0)
+    monkeypatch.setattr(syncnet, "_onnx_towers", lambda weights, threads: towers)
+    for module, name in ((clipsets, "read_video"), (clipsets, "read_audio"), (video, "opened")):
+        monkeypatch.setattr(module, name, counted(name, getattr(module, name)))
+    monkeypatch.setattr(tracking, "track", counted("face tracks", tracking.track))
+    monkeypatch.setattr(tracking, "FaceDetector", lambda weights: Detector(done))
+    return done
+
+
+class Detector:
+    """Sees a face in the middle of every picture."""
+
+    def __init__(self, done: Counter[str]) -> None:
+        self.done = done
+
+    def detect(self, image: np.ndarray, hint: object = None) -> list[Face]:
+        self.done["detections"] += 1
+        return [Face(np.array([18.0, 18.0, 78.0, 78.0]), np.zeros((6, 2)), 1.0)]
+
+
+class Unchanged:
+    """Returns the frames as they are."""
+
+    fingerprint = "unchanged frames"
+
+    def __init__(self, done: Counter[str]) -> None:
+        self.done = done
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        self.done["generated"] += 1
+        return frames
+
+
+@pytest.fixture
+def clips(tmp_path: Path) -> ClipSet:
+    return ClipSet([_clip(tmp_path, number) for number in range(CLIPS)], "noise")
+
+
+def _clip(folder: Path, seed: int, frames: int = FRAMES) -> ClipFile:
+    noise = np.random.default_rng(seed)
+    path = folder / f"{seed}.mkv"
+    pictures = noise.integers(0, 256, (1, SIZE, SIZE, 3), np.uint8).repeat(frames, axis=0)
+    write_video(path, pictures, noise.integers(-3000, 3000, 640 * frames).astype(np.int16))
+    return ClipFile(path.stem, path)
+
+
+def expert() -> SyncNet:
+    return SyncNet(WeightsFile(Path("none"), "0" * 64, verified=False))
+
+
+def evaluation(clips: ClipSet, work: Counter[str], folder: Path, protocol: Protocol) -> Evaluation:
+    model = Model("unchanged", Unchanged(work))
+    return Evaluation(clips, model, expert(), Plan(protocol), Store(folder / "store"))
+
+
+@pytest.mark.parametrize("protocol", Protocol)
+def test_six_conditions_share_decoding_faces_and_speech(
+    clips: ClipSet, work: Counter[str], tmp_path: Path, protocol: Protocol
+) -> None:
+    measured = evaluation(clips, work, tmp_path, protocol)
+    measured.need()
+    assert len(measured.corpus.takes) == CLIPS * TAKES, measured.corpus.unscored
+    assert work["read_video"] == CLIPS
+    assert work["read_audio"] == CLIPS
+    assert work["generated"] == CLIPS * 6
+    assert work["video windows"] == CLIPS * TAKES * WINDOWS
+    # All clips are equally long here, so a partner's speech is the very audio of another clip.
+    assert work["audio windows"] == CLIPS * WINDOWS
+    tracked = protocol is Protocol.TRACKED
+    assert work["face tracks"] == CLIPS * tracked
+    assert work["detections"] == CLIPS * FRAMES * tracked
+
+
+def test_what_is_measured_is_not_measured_again(clips: ClipSet, work: Counter[str], tmp_path: Path) -> None:
+    measured = evaluation(clips, work, tmp_path, Protocol.DIRECT)
+    measured.need()
+    before = work.copy()
+    measured.need()
+    assert work == before
+    evaluation(clips, work, tmp_path, Protocol.DIRECT).need()
+    again = work - before
+    # A model with a fingerprint is not run again, nor are its videos embedded; distances need the speech.
+    assert set(again) == {"audio windows"}
+
+
+@pytest.fixture
+def counting_expert(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pytest_lipleak.evaluation.scoring.load_expert", lambda *_, **__: expert())
+
+
+@pytest.mark.usefixtures("counting_expert")
+@pytest.mark.parametrize(("protocol", "passes"), [("direct", 1), ("lrs", 1), ("tracked", 2)])
+def test_a_file_is_decoded_once_and_twice_where_a_face_is_followed(
+    work: Counter[str], tmp_path: Path, protocol: str, passes: int
+) -> None:
+    path = _clip(tmp_path, 0).video
+    result = score_file(path, expert="syncnet", protocol=protocol)
+    assert result.score.windows == WINDOWS
+    assert work["opened"] == passes
+    assert work["video windows"] == work["audio windows"] == WINDOWS
+
+
+@pytest.mark.usefixtures("counting_expert", "work")
+@pytest.mark.parametrize("protocol", Protocol)
+def test_few_frames_are_held_however_long_the_video(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, protocol: Protocol
+) -> None:
+    alive: weakref.WeakSet[Any] = weakref.WeakSet()
+    most = 0
+    convert = video._rgb
+
+    class Picture(np.ndarray):
+        __hash__ = object.__hash__  # a set asks for it
+
+    def noted(frame: Any) -> Any:
+        nonlocal most
+        picture = convert(frame).view(Picture)
+        alive.add(picture)
+        most = max(most, len(alive))
+        return picture
+
+    monkeypatch.setattr(video, "_rgb", noted)
+    score_file(_clip(tmp_path, 0, frames=400).video, expert="syncnet", protocol=protocol)
+    assert 0 < most <= 30
+
+
+def test_scoring_imports_only_what_it_needs(tmp_path: Path) -> None:
+    path = _clip(tmp_path, 0, frames=75).video
+    code = (
+        "import sys; from pytest_lipleak.cli import main; "
+        f"main(['score', {str(path)!r}, '--expert', 'embedded']); print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "onnxruntime" in loaded
+    assert not loaded & {"torch", "onnx", "scipy", "librosa", "skimage", "pytest", "pooch"}
