@@ -3,16 +3,21 @@
 import argparse
 import io
 import json
+import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak import __version__
-from pytest_lipleak.core.errors import LipleakError, UnscorableError
+from pytest_lipleak.core.errors import ConfigurationError, LipleakError, MissingDataError, UnscorableError
 from pytest_lipleak.core.scores import MAX_SHIFT
+
+if TYPE_CHECKING:
+    from pytest_lipleak.evaluation.store import Store
 
 GOOD, USAGE, NOT_JUDGED = 0, 2, 3
 """Exit codes; 1 is kept for leaks."""
@@ -48,6 +53,10 @@ def _parser() -> argparse.ArgumentParser:
     fetch = commands.add_parser("fetch", help="download the SyncNet v2 weights and verify their hash")
     fetch.add_argument("--folder", type=Path, help="where to put them (default: the user's cache folder)")
     fetch.set_defaults(command=_fetch)
+    cache = commands.add_parser("cache", help="look into, or clear, a store of artefacts (--lipleak-store)")
+    cache.add_argument("action", choices=tuple(_CACHE_ACTIONS), help="what to do")
+    cache.add_argument("--store", type=Path, help="the folder (default: LIPLEAK_STORE)")
+    cache.set_defaults(command=_cache)
     models = commands.add_parser("models", help="list the models that --lipleak-model knows by name")
     models.set_defaults(command=_models)
     doctor = commands.add_parser("doctor", help="say what this installation can do")
@@ -132,6 +141,54 @@ def _fetch(options: argparse.Namespace) -> int:
 
     print(fetch_syncnet(options.folder))
     return GOOD
+
+
+def _cache(options: argparse.Namespace) -> int:
+    from pytest_lipleak.evaluation.store import Store
+
+    folder = options.store or os.environ.get("LIPLEAK_STORE")
+    if not folder:
+        raise ConfigurationError("which store? Name its folder with --store or LIPLEAK_STORE")
+    if not Path(folder).is_dir():
+        raise MissingDataError(f"store {folder}: no such folder")
+    print("\n".join(_CACHE_ACTIONS[options.action](Store(Path(folder)))))
+    return GOOD
+
+
+def _cache_size(store: "Store") -> list[str]:
+    stored = store.artefacts()
+    by_kind: dict[str, list[int]] = {}
+    for artefact in stored:
+        by_kind.setdefault(artefact.kind, []).append(artefact.size)
+    lines = [f"  {kind}: {len(sizes)} in {_megabytes(sum(sizes))}" for kind, sizes in sorted(by_kind.items())]
+    return [f"{len(stored)} artefacts in {_megabytes(sum(a.size for a in stored))}", *lines]
+
+
+def _cache_list(store: "Store") -> list[str]:
+    return [
+        f"{datetime.fromtimestamp(artefact.used):%Y-%m-%d %H:%M}  {_megabytes(artefact.size):>10}  "
+        f"{artefact.kind}  " + ", ".join(f"{word} {value}" for word, value in artefact.about.items())
+        for artefact in store.artefacts()
+    ] or ["empty"]
+
+
+def _cache_clear(store: "Store") -> list[str]:
+    removed = store.clear()
+    left = len(store.artefacts())
+    kept = f"; {left} in use by another process stay" if left else ""
+    return [f"removed {len(removed)} artefacts, {_megabytes(sum(a.size for a in removed))}{kept}"]
+
+
+_CACHE_ACTIONS: Mapping[str, Callable[["Store"], list[str]]] = {
+    "path": lambda store: [str(store.folder)],
+    "size": _cache_size,
+    "list": _cache_list,
+    "clear": _cache_clear,
+}
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
 
 
 def _models(options: argparse.Namespace) -> int:

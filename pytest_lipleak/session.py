@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from pytest_lipleak.core.errors import LipleakError
     from pytest_lipleak.core.verdicts import Verdict
     from pytest_lipleak.evaluation.evaluation import Evaluation, Progress
+    from pytest_lipleak.evaluation.store import Store
     from pytest_lipleak.generators.registry import Model
     from pytest_lipleak.media.clipsets import ClipSet
     from pytest_lipleak.sync.expert import SyncExpert
+
+GIGABYTE = 10**9
 
 
 class LipleakSession:
@@ -91,6 +94,8 @@ class LipleakSession:
                 raise MissingDataError(f"weights {settings.weights}: no such file or folder")
             len(self.clips)
             self._check_expert()
+            if (store := self._persistent_store()) and xdist.worker_input(self.config) is None:
+                store.check()
         except LipleakError as error:
             raise pytest.UsageError(str(error)) from None
 
@@ -212,13 +217,13 @@ class LipleakSession:
             face=settings.face,
             partners=read_pairs(settings.pairs, self.clips) if settings.pairs else None,
         )
-        reusable = settings.store is not None and model.fingerprint is not None
+        kept = self._persistent_store() if model.fingerprint is not None else None
         return Evaluation(
             self.clips,
             model,
             self.expert,
             plan,
-            Store(settings.store if reusable and settings.store else self.folder),
+            kept or Store(self.folder),
             run=self.run,
             device=self.device,
             weights=settings.weights,
@@ -227,6 +232,13 @@ class LipleakSession:
             progress=self._progress(),
             lead=number / workers,
         )
+
+    def _persistent_store(self) -> "Store | None":
+        from pytest_lipleak.evaluation.store import Store
+
+        settings = self.settings
+        limit = None if settings.store_limit is None else settings.store_limit * GIGABYTE
+        return None if settings.store is None else Store(settings.store, limit)
 
     def _progress(self) -> "Progress":
         from pytest_lipleak.report.progress import ProgressLine, silent

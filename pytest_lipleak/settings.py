@@ -98,6 +98,12 @@ OPTIONS = (
     Option(
         "store", "reuse artefacts across runs from this folder (models with a fingerprint)", "DIR", "path"
     ),
+    Option(
+        "store_limit",
+        "size of that folder in GB; what was not used for longest is dropped beyond it (default: no limit)",
+        "GB",
+        "number",
+    ),
 )
 
 
@@ -124,6 +130,7 @@ class Settings:
     json: Path | None = None
     keep: Path | None = None
     store: Path | None = None
+    store_limit: int | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
     """Where each given setting came from, in the words of an error message."""
 

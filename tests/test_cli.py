@@ -220,6 +220,35 @@ def test_doctor_names_the_extra_of_a_missing_package(
     assert "torch missing: pip install 'pytest-lipleak[syncnet]'" in capsys.readouterr().out
 
 
+def test_cache_is_listed_and_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pytest_lipleak.evaluation.store import Store
+
+    def said(action: str) -> list[str]:
+        assert main(["cache", action]) == GOOD
+        return capsys.readouterr().out.splitlines()
+
+    monkeypatch.setenv("LIPLEAK_STORE", str(tmp_path))
+    store = Store(tmp_path)
+    about = {"model": "demo:leaky", "clip": "ann", "condition": "SI,CR"}
+    store.get_or_make("video.mkv", "a" * 40, lambda path: path.write_bytes(bytes(1_500_000)), about=about)
+    store.get_or_make("embedding.npy", "b" * 40, lambda path: path.write_bytes(bytes(400_000)))
+    assert said("path") == [str(tmp_path)]
+    assert said("size") == ["2 artefacts in 1.9 MB", "  embedding: 1 in 0.4 MB", "  video: 1 in 1.5 MB"]
+    lines = said("list")
+    assert len(lines) == 2
+    assert any(line.endswith("1.5 MB  video  model demo:leaky, clip ann, condition SI,CR") for line in lines)
+    assert said("clear") == ["removed 2 artefacts, 1.9 MB"]
+    assert said("list") == ["empty"]
+    monkeypatch.delenv("LIPLEAK_STORE")
+    for arguments in (["cache", "size"], ["cache", "size", "--store", str(tmp_path / "nowhere")]):
+        assert main(arguments) == USAGE
+    err = capsys.readouterr().err
+    assert "Name its folder with --store or LIPLEAK_STORE" in err
+    assert "nowhere: no such folder" in err
+
+
 class Web:
     """Stands in for pooch's download: serves ``content`` at every address."""
 

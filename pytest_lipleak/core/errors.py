@@ -44,3 +44,7 @@ class UnscorableError(LipleakError):
 
 class NotApplicableError(LipleakError):
     """A condition that the model under test does not have (no reference, no CR)."""
+
+
+class StoreError(LipleakError):
+    """The folder of artefacts cannot be used: it cannot be written to, or its disk is full."""

@@ -3,6 +3,7 @@
 import math
 import os
 import random
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ from pytest_lipleak.evaluation.pictures import (
     take_measure,
 )
 from pytest_lipleak.evaluation.references import reference_indices
-from pytest_lipleak.evaluation.store import Store, key_of
+from pytest_lipleak.evaluation.store import Store, key_of, versions_of
 from pytest_lipleak.generators.protocol import run_generator, supported_references
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.audio import fit, silence
@@ -43,8 +44,15 @@ from pytest_lipleak.sync.score import score
 Progress = Callable[[int, int, str], None]
 """Called with (takes done, takes wanted, what comes now)."""
 
-STORE_FORMAT = 1
+KEPT_SPEECH = 64_000_000
+"""Bytes of embedded speech kept in memory, the latest first."""
+
+STORE_FORMAT = 2
 """Part of every key; raise it when what is stored changes its meaning."""
+
+GENERATION_LIBRARIES = ("numpy", "onnxruntime", "opencv-python", "torch")
+EMBEDDING_LIBRARIES = ("av", *GENERATION_LIBRARIES)
+"""Part of the keys: other versions of these make other pixels and embeddings."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,7 @@ class Evaluation:
         self._lead = lead
         self._crops = Crops(plan.protocol, weights, plan.face, expert)
         self._tools = PictureTools(weights, device, plan.protocol, store)
-        self._speech: dict[str, Embeddings] = {}
+        self._speech: OrderedDict[str, Embeddings] = OrderedDict()
         self._failures: dict[Key, LipleakError] = {}
         self._introduced = False
         self._examined = False
@@ -388,18 +396,26 @@ class Evaluation:
             source=source,
             clip=clip.digest,
             expert=[identity.name, identity.version, identity.weights_sha256],
-            protocol=str(self._plan.protocol),
+            # Under lrs, the encoder of the JPEG step stands in the notes.
+            protocol=[str(self._plan.protocol), *protocol_notes(self._plan.protocol)],
             face=self._plan.face,
+            device=self._kind_of_device,
+            libraries=versions_of(*EMBEDDING_LIBRARIES),
             package=__version__,
             format=STORE_FORMAT,
         )
-        path = self._store.get_or_make("embedding.npy", key, make, wait=wait)
+        about = self._about(clip, condition) | {"expert": identity.label}
+        path = self._store.get_or_make("embedding.npy", key, make, wait=wait, about=about)
         return None if path is None else np.load(path, allow_pickle=False)
 
     def _embedded_speech(self, audio: Audio) -> Embeddings:
         digest = digest_of(audio)
         if digest not in self._speech:
             self._speech[digest] = self.expert.embed_audio(audio)
+            # A clip's own speech and its partner's are needed together, for all its takes in a row.
+            while len(self._speech) > 2 and sum(kept.nbytes for kept in self._speech.values()) > KEPT_SPEECH:
+                self._speech.popitem(last=False)
+        self._speech.move_to_end(digest)
         return self._speech[digest]
 
     def _generated(self, clip: Clip, condition: Condition) -> Frames:
@@ -416,9 +432,19 @@ class Evaluation:
             )
             write_video(path, fresh[0])
 
-        path = self._store.get_or_make("video.mkv", self._generation_key(clip, condition), make)
+        key = self._generation_key(clip, condition)
+        path = self._store.get_or_make("video.mkv", key, make, about=self._about(clip, condition))
         assert path is not None
         return fresh[0] if fresh else read_frames(path)
+
+    def _about(self, clip: Clip, condition: Condition | None) -> dict[str, str]:
+        """What an artefact is, for people who list the store."""
+        model = {} if condition is None else {"model": self.model.name}
+        return {**model, "clip": clip.name, "condition": str(condition) if condition else "real clip"}
+
+    @property
+    def _kind_of_device(self) -> str:
+        return self.corpus.provenance.device.partition(":")[0]
 
     def _introduce(self) -> None:
         if not self._introduced and callable(use_clips := getattr(self.model.generator, "use_clips", None)):
@@ -430,10 +456,15 @@ class Evaluation:
             model=self.model.name,
             # Without a fingerprint, what is on disk may come from other weights: never beyond this run.
             fingerprint=self.model.fingerprint or f"run {self._run or os.getpid()}",
+            arguments=sorted((name, repr(value)) for name, value in self.model.arguments.items()),
+            # A model that is told the clip set may answer with any of its clips.
+            others=self.clips.digest if hasattr(self.model.generator, "use_clips") else None,
             clip=clip.digest,
             audio=digest_of(self.driving_audio(clip, condition.setup)),
             reference=reference_indices(clip, condition.reference, self.strategy, self.seed),
             condition=str(condition),
+            device=self._kind_of_device,
+            libraries=versions_of(*GENERATION_LIBRARIES),
             package=__version__,
             format=STORE_FORMAT,
         )

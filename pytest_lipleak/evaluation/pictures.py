@@ -16,7 +16,7 @@ from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Frames, digest_of
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.scores import SetScore
-from pytest_lipleak.evaluation.store import Store, key_of
+from pytest_lipleak.evaluation.store import Store, key_of, versions_of
 from pytest_lipleak.sync.protocols import Protocol
 
 ArtefactMaker = Callable[[], NDArray[Any]]
@@ -67,9 +67,14 @@ class PictureTools:
             with path.open("wb") as file:
                 np.save(file, make())
 
-        path = self._store.get_or_make(
-            f"{kind}.npy", key_of(kind=kind, source=source, package=__version__), write
+        key = key_of(
+            kind=kind,
+            source=source,
+            device=self._device.partition(":")[0],
+            libraries=versions_of("numpy", "opencv-python", "ai-edge-litert", "torch"),
+            package=__version__,
         )
+        path = self._store.get_or_make(f"{kind}.npy", key, write, about={"of": source})
         assert path is not None
         found: NDArray[Any] = np.load(path, allow_pickle=False)
         return found

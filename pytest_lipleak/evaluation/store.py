@@ -1,18 +1,59 @@
 """Artefacts on disk, each made once: look, lock its key, look again, write aside, rename.
 
 Several processes may share a store. A lock is an operating-system lock on a file, so that of a killed
-process is free again.
+process is free again. When an artefact was last used is its modification time; a store with a limit drops
+what was not used for longest.
 """
 
+import errno
 import hashlib
 import json
 import os
+import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from pytest_lipleak.core.errors import StoreError
+
+if TYPE_CHECKING:
+    from filelock import BaseFileLock
 
 DIGEST_LENGTH = 16
+
+IN_USE = 60.0
+"""Seconds for which what was just used is not dropped: someone may be about to open it."""
+
+ABANDONED = 3600.0
+"""Seconds after which a temporary file whose writer is gone from this machine is removed; on a folder shared
+between machines the writer may live elsewhere."""
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR})
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """A file of a store.
+
+    Args:
+        path: where it lies.
+        kind: ``video``, ``embedding``, ...
+        size: bytes.
+        used: when it was last used, in seconds since 1970.
+        about: what it is, in readable words: model, clip, condition, ...; empty if that was lost.
+    """
+
+    path: Path
+    kind: str
+    size: int
+    used: float
+    about: Mapping[str, Any]
 
 
 class Store:
@@ -20,26 +61,53 @@ class Store:
 
     Args:
         folder: created when needed.
+        limit: bytes; beyond it, what was not used for longest is dropped. None keeps everything.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, limit: int | None = None) -> None:
         self.folder = folder
+        self.limit = limit
+
+    def check(self) -> None:
+        """Create the folder, see that it can be written to, and clear away what killed processes left.
+
+        Raises:
+            StoreError: it cannot be written to, or its disk is full.
+        """
+        probe = self.folder / f"tmp-probe-{os.getpid()}"
+        with self._worded():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(b"probe")
+            probe.unlink()
+        self._remove_abandoned()
 
     def find(self, kind: str, key: str) -> Path | None:
-        """Return the artefact if it is there and whole.
+        """Return the artefact if it is there and whole, and note that it was used.
 
         A file's name carries the hash of its content; a corrupt or truncated one is removed with a warning.
         """
         stem, _, suffix = kind.partition(".")
         for path in self.folder.glob(f"{stem}-{key}-*.{suffix}"):
-            if path.stem.rpartition("-")[2] == _content_digest(path):
-                return path
+            # Another process may be dropping it; a reader's folder may be read-only.
+            with suppress(OSError):
+                os.utime(path)
+            try:
+                if path.stem.rpartition("-")[2] == _content_digest(path):
+                    return path
+            except FileNotFoundError:
+                continue
             warnings.warn(f"{path} is corrupt and will be made again", RuntimeWarning, stacklevel=2)
             path.unlink(missing_ok=True)
         return None
 
     def get_or_make(
-        self, kind: str, key: str, make: Callable[[Path], None], *, wait: bool = True
+        self,
+        kind: str,
+        key: str,
+        make: Callable[[Path], None],
+        *,
+        wait: bool = True,
+        about: Mapping[str, Any] | None = None,
     ) -> Path | None:
         """Return the artefact, making it if nobody did.
 
@@ -48,33 +116,176 @@ class Store:
             key: see ``key_of``.
             make: writes the artefact to the path it is given.
             wait: whether to wait for another process that is making it; otherwise None is returned.
+            about: JSON-ready words for people who list the store.
+
+        Raises:
+            StoreError: the folder cannot be written to, or its disk is full; nothing half-written stays.
         """
-        from filelock import FileLock, Timeout
+        from filelock import Timeout
 
         if found := self.find(kind, key):
             return found
-        self.folder.mkdir(parents=True, exist_ok=True)
+        with self._worded():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = self._lock(kind, key)
+            try:
+                lock.acquire(timeout=-1 if wait else 0)
+            except Timeout:
+                return None
+            try:
+                final = self.find(kind, key) or self._make(kind, key, make, about or {})
+            finally:
+                lock.release()
+            self._keep_within_limit()
+            return final
+
+    def _make(self, kind: str, key: str, make: Callable[[Path], None], about: Mapping[str, Any]) -> Path:
         stem, _, suffix = kind.partition(".")
+        temporary = self.folder / f"tmp-{stem}-{key}-{os.getpid()}.{suffix}"
+        described = temporary.with_suffix(".json")
         try:
-            with FileLock(self.folder / f"{stem}-{key}.lock", timeout=-1 if wait else 0):
-                if found := self.find(kind, key):
-                    return found
-                temporary = self.folder / f"tmp-{stem}-{key}-{os.getpid()}.{suffix}"
-                try:
-                    make(temporary)
-                    final = self.folder / f"{stem}-{key}-{_content_digest(temporary)}.{suffix}"
-                    temporary.replace(final)
-                finally:
-                    temporary.unlink(missing_ok=True)
-                return final
+            make(temporary)
+            described.write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
+            described.replace(self._description(kind, key))
+            final = self.folder / f"{stem}-{key}-{_content_digest(temporary)}.{suffix}"
+            temporary.replace(final)
+        finally:
+            # A maker may never have begun to write, and its own error must not be lost over cleaning up.
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+                described.unlink(missing_ok=True)
+        return final
+
+    def artefacts(self) -> list[Artefact]:
+        """Return what is stored, the longest unused first."""
+        now = time.time()
+        found = []
+        for path in self.folder.glob("*-*-*.*"):
+            parts = path.stem.split("-")
+            if len(parts) != 3 or len(parts[2]) != DIGEST_LENGTH or parts[0] == "tmp":
+                continue
+            try:
+                status = path.stat()
+            except FileNotFoundError:
+                continue
+            used = status.st_mtime
+            if used > now + IN_USE:
+                # From before a clock was set back: it would never grow old.
+                used = now
+                with suppress(OSError):
+                    os.utime(path)
+            about = _read_description(self.folder / f"{parts[0]}-{parts[1]}.json")
+            found.append(Artefact(path, parts[0], status.st_size, used, about))
+        return sorted(found, key=lambda artefact: (artefact.used, artefact.path.name))
+
+    def clear(self) -> list[Artefact]:
+        """Remove every artefact that nobody is making, and what was left behind; returns what was removed."""
+        removed = [artefact for artefact in self.artefacts() if self._drop(artefact)]
+        self._remove_abandoned()
+        return removed
+
+    def _keep_within_limit(self) -> None:
+        if self.limit is None:
+            return
+        stored = self.artefacts()
+        total = sum(artefact.size for artefact in stored)
+        for artefact in stored:
+            if total <= self.limit or artefact.used > time.time() - IN_USE:
+                return
+            total -= artefact.size if self._drop(artefact) else 0
+
+    def _drop(self, artefact: Artefact) -> bool:
+        """Remove an artefact unless another process holds its lock."""
+        from filelock import Timeout
+
+        kind, key, _ = artefact.path.stem.split("-")
+        lock = self._lock(kind, key)
+        try:
+            with lock.acquire(timeout=0):
+                artefact.path.unlink(missing_ok=True)
+                self._description(kind, key).unlink(missing_ok=True)
         except Timeout:
-            return None
+            return False
+        return True
+
+    def _remove_abandoned(self) -> None:
+        now = time.time()
+        for path in self.folder.glob("tmp-*"):
+            writer = path.stem.rpartition("-")[2]
+            with suppress(OSError):
+                age = abs(now - path.stat().st_mtime)
+                if age > ABANDONED and not (writer.isdigit() and _is_alive(int(writer))):
+                    path.unlink()
+
+    def _lock(self, kind: str, key: str) -> "BaseFileLock":
+        from filelock import FileLock
+
+        # Lock files stay: removing one that another process has opened would let two make the same artefact.
+        return FileLock(self.folder / f"{kind.partition('.')[0]}-{key}.lock")
+
+    def _description(self, kind: str, key: str) -> Path:
+        return self.folder / f"{kind.partition('.')[0]}-{key}.json"
+
+    @contextmanager
+    def _worded(self) -> Iterator[None]:
+        """Say of the file system's errors what they mean for the store."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno in FULL:
+                raise StoreError(
+                    f"store {self.folder}: its disk is full ({error.strerror}); free some space, name a folder "
+                    "elsewhere with --lipleak-store (TMPDIR without it), or limit the store with "
+                    "--lipleak-store-limit; what is finished stays"
+                ) from error
+            # Others' files (a model's, say) may be forbidden, too; that is not the store's error.
+            ours = str(error.filename or "").startswith(str(self.folder))
+            if ours and error.errno in FORBIDDEN:
+                raise StoreError(
+                    f"store {self.folder}: cannot be written to ({error.strerror}); name another folder with "
+                    "--lipleak-store, or leave it out to keep artefacts for one run only"
+                ) from error
+            raise
 
 
 def key_of(**parts: Any) -> str:
     """Hash everything that an artefact depends on; parts must be JSON-ready."""
     text = json.dumps(parts, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:40]
+
+
+def versions_of(*packages: str) -> dict[str, str | None]:
+    """Return the installed versions of libraries that an artefact's content depends on, for its key."""
+    return {package: _version(package) for package in packages}
+
+
+@cache
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _read_description(path: Path) -> dict[str, Any]:
+    try:
+        described = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return described if isinstance(described, dict) else {}
+
+
+def _is_alive(process: int) -> bool:
+    if os.name == "nt":
+        # There, signal 0 is Ctrl-C; but a file that its writer still holds cannot be removed either.
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def _content_digest(path: Path) -> str:

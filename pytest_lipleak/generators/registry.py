@@ -6,7 +6,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -29,10 +29,12 @@ class Model:
     Args:
         name: as the user wrote it; reports print it.
         generator: the object that generates.
+        arguments: what its factory was given.
     """
 
     name: str
     generator: Generator
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def fingerprint(self) -> str | None:
@@ -76,7 +78,8 @@ def load_model(name: str, arguments: Mapping[str, Any] | None = None, device: st
     Raises:
         ConfigurationError: nothing of that name, or it is no generator; lists what is known.
     """
-    arguments = dict(arguments or {})
+    given = dict(arguments or {})
+    arguments = given.copy()
     base, _, variant = name.partition(":")
     if base in BUILT_IN:
         target = _attribute(BUILT_IN[base], name)
@@ -85,7 +88,7 @@ def load_model(name: str, arguments: Mapping[str, Any] | None = None, device: st
         target = _attribute(name, name)
     else:
         target = _registered(name)
-    return Model(name, _built(target, name, arguments, device))
+    return Model(name, _built(target, name, arguments, device), given)
 
 
 def check_name(name: str) -> None:

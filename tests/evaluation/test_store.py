@@ -1,15 +1,23 @@
 """Artefacts are made once, by whichever process comes first, and never half."""
 
+import errno
+import os
+import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_lipleak.evaluation.store import Store, key_of
+from pytest_lipleak.core.errors import StoreError
+from pytest_lipleak.evaluation.store import ABANDONED, Store, key_of, versions_of
+from pytest_lipleak.media.video import read_frames, write_video
 
 KIND, KEY = "thing.bin", key_of(what="thing")
 WRITER = """
@@ -38,6 +46,48 @@ def writer(store: Store, log: Path, seconds: float) -> subprocess.Popen[str]:
     """Start another process that takes ``seconds`` to make the artefact."""
     command = [sys.executable, "-c", WRITER, str(store.folder), str(log), str(seconds), KEY]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def leftovers(store: Store) -> list[str]:
+    return sorted(path.name for path in store.folder.iterdir() if path.suffix != ".lock")
+
+
+def sized(count: int) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(bytes(count))
+
+
+def fill(store: Store, ages: Iterable[float], size: int = 1000) -> list[Path]:
+    """Store an artefact per age, in seconds since it was last used."""
+    paths = []
+    for number, age in enumerate(ages):
+        path = store.get_or_make(KIND, key_of(number=number), sized(size), about={"number": number})
+        assert path is not None
+        os.utime(path, (time.time() - age,) * 2)
+        paths.append(path)
+    return paths
+
+
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[None]:
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except OSError:
+        mounted = False
+    if not mounted:
+        pytest.skip("no permission to mount a small disk")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@contextmanager
+def read_only(folder: Path) -> Iterator[None]:
+    folder.mkdir(mode=0o555)
+    yield
+    folder.chmod(0o755)
 
 
 def wait_for(path: Path) -> None:
@@ -89,7 +139,7 @@ def test_a_maker_that_fails_leaves_nothing(store: Store) -> None:
     with pytest.raises(RuntimeError, match="out of memory"):
         store.get_or_make(KIND, KEY, fail)
     assert store.find(KIND, KEY) is None
-    assert [path.suffix for path in store.folder.iterdir() if path.suffix != ".lock"] == []
+    assert leftovers(store) == []
     assert store.get_or_make(KIND, KEY, whole, wait=False) is not None, "its lock is free again"
 
 
@@ -156,3 +206,159 @@ def test_the_order_of_the_parts_is_not(parts: dict) -> None:
     backwards = dict(reversed(parts.items()))
     assert key_of(**parts) == key_of(**backwards)
     assert key_of(**parts).isalnum(), "it is part of a file name"
+
+
+def test_versions_come_from_what_is_installed() -> None:
+    assert versions_of("numpy", "no-such-package") == {"numpy": np.__version__, "no-such-package": None}
+
+
+def test_beyond_the_limit_the_longest_unused_goes(store: Store) -> None:
+    old, older, oldest, fresh = fill(store, (400, 500, 600, 0))
+    limited = Store(store.folder, limit=3000)
+    new = limited.get_or_make(KIND, KEY, sized(1000))
+    assert new is not None
+    assert {path for path in (old, older, oldest, fresh, new) if path.exists()} == {old, fresh, new}
+    assert sum(artefact.size for artefact in limited.artefacts()) == 3000
+    assert not list(store.folder.glob(f"thing-{key_of(number=2)}*.json")), "its description goes with it"
+
+
+def test_looking_up_counts_as_use(store: Store) -> None:
+    first, second = fill(store, (600, 500))
+    assert store.find(KIND, key_of(number=0)) == first
+    assert [artefact.path for artefact in store.artefacts()] == [second, first]
+
+
+def test_what_was_just_used_stays_although_the_limit_is_passed(store: Store) -> None:
+    fill(store, (0, 0))
+    Store(store.folder, limit=1).get_or_make(KIND, KEY, whole)
+    assert len(store.artefacts()) == 3, "a reader may be about to open them"
+
+
+def test_what_another_process_holds_is_not_dropped(store: Store) -> None:
+    from filelock import FileLock
+
+    held, free = fill(store, (600, 500))
+    with FileLock(store.folder / f"thing-{key_of(number=0)}.lock"):
+        # A lock of the same process on another file descriptor is refused like that of another process.
+        Store(store.folder, limit=5).get_or_make(KIND, KEY, whole)
+        assert held.exists()
+        assert not free.exists()
+        assert {artefact.path for artefact in store.clear()}.isdisjoint({held})
+    assert len(store.clear()) == 1
+    assert store.artefacts() == []
+
+
+def test_a_clock_that_was_set_back_does_not_make_artefacts_immortal(store: Store) -> None:
+    (path,) = fill(store, (-10 * 365 * 86400,))
+    (artefact,) = store.artefacts()
+    assert artefact.used == pytest.approx(time.time(), abs=5)
+    assert path.stat().st_mtime == pytest.approx(time.time(), abs=5), "from now on it grows old"
+
+
+def test_artefacts_say_what_they_are(store: Store) -> None:
+    about = {"model": "demo", "clip": "ann/é 1", "condition": "SI,CR"}
+    store.get_or_make(KIND, KEY, whole, about=about)
+    store.get_or_make("item.npy", KEY, whole)
+    named = {artefact.kind: (artefact.about, artefact.size) for artefact in store.artefacts()}
+    assert named == {"thing": (about, 5), "item": ({}, 5)}
+    (store.folder / f"thing-{KEY}.json").write_text("{half")
+    assert {artefact.kind: artefact.about for artefact in store.artefacts()} == {"thing": {}, "item": {}}
+
+
+def test_only_old_leftovers_of_dead_writers_are_removed(store: Store) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    store.folder.mkdir(parents=True)
+    ages = {
+        f"tmp-a-{dead.pid}.mkv": 0.0,
+        f"tmp-b-{dead.pid}.mkv": ABANDONED + 60,
+        f"tmp-c-{os.getpid()}.mkv": 9e9,
+    }
+    ages |= {f"tmp-d-{dead.pid}.mkv": -ABANDONED - 60}
+    for name, age in ages.items():
+        (store.folder / name).touch()
+        os.utime(store.folder / name, (max(time.time() - age, 0),) * 2)
+    store.check()
+    assert leftovers(store) == [f"tmp-a-{dead.pid}.mkv", f"tmp-c-{os.getpid()}.mkv"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_said_and_nothing_half_stays(store: Store, code: int) -> None:
+    kept = store.get_or_make(KIND, key_of(what="else"), whole)
+
+    def fills_the_disk(path: Path) -> None:
+        path.write_bytes(b"half")
+        raise OSError(code, os.strerror(code))
+
+    with pytest.raises(
+        StoreError, match=r"its disk is full .*--lipleak-store-limit; what is finished stays"
+    ) as said:
+        store.get_or_make(KIND, KEY, fills_the_disk)
+    assert str(store.folder) in str(said.value)
+    assert [artefact.path for artefact in store.artefacts()] == [kept]
+    assert not list(store.folder.glob("tmp-*"))
+    assert store.get_or_make(KIND, KEY, whole) is not None, "once there is space, it goes on"
+
+
+def test_a_video_that_does_not_fit_on_a_really_full_disk(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 255, (10, 160, 160, 3)).astype(np.uint8)
+    with small_disk(tmp_path / "disk", "600k"):
+        store = Store(tmp_path / "disk" / "store")
+        with pytest.raises(StoreError, match="its disk is full"):
+            store.get_or_make("video.mkv", KEY, lambda path: write_video(path, frames))
+        assert store.artefacts() == []
+        assert not list(store.folder.glob("tmp-*"))
+        small = store.get_or_make("video.mkv", KEY, lambda path: write_video(path, frames[:2]))
+        assert small is not None
+        np.testing.assert_array_equal(read_frames(small), frames[:2])
+
+
+@pytest.mark.parametrize("action", ["check", "make"])
+def test_a_folder_that_cannot_be_written_to_is_refused(tmp_path: Path, action: str) -> None:
+    folder = tmp_path / "readonly"
+    # Root may write in spite of permissions, though not on a read-only file system.
+    with small_disk(folder, "1m,ro") if os.geteuid() == 0 else read_only(folder):
+        store = Store(folder)
+        with pytest.raises(StoreError, match=r"cannot be written to .*; name another folder with") as said:
+            _ = store.check() if action == "check" else store.get_or_make(KIND, KEY, whole)
+        assert str(folder) in str(said.value)
+        assert list(folder.iterdir()) == []
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(StoreError, match="cannot be written to"):
+            Store(folder).check()
+        with pytest.raises(StoreError, match="cannot be written to"):
+            Store(folder).get_or_make(KIND, KEY, whole)
+
+
+def test_a_makers_own_file_trouble_is_its_own(store: Store, tmp_path: Path) -> None:
+    def needs_a_checkpoint(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "checkpoint.pth"))
+
+    with pytest.raises(PermissionError, match="checkpoint"):
+        store.get_or_make(KIND, KEY, needs_a_checkpoint)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["while making", "with the lock file left"])
+def test_a_stale_lock_of_a_dead_process_is_free(store: Store, tmp_path: Path, moment: str) -> None:
+    log = tmp_path / "log"
+    process = writer(store, log, seconds=300)
+    wait_for(log)
+    process.send_signal(signal.SIGKILL)
+    process.wait(timeout=60)
+    (lock,) = store.folder.glob("*.lock")
+    if moment == "with the lock file left":
+        os.utime(lock, (0, 0))
+    begun = time.monotonic()
+    assert store.get_or_make(KIND, KEY, whole) is not None
+    assert time.monotonic() - begun < 5
+    (temporary,) = store.folder.glob("tmp-*")
+    os.utime(temporary, (0, 0))
+    store.check()
+    assert leftovers(store) == sorted(
+        path.name for path in store.folder.glob("thing-*") if path.suffix != ".lock"
+    )

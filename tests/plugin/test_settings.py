@@ -128,6 +128,7 @@ REFUSED = [
     ),
     (("--lipleak-model=demo", "--lipleak-gate=LSD-CR < nan"), "expected a finite number"),
     (("--lipleak-model=demo", "--lipleak-expert=syncnet"), "no syncnet_v2.model in the download folder"),
+    (("--lipleak-model=demo", "--lipleak-store=wrong.model"), "wrong.model: cannot be written to"),
     (("--lipleak-model=demo", "--lipleak-weights=nowhere"), "nowhere: no such file or folder"),
     (("--lipleak-model=demo", "--lipleak-expert=syncnet", "--lipleak-weights=wrong.model"), "SHA-256 is"),
 ]
