@@ -28,6 +28,18 @@ def test_lossless_video_comes_back_exactly_in_any_size(
     assert again.notes == ()
 
 
+@pytest.mark.parametrize("has_x264", [True, False])
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 1, 9), (3, 97, 131)], ids=str)
+def test_both_lossless_codecs_are_exact(
+    tmp_path: Path, shape: tuple[int, int, int], has_x264: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_lipleak.media.video._has_x264", lambda: has_x264)
+    frames = np.random.default_rng(0).integers(0, 256, (*shape, 3)).astype(np.uint8)
+    frames[-1] = 255
+    write_video(tmp_path / "a.mkv", frames)
+    np.testing.assert_array_equal(read_frames(tmp_path / "a.mkv"), frames)
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.integers(1, 9000), st.sampled_from([1, 300, 32767]), st.integers(0, 2**31))
 def test_sound_beside_it_is_exact_and_without_delay(samples: int, loudness: int, seed: int) -> None:
