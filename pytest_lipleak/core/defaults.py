@@ -1,7 +1,19 @@
-"""Default gates per sync expert. The paper gives none; limits of one expert are never used for another."""
+"""Default gates per sync expert. The paper gives none; limits of one expert are never used for another.
+
+Measured with the control generators (share of copied lips) on the 12 embedded clips and on 12 clips of
+GRID speaker 1, whose sentences share one rhythm and so agree with each other more than other speech does:
+
+| copied share      | 0            | 0.25         | 0.5          | 1            |
+|-------------------|--------------|--------------|--------------|--------------|
+| LSD-CR            | 0.01 to 0.18 | 0.27 to 0.39 | 0.95 to 1.18 | 1.56 to 2.41 |
+| LSE-C_S           | 0.18 to 0.69 | 1.40 to 1.76 | 2.40 to 2.95 | 3.19 to 3.38 |
+| LSE-C_XO@offset   | 0.14 to 1.06 | 0.89 to 1.50 | 2.18 to 2.20 | 3.19 to 3.38 |
+
+The limits stand above what no copying gives, with the end of its 95 % interval (0.53, 0.77, 1.19).
+"""
 
 from collections.abc import Mapping
 
 DEFAULT_GATES: Mapping[str, tuple[str, ...]] = {
-    "embedded": ("LSD-CR < 1.0", "LSD-AR < 1.0", "LSE-C_S < 1.0", "LSE-C_XO[CR] < 1.0"),
+    "embedded": ("LSD-CR < 0.8", "LSD-AR < 0.8", "LSE-C_S < 1.0", "LSE-C_XO@offset[CR] < 1.4"),
 }
