@@ -93,7 +93,9 @@ class Case:
 def interval(
     people: list[str], statistic: Callable[[NDArray[np.int64]], float], count: int = 1000
 ) -> tuple[float, float]:
-    """95 % percentile interval of ``statistic(indices)``, people drawn with replacement."""
+    """95 % percentile interval of ``statistic(indices)``: people drawn with replacement, or one person's clips."""
+    if len(set(people)) == 1:  # one person says nothing of others: the interval is over his clips
+        people = [str(i) for i in range(len(people))]
     members = defaultdict(list)
     for i, person in enumerate(people):
         members[person].append(i)
@@ -223,7 +225,7 @@ def robustness(cases: list[Case]) -> Iterator[tuple[str, str, str, str]]:
             .split(",")[0]
             .split(" ")[0]
         )
-        yield name, offsets_row(changed, FIVE).split(",")[0], known, f"{confidence:.2f}"
+        yield name, offsets_row(changed, FIVE).split(" [")[0], known, f"{confidence:.2f}"
 
 
 def leak_rows(cases: list[Case]) -> Iterator[tuple[float, float, float]]:

@@ -22,7 +22,7 @@ done
 run rendering --out "$work/rendered_clips" --speakers 11 --sentences 2 --seed 7001
 run training.prepare "$work/rendered_clips" "$work/rendered"
 run training.realign "$work/stage1/expert.pt" --caches "$work" --shared "$shared"
-run training.train all --caches "$work" --out "$work/final" --minutes 36 --seed 2
+run training.train all --caches "$work" --out "$work/final" --start "$work/stage1/expert.pt" --minutes 21 --seed 2
 run training.export "$work/final/expert.pt" "$work/final/embedded.onnx"
 run training.release "$work/final/embedded.onnx"
 
