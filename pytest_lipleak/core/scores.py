@@ -49,7 +49,7 @@ class SyncScore:
 
     @property
     def offset(self) -> int:
-        """Best shift in SyncNet's sign: positive when the audio comes after the lips, in frames."""
+        """Best shift in frames, in SyncNet's sign: positive when the audio comes before the lips."""
         return MAX_SHIFT - self.mean_distances.index(self.lse_d)
 
     def distance_at(self, offset: int) -> float:

@@ -84,7 +84,7 @@ def test_without_a_model_the_error_says_what_to_do(project: Project) -> None:
 
 
 def test_missing_clips_in_a_fixture_read_as_plainly(project: Project) -> None:
-    project.write(test_clips="def test_clips(lipleak_clips): pass")
+    project.write(test_where="def test_clips(lipleak_clips): pass")
     run = project.run("--lipleak-clips=nowhere")
     assert run.counts == {"errors": 1}
     assert run.lines("^clips '.*nowhere': no such file or folder")

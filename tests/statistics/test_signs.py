@@ -17,7 +17,7 @@ def test_differences_of_one_sign_give_the_smallest_p(count: int) -> None:
 
 @given(st.lists(st.integers(-50, 50), min_size=3, max_size=8))
 def test_agrees_with_scipy(values: list[int]) -> None:
-    differences = np.array(values) / 10
+    differences = np.array(values, float)
 
     def mean(sample: np.ndarray, axis: int) -> np.ndarray:
         return np.mean(sample, axis=axis)
