@@ -11,11 +11,17 @@ from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from benchmarks.inputs import clip_file, extracted, looped, weights_file
 from benchmarks.measure import Run, interleaved, ratios, run, spread, task
+from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 
 PACKAGES = ("pytest-lipleak", "onnxruntime", "torch", "numpy", "opencv-python", "av", "pytest")
+
+
+def clip_file(number: int = 0) -> Path:
+    """One of the embedded clips: 160x160, about 5 s, like those of LRS2."""
+    return list(open_clips(EMBEDDED).files.values())[number].video
 
 
 def main() -> None:
@@ -77,10 +83,15 @@ class Benchmark:
         self.long = bool(options.long)
         self._given = options.weights
 
+    def make(self, what: str, **arguments: Any) -> str:
+        """Make a file, in a process of its own: a child's peak memory is never less than its parent's size."""
+        made = task("inputs", what=what, folder=str(self.folder), **arguments)
+        return str(made.result["path"])
+
     @cached_property
     def weights(self) -> str:
         """SyncNet's weights file, its network exported, so that nobody is measured doing it."""
-        weights = str(self._given or weights_file(self.folder))
+        weights = str(self._given or self.make("weights_file"))
         task("ours", video=self.clip, weights=weights, protocol="direct")
         return weights
 
@@ -182,8 +193,8 @@ def memory(bench: Benchmark) -> None:
     ]
     for expert, protocol, size, lengths in cases:
         for seconds in lengths:
-            video = looped(Path(bench.clip), seconds, bench.folder, size)
-            command = [sys.executable, "-m", "pytest_lipleak.cli", "score", str(video), "--expert", expert]
+            video = bench.make("looped", clip=bench.clip, seconds=seconds, size=size)
+            command = [sys.executable, "-m", "pytest_lipleak.cli", "score", video, "--expert", expert]
             command += ["--protocol", protocol, "--weights", bench.weights, "--allow-unverified-weights"]
             done = run(command)
             picture = "160x160" if size is None else f"{size[0]}x{size[1]}"
@@ -195,7 +206,7 @@ def memory(bench: Benchmark) -> None:
                 f"{done.peak:.0f} | {done.cpu:.1f} | {done.wall:.1f}",
             )
             print(f"| {' | '.join(map(str, cells))} |", flush=True)
-            video.unlink()
+            Path(video).unlink()
 
 
 def plugin(bench: Benchmark) -> None:
@@ -249,7 +260,7 @@ def package(bench: Benchmark) -> None:
     if not find_spec("syncnet_python"):
         print("syncnet-python is not installed.")
         return
-    folder = str(extracted(Path(bench.clip), bench.folder / "extracted"))
+    folder = bench.make("extracted", clip=bench.clip)
     works: dict[str, Callable[[], Run]] = {
         f"syncnet-python {_version('syncnet-python')}": lambda: task(
             "package", folder=folder, weights=bench.weights

@@ -9,16 +9,10 @@ import numpy as np
 
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLE_RATE
 from pytest_lipleak.media.audio import fit, read_audio
-from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 from pytest_lipleak.media.video import VideoFile
 from pytest_lipleak.sync.jpeg import jpeg_frames
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-
-
-def clip_file(number: int = 0) -> Path:
-    """One of the embedded clips: 160x160, about 5 s, like those of LRS2."""
-    return list(open_clips(EMBEDDED).files.values())[number].video
 
 
 def weights_file(folder: Path) -> Path:
@@ -55,6 +49,7 @@ def extracted(clip: Path, folder: Path) -> Path:
     """JPEG files at 224x224 and a WAV file, as ``syncnet-python`` wants them."""
     import wave
 
+    folder = folder / "extracted"
     folder.mkdir()
     for number, image in enumerate(jpeg_frames(VideoFile(clip)), 1):
         cv2.imwrite(str(folder / f"{number:06d}.jpg"), cv2.resize(image, (224, 224))[..., ::-1])

@@ -21,6 +21,15 @@ def _timed(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return result | {"cpu": cpu_seconds() - cpu, "wall": time.perf_counter() - wall}
 
 
+def inputs(what: str, folder: str, **arguments: Any) -> dict[str, Any]:
+    """Make one of the files of ``benchmarks.inputs``."""
+    from benchmarks import inputs as making
+
+    if "clip" in arguments:
+        arguments["clip"] = Path(arguments["clip"])
+    return {"path": str(getattr(making, what)(folder=Path(folder), **arguments))}
+
+
 def reference(videos: list[str], weights: str, device: str = "cpu") -> dict[str, Any]:
     """Score each video in its own run of the reference way."""
     from benchmarks.reference import Reference
