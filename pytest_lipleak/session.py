@@ -3,9 +3,11 @@
 import json
 import os
 import shutil
+import sys
 import tempfile
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -231,6 +233,8 @@ class LipleakSession:
             allow_unscored=settings.allow_unscored,
             progress=self._progress(),
             lead=number / workers,
+            timeout=settings.timeout or None,
+            last_words=self._last_words,
         )
 
     def _persistent_store(self) -> "Store | None":
@@ -239,6 +243,12 @@ class LipleakSession:
         settings = self.settings
         limit = None if settings.store_limit is None else settings.store_limit * GIGABYTE
         return None if settings.store is None else Store(settings.store, limit)
+
+    def _last_words(self, text: str) -> None:
+        """Say, past pytest's capturing, why this process ends."""
+        capture: Any = self.config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture else nullcontext():
+            print(f"\nlipleak: {text}", file=sys.__stderr__, flush=True)
 
     def _progress(self) -> "Progress":
         from pytest_lipleak.report.progress import ProgressLine, silent

@@ -92,6 +92,12 @@ OPTIONS = (
     _choice("pairing", "who may be paired with whom under XM; the model's own choice, else any"),
     _choice("face", "whose face is tracked where several are seen"),
     Option("allow_unscored", "judge the rest when some clips cannot be scored", kind="flag"),
+    Option(
+        "timeout",
+        "seconds that the model may take for one clip under one condition (default: no limit)",
+        "SECONDS",
+        "number",
+    ),
     Option("json", "write all scores to this file", "FILE", "path"),
     Option("keep", "keep generated videos, with their audio, in this folder", "DIR", "path"),
     # Not "cache": LIPLEAK_CACHE names the folder of downloads.
@@ -127,6 +133,7 @@ class Settings:
     pairing: str | None = None
     face: str = "largest"
     allow_unscored: bool = False
+    timeout: int | None = None
     json: Path | None = None
     keep: Path | None = None
     store: Path | None = None

@@ -32,6 +32,7 @@ from pytest_lipleak.evaluation.pictures import (
 )
 from pytest_lipleak.evaluation.references import reference_indices
 from pytest_lipleak.evaluation.store import Store, key_of, versions_of
+from pytest_lipleak.generators.limits import LastWords, to_stderr
 from pytest_lipleak.generators.protocol import run_generator, supported_references
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.audio import fit, silence
@@ -94,6 +95,8 @@ class Evaluation:
         allow_unscored: judge the rest when some clips cannot be scored.
         progress: told about every take.
         lead: where in the work to begin, in 0..1, so that parallel workers spread out.
+        timeout: seconds that the model may take for one take, or None.
+        last_words: told why the process ends when the model hangs and cannot be interrupted.
     """
 
     def __init__(
@@ -111,6 +114,8 @@ class Evaluation:
         allow_unscored: bool = False,
         progress: Progress = lambda done, wanted, what: None,
         lead: float = 0.0,
+        timeout: float | None = None,
+        last_words: LastWords = to_stderr,
     ) -> None:
         self.clips = clips
         self.model = model
@@ -129,6 +134,8 @@ class Evaluation:
         self.verdicts: list[Verdict] = []
         self._progress = progress
         self._lead = lead
+        self._timeout = timeout
+        self._last_words = last_words
         self._crops = Crops(plan.protocol, weights, plan.face, expert)
         self._tools = PictureTools(weights, device, plan.protocol, store)
         self._speech: OrderedDict[str, Embeddings] = OrderedDict()
@@ -427,7 +434,14 @@ class Evaluation:
             audio = self.driving_audio(clip, condition.setup)
             fresh.append(
                 run_generator(
-                    self.model.generator, self.model.name, clip, condition, audio, clip.frames[indices]
+                    self.model.generator,
+                    self.model.name,
+                    clip,
+                    condition,
+                    audio,
+                    clip.frames[indices],
+                    timeout=self._timeout,
+                    last_words=self._last_words,
                 )
             )
             write_video(path, fresh[0])

@@ -7,6 +7,15 @@ import numpy as np
 from pytest_lipleak.core.clips import Audio, Clip, Frames, check_frames
 from pytest_lipleak.core.conditions import Condition, Reference
 from pytest_lipleak.core.errors import GeneratorError
+from pytest_lipleak.generators.limits import (
+    LOWER,
+    LastWords,
+    TimeUpError,
+    is_out_of_memory,
+    time_limit,
+    to_stderr,
+    with_smaller_batch,
+)
 
 
 @runtime_checkable
@@ -22,6 +31,8 @@ class Generator(Protocol):
         tuple means a mask-free model without any reference: it runs as AR and its CR is not applicable.
     ``fingerprint``
         a string that identifies weights and code; without it nothing is reused beyond one run.
+    ``batch``
+        how many frames it works on at once; halved, once per call, when memory ends.
     ``silence``
         ``zeros`` or ``noise``: which silence its audio front end can take.
     ``use_clips(clips)``
@@ -59,20 +70,46 @@ def supported_references(generator: object) -> tuple[Reference, ...]:
 
 
 def run_generator(
-    generator: Generator, name: str, clip: Clip, condition: Condition, audio: Audio, reference: Frames
+    generator: Generator,
+    name: str,
+    clip: Clip,
+    condition: Condition,
+    audio: Audio,
+    reference: Frames,
+    *,
+    timeout: float | None = None,
+    last_words: LastWords = to_stderr,
 ) -> Frames:
     """Call the model on copies of its inputs and check what comes back.
 
+    Args:
+        generator: the model.
+        name: as reports print it.
+        clip: the real clip.
+        condition: for the words of an error.
+        audio: drives the model.
+        reference: the identity reference.
+        timeout: seconds that one call may take, or None; see ``limits.time_limit``.
+        last_words: told why the process ends when a call cannot be interrupted.
+
     Raises:
-        GeneratorError: it raised, or returned the wrong type, dtype, shape, frame count, or NaN; names the
-            model, the clip and the condition.
+        GeneratorError: it raised, took too long, or returned the wrong type, dtype, shape, frame count, or
+            NaN; names the model, the clip and the condition.
     """
     owner = f"model {name!r}, clip {clip.name!r}, condition [{condition}]"
+
+    def call() -> Any:
+        with time_limit(timeout, owner, last_words):
+            # Copies: a model that works in place must not change the clip it is compared with.
+            return generator.generate(clip.frames.copy(), audio.copy(), reference.copy())
+
     try:
-        # Copies: a model that works in place must not change the clip it is compared with.
-        output = generator.generate(clip.frames.copy(), audio.copy(), reference.copy())
+        output = with_smaller_batch(generator, owner, call)
+    except TimeUpError as error:
+        raise GeneratorError(str(error)) from error
     except Exception as error:
-        raise GeneratorError(f"{owner}: generate() raised {type(error).__name__}: {error}") from error
+        advice = f"; memory ended: {LOWER}" if is_out_of_memory(error) else ""
+        raise GeneratorError(f"{owner}: generate() raised {type(error).__name__}: {error}{advice}") from error
     return checked_output(output, clip, owner)
 
 

@@ -1,0 +1,204 @@
+"""What breaks in the middle of a run: every test really breaks it, and looks at numbers, artefacts and words."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from inner_pytest import Project, Run
+
+FAULTY = '''
+import signal
+import subprocess
+import sys
+import time
+
+from models import Copy
+
+
+class Known(Copy):
+    """Generates the same in every run; may take its time."""
+
+    fingerprint = "weights 1"
+
+    def __init__(self, log="", seconds=0):
+        super().__init__(log)
+        self.seconds = seconds
+
+    def generate(self, frames, audio, reference):
+        time.sleep(self.seconds)
+        return super().generate(frames, audio, reference)
+
+
+class Killed(Known):
+    """Killed by the system in the middle of its second call, once."""
+
+    calls = 0
+
+    def generate(self, frames, audio, reference):
+        self.calls += 1
+        if self.calls == 2:
+            try:
+                open(self.log + ".killed", "x").close()
+            except FileExistsError:
+                pass
+            else:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return super().generate(frames, audio, reference)
+
+
+class KilledWriting(Killed):
+    """Killed in the middle of writing its second video, once."""
+
+    def generate(self, frames, audio, reference):
+        from pytest_lipleak.evaluation import evaluation
+
+        self.calls += 1
+        if self.calls == 2:
+            def half(path, frames):
+                path.write_bytes(b"half a video")
+                os.kill(os.getpid(), signal.SIGKILL)
+
+            try:
+                open(self.log + ".killed", "x").close()
+            except FileExistsError:
+                pass
+            else:
+                evaluation.write_video = half
+        return Known.generate(self, frames, audio, reference)
+
+
+class Hangs(Copy):
+    """On the clip whose corner is brightest."""
+
+    def generate(self, frames, audio, reference):
+        if frames[0, 0, 0, 0] > 210:
+            time.sleep(600)
+        return super().generate(frames, audio, reference)
+
+
+class Noisy(Copy):
+    """Prints megabytes by every way out, leaks memory, forks, and leaves a child and a changed folder behind."""
+
+    hoard = []
+
+    def generate(self, frames, audio, reference):
+        line = "x" * 999 + chr(10)
+        print(line * 1000)
+        print(line * 1000, file=sys.stderr)
+        os.write(1, line.encode() * 1000)
+        subprocess.run([sys.executable, "-c", "print('y' * 1000000)"], check=True)
+        self.hoard.append(bytearray(20_000_000))
+        if (child := os.fork()) == 0:
+            os._exit(7)
+        os.waitpid(child, 0)
+        os.chdir("/")
+        return super().generate(frames, audio, reference)
+'''
+GATES = ("--lipleak-gate=LSE-C_S < 50", "--lipleak-gate=LSE-D_S[AR] > 1")
+TAKES = 6
+
+
+@pytest.fixture
+def faulty(project: Project) -> Project:
+    (project.path / "faulty.py").write_text(
+        FAULTY.replace("\nimport signal", "\nimport os\nimport signal", 1)
+    )
+    return project
+
+
+def measure(project: Project, model: str, log: str, *arguments: str) -> Run:
+    given = (f"--lipleak-model-arg=log={project.path / log}", *GATES, *arguments)
+    return project.measure(f"faulty:{model}", *given, subprocess=True)
+
+
+def made(folder: Path) -> Counter[str]:
+    return Counter("-".join(path.name.split("-")[:3]) for path in folder.iterdir())
+
+
+def takes(run: Run) -> list[dict]:
+    (result,) = run.json["results"]
+    return result["takes"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["Killed", "KilledWriting"])
+def test_killed_and_started_again_makes_only_what_is_missing(faulty: Project, model: str) -> None:
+    undisturbed = takes(measure(faulty, "Known", "undisturbed"))
+    killed = measure(faulty, model, "log", "--lipleak-store=store")
+    assert killed.code == -signal.SIGKILL
+    first = made(faulty.path / "log")
+    finished = {path.name for path in (faulty.path / "store").glob("video-*.mkv")}
+    assert len(finished) == 1
+    again = measure(faulty, model, "log", "--lipleak-store=store")
+    assert again.counts == {"passed": 2}
+    assert takes(again) == undisturbed
+    total = made(faulty.path / "log")
+    assert len(total) == TAKES
+    remade = {take for take, times in total.items() if times > 1}
+    assert len(remade) == (1 if model == "KilledWriting" else 0), "only what it was killed over"
+    assert first <= total
+    videos = {path.name for path in (faulty.path / "store").glob("video-*.mkv")}
+    assert finished <= videos
+    assert len(videos) == TAKES
+
+
+@pytest.mark.slow
+def test_a_killed_worker_costs_its_test_and_no_finished_take(faulty: Project) -> None:
+    undisturbed = takes(measure(faulty, "Known", "undisturbed"))
+    run = measure(faulty, "Killed", "log", "--lipleak-store=store", "-n2")
+    assert run.code == pytest.ExitCode.TESTS_FAILED
+    assert run.lines(r"worker 'gw\d' crashed while running 'lipleak::LSE-")
+    assert run.lines("^NOT JUDGED: lipleak::LSE-.* failed for another reason")
+    assert run.json["verdict"] == "fail"
+    again = measure(faulty, "Killed", "log", "--lipleak-store=store", "-n2")
+    assert again.counts == {"passed": 2}
+    assert takes(again) == undisturbed
+    assert set(made(faulty.path / "log").values()) == {1}
+
+
+@pytest.mark.slow
+def test_two_runs_at_once_on_one_store_make_everything_once(faulty: Project) -> None:
+    (faulty.path / "log").mkdir()
+    command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", *GATES]
+    command += ["--lipleak-model=faulty:Known", f"--lipleak-clips={faulty.clips}", "--lipleak-store=store"]
+    command += [f"--lipleak-model-arg=log={faulty.path / 'log'}", "--lipleak-model-arg=seconds=0.2"]
+    runs = [
+        subprocess.Popen(
+            [*command, f"--lipleak-json={number}.json"], cwd=faulty.path, stdout=subprocess.DEVNULL
+        )
+        for number in range(2)
+    ]
+    assert [run.wait(timeout=120) for run in runs] == [0, 0]
+    first, second = ((faulty.path / f"{number}.json").read_text() for number in range(2))
+    assert first == second
+    log = made(faulty.path / "log")
+    assert (len(log), set(log.values())) == (TAKES, {1})
+
+
+@pytest.mark.slow
+def test_a_model_that_hangs_on_one_clip_is_named_and_the_rest_is_made(faulty: Project) -> None:
+    begun = time.monotonic()
+    run = measure(faulty, "Hangs", "log", "--lipleak-timeout=1")
+    assert time.monotonic() - begun < 60
+    assert run.counts == {"failed": 2}
+    words = "clip 'clip2', condition .SI,CR.: generate.. did not return within 1 s .--lipleak-timeout"
+    assert run.lines(words)
+    assert len(made(faulty.path / "log")) == 4, "the two other clips under both conditions"
+    assert run.json["verdict"] == "fail"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.parametrize("way", [(), ("-n2",)], ids=["plain", "n2"])
+def test_a_model_that_prints_forks_and_leaks_changes_nothing(faulty: Project, way: tuple[str, ...]) -> None:
+    undisturbed = takes(measure(faulty, "Known", "undisturbed"))
+    run = measure(faulty, "Noisy", "log", *way)
+    assert run.counts == {"passed": 2}
+    assert len(run.text) < 10_000
+    assert takes(run) == undisturbed
+    assert not faulty.run_folders()
