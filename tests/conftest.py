@@ -1,8 +1,12 @@
 """Fixtures of the whole test suite."""
 
 import os
+from collections.abc import Callable
+from functools import cache
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 SHARED = "LIPLEAK_SHARED"
@@ -18,6 +22,22 @@ def shared() -> Path:
     if not (folder / "clips").is_dir():
         pytest.fail(f"{SHARED}={folder} has no folder clips/")
     return folder
+
+
+@pytest.fixture(scope="session")
+def clip_frames(shared: Path) -> Callable[..., np.ndarray]:
+    """A function that decodes the first frames of a real clip, uint8 RGB (T, H, W, 3), once per session."""
+    import av
+
+    pytest.importorskip("ai_edge_litert")
+
+    @cache
+    def read(name: str, count: int | None = None) -> np.ndarray:
+        with av.open(str(shared / "clips" / name)) as container:
+            decoded = islice(container.decode(video=0), count)
+            return np.stack([frame.to_ndarray(format="rgb24") for frame in decoded])
+
+    return read
 
 
 @pytest.fixture(autouse=True)
