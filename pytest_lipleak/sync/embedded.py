@@ -50,8 +50,8 @@ MOUTH_CENTRE = (31.5, 19.0)
 
 MEL_PER_FRAME = 4
 MEL_PER_WINDOW = 20
-ROWS_PER_RUN = 256
-"""Windows per call of the network: memory stays below 100 MB however long the clip is."""
+ROWS_PER_RUN = 64
+"""Windows per call of the network: memory stays below 30 MB however long the clip is."""
 
 SCALE = 10.0
 """Length of the embeddings, so that scores read well with two decimals."""

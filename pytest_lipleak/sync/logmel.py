@@ -49,7 +49,7 @@ def mel_filters() -> NDArray[np.float32]:
     return np.maximum(0.0, np.minimum(rise, fall)).astype(np.float32)
 
 
-def mel_power(audio: NDArray[np.int16], *, frames_per_block: int = 4096) -> NDArray[np.float32]:
+def mel_power(audio: NDArray[np.int16], *, frames_per_block: int = 1024) -> NDArray[np.float32]:
     """Power per mel band.
 
     ``audio``: int16 mono at 16 kHz, shape (N,). Returns float32 (M, 40) with M = (N - 400) // 160 + 1, at least 0.

@@ -20,7 +20,7 @@ FILTERS = 26
 CEPSTRA = 13
 LIFTER = 22
 PRE_EMPHASIS = 0.97
-BLOCK = 4096
+BLOCK = 1024
 """Rows computed at a time, so that memory does not grow with ten minutes of audio."""
 
 _EPS = np.finfo(float).eps
