@@ -80,7 +80,7 @@ class LipleakSession:
         Raises:
             pytest.UsageError: a setting names something that is not there, or cannot be read.
         """
-        from pytest_lipleak.core.errors import LipleakError, MissingDataError
+        from pytest_lipleak.core.errors import ConfigurationError, LipleakError, MissingDataError
         from pytest_lipleak.core.verdicts import Limit
         from pytest_lipleak.generators.registry import check_name, parse_arguments
 
@@ -90,6 +90,10 @@ class LipleakSession:
             parse_arguments(settings.model_args)
             for gate in settings.gates:
                 Limit.parse(gate)
+            if settings.shard is not None and settings.json is None:
+                raise ConfigurationError(
+                    "--lipleak-shard measures for `lipleak merge`: name the part's file with --lipleak-json"
+                )
             if settings.pairs is not None and not settings.pairs.is_file():
                 raise MissingDataError(f"pairs {settings.pairs}: no such file")
             if settings.weights is not None and not settings.weights.exists():
@@ -217,6 +221,7 @@ class LipleakSession:
             alternative_reference=settings.alternative_reference,
             pairing=settings.pairing,
             face=settings.face,
+            shard=_parsed_shard(settings.shard),
             partners=read_pairs(settings.pairs, self.clips) if settings.pairs else None,
         )
         kept = self._persistent_store() if model.fingerprint is not None else None
@@ -316,6 +321,8 @@ class _Ledger:
             return None
         self.verdicts_handed_on += len(verdicts)
         part = replace(self.evaluation.corpus, **fresh)
+        from pytest_lipleak.report.json import verdict_data
+
         return {"corpus": part.to_dict(), "verdicts": [verdict_data(verdict) for verdict in verdicts]}
 
     def _fresh_scores(self) -> dict[str, dict[Any, Any]]:
@@ -331,17 +338,11 @@ class _Ledger:
         return fresh
 
 
-def verdict_data(verdict: "Verdict") -> dict[str, Any]:
-    """Return a verdict as plain data."""
-    return {
-        "limit": str(verdict.limit),
-        "metric": verdict.limit.metric.name,
-        "bound": f"{verdict.limit.operator} {verdict.limit.value:g}",
-        "value": float(verdict.measurement.value),
-        "clips": verdict.measurement.clips,
-        "passed": verdict.passed,
-        "headline": verdict.headline,
-    }
+def _parsed_shard(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    part, _, parts = text.partition("/")
+    return int(part), int(parts)
 
 
 KEY = pytest.StashKey[LipleakSession]()

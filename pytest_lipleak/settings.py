@@ -98,6 +98,11 @@ OPTIONS = (
         "SECONDS",
         "number",
     ),
+    Option(
+        "shard",
+        "measure part I of N of the clips and leave the verdict to `lipleak merge` (needs --lipleak-json)",
+        "I/N",
+    ),
     Option("json", "write all scores to this file", "FILE", "path"),
     Option("keep", "keep generated videos, with their audio, in this folder", "DIR", "path"),
     # Not "cache": LIPLEAK_CACHE names the folder of downloads.
@@ -134,6 +139,7 @@ class Settings:
     face: str = "largest"
     allow_unscored: bool = False
     timeout: int | None = None
+    shard: str | None = None
     json: Path | None = None
     keep: Path | None = None
     store: Path | None = None
@@ -250,9 +256,19 @@ def _chosen(option: Option, source: str, value: str, config: pytest.Config) -> s
         raise pytest.UsageError(f"{source}: {value!r} is not allowed; choose one of {', '.join(allowed)}")
     if option.name == "device" and not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
         raise pytest.UsageError(f"{source}: {value!r} is no device; use auto, cpu, cuda, cuda:N or mps")
+    if option.name == "shard":
+        _check_shard(source, value)
     if option.name == "model" and source.startswith("ini"):
         return _beside_ini_file(value, config)
     return value
+
+
+def _check_shard(source: str, value: str) -> None:
+    match = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", value)
+    if match is None or int(match[1]) > int(match[2]):
+        raise pytest.UsageError(
+            f"{source}: {value!r} is no part; write I/N with I from 1 to N, for example 2/8"
+        )
 
 
 def _beside_ini_file(model: str, config: pytest.Config) -> str:

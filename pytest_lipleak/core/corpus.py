@@ -30,6 +30,8 @@ class Provenance:
         device: where the networks ran.
         version: of pytest-lipleak.
         notes: what readers must know (unverified weights, conversions).
+        shard: of a run that measured a part of the clips: which part (``part``, ``of``), the whole corpus
+            (``clips``, ``clips_sha256``) and the model's ``fingerprint`` and ``arguments``; else empty.
     """
 
     model: str
@@ -44,6 +46,7 @@ class Provenance:
     device: str
     version: str
     notes: tuple[str, ...] = ()
+    shard: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -59,6 +62,8 @@ class Corpus:
         sets: distances between sets of frames (FID), by measure and condition.
         unpictured: picture measures that could not be taken, with the reason.
         objection: why the sync expert cannot judge these clips, or None.
+        unrelated: LSE-C of each real clip against other clips' audio, which the objection rests on.
+        asked: limits that a part leaves to ``lipleak merge``, and whether clips may stay unscored.
     """
 
     provenance: Provenance
@@ -69,6 +74,8 @@ class Corpus:
     sets: dict[tuple[str, Condition], SetScore] = field(default_factory=dict)
     unpictured: dict[tuple[Key, str], Unscored] = field(default_factory=dict)
     objection: str | None = None
+    unrelated: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    asked: dict[str, bool] = field(default_factory=dict)
 
     def column(self, column: Column) -> dict[str, float]:
         """Return the column's value for every clip that has it."""
@@ -107,6 +114,8 @@ class Corpus:
         self.sets.update(other.sets)
         self.unpictured.update(other.unpictured)
         self.objection = self.objection or other.objection
+        self.unrelated.update(other.unrelated)
+        self.asked.update(other.asked)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data; ``from_dict`` reads it back exactly."""
@@ -136,6 +145,8 @@ class Corpus:
                 )
             ],
             "objection": self.objection,
+            "unrelated": {clip: list(scores) for clip, scores in sorted(self.unrelated.items())},
+            "asked": dict(sorted(self.asked.items())),
         }
 
     @classmethod
@@ -160,6 +171,8 @@ class Corpus:
             {_set_key(entry): _set_from_dict(entry) for entry in data.get("sets", ())},
             {((entry.clip, entry.condition), str(entry.measure)): entry for entry in unpictured},
             data.get("objection"),
+            {clip: tuple(scores) for clip, scores in data.get("unrelated", {}).items()},
+            dict(data.get("asked", {})),
         )
 
 

@@ -127,6 +127,11 @@ class Verdict:
         return self.reason is None
 
     @property
+    def judged(self) -> bool:
+        """False when it failed because the value could not be told or must not be believed."""
+        return self.passed or self.reason == _broken(self.limit)
+
+    @property
     def headline(self) -> str:
         """One line that stands alone: metric, value, interval, limit, number of clips."""
         return f"{self.measurement}: {self.reason or f'keeps {self.limit}'}"
@@ -145,5 +150,9 @@ def _objection(limit: Limit, measurement: Measurement, allow_unscored: bool) -> 
     if math.isnan(measurement.value) or (math.isinf(measurement.value) and not limit.metric.unbounded):
         return f"the value is not a number, so {limit} cannot be judged"
     if not limit.holds(measurement.value):
-        return f"not {limit.operator} {limit.value:g}"
+        return _broken(limit)
     return None
+
+
+def _broken(limit: Limit) -> str:
+    return f"not {limit.operator} {limit.value:g}"

@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Audio, Clip, Frames, digest_of
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Key, Provenance
-from pytest_lipleak.core.errors import LipleakError, NotApplicableError, UnscorableError
+from pytest_lipleak.core.errors import ConfigurationError, LipleakError, NotApplicableError, UnscorableError
 from pytest_lipleak.core.metrics import SET_MEASURES, Metric
 from pytest_lipleak.core.metrics import metric as metric_called
 from pytest_lipleak.core.scores import TakeScore, Unscored
@@ -24,6 +25,7 @@ from pytest_lipleak.evaluation import sanity
 from pytest_lipleak.evaluation.aggregate import measure
 from pytest_lipleak.evaluation.crops import Crops
 from pytest_lipleak.evaluation.pairing import ANY, mismatched_pairs
+from pytest_lipleak.evaluation.parts import part_of, shard_data
 from pytest_lipleak.evaluation.pictures import (
     Pictures,
     PictureTools,
@@ -68,6 +70,7 @@ class Plan:
         pairing: ``any`` or ``same-speaker``; None takes the model's own, else ``any``.
         partners: pairs given by the user, partner by clip; None draws them.
         face: whose face under ``tracked`` where several are seen, ``largest`` or ``speaking``.
+        shard: measure part i of n of the clips, (i, n) with i from 1; XM partners are drawn over all clips.
     """
 
     protocol: Protocol
@@ -77,6 +80,7 @@ class Plan:
     pairing: str | None = None
     partners: Mapping[str, str] | None = None
     face: str = "largest"
+    shard: tuple[int, int] | None = None
 
 
 class Evaluation:
@@ -143,7 +147,8 @@ class Evaluation:
         self._introduced = False
         self._examined = False
         # Clips that a pair list does not name are partners only, and are not measured.
-        names = tuple(name for name in clips if self._partners is None or name in self._partners)
+        every = tuple(name for name in clips if self._partners is None or name in self._partners)
+        names = every if plan.shard is None else part_of(every, *plan.shard)
         supported = supported_references(model.generator)
         self.corpus = Corpus(
             Provenance(
@@ -159,6 +164,7 @@ class Evaluation:
                 device=device,
                 version=__version__,
                 notes=protocol_notes(plan.protocol),
+                shard={} if plan.shard is None else shard_data(plan.shard, every, clips, model),
             ),
             not_applicable={
                 reference: f"model {model.name!r} declares no {reference} (it supports {', '.join(supported)})"
@@ -193,9 +199,14 @@ class Evaluation:
     def judge(self, limit: Limit) -> Verdict:
         """Measure what ``limit`` speaks of and judge it; the verdict is remembered for the reports.
 
+        A run on a part of the clips measures what ``lipleak merge`` will judge, and says so by
+        ``NotApplicableError``.
+
         Raises as ``measure`` does. What could not be measured because something failed is remembered as a
         broken limit: a report must not look as if it had never been asked for.
         """
+        if self._plan.shard is not None:
+            self._leave_to_merge(limit)
         try:
             measurement = self.measure(limit.metric)
         except NotApplicableError:
@@ -216,17 +227,30 @@ class Evaluation:
         Real clips must score better with their own audio than with others' of equal length.
         """
         if not self._examined:
-            self.need(())
-            own = {
-                clip: take.own.lse_c
-                for (clip, condition), take in self.corpus.takes.items()
-                if condition is None
-            }
-            self.corpus.objection = sanity.objection(
-                own, {clip: self._unrelated_scores(clip) for clip in own}
-            )
+            self._examine()
+            self.corpus.objection = sanity.objection_to(self.corpus)
             self._examined = True
         return self.corpus.objection
+
+    def _examine(self) -> None:
+        """Score every real clip against unrelated audio."""
+        self.need(())
+        for clip, condition in tuple(self.corpus.takes):
+            if condition is None and clip not in self.corpus.unrelated:
+                self.corpus.unrelated[clip] = tuple(self._unrelated_scores(clip))
+
+    def _leave_to_merge(self, limit: Limit) -> NoReturn:
+        part, parts = self._plan.shard or (1, 1)
+        if whole := {column.measure for column in limit.metric.columns} & SET_MEASURES:
+            raise ConfigurationError(
+                f"{limit}: {', '.join(whole)} compares whole sets of frames and cannot be put together from "
+                "parts; leave it out, or run without --lipleak-shard"
+            )
+        self.corpus.asked[f"{limit.metric.name} {limit.operator} {limit.value!r}"] = self._allow_unscored
+        self.measure(limit.metric)
+        if not limit.metric.is_picture:
+            self._examine()
+        raise NotApplicableError(f"part {part}/{parts} is measured; `lipleak merge` judges {limit} over all")
 
     def _unrelated_scores(self, name: str) -> list[float]:
         clip = self.clips[name]

@@ -4,11 +4,22 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.statistics.signs import sign_flip_p
 
 ALPHA = 0.05
 OTHERS = 3
 """Unrelated audios that every real clip is scored against."""
+
+
+def objection_to(corpus: Corpus) -> str | None:
+    """Return why the expert cannot judge the clips of ``corpus``; see ``objection``."""
+    own = {
+        clip: corpus.takes[clip, None].own.lse_c
+        for clip in corpus.provenance.clip_names
+        if (clip, None) in corpus.takes
+    }
+    return objection(own, corpus.unrelated)
 
 
 def objection(own: Mapping[str, float], others: Mapping[str, Sequence[float]]) -> str | None:

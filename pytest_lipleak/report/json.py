@@ -6,6 +6,7 @@ from typing import Any
 
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import InputError
+from pytest_lipleak.core.verdicts import Verdict
 
 SCHEMA_VERSION = 1
 
@@ -39,6 +40,19 @@ def verdict_on(verdicts: Mapping[str, Mapping[str, Any]]) -> str:
     if not verdicts:
         return NOT_JUDGED
     return PASS if all(verdict["passed"] for verdict in verdicts.values()) else FAIL
+
+
+def verdict_data(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as plain data."""
+    return {
+        "limit": str(verdict.limit),
+        "metric": verdict.limit.metric.name,
+        "bound": f"{verdict.limit.operator} {verdict.limit.value:g}",
+        "value": float(verdict.measurement.value),
+        "clips": verdict.measurement.clips,
+        "passed": verdict.passed,
+        "headline": verdict.headline,
+    }
 
 
 def read_document(data: Mapping[str, Any]) -> list[Corpus]:

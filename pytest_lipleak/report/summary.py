@@ -47,13 +47,15 @@ def summaries(models: Iterable[tuple[Corpus, Mapping[str, Mapping[str, Any]]]]) 
             limits.setdefault(verdict["metric"], []).append((verdict["bound"], verdict["passed"]))
         yield Summary(
             corpus.provenance.model,
-            _words(verdicts),
+            _words(verdicts, corpus.provenance.shard),
             _COLOURS[verdict_on(verdicts)],
             tuple(table(corpus, measure, limits)),
         )
 
 
-def _words(verdicts: Mapping[str, Mapping[str, Any]]) -> str:
+def _words(verdicts: Mapping[str, Mapping[str, Any]], shard: Mapping[str, Any]) -> str:
+    if shard:
+        return f"NOT JUDGED: part {shard['part']}/{shard['of']}; `lipleak merge` judges all parts together"
     if not verdicts:
         return "NOT JUDGED: no limit was given"
     count = f"{len(verdicts)} limit{'s' if len(verdicts) > 1 else ''}"

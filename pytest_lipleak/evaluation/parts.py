@@ -1,0 +1,131 @@
+"""A corpus measured in parts, on several machines, and put together again."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.errors import ConfigurationError, InputError, UnscorableError
+from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, judge
+from pytest_lipleak.evaluation import sanity
+from pytest_lipleak.evaluation.aggregate import measure
+from pytest_lipleak.generators.registry import Model
+from pytest_lipleak.media.clipsets import ClipSet
+
+AGREED = ("model", "expert", "protocol", "alternative_reference", "silence", "seed", "version")
+"""What all parts must have in common, besides the corpus, the pairing and what the model is."""
+
+
+def part_of(clips: Sequence[str], part: int, parts: int) -> tuple[str, ...]:
+    """Return the clips of part ``part`` of ``parts``, counted from 1: every ``parts``-th one."""
+    return tuple(clips[part - 1 :: parts])
+
+
+def shard_data(shard: tuple[int, int], names: Sequence[str], clips: ClipSet, model: Model) -> dict[str, Any]:
+    """Return what a part says of itself and of the whole: ``Provenance.shard``."""
+    return {
+        "part": shard[0],
+        "of": shard[1],
+        "clips": list(names),
+        "clips_sha256": clips.digest,
+        "fingerprint": model.fingerprint,
+        "arguments": {name: repr(value) for name, value in sorted(model.arguments.items())},
+    }
+
+
+def merged_parts(parts: Mapping[str, Corpus]) -> Corpus:
+    """Put one model's parts together; the result is that of a run over all clips.
+
+    Args:
+        parts: by the name of their file, which errors name.
+
+    Raises:
+        InputError: a part is missing, is there twice or is no part, or parts disagree in what was measured.
+    """
+    ordered = _in_order(parts)
+    (first, whole), *others = ordered
+    for name, corpus in others:
+        _check_agreement(first, whole, name, corpus)
+    about = whole.provenance
+    names = tuple(about.shard["clips"])
+    for name, corpus in ordered:
+        part, of = corpus.provenance.shard["part"], corpus.provenance.shard["of"]
+        if corpus.provenance.clip_names != part_of(names, part, of):
+            raise InputError(f"{name}: its clips are not those of part {part}/{of}; measure it again")
+    pairing = next((c.provenance.pairing for _, c in ordered if c.provenance.pairing), {})
+    corpus = Corpus(replace(about, clip_names=names, pairing=pairing, shard={}))
+    for _, part in ordered:
+        corpus.absorb(part)
+    if corpus.unrelated:
+        corpus.objection = sanity.objection_to(corpus)
+    return corpus
+
+
+def judged_parts(corpus: Corpus, limits: Sequence[Limit], *, allow_unscored: bool = False) -> list[Verdict]:
+    """Judge what ``merged_parts`` put together, as ``Evaluation.judge`` does a run over all clips.
+
+    Args:
+        corpus: of all parts.
+        limits: to keep; none takes those that the parts were asked for.
+        allow_unscored: judge the rest when some clips have no score; the parts' own setting also counts.
+
+    Raises:
+        ConfigurationError: there is no limit.
+    """
+    limits = limits or [Limit.parse(text) for text in corpus.asked]
+    if not limits:
+        raise ConfigurationError(
+            f"model {corpus.provenance.model!r}: the parts were asked for no limit; give one with --gate"
+        )
+    allow_unscored = allow_unscored or (bool(corpus.asked) and all(corpus.asked.values()))
+    return [_judged(corpus, limit, allow_unscored) for limit in limits]
+
+
+def _judged(corpus: Corpus, limit: Limit, allow_unscored: bool) -> Verdict:
+    try:
+        verdict = judge(limit, measure(corpus, limit.metric), allow_unscored=allow_unscored)
+    except UnscorableError as error:
+        nothing = Measurement(limit.metric, math.nan, None, {}, (), corpus.provenance.expert)
+        return Verdict(limit, nothing, str(error))
+    if corpus.objection and not limit.metric.is_picture:
+        return replace(verdict, reason=corpus.objection)
+    return verdict
+
+
+def _in_order(parts: Mapping[str, Corpus]) -> list[tuple[str, Corpus]]:
+    by_number: dict[int, tuple[str, Corpus]] = {}
+    for name, corpus in parts.items():
+        shard = corpus.provenance.shard
+        if not shard:
+            raise InputError(f"{name}: was measured without --lipleak-shard; it is no part")
+        number = int(shard["part"])
+        if number in by_number:
+            raise InputError(f"{by_number[number][0]} and {name} are both part {number}/{shard['of']}")
+        by_number[number] = (name, corpus)
+    if not by_number:
+        raise InputError("0 parts; name the JSON files of all parts")
+    count = max(int(corpus.provenance.shard["of"]) for corpus in parts.values())
+    if missing := [f"{number}/{count}" for number in range(1, count + 1) if number not in by_number]:
+        raise InputError(f"part {', '.join(missing)} is missing; name the JSON files of all {count} parts")
+    return [by_number[number] for number in sorted(by_number)]
+
+
+def _check_agreement(first: str, whole: Corpus, name: str, corpus: Corpus) -> None:
+    ours, theirs = whole.provenance, corpus.provenance
+    pairs = [(word, getattr(ours, word), getattr(theirs, word)) for word in AGREED]
+    pairs += [(f"the {word}", ours.shard[word], theirs.shard[word]) for word in ours.shard if word != "part"]
+    if ours.pairing and theirs.pairing:
+        pairs.append(("pairing", ours.pairing, theirs.pairing))
+    pairs.append(("device", ours.device.partition(":")[0], theirs.device.partition(":")[0]))
+    for word, mine, other in pairs:
+        if mine != other:
+            raise InputError(
+                f"{first} and {name} disagree in {word}: {_short(mine)} and {_short(other)}; parts of one corpus "
+                "must be measured alike"
+            )
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

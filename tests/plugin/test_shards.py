@@ -1,0 +1,125 @@
+"""A corpus measured in parts and merged is, to the bit, the corpus measured at once."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from inner_pytest import Project
+
+from pytest_lipleak.cli import GOOD, LEAK, NOT_JUDGED, USAGE, main
+
+LIMITS = ("LSD-CR < 0.001", "LSE-C_S < 50", "LSE-C_XO[AR] < 50", "SSIM[AM,CR] > 0.5")
+GATES = tuple(f"--lipleak-gate={limit}" for limit in LIMITS)
+
+
+def measure_parts(project: Project, count: int, *arguments: str, model: str = "Copy") -> list[str]:
+    files = []
+    for part in range(1, count + 1):
+        run = project.measure(model, f"--lipleak-shard={part}/{count}", *arguments)
+        file = project.path / f"part{part}.json"
+        run.json_file.rename(file)
+        files.append(str(file))
+        assert set(run.counts) <= {"skipped", "failed"}, "nothing passes on a part"
+    return files
+
+
+def merge(files: list[str], *arguments: str) -> int:
+    return main(["merge", *files, *arguments])
+
+
+def changed(file: str, to: Path, **provenance: Any) -> str:
+    data = json.loads(Path(file).read_text())
+    about = data["results"][0]["provenance"]
+    for name, value in provenance.items():
+        (about if name in about else about["shard"])[name] = value
+    to.write_text(json.dumps(data))
+    return str(to)
+
+
+def test_merged_is_the_whole_to_the_bit(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = project.measure("Copy", *GATES).json
+    files = measure_parts(project, 2, *GATES)
+    capsys.readouterr()
+    merged_file = project.path / "merged.json"
+    assert merge(files[::-1], f"--json={merged_file}") == LEAK
+    merged = json.loads(merged_file.read_text())
+    for result in merged["results"]:
+        assert set(result.pop("asked")) == {limit.replace("50", "50.0") for limit in LIMITS}
+    for result in whole["results"]:
+        assert result.pop("asked") == {}
+    assert merged == whole
+    out = capsys.readouterr().out
+    assert "FAILED LSD-CR = " in out
+    assert "models.py:Copy: FAILED: 1 of 4 limits broken: LSD-CR < 0.001" in out
+    # Every take was made by one part alone.
+    takes = [
+        {
+            (take["clip"], take["condition"])
+            for take in json.loads(Path(file).read_text())["results"][0]["takes"]
+        }
+        for file in files
+    ]
+    assert not takes[0] & takes[1]
+    assert merge(files, "--gate=LSE-C_S < 50", "--gate=LSE-D_S > 1") == GOOD
+    assert merge(files, "--gate=LSD-AR < 50") == NOT_JUDGED, "AM,AR was not measured"
+    assert merge(files, "--gate=LSD-CR > 1") == USAGE
+    part = json.loads(Path(files[0]).read_text())
+    assert (part["verdict"], part["results"][0]["verdicts"]) == ("not judged", [])
+
+    refused = [
+        (files[:1], "part 2/2 is missing"),
+        ([files[0], files[0]], "part 2/2 is missing"),
+        ([*files, changed(files[1], project.path / "again.json")], "are both part 2/2"),
+        ([str(project.path / "nowhere.json")], "nowhere.json: cannot be read"),
+        ([str(project.path / "models.py")], "is no report of pytest-lipleak"),
+    ]
+    differences: dict[str, Any] = {
+        "expert": "other", "protocol": "lrs", "seed": 7, "version": "0", "silence": "noise", "device": "cuda:0",
+        "alternative_reference": "random", "pairing": {"clip0": "clip2"},
+    }  # fmt: skip
+    of_the_whole: dict[str, Any] = {"clips_sha256": "0", "fingerprint": "w", "arguments": {"a": "1"}}
+    for word, value in (differences | of_the_whole).items():
+        other = changed(files[1], project.path / f"{word}.json", **{word: value})
+        words = f"disagree in the {word}" if word in of_the_whole else f"disagree in {word}"
+        refused.append(([files[0], other], words))
+    for word, value, words in (("model", "other", "2/2 is missing"), ("of", 3, "3/3 is missing")):
+        refused.append(([files[0], changed(files[1], project.path / f"{word}.json", **{word: value})], words))
+    stranger = changed(files[1], project.path / "stranger.json", clip_names=["clip0"])
+    refused.append(([files[0], stranger], "its clips are not those of part 2/2"))
+    for given, words in refused:
+        capsys.readouterr()
+        assert merge(given) == USAGE, words
+        assert words in capsys.readouterr().err
+
+
+def test_more_parts_than_clips_and_a_clip_that_fails(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = measure_parts(project, 4, "--lipleak-gate=LSE-C_S < 50", model="RaisesOnOneClip")
+    capsys.readouterr()
+    assert merge(files) == NOT_JUDGED
+    out = capsys.readouterr().out
+    assert "1 of 3 clips were not measured" in out
+    assert "NOT JUDGED: lipleak::LSE-C_S < 50 failed for another reason than a limit" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--lipleak-shard=3/2",), "--lipleak-shard: '3/2' is no part; write I/N with I from 1 to N"),
+        (("--lipleak-shard=0/2",), "'0/2' is no part"),
+        (("--lipleak-shard=half",), "'half' is no part"),
+        (("--lipleak-shard=1/2", "--lipleak-json="), "name the part's file with --lipleak-json"),
+    ],
+)
+def test_refused_at_start(project: Project, arguments: tuple[str, ...], words: str) -> None:
+    run = project.measure("Copy", *arguments)
+    assert run.code == pytest.ExitCode.USAGE_ERROR
+    assert words in run.text
+
+
+def test_distances_between_sets_cannot_be_put_together(project: Project) -> None:
+    run = project.measure("Copy", "--lipleak-shard=1/2", "--lipleak-gate=FID[AM,CR] < 10")
+    assert run.counts == {"failed": 1}
+    assert run.lines("FID compares whole sets of frames and cannot be put together from parts")
