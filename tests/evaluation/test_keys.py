@@ -1,0 +1,106 @@
+"""Whatever changes a result has its own artefact: nothing stale is ever reused."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from clip_sets import random_levels, write_clips
+
+from pytest_lipleak.core.conditions import CONDITIONS
+from pytest_lipleak.evaluation import evaluation as rooms
+from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
+from pytest_lipleak.evaluation.store import Store
+from pytest_lipleak.generators.registry import Model
+from pytest_lipleak.media.clipsets import ClipSet
+from pytest_lipleak.sync.expert import ExpertIdentity
+from pytest_lipleak.sync.protocols import Protocol
+
+BY_TEXT = {str(condition): condition for condition in CONDITIONS}
+
+
+class Expert:
+    identity = ExpertIdentity("level", "1", "0" * 64, True)
+
+
+class Counts:
+    """Counts its calls; with the same fingerprint whatever it is."""
+
+    fingerprint = "weights 1"
+
+    def __init__(self, **attributes: Any) -> None:
+        self.calls = 0
+        vars(self).update(attributes)
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        self.calls += 1
+        return frames
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> ClipSet:
+    return write_clips(tmp_path_factory.mktemp("clips"), {name: random_levels(ord(name)) for name in "abc"})
+
+
+def made(clips: ClipSet, folder: Path, take: str = "AM,AR", **changes: Any) -> int:
+    """How often the model is called for one take of clip a, on a store that may know it."""
+    generator = Counts(**changes.pop("attributes", {}))
+    model = Model(changes.pop("name", "m"), generator, changes.pop("arguments", {"checkpoint": "a.pth"}))
+    plan = Plan(Protocol.DIRECT, **changes.pop("plan", {}))
+    options = {"run": "run 1", "device": "cpu", **changes}
+    evaluation = Evaluation(clips, model, Expert(), plan, Store(folder), **options)  # type: ignore[arg-type]
+    evaluation.frames("a", BY_TEXT[take])
+    return generator.calls
+
+
+@pytest.mark.parametrize(
+    "same",
+    [{}, {"run": "run 2"}, {"device": "cpu"}, {"plan": {"seed": 3}}, {"plan": {"face": "speaking"}}],
+    ids=str,
+)
+def test_the_same_take_is_made_once(clips: ClipSet, tmp_path: Path, same: dict[str, Any]) -> None:
+    assert made(clips, tmp_path) == 1
+    assert made(clips, tmp_path, **same) == 0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "other"},
+        {"arguments": {"checkpoint": "b.pth"}},
+        {"arguments": {"checkpoint": "a.pth", "steps": 20}},
+        {"arguments": {}},
+        {"attributes": {"fingerprint": "weights 2"}},
+        {"device": "cuda:0"},
+        {"take": "AM,CR"},
+        {"take": "SI,AR"},
+        {"take": "XM,AR"},
+        {"plan": {"alternative_reference": "most-dissimilar"}},
+        {"plan": {"alternative_reference": "multiple"}},
+    ],
+    ids=str,
+)
+def test_a_change_is_made_anew(clips: ClipSet, tmp_path: Path, change: dict[str, Any]) -> None:
+    assert made(clips, tmp_path) == 1
+    assert made(clips, tmp_path, **change) == 1
+
+
+def test_silences_partners_and_libraries(
+    clips: ClipSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert made(clips, tmp_path, "SI,CR") == 1
+    assert made(clips, tmp_path, "SI,CR", plan={"silence": "noise"}) == 1
+    for partner in ("b", "c"):
+        assert made(clips, tmp_path, "XM,CR", plan={"partners": {"a": partner}}) == 1
+    monkeypatch.setattr(rooms, "versions_of", lambda *packages: dict.fromkeys(packages, "other"))
+    assert made(clips, tmp_path, "SI,CR") == 1
+
+
+def test_a_model_that_is_told_the_clips_depends_on_all_of_them(clips: ClipSet, tmp_path: Path) -> None:
+    told = {"attributes": {"use_clips": lambda clips: None}}
+    fewer = ClipSet([file for name, file in clips.files.items() if name != "c"], "fewer")
+    assert made(clips, tmp_path, **told) == 1
+    assert made(clips, tmp_path, **told) == 0
+    assert made(fewer, tmp_path, **told) == 1
+    assert made(fewer, tmp_path) == 1, "not told, it is another model"
+    assert made(clips, tmp_path) == 0, "and its other clips do not matter"
