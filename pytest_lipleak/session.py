@@ -5,9 +5,10 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 import uuid
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from pytest_lipleak.sync.expert import SyncExpert
 
 GIGABYTE = 10**9
+RUN_FOLDER = "pytest-lipleak-"
+FORGOTTEN = 2 * 86400.0
+"""Seconds after which a run folder where nothing is made any more belongs to a run that was killed."""
 
 
 class LipleakSession:
@@ -57,7 +61,7 @@ class LipleakSession:
     @property
     def folder(self) -> Path:
         """The run's own artefacts; shared by all workers of the run, removed at its end."""
-        return Path(tempfile.gettempdir()) / f"pytest-lipleak-{self.run}"
+        return Path(tempfile.gettempdir()) / f"{RUN_FOLDER}{self.run}"
 
     @property
     def clips(self) -> "ClipSet":
@@ -100,8 +104,10 @@ class LipleakSession:
                 raise MissingDataError(f"weights {settings.weights}: no such file or folder")
             len(self.clips)
             self._check_expert()
-            if (store := self._persistent_store()) and xdist.worker_input(self.config) is None:
-                store.check()
+            if xdist.worker_input(self.config) is None:
+                _remove_forgotten_runs()
+                if store := self._persistent_store():
+                    store.check()
         except LipleakError as error:
             raise pytest.UsageError(str(error)) from None
 
@@ -336,6 +342,13 @@ class _Ledger:
                 fresh[name] = {key: entry for key, entry in table.items() if known.get(key) != entry}
                 known.update({key: copy(entry) for key, entry in fresh[name].items()})
         return fresh
+
+
+def _remove_forgotten_runs() -> None:
+    for folder in Path(tempfile.gettempdir()).glob(f"{RUN_FOLDER}*"):
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > FORGOTTEN:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _parsed_shard(text: str | None) -> tuple[int, int] | None:

@@ -125,6 +125,16 @@ def takes(run: Run) -> list[dict]:
     return result["takes"]
 
 
+def test_what_a_killed_run_left_is_removed_two_days_later(project: Project) -> None:
+    temporary = project.path / "temporary"
+    for name, days in (("pytest-lipleak-0a", 3), ("pytest-lipleak-0b", 1), ("pytest-of-anna", 3)):
+        (temporary / name).mkdir()
+        (temporary / name / "video.mkv").touch()
+        os.utime(temporary / name, (time.time() - days * 86400,) * 2)
+    assert project.measure("Copy", "--collect-only").code == 0
+    assert {"pytest-lipleak-0b", "pytest-of-anna"} == {path.name for path in temporary.iterdir()}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["Killed", "KilledWriting"])
 def test_killed_and_started_again_makes_only_what_is_missing(faulty: Project, model: str) -> None:
