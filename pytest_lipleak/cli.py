@@ -285,7 +285,6 @@ PACKAGES = {
     "torch": "syncnet",
     "onnx": "syncnet",
     "ai-edge-litert": "faces",
-    "scikit-image": "quality",
     "librosa": "models",
     "hypothesis": "strategies",
 }

@@ -77,8 +77,8 @@ def lipleak_silent_audio(_lipleak_session: LipleakSession) -> "Callable[[int], A
     from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
     from pytest_lipleak.media.audio import silence
 
-    settings = _lipleak_session.settings
-    return lambda frames: silence(frames * SAMPLES_PER_FRAME, settings.silence or "zeros", settings.seed)
+    kind, seed = _lipleak_session.preference("silence", "zeros"), _lipleak_session.settings.seed
+    return lambda frames: silence(frames * SAMPLES_PER_FRAME, kind, seed)
 
 
 @pytest.fixture(scope="session")
@@ -90,7 +90,7 @@ def lipleak_mismatched_pairs(_lipleak_session: LipleakSession) -> dict[str, str]
     settings, clips = _lipleak_session.settings, _lipleak_session.clips
     if settings.pairs:
         return read_pairs(settings.pairs, clips)
-    return mismatched_pairs(clips, settings.seed, settings.pairing or "any")
+    return mismatched_pairs(clips, settings.seed, _lipleak_session.preference("pairing", "any"))
 
 
 @pytest.fixture(scope="session")
@@ -99,9 +99,9 @@ def lipleak_references(_lipleak_session: LipleakSession) -> "Callable[[Clip, str
     from pytest_lipleak.core.conditions import Reference
     from pytest_lipleak.evaluation.references import reference_frames
 
-    settings = _lipleak_session.settings
-    strategy = settings.alternative_reference or "first"
-    return lambda clip, reference: reference_frames(clip, Reference(reference), strategy, settings.seed)
+    strategy = _lipleak_session.preference("alternative_reference", "first")
+    seed = _lipleak_session.settings.seed
+    return lambda clip, reference: reference_frames(clip, Reference(reference), strategy, seed)
 
 
 @pytest.fixture(scope="session")

@@ -69,7 +69,7 @@ def limits(config: pytest.Config) -> list[Limit]:
     session = config.stash[KEY]
     texts = session.settings.gates
     if not texts and session.default_gates:
-        texts = DEFAULT_GATES.get(session.chosen_expert()[0], ())
+        texts = DEFAULT_GATES.get((session.chosen_expert()[0], session.protocol()), ())
     return list({str(limit): limit for limit in map(Limit.parse, texts)}.values())
 
 

@@ -35,8 +35,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[KEY] = session
     config.pluginmanager.register(Watcher(session), "lipleak-watcher")
     xdist.register(config, session.run, session.fresh_results, session.results.extend)
+    session.forget_old_report()
     if session.settings.model is not None:
         session.check()
+    elif session.settings.asked_for_gates:
+        raise pytest.UsageError("--lipleak-gate: there is no model to judge; name one with --lipleak-model")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -49,7 +52,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     """One line on model, clips, expert and protocol; silent when no model is named."""
     session = config.stash[KEY]
     if session.settings.model is None:
-        return []
+        gates = len(session.settings.gates)
+        return (
+            [f"lipleak: {gates} gates are not judged: no model is named (--lipleak-model)"] if gates else []
+        )
     expert, why = session.chosen_expert()
     return [
         f"lipleak: model {session.settings.model}, {len(session.clips)} clips ({session.clips.origin}), "
@@ -65,12 +71,15 @@ def pytest_collection_modifyitems(
 
     First of all plugins, so that -k, -m, --lf and --deselect see the gates like any other test.
     """
-    users = [item for item in items if _uses_lipleak(item)]
-    for item in users:
-        item.add_marker("lipleak")
+    for item in items:
+        if any(name.startswith("lipleak") for name in _fixtures(item)):
+            item.add_marker("lipleak")
     ours = config.stash[KEY]
-    if ours.settings.model is None or any("::" in argument for argument in config.args):
+    chosen_by_id = any("::" in argument for argument in config.args) and not ours.settings.asked_for_gates
+    if ours.settings.model is None or chosen_by_id:
         return
+    # Only the fixture itself judges a model; the others hand out data.
+    users = [item for item in items if "lipleak" in _fixtures(item)]
     # A suite that asserts by itself is not given limits that nobody chose.
     ours.default_gates = not users
     from pytest_lipleak.gates import collect_gates
@@ -88,9 +97,9 @@ def pytest_collection_modifyitems(
         )
 
 
-def _uses_lipleak(item: pytest.Item) -> bool:
+def _fixtures(item: pytest.Item) -> Iterable[str]:
     names: Iterable[str] = getattr(item, "fixturenames", ())
-    return any(name.startswith("lipleak") for name in names)
+    return names
 
 
 @pytest.hookimpl(wrapper=True)
@@ -128,6 +137,8 @@ class Watcher:
         if report.failed and ours:
             said = [str(name).removeprefix("lipleak ") for name, _ in report.user_properties]
             self._session.failed_tests[report.nodeid] = said
+        if report.skipped and report.when == "call" and ours:
+            self._session.skipped_tests += 1
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -136,11 +147,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if xdist.worker_input(session.config) is None:
         ours.results.extend(ours.fresh_results())
         ours.write_json()
+        if ours.only_skipped() and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print a verdict and a table per model; the verdict alone with -q, nothing with -qq."""
     session = config.stash[KEY]
+    if session.only_skipped():
+        why = f"all {session.skipped_tests} tests of it were skipped (see -rs); a model that nothing judges fails"
+        terminalreporter.write_line(f"NOT JUDGED: {session.settings.model}: {why}", red=True)
     if not session.results or config.get_verbosity() < -1:
         return
     from pytest_lipleak.report.summary import summaries
@@ -152,5 +168,15 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         if config.get_verbosity() >= 0:
             for line in summary.table:
                 terminalreporter.write_line(line)
+    if (
+        session.settings.expert == "auto"
+        and not session.default_gates
+        and any(verdicts for _, verdicts in found)
+    ):
+        name, why = session.chosen_expert()
+        terminalreporter.write_line(
+            f"limits are on the scale of one expert; {name} was chosen ({why}), make sure of it with --lipleak-expert",
+            yellow=True,
+        )
     for test in session.unjudged(found):
         terminalreporter.write_line(f"NOT JUDGED: {test} failed for another reason than a limit", red=True)

@@ -50,8 +50,10 @@ class LipleakSession:
         self.results: list[dict[str, Any]] = []
         self.failed_tests: dict[str, list[str]] = {}
         """Node ids of failed tests that measure leakage, with the limits that each of them judged."""
+        self.skipped_tests = 0
+        """How many tests that measure leakage were skipped: the model does not have what they ask about."""
         self.default_gates = False
-        self._ledgers: dict[int, _Ledger] = {}
+        self._ledgers: dict[tuple[int, str | None], _Ledger] = {}
         self._clips: ClipSet | None = None
         self._model: Model | None = None
         self._model_error: LipleakError | None = None
@@ -166,6 +168,11 @@ class LipleakSession:
                 f"model {name!r} could not be loaded: {type(error).__name__}: {error}"
             ) from error
 
+    def preference(self, name: str, default: str) -> str:
+        """Return a setting that the model named in the settings may prefer otherwise, as its evaluation does."""
+        own = getattr(self.model.generator, name, None) if self.settings.model is not None else None
+        return str(getattr(self.settings, name) or own or default)
+
     def chosen_expert(self) -> tuple[str, str]:
         """The sync expert's name, and why it judges."""
         from pytest_lipleak.media.clipsets import EMBEDDED
@@ -205,12 +212,14 @@ class LipleakSession:
             candidate: a model, a generator or a function.
             name: what reports call it, where it does not know; two models of one name must be one model.
         """
-        if id(candidate) not in self._ledgers:
+        # One object may stand for several models: a fixture that reconfigures it for each parameter.
+        key = (id(candidate), None if candidate is self._model else name)
+        if key not in self._ledgers:
             from pytest_lipleak.generators.registry import as_model
 
-            evaluation = self._new_evaluation(as_model(candidate, name))
-            self._ledgers[id(candidate)] = _Ledger(candidate, evaluation)
-        return self._ledgers[id(candidate)].evaluation
+            evaluation = self._new_evaluation(as_model(candidate, key[1]))
+            self._ledgers[key] = _Ledger(candidate, evaluation)
+        return self._ledgers[key].evaluation
 
     def _new_evaluation(self, model: "Model") -> "Evaluation":
         from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
@@ -285,6 +294,18 @@ class LipleakSession:
         """Return the tests that failed though none of the limits they judged is broken."""
         broken = {v["limit"] for _, verdicts in found for v in verdicts.values() if not v["passed"]}
         return [test for test, limits in self.failed_tests.items() if not broken.intersection(limits)]
+
+    def only_skipped(self) -> bool:
+        """Whether a model is named and no limit was judged because every test of it was skipped."""
+        judged = any(result["verdicts"] for result in self.results)
+        # A shard leaves all judging to `lipleak merge`.
+        whole = self.settings.model is not None and self.settings.shard is None
+        return whole and self.skipped_tests > 0 and not judged
+
+    def forget_old_report(self) -> None:
+        """Remove the JSON report of an earlier run, so that a run that ends early leaves none that lies."""
+        if self.settings.json is not None and xdist.run_id(self.config) is None:
+            self.settings.json.unlink(missing_ok=True)
 
     def write_json(self) -> None:
         """Write the JSON report where one is asked for, even when nothing was measured: an old one would lie."""

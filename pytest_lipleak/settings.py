@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,10 @@ OPTIONS = (
 )
 
 
+OTHER_VARIABLES = {"LIPLEAK_CACHE", "LIPLEAK_SHARED"}
+"""The folder of downloads, and the data of this project's own tests: no settings of a run."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """Every setting of one pytest run, checked. Field names are the option names."""
@@ -147,6 +152,11 @@ class Settings:
     sources: Mapping[str, str] = field(default_factory=dict)
     """Where each given setting came from, in the words of an error message."""
 
+    @property
+    def asked_for_gates(self) -> bool:
+        """Whether gates stand on the command line, and not only in a file or variable."""
+        return self.sources.get("gates", "").startswith("--")
+
 
 def add_options(parser: pytest.Parser) -> None:
     """Register every option and ini key."""
@@ -173,6 +183,7 @@ def read_settings(config: pytest.Config, environment: Mapping[str, str] = os.env
     Raises:
         pytest.UsageError: a value that is not allowed, naming where it came from and what is.
     """
+    _refuse_unknown(environment)
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for option in OPTIONS:
@@ -218,6 +229,16 @@ def _refuse_overlooked_ini_file(config: pytest.Config) -> None:
                 f"{file} sets lipleak_* keys, but pytest overlooks it (its root is {config.rootpath}) because of a "
                 f"space behind {flags[0]}; write {flags[0]}=PATH"
             )
+
+
+def _refuse_unknown(environment: Mapping[str, str]) -> None:
+    """A misspelt variable would leave its setting at the default, and the run green."""
+    known = {option.variable for option in OPTIONS} | OTHER_VARIABLES
+    for variable in environment:
+        if variable.startswith("LIPLEAK_") and variable not in known:
+            nearest = get_close_matches(variable, sorted(known), 1)
+            hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(sorted(known))}"
+            raise pytest.UsageError(f"environment variable {variable} is not known; {hint}")
 
 
 def _candidates(

@@ -108,7 +108,10 @@ class Measurement:
 
     def __str__(self) -> str:
         interval = f" [{self.interval[0]:.2f}, {self.interval[1]:.2f}]" if self.interval else ""
-        clips = f"{self.clips} clip{'s' if self.clips != 1 else ''}"
+        lost = len({entry.clip for entry in self.unscored} - self.per_clip.keys())
+        clips = (
+            f"{self.clips}{f' of {self.clips + lost}' if lost else ''} clip{'s' if self.clips != 1 else ''}"
+        )
         judge = clips if self.metric.is_picture else f"{clips}, expert {self.expert}"
         return f"{self.metric.name} = {self.value:.3f}{interval} ({judge})"
 

@@ -3,6 +3,7 @@
 import math
 import os
 import random
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.audio import fit, silence
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.video import read_frames, write_video
-from pytest_lipleak.sync.expert import Embeddings, SyncExpert
+from pytest_lipleak.sync.expert import Embeddings, SyncExpert, window_count
 from pytest_lipleak.sync.protocols import Protocol, protocol_notes
 from pytest_lipleak.sync.score import score
 
@@ -207,16 +208,18 @@ class Evaluation:
         """
         if self._plan.shard is not None:
             self._leave_to_merge(limit)
+        nothing = Measurement(limit.metric, math.nan, None, {}, (), self.corpus.provenance.expert)
         try:
-            measurement = self.measure(limit.metric)
+            # Asked first: a model is not run for hours for an expert that cannot judge its clips.
+            objection = None if limit.metric.is_picture else self.expert_objection()
+            measurement = nothing if objection else self.measure(limit.metric)
         except NotApplicableError:
             raise
         except LipleakError as error:
-            nothing = Measurement(limit.metric, math.nan, None, {}, (), self.corpus.provenance.expert)
             self.verdicts.append(Verdict(limit, nothing, str(error).partition("\n")[0]))
             raise
         verdict = judge(limit, measurement, allow_unscored=self._allow_unscored)
-        if not limit.metric.is_picture and (objection := self.expert_objection()):
+        if objection:
             verdict = Verdict(limit, measurement, objection)
         self.verdicts.append(verdict)
         return verdict
@@ -418,8 +421,13 @@ class Evaluation:
     def _embedding(self, clip: Clip, condition: Condition | None, *, wait: bool) -> Embeddings | None:
         def make(path: Path) -> None:
             frames = clip.frames if condition is None else self._generated(clip, condition)
+            rows = self.expert.embed_video(self._crops.of(clip)(frames))
+            if len(rows) != window_count(len(frames)):
+                raise UnscorableError(
+                    f"{len(rows)} windows of {len(frames)} frames; frames were lost on the way"
+                )
             with path.open("wb") as file:
-                np.save(file, self.expert.embed_video(self._crops.of(clip)(frames)))
+                np.save(file, rows)
 
         source = clip.digest if condition is None else self._generation_key(clip, condition)
         identity = self.expert.identity
@@ -510,9 +518,9 @@ class Evaluation:
     def _kept(self, clip: Clip, condition: Condition) -> str | None:
         if self._keep is None:
             return None
-        self._keep.mkdir(parents=True, exist_ok=True)
-        flat = clip.name.replace("/", "_")
-        path = self._keep / f"{flat}-{condition.setup}-{condition.reference}.mkv"
+        folder = self._keep / re.sub(r"[^\w.=-]+", "_", self.model.name)
+        path = folder / f"{clip.name}-{condition.setup}-{condition.reference}.mkv"
+        path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         write_video(
             temporary,

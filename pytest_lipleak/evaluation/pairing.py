@@ -91,6 +91,10 @@ def _why(clips: ClipSet, clip: str, rule: str) -> str:
     if rule == SAME_SPEAKER:
         speaker = clips.files[clip].speaker
         if speaker is None:
-            return "its speaker is unknown and pairs must stay within one speaker (see --lipleak-pairing)"
+            return (
+                "its speaker is unknown, and pairs must stay within one speaker (the demo models and "
+                "--lipleak-pairing=same-speaker ask for it); put each speaker's clips into a folder of their own, "
+                "or name a CSV manifest with a column 'speaker'"
+            )
         return f"no other clip of speaker {speaker!r} says something else (see --lipleak-pairing)"
     return "all other clips contain the same speech"

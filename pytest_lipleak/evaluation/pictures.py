@@ -22,6 +22,10 @@ from pytest_lipleak.sync.protocols import Protocol
 ArtefactMaker = Callable[[], NDArray[Any]]
 
 
+FACES_NEEDED = 0.9
+"""Share of the frames with a real face in which the generated one must be found, too."""
+
+
 class PictureTools:
     """The networks that picture measures need, each loaded when first used.
 
@@ -152,10 +156,23 @@ def take_measure(measure: str, output: Pictures, real: Pictures) -> float:
     Raises:
         UnscorableError: it cannot be told, for example because no frame shows a face.
     """
+    if measure in _NEEDS_FACES:
+        _check_faces(measure, output, real)
     value = _MEASURES[measure](output, real)
     if np.isnan(value):
         raise UnscorableError(f"{measure}: {_WHY_NOT.get(measure, 'no frame shows a face')}")
     return value
+
+
+def _check_faces(measure: str, output: Pictures, real: Pictures) -> None:
+    """Refuse a value over the few frames in which a model left the face alone."""
+    expected = np.isfinite(real.landmarks[:, 0, 0])
+    found = np.isfinite(output.landmarks[:, 0, 0]) & expected
+    if found.sum() < FACES_NEEDED * expected.sum():
+        raise UnscorableError(
+            f"{measure}: no face in {int(expected.sum() - found.sum())} of {int(expected.sum())} generated frames "
+            "whose real frame shows one"
+        )
 
 
 def set_measure(
@@ -246,3 +263,4 @@ _MEASURES: Mapping[str, Callable[[Pictures, Pictures], float]] = {
     "MAR_slope": _slope,
 }
 _WHY_NOT = {"MAR_slope": "the real mouth hardly moves, or no frame shows a face"}
+_NEEDS_FACES = frozenset({"CSIM", "LMD", "LMD_face", "MAR", "MAR_open", "MAR_motion", "MAR_slope"})

@@ -6,7 +6,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -40,7 +40,8 @@ class Model:
     def fingerprint(self) -> str | None:
         """What identifies weights and code, or None when the model does not say."""
         fingerprint = getattr(self.generator, "fingerprint", None)
-        return None if fingerprint is None else str(fingerprint() if callable(fingerprint) else fingerprint)
+        said = fingerprint() if callable(fingerprint) else fingerprint
+        return None if said is None or said == "" else str(said)
 
 
 def known_names() -> list[str]:
@@ -129,7 +130,7 @@ def _see_working_directory() -> None:
 def as_model(candidate: Any, name: str | None = None) -> Model:
     """Accept what an overridden ``lipleak_model`` fixture returns: a model, a generator or a function."""
     if isinstance(candidate, Model):
-        return candidate
+        return candidate if name is None else replace(candidate, name=name)
     label = name or getattr(candidate, "name", None) or type(candidate).__name__
     return Model(str(label), _built(candidate, str(label), {}, "cpu"))
 

@@ -40,6 +40,8 @@ def explain(verdict: Verdict) -> str:
         lines.append("  worst clips: " + ", ".join(f"{clip} {value:.2f}" for clip, value in worst))
         videos = [measurement.videos[clip] for clip, _ in worst if clip in measurement.videos]
         lines.append(f"  videos: {', '.join(videos) if videos else 'keep them with --lipleak-keep DIR'}")
+    if not measurement.clips:
+        return "\n".join(lines)  # nothing was measured, so there is nothing to explain
     lines.append(f"  meaning: {_advice(measurement.metric.name)}")
     if measurement.warning:
         lines.append(f"  mind: {measurement.warning}")

@@ -31,7 +31,7 @@ def document(
         for corpus, verdicts in models
     ]
     verdicts = {FAIL} if unjudged else {str(result["verdict"]) for result in results}
-    overall = next((verdict for verdict in (FAIL, PASS) if verdict in verdicts), NOT_JUDGED)
+    overall = next((verdict for verdict in (FAIL, NOT_JUDGED, PASS) if verdict in verdicts), NOT_JUDGED)
     return {"schema": SCHEMA_VERSION, "verdict": overall, "unjudged": list(unjudged), "results": results}
 
 

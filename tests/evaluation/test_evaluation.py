@@ -348,7 +348,7 @@ def test_kept_videos_play_with_the_sound_that_drove_them(start: Start, tmp_path:
     kept = tmp_path / "kept"
     evaluation = start(Recorder(follows_audio), keep=kept)
     evaluation.need([BY_TEXT["XM,CR"], BY_TEXT["SI,AR"]])
-    assert {path.name for path in kept.iterdir()} == {
+    assert {path.name for path in (kept / evaluation.model.name).iterdir()} == {
         f"{c}-{end}.mkv" for c in LEVELS for end in ("XM-CR", "SI-AR")
     }
     for clip in LEVELS:

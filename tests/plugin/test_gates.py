@@ -36,7 +36,21 @@ def test_without_a_model_gates_sleep(project: Project) -> None:
     project.write(test_mine="def test_mine(): pass")
     run = project.run()
     assert (run.code, run.counts) == (0, {"passed": 1})
-    assert not run.lines("lipleak:")
+    assert run.lines("^lipleak: 1 gates are not judged: no model is named")
+
+
+def test_gates_on_the_command_line_need_a_model(project: Project) -> None:
+    project.write(test_mine="def test_mine(): pass")
+    run = project.run(*gates(BROKEN))
+    assert run.code == 4
+    assert run.lines("there is no model to judge; name one with --lipleak-model")
+
+
+def test_configured_gates_are_not_run_beside_tests_chosen_by_id(project: Project) -> None:
+    project.ini(f"lipleak_gates = {BROKEN}")
+    project.write(test_mine="def test_mine(): pass")
+    run = project.measure("Copy", "test_mine.py::test_mine")
+    assert (run.code, run.counts) == (0, {"passed": 1})
 
 
 SELECTIONS = [
@@ -47,7 +61,7 @@ SELECTIONS = [
     (("--deselect", "lipleak::LSE-C_S < 50"), ["test_mine", "LSE-D_S > 90", "LSE-D_S > 0.5"]),
     (("--deselect", "lipleak"), ["test_mine"]),
     (("test_mine.py",), ["test_mine", "LSE-C_S < 50", "LSE-D_S > 90", "LSE-D_S > 0.5"]),
-    (("test_mine.py::test_mine",), ["test_mine"]),
+    (("test_mine.py::test_mine",), ["test_mine", "LSE-C_S < 50", "LSE-D_S > 90", "LSE-D_S > 0.5"]),
 ]
 
 
@@ -89,8 +103,8 @@ def test_failure_reads_well(project: Project) -> None:
 
 def test_kept_videos_are_named(project: Project) -> None:
     run = project.measure("Copy", *gates(BROKEN), "--lipleak-keep=kept")
-    assert run.lines(r"videos: .*kept.clip\d-SI-CR.mkv")
-    assert len(list((project.path / "kept").glob("clip?-SI-CR.mkv"))) == 3
+    assert run.lines(r"videos: .*kept.models.py_Copy.clip\d-SI-CR.mkv")
+    assert len(list((project.path / "kept").glob("models.py_Copy/clip?-SI-CR.mkv"))) == 3
 
 
 def test_not_applicable_skips_with_the_reason(project: Project, distribution: tuple[str, ...]) -> None:

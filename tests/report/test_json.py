@@ -31,7 +31,7 @@ def verdict(*, passed: bool, value: float = 0.5) -> dict[str, dict[str, Any]]:
         ([], ("a test",), FAIL),
         ([{}], (), NOT_JUDGED),
         ([verdict(passed=True)], (), PASS),
-        ([verdict(passed=True), {}], (), PASS),
+        ([verdict(passed=True), {}], (), NOT_JUDGED),
         ([verdict(passed=True), verdict(passed=False)], (), FAIL),
         ([verdict(passed=True)], ("a test",), FAIL),
     ],

@@ -1,0 +1,131 @@
+"""What must never look like a pass."""
+
+import json
+
+import pytest
+from inner_pytest import Project
+
+SKIPPING = """
+from pytest_lipleak import assert_lsd_below
+
+def test_current_reference(lipleak):
+    assert_lsd_below(lipleak, 50, reference="CR")
+"""
+ONE_OBJECT = """
+import numpy as np
+import pytest
+from pytest_lipleak import assert_metric
+
+class Net:
+    mode = "still"
+    def generate(self, frames, audio, reference):
+        return np.repeat(frames[:1], len(frames), axis=0) if self.mode == "still" else frames
+
+@pytest.fixture(scope="session")
+def net():
+    return Net()
+
+@pytest.fixture(scope="session", params=["still", "leaky"])
+def lipleak_model(net, request):
+    net.mode = request.param
+    return net
+
+def test_silence(lipleak):
+    assert_metric(lipleak, "LSE-C_S@offset < 1.0")
+"""
+OTHER_GENERATOR = """
+import dataclasses
+import pytest
+from pytest_lipleak import assert_metric
+
+class Copy:
+    def generate(self, frames, audio, reference):
+        return frames
+
+@pytest.fixture(scope="session")
+def lipleak_model(lipleak_model):
+    return dataclasses.replace(lipleak_model, generator=Copy())
+
+def test_silence(lipleak):
+    assert_metric(lipleak, "LSE-C_S@offset < 1.0")
+"""
+PLAIN = """
+from pytest_lipleak import assert_metric
+
+def test_silence(lipleak):
+    assert_metric(lipleak, "LSE-C_S@offset < 1.0")
+"""
+FINGERPRINTS = """
+import numpy as np
+
+class Says:
+    def fingerprint(self):
+        return None
+    def generate(self, frames, audio, reference):
+        return {returned}
+"""
+
+
+def test_a_model_that_nothing_judges_fails(project: Project, distribution: tuple[str, ...]) -> None:
+    project.write(test_skipping=SKIPPING)
+    run = project.measure("OnlyAR", *distribution)
+    assert run.code == 1
+    assert run.lines("^NOT JUDGED: models.py:OnlyAR: all 1 tests of it were skipped")
+    assert json.loads(run.json_file.read_text())["verdict"] == "not judged"
+
+
+def test_one_object_with_two_settings_is_two_models(project: Project) -> None:
+    project.write(test_one=ONE_OBJECT)
+    run = project.run(f"--lipleak-clips={project.clips}")
+    assert run.counts == {"passed": 1, "failed": 1}
+    assert run.lines("^FAILED .*leaky")
+
+
+def test_a_changed_generator_does_not_inherit_videos(project: Project) -> None:
+    project.write(test_a=PLAIN, test_b=OTHER_GENERATOR)
+    run = project.measure("Still")
+    assert run.counts == {"passed": 1, "failed": 1}
+
+
+def test_a_fingerprint_that_says_nothing_is_none(project: Project) -> None:
+    project.write(test_plain=PLAIN)
+    for returned, code in (("np.repeat(frames[:1], len(frames), axis=0)", 0), ("frames", 1)):
+        (project.path / "says.py").write_text(FINGERPRINTS.format(returned=returned))
+        arguments = (f"--lipleak-clips={project.clips}", f"--lipleak-store={project.path / 'store'}")
+        assert project.run("--lipleak-model=says.py:Says", *arguments).code == code
+
+
+def test_data_fixtures_do_not_switch_the_default_gates_off(project: Project) -> None:
+    project.write(test_data="def test_data(lipleak_clips): assert len(lipleak_clips)")
+    run = project.measure("Copy", "--collect-only", "-q")
+    assert len(run.lines("^lipleak::")) == 8
+
+
+def test_default_gates_ask_about_both_references(project: Project) -> None:
+    run = project.measure("OnlyAR")
+    assert run.counts == {"failed": 4, "skipped": 4}
+
+
+@pytest.mark.parametrize("kind", ["Still", "Black"])
+def test_a_model_that_follows_no_audio_fails_the_default_gates(project: Project, kind: str) -> None:
+    black = "\n\nclass Black(Copy):\n    def generate(self, frames, audio, reference):\n        return 0 * frames\n"
+    models = project.path / "models.py"
+    models.write_text(models.read_text() + black)
+    run = project.measure(kind)
+    assert run.code == 1
+    assert run.lines(r"^LSE-C\[XM,CR\] = .*: not > 1.5")
+
+
+def test_an_old_report_does_not_outlive_a_refused_run(project: Project) -> None:
+    project.write(test_plain=PLAIN)
+    report = project.measure("Still").json_file
+    assert json.loads(report.read_text())["verdict"] == "pass"
+    assert project.measure("Still", "--lipleak-gate=nonsense").code == 4
+    assert not report.exists()
+
+
+def test_misspelt_variables_are_refused(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIPLEAK_CLIP", "clips")
+    run = project.run()
+    assert run.code == 4
+    assert run.lines("environment variable LIPLEAK_CLIP is not known; did you mean LIPLEAK_CLIPS")
