@@ -296,6 +296,23 @@ def test_an_error_keeps_its_kind_and_words_whatever_builds_it(start: Start) -> N
     assert "3 more takes failed" in str(caught.value)
 
 
+class DeafExpert(LevelExpert):
+    """Hears the same in every audio: with its scores, no model would ever leak."""
+
+    def embed_audio(self, audio: np.ndarray) -> np.ndarray:
+        return windows(random_levels(99)[: len(levels_of_audio(audio))])
+
+
+def test_an_expert_that_hears_no_difference_gives_no_verdict(start: Start) -> None:
+    generator = Recorder(follows_audio)
+    evaluation = start(generator, expert=DeafExpert())
+    verdict = evaluation.judge(Limit.parse("LSE-C_S < 1000"))
+    assert not verdict.passed
+    assert "this expert cannot judge these clips" in verdict.headline
+    assert not generator.calls, "nothing is generated for an expert that cannot judge it"
+    assert start(Recorder(follows_audio)).judge(Limit.parse("LSD-CR < 1000")).passed
+
+
 def test_a_clip_that_cannot_be_read_does_not_stop_the_others(start: Start, tmp_path: Path) -> None:
     mixed = write_clips(tmp_path / "clips", LEVELS)
     (tmp_path / "clips" / "c.mkv").write_bytes(b"")

@@ -112,3 +112,21 @@ def test_no_face_is_unscored_and_never_passes(evaluate: Evaluate, shared: Path) 
     assert "no clip was scored" in verdict.headline
     assert {entry.measure for entry in verdict.measurement.unscored} == {"LMD"}
     assert "no frame shows a face" in verdict.measurement.unscored[0].reason
+
+
+class LeavesSomeAlone:
+    """Paints most frames grey: the few it leaves alone would look perfect."""
+
+    def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
+        output = np.full_like(frames, 128)
+        output[::5] = frames[::5]
+        return output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["LMD[AM,CR]", "MAR_open[SI,CR]"])
+def test_a_few_good_frames_are_no_measurement(evaluate: Evaluate, shared: Path, name: str) -> None:
+    pytest.importorskip("ai_edge_litert")
+    verdict = evaluate(LeavesSomeAlone(), shared / "weights").judge(Limit.parse(f"{name} < 1000"))
+    assert not verdict.passed
+    assert "generated frames whose real frame shows one" in verdict.measurement.unscored[0].reason
