@@ -102,6 +102,8 @@ class LipleakSession:
                 )
             if settings.pairs is not None and not settings.pairs.is_file():
                 raise MissingDataError(f"pairs {settings.pairs}: no such file")
+            if settings.arcface is not None and not settings.arcface.is_file():
+                raise MissingDataError(f"ArcFace network {settings.arcface}: no such file")
             if settings.weights is not None and not settings.weights.exists():
                 raise MissingDataError(f"weights {settings.weights}: no such file or folder")
             len(self.clips)
@@ -236,6 +238,7 @@ class LipleakSession:
             alternative_reference=settings.alternative_reference,
             pairing=settings.pairing,
             face=settings.face,
+            retrack=settings.retrack,
             shard=_parsed_shard(settings.shard),
             partners=read_pairs(settings.pairs, self.clips) if settings.pairs else None,
         )
@@ -249,6 +252,7 @@ class LipleakSession:
             run=self.run,
             device=self.device,
             weights=settings.weights,
+            arcface=settings.arcface,
             keep=settings.keep,
             allow_unscored=settings.allow_unscored,
             progress=self._progress(),

@@ -92,6 +92,8 @@ OPTIONS = (
     _choice("alternative_reference", "AR strategy; the model's own, else first"),
     _choice("pairing", "who may be paired with whom under XM; the model's own choice, else any"),
     _choice("face", "whose face is tracked where several are seen"),
+    Option("retrack", "track the face anew in generated videos, not by the real clip's boxes", kind="flag"),
+    Option("arcface", "ArcFace network of your own for CSIM (ONNX, input N,3,112,112)", "FILE", "path"),
     Option("allow_unscored", "judge the rest when some clips cannot be scored", kind="flag"),
     Option(
         "timeout",
@@ -142,6 +144,8 @@ class Settings:
     alternative_reference: str | None = None
     pairing: str | None = None
     face: str = "largest"
+    retrack: bool = False
+    arcface: Path | None = None
     allow_unscored: bool = False
     timeout: int | None = None
     shard: str | None = None

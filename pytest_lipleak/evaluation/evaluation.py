@@ -30,6 +30,7 @@ from pytest_lipleak.evaluation.parts import part_of, shard_data
 from pytest_lipleak.evaluation.pictures import (
     Pictures,
     PictureTools,
+    open_share_sensitivity,
     set_measure,
     take_measure,
 )
@@ -41,6 +42,7 @@ from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.audio import fit, silence
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.video import read_frames, write_video
+from pytest_lipleak.model_files import file_sha256
 from pytest_lipleak.sync.expert import Embeddings, SyncExpert, window_count
 from pytest_lipleak.sync.protocols import Protocol, protocol_notes
 from pytest_lipleak.sync.score import score
@@ -71,6 +73,7 @@ class Plan:
         pairing: ``any`` or ``same-speaker``; None takes the model's own, else ``any``.
         partners: pairs given by the user, partner by clip; None draws them.
         face: whose face under ``tracked`` where several are seen, ``largest`` or ``speaking``.
+        retrack: track the face anew in every generated video instead of reusing the real clip's boxes.
         shard: measure part i of n of the clips, (i, n) with i from 1; XM partners are drawn over all clips.
     """
 
@@ -81,6 +84,7 @@ class Plan:
     pairing: str | None = None
     partners: Mapping[str, str] | None = None
     face: str = "largest"
+    retrack: bool = False
     shard: tuple[int, int] | None = None
 
 
@@ -96,6 +100,7 @@ class Evaluation:
         run: identifies this run; models without a fingerprint are reused only within it.
         device: as reported.
         weights: folder of model files, for face tracking.
+        arcface: an ArcFace ONNX file to use for CSIM instead of the default one.
         keep: folder for generated videos that people can play, or None.
         allow_unscored: judge the rest when some clips cannot be scored.
         progress: told about every take.
@@ -115,6 +120,7 @@ class Evaluation:
         run: str = "",
         device: str = "cpu",
         weights: Path | None = None,
+        arcface: Path | None = None,
         keep: Path | None = None,
         allow_unscored: bool = False,
         progress: Progress = lambda done, wanted, what: None,
@@ -142,7 +148,7 @@ class Evaluation:
         self._timeout = timeout
         self._last_words = last_words
         self._crops = Crops(plan.protocol, weights, plan.face, expert)
-        self._tools = PictureTools(weights, device, plan.protocol, store)
+        self._tools = PictureTools(weights, device, plan.protocol, store, arcface)
         self._speech: OrderedDict[str, Embeddings] = OrderedDict()
         self._failures: dict[Key, LipleakError] = {}
         self._introduced = False
@@ -164,7 +170,7 @@ class Evaluation:
                 seed=plan.seed,
                 device=device,
                 version=__version__,
-                notes=protocol_notes(plan.protocol),
+                notes=(*protocol_notes(plan.protocol), *_choices_to_know(plan, arcface)),
                 shard={} if plan.shard is None else shard_data(plan.shard, every, clips, model),
             ),
             not_applicable={
@@ -296,7 +302,10 @@ class Evaluation:
         if measure in known or (key, measure) in self.corpus.unpictured or key in self._failures:
             return
         try:
-            known[measure] = take_measure(measure, *self._pictures(key))
+            output, real = self._pictures(key)
+            known[measure] = take_measure(measure, output, real)
+            if measure == "MAR_open":
+                known |= open_share_sensitivity(output)
         except UnscorableError as error:
             self.corpus.unpictured[key, measure] = Unscored(*key, str(error), measure)
         except LipleakError as error:
@@ -421,7 +430,9 @@ class Evaluation:
     def _embedding(self, clip: Clip, condition: Condition | None, *, wait: bool) -> Embeddings | None:
         def make(path: Path) -> None:
             frames = clip.frames if condition is None else self._generated(clip, condition)
-            rows = self.expert.embed_video(self._crops.of(clip)(frames))
+            anew = self._plan.retrack and condition is not None
+            cropper = self._crops.through(frames, clip.audio) if anew else self._crops.of(clip)
+            rows = self.expert.embed_video(cropper(frames))
             if len(rows) != window_count(len(frames)):
                 raise UnscorableError(
                     f"{len(rows)} windows of {len(frames)} frames; frames were lost on the way"
@@ -438,6 +449,7 @@ class Evaluation:
             # Under lrs, the encoder of the JPEG step stands in the notes.
             protocol=[str(self._plan.protocol), *protocol_notes(self._plan.protocol)],
             face=self._plan.face,
+            retrack=self._plan.retrack,
             device=self._kind_of_device,
             libraries=versions_of(*EMBEDDING_LIBRARIES),
             package=__version__,
@@ -530,6 +542,16 @@ class Evaluation:
         )
         temporary.replace(path)
         return str(path)
+
+
+def _choices_to_know(plan: Plan, arcface: Path | None) -> tuple[str, ...]:
+    """What a report must say of the user's choices beside protocol, seed and silence."""
+    told = []
+    if plan.protocol is Protocol.TRACKED:
+        told.append(f"the {plan.face} face is tracked{', anew in generated videos' if plan.retrack else ''}")
+    if arcface is not None:
+        told.append(f"CSIM by {arcface.name}, SHA-256 {file_sha256(arcface)[:8]}")
+    return tuple(told)
 
 
 def _label(key: Key) -> str:

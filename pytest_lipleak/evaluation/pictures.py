@@ -35,9 +35,18 @@ class PictureTools:
         protocol: under ``tracked`` the mouth is found by landmarks, else it lies where a face-centred
             frame has it.
         store: where landmarks and features are kept.
+        arcface: an ONNX file of the user's own for CSIM, or None for the default network.
     """
 
-    def __init__(self, weights: Path | None, device: str, protocol: Protocol, store: Store) -> None:
+    def __init__(
+        self,
+        weights: Path | None,
+        device: str,
+        protocol: Protocol,
+        store: Store,
+        arcface: Path | None = None,
+    ) -> None:
+        self._arcface = arcface
         self._weights = weights
         self._device = device
         self.protocol = protocol
@@ -55,7 +64,7 @@ class PictureTools:
         """ArcFace."""
         from pytest_lipleak.quality.csim import FaceRecogniser
 
-        return FaceRecogniser(self._weights)
+        return FaceRecogniser(self._weights, model=self._arcface)
 
     @cached_property
     def inception(self) -> Any:
@@ -173,6 +182,13 @@ def _check_faces(measure: str, output: Pictures, real: Pictures) -> None:
             f"{measure}: no face in {int(expected.sum() - found.sum())} of {int(expected.sum())} generated frames "
             "whose real frame shows one"
         )
+
+
+def open_share_sensitivity(output: Pictures) -> dict[str, float]:
+    """Share of frames with an open mouth at several thresholds: how much hangs on the chosen one."""
+    from pytest_lipleak.quality.mouth import open_shares
+
+    return {f"MAR_open@{threshold:g}": share for threshold, share in open_shares(output.opening).items()}
 
 
 def set_measure(

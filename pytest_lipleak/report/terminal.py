@@ -114,7 +114,37 @@ def _pictures(corpus: Corpus, measure: Measure) -> list[str]:
         if any(found):
             values = (f"{value.value:.3f}" if value else "" for value in found)
             rows.append([f"{condition.setup} {condition.reference}", *values])
-    return ["", *_aligned(rows)]
+    return ["", *_aligned(rows), *_sensitivity(corpus), *_frame_counts(corpus)]
+
+
+def _frame_counts(corpus: Corpus) -> list[str]:
+    """How many frames a distance between sets rests on, and why that may be too few; one line per measure."""
+    lines = []
+    for measure in dict.fromkeys(measure for measure, _ in corpus.sets):
+        found = [each for (name, _), each in corpus.sets.items() if name == measure]
+        fewest = min(found, key=lambda each: each.frames)
+        lines.append(
+            f"{measure} rests on {fewest.frames} frames" + (f": {fewest.warning}" if fewest.warning else "")
+        )
+    return lines
+
+
+def _sensitivity(corpus: Corpus) -> list[str]:
+    """How the share of open mouths moves with the threshold, one line per condition."""
+    lines = []
+    for condition in CONDITIONS:
+        takes = [values for (_, of), values in corpus.pictures.items() if of == condition]
+        shares: dict[str, list[float]] = {}
+        for values in takes:
+            for name, share in values.items():
+                if name.startswith("MAR_open@"):
+                    shares.setdefault(name.partition("@")[2], []).append(share)
+        if shares:
+            told = ", ".join(f"{sum(each) / len(each):.3f} at {limit}" for limit, each in shares.items())
+            lines.append(
+                f"{condition.setup} {condition.reference}: share of open mouths by threshold: {told}"
+            )
+    return lines
 
 
 def _footnotes(corpus: Corpus) -> list[str]:
@@ -125,7 +155,7 @@ def _footnotes(corpus: Corpus) -> list[str]:
     converted = [take for (_, condition), take in corpus.takes.items() if condition is None and take.notes]
     if converted:
         lines.append(
-            f"converted while reading: {len(converted)} clips, e.g. {converted[0].clip}: "
+            f"notes on {len(converted)} clips, e.g. {converted[0].clip}: "
             f"{'; '.join(converted[0].notes)}"
         )
     lines += list(corpus.provenance.notes)

@@ -4,13 +4,14 @@ import json
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.core.errors import ConfigurationError, WeightsError
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.aggregate import measure
@@ -18,6 +19,7 @@ from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.store import Store
 from pytest_lipleak.generators.registry import as_model, load_model
 from pytest_lipleak.media.clipsets import EMBEDDED, ClipSet, open_clips
+from pytest_lipleak.report.terminal import table
 from pytest_lipleak.sync.experts import load_expert
 from pytest_lipleak.sync.protocols import Protocol
 
@@ -35,12 +37,20 @@ class Grey:
 def evaluate(tmp_path: Path) -> Evaluate:
     some = list(open_clips(EMBEDDED).files.values())[:2]
 
-    def build(model: object, weights: Path | None = None) -> Evaluation:
+    def build(model: object, weights: Path | None = None, **choices: Any) -> Evaluation:
         loaded = load_model(model) if isinstance(model, str) else as_model(model)
         clips = ClipSet(some, "two clips")
-        plan = Plan(Protocol.DIRECT)
+        arcface = choices.pop("arcface", None)
+        plan = Plan(**{"protocol": Protocol.DIRECT, **choices})
         return Evaluation(
-            clips, loaded, load_expert("embedded"), plan, Store(tmp_path), weights=weights, run="test"
+            clips,
+            loaded,
+            load_expert("embedded"),
+            plan,
+            Store(tmp_path),
+            weights=weights,
+            arcface=arcface,
+            run="test",
         )
 
     return build
@@ -130,3 +140,38 @@ def test_a_few_good_frames_are_no_measurement(evaluate: Evaluate, shared: Path, 
     verdict = evaluate(LeavesSomeAlone(), shared / "weights").judge(Limit.parse(f"{name} < 1000"))
     assert not verdict.passed
     assert "generated frames whose real frame shows one" in verdict.measurement.unscored[0].reason
+
+
+@pytest.mark.slow
+def test_open_mouths_are_told_at_several_thresholds(evaluate: Evaluate, shared: Path) -> None:
+    pytest.importorskip("ai_edge_litert")
+    leaky = evaluate("demo:leaky", shared / "weights")
+    leaky.measure("MAR_open[SI,CR]")
+    for measures in leaky.corpus.pictures.values():
+        shares = [measures[f"MAR_open@{threshold}"] for threshold in ("0.05", "0.1", "0.15", "0.2")]
+        assert shares == sorted(shares, reverse=True)
+        assert shares[1] == measures["MAR_open"]
+    assert any("by threshold" in line for line in table(leaky.corpus, lambda metric: None, {}))
+
+
+@pytest.mark.slow
+def test_tracking_anew_loses_what_the_real_boxes_hide(evaluate: Evaluate, shared: Path) -> None:
+    pytest.importorskip("ai_edge_litert")
+    tracked = {"protocol": Protocol.TRACKED}
+    kept = evaluate(Grey(), shared / "weights", **tracked)
+    assert kept.measure("LSE-C_S").clips == 2
+    anew = evaluate(Grey(), shared / "weights", retrack=True, **tracked)
+    lost = anew.measure("LSE-C_S")
+    assert lost.clips == 0
+    assert "no face" in lost.unscored[0].reason
+
+
+@pytest.mark.slow
+def test_own_arcface_network(evaluate: Evaluate, shared: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ai_edge_litert")
+    own = tmp_path / "own.onnx"
+    own.write_bytes((shared / "weights" / "w600k_mbf.onnx").read_bytes())
+    assert evaluate("demo", shared / "weights", arcface=own).measure("CSIM[AM,CR]").value == pytest.approx(1)
+    own.write_bytes(b"no network")
+    with pytest.raises(WeightsError, match=r"own\.onnx"):
+        evaluate("demo", shared / "weights", arcface=own).measure("CSIM[AM,CR]")
