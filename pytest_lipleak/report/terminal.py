@@ -155,8 +155,7 @@ def _footnotes(corpus: Corpus) -> list[str]:
     converted = [take for (_, condition), take in corpus.takes.items() if condition is None and take.notes]
     if converted:
         lines.append(
-            f"notes on {len(converted)} clips, e.g. {converted[0].clip}: "
-            f"{'; '.join(converted[0].notes)}"
+            f"notes on {len(converted)} clips, e.g. {converted[0].clip}: {'; '.join(converted[0].notes)}"
         )
     lines += list(corpus.provenance.notes)
     return ["", *lines] if lines else []
