@@ -121,7 +121,7 @@ def test_no_face_is_unscored_and_never_passes(evaluate: Evaluate, shared: Path) 
     assert not verdict.passed
     assert "no clip was scored" in verdict.headline
     assert {entry.measure for entry in verdict.measurement.unscored} == {"LMD"}
-    assert "no frame shows a face" in verdict.measurement.unscored[0].reason
+    assert "no face in 137 of 137 generated frames" in verdict.measurement.unscored[0].reason
 
 
 class LeavesSomeAlone:
