@@ -308,7 +308,8 @@ class LipleakSession:
 
     def forget_old_report(self) -> None:
         """Remove the JSON report of an earlier run, so that a run that ends early leaves none that lies."""
-        if self.settings.json is not None and xdist.run_id(self.config) is None:
+        measures = self.settings.model is not None and not self.config.option.collectonly
+        if self.settings.json is not None and measures and xdist.run_id(self.config) is None:
             self.settings.json.unlink(missing_ok=True)
 
     def write_json(self) -> None:

@@ -120,6 +120,9 @@ def test_an_old_report_does_not_outlive_a_refused_run(project: Project) -> None:
     project.write(test_plain=PLAIN)
     report = project.measure("Still").json_file
     assert json.loads(report.read_text())["verdict"] == "pass"
+    project.measure("Still", "--collect-only")
+    project.run(f"--lipleak-json={report}")
+    assert report.exists(), "runs that measure nothing leave it alone"
     assert project.measure("Still", "--lipleak-gate=nonsense").code == 4
     assert not report.exists()
 
