@@ -14,12 +14,11 @@ from typing import Any
 
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.generators.catalogue import DEMO, built_in_names, card_of
 from pytest_lipleak.generators.protocol import Generator
 
 GROUP = "pytest_lipleak.generators"
 """Entry-point group under which packages register generators by name."""
-
-BUILT_IN = {"demo": "pytest_lipleak.generators.control:demo"}
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Model:
 
 def known_names() -> list[str]:
     """Names that work without a colon: built in, and registered by installed packages."""
-    return sorted({*BUILT_IN, *(point.name for point in entry_points(group=GROUP))})
+    return sorted({*built_in_names(), *(point.name for point in entry_points(group=GROUP))})
 
 
 def parse_arguments(pairs: tuple[str, ...]) -> dict[str, Any]:
@@ -82,8 +81,8 @@ def load_model(name: str, arguments: Mapping[str, Any] | None = None, device: st
     given = dict(arguments or {})
     arguments = given.copy()
     base, _, variant = name.partition(":")
-    if base in BUILT_IN:
-        target = _attribute(BUILT_IN[base], name)
+    if base in built_in_names():
+        target = _attribute(card_of(base).factory, name)
         arguments |= {"variant": variant} if variant else {}
     elif ":" in name:
         target = _attribute(name, name)
@@ -100,9 +99,11 @@ def check_name(name: str) -> None:
     """
     base, _, variant = name.partition(":")
     where = name.rpartition(":")[0]
-    if base in BUILT_IN:
+    if base == DEMO.name:
         if variant or ":" not in name:
-            _attribute(BUILT_IN[base], name)(variant)
+            _attribute(DEMO.factory, name)(variant)
+    elif name in built_in_names():
+        return
     elif where.endswith(".py"):
         if not Path(where).is_file():
             raise ConfigurationError(f"model {name!r}: no such file {where}")

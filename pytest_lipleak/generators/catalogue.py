@@ -1,0 +1,85 @@
+"""What is known of each model before it is loaded: what it can do, what it needs, who may use it.
+
+Nothing here imports a network library: a listing must not cost what running a model costs.
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pytest_lipleak.core.errors import ConfigurationError
+
+CONTROL = "pytest_lipleak.generators.control"
+SYSTEMS: Mapping[str, str] = {}
+"""Published systems: module by name. Each module holds its ``CARD`` and the factory that the card names."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """One line of ``lipleak models``, and what an adapter declares of itself.
+
+    Args:
+        name: what ``--lipleak-model`` takes.
+        summary: what it is, in a few words.
+        factory: ``package.module:attribute`` that builds the generator.
+        supports: references that the adapter truly switches: ``("CR", "AR")``, ``("AR",)``, ``("CR",)``, or
+            empty for a model that sees no reference.
+        alternative_reference: its AR strategy, a name of ``evaluation.references.STRATEGIES``; None without AR.
+        silence: ``zeros`` or ``noise``: which silence its audio front end can take.
+        silence_reason: why, where it is not ``zeros``.
+        repository: ``owner/name`` on GitHub of the checkout that the user brings, or empty.
+        arguments: those that must be given, by name: what to put there.
+        packages: import names beyond this package's own dependencies.
+        extra: the extra of pytest-lipleak that brings those it can, or empty.
+        cuda: whether it cannot run without CUDA.
+        licence: SPDX name of the system's licence, or its own words where it has none of these names.
+        restriction: ``research only`` or ``non-commercial`` where the licence of code or weights says so, else
+            empty.
+        remarks: what a user should know besides.
+    """
+
+    name: str
+    summary: str
+    factory: str
+    supports: tuple[str, ...]
+    alternative_reference: str | None
+    licence: str
+    silence: str = "zeros"
+    silence_reason: str = ""
+    repository: str = ""
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
+    extra: str = ""
+    cuda: bool = False
+    restriction: str = ""
+    remarks: str = ""
+
+
+DEMO = ModelCard(
+    name="demo",
+    summary="control generator: composites filmed mouths; demo:leaky and demo:leaky=SHARE leak a known share",
+    factory=f"{CONTROL}:demo",
+    supports=("CR", "AR"),
+    alternative_reference="first",
+    licence="MIT",
+    remarks="knows only the speech of the clips it is measured on",
+)
+
+
+def built_in_names() -> tuple[str, ...]:
+    """Names of the models that come with this package."""
+    return (DEMO.name, *SYSTEMS)
+
+
+def card_of(name: str) -> ModelCard:
+    """Return what is known of the built-in model ``name``.
+
+    Raises:
+        ConfigurationError: there is no built-in model of that name.
+    """
+    if name == DEMO.name:
+        return DEMO
+    if name not in SYSTEMS:
+        raise ConfigurationError(f"no built-in model {name!r}; there are {', '.join(built_in_names())}")
+    card: ModelCard = importlib.import_module(SYSTEMS[name]).CARD
+    return card
