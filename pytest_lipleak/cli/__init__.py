@@ -1,0 +1,55 @@
+"""The ``lipleak`` command; one file per subcommand.
+
+A subcommand is a module with ``add(commands)``, which adds its parser and sets ``command`` to the function
+that runs it: ``(argparse.Namespace) -> exit code``. List the module in ``COMMANDS``.
+"""
+
+import argparse
+import io
+import sys
+from collections.abc import Callable, Sequence
+
+from pytest_lipleak import __version__
+from pytest_lipleak.cli import cache, doctor, fetch, merge, models, score
+from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED, USAGE
+from pytest_lipleak.core.errors import LipleakError, UnscorableError
+
+__all__ = ["GOOD", "LEAK", "NOT_JUDGED", "USAGE", "main"]
+
+COMMANDS = (score, merge, models, fetch, cache, doctor)
+"""Every subcommand, in the order of ``lipleak --help``."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit code.
+
+    0 good, 1 a limit is broken, 2 usage error or unusable input, 3 it could not be judged.
+    """
+    options = parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Some consoles know no arrows; a number must not fail over its decoration.
+        sys.stdout.reconfigure(errors="replace")
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except UnscorableError as error:
+        print(f"lipleak: could not be judged: {error}", file=sys.stderr)
+        return NOT_JUDGED
+    except LipleakError as error:
+        print(f"lipleak: {error}", file=sys.stderr)
+        return USAGE
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    whole = argparse.ArgumentParser(
+        prog="lipleak",
+        description="Lip sync and lip leakage of talking-face videos.",
+        epilog=EXIT_STATUS,
+        allow_abbrev=False,
+    )
+    whole.add_argument("--version", action="version", version=f"pytest-lipleak {__version__}")
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add(commands)
+    return whole

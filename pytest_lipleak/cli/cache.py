@@ -1,0 +1,71 @@
+"""``lipleak cache``: look into, or clear, a store of artefacts."""
+
+import argparse
+import os
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_lipleak.cli.exit_codes import GOOD
+from pytest_lipleak.core.errors import ConfigurationError, MissingDataError
+
+if TYPE_CHECKING:
+    from pytest_lipleak.evaluation.store import Store
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand's parser."""
+    cache = commands.add_parser("cache", help="look into, or clear, a store of artefacts (--lipleak-store)")
+    cache.add_argument("action", choices=tuple(_ACTIONS), help="what to do")
+    cache.add_argument("--store", type=Path, help="the folder (default: LIPLEAK_STORE)")
+    cache.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print what the store holds, or clear it."""
+    from pytest_lipleak.evaluation.store import Store
+
+    folder = options.store or os.environ.get("LIPLEAK_STORE")
+    if not folder:
+        raise ConfigurationError("which store? Name its folder with --store or LIPLEAK_STORE")
+    if not Path(folder).is_dir():
+        raise MissingDataError(f"store {folder}: no such folder")
+    print("\n".join(_ACTIONS[options.action](Store(Path(folder)))))
+    return GOOD
+
+
+def _size(store: "Store") -> list[str]:
+    stored = store.artefacts()
+    by_kind: dict[str, list[int]] = {}
+    for artefact in stored:
+        by_kind.setdefault(artefact.kind, []).append(artefact.size)
+    lines = [f"  {kind}: {len(sizes)} in {_megabytes(sum(sizes))}" for kind, sizes in sorted(by_kind.items())]
+    return [f"{len(stored)} artefacts in {_megabytes(sum(a.size for a in stored))}", *lines]
+
+
+def _list(store: "Store") -> list[str]:
+    return [
+        f"{datetime.fromtimestamp(artefact.used):%Y-%m-%d %H:%M}  {_megabytes(artefact.size):>10}  "
+        f"{artefact.kind}  " + ", ".join(f"{word} {value}" for word, value in artefact.about.items())
+        for artefact in store.artefacts()
+    ] or ["empty"]
+
+
+def _clear(store: "Store") -> list[str]:
+    removed = store.clear()
+    left = len(store.artefacts())
+    kept = f"; {left} in use by another process stay" if left else ""
+    return [f"removed {len(removed)} artefacts, {_megabytes(sum(a.size for a in removed))}{kept}"]
+
+
+_ACTIONS: Mapping[str, Callable[["Store"], list[str]]] = {
+    "path": lambda store: [str(store.folder)],
+    "size": _size,
+    "list": _list,
+    "clear": _clear,
+}
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"

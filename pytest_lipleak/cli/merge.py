@@ -1,0 +1,85 @@
+"""``lipleak merge``: judge a corpus that was measured in parts."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
+from pytest_lipleak.core.errors import InputError, MissingDataError
+
+if TYPE_CHECKING:
+    from pytest_lipleak.core.corpus import Corpus
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand's parser."""
+    merge = commands.add_parser(
+        "merge", help="judge a corpus that was measured in parts (--lipleak-shard)", epilog=EXIT_STATUS
+    )
+    merge.add_argument("parts", type=Path, nargs="+", help="the parts' JSON files, all of them")
+    merge.add_argument(
+        "--gate", action="append", help="a limit to keep, instead of those of the parts (repeatable)"
+    )
+    merge.add_argument(
+        "--allow-unscored", action="store_true", help="judge the rest when clips have no score"
+    )
+    merge.add_argument("--json", type=Path, help="write all scores to this file")
+    merge.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Put the parts together and judge the whole."""
+    from pytest_lipleak.core.verdicts import Limit
+    from pytest_lipleak.evaluation.parts import judged_parts, merged_parts
+    from pytest_lipleak.report.json import document, verdict_data
+    from pytest_lipleak.report.summary import summaries
+
+    limits = [Limit.parse(gate) for gate in options.gate or ()]
+    models, unjudged = _read_parts(options.parts)
+    found = []
+    judged, broken = not unjudged, False
+    for parts in models.values():
+        corpus = merged_parts(parts)
+        verdicts = judged_parts(corpus, limits, allow_unscored=options.allow_unscored)
+        judged = judged and all(verdict.judged for verdict in verdicts)
+        broken = broken or any(verdict.judged and not verdict.passed for verdict in verdicts)
+        found.append((corpus, {str(verdict.limit): verdict_data(verdict) for verdict in verdicts}))
+        print(
+            "\n".join(
+                f"{'ok    ' if verdict.passed else 'FAILED'} {verdict.headline}" for verdict in verdicts
+            )
+        )
+    for summary in summaries(found):
+        print("\n".join(["", f"{summary.model}: {summary.verdict}", *summary.table]))
+    for test in unjudged:
+        print(f"NOT JUDGED: {test} failed for another reason than a limit")
+    if options.json:
+        text = json.dumps(document(found, unjudged), indent=1, allow_nan=False)
+        options.json.write_text(f"{text}\n", encoding="utf-8")
+    return LEAK if broken else GOOD if judged else NOT_JUDGED
+
+
+def _read_parts(paths: Sequence[Path]) -> tuple[dict[str, dict[str, "Corpus"]], list[str]]:
+    """Return, per model, its parts by file; and the tests that failed for another reason than a limit."""
+    from pytest_lipleak.report.json import read_document
+
+    models: dict[str, dict[str, Corpus]] = {}
+    unjudged: dict[str, None] = {}
+    for path in paths:
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            corpora = read_document(data)
+        except OSError as error:
+            raise MissingDataError(f"{path}: cannot be read ({error.strerror})") from None
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise InputError(
+                f"{path}: is no report of pytest-lipleak ({type(error).__name__}: {error})"
+            ) from None
+        if not corpora:
+            raise InputError(f"{path}: nothing was measured in this part; run it again")
+        for corpus in corpora:
+            models.setdefault(corpus.provenance.model, {})[str(path)] = corpus
+        unjudged.update(dict.fromkeys(data["unjudged"]))
+    return models, list(unjudged)
