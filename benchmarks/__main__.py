@@ -218,6 +218,9 @@ def plugin(bench: Benchmark) -> None:
     with_it = [*base, "-p", "pytest_lipleak.plugin"]
     # Other installed plugins would be noise: some take a second.
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    # An installed package is compiled once; were it compiled in every run, that would be most of what is measured.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    run(with_it, cwd=str(folder))
     off, on, collect_off, collect_on = interleaved(
         4 * bench.rounds,
         lambda: run(base, cwd=str(folder)),

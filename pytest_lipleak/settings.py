@@ -3,10 +3,9 @@
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -20,8 +19,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """One setting and its three spellings.
 
     ``model`` is ``--lipleak-model``, ``LIPLEAK_MODEL`` and ini key ``lipleak_model``; a list's option is
@@ -125,9 +123,11 @@ OTHER_VARIABLES = {"LIPLEAK_CACHE", "LIPLEAK_SHARED"}
 """The folder of downloads, and the data of this project's own tests: no settings of a run."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """Every setting of one pytest run, checked. Field names are the option names."""
+class Settings(NamedTuple):
+    """Every setting of one pytest run, checked. Field names are the option names.
+
+    A named tuple, because every run of pytest makes this class, and a frozen dataclass takes six times as long.
+    """
 
     model: str | None = None
     model_args: tuple[str, ...] = ()
@@ -153,7 +153,7 @@ class Settings:
     keep: Path | None = None
     store: Path | None = None
     store_limit: int | None = None
-    sources: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = MappingProxyType({})
     """Where each given setting came from, in the words of an error message."""
 
     @property
@@ -240,6 +240,8 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
     known = {option.variable for option in OPTIONS} | OTHER_VARIABLES
     for variable in environment:
         if variable.startswith("LIPLEAK_") and variable not in known:
+            from difflib import get_close_matches
+
             nearest = get_close_matches(variable, sorted(known), 1)
             hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(sorted(known))}"
             raise pytest.UsageError(f"environment variable {variable} is not known; {hint}")
