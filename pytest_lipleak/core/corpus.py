@@ -32,6 +32,11 @@ class Provenance:
         notes: what readers must know (unverified weights, conversions).
         shard: of a run that measured a part of the clips: which part (``part``, ``of``), the whole corpus
             (``clips``, ``clips_sha256``) and the model's ``fingerprint`` and ``arguments``; else empty.
+        weights_sha256: of the sync expert's weights.
+        verified_weights: whether that hash is the published one.
+        clips_sha256: of names, speakers, words and file contents of all clips (``ClipSet.digest``).
+        pairing_rule: who may be paired with whom under XM: ``any``, ``same-speaker`` or ``given`` by the user.
+        face: under ``tracked``, whose face is followed, and whether anew in generated videos; else empty.
     """
 
     model: str
@@ -47,6 +52,11 @@ class Provenance:
     version: str
     notes: tuple[str, ...] = ()
     shard: Mapping[str, Any] = field(default_factory=dict)
+    weights_sha256: str = ""
+    verified_weights: bool = True
+    clips_sha256: str = ""
+    pairing_rule: str = ""
+    face: str = ""
 
 
 @dataclass

@@ -25,7 +25,7 @@ from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, judge
 from pytest_lipleak.evaluation import sanity
 from pytest_lipleak.evaluation.aggregate import measure
 from pytest_lipleak.evaluation.crops import Crops
-from pytest_lipleak.evaluation.pairing import ANY, mismatched_pairs
+from pytest_lipleak.evaluation.pairing import ANY, GIVEN, mismatched_pairs
 from pytest_lipleak.evaluation.parts import part_of, shard_data
 from pytest_lipleak.evaluation.pictures import (
     Pictures,
@@ -172,6 +172,11 @@ class Evaluation:
                 version=__version__,
                 notes=(*protocol_notes(plan.protocol), *_choices_to_know(plan, arcface)),
                 shard={} if plan.shard is None else shard_data(plan.shard, every, clips, model),
+                weights_sha256=expert.identity.weights_sha256,
+                verified_weights=expert.identity.verified,
+                clips_sha256=clips.digest,
+                pairing_rule=self._pairing_rule,
+                face=_face(plan),
             ),
             not_applicable={
                 reference: f"model {model.name!r} declares no {reference} (it supports {', '.join(supported)})"
@@ -348,12 +353,17 @@ class Evaluation:
     def pairs(self) -> dict[str, str]:
         """Return the partner of every clip under XM."""
         if self._partners is None:
-            rule = self._plan.pairing or getattr(self.model.generator, "pairing", None) or ANY
-            self._partners = mismatched_pairs(self.clips, self.seed, rule)
+            self._partners = mismatched_pairs(self.clips, self.seed, self._pairing_rule)
         pairing = self.corpus.provenance.pairing
         if not pairing and isinstance(pairing, dict):
             pairing.update(self._partners)
         return self._partners
+
+    @property
+    def _pairing_rule(self) -> str:
+        if self._plan.partners is not None:
+            return GIVEN
+        return self._plan.pairing or getattr(self.model.generator, "pairing", None) or ANY
 
     def driving_audio(self, clip: Clip, setup: Setup) -> Audio:
         """Return the audio that drives ``clip`` under ``setup``: int16, shape (640 T,)."""
@@ -546,12 +556,16 @@ class Evaluation:
 
 def _choices_to_know(plan: Plan, arcface: Path | None) -> tuple[str, ...]:
     """What a report must say of the user's choices beside protocol, seed and silence."""
-    told = []
-    if plan.protocol is Protocol.TRACKED:
-        told.append(f"the {plan.face} face is tracked{', anew in generated videos' if plan.retrack else ''}")
+    told = [f"the {_face(plan)}"] if _face(plan) else []
     if arcface is not None:
         told.append(f"CSIM by {arcface.name}, SHA-256 {file_sha256(arcface)[:8]}")
     return tuple(told)
+
+
+def _face(plan: Plan) -> str:
+    if plan.protocol is not Protocol.TRACKED:
+        return ""
+    return f"{plan.face} face is tracked{', anew in generated videos' if plan.retrack else ''}"
 
 
 def _label(key: Key) -> str:

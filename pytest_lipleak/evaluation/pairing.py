@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.media.clipsets import ClipSet
 
-ANY, SAME_SPEAKER = "any", "same-speaker"
+ANY, SAME_SPEAKER, GIVEN = "any", "same-speaker", "given"
 
 
 def mismatched_pairs(clips: ClipSet, seed: int, rule: str = ANY) -> dict[str, str]:

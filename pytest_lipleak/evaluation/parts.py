@@ -13,7 +13,7 @@ from pytest_lipleak.evaluation.aggregate import measure
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
 
-AGREED = ("model", "expert", "protocol", "alternative_reference", "silence", "seed", "version")
+AGREED = ("model", "expert", "protocol", "face", "alternative_reference", "silence", "seed", "version")
 """What all parts must have in common, besides the corpus, the pairing and what the model is."""
 
 
