@@ -3,7 +3,6 @@
 import math
 import os
 import random
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, judge
 from pytest_lipleak.evaluation import sanity
 from pytest_lipleak.evaluation.aggregate import measure
 from pytest_lipleak.evaluation.crops import Crops
+from pytest_lipleak.evaluation.gallery import Gallery, file_stem
 from pytest_lipleak.evaluation.pairing import ANY, GIVEN, mismatched_pairs
 from pytest_lipleak.evaluation.parts import part_of, shard_data
 from pytest_lipleak.evaluation.pictures import (
@@ -41,7 +41,7 @@ from pytest_lipleak.generators.protocol import run_generator, supported_referenc
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.audio import fit, silence
 from pytest_lipleak.media.clipsets import ClipSet
-from pytest_lipleak.media.video import read_frames, write_video
+from pytest_lipleak.media.video import read_frames, write_playable, write_video
 from pytest_lipleak.model_files import file_sha256
 from pytest_lipleak.sync.expert import Embeddings, SyncExpert, window_count
 from pytest_lipleak.sync.protocols import Protocol, protocol_notes
@@ -101,7 +101,8 @@ class Evaluation:
         device: as reported.
         weights: folder of model files, for face tracking.
         arcface: an ArcFace ONNX file to use for CSIM instead of the default one.
-        keep: folder for generated videos that people can play, or None.
+        keep: folder for videos that people can play, generated and real, or None.
+        gallery: where the pictures of a report are written, or None.
         allow_unscored: judge the rest when some clips cannot be scored.
         progress: told about every take.
         lead: where in the work to begin, in 0..1, so that parallel workers spread out.
@@ -122,6 +123,7 @@ class Evaluation:
         weights: Path | None = None,
         arcface: Path | None = None,
         keep: Path | None = None,
+        gallery: Gallery | None = None,
         allow_unscored: bool = False,
         progress: Progress = lambda done, wanted, what: None,
         lead: float = 0.0,
@@ -141,6 +143,7 @@ class Evaluation:
         self._store = store
         self._run = run
         self._keep = keep
+        self._gallery = gallery
         self._allow_unscored = allow_unscored
         self.verdicts: list[Verdict] = []
         self._progress = progress
@@ -303,6 +306,7 @@ class Evaluation:
             self._raise_failures(keys)
 
     def _measure_pictures(self, measure: str, key: Key) -> None:
+        name, condition = key
         known = self.corpus.pictures.setdefault(key, {})
         if measure in known or (key, measure) in self.corpus.unpictured or key in self._failures:
             return
@@ -311,6 +315,10 @@ class Evaluation:
             known[measure] = take_measure(measure, output, real)
             if measure == "MAR_open":
                 known |= open_share_sensitivity(output)
+            if self._gallery is not None and measure.startswith("MAR") and condition is not None:
+                self._gallery.add_opening(
+                    self.model.name, name, condition, measure, known[measure], output.opening, real.opening
+                )
         except UnscorableError as error:
             self.corpus.unpictured[key, measure] = Unscored(*key, str(error), measure)
         except LipleakError as error:
@@ -422,7 +430,14 @@ class Evaluation:
             partner = self.pairs()[clip.name]
             driving = score(video, self._embedded_speech(self.driving_audio(clip, Setup.XM)))
         kept = self._kept(clip, condition)
-        return TakeScore(clip.name, condition, own, driving, real.own_offset, partner, video=kept)
+        take = TakeScore(clip.name, condition, own, driving, real.own_offset, partner, video=kept)
+        if self._gallery is not None:
+            speech = self.driving_audio(clip, Setup.XM) if partner else None
+            cropper = self._crops.of(clip)
+            self._gallery.add(
+                self.model.name, take, clip, lambda: self._generated(clip, condition), speech, cropper
+            )
+        return take
 
     def _real_take(self, clip: Clip) -> TakeScore:
         if take := self.corpus.takes.get((clip.name, None)):
@@ -435,7 +450,10 @@ class Evaluation:
         assert video is not None
         own = score(video, self._embedded_speech(clip.audio))
         notes = clip.notes + cropper.notes + review.warnings
-        return TakeScore(clip.name, None, own, own, own.offset, notes=notes)
+        take = TakeScore(clip.name, None, own, own, own.offset, notes=notes, video=self._kept(clip, None))
+        if self._gallery is not None:
+            self._gallery.add_real(self.model.name, take, clip)
+        return take
 
     def _embedding(self, clip: Clip, condition: Condition | None, *, wait: bool) -> Embeddings | None:
         def make(path: Path) -> None:
@@ -537,19 +555,17 @@ class Evaluation:
             format=STORE_FORMAT,
         )
 
-    def _kept(self, clip: Clip, condition: Condition) -> str | None:
+    def _kept(self, clip: Clip, condition: Condition | None) -> str | None:
         if self._keep is None:
             return None
-        folder = self._keep / re.sub(r"[^\w.=-]+", "_", self.model.name)
-        path = folder / f"{clip.name}-{condition.setup}-{condition.reference}.mkv"
+        path = self._keep / f"{file_stem(self.model.name, clip.name, condition)}.mp4"
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        write_video(
-            temporary,
-            self._generated(clip, condition),
-            self.driving_audio(clip, condition.setup),
-            lossless=False,
-        )
+        if condition is None:
+            write_playable(temporary, clip.frames, clip.audio)
+        else:
+            audio = self.driving_audio(clip, condition.setup)
+            write_playable(temporary, self._generated(clip, condition), audio)
         temporary.replace(path)
         return str(path)
 

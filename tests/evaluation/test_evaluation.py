@@ -366,13 +366,14 @@ def test_kept_videos_play_with_the_sound_that_drove_them(start: Start, tmp_path:
     evaluation = start(Recorder(follows_audio), keep=kept)
     evaluation.need([BY_TEXT["XM,CR"], BY_TEXT["SI,AR"]])
     assert {path.name for path in (kept / evaluation.model.name).iterdir()} == {
-        f"{c}-{end}.mkv" for c in LEVELS for end in ("XM-CR", "SI-AR")
+        f"{c}-{end}.mp4" for c in LEVELS for end in ("XM-CR", "SI-AR", "real")
     }
     for clip in LEVELS:
         take = evaluation.corpus.takes[clip, BY_TEXT["XM,CR"]]
         path = Path(str(take.video))
         driving = LEVELS[str(take.partner)]
-        np.testing.assert_array_equal(read_audio(path)[0], spoken(driving))
+        heard, wanted = read_audio(path)[0].astype(float), spoken(driving).astype(float)
+        assert np.corrcoef(heard[: len(wanted)], wanted)[0, 1] > 0.9
         seen = levels_of_frames(read_video(path).frames)
         assert np.abs(seen - driving).max() < 12, "lossy, for people to look at"
     assert set(evaluation.measure("LSE-C[XM,CR]").videos) == set(LEVELS)

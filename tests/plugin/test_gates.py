@@ -103,8 +103,8 @@ def test_failure_reads_well(project: Project) -> None:
 
 def test_kept_videos_are_named(project: Project) -> None:
     run = project.measure("Copy", *gates(BROKEN), "--lipleak-keep=kept")
-    assert run.lines(r"videos: .*kept.models.py_Copy.clip\d-SI-CR.mkv")
-    assert len(list((project.path / "kept").glob("models.py_Copy/clip?-SI-CR.mkv"))) == 3
+    assert run.lines(r"videos: .*kept.models.py_Copy.clip\d-SI-CR.mp4")
+    assert len(list((project.path / "kept").glob("models.py_Copy/clip?-SI-CR.mp4"))) == 3
 
 
 def test_not_applicable_skips_with_the_reason(project: Project, distribution: tuple[str, ...]) -> None:

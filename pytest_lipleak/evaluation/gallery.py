@@ -1,0 +1,228 @@
+"""What people look at beside the numbers: filmstrips, sound and mouth opening of every take, as small files.
+
+Each process writes those of the takes it scores; the report looks for them when all is measured. A file says
+which score it belongs to, so that pictures of another run are never shown beside these numbers.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lipleak.core.clips import Audio, Clip, Frames, Image, digest_of
+from pytest_lipleak.core.conditions import Condition
+from pytest_lipleak.core.scores import SyncScore, TakeScore
+from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
+from pytest_lipleak.evaluation.crops import Cropper
+
+COLUMNS = 10
+"""Frames in a filmstrip, evenly spread."""
+
+PEAKS = 3
+"""How many of the windows that agree most with audio the model never heard are shown."""
+
+WINDOW = 5
+"""Frames that a sync expert sees at once."""
+
+APART = 10
+"""Least distance between two of these windows, in frames."""
+
+CELL = (88, 66)
+"""Width and height of one picture in a strip, in pixels."""
+
+VIEW = ((0.36, 0.78), (0.25, 0.75))
+"""Rows and columns of a face crop that are shown, as shares: the mouth region with chin and cheeks."""
+
+GAIN = 3
+"""Differences are shown this much stronger than they are."""
+
+ENVELOPE = 2
+"""Values per frame of the sound's envelope."""
+
+
+class Gallery:
+    """A folder with the pictures of one run.
+
+    Args:
+        folder: made when the first picture comes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def add_real(self, model: str, take: TakeScore, clip: Clip) -> None:
+        """Write the sound of a real clip."""
+        path = self._entry(model, take.clip, None)
+        if not _is_of(path, take.own):
+            _write_json(path, {"of": score_digest(take.own), "sound": envelope(clip.audio)})
+
+    def add(
+        self,
+        model: str,
+        take: TakeScore,
+        clip: Clip,
+        generated: Callable[[], Frames],
+        driving: Audio | None,
+        cropper: Cropper,
+    ) -> None:
+        """Write the filmstrips of a take.
+
+        Args:
+            model: its name.
+            take: the take, scored.
+            clip: the real clip.
+            generated: gives the frames, uint8 RGB (T, H, W, 3).
+            driving: other speech that drove the generator, or None.
+            cropper: finds the face in both videos.
+        """
+        path = self._entry(model, take.clip, take.condition)
+        if _is_of(path, take.own):
+            return
+        output = generated()
+        spread = evenly(len(output))
+        unheard = take.condition is not None and take.condition.setup != "AM"
+        peaks = peak_windows(take.own.window_confidence) if unheard else []
+        shown = [start + step for start in peaks for step in range(WINDOW)]
+        views = [_views(frames, cropper, [*spread, *shown]) for frames in (clip.frames, output)]
+        files = {"strip": _sheet(*(each[: len(spread)] for each in views), group=len(spread))}
+        if peaks:
+            files["peaks"] = _sheet(*(each[len(spread) :] for each in views), group=WINDOW)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for kind, data in files.items():
+            _replace(path.with_suffix(f".{kind}.webp"), data)
+        entry: dict[str, Any] = {"of": score_digest(take.own), "spread": spread, "peaks": peaks}
+        if driving is not None:
+            entry["sound"] = envelope(driving)
+        _write_json(path, entry)
+
+    def add_opening(
+        self,
+        model: str,
+        clip: str,
+        condition: Condition,
+        measure: str,
+        value: float,
+        output: NDArray[np.float32],
+        real: NDArray[np.float32],
+    ) -> None:
+        """Write how far the mouth is open, frame by frame.
+
+        Args:
+            model: its name.
+            clip: the clip's name.
+            condition: of the take.
+            measure: a mouth measure that was taken from it.
+            value: what it gave; tells the report that this is the same run.
+            output: mouth aspect ratio of the generated frames, (T,), NaN without a face.
+            real: of the real frames, likewise.
+        """
+        path = self._entry(model, clip, condition).with_suffix(".opening.json")
+        values = {"output": _rounded(output), "real": _rounded(real)}
+        _write_json(path, {"measure": measure, "value": value, **values})
+
+    def _entry(self, model: str, clip: str, condition: Condition | None) -> Path:
+        return self.folder / f"{file_stem(model, clip, condition)}.json"
+
+
+def file_stem(model: str, clip: str, condition: Condition | None) -> str:
+    """Return the path, below any folder of pictures or videos and without suffix, of a take's files."""
+    where = f"{condition.setup}-{condition.reference}" if condition else "real"
+    folder = re.sub(r"[^\w.=-]+", "_", model)
+    return f"{folder}/{clip}-{where}"
+
+
+def score_digest(score: SyncScore) -> str:
+    """Return what tells the score of one take from any other: 16 hex digits."""
+    return digest_of(np.array(score.mean_distances))[:16]
+
+
+def evenly(frames: int) -> list[int]:
+    """Return the frames of a filmstrip of a video of so many."""
+    return sorted({int(index) for index in np.linspace(0, frames - 1, COLUMNS).round()})
+
+
+def peak_windows(confidence: Sequence[float]) -> list[int]:
+    """Return the windows of highest confidence, best first, none near another; the first frame of each."""
+    left = np.array(confidence, np.float64)
+    found: list[int] = []
+    while len(found) < PEAKS and np.isfinite(left).any():
+        best = int(np.nanargmax(np.where(np.isfinite(left), left, np.nan)))
+        found.append(best)
+        left[max(best - APART, 0) : best + APART + 1] = -np.inf
+    return found
+
+
+def envelope(audio: Audio) -> list[int]:
+    """Return the loudest sample of every half frame, in percent of full scale."""
+    size = SAMPLES_PER_FRAME // ENVELOPE
+    parts = np.abs(audio[: len(audio) // size * size].astype(np.int32)).reshape(-1, size)
+    return [round(float(peak) / 327.68) for peak in parts.max(axis=1)]
+
+
+def _views(frames: Frames, cropper: Cropper, wanted: Sequence[int]) -> list[Image]:
+    """The mouth's surroundings in the wanted frames, each of the size ``CELL``."""
+    import cv2
+
+    if cropper.track is None:
+        found = {index: frames[index] for index in wanted}
+    else:
+        seen = set(wanted)
+        found = {index: crop for index, crop in enumerate(cropper(frames)) if index in seen}
+    cells = []
+    for index in wanted:
+        height, width = found[index].shape[:2]
+        rows, columns = (
+            slice(round(low * size), max(round(high * size), round(low * size) + 1))
+            for (low, high), size in zip(VIEW, (height, width), strict=True)
+        )
+        cut = np.ascontiguousarray(found[index][rows, columns])
+        smaller = cut.shape[1] > CELL[0]
+        how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+        cells.append(np.asarray(cv2.resize(cut, CELL, interpolation=how), np.uint8))
+    return cells
+
+
+def _sheet(real: Sequence[Image], output: Sequence[Image], *, group: int) -> bytes:
+    """Real over generated over difference, column by column, with a gap behind every ``group``; as WebP."""
+    import cv2
+
+    columns = []
+    for index, (first, second) in enumerate(zip(real, output, strict=True)):
+        difference = np.abs(first.astype(np.int16) - second).max(axis=2)
+        grey = np.minimum(GAIN * difference, 255).astype(np.uint8)
+        columns.append(np.concatenate([first, second, np.repeat(grey[..., None], 3, axis=2)]))
+        if (index + 1) % group == 0 and index + 1 < len(real):
+            columns.append(np.full((len(columns[-1]), 12, 3), 128, np.uint8))
+    sheet = np.concatenate(columns, axis=1)
+    done, data = cv2.imencode(".webp", sheet[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 65])
+    assert done
+    return bytes(data)
+
+
+def _rounded(values: NDArray[np.float32]) -> list[float | None]:
+    return [round(float(value), 4) if np.isfinite(value) else None for value in values]
+
+
+def _is_of(path: Path, score: SyncScore) -> bool:
+    """Whether the entry is there, and of this very score."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return bool(found.get("of") == score_digest(score))
+
+
+def _write_json(path: Path, data: Mapping[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _replace(path, json.dumps(data, separators=(",", ":"), allow_nan=False).encode())
+
+
+def _replace(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(data)
+    temporary.replace(path)
