@@ -49,7 +49,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         )
 
     towers = tower("video windows", 4), tower("audio windows", 0)
-    monkeypatch.setattr(syncnet, "_onnx_towers", lambda weights, threads: towers)
+    monkeypatch.setattr(syncnet, "_onnx_towers", lambda weights, threads, device: towers)
     for module, name in ((clipsets, "read_video"), (clipsets, "read_audio"), (video, "opened")):
         monkeypatch.setattr(module, name, counted(name, getattr(module, name)))
     monkeypatch.setattr(tracking, "track", counted("face tracks", tracking.track))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Image
+from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.media.ahead import ahead
 from pytest_lipleak.sync import syncnet_graph
@@ -51,7 +52,7 @@ class SyncNet:
 
     Args:
         weights: the located and hashed weights file.
-        device: ``cpu`` (ONNX Runtime) or a torch device such as ``cuda:0``.
+        device: ``cpu`` (ONNX Runtime), or ``cuda:N`` (torch; ONNX Runtime where torch sees no CUDA).
         threads: for the CPU; 0 lets the runtime choose.
     """
 
@@ -59,8 +60,9 @@ class SyncNet:
         self._batch = CPU_BATCH if device == "cpu" else GPU_BATCH
         version = "v2" if weights.sha256 == SYNCNET_SHA256 else "v2 network"
         self.identity = ExpertIdentity("syncnet", version, weights.sha256, weights.verified)
+        on_onnx = device == "cpu" or (device.startswith("cuda") and not _torch_sees_cuda())
         self._video, self._audio = (
-            _onnx_towers(weights, threads) if device == "cpu" else _torch_towers(weights, device)
+            _onnx_towers(weights, threads, device) if on_onnx else _torch_towers(weights, device)
         )
 
     def embed_video(self, frames: Iterable[Image]) -> Embeddings:
@@ -128,7 +130,15 @@ def _batches(frames: Iterable[NDArray[np.uint8]], size: int) -> Iterator[NDArray
         yield np.stack(kept[:-1])
 
 
-def _onnx_towers(weights: WeightsFile, threads: int) -> tuple[Tower, Tower]:
+def _torch_sees_cuda() -> bool:
+    try:
+        import torch
+    except ImportError:
+        return False
+    return bool(torch.cuda.is_available())
+
+
+def _onnx_towers(weights: WeightsFile, threads: int, device: str) -> tuple[Tower, Tower]:
     # Read at most once, and only when an export is missing: torch is needed for that alone.
     state: dict[str, Any] = {}
 
@@ -138,13 +148,22 @@ def _onnx_towers(weights: WeightsFile, threads: int) -> tuple[Tower, Tower]:
             return graph(state)
 
         file = f"{name}-{syncnet_graph.GRAPH_VERSION}.onnx"
-        return onnx_tower(cached_export(weights, file, make), threads)
+        return onnx_tower(cached_export(weights, file, make), threads, device)
 
     return tower("video", syncnet_graph.video_graph), tower("audio", syncnet_graph.audio_graph)
 
 
-def onnx_tower(path: Path, threads: int = 0) -> Tower:
-    """Return a function that runs the single-input, single-output ONNX file at ``path`` on the CPU."""
+def onnx_tower(path: Path, threads: int = 0, device: str = "cpu") -> Tower:
+    """Return a function that runs the single-input, single-output ONNX file at ``path``.
+
+    Args:
+        path: the file.
+        threads: for the CPU; 0 lets the runtime choose.
+        device: ``cpu`` or ``cuda:N``.
+
+    Raises:
+        ConfigurationError: ONNX Runtime cannot use that device. Left alone it would take the CPU instead.
+    """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -153,7 +172,21 @@ def onnx_tower(path: Path, threads: int = 0) -> Tower:
     # Idle threads sleep instead of spinning (8 % of the CPU time), and memory is taken as it is needed (20 MB).
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_mem_pattern = False
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    wanted: Any = "CPUExecutionProvider"
+    if device != "cpu":
+        # As on torch: TF32 moves LSE in the second decimal, and a searched algorithm may change between runs.
+        exact = {
+            "device_id": device.partition(":")[2] or "0",
+            "use_tf32": "0",
+            "cudnn_conv_algo_search": "DEFAULT",
+        }
+        wanted = ("CUDAExecutionProvider", exact)
+    session = onnxruntime.InferenceSession(str(path), options, providers=[wanted])
+    if device != "cpu" and "CUDAExecutionProvider" not in session.get_providers():
+        raise ConfigurationError(
+            f"device {device!r}: ONNX Runtime has only {', '.join(session.get_providers())} here; install "
+            "onnxruntime-gpu or a torch that sees the GPU, or use --lipleak-device cpu"
+        )
     source = session.get_inputs()[0].name
     _give_memory_back()
 
@@ -177,10 +210,6 @@ def _torch_towers(weights: WeightsFile, device: str) -> tuple[Tower, Tower]:
 
     from pytest_lipleak.sync.syncnet_torch import build
 
-    # TF32 rounds to 10 bits of mantissa, which moves LSE in the second decimal.
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cudnn.deterministic = True
     network = build(load_state_dict(weights.path)).to(device)
 
     def moved(batch: NDArray[Any]) -> Any:
@@ -193,12 +222,32 @@ def _torch_towers(weights: WeightsFile, device: str) -> tuple[Tower, Tower]:
         )
 
     def video(batch: NDArray[Any]) -> NDArray[np.float32]:
-        planes = moved(batch).float().permute(3, 0, 1, 2)[None]
-        features = network["netcnnlip"](planes)[0].flatten(2).squeeze(-1).T
-        return np.asarray(network["netfclip"](features).cpu().numpy())
+        with _exact():
+            planes = moved(batch).float().permute(3, 0, 1, 2)[None]
+            features = network["netcnnlip"](planes)[0].flatten(2).squeeze(-1).T
+            return np.asarray(network["netfclip"](features).cpu().numpy())
 
     def audio(batch: NDArray[Any]) -> NDArray[np.float32]:
-        features = network["netcnnaud"](moved(batch)).flatten(1)
-        return np.asarray(network["netfcaud"](features).cpu().numpy())
+        with _exact():
+            features = network["netcnnaud"](moved(batch)).flatten(1)
+            return np.asarray(network["netfcaud"](features).cpu().numpy())
 
     return video, audio
+
+
+@contextlib.contextmanager
+def _exact() -> Iterator[None]:
+    """Full fp32 and deterministic algorithms, whatever the model under test has set, and its settings afterwards.
+
+    TF32 rounds to 10 bits of mantissa, which moves LSE in the second decimal.
+    """
+    import torch
+
+    matmul = torch.backends.cuda.matmul
+    before = matmul.allow_tf32
+    matmul.allow_tf32 = False
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        matmul.allow_tf32 = before

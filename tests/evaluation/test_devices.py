@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from pytest_lipleak.core.errors import ConfigurationError
@@ -53,3 +55,24 @@ def test_a_device_that_is_not_there_is_named(name: str, words: str) -> None:
         resolve_device(name)
     assert words in str(caught.value)
     assert repr(name) in str(caught.value)
+
+
+def test_onnx_runtime_with_cuda_serves_where_torch_sees_none(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    import onnxruntime
+    import torch
+
+    for card in ("0000:01:00.0", "0000:02:00.0"):
+        (tmp_path / card).mkdir()
+    monkeypatch.setattr(devices, "GPUS", tmp_path)
+    monkeypatch.setattr(devices, "_nvidia_driver", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CUDAExecutionProvider"])
+    assert [resolve_device("auto", worker) for worker in range(3)] == ["cuda:0", "cuda:1", "cuda:0"]
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    with pytest.raises(ConfigurationError, match="1 CUDA device"):
+        resolve_device("cuda:1")
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
+    assert resolve_device("auto") == "cpu"

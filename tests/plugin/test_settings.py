@@ -89,7 +89,7 @@ def test_paths_are_meant_from_where_they_are_written(
 
 
 def test_every_option_has_help_a_field_and_three_spellings(project: Project) -> None:
-    fields = set(Settings.__dataclass_fields__)
+    fields = set(Settings._fields)
     for option in OPTIONS:
         assert option.help
         assert {option.name, f"{option.name}s"} & fields

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,14 +14,15 @@ from python_speech_features import mfcc as reference_mfcc
 from seeded import SEED, save, seeded_state
 
 from pytest_lipleak.core.clips import Clip
+from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.media.clipsets import open_clips
-from pytest_lipleak.model_files import file_sha256, locate
+from pytest_lipleak.model_files import cache_folder, file_sha256, locate
 from pytest_lipleak.sync.architecture import parameter_count
 from pytest_lipleak.sync.expert import Embeddings
 from pytest_lipleak.sync.protocols import Protocol, whole_frame_crops
 from pytest_lipleak.sync.score import score
-from pytest_lipleak.sync.syncnet import SyncNet, prepare_frames
+from pytest_lipleak.sync.syncnet import SyncNet, onnx_tower, prepare_frames
 from pytest_lipleak.sync.weights import SYNCNET_FILE, WeightsFile, verify_syncnet
 
 GOLDEN_CLIPS = ("syncnet_example.avi", "grid_bbaf2n.mpg", "grid_brbk7n.mpg", "may_5s.mp4", "katie_hill.mp4")
@@ -101,6 +103,68 @@ def test_the_torch_path_is_the_same_network(
     assert relative_error(torch_path.embed_video(frames), published_video) < 2e-5
     speech = speech_like(1.0)
     assert relative_error(torch_path.embed_audio(speech), syncnet.embed_audio(speech)) < 2e-5
+
+
+@pytest.mark.slow
+def test_a_model_that_allows_tf32_neither_moves_the_score_nor_loses_its_setting(
+    exports: Path, weights: WeightsFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    backends = torch.backends
+    seen: list[tuple[bool, bool, bool]] = []
+    torch_path = SyncNet(weights, device="cpu:0")
+    original = torch.nn.Sequential.forward
+
+    def forward(self: Any, tensor: Any) -> Any:
+        cudnn = backends.cudnn
+        seen.append((backends.cuda.matmul.allow_tf32, cudnn.allow_tf32, cudnn.deterministic))
+        return original(self, tensor)
+
+    monkeypatch.setattr(torch.nn.Sequential, "forward", forward)
+    before, backends.cuda.matmul.allow_tf32 = backends.cuda.matmul.allow_tf32, True
+    try:
+        torch_path.embed_audio(speech_like(0.4))
+        assert set(seen) == {(False, False, True)}
+        assert backends.cuda.matmul.allow_tf32
+    finally:
+        backends.cuda.matmul.allow_tf32 = before
+
+
+@pytest.mark.slow
+def test_onnx_runtime_that_cannot_use_the_gpu_is_an_error_and_never_the_cpu(
+    exports: Path, weights: WeightsFile
+) -> None:
+    import onnxruntime
+    import torch
+
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers() or torch.cuda.is_available():
+        pytest.skip("CUDA is here")
+    with pytest.raises(
+        ConfigurationError, match="device 'cuda:0': ONNX Runtime has only CPUExecutionProvider"
+    ):
+        SyncNet(weights, device="cuda:0")
+
+
+@pytest.mark.gpu
+@pytest.mark.slow
+def test_every_way_to_the_gpu_gives_the_same_embeddings(
+    exports: Path, weights: WeightsFile, syncnet: SyncNet, frames: np.ndarray
+) -> None:
+    import onnxruntime
+    import torch
+
+    expected = syncnet.embed_video(frames)
+    ways = []
+    if torch.cuda.is_available():
+        ways.append(SyncNet(weights, device="cuda:0").embed_video(frames))
+    if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+        file = next(cache_folder().glob("exports/*/video-*.onnx"))
+        ways.append(onnx_tower(file, device="cuda:0")(prepare_frames(frames)[:-1]))
+    if not ways:
+        pytest.skip("neither torch nor ONNX Runtime sees a CUDA device")
+    for embedded in ways:
+        assert relative_error(embedded, expected) < 2e-5
 
 
 @pytest.mark.slow
