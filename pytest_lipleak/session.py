@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.core.errors import LipleakError
     from pytest_lipleak.core.verdicts import Verdict
-    from pytest_lipleak.evaluation.evaluation import Evaluation, Progress
+    from pytest_lipleak.evaluation.evaluation import Evaluation
+    from pytest_lipleak.evaluation.progress import Progress
     from pytest_lipleak.evaluation.store import Store
     from pytest_lipleak.generators.registry import Model
     from pytest_lipleak.media.clipsets import ClipSet

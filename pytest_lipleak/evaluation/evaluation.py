@@ -4,7 +4,7 @@ import math
 import os
 import random
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -34,6 +34,7 @@ from pytest_lipleak.evaluation.pictures import (
     set_measure,
     take_measure,
 )
+from pytest_lipleak.evaluation.progress import Progress, Shown
 from pytest_lipleak.evaluation.references import reference_indices
 from pytest_lipleak.evaluation.store import Store, key_of, versions_of
 from pytest_lipleak.generators.limits import LastWords, to_stderr
@@ -46,9 +47,6 @@ from pytest_lipleak.model_files import file_sha256
 from pytest_lipleak.sync.expert import Embeddings, SyncExpert, window_count
 from pytest_lipleak.sync.protocols import Protocol, protocol_notes
 from pytest_lipleak.sync.score import score
-
-Progress = Callable[[int, int, str], None]
-"""Called with (takes done, takes wanted, what comes now)."""
 
 KEPT_SPEECH = 64_000_000
 """Bytes of embedded speech kept in memory, the latest first."""
@@ -146,7 +144,7 @@ class Evaluation:
         self._gallery = gallery
         self._allow_unscored = allow_unscored
         self.verdicts: list[Verdict] = []
-        self._progress = progress
+        self._progress = Shown(progress)
         self._lead = lead
         self._timeout = timeout
         self._last_words = last_words
@@ -173,7 +171,11 @@ class Evaluation:
                 seed=plan.seed,
                 device=device,
                 version=__version__,
-                notes=(*protocol_notes(plan.protocol), *_choices_to_know(plan, arcface)),
+                notes=(
+                    *protocol_notes(plan.protocol),
+                    *_choices_to_know(plan, arcface),
+                    *_silence_to_know(plan, self.silence_kind),
+                ),
                 shard={} if plan.shard is None else shard_data(plan.shard, every, clips, model),
                 weights_sha256=expert.identity.weights_sha256,
                 verified_weights=expert.identity.verified,
@@ -533,8 +535,11 @@ class Evaluation:
         return self.corpus.provenance.device.partition(":")[0]
 
     def _introduce(self) -> None:
-        if not self._introduced and callable(use_clips := getattr(self.model.generator, "use_clips", None)):
-            use_clips(self.clips)
+        if self._introduced:
+            return
+        for method, given in (("use_clips", self.clips), ("use_progress", self._progress.tell)):
+            if callable(use := getattr(self.model.generator, method, None)):
+                use(given)
         self._introduced = True
 
     def _generation_key(self, clip: Clip, condition: Condition) -> str:
@@ -576,6 +581,12 @@ def _choices_to_know(plan: Plan, arcface: Path | None) -> tuple[str, ...]:
     if arcface is not None:
         told.append(f"CSIM by {arcface.name}, SHA-256 {file_sha256(arcface)[:8]}")
     return tuple(told)
+
+
+def _silence_to_know(plan: Plan, kind: str) -> tuple[str, ...]:
+    if kind == "zeros":
+        return ()
+    return (f"silence is white noise at -60 dBFS, {'as asked' if plan.silence else 'as the model declares'}",)
 
 
 def _face(plan: Plan) -> str:

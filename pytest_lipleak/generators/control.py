@@ -68,6 +68,7 @@ class ControlGenerator:
 
     def __init__(self, alpha: float) -> None:
         self.alpha = alpha
+        self.uses_reference = alpha > 0
         self.fingerprint = f"control-2 alpha={alpha!r}"
         self._clips: Mapping[str, Clip] = {}
 

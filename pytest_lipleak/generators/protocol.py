@@ -1,11 +1,12 @@
 """What a model under test must offer, and the check of what it returns."""
 
+from collections.abc import Mapping
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from pytest_lipleak.core.clips import Audio, Clip, Frames, check_frames
-from pytest_lipleak.core.conditions import Condition, Reference
+from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import GeneratorError
 from pytest_lipleak.generators.limits import (
     LOWER,
@@ -15,6 +16,19 @@ from pytest_lipleak.generators.limits import (
     time_limit,
     to_stderr,
     with_smaller_batch,
+)
+
+DECLARATIONS: Mapping[str, tuple[str, ...]] = {
+    "alternative_reference": ("first", "random", "multiple", "silent-face", "most-dissimilar"),
+    "silence": ("zeros", "noise"),
+    "pairing": ("any", "same-speaker"),
+}
+"""Optional attributes of a generator whose value is one of these names; None counts as not there."""
+
+
+NO_ZEROS = (
+    '; if only silence fails, its audio front end cannot take exact zeros: declare silence = "noise", or use '
+    "--lipleak-silence=noise"
 )
 
 
@@ -35,8 +49,16 @@ class Generator(Protocol):
         how many frames it works on at once; halved, once per call, when memory ends.
     ``silence``
         ``zeros`` or ``noise``: which silence its audio front end can take.
+    ``pairing``
+        ``any`` or ``same-speaker``: whose speech may drive a clip under XM.
+    ``uses_reference``
+        False says that the output does not depend on the reference although CR and AR are run, as a control
+        does; ``lipleak doctor --model`` looks whether that is so.
     ``use_clips(clips)``
         called once with the clip set (a mapping from name to ``Clip``) before the first clip.
+    ``use_progress(tell)``
+        called once before the first clip with a function that takes a line of text; what ``generate`` tells
+        stands in the progress line.
     """
 
     def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
@@ -69,6 +91,21 @@ def supported_references(generator: object) -> tuple[Reference, ...]:
     return references or (Reference.AR,)
 
 
+def check_declarations(generator: object, name: str) -> None:
+    """Refuse what a generator declares of itself and nobody can read; at a default it would go unnoticed.
+
+    Raises:
+        GeneratorError: names the attribute, its value and what is allowed.
+    """
+    supported_references(generator)
+    for attribute, allowed in DECLARATIONS.items():
+        declared = getattr(generator, attribute, None)
+        if declared is not None and declared not in allowed:
+            raise GeneratorError(
+                f"model {name!r}: its `{attribute}` is {declared!r}; expected one of {', '.join(allowed)}"
+            )
+
+
 def run_generator(
     generator: Generator,
     name: str,
@@ -97,6 +134,7 @@ def run_generator(
             NaN; names the model, the clip and the condition.
     """
     owner = f"model {name!r}, clip {clip.name!r}, condition [{condition}]"
+    silent = condition.setup is Setup.SI and not audio.any()
 
     def call() -> Any:
         with time_limit(timeout, owner, last_words):
@@ -107,10 +145,16 @@ def run_generator(
         output = with_smaller_batch(generator, owner, call)
     except TimeUpError as error:
         raise GeneratorError(str(error)) from error
+    except GeneratorError as error:  # an adapter that words its own failure
+        raise GeneratorError(f"{owner}: {error}") from error
     except Exception as error:
-        advice = f"; memory ended: {LOWER}" if is_out_of_memory(error) else ""
+        advice = f"; memory ended: {LOWER}" if is_out_of_memory(error) else NO_ZEROS if silent else ""
         raise GeneratorError(f"{owner}: generate() raised {type(error).__name__}: {error}{advice}") from error
-    return checked_output(output, clip, owner)
+    try:
+        return checked_output(output, clip, owner)
+    except GeneratorError as error:
+        holes = isinstance(output, np.ndarray) and output.dtype.kind == "f" and np.isnan(output).any()
+        raise GeneratorError(f"{error}{NO_ZEROS if silent and holes else ''}") from None
 
 
 def checked_output(output: Any, clip: Clip, owner: str) -> Frames:

@@ -15,7 +15,7 @@ from typing import Any
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.generators.catalogue import DEMO, built_in_names, card_of
-from pytest_lipleak.generators.protocol import Generator
+from pytest_lipleak.generators.protocol import Generator, check_declarations
 
 GROUP = "pytest_lipleak.generators"
 """Entry-point group under which packages register generators by name."""
@@ -202,7 +202,7 @@ def _built(target: Any, name: str, arguments: dict[str, Any], device: str) -> Ge
     parameters = _parameters(target)
     if not isinstance(target, type) and {"frames", "audio", "reference"} <= parameters.keys():
         _refuse_arguments(arguments, name)
-        return _Function(target)
+        return _checked(_Function(target), name)
     if "device" in parameters and "device" not in arguments:
         arguments = {**arguments, "device": device}
     try:
@@ -234,15 +234,19 @@ def _checked(candidate: Any, name: str) -> Generator:
         raise ConfigurationError(
             f"model {name!r} built a {type(candidate).__name__} without a generate(frames, audio, reference) method"
         )
+    check_declarations(candidate, name)
     generator: Generator = candidate
     return generator
 
 
 class _Function:
-    """A plain function as a generator."""
+    """A plain function as a generator; what it declares stands in its attributes."""
 
     def __init__(self, function: Callable[[Frames, Audio, Frames], Frames]) -> None:
         self._function = function
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(self._function, attribute)
 
     def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
         return self._function(frames, audio, reference)

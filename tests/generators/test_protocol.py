@@ -8,7 +8,13 @@ import pytest
 from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import GeneratorError
-from pytest_lipleak.generators.protocol import Generator, run_generator, supported_references
+from pytest_lipleak.generators.protocol import (
+    DECLARATIONS,
+    Generator,
+    check_declarations,
+    run_generator,
+    supported_references,
+)
 
 CLIP = Clip("ann/1", np.full((4, 6, 8, 3), 50, np.uint8), np.arange(4 * 640, dtype=np.int16))
 CONDITION = Condition(Setup.XM, Reference.AR)
@@ -136,3 +142,69 @@ def test_a_declaration_that_cannot_be_read_is_shown(declared: object) -> None:
 def test_any_object_with_generate_is_a_generator() -> None:
     assert isinstance(Returns(lambda frames: frames), Generator)
     assert not isinstance(object(), Generator)
+
+
+SILENT = Condition(Setup.SI, Reference.CR)
+
+
+def run_on_silence(make: Callable[[np.ndarray], object], loudness: int = 0) -> np.ndarray:
+    audio = np.full(4 * 640, loudness, np.int16)
+    return run_generator(Returns(make), "m", CLIP, SILENT, audio, CLIP.frames)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("make", [raises, with_nan])
+def test_a_failure_on_exact_zeros_names_the_way_out(make: Callable[[np.ndarray], object]) -> None:
+    with pytest.raises(GeneratorError) as caught:
+        run_on_silence(make)
+    assert ("--lipleak-silence=noise" in str(caught.value)) == (make is with_nan)
+    with pytest.raises(GeneratorError) as caught:
+        run_on_silence(make, loudness=3)
+    assert "--lipleak-silence" not in str(caught.value)
+
+
+def test_an_error_in_silence_names_the_way_out() -> None:
+    def no_mel(frames: np.ndarray) -> None:
+        raise ValueError("Mel contains nan")
+
+    with pytest.raises(
+        GeneratorError, match=r"Mel contains nan; if only silence fails, .* --lipleak-silence=noise"
+    ):
+        run_on_silence(no_mel)
+
+
+def test_an_adapters_own_words_stay_as_they_are() -> None:
+    def fails(frames: np.ndarray) -> None:
+        raise GeneratorError("the command exited with status 1")
+
+    with pytest.raises(
+        GeneratorError, match=r"^model 'm', clip 'ann/1', condition \[SI,CR\]: the command exited"
+    ):
+        run_on_silence(fails)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "allowed"),
+    [
+        ("silence", "quiet", "zeros, noise"),
+        ("silence", 0, "zeros, noise"),
+        ("pairing", "", "any, same-speaker"),
+        ("alternative_reference", "second", "first, random, multiple, silent-face, most-dissimilar"),
+    ],
+)
+def test_a_declaration_that_nobody_can_read_is_refused(attribute: str, value: object, allowed: str) -> None:
+    model = Returns(lambda frames: frames)
+    check_declarations(model, "m")
+    setattr(model, attribute, None)
+    check_declarations(model, "m")
+    setattr(model, attribute, value)
+    with pytest.raises(GeneratorError) as caught:
+        check_declarations(model, "m")
+    assert str(caught.value) == f"model 'm': its `{attribute}` is {value!r}; expected one of {allowed}"
+
+
+def test_declarations_are_those_that_the_evaluation_knows() -> None:
+    from pytest_lipleak.evaluation.references import STRATEGIES
+    from pytest_lipleak.settings import CHOICES
+
+    assert set(DECLARATIONS["alternative_reference"]) == set(STRATEGIES)
+    assert {name: CHOICES[name] for name in DECLARATIONS} == dict(DECLARATIONS)

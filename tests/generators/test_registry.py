@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
 from pytest_lipleak.generators import registry
 from pytest_lipleak.generators.control import ControlGenerator
+from pytest_lipleak.generators.protocol import supported_references
 from pytest_lipleak.generators.registry import Model, as_model, check_name, known_names, load_model
 
 FRAMES = np.zeros((2, 4, 4, 3), np.uint8)
@@ -265,3 +266,28 @@ def test_a_fingerprint_is_a_text_or_gives_one(fingerprint: object, expected: str
     if fingerprint is not None:
         generator.fingerprint = fingerprint  # type: ignore[attr-defined]
     assert Model("m", generator).fingerprint == expected
+
+
+def test_a_function_declares_in_its_attributes() -> None:
+    def mask_free(frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        return frames
+
+    mask_free.supports = ()  # type: ignore[attr-defined]
+    mask_free.fingerprint = "v1"  # type: ignore[attr-defined]
+    model = as_model(mask_free)
+    assert supported_references(model.generator) == ("AR",)
+    assert model.fingerprint == "v1"
+    assert not hasattr(model.generator, "use_clips")
+
+
+def test_a_declaration_is_checked_when_the_model_is_built() -> None:
+    class Misspelt:
+        silence = "zero"
+
+        def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+            return frames
+
+    with pytest.raises(
+        GeneratorError, match="model 'Misspelt': its `silence` is 'zero'; expected one of zeros, noise"
+    ):
+        as_model(Misspelt())
