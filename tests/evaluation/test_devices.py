@@ -39,8 +39,8 @@ def test_workers_share_the_devices_in_turn(name: str, worker: int, device: str) 
 @pytest.mark.parametrize(
     ("gpus", "name", "words"),
     [
-        (0, "cuda", "no CUDA device"),
-        (0, "cuda:0", "no CUDA device"),
+        (0, "cuda", "sees a CUDA device"),
+        (0, "cuda:0", "sees a CUDA device"),
         (0, "mps", "not available"),
         (2, "cuda:2", "2 CUDA device"),
         (2, "cuda:x", "unknown device"),
