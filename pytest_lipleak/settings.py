@@ -119,8 +119,8 @@ OPTIONS = (
 )
 
 
-OTHER_VARIABLES = {"LIPLEAK_CACHE", "LIPLEAK_SHARED"}
-"""The folder of downloads, and the data of this project's own tests: no settings of a run."""
+OTHER_VARIABLES = {"LIPLEAK_CACHE", "LIPLEAK_REPOSITORIES", "LIPLEAK_SHARED"}
+"""The folder of downloads, and what this project's own tests need: no settings of a run."""
 
 
 class Settings(NamedTuple):

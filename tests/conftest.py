@@ -12,6 +12,20 @@ import pytest
 SHARED = "LIPLEAK_SHARED"
 """Environment variable that names the folder of real clips, golden numbers and model files."""
 
+REPOSITORIES = "LIPLEAK_REPOSITORIES"
+"""Environment variable that names the folder of checkouts of published systems, one folder each."""
+
+
+@pytest.fixture(scope="session")
+def repositories() -> Path:
+    """The folder of checkouts of published systems (``Wav2Lip``, ...); such tests skip without it."""
+    if REPOSITORIES not in os.environ:
+        pytest.skip(f"needs checkouts of published systems; set {REPOSITORIES} to their folder")
+    folder = Path(os.environ[REPOSITORIES])
+    if not folder.is_dir():
+        pytest.fail(f"{REPOSITORIES}={folder} is no folder")
+    return folder
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
@@ -43,6 +57,8 @@ def clip_frames(shared: Path) -> Callable[..., np.ndarray]:
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep tests away from the user's own downloads, settings and exports."""
-    for variable in [name for name in os.environ if name.startswith("LIPLEAK_") and name != SHARED]:
+    for variable in [
+        name for name in os.environ if name.startswith("LIPLEAK_") and name not in (SHARED, REPOSITORIES)
+    ]:
         monkeypatch.delenv(variable)
     monkeypatch.setenv("LIPLEAK_CACHE", str(tmp_path_factory.getbasetemp() / "lipleak-cache"))

@@ -6,6 +6,7 @@ import random
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -37,6 +38,7 @@ from pytest_lipleak.evaluation.pictures import (
 from pytest_lipleak.evaluation.progress import Progress, Shown
 from pytest_lipleak.evaluation.references import reference_indices
 from pytest_lipleak.evaluation.store import Store, key_of, versions_of
+from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.limits import LastWords, to_stderr
 from pytest_lipleak.generators.protocol import run_generator, supported_references
 from pytest_lipleak.generators.registry import Model
@@ -503,7 +505,7 @@ class Evaluation:
         fresh: list[Frames] = []
 
         def make(path: Path) -> None:
-            self._introduce()
+            self._introduce(clip)
             indices = reference_indices(clip, condition.reference, self.strategy, self.seed)
             audio = self.driving_audio(clip, condition.setup)
             fresh.append(
@@ -534,13 +536,21 @@ class Evaluation:
     def _kind_of_device(self) -> str:
         return self.corpus.provenance.device.partition(":")[0]
 
-    def _introduce(self) -> None:
-        if self._introduced:
-            return
-        for method, given in (("use_clips", self.clips), ("use_progress", self._progress.tell)):
-            if callable(use := getattr(self.model.generator, method, None)):
-                use(given)
+    def _introduce(self, clip: Clip) -> None:
+        """Tell the model what it wants to know beyond its inputs: once for all clips, and of this clip's face."""
+        if not self._introduced:
+            for method, given in (("use_clips", self.clips), ("use_progress", self._progress.tell)):
+                if callable(use := getattr(self.model.generator, method, None)):
+                    use(given)
         self._introduced = True
+        if callable(use_face := getattr(self.model.generator, "use_face", None)):
+            use_face(ClipFace(self._crops.of(clip).boxes, partial(self._find_landmarks, clip)))
+
+    def _find_landmarks(
+        self, clip: Clip, frames: Frames, boxes: NDArray[np.float64] | None
+    ) -> NDArray[np.float32]:
+        same = frames.shape == clip.frames.shape and np.array_equal(frames, clip.frames)
+        return self._tools.landmarks(clip.digest if same else digest_of(frames), lambda: frames, boxes)
 
     def _generation_key(self, clip: Clip, condition: Condition) -> str:
         return key_of(
@@ -550,6 +560,8 @@ class Evaluation:
             arguments=sorted((name, repr(value)) for name, value in self.model.arguments.items()),
             # A model that is told the clip set may answer with any of its clips.
             others=self.clips.digest if hasattr(self.model.generator, "use_clips") else None,
+            # One that is told where the face is depends on how that was found.
+            face=self._geometry if hasattr(self.model.generator, "use_face") else None,
             clip=clip.digest,
             audio=digest_of(self.driving_audio(clip, condition.setup)),
             reference=reference_indices(clip, condition.reference, self.strategy, self.seed),
@@ -559,6 +571,11 @@ class Evaluation:
             package=__version__,
             format=STORE_FORMAT,
         )
+
+    @property
+    def _geometry(self) -> list[str]:
+        """What decides where a clip's face is."""
+        return [str(self._plan.protocol), self._plan.face, str(versions_of("ai-edge-litert"))]
 
     def _kept(self, clip: Clip, condition: Condition | None) -> str | None:
         if self._keep is None:

@@ -59,6 +59,16 @@ class PictureTools:
 
         return FaceLandmarker(self._weights)
 
+    def landmarks(
+        self, source: str, read: Callable[[], Frames], boxes: NDArray[np.float64] | None
+    ) -> NDArray[np.float32]:
+        """Face mesh per frame of the video with the key ``source``, float32 (T, 478, 2); NaN without a face."""
+
+        def make() -> NDArray[np.float32]:
+            return np.asarray(self.landmarker.landmarks(read(), () if boxes is None else boxes), np.float32)
+
+        return self.artefact("landmarks", f"{source} {'' if boxes is None else digest_of(boxes)}", make)
+
     @cached_property
     def recogniser(self) -> Any:
         """ArcFace."""
@@ -124,14 +134,7 @@ class Pictures:
     @cached_property
     def landmarks(self) -> NDArray[np.float32]:
         """Face mesh per frame, float32 (T, 478, 2); NaN where no face is seen."""
-        boxes = self._boxes()
-
-        def make() -> NDArray[np.float32]:
-            found = self.tools.landmarker.landmarks(self.frames, () if boxes is None else boxes)
-            return np.asarray(found, np.float32)
-
-        where = "" if boxes is None else digest_of(boxes)
-        return self.tools.artefact("landmarks", f"{self._source} {where}", make)
+        return self.tools.landmarks(self._source, lambda: self.frames, self._boxes())
 
     @cached_property
     def opening(self) -> NDArray[np.float32]:

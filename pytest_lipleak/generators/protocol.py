@@ -59,6 +59,8 @@ class Generator(Protocol):
     ``use_progress(tell)``
         called once before the first clip with a function that takes a line of text; what ``generate`` tells
         stands in the progress line.
+    ``use_face(face)``
+        called before each clip with where its face is, a ``generators.facecrops.ClipFace``.
     """
 
     def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
