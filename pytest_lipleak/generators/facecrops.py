@@ -119,6 +119,7 @@ class FaceCrops:
 
     @batch.setter
     def batch(self, frames: int) -> None:
+        """Hand a smaller batch on to the model."""
         self._model.batch = frames
 
     def use_face(self, face: ClipFace) -> None:

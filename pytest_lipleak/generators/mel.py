@@ -3,6 +3,8 @@
 Source: ``audio.py`` and ``hparams.py`` of the Wav2Lip repository (Prajwal et al. 2020).
 """
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,7 +17,7 @@ FFT = 800
 HOP = 200
 """Samples per mel column: 80 columns a second."""
 
-EDGES = "reflect"
+EDGES: Literal["reflect"] = "reflect"
 """How the ends are padded: the default of librosa 0.7, which the repository asks for; later ones pad with zeros."""
 
 LOWEST, HIGHEST = 55, 7600
