@@ -144,7 +144,7 @@ class Evaluation:
         self._run = run
         self._keep = keep
         self._gallery = gallery
-        self._allow_unscored = allow_unscored
+        self.allow_unscored = allow_unscored
         self.verdicts: list[Verdict] = []
         self._progress = Shown(progress)
         self._lead = lead
@@ -236,7 +236,7 @@ class Evaluation:
         except LipleakError as error:
             self.verdicts.append(Verdict(limit, nothing, str(error).partition("\n")[0]))
             raise
-        verdict = judge(limit, measurement, allow_unscored=self._allow_unscored)
+        verdict = judge(limit, measurement, allow_unscored=self.allow_unscored)
         if objection:
             verdict = Verdict(limit, measurement, objection)
         self.verdicts.append(verdict)
@@ -267,7 +267,7 @@ class Evaluation:
                 f"{limit}: {', '.join(whole)} compares whole sets of frames and cannot be put together from "
                 "parts; leave it out, or run without --lipleak-shard"
             )
-        self.corpus.asked[f"{limit.metric.name} {limit.operator} {limit.value!r}"] = self._allow_unscored
+        self.corpus.asked[f"{limit.metric.name} {limit.operator} {limit.value!r}"] = self.allow_unscored
         self.measure(limit.metric)
         if not limit.metric.is_picture:
             self._examine()
