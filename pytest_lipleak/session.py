@@ -308,6 +308,7 @@ class LipleakSession:
             lead=number / workers,
             timeout=settings.timeout or None,
             last_words=self._last_words,
+            expert_reason=self.chosen_expert()[1],
         )
 
     def _persistent_store(self) -> "Store | None":

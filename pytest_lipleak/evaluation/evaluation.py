@@ -2,10 +2,12 @@
 
 import math
 import os
+import platform
 import random
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -20,11 +22,12 @@ from pytest_lipleak.core.corpus import Corpus, Key, Provenance
 from pytest_lipleak.core.errors import ConfigurationError, LipleakError, NotApplicableError, UnscorableError
 from pytest_lipleak.core.metrics import SET_MEASURES, Metric
 from pytest_lipleak.core.metrics import metric as metric_called
-from pytest_lipleak.core.scores import TakeScore, Unscored
+from pytest_lipleak.core.scores import SyncScore, TakeScore, Unscored
 from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, judge
 from pytest_lipleak.evaluation import sanity
 from pytest_lipleak.evaluation.aggregate import measure
-from pytest_lipleak.evaluation.crops import Crops
+from pytest_lipleak.evaluation.costs import Stopwatch
+from pytest_lipleak.evaluation.crops import Cropper, Crops
 from pytest_lipleak.evaluation.gallery import Gallery, file_stem
 from pytest_lipleak.evaluation.pairing import ANY, GIVEN, mismatched_pairs
 from pytest_lipleak.evaluation.parts import part_of, shard_data
@@ -108,6 +111,7 @@ class Evaluation:
         lead: where in the work to begin, in 0..1, so that parallel workers spread out.
         timeout: seconds that the model may take for one take, or None.
         last_words: told why the process ends when the model hangs and cannot be interrupted.
+        expert_reason: why this expert judges, for the reports.
     """
 
     def __init__(
@@ -129,6 +133,7 @@ class Evaluation:
         lead: float = 0.0,
         timeout: float | None = None,
         last_words: LastWords = to_stderr,
+        expert_reason: str = "as asked",
     ) -> None:
         self.clips = clips
         self.model = model
@@ -154,6 +159,7 @@ class Evaluation:
         self._tools = PictureTools(weights, device, plan.protocol, store, arcface)
         self._speech: OrderedDict[str, Embeddings] = OrderedDict()
         self._failures: dict[Key, LipleakError] = {}
+        self._stopwatch = Stopwatch()
         self._introduced = False
         self._examined = False
         # Clips that a pair list does not name are partners only, and are not measured.
@@ -184,12 +190,19 @@ class Evaluation:
                 clips_sha256=clips.digest,
                 pairing_rule=self._pairing_rule,
                 face=_face(plan),
+                expert_reason=expert_reason,
+                speakers={file.name: file.speaker for file in clips.files.values() if file.speaker},
+                fingerprint=model.fingerprint,
+                arguments={name: repr(value) for name, value in sorted(model.arguments.items())},
+                libraries=_libraries(),
+                begun=datetime.now(UTC).isoformat(timespec="seconds"),
             ),
             not_applicable={
                 reference: f"model {model.name!r} declares no {reference} (it supports {', '.join(supported)})"
                 for reference in Reference
                 if reference not in supported
             },
+            costs={self._stopwatch.process: self._stopwatch.seconds},
         )
 
     def __repr__(self) -> str:
@@ -210,7 +223,8 @@ class Evaluation:
         """
         wanted = metric_called(metric) if isinstance(metric, str) else metric
         if wanted.is_picture:
-            self._need_pictures(wanted)
+            with self._stopwatch("other"):
+                self._need_pictures(wanted)
         else:
             self.need(wanted.conditions)
         return measure(self.corpus, wanted)
@@ -256,9 +270,10 @@ class Evaluation:
     def _examine(self) -> None:
         """Score every real clip against unrelated audio."""
         self.need(())
-        for clip, condition in tuple(self.corpus.takes):
-            if condition is None and clip not in self.corpus.unrelated:
-                self.corpus.unrelated[clip] = tuple(self._unrelated_scores(clip))
+        with self._stopwatch("other"):
+            for clip, condition in tuple(self.corpus.takes):
+                if condition is None and clip not in self.corpus.unrelated:
+                    self.corpus.unrelated[clip] = tuple(self._unrelated_scores(clip))
 
     def _leave_to_merge(self, limit: Limit) -> NoReturn:
         part, parts = self._plan.shard or (1, 1)
@@ -282,16 +297,17 @@ class Evaluation:
         audios = [fit(self.clips.speech(other), len(clip.audio)) for other in others[: sanity.OTHERS]]
         # A clip alone is compared with its own speech half a clip later.
         audios = audios or [np.roll(clip.audio, len(clip.audio) // 2)]
-        return [score(video, self._embedded_speech(audio)).lse_c for audio in audios]
+        return [self._score(video, audio).lse_c for audio in audios]
 
     def need(self, conditions: Iterable[Condition] = CONDITIONS) -> None:
         """Make and score every take of these conditions, and of the real clips, that is still missing."""
         wanted = tuple(conditions)
         self._check_applicable(wanted)
         keys: list[Key] = [(name, c) for name in self.corpus.provenance.clip_names for c in (None, *wanted)]
-        self._finish(
-            [key for key in keys if key not in self.corpus.takes and key not in self.corpus.unscored]
-        )
+        with self._stopwatch("other"):
+            self._finish(
+                [key for key in keys if key not in self.corpus.takes and key not in self.corpus.unscored]
+            )
         self._raise_failures(keys)
 
     def _need_pictures(self, metric: Metric) -> None:
@@ -316,9 +332,10 @@ class Evaluation:
             return
         try:
             output, real = self._pictures(key)
-            known[measure] = take_measure(measure, output, real)
-            if measure == "MAR_open":
-                known |= open_share_sensitivity(output)
+            with self._stopwatch("pictures"):
+                known[measure] = take_measure(measure, output, real)
+                if measure == "MAR_open":
+                    known |= open_share_sensitivity(output)
             if self._gallery is not None and measure.startswith("MAR") and condition is not None:
                 self._gallery.add_opening(
                     self.model.name, name, condition, measure, known[measure], output.opening, real.opening
@@ -331,7 +348,8 @@ class Evaluation:
     def _measure_set(self, measure: str, condition: Condition) -> None:
         if (measure, condition) not in self.corpus.sets:
             names = self.corpus.provenance.clip_names
-            found = set_measure(measure, names, lambda name: self._pictures((name, condition)))
+            with self._stopwatch("pictures"):
+                found = set_measure(measure, names, lambda name: self._pictures((name, condition)))
             self.corpus.sets[measure, condition] = found
 
     def _pictures(self, key: Key) -> tuple[Pictures, Pictures]:
@@ -341,7 +359,7 @@ class Evaluation:
         digest, source = self.clips[name].digest, self._generation_key(self.clips[name], condition)
 
         def boxes() -> NDArray[np.float64] | None:
-            return self._crops.of(self.clips[name]).boxes
+            return self._cropper(self.clips[name]).boxes
 
         # By name, not by clip: decoded clips are large, and the clip set keeps only a few.
         output = Pictures(self._tools, source, lambda: self._generated(self.clips[name], condition), boxes)
@@ -427,12 +445,12 @@ class Evaluation:
         video = self._embedding(clip, condition, wait=wait)
         if video is None:
             return None
-        own = score(video, self._embedded_speech(clip.audio))
+        own = self._score(video, clip.audio)
         driving = own if condition.setup is Setup.AM else None
         partner = None
         if condition.setup is Setup.XM:
             partner = self.pairs()[clip.name]
-            driving = score(video, self._embedded_speech(self.driving_audio(clip, Setup.XM)))
+            driving = self._score(video, self.driving_audio(clip, Setup.XM))
         kept = self._kept(clip, condition)
         take = TakeScore(clip.name, condition, own, driving, real.own_offset, partner, video=kept)
         if self._gallery is not None:
@@ -446,13 +464,14 @@ class Evaluation:
     def _real_take(self, clip: Clip) -> TakeScore:
         if take := self.corpus.takes.get((clip.name, None)):
             return take
-        cropper = self._crops.of(clip)
-        review = self.expert.review(cropper(clip.frames), clip.audio)
+        cropper = self._cropper(clip)
+        with self._stopwatch("embedding"):
+            review = self.expert.review(cropper(clip.frames), clip.audio)
         if not review.suitable:
             raise UnscorableError("; ".join(review.refusals))
         video = self._embedding(clip, None, wait=True)
         assert video is not None
-        own = score(video, self._embedded_speech(clip.audio))
+        own = self._score(video, clip.audio)
         notes = clip.notes + cropper.notes + review.warnings
         take = TakeScore(clip.name, None, own, own, own.offset, notes=notes, video=self._kept(clip, None))
         if self._gallery is not None:
@@ -463,8 +482,9 @@ class Evaluation:
         def make(path: Path) -> None:
             frames = clip.frames if condition is None else self._generated(clip, condition)
             anew = self._plan.retrack and condition is not None
-            cropper = self._crops.through(frames, clip.audio) if anew else self._crops.of(clip)
-            rows = self.expert.embed_video(cropper(frames))
+            cropper = self._cropper(clip, frames if anew else None)
+            with self._stopwatch("embedding"):
+                rows = self.expert.embed_video(cropper(frames))
             if len(rows) != window_count(len(frames)):
                 raise UnscorableError(
                     f"{len(rows)} windows of {len(frames)} frames; frames were lost on the way"
@@ -491,10 +511,21 @@ class Evaluation:
         path = self._store.get_or_make("embedding.npy", key, make, wait=wait, about=about)
         return None if path is None else np.load(path, allow_pickle=False)
 
+    def _cropper(self, clip: Clip, generated: Frames | None = None) -> Cropper:
+        """The crops of a real clip, which also serve what was generated from it, or those of ``generated``."""
+        with self._stopwatch("tracking"):
+            return self._crops.of(clip) if generated is None else self._crops.through(generated, clip.audio)
+
+    def _score(self, video: Embeddings, audio: Audio) -> SyncScore:
+        speech = self._embedded_speech(audio)
+        with self._stopwatch("scoring"):
+            return score(video, speech)
+
     def _embedded_speech(self, audio: Audio) -> Embeddings:
         digest = digest_of(audio)
         if digest not in self._speech:
-            self._speech[digest] = self.expert.embed_audio(audio)
+            with self._stopwatch("embedding"):
+                self._speech[digest] = self.expert.embed_audio(audio)
             # A clip's own speech and its partner's are needed together, for all its takes in a row.
             while len(self._speech) > 2 and sum(kept.nbytes for kept in self._speech.values()) > KEPT_SPEECH:
                 self._speech.popitem(last=False)
@@ -508,8 +539,8 @@ class Evaluation:
             self._introduce(clip)
             indices = reference_indices(clip, condition.reference, self.strategy, self.seed)
             audio = self.driving_audio(clip, condition.setup)
-            fresh.append(
-                run_generator(
+            with self._stopwatch("generation"):
+                output = run_generator(
                     self.model.generator,
                     self.model.name,
                     clip,
@@ -519,8 +550,8 @@ class Evaluation:
                     timeout=self._timeout,
                     last_words=self._last_words,
                 )
-            )
-            write_video(path, fresh[0])
+            fresh.append(output)
+            write_video(path, output)
 
         key = self._generation_key(clip, condition)
         path = self._store.get_or_make("video.mkv", key, make, about=self._about(clip, condition))
@@ -610,6 +641,11 @@ def _face(plan: Plan) -> str:
     if plan.protocol is not Protocol.TRACKED:
         return ""
     return f"{plan.face} face is tracked{', anew in generated videos' if plan.retrack else ''}"
+
+
+def _libraries() -> dict[str, str]:
+    found = {name: version for name, version in versions_of(*EMBEDDING_LIBRARIES).items() if version}
+    return {"python": platform.python_version(), **found}
 
 
 def _label(key: Key) -> str:
