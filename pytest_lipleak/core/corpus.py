@@ -30,8 +30,8 @@ class Provenance:
         device: where the networks ran.
         version: of pytest-lipleak.
         notes: what readers must know (unverified weights, conversions).
-        shard: of a run that measured a part of the clips: which part (``part``, ``of``), the whole corpus
-            (``clips``, ``clips_sha256``) and the model's ``fingerprint`` and ``arguments``; else empty.
+        shard: of a run that measured a part of the clips: which part (``part``, ``of``) of which ``clips``; else
+            empty.
         weights_sha256: of the sync expert's weights.
         verified_weights: whether that hash is the published one.
         clips_sha256: of names, speakers, words and file contents of all clips (``ClipSet.digest``).

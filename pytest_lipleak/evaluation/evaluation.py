@@ -184,7 +184,7 @@ class Evaluation:
                     *_choices_to_know(plan, arcface),
                     *_silence_to_know(plan, self.silence_kind),
                 ),
-                shard={} if plan.shard is None else shard_data(plan.shard, every, clips, model),
+                shard={} if plan.shard is None else shard_data(plan.shard, every),
                 weights_sha256=expert.identity.weights_sha256,
                 verified_weights=expert.identity.verified,
                 clips_sha256=clips.digest,
@@ -455,7 +455,7 @@ class Evaluation:
         take = TakeScore(clip.name, condition, own, driving, real.own_offset, partner, video=kept)
         if self._gallery is not None:
             speech = self.driving_audio(clip, Setup.XM) if partner else None
-            cropper = self._crops.of(clip)
+            cropper = self._cropper(clip)
             self._gallery.add(
                 self.model.name, take, clip, lambda: self._generated(clip, condition), speech, cropper
             )
@@ -575,7 +575,7 @@ class Evaluation:
                     use(given)
         self._introduced = True
         if callable(use_face := getattr(self.model.generator, "use_face", None)):
-            use_face(ClipFace(self._crops.of(clip).boxes, partial(self._find_landmarks, clip)))
+            use_face(ClipFace(self._cropper(clip).boxes, partial(self._find_landmarks, clip)))
 
     def _find_landmarks(
         self, clip: Clip, frames: Frames, boxes: NDArray[np.float64] | None

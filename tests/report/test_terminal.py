@@ -31,7 +31,7 @@ def corpus(*conditions: Condition) -> Corpus:
 
 def lines(found: Corpus, **verdicts: tuple[str, str, bool]) -> list[str]:
     judged = {
-        limit: {"limit": limit, "metric": name, "bound": bound, "passed": passed}
+        limit: {"limit": limit, "metric": name, "bound": bound, "passed": passed, "judged": True}
         for limit, (name, bound, passed) in verdicts.items()
     }
     (summary,) = summaries([(found, judged)])
@@ -86,7 +86,7 @@ def test_notes_below() -> None:
 
 @pytest.mark.parametrize(("passed", "colour", "words"), [(True, "green", "PASSED"), (False, "red", "FAILED")])
 def test_verdict_line(passed: bool, colour: str, words: str) -> None:
-    judged = {"x": {"limit": "x", "metric": "LSE-C_S", "bound": "< 1", "passed": passed}}
+    judged = {"x": {"limit": "x", "metric": "LSE-C_S", "bound": "< 1", "passed": passed, "judged": True}}
     (summary,) = summaries([(corpus(), judged)])
     assert summary.colour[colour]
     assert summary.verdict.startswith(words)
