@@ -9,6 +9,7 @@ from pytest_lipleak.core.metrics import Metric
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.aggregate import measured
 from pytest_lipleak.report.json import FAIL, NOT_JUDGED, PASS, verdict_on
+from pytest_lipleak.report.tables import BROKEN, KEPT, UNJUDGED
 from pytest_lipleak.report.terminal import table
 
 # A limit that could not be judged is a failed test; no limit at all is only said.
@@ -44,15 +45,19 @@ def summaries(models: Iterable[tuple[Corpus, Mapping[str, Mapping[str, Any]]]]) 
         def measure(metric: Metric, corpus: Corpus = corpus) -> Measurement | None:
             return measured(corpus, metric)
 
-        limits: dict[str, list[tuple[str, bool]]] = {}
+        limits: dict[str, list[tuple[str, str]]] = {}
         for verdict in verdicts.values():
-            limits.setdefault(verdict["metric"], []).append((verdict["bound"], verdict["passed"]))
+            limits.setdefault(verdict["metric"], []).append((verdict["bound"], _word(verdict)))
         yield Summary(
             corpus.provenance.model,
             _words(verdicts, corpus.provenance.shard),
             _COLOURS[verdict_on(verdicts) if verdicts else ""],
             tuple(table(corpus, measure, limits)),
         )
+
+
+def _word(verdict: Mapping[str, Any]) -> str:
+    return KEPT if verdict["passed"] else BROKEN if verdict["judged"] else UNJUDGED
 
 
 def _words(verdicts: Mapping[str, Mapping[str, Any]], shard: Mapping[str, Any]) -> str:
