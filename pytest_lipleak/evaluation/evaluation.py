@@ -1,12 +1,9 @@
 """Plan, generate, score: everything measured about one model on one clip set, on demand."""
 
 import math
-import os
 import platform
 import random
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,18 +13,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak import __version__
-from pytest_lipleak.core.clips import Audio, Clip, Frames, digest_of
+from pytest_lipleak.core.clips import Audio, Clip, Frames, check_audio, check_frames
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Key, Provenance
 from pytest_lipleak.core.errors import ConfigurationError, LipleakError, NotApplicableError, UnscorableError
 from pytest_lipleak.core.metrics import SET_MEASURES, Metric
 from pytest_lipleak.core.metrics import metric as metric_called
-from pytest_lipleak.core.scores import SyncScore, TakeScore, Unscored
+from pytest_lipleak.core.scores import TakeScore, Unscored
 from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, judge
 from pytest_lipleak.evaluation import sanity
 from pytest_lipleak.evaluation.aggregate import measure
+from pytest_lipleak.evaluation.artefacts import EMBEDDING_LIBRARIES, Artefacts, BusyError, Take
 from pytest_lipleak.evaluation.costs import Stopwatch
-from pytest_lipleak.evaluation.crops import Cropper, Crops
+from pytest_lipleak.evaluation.crops import Crops
 from pytest_lipleak.evaluation.gallery import Gallery, file_stem
 from pytest_lipleak.evaluation.pairing import ANY, GIVEN, mismatched_pairs
 from pytest_lipleak.evaluation.parts import part_of, shard_data
@@ -38,57 +36,18 @@ from pytest_lipleak.evaluation.pictures import (
     set_measure,
     take_measure,
 )
+from pytest_lipleak.evaluation.plan import Plan as Plan
 from pytest_lipleak.evaluation.progress import Progress, Shown
 from pytest_lipleak.evaluation.references import reference_indices
-from pytest_lipleak.evaluation.store import Store, key_of, versions_of
-from pytest_lipleak.generators.facecrops import ClipFace
+from pytest_lipleak.evaluation.store import Store, versions_of
 from pytest_lipleak.generators.limits import LastWords, to_stderr
-from pytest_lipleak.generators.protocol import run_generator, supported_references
+from pytest_lipleak.generators.protocol import supported_references
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.audio import fit, silence
 from pytest_lipleak.media.clipsets import ClipSet
-from pytest_lipleak.media.video import read_frames, write_playable, write_video
 from pytest_lipleak.model_files import file_sha256
-from pytest_lipleak.sync.expert import Embeddings, SyncExpert, window_count
+from pytest_lipleak.sync.expert import SyncExpert
 from pytest_lipleak.sync.protocols import Protocol, protocol_notes
-from pytest_lipleak.sync.score import score
-
-KEPT_SPEECH = 64_000_000
-"""Bytes of embedded speech kept in memory, the latest first."""
-
-STORE_FORMAT = 2
-"""Part of every key; raise it when what is stored changes its meaning."""
-
-GENERATION_LIBRARIES = ("numpy", "onnxruntime", "opencv-python", "torch")
-EMBEDDING_LIBRARIES = ("av", *GENERATION_LIBRARIES)
-"""Part of the keys: other versions of these make other pixels and embeddings."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The choices of the protocol that are the user's.
-
-    Args:
-        protocol: how frames become face crops.
-        seed: of the XM pairing and of random references.
-        silence: ``zeros`` or ``noise``; None takes the model's own, else zeros.
-        alternative_reference: AR strategy; None takes the model's own, else ``first``.
-        pairing: ``any`` or ``same-speaker``; None takes the model's own, else ``any``.
-        partners: pairs given by the user, partner by clip; None draws them.
-        face: whose face under ``tracked`` where several are seen, ``largest`` or ``speaking``.
-        retrack: track the face anew in every generated video instead of reusing the real clip's boxes.
-        shard: measure part i of n of the clips, (i, n) with i from 1; XM partners are drawn over all clips.
-    """
-
-    protocol: Protocol
-    seed: int = 0
-    silence: str | None = None
-    alternative_reference: str | None = None
-    pairing: str | None = None
-    partners: Mapping[str, str] | None = None
-    face: str = "largest"
-    retrack: bool = False
-    shard: tuple[int, int] | None = None
 
 
 class Evaluation:
@@ -145,22 +104,30 @@ class Evaluation:
         )
         self._plan = plan
         self._partners = dict(plan.partners) if plan.partners is not None else None
-        self._store = store
-        self._run = run
         self._keep = keep
         self._gallery = gallery
         self.allow_unscored = allow_unscored
         self.verdicts: list[Verdict] = []
         self._progress = Shown(progress)
         self._lead = lead
-        self._timeout = timeout
-        self._last_words = last_words
-        self._crops = Crops(plan.protocol, weights, plan.face, expert)
-        self._tools = PictureTools(weights, device, plan.protocol, store, arcface)
-        self._speech: OrderedDict[str, Embeddings] = OrderedDict()
-        self._failures: dict[Key, LipleakError] = {}
         self._stopwatch = Stopwatch()
-        self._introduced = False
+        self._tools = PictureTools(weights, device, plan.protocol, store, arcface)
+        self.artefacts = Artefacts(
+            clips,
+            model,
+            expert,
+            plan,
+            store,
+            Crops(plan.protocol, weights, plan.face, expert),
+            self._tools,
+            run=run,
+            device=device,
+            timeout=timeout,
+            last_words=last_words,
+            tell=self._progress.tell,
+            stopwatch=self._stopwatch,
+        )
+        self._failures: dict[Key, LipleakError] = {}
         self._examined = False
         # Clips that a pair list does not name are partners only, and are not measured.
         every = tuple(name for name in clips if self._partners is None or name in self._partners)
@@ -290,14 +257,12 @@ class Evaluation:
 
     def _unrelated_scores(self, name: str) -> list[float]:
         clip = self.clips[name]
-        video = self._embedding(clip, None, wait=True)
-        assert video is not None
         others = [other for other in self.clips if not self.clips.same_speech(name, other)]
         random.Random(f"lipleak unrelated {self.seed} {name}").shuffle(others)
         audios = [fit(self.clips.speech(other), len(clip.audio)) for other in others[: sanity.OTHERS]]
         # A clip alone is compared with its own speech half a clip later.
         audios = audios or [np.roll(clip.audio, len(clip.audio) // 2)]
-        return [self._score(video, audio).lse_c for audio in audios]
+        return [self.artefacts.score(Take(clip), audio).lse_c for audio in audios]
 
     def need(self, conditions: Iterable[Condition] = CONDITIONS) -> None:
         """Make and score every take of these conditions, and of the real clips, that is still missing."""
@@ -356,13 +321,13 @@ class Evaluation:
         """The generated and the real video of a take; frames are read when a measure looks at them."""
         name, condition = key
         assert condition is not None
-        digest, source = self.clips[name].digest, self._generation_key(self.clips[name], condition)
+        digest, source = self.clips[name].digest, self.artefacts.source(self.take(name, condition))
 
         def boxes() -> NDArray[np.float64] | None:
-            return self._cropper(self.clips[name]).boxes
+            return self.artefacts.cropper(self.clips[name]).boxes
 
         # By name, not by clip: decoded clips are large, and the clip set keeps only a few.
-        output = Pictures(self._tools, source, lambda: self._generated(self.clips[name], condition), boxes)
+        output = Pictures(self._tools, source, lambda: self.frames(name, condition), boxes)
         return output, Pictures(self._tools, digest, lambda: self.clips[name].frames, boxes)
 
     def _check_applicable(self, conditions: Iterable[Condition]) -> None:
@@ -406,7 +371,45 @@ class Evaluation:
 
     def frames(self, clip: str, condition: Condition) -> Frames:
         """Return what the model generated for a clip under a condition, uint8 RGB (T, H, W, 3)."""
-        return self._generated(self.clips[clip], condition)
+        return self.artefacts.frames(self.take(clip, condition))
+
+    def take(self, clip: str, condition: Condition | None) -> Take:
+        """Return what the model is given for a clip under a condition, or the real clip for None.
+
+        ``artefacts`` generates, embeds and scores it: ``artefacts.score(take, audio)``.
+        """
+        return self._take_of(self.clips[clip], condition)
+
+    def _take_of(self, clip: Clip, condition: Condition | None) -> Take:
+        if condition is None:
+            return Take(clip)
+        reference = reference_indices(clip, condition.reference, self.strategy, self.seed)
+        return Take(clip, str(condition), self.driving_audio(clip, condition.setup), reference)
+
+    def probe_take(self, clip: str, *, audio: Audio, reference: Sequence[int] | Frames, name: str) -> Take:
+        """Return a take outside the protocol: any driving audio, any identity reference.
+
+        It is generated, stored and scored like any other (``artefacts``), and keyed by the content of what the
+        model is given, so that equal probes of different names are one.
+
+        Args:
+            clip: whose frames the model is given.
+            audio: drives the model, int16 mono 16 kHz; cut or repeated to the clip's length.
+            reference: indices of the clip's frames, or frames of its size, uint8 RGB: (T, H, W, 3) as under CR,
+                (R, H, W, 3) as under AR.
+            name: of the probe, for errors and lists.
+
+        Raises:
+            ConfigurationError: audio or reference have another dtype or shape.
+        """
+        real = self.clips[clip]
+        try:
+            check_audio(audio, f"probe {name!r}")
+            if isinstance(reference, np.ndarray):
+                check_frames(reference, f"probe {name!r}")
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
+        return Take(real, name, fit(audio, len(real.audio)), reference)
 
     def _finish(self, missing: list[Key]) -> None:
         start = int(self._lead * len(missing))
@@ -426,200 +429,57 @@ class Evaluation:
     def _attempt(self, key: Key, *, wait: bool) -> bool:
         name, condition = key
         try:
-            take = self._take(self.clips[name], condition, wait=wait)
+            self.corpus.takes[key] = self._scored(self.clips[name], condition, wait=wait)
+        except BusyError:
+            return False
         except UnscorableError as error:
             self.corpus.unscored[key] = Unscored(name, condition, str(error))
         except LipleakError as error:
             self._failures[key] = error
-        else:
-            if take is None:
-                return False
-            self.corpus.takes[key] = take
         return True
 
-    def _take(self, clip: Clip, condition: Condition | None, *, wait: bool) -> TakeScore | None:
+    def _scored(self, clip: Clip, condition: Condition | None, *, wait: bool) -> TakeScore:
         # The real clip comes first: where it cannot be judged, nothing is generated for it.
         real = self._real_take(clip)
         if condition is None:
             return real
-        video = self._embedding(clip, condition, wait=wait)
-        if video is None:
-            return None
-        own = self._score(video, clip.audio)
+        take = self._take_of(clip, condition)
+        own = self.artefacts.score(take, clip.audio, wait=wait)
         driving = own if condition.setup is Setup.AM else None
         partner = None
         if condition.setup is Setup.XM:
+            assert take.audio is not None
             partner = self.pairs()[clip.name]
-            driving = self._score(video, self.driving_audio(clip, Setup.XM))
-        kept = self._kept(clip, condition)
-        take = TakeScore(clip.name, condition, own, driving, real.own_offset, partner, video=kept)
+            driving = self.artefacts.score(take, take.audio)
+        kept = self._kept(take, condition)
+        scored = TakeScore(clip.name, condition, own, driving, real.own_offset, partner, video=kept)
         if self._gallery is not None:
-            speech = self.driving_audio(clip, Setup.XM) if partner else None
-            cropper = self._cropper(clip)
-            self._gallery.add(
-                self.model.name, take, clip, lambda: self._generated(clip, condition), speech, cropper
-            )
-        return take
+            speech = take.audio if partner else None
+            frames = partial(self.artefacts.frames, take)
+            self._gallery.add(self.model.name, scored, clip, frames, speech, self.artefacts.cropper(clip))
+        return scored
 
     def _real_take(self, clip: Clip) -> TakeScore:
-        if take := self.corpus.takes.get((clip.name, None)):
-            return take
-        cropper = self._cropper(clip)
+        if known := self.corpus.takes.get((clip.name, None)):
+            return known
+        cropper = self.artefacts.cropper(clip)
         with self._stopwatch("embedding"):
             review = self.expert.review(cropper(clip.frames), clip.audio)
         if not review.suitable:
             raise UnscorableError("; ".join(review.refusals))
-        video = self._embedding(clip, None, wait=True)
-        assert video is not None
-        own = self._score(video, clip.audio)
+        take = Take(clip)
+        own = self.artefacts.score(take, clip.audio)
         notes = clip.notes + cropper.notes + review.warnings
-        take = TakeScore(clip.name, None, own, own, own.offset, notes=notes, video=self._kept(clip, None))
+        scored = TakeScore(clip.name, None, own, own, own.offset, notes=notes, video=self._kept(take, None))
         if self._gallery is not None:
-            self._gallery.add_real(self.model.name, take, clip)
-        return take
+            self._gallery.add_real(self.model.name, scored, clip)
+        return scored
 
-    def _embedding(self, clip: Clip, condition: Condition | None, *, wait: bool) -> Embeddings | None:
-        def make(path: Path) -> None:
-            frames = clip.frames if condition is None else self._generated(clip, condition)
-            anew = self._plan.retrack and condition is not None
-            cropper = self._cropper(clip, frames if anew else None)
-            with self._stopwatch("embedding"):
-                rows = self.expert.embed_video(cropper(frames))
-            if len(rows) != window_count(len(frames)):
-                raise UnscorableError(
-                    f"{len(rows)} windows of {len(frames)} frames; frames were lost on the way"
-                )
-            with path.open("wb") as file:
-                np.save(file, rows)
-
-        source = clip.digest if condition is None else self._generation_key(clip, condition)
-        identity = self.expert.identity
-        key = key_of(
-            source=source,
-            clip=clip.digest,
-            expert=[identity.name, identity.version, identity.weights_sha256],
-            # Under lrs, the encoder of the JPEG step stands in the notes.
-            protocol=[str(self._plan.protocol), *protocol_notes(self._plan.protocol)],
-            face=self._plan.face,
-            retrack=self._plan.retrack,
-            device=self._kind_of_device,
-            libraries=versions_of(*EMBEDDING_LIBRARIES),
-            package=__version__,
-            format=STORE_FORMAT,
-        )
-        about = self._about(clip, condition) | {"expert": identity.label}
-        path = self._store.get_or_make("embedding.npy", key, make, wait=wait, about=about)
-        return None if path is None else np.load(path, allow_pickle=False)
-
-    def _cropper(self, clip: Clip, generated: Frames | None = None) -> Cropper:
-        """The crops of a real clip, which also serve what was generated from it, or those of ``generated``."""
-        with self._stopwatch("tracking"):
-            return self._crops.of(clip) if generated is None else self._crops.through(generated, clip.audio)
-
-    def _score(self, video: Embeddings, audio: Audio) -> SyncScore:
-        speech = self._embedded_speech(audio)
-        with self._stopwatch("scoring"):
-            return score(video, speech)
-
-    def _embedded_speech(self, audio: Audio) -> Embeddings:
-        digest = digest_of(audio)
-        if digest not in self._speech:
-            with self._stopwatch("embedding"):
-                self._speech[digest] = self.expert.embed_audio(audio)
-            # A clip's own speech and its partner's are needed together, for all its takes in a row.
-            while len(self._speech) > 2 and sum(kept.nbytes for kept in self._speech.values()) > KEPT_SPEECH:
-                self._speech.popitem(last=False)
-        self._speech.move_to_end(digest)
-        return self._speech[digest]
-
-    def _generated(self, clip: Clip, condition: Condition) -> Frames:
-        fresh: list[Frames] = []
-
-        def make(path: Path) -> None:
-            self._introduce(clip)
-            indices = reference_indices(clip, condition.reference, self.strategy, self.seed)
-            audio = self.driving_audio(clip, condition.setup)
-            with self._stopwatch("generation"):
-                output = run_generator(
-                    self.model.generator,
-                    self.model.name,
-                    clip,
-                    condition,
-                    audio,
-                    clip.frames[indices],
-                    timeout=self._timeout,
-                    last_words=self._last_words,
-                )
-            fresh.append(output)
-            write_video(path, output)
-
-        key = self._generation_key(clip, condition)
-        path = self._store.get_or_make("video.mkv", key, make, about=self._about(clip, condition))
-        assert path is not None
-        return fresh[0] if fresh else read_frames(path)
-
-    def _about(self, clip: Clip, condition: Condition | None) -> dict[str, str]:
-        """What an artefact is, for people who list the store."""
-        model = {} if condition is None else {"model": self.model.name}
-        return {**model, "clip": clip.name, "condition": str(condition) if condition else "real clip"}
-
-    @property
-    def _kind_of_device(self) -> str:
-        return self.corpus.provenance.device.partition(":")[0]
-
-    def _introduce(self, clip: Clip) -> None:
-        """Tell the model what it wants to know beyond its inputs: once for all clips, and of this clip's face."""
-        if not self._introduced:
-            for method, given in (("use_clips", self.clips), ("use_progress", self._progress.tell)):
-                if callable(use := getattr(self.model.generator, method, None)):
-                    use(given)
-        self._introduced = True
-        if callable(use_face := getattr(self.model.generator, "use_face", None)):
-            use_face(ClipFace(self._cropper(clip).boxes, partial(self._find_landmarks, clip)))
-
-    def _find_landmarks(
-        self, clip: Clip, frames: Frames, boxes: NDArray[np.float64] | None
-    ) -> NDArray[np.float32]:
-        same = frames.shape == clip.frames.shape and np.array_equal(frames, clip.frames)
-        return self._tools.landmarks(clip.digest if same else digest_of(frames), lambda: frames, boxes)
-
-    def _generation_key(self, clip: Clip, condition: Condition) -> str:
-        return key_of(
-            model=self.model.name,
-            # Without a fingerprint, what is on disk may come from other weights: never beyond this run.
-            fingerprint=self.model.fingerprint or f"run {self._run or os.getpid()}",
-            arguments=sorted((name, repr(value)) for name, value in self.model.arguments.items()),
-            # A model that is told the clip set may answer with any of its clips.
-            others=self.clips.digest if hasattr(self.model.generator, "use_clips") else None,
-            # One that is told where the face is depends on how that was found.
-            face=self._geometry if hasattr(self.model.generator, "use_face") else None,
-            clip=clip.digest,
-            audio=digest_of(self.driving_audio(clip, condition.setup)),
-            reference=reference_indices(clip, condition.reference, self.strategy, self.seed),
-            condition=str(condition),
-            device=self._kind_of_device,
-            libraries=versions_of(*GENERATION_LIBRARIES),
-            package=__version__,
-            format=STORE_FORMAT,
-        )
-
-    @property
-    def _geometry(self) -> list[str]:
-        """What decides where a clip's face is."""
-        return [str(self._plan.protocol), self._plan.face, str(versions_of("ai-edge-litert"))]
-
-    def _kept(self, clip: Clip, condition: Condition | None) -> str | None:
+    def _kept(self, take: Take, condition: Condition | None) -> str | None:
         if self._keep is None:
             return None
-        path = self._keep / f"{file_stem(self.model.name, clip.name, condition)}.mp4"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        if condition is None:
-            write_playable(temporary, clip.frames, clip.audio)
-        else:
-            audio = self.driving_audio(clip, condition.setup)
-            write_playable(temporary, self._generated(clip, condition), audio)
-        temporary.replace(path)
+        path = self._keep / f"{file_stem(self.model.name, take.clip.name, condition)}.mp4"
+        self.artefacts.write_to_look_at(take, path)
         return str(path)
 
 
