@@ -9,14 +9,17 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-HEIGHT, WIDTH = 48, 64
-# The mouth window (rows 64-112, columns 48-112 of the crop) inside the cached region (rows 24-144, columns 16-144).
-REGION_ROW, REGION_COLUMN = 40, 32
+from pytest_lipleak.sync.embedded import MOUTH_HEIGHT, MOUTH_WIDTH
+from training.prepare import ABOVE, BESIDE
+
+HEIGHT, WIDTH = MOUTH_HEIGHT, MOUTH_WIDTH
+REGION_ROW, REGION_COLUMN = ABOVE, BESIDE
+"""Where the mouth window begins in the region that :mod:`training.prepare` keeps."""
 SAMPLE_RATE = 16_000
 
 
 def plain_window(region: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The mouth window without augmentation: (T, 120, 128) uint8 -> (T, 48, 64) float32."""
+    """The mouth window without augmentation: (T, 104, 112) uint8 -> (T, 48, 64) float32."""
     rows = slice(REGION_ROW, REGION_ROW + HEIGHT)
     columns = slice(REGION_COLUMN, REGION_COLUMN + WIDTH)
     return region[:, rows, columns].astype(np.float32)

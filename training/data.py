@@ -24,7 +24,7 @@ SAMPLES_PER_FRAME = 640
 class Talk:
     """One clip of a cache.
 
-    ``region``: grey uint8 (T, 120, 128); ``audio``: int16 (N,); ``offset``: frames by which that audio is late;
+    ``region``: grey uint8 (T, 104, 112); ``audio``: int16 (N,); ``offset``: frames by which that audio is late;
     ``speech``: which recording it is, since several talkers speak with the same one.
     """
 

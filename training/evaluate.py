@@ -27,7 +27,7 @@ from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.generators.control import ControlGenerator
 from pytest_lipleak.media.audio import read_audio
 from pytest_lipleak.media.video import read_video
-from pytest_lipleak.sync.embedded import EmbeddedExpert, aligned_mouth_windows, mouth_windows
+from pytest_lipleak.sync.embedded import EmbeddedExpert, aligned_faces, mouth_windows
 from pytest_lipleak.sync.score import score
 from training.robustness import AUDIO_CHANGES, PIXEL_CHANGES
 from training.splits import SPLITS
@@ -61,11 +61,7 @@ class Case:
     @cached_property
     def windows(self) -> NDArray[np.uint8]:
         """The mouth windows, aligned where the corners are known."""
-        return (
-            mouth_windows(self.crops)
-            if self.corners is None
-            else aligned_mouth_windows(self.crops, self.corners)
-        )
+        return mouth_windows(self.crops if self.corners is None else aligned_faces(self.crops, self.corners))
 
     @property
     def frames(self) -> int:

@@ -13,26 +13,12 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.faces.landmarks import FaceLandmarker, mouth_corners
+from pytest_lipleak.faces.landmarks import FaceLandmarker, steady_corners
 from pytest_lipleak.faces.tracking import crop, track
 from pytest_lipleak.media.audio import read_audio
 from pytest_lipleak.media.video import read_video
-
-MOST_MISSING = 0.3
-"""Clips in which more of the frames show no face are left out."""
-
-
-def filled(corners: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    """Frames without a face take their corners from their neighbours; None where too many are missing."""
-    seen = ~np.isnan(corners[:, 0, 0])
-    if seen.mean() < 1 - MOST_MISSING:
-        return None
-    flat, time = corners.reshape(len(corners), 4), np.arange(len(corners))
-    columns = [np.interp(time, time[seen], flat[seen, k]) for k in range(4)]
-    return np.stack(columns, 1).reshape(-1, 2, 2).astype(np.float32)
 
 
 def main() -> None:
@@ -50,7 +36,7 @@ def main() -> None:
         frames = read_video(path).frames
         landmarker = FaceLandmarker(a.weights)
         if not a.tracked:
-            corners = filled(mouth_corners(landmarker.landmarks(frames)))
+            corners = steady_corners(landmarker.landmarks(frames))
             if corners is not None:
                 np.save(a.out / f"{path.stem}.npy", corners)
             continue
@@ -60,7 +46,7 @@ def main() -> None:
             print(f"{path.name}: {reason}")
             continue
         crops = crop(frames, face, 160)
-        corners = filled(mouth_corners(landmarker.landmarks(frames, face.boxes)))
+        corners = steady_corners(landmarker.landmarks(frames, face.boxes))
         audio = read_audio(path)[0]
         np.savez(a.out / f"{path.stem}.npz", crops=crops, corners=corners, frames=frames, audio=audio)
 

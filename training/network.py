@@ -45,7 +45,7 @@ class VideoTower(nn.Module):
         windows = torch.stack([frames[:, i : i + rows] for i in range(FRAMES_PER_WINDOW)], 2)
         windows = windows.reshape(clips * rows, FRAMES_PER_WINDOW, height, width)
         windows = windows.contiguous(memory_format=torch.channels_last)
-        embedding = nn.functional.normalize(self.layers(windows), dim=1)
+        embedding = nn.functional.normalize(self.layers(windows).float(), dim=1)
         return embedding.reshape(clips, rows, EMBEDDING)
 
 
@@ -73,7 +73,7 @@ class AudioTower(nn.Module):
     def forward(self, mel: Tensor) -> Tensor:
         """Embed log-mel features; shapes as the class says."""
         image = mel.transpose(1, 2).unsqueeze(1)
-        out = self.last(self.layers(image)).squeeze(2).transpose(1, 2)
+        out = self.last(self.layers(image)).float().squeeze(2).transpose(1, 2)
         return nn.functional.normalize(out, dim=2)
 
 

@@ -2,28 +2,41 @@
 
     python -m training.prepare FOLDER CACHE [--corners FOLDER]
 
-Each cache holds ``frames.npy`` (uint8 grey, all clips stacked, the crop's rows 24-144 and columns 16-144),
+Each cache holds ``frames.npy`` (uint8 grey, all clips stacked: the expert's mouth window with a margin, in its pixels),
 ``audio.npy`` (int16 mono 16 kHz, all clips joined) and ``index.json`` (name, first frame, frame count, first sample,
-sample count). The kept region is larger than the expert's mouth window, so that augmentation may scale, turn and
-shift. With ``--corners`` (one ``NAME.npy`` per clip, mouth corners (T, 2, 2) in pixels, as ``training.landmarks``
-writes them) the region is level and centred on the mouth; clips without corners are left out.
+sample count). The margin lets augmentation scale, turn and shift. With ``--corners`` (one ``NAME.npy`` per clip, mouth
+corners (T, 2, 2) in pixels, as ``training.landmarks`` writes them) the region is level and centred on the mouth; clips
+without corners are left out.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 
-from pytest_lipleak.sync.embedded import aligned_mouth_windows
+from pytest_lipleak.sync.embedded import (
+    FACE_SIZE,
+    MOUTH_COLUMNS,
+    MOUTH_HEIGHT,
+    MOUTH_ROWS,
+    MOUTH_WIDTH,
+    MOUTH_ZOOM,
+    aligned_faces,
+)
 
-CROP = 160
-ROWS = slice(24, 144)
-COLUMNS = slice(16, 144)
+ABOVE, BELOW, BESIDE = 32, 24, 24
+"""Margin around the mouth window, in its pixels; whole pixels of the face crop, so that no window changes by it."""
+HEIGHT, WIDTH = ABOVE + MOUTH_HEIGHT + BELOW, MOUTH_WIDTH + 2 * BESIDE
+ROWS = slice(MOUTH_ROWS.start - round(ABOVE * MOUTH_ZOOM), MOUTH_ROWS.stop + round(BELOW * MOUTH_ZOOM))
+COLUMNS = slice(
+    MOUTH_COLUMNS.start - round(BESIDE * MOUTH_ZOOM), MOUTH_COLUMNS.stop + round(BESIDE * MOUTH_ZOOM)
+)
 FPS = 25
 SAMPLE_RATE = 16_000
 
@@ -63,20 +76,15 @@ def read_audio(path: Path) -> np.ndarray:
     return np.pad(audio, (shift, 0)) if shift > 0 else audio[-shift:]
 
 
-def grey_region(frames: np.ndarray) -> np.ndarray:
-    """uint8 RGB face crops of any size -> uint8 grey region around the mouth, (T, 120, 128)."""
-    out = np.empty((len(frames), ROWS.stop - ROWS.start, COLUMNS.stop - COLUMNS.start), np.uint8)
-    for i, frame in enumerate(frames):
-        if frame.shape[:2] != (CROP, CROP):
-            frame = cv2.resize(frame, (CROP, CROP), interpolation=cv2.INTER_AREA)
-        out[i] = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[ROWS, COLUMNS]
-    return out
-
-
-def aligned_region(frames: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """As :func:`grey_region`, but level and centred on the mouth."""
-    middle = aligned_mouth_windows(frames, corners, margin=(40, 32))
-    return middle[:, : ROWS.stop - ROWS.start]
+def grey_region(frames: Iterable[np.ndarray]) -> np.ndarray:
+    """uint8 RGB face crops of any size -> uint8 grey region around the mouth, (T, 104, 112)."""
+    out = []
+    for frame in frames:
+        if frame.shape[:2] != (FACE_SIZE, FACE_SIZE):
+            frame = cv2.resize(frame, (FACE_SIZE, FACE_SIZE), interpolation=cv2.INTER_AREA)
+        grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)[ROWS, COLUMNS]
+        out.append(cv2.resize(grey, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA))
+    return np.stack(out)
 
 
 def prepare(folder: Path, cache: Path, corners: Path | None = None) -> None:
@@ -88,7 +96,7 @@ def prepare(folder: Path, cache: Path, corners: Path | None = None) -> None:
         if corners is None:
             region = grey_region(read_frames(path))
         elif (corners / f"{path.stem}.npy").exists():
-            region = aligned_region(read_frames(path), np.load(corners / f"{path.stem}.npy"))
+            region = grey_region(aligned_faces(read_frames(path), np.load(corners / f"{path.stem}.npy")))
         else:
             continue
         speech = read_audio(path)

@@ -1,6 +1,6 @@
 """Face crops of a clip and of everything generated from it, by one geometry."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,28 +8,40 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Audio, Clip, Image
+from pytest_lipleak.core.clips import Audio, Clip, Frames, Image
 from pytest_lipleak.sync.expert import SyncExpert
 from pytest_lipleak.sync.protocols import Protocol, whole_frame_crops
 
 if TYPE_CHECKING:
     from pytest_lipleak.faces.tracking import FaceTrack
 
+Boxes = NDArray[np.float64]
+LandmarkFinder = Callable[[Clip, Boxes], NDArray[np.float32]]
+"""From a real clip and its face boxes (T, 4) to its face landmarks, float32 (T, 478, 2)."""
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, eq=False)
 class Cropper:
     """The function from frames to face crops, made one after the other when they are asked for.
 
     Args:
         protocol: how frames become crops.
         track: where the face is, under ``tracked``.
+        corners: of the mouth in every frame, (T, 2, 2), where the crops are to be mouth-aligned.
+        remarks: what readers must know of these crops beyond the track.
     """
 
     protocol: Protocol
     track: "FaceTrack | None" = None
+    corners: NDArray[np.float32] | None = None
+    remarks: tuple[str, ...] = ()
 
     def __call__(self, frames: Iterable[Image]) -> Iterable[Image]:
         """Yield the face crop of every RGB frame (H, W, 3)."""
+        if self.corners is not None:
+            from pytest_lipleak.sync.embedded import aligned_faces
+
+            return aligned_faces(frames, self.corners)
         if self.track is None:
             return whole_frame_crops(frames, self.protocol)
         from pytest_lipleak.faces.tracking import crops
@@ -38,8 +50,8 @@ class Cropper:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What readers must know of the track: relaxed minima, several faces."""
-        return self.track.notes if self.track else ()
+        """What readers must know of the crops: relaxed minima, several faces, a mouth that was not found."""
+        return (*(self.track.notes if self.track else ()), *self.remarks)
 
     @property
     def boxes(self) -> NDArray[np.float64] | None:
@@ -48,13 +60,20 @@ class Cropper:
 
 
 class Crops:
-    """Gives every clip its cropper; a tracked face's boxes come from the real clip, once.
+    """Gives every clip its cropper; face boxes and mouth corners come from the real clip, once.
+
+    An expert that judges mouth-aligned crops better (``mouth_aligned``) gets them under ``tracked``. Generated takes
+    are cropped by the corners of the real clip, so that generated lips never move the crop. A clip whose landmarks are
+    found in too few frames keeps plain face crops, in all its takes, and its notes say so.
 
     Args:
         protocol: how frames become crops.
         weights: folder with the face landmark model, for ``tracked``.
         face: whose face where several are seen, ``largest`` or ``speaking``.
-        expert: that tells who speaks.
+        expert: that judges the crops, and tells who speaks.
+        retrack: generated videos are tracked anew. All crops are then plain: corners measured on generated lips would
+            move with them.
+        landmarks: finds the landmarks of a real clip, for example through a store; by default they are sought.
     """
 
     def __init__(
@@ -63,12 +82,22 @@ class Crops:
         weights: Path | None,
         face: str = "largest",
         expert: SyncExpert | None = None,
+        *,
+        retrack: bool = False,
+        landmarks: LandmarkFinder | None = None,
     ) -> None:
         self.protocol = protocol
         self._weights = weights
         self._face = face
         self._expert = expert
+        self._landmarks = landmarks
         self._made: dict[str, Cropper] = {}
+        wanted = protocol is Protocol.TRACKED and bool(getattr(expert, "mouth_aligned", False))
+        self.aligned = wanted and not retrack
+        self.notes: tuple[str, ...] = ()
+        """What readers must know of all crops; part of the keys of what is made from them."""
+        if wanted:
+            self.notes = (MOUTH_ALIGNED if self.aligned else NOT_ALIGNED,)
 
     def of(self, clip: Clip) -> Cropper:
         """Return the cropper of ``clip``.
@@ -77,17 +106,43 @@ class Crops:
             UnscorableError: no face can be followed through the clip.
         """
         if clip.digest not in self._made:
-            self._made[clip.digest] = self.through(clip.frames, clip.audio)
+            find = self._landmarks
+            by_clip = None if find is None else lambda boxes: find(clip, boxes)
+            self._made[clip.digest] = self.through(clip.frames, clip.audio, by_clip)
         return self._made[clip.digest]
 
-    def through(self, frames: Iterable[Image], audio: Audio) -> Cropper:
-        """Return the cropper of these frames, which ``tracked`` reads once, or twice to see who speaks."""
+    def through(
+        self,
+        frames: Frames | Iterable[Image],
+        audio: Audio,
+        landmarks: Callable[[Boxes], NDArray[np.float32]] | None = None,
+    ) -> Cropper:
+        """Return the cropper of these frames.
+
+        Under ``tracked`` they are read once to follow the face, once more to see who speaks, and once more to find the
+        mouth.
+        """
         if self.protocol is not Protocol.TRACKED:
             return Cropper(self.protocol)
         from pytest_lipleak.faces.tracking import FacePolicy, track
 
         face = FacePolicy(self._face)
-        return Cropper(
-            self.protocol,
-            track(frames, weights=self._weights, policy=face, expert=self._expert, audio=audio),
+        followed = track(frames, weights=self._weights, policy=face, expert=self._expert, audio=audio)
+        if not self.aligned:
+            return Cropper(self.protocol, followed)
+        from pytest_lipleak.faces.landmarks import FaceLandmarker, steady_corners
+
+        boxes = followed.boxes
+        found = landmarks(boxes) if landmarks else FaceLandmarker(self._weights).landmarks(frames, boxes)
+        corners = steady_corners(found)
+        if corners is not None:
+            return Cropper(self.protocol, followed, corners)
+        seen = int(np.isfinite(found[:, 0, 0]).sum())
+        remark = (
+            f"face landmarks in {seen} of {len(found)} frames only: plain face crops, not mouth-aligned ones"
         )
+        return Cropper(self.protocol, followed, remarks=(remark,))
+
+
+MOUTH_ALIGNED = "mouth-aligned crops, by the mouth corners of the real clip"
+NOT_ALIGNED = "plain face crops: mouths are not aligned where the face is tracked anew in generated videos"

@@ -76,7 +76,8 @@ def score_file(
     ``ffmpeg``, the reference's own bytes by the ffmpeg of this machine; the notes name it.
 
     Frames are decoded, cropped and embedded as they come, and never all held: memory depends neither on the
-    length of the video nor on its size. ``tracked`` decodes the file twice.
+    length of the video nor on its size. ``tracked`` decodes the file twice, and once more to find the mouth for an
+    expert that judges mouth-aligned crops better.
 
     Raises:
         ConfigurationError: unknown expert or protocol, or the JPEG step cannot be made as asked.
@@ -94,17 +95,20 @@ def score_file(
     seen: VideoFile | FfmpegFile
     # The picture may be longer than the sound; how long it is, is known when it has been decoded.
     audible = len(heard) // SAMPLES_PER_FRAME
+    crops = Crops(how, weights, face, judge)
     if by_ffmpeg:
         seen, cropper = FfmpegFile(video, audible), Cropper(Protocol.DIRECT)
     else:
         seen = VideoFile(video, audible)
-        cropper = Crops(how, weights, face, judge).through(seen, heard)
+        cropper = crops.through(seen, heard)
     by_window, review = judge.examine(cropper(seen), heard)
     audible_frames(audio or video, seen.length, len(heard))
     result = score_of(by_window)
     # A lone file may be real or generated, so what would be refused in an evaluation is only said here.
     warnings = (*(f"unreliable: {reason}" for reason in review.refusals), *review.warnings)
-    notes = [*seen.notes, *protocol_notes(cropper.protocol), *conversions, *cropper.notes, *warnings]
+    aligned = crops.notes if cropper.corners is not None else ()
+    made = (*protocol_notes(cropper.protocol), *aligned)
+    notes = [*seen.notes, *made, *conversions, *cropper.notes, *warnings]
     if not judge.identity.verified:
         notes.append("unverified weights: these are not published numbers")
     return FileScore(result, seen.length, how, judge.identity, tuple(notes))

@@ -48,6 +48,9 @@ INNER_CONTOUR = (
 LIPS = (*OUTER_LIPS, *INNER_CONTOUR)
 """All 40 points of the lips."""
 
+MOST_MISSING = 0.3
+"""Share of frames without a face up to which the mouth's place is interpolated."""
+
 EYE_CORNERS = ((33, 133), (362, 263))
 """Outer and inner corner of the eye on the image's left; inner and outer of the one on its right."""
 
@@ -165,6 +168,21 @@ def _inside(mesh: NDArray[np.float32], box: NDArray[np.float64]) -> bool:
 def mouth_corners(landmarks: Landmarks) -> NDArray[np.float32]:
     """Outer mouth corners, float32 (T, 2, 2): x and y of the one on the image's left, then on its right."""
     return landmarks[:, MOUTH_CORNERS]
+
+
+def steady_corners(landmarks: Landmarks) -> NDArray[np.float32] | None:
+    """As :func:`mouth_corners`, without gaps: frames without a face take their corners from their neighbours.
+
+    Returns:
+        float32 (T, 2, 2), or None where more than ``MOST_MISSING`` of the frames show no face.
+    """
+    corners = mouth_corners(landmarks)
+    seen = np.isfinite(corners[:, 0, 0])
+    if not len(seen) or seen.mean() < 1 - MOST_MISSING:
+        return None
+    flat, time = corners.reshape(len(corners), 4), np.arange(len(corners))
+    columns = [np.interp(time, time[seen], flat[seen, side]) for side in range(4)]
+    return np.stack(columns, 1).reshape(-1, 2, 2).astype(np.float32)
 
 
 def mouth_opening(landmarks: Landmarks) -> NDArray[np.float32]:

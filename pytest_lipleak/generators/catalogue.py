@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pytest_lipleak.core.errors import ConfigurationError
 
 CONTROL = "pytest_lipleak.generators.control"
-SYSTEMS: Mapping[str, str] = {name: f"pytest_lipleak.generators.systems.{name}" for name in ("wav2lip",)}
+SYSTEMS: Mapping[str, str] = {}
 """Published systems: module by name. Each module holds its ``CARD`` and the factory that the card names."""
 
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Audio, Frames, Image
+from pytest_lipleak.core.clips import Audio, Image
+from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.resources import resource
 from pytest_lipleak.sync.distances import distances
@@ -29,7 +30,7 @@ from pytest_lipleak.sync.expert import (
 from pytest_lipleak.sync.logmel import BANDS, log_mel
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 WEIGHTS = "expert/embedded.onnx"
@@ -41,12 +42,17 @@ RELEASE_SHA256 = "4bfcfde897703d2194078e96ff6dc2fcbe365229614f060aa6b6966c597d22
 FACE_SIZE = 160
 MOUTH_ROWS = slice(64, 112)
 MOUTH_COLUMNS = slice(48, 112)
+"""What the network sees of a 160x160 face crop, brought to 48x64. Training cuts the same window, so it may only change
+together with the weights."""
 MOUTH_HEIGHT, MOUTH_WIDTH = 48, 64
+MOUTH_ZOOM = (MOUTH_ROWS.stop - MOUTH_ROWS.start) / MOUTH_HEIGHT
+"""Pixels of the face crop per pixel of the window, across and down."""
 CORNER_DISTANCE = 32.0
-"""Pixels between the corners of the mouth in an aligned window: what the face crops of the training clips show."""
-
-MOUTH_CENTRE = (31.5, 19.0)
-"""Column and row of the mouth in an aligned window, likewise."""
+"""Pixels between the corners of the mouth in a mouth-aligned crop: what the face crops of the training clips show."""
+MOUTH_CENTRE = (79.5, 83.0)
+"""Column and row of the mouth in a mouth-aligned crop, likewise."""
+CORNER_SMOOTHING = 4.0
+"""Standard deviation in frames of the Gaussian over the corners' places: 0.7 Hz pass, speech at 3 to 5 Hz does not."""
 
 MEL_PER_FRAME = 4
 MEL_PER_WINDOW = 20
@@ -64,6 +70,8 @@ class EmbeddedExpert:
         weights: an ONNX file to use instead of the shipped one, for example one just trained.
         threads: of ONNX Runtime; one per process is best when pytest-xdist runs several processes.
     """
+
+    mouth_aligned = True
 
     def __init__(self, weights: Path | None = None, *, threads: int = 1) -> None:
         self._weights = weights
@@ -101,17 +109,17 @@ class EmbeddedExpert:
         """
         return self.embed_mouths(mouth_windows(frames))
 
-    def embed_aligned(self, frames: Frames, corners: NDArray[np.floating]) -> Embeddings:
+    def embed_aligned(self, frames: Iterable[Image], corners: NDArray[np.floating]) -> Embeddings:
         """Embed frames whose mouth corners are known, which judges better than a face crop does.
 
         Args:
-            frames: uint8 RGB, shape (T, H, W, 3), 25 fps; any frames that show the face.
+            frames: uint8 RGB, shape (T, H, W, 3) or T images (H, W, 3), 25 fps; any frames that show the face.
             corners: shape (T, 2, 2): x and y in pixels of the mouth corner on the image's left, then its right.
 
         Returns:
             As :meth:`embed_video`.
         """
-        return self.embed_mouths(aligned_mouth_windows(frames, corners))
+        return self.embed_video(aligned_faces(frames, corners))
 
     def review(self, frames: Iterable[Image], audio: Audio) -> Suitability:
         """Refuse real clips with too little speech, no voice, or a mouth that does not move."""
@@ -175,7 +183,7 @@ class EmbeddedExpert:
 
 
 def mouth_windows(frames: Iterable[Image]) -> NDArray[np.uint8]:
-    """Rows 64-112 and columns 48-112 of the face crop at 160x160, grey: T RGB images (H, W, 3) to (T, 48, 64)."""
+    """The mouth window of face crops of any size, grey: T RGB images (H, W, 3) to (T, 48, 64)."""
     pixels = bytearray()
     for frame in frames:
         pixels += _mouth_window(frame).tobytes()
@@ -189,49 +197,64 @@ def _mouth_window(frame: Image) -> NDArray[np.uint8]:
         shrinks = min(frame.shape[:2]) > FACE_SIZE
         size, how = (FACE_SIZE, FACE_SIZE), cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         frame = np.asarray(cv2.resize(frame, size, interpolation=how), np.uint8)
-    mouth = np.ascontiguousarray(frame[MOUTH_ROWS, MOUTH_COLUMNS])
-    return np.asarray(cv2.cvtColor(mouth, cv2.COLOR_RGB2GRAY), np.uint8)
+    mouth = cv2.cvtColor(np.ascontiguousarray(frame[MOUTH_ROWS, MOUTH_COLUMNS]), cv2.COLOR_RGB2GRAY)
+    # Averaging over areas: nothing aliases, and a window of that very size stays as it is.
+    return np.asarray(cv2.resize(mouth, (MOUTH_WIDTH, MOUTH_HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def aligned_mouth_windows(
-    frames: Frames, corners: NDArray[np.floating], *, margin: tuple[int, int] = (0, 0)
-) -> NDArray[np.uint8]:
-    """Mouth windows, turned level and centred on the mouth; arguments as :meth:`EmbeddedExpert.embed_aligned`.
+def aligned_faces(frames: Iterable[Image], corners: NDArray[np.floating]) -> Iterator[Image]:
+    """Yield face crops in which the mouth is level and in its place, uint8 RGB (160, 160, 3), for ``mouth_windows``.
 
-    The size comes from the clip's widest usual mouth and the position from a running median, so that the alignment
-    follows the head and leaves the lips their movement. ``margin``: rows and columns kept on each side of the window
-    (training cuts augmented windows from larger pictures).
+    The size comes from the clip's widest usual mouth and the place from the smoothed corners, so that the crop follows
+    the head and not the lips: a still face cropped by a speaker's corners shows the expert no speech.
+
+    Args:
+        frames: uint8 RGB images (H, W, 3): those the corners were measured in, or others of the same geometry, such as
+            a generated clip's.
+        corners: shape (T, 2, 2): x and y in pixels of the mouth corner on the image's left, then its right.
+
+    Raises:
+        ValueError: another number of frames than of corners.
     """
     import cv2
 
-    places = _median_over_time(np.asarray(corners, np.float64), width=5)
+    places = _smoothed(_median_over_time(np.asarray(corners, np.float64), width=5))
     across = places[:, 1] - places[:, 0]
     scale = float(np.percentile(np.hypot(across[:, 0], across[:, 1]), 80)) / CORNER_DISTANCE
-    angles = np.arctan2(across[:, 1], across[:, 0])
-    height, width = MOUTH_HEIGHT + 2 * margin[0], MOUTH_WIDTH + 2 * margin[1]
-    windows = np.empty((len(frames), height, width), np.uint8)
-    middle = np.array(MOUTH_CENTRE) + margin[::-1]
-    for index, frame in enumerate(frames):
-        cos, sin = scale * np.cos(angles[index]), scale * np.sin(angles[index])
+    for frame, place, (x, y) in zip(frames, places, across, strict=True):
+        angle = np.arctan2(y, x)
+        cos, sin = scale * np.cos(angle), scale * np.sin(angle)
         linear = np.array([[cos, -sin], [sin, cos]])
-        offset = places[index].mean(0) - linear @ middle
-        grey = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-        if scale > 1.5:  # bilinear sampling alone would alias
-            grey = cv2.GaussianBlur(grey, (0, 0), 0.4 * scale)
-        windows[index] = cv2.warpAffine(
-            grey,
+        middle, reach = place.mean(0), int(FACE_SIZE * scale)
+        left, top = (max(int(value) - reach, 0) for value in middle)
+        near = frame[top : int(middle[1]) + reach, left : int(middle[0]) + reach]
+        if not near.size:
+            raise UnscorableError("the mouth lies outside the frame; choose a clip that shows it throughout")
+        if scale > 1.2:  # bilinear sampling alone would alias
+            near = np.asarray(cv2.GaussianBlur(near, (0, 0), 0.4 * scale), np.uint8)
+        offset = middle - (left, top) - linear @ np.array(MOUTH_CENTRE)
+        face = cv2.warpAffine(
+            near,
             np.column_stack([linear, offset]),
-            (width, height),
+            (FACE_SIZE, FACE_SIZE),
             flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             borderMode=cv2.BORDER_REPLICATE,
         )
-    return windows
+        yield np.asarray(face, np.uint8)
 
 
 def _median_over_time(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
     ends = [(width // 2, width // 2)] + [(0, 0)] * (values.ndim - 1)
     spans = np.lib.stride_tricks.sliding_window_view(np.pad(values, ends, mode="edge"), width, axis=0)
     return np.asarray(np.median(spans, axis=-1))
+
+
+def _smoothed(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    reach = round(4 * CORNER_SMOOTHING)
+    weights = np.exp(-0.5 * (np.arange(-reach, reach + 1) / CORNER_SMOOTHING) ** 2)
+    ends = [(reach, reach)] + [(0, 0)] * (values.ndim - 1)
+    spans = np.lib.stride_tricks.sliding_window_view(np.pad(values, ends, mode="edge"), len(weights), axis=0)
+    return np.asarray(spans @ (weights / weights.sum()))
 
 
 def _brightness(windows: NDArray[np.uint8]) -> tuple[float, float]:

@@ -70,6 +70,10 @@ class SyncExpert(Protocol):
     def identity(self) -> ExpertIdentity:
         """Name, version and weights hash."""
 
+    @property
+    def mouth_aligned(self) -> bool:
+        """Whether it judges face crops better in which the mouth is level and in its place."""
+
     def embed_video(self, frames: Iterable[Image]) -> Embeddings:
         """Embed face crops.
 

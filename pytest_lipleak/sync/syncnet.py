@@ -56,6 +56,8 @@ class SyncNet:
         threads: for the CPU; 0 lets the runtime choose.
     """
 
+    mouth_aligned = False  # its published numbers come from plain face crops
+
     def __init__(self, weights: WeightsFile, device: str = "cpu", threads: int = 0) -> None:
         self._batch = CPU_BATCH if device == "cpu" else GPU_BATCH
         version = "v2" if weights.sha256 == SYNCNET_SHA256 else "v2 network"

@@ -7,7 +7,7 @@ from drawn_inputs import drawn_mouth, speech_like
 
 from pytest_lipleak.sync import embedded
 from pytest_lipleak.sync.distances import distances
-from pytest_lipleak.sync.embedded import EmbeddedExpert, aligned_mouth_windows, mouth_windows
+from pytest_lipleak.sync.embedded import EmbeddedExpert, aligned_faces, mouth_windows
 from pytest_lipleak.sync.score import score
 
 GOLDEN = Path(__file__).with_name("golden_embedded.json")
@@ -134,8 +134,8 @@ def test_alignment_undoes_a_turned_and_moved_picture() -> None:
         [cv2.warpAffine(f, matrix, (160, 160), borderMode=cv2.BORDER_REPLICATE) for f in frames]
     )
     moved = corners @ matrix[:, :2].T + matrix[:, 2]
-    straight = aligned_mouth_windows(frames, corners).astype(float)
-    back = aligned_mouth_windows(turned, moved).astype(float)
+    straight = mouth_windows(aligned_faces(frames, corners)).astype(float)
+    back = mouth_windows(aligned_faces(turned, moved)).astype(float)
     assert np.abs(straight - back)[:, 6:42, 8:56].mean() < 4.0
 
 
