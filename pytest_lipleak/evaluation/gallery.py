@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -129,10 +130,16 @@ class Gallery:
         return self.folder / f"{file_stem(model, clip, condition)}.json"
 
 
+LONGEST_FOLDER = 60
+"""Characters of a model's name that its folder bears; more is told apart by a hash."""
+
+
 def file_stem(model: str, clip: str, condition: Condition | None) -> str:
     """Return the path, below any folder of pictures or videos and without suffix, of a take's files."""
     where = f"{condition.setup}-{condition.reference}" if condition else "real"
     folder = re.sub(r"[^\w.=-]+", "_", model)
+    if len(folder) > LONGEST_FOLDER:  # a command line, say; no file system takes names without end
+        folder = f"{folder[:LONGEST_FOLDER]}-{sha256(model.encode()).hexdigest()[:8]}"
     return f"{folder}/{clip}-{where}"
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from pytest_lipleak.core.errors import ConfigurationError
 
+COMMAND_PREFIX = "cmd:"
+ONNX_SUFFIX = ".onnx"
 CONTROL = "pytest_lipleak.generators.control"
 SYSTEMS: Mapping[str, str] = {}
 """Published systems: module by name. Each module holds its ``CARD`` and the factory that the card names."""
@@ -64,6 +66,39 @@ DEMO = ModelCard(
     licence="MIT",
     remarks="knows only the speech of the clips it is measured on",
 )
+
+KINDS = (
+    ModelCard(
+        name=f"{COMMAND_PREFIX} PROGRAM {{video}} {{audio}} {{output}}",
+        summary="any program that reads and writes files; {reference}, {seed} and {workdir} where it takes them",
+        factory="pytest_lipleak.generators.command:load",
+        supports=("CR", "AR"),
+        alternative_reference="first",
+        licence="the program's own",
+        remarks="CR alone without {reference} and ar_args",
+    ),
+    ModelCard(
+        name=f"FILE{ONNX_SUFFIX}",
+        summary="a Wav2Lip-shaped network, mel and faces in, faces out, run by ONNX Runtime",
+        factory="pytest_lipleak.generators.onnx_model:load",
+        supports=("CR", "AR"),
+        alternative_reference="first",
+        silence="zeros",
+        packages=("librosa",),
+        extra="models",
+        licence="the network's own",
+    ),
+    ModelCard(
+        name="package.module:attribute, path/file.py:attribute",
+        summary="your own code: a factory, a class, a function like generate, or a ready object",
+        factory="",
+        supports=("CR", "AR"),
+        alternative_reference="first",
+        licence="your own",
+        remarks="declares by its attributes what it supports",
+    ),
+)
+"""Models that are no names but ways to name one."""
 
 
 def built_in_names() -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """What a model under test must offer, and the check of what it returns."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -56,6 +57,9 @@ class Generator(Protocol):
         does; ``lipleak doctor --model`` looks whether that is so.
     ``use_clips(clips)``
         called once with the clip set (a mapping from name to ``Clip``) before the first clip.
+    ``turn()``
+        a context manager entered around every call, for models that must wait for each other; waiting does not
+        count as time of the call.
     ``use_progress(tell)``
         called once before the first clip with a function that takes a line of text; what ``generate`` tells
         stands in the progress line.
@@ -144,7 +148,8 @@ def run_generator(
             return generator.generate(clip.frames.copy(), audio.copy(), reference.copy())
 
     try:
-        output = with_smaller_batch(generator, owner, call)
+        with getattr(generator, "turn", nullcontext)():
+            output = with_smaller_batch(generator, owner, call)
     except TimeUpError as error:
         raise GeneratorError(str(error)) from error
     except GeneratorError as error:  # an adapter that words its own failure

@@ -14,7 +14,8 @@ from typing import Any
 
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.errors import ConfigurationError
-from pytest_lipleak.generators.catalogue import DEMO, built_in_names, card_of
+from pytest_lipleak.generators.catalogue import COMMAND_PREFIX, DEMO, built_in_names, card_of
+from pytest_lipleak.generators.command import check_template
 from pytest_lipleak.generators.protocol import Generator, check_declarations
 
 GROUP = "pytest_lipleak.generators"
@@ -70,8 +71,8 @@ def load_model(name: str, arguments: Mapping[str, Any] | None = None, device: st
     """Find and build the generator called ``name``.
 
     Args:
-        name: ``demo``, ``demo:leaky``, ``demo:leaky=0.4``; a registered name;
-            ``package.module:attribute``; ``path/file.py:attribute``.
+        name: ``demo``, ``demo:leaky``, ``demo:leaky=0.4``; a registered name; ``cmd: PROGRAM ...``;
+            ``path/model.onnx``; ``package.module:attribute``; ``path/file.py:attribute``.
         arguments: keyword arguments for the factory.
         device: handed to factories that take a ``device``.
 
@@ -81,7 +82,10 @@ def load_model(name: str, arguments: Mapping[str, Any] | None = None, device: st
     given = dict(arguments or {})
     arguments = given.copy()
     base, _, variant = name.partition(":")
-    if base in built_in_names():
+    if name.startswith(COMMAND_PREFIX):
+        target = _attribute("pytest_lipleak.generators.command:load", name)
+        arguments |= {"template": variant}
+    elif base in built_in_names():
         target = _attribute(card_of(base).factory, name)
         arguments |= {"variant": variant} if variant else {}
     elif ":" in name:
@@ -99,7 +103,9 @@ def check_name(name: str) -> None:
     """
     base, _, variant = name.partition(":")
     where = name.rpartition(":")[0]
-    if base == DEMO.name:
+    if name.startswith(COMMAND_PREFIX):
+        check_template(variant)
+    elif base == DEMO.name:
         if variant or ":" not in name:
             _attribute(DEMO.factory, name)(variant)
     elif name in built_in_names():

@@ -221,10 +221,11 @@ def _has_x264() -> bool:
 
 
 def write_video(path: Path, frames: Frames, audio: Audio | None = None) -> None:
-    """Write RGB frames at 25 fps, and 16 kHz audio where given, to a Matroska file, bit-exact.
+    """Write RGB frames at 25 fps, and 16 kHz audio where given, bit-exact.
 
     Args:
-        path: the file to write; its folder must exist.
+        path: the file to write; its folder must exist. A Matroska file, or MP4 where its name ends in ``.mp4`` and
+            libav has x264.
         frames: uint8 RGB, shape (T, H, W, 3); H.264 in RGB without loss, FFV1 where libav has no x264.
         audio: int16 mono, 16 kHz; stored as FLAC, which is exact and adds no delay.
 
@@ -233,7 +234,8 @@ def write_video(path: Path, frames: Frames, audio: Audio | None = None) -> None:
     compressed npz 41 and 582 kB, 2.7 and 48 ms, 0.4 and 14 ms; raw frames are 77 and 2765 kB.
     """
     codec, pixels, options = _LOSSLESS[_has_x264()]
-    _write(path, "matroska", frames, audio, (codec, pixels, options), ("flac", "s16"), {})
+    container = "mp4" if path.suffix == ".mp4" and _has_x264() else "matroska"
+    _write(path, container, frames, audio, (codec, pixels, options), ("flac", "s16"), {})
 
 
 def write_playable(path: Path, frames: Frames, audio: Audio) -> None:

@@ -126,3 +126,6 @@ def test_peaks_lie_apart() -> None:
 def test_file_names_stay_below_the_folder() -> None:
     assert file_stem("demo:leaky=0.4", "ann/1", SILENT) == "demo_leaky=0.4/ann/1-SI-CR"
     assert file_stem("../x/y.py:Model", "c", None) == ".._x_y.py_Model/c-real"
+    long = [file_stem(f"cmd: python x.py {'--option ' * 99}{last}", "c", None) for last in "ab"]
+    assert long[0] != long[1]
+    assert max(map(len, long)) < 80
