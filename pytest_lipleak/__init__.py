@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_lipleak.assertions import assert_lse_c_above as assert_lse_c_above
     from pytest_lipleak.assertions import assert_lse_d_below as assert_lse_d_below
     from pytest_lipleak.assertions import assert_metric as assert_metric
+    from pytest_lipleak.assertions import assert_no_regression as assert_no_regression
     from pytest_lipleak.assertions import assert_psnr_above as assert_psnr_above
     from pytest_lipleak.assertions import assert_silent_lse_c_below as assert_silent_lse_c_below
     from pytest_lipleak.assertions import assert_silent_lse_d_above as assert_silent_lse_d_above
@@ -37,6 +38,7 @@ _HOMES = {
         "assert_lse_c_above",
         "assert_lse_d_below",
         "assert_metric",
+        "assert_no_regression",
         "assert_psnr_above",
         "assert_silent_lse_c_below",
         "assert_silent_lse_d_above",

@@ -1,14 +1,17 @@
 """Assertions for a test suite: compare a metric with a limit and say what was found."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
-from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError
+from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError, UnscorableError
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.verdicts import Limit, Verdict
 from pytest_lipleak.report.failures import explain
 
 if TYPE_CHECKING:
+    from pytest_lipleak.core.corpus import Corpus
+    from pytest_lipleak.evaluation.comparison import Regression
     from pytest_lipleak.evaluation.evaluation import Evaluation
 
 
@@ -28,6 +31,54 @@ def assert_metric(lipleak: "Evaluation", limit: str) -> Verdict:
     """
     __tracebackhide__ = True
     return _assert(lipleak, Limit.parse(limit))
+
+
+def assert_no_regression(
+    lipleak: "Evaluation", baseline: "str | Path | Corpus", *fail: str
+) -> "list[Regression]":
+    """Assert that a model is not worse than a baseline, paired by clip.
+
+    Args:
+        lipleak: the fixture of that name.
+        baseline: a file of ``--lipleak-save-baseline`` or ``--lipleak-json``; or the scores themselves.
+        fail: what must not happen, for example ``"LSD-CR > +0.1"`` or ``"LSD-CR > +10% +0.05"`` (by a tenth of the
+            baseline and by 0.05); none takes LSD, LSE-C_S, LSE-C_XO@offset and LSE-C[XM] of every reference that
+            the model and the baseline have, each by 10 % and 0.1.
+
+    Returns:
+        The verdicts, when all passed.
+
+    Raises:
+        AssertionError: a metric got worse by more than that, or cannot be judged.
+        InputError: the baseline was measured otherwise (protocol, expert, weights, clips, pairing, silence, AR
+            strategy, unverified weights); says which differs.
+        ConfigurationError: ``fail`` does not parse.
+    """
+    __tracebackhide__ = True
+    from pytest_lipleak.core.regressions import DEFAULT_ALLOWANCES, Allowance
+    from pytest_lipleak.evaluation.comparison import has, judge_regression, matching
+    from pytest_lipleak.report.baseline import explain_regression, read_results
+
+    given = isinstance(baseline, str | Path)
+    file = str(baseline) if given else "the baseline"
+    corpora = read_results(Path(baseline)) if isinstance(baseline, str | Path) else [baseline]
+    before = matching(corpora, lipleak.corpus.provenance.model, file)
+    allowances = [Allowance.parse(text) for text in fail or DEFAULT_ALLOWANCES]
+    judged, skipped = [], []
+    for allowance in allowances if fail else [each for each in allowances if has(before, each.metric)]:
+        try:
+            judged.append(judge_regression(lipleak, allowance, before))
+        except NotApplicableError as error:
+            skipped.append(str(error))
+        except UnscorableError as error:
+            raise AssertionError(f"{allowance}: cannot be judged: {error}") from None
+    if skipped and not judged:
+        _skip("; ".join(dict.fromkeys(skipped)))
+    if not judged:
+        raise AssertionError(f"{file} holds none of {', '.join(each.metric.name for each in allowances)}")
+    if broken := [explain_regression(each, file) for each in judged if not each.verdict.passed]:
+        raise AssertionError("\n".join(broken))
+    return judged
 
 
 def assert_lsd_below(lipleak: "Evaluation", limit: float, *, reference: str = "CR") -> Verdict:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_lipleak.core.errors import LipleakError, NotApplicableError
+from pytest_lipleak.core.regressions import Allowance
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.report.failures import explain
 from pytest_lipleak.session import KEY
@@ -21,7 +22,14 @@ class Gates(pytest.Collector):
 
     def collect(self) -> Iterable[pytest.Item]:
         """Return one item per limit of the settings."""
-        return [Gate.from_parent(self, limit=limit) for limit in limits(self.config)]
+        settings = self.config.stash[KEY].settings
+        return [
+            *(Gate.from_parent(self, limit=limit) for limit in limits(self.config)),
+            *(
+                RegressionGate.from_parent(self, allowance=Allowance.parse(text))
+                for text in settings.compare_fails
+            ),
+        ]
 
 
 class Gate(pytest.Item):
@@ -46,6 +54,33 @@ class Gate(pytest.Item):
         """Point at the gate's line in the ini file where it stands there."""
         path = self.config.inipath or self.config.rootpath
         return path, _line_of(str(self.limit), path), f"gate {self.limit}"
+
+
+class RegressionGate(pytest.Item):
+    """One allowance against the baseline, as a test."""
+
+    def __init__(self, *, allowance: Allowance, **kwargs: Any) -> None:
+        super().__init__(name=f"regression {allowance}", **kwargs)
+        self.allowance = allowance
+        self.add_marker("lipleak")
+
+    def runtest(self) -> None:
+        """Measure, and judge against the baseline."""
+        from pytest_lipleak.evaluation.comparison import judge_regression
+        from pytest_lipleak.report.baseline import explain_regression
+
+        session = self.config.stash[KEY]
+        evaluation = session.evaluation(session.model)
+        try:
+            found = judge_regression(evaluation, self.allowance, session.baseline(evaluation.model.name))
+        except NotApplicableError as error:
+            pytest.skip(str(error))
+        if not found.verdict.passed:
+            raise GateFailedError(explain_regression(found, session.baseline_name))
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Point at the ini file."""
+        return self.config.inipath or self.config.rootpath, None, self.name
 
 
 def collect_gates(session: pytest.Session) -> list[pytest.Item]:

@@ -39,7 +39,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if session.settings.model is not None:
         session.check()
     elif session.settings.asked_for_gates:
-        raise pytest.UsageError("--lipleak-gate: there is no model to judge; name one with --lipleak-model")
+        raise pytest.UsageError(
+            "--lipleak-gate and --lipleak-compare-fail: there is no model to judge; name one with --lipleak-model"
+        )
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -147,6 +149,11 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if xdist.worker_input(session.config) is None:
         ours.results.extend(ours.fresh_results())
         ours.write_json()
+        ours.unsaved = ours.save_baseline()
+        ours.compared = list(ours.comparisons())
+        uncompared = any(why for _, _, why in ours.compared)
+        if (ours.unsaved or uncompared) and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         if ours.only_skipped() and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -154,6 +161,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print a verdict and a table per model; the verdict alone with -q, nothing with -qq."""
     session = config.stash[KEY]
+    if session.unsaved:
+        terminalreporter.write_line(session.unsaved, red=True)
     if session.only_skipped():
         why = f"all {session.skipped_tests} tests of it were skipped (see -rs); a model that nothing judges fails"
         terminalreporter.write_line(f"NOT JUDGED: {session.settings.model}: {why}", red=True)
@@ -178,5 +187,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
             f"limits are on the scale of one expert; {name} was chosen ({why}), make sure of it with --lipleak-expert",
             yellow=True,
         )
+    for model, lines, why_not in session.compared:
+        if config.get_verbosity() >= 0:
+            for line in ("", f"compared with {session.baseline_name}: {model}", *lines):
+                terminalreporter.write_line(line)
+        if why_not:
+            terminalreporter.write_line(f"NOT COMPARED: {why_not}", red=True)
     for test in session.unjudged(found):
         terminalreporter.write_line(f"NOT JUDGED: {test} failed for another reason than a limit", red=True)

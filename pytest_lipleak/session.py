@@ -1,13 +1,14 @@
 """One pytest session's evaluations: built from the settings when first needed, collected for the reports."""
 
 import json
+import math
 import os
 import shutil
 import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
@@ -53,8 +54,13 @@ class LipleakSession:
         """Node ids of failed tests that measure leakage, with the limits that each of them judged."""
         self.skipped_tests = 0
         """How many tests that measure leakage were skipped: the model does not have what they ask about."""
+        self.unsaved: str | None = None
+        """Why the baseline that was asked for is not written."""
+        self.compared: list[tuple[str, list[str], str | None]] = []
+        """The comparison with the baseline, see ``comparisons``."""
         self.default_gates = False
         self._ledgers: dict[tuple[int, str | None], _Ledger] = {}
+        self._compared_with: list[Corpus] | None = None
         self._clips: ClipSet | None = None
         self._model: Model | None = None
         self._model_error: LipleakError | None = None
@@ -97,6 +103,7 @@ class LipleakSession:
             parse_arguments(settings.model_args)
             for gate in settings.gates:
                 Limit.parse(gate)
+            self._check_baseline()
             if settings.shard is not None and settings.json is None:
                 raise ConfigurationError(
                     "--lipleak-shard measures for `lipleak merge`: name the part's file with --lipleak-json"
@@ -115,6 +122,47 @@ class LipleakSession:
                     store.check()
         except LipleakError as error:
             raise pytest.UsageError(str(error)) from None
+
+    def _check_baseline(self) -> None:
+        """Refuse at once what no comparison can come of."""
+        from pytest_lipleak.core.errors import ConfigurationError
+        from pytest_lipleak.core.regressions import Allowance
+
+        settings = self.settings
+        for text in settings.compare_fails:
+            Allowance.parse(text)
+        if settings.compare_fails and settings.compare is None:
+            raise ConfigurationError("--lipleak-compare-fail: name the baseline with --lipleak-compare FILE")
+        if settings.shard is not None and (settings.compare or settings.save_baseline):
+            raise ConfigurationError(
+                "a part of the clips is no baseline: `lipleak merge --json FILE` writes that of all parts, and "
+                "`lipleak compare` compares it"
+            )
+        if settings.compare is not None:
+            self._baselines()
+
+    def _baselines(self) -> "list[Corpus]":
+        from pytest_lipleak.report.baseline import read_results
+
+        assert self.settings.compare is not None
+        if self._compared_with is None:
+            self._compared_with = read_results(self.settings.compare)
+        return self._compared_with
+
+    @property
+    def baseline_name(self) -> str:
+        """The baseline's file, as people should read it."""
+        return self._as_named(str(self.settings.compare))
+
+    def baseline(self, model: str) -> "Corpus":
+        """Return the baseline of a model.
+
+        Raises:
+            InputError: the file holds several models, and none of that name.
+        """
+        from pytest_lipleak.evaluation.comparison import matching
+
+        return matching(self._baselines(), model, str(self.settings.compare))
 
     def _check_expert(self) -> None:
         from pytest_lipleak.sync.experts import SYNCNET, syncnet_weights
@@ -260,6 +308,7 @@ class LipleakSession:
             lead=number / workers,
             timeout=settings.timeout or None,
             last_words=self._last_words,
+            expert_reason=self.chosen_expert()[1],
         )
 
     def _persistent_store(self) -> "Store | None":
@@ -324,6 +373,49 @@ class LipleakSession:
         text = json.dumps(document(found, self.unjudged(found)), indent=1, allow_nan=False)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(f"{text}\n", encoding="utf-8")
+
+    def save_baseline(self) -> str | None:
+        """Write the baseline where one is asked for; return why that was not possible, or None.
+
+        A file from an earlier run stays when there is nothing whole to put in its place.
+        """
+        path = self.settings.save_baseline
+        if path is None or self.config.option.collectonly:
+            return None
+        found = self.merged()
+        if not any(corpus.takes for corpus, _ in found):
+            return f"baseline {path} is not written: nothing was measured"
+        lost = [v["limit"] for _, verdicts in found for v in verdicts.values() if math.isnan(v["value"])]
+        if lost:
+            return f"baseline {path} is not written: {lost[0]} could not be measured"
+        if unjudged := self.unjudged(found):
+            return f"baseline {path} is not written: {unjudged[0]} failed for another reason than a limit"
+        from pytest_lipleak.report.baseline import baseline_text
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(baseline_text(found), encoding="utf-8")
+        temporary.replace(path)
+        return None
+
+    def comparisons(self) -> "Iterator[tuple[str, list[str], str | None]]":
+        """Yield, per model, its name, the lines of its comparison with the baseline, and why there is none."""
+        if self.settings.compare is None:
+            return
+        from pytest_lipleak.core.errors import LipleakError
+        from pytest_lipleak.evaluation.comparison import differences
+        from pytest_lipleak.report.baseline import comparison_lines
+
+        for corpus, _ in self.merged():
+            model = corpus.provenance.model
+            try:
+                before = self.baseline(model)
+                found = differences(before, corpus)
+            except LipleakError as error:
+                yield model, [], str(error)
+                continue
+            why = None if found else "the baseline has no metric that this run measured"
+            yield model, comparison_lines(found, before, corpus) if found else [], why
 
     def close(self) -> None:
         """Remove the run's artefacts; workers leave that to the controller."""

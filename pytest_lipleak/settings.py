@@ -105,6 +105,14 @@ OPTIONS = (
         "I/N",
     ),
     Option("json", "write all scores to this file", "FILE", "path"),
+    Option("save_baseline", "write the scores to this file as a baseline to commit", "FILE", "path"),
+    Option("compare", "compare with this baseline (or JSON report) of the same clips", "FILE", "path"),
+    Option(
+        "compare_fail",
+        "what must not happen against the baseline: 'LSD-CR > +0.1', 'LSD-CR > +10%% +0.05' (repeatable)",
+        "REGRESSION",
+        "list",
+    ),
     Option("keep", "keep generated videos, with their audio, in this folder", "DIR", "path"),
     # Not "cache": LIPLEAK_CACHE names the folder of downloads.
     Option(
@@ -150,6 +158,9 @@ class Settings(NamedTuple):
     timeout: int | None = None
     shard: str | None = None
     json: Path | None = None
+    save_baseline: Path | None = None
+    compare: Path | None = None
+    compare_fails: tuple[str, ...] = ()
     keep: Path | None = None
     store: Path | None = None
     store_limit: int | None = None
@@ -159,7 +170,7 @@ class Settings(NamedTuple):
     @property
     def asked_for_gates(self) -> bool:
         """Whether gates stand on the command line, and not only in a file or variable."""
-        return self.sources.get("gates", "").startswith("--")
+        return any(self.sources.get(name, "").startswith("--") for name in ("gates", "compare_fails"))
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -191,9 +202,7 @@ def read_settings(config: pytest.Config, environment: Mapping[str, str] = os.env
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for option in OPTIONS:
-        name = (
-            "model_args" if option.name == "model_arg" else "gates" if option.name == "gate" else option.name
-        )
+        name = f"{option.name}s" if option.kind == "list" else option.name
         for source, raw in _candidates(option, config, environment):
             # Given as empty, an option takes back what the less important sources say.
             if raw not in ("", []):

@@ -10,13 +10,13 @@ import sys
 from collections.abc import Callable, Sequence
 
 from pytest_lipleak import __version__
-from pytest_lipleak.cli import cache, doctor, fetch, merge, models, score
+from pytest_lipleak.cli import cache, compare, doctor, fetch, merge, models, score
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED, USAGE
 from pytest_lipleak.core.errors import LipleakError, UnscorableError
 
 __all__ = ["GOOD", "LEAK", "NOT_JUDGED", "USAGE", "main"]
 
-COMMANDS = (score, merge, models, fetch, cache, doctor)
+COMMANDS = (score, merge, compare, models, fetch, cache, doctor)
 """Every subcommand, in the order of ``lipleak --help``."""
 
 

@@ -30,13 +30,19 @@ class Provenance:
         device: where the networks ran.
         version: of pytest-lipleak.
         notes: what readers must know (unverified weights, conversions).
-        shard: of a run that measured a part of the clips: which part (``part``, ``of``), the whole corpus
-            (``clips``, ``clips_sha256``) and the model's ``fingerprint`` and ``arguments``; else empty.
+        shard: of a run that measured a part of the clips: which part (``part``, ``of``) of which ``clips``; else
+            empty.
         weights_sha256: of the sync expert's weights.
         verified_weights: whether that hash is the published one.
         clips_sha256: of names, speakers, words and file contents of all clips (``ClipSet.digest``).
         pairing_rule: who may be paired with whom under XM: ``any``, ``same-speaker`` or ``given`` by the user.
         face: under ``tracked``, whose face is followed, and whether anew in generated videos; else empty.
+        expert_reason: why this expert judges, for example ``as asked``.
+        speakers: who speaks in which clip, where known.
+        fingerprint: of the model's weights and code, None where it has none.
+        arguments: of the model's factory, as Python writes them.
+        libraries: versions of Python and of every package that makes pixels or embeddings.
+        begun: when the measuring began, UTC, ISO 8601.
     """
 
     model: str
@@ -57,6 +63,12 @@ class Provenance:
     clips_sha256: str = ""
     pairing_rule: str = ""
     face: str = ""
+    expert_reason: str = ""
+    speakers: Mapping[str, str] = field(default_factory=dict)
+    fingerprint: str | None = None
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    begun: str = field(default="", compare=False)
 
 
 @dataclass
@@ -74,6 +86,7 @@ class Corpus:
         objection: why the sync expert cannot judge these clips, or None.
         unrelated: LSE-C of each real clip against other clips' audio, which the objection rests on.
         asked: limits that a part leaves to ``lipleak merge``, and whether clips may stay unscored.
+        costs: seconds by stage (generation, tracking, embedding, ...), of every process that measured.
     """
 
     provenance: Provenance
@@ -86,6 +99,7 @@ class Corpus:
     objection: str | None = None
     unrelated: dict[str, tuple[float, ...]] = field(default_factory=dict)
     asked: dict[str, bool] = field(default_factory=dict)
+    costs: dict[str, dict[str, float]] = field(default_factory=dict, compare=False)
 
     def column(self, column: Column) -> dict[str, float]:
         """Return the column's value for every clip that has it."""
@@ -126,6 +140,8 @@ class Corpus:
         self.objection = self.objection or other.objection
         self.unrelated.update(other.unrelated)
         self.asked.update(other.asked)
+        # A process tells its totals, so what it said last counts.
+        self.costs.update(other.costs)
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data; ``from_dict`` reads it back exactly."""
@@ -157,6 +173,7 @@ class Corpus:
             "objection": self.objection,
             "unrelated": {clip: list(scores) for clip, scores in sorted(self.unrelated.items())},
             "asked": dict(sorted(self.asked.items())),
+            "costs": {process: dict(seconds) for process, seconds in sorted(self.costs.items())},
         }
 
     @classmethod
@@ -183,6 +200,7 @@ class Corpus:
             data.get("objection"),
             {clip: tuple(scores) for clip, scores in data.get("unrelated", {}).items()},
             dict(data.get("asked", {})),
+            {process: dict(seconds) for process, seconds in data.get("costs", {}).items()},
         )
 
 

@@ -189,6 +189,29 @@ KNOWN_METRICS = (
     ),
 )
 
+
+def every_metric() -> tuple[Metric, ...]:
+    """Return every metric there is, for every condition it can have: the leakage metrics first."""
+    names = [
+        *_PLAIN,
+        *(f"{base}[{reference}]" for base in _BY_REFERENCE for reference in Reference),
+        *(
+            f"{base}[{setup},{ref}]"
+            for base in _PER_CONDITION
+            for ref in Reference
+            for setup in (Setup.AM, Setup.XM)
+        ),
+        *(f"{base}[GT]" for base in _PER_CONDITION),
+        *(
+            f"{base}[{setup},{reference}]"
+            for base, (_, setups, _) in _PICTURES.items()
+            for setup in setups
+            for reference in ((Reference.CR,) if base == "MAR_slope" else Reference)
+        ),
+    ]
+    return tuple(metric(name) for name in names)
+
+
 _NAME = re.compile(r"\s*(?P<base>[A-Za-z_@-]+)\s*(?:\[(?P<inside>[^\]]*)\])?\s*")
 
 

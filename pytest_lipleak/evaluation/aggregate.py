@@ -1,12 +1,14 @@
 """From the scores of takes to the value of a metric."""
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.core.metrics import Metric
+from pytest_lipleak.core.metrics import PICTURE_MEASURES, Column, Metric, metric
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.statistics.bootstrap import percentile_interval
 
@@ -70,6 +72,50 @@ def measured(corpus: Corpus, metric: Metric) -> Measurement | None:
     except UnscorableError:
         return None
     return measurement if measurement.clips or measurement.unscored else None
+
+
+def every_measurement(corpus: Corpus) -> list[Measurement]:
+    """Return every metric that the corpus holds the scores for: conditions, leakage, pictures."""
+    names = [f"{measure}[{where}]" for where in ("GT", *CONDITIONS) for measure in ("LSE-C", "LSE-D")]
+    for reference in Reference:
+        names += [f"LSD-{reference}", f"signed-LSD-{reference}", f"LSE-C_S@offset[{reference}]"]
+        names += [f"{measure}[{reference}]" for measure in ("LSE-C_XO", "LSE-D_XO", "LSE-C_XO@offset")]
+    taken = {
+        (name, of) for (_, of), values in corpus.pictures.items() for name in values
+    } | corpus.sets.keys()
+    taken |= {(measure, key[1]) for key, measure in corpus.unpictured}
+    names += sorted(f"{name}[{of}]" for name, of in taken if name in PICTURE_MEASURES)
+    found = (measured(corpus, metric(name)) for name in names)
+    return [measurement for measurement in found if measurement is not None]
+
+
+_ABOVE_REAL: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "LSE-C": lambda means: means[0] - means[1],
+    "LSE-D": lambda means: means[1] - means[0],
+}
+
+
+def suspicions(corpus: Corpus) -> list[str]:
+    """Say where a model is in better sync than the real clips, beyond chance: a warning by itself.
+
+    The paired 95 % bootstrap interval of the difference must lie on the wrong side of zero; one clip has none.
+    """
+    found = []
+    for reference in Reference:
+        condition = Condition(Setup.AM, reference)
+        for name, formula in _ABOVE_REAL.items():
+            columns = (Column(name, condition), Column(name, None))
+            excess = measured(corpus, Metric(f"{name} above real", "lower", columns, formula, ""))
+            if excess is None or excess.interval is None or not excess.interval[0] > 0:
+                continue
+            model, real = (
+                measure(corpus, metric(f"{name}[{where}]")).value for where in (str(condition), "GT")
+            )
+            found.append(
+                f"better than real: {name}[{condition}] is {model:.2f}, the real clips' is {real:.2f}; training on a "
+                "sync expert does that, and so can copied lips: it is no sign of better lips"
+            )
+    return found
 
 
 def _videos(corpus: Corpus, metric: Metric) -> dict[str, str]:

@@ -10,11 +10,12 @@ from pytest_lipleak.core.errors import ConfigurationError, InputError, Unscorabl
 from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, judge
 from pytest_lipleak.evaluation import sanity
 from pytest_lipleak.evaluation.aggregate import measure
-from pytest_lipleak.generators.registry import Model
-from pytest_lipleak.media.clipsets import ClipSet
 
-AGREED = ("model", "expert", "protocol", "face", "alternative_reference", "silence", "seed", "version")
-"""What all parts must have in common, besides the corpus, the pairing and what the model is."""
+AGREED = (
+    "model", "fingerprint", "arguments", "expert", "protocol", "face", "alternative_reference", "silence", "seed",
+    "clips_sha256", "version",
+)  # fmt: skip
+"""What all parts must have in common, besides the list of clips and the pairing."""
 
 
 def part_of(clips: Sequence[str], part: int, parts: int) -> tuple[str, ...]:
@@ -22,16 +23,9 @@ def part_of(clips: Sequence[str], part: int, parts: int) -> tuple[str, ...]:
     return tuple(clips[part - 1 :: parts])
 
 
-def shard_data(shard: tuple[int, int], names: Sequence[str], clips: ClipSet, model: Model) -> dict[str, Any]:
+def shard_data(shard: tuple[int, int], names: Sequence[str]) -> dict[str, Any]:
     """Return what a part says of itself and of the whole: ``Provenance.shard``."""
-    return {
-        "part": shard[0],
-        "of": shard[1],
-        "clips": list(names),
-        "clips_sha256": clips.digest,
-        "fingerprint": model.fingerprint,
-        "arguments": {name: repr(value) for name, value in sorted(model.arguments.items())},
-    }
+    return {"part": shard[0], "of": shard[1], "clips": list(names)}
 
 
 def merged_parts(parts: Mapping[str, Corpus]) -> Corpus:

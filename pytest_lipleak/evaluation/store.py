@@ -57,7 +57,7 @@ class Artefact:
 
 
 class Store:
-    """A folder of artefacts.
+    """A folder of artefacts, in sub-folders by the first two digits of their keys.
 
     Args:
         folder: created when needed.
@@ -87,7 +87,7 @@ class Store:
         A file's name carries the hash of its content; a corrupt or truncated one is removed with a warning.
         """
         stem, _, suffix = kind.partition(".")
-        for path in self.folder.glob(f"{stem}-{key}-*.{suffix}"):
+        for path in self._folder_of(key).glob(f"{stem}-{key}-*.{suffix}"):
             # Another process may be dropping it; a reader's folder may be read-only.
             with suppress(OSError):
                 os.utime(path)
@@ -126,7 +126,7 @@ class Store:
         if found := self.find(kind, key):
             return found
         with self._worded():
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self._folder_of(key).mkdir(parents=True, exist_ok=True)
             lock = self._lock(kind, key)
             try:
                 lock.acquire(timeout=-1 if wait else 0)
@@ -141,13 +141,13 @@ class Store:
 
     def _make(self, kind: str, key: str, make: Callable[[Path], None], about: Mapping[str, Any]) -> Path:
         stem, _, suffix = kind.partition(".")
-        temporary = self.folder / f"tmp-{stem}-{key}-{os.getpid()}.{suffix}"
+        temporary = self._folder_of(key) / f"tmp-{stem}-{key}-{os.getpid()}.{suffix}"
         described = temporary.with_suffix(".json")
         try:
             make(temporary)
             described.write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
             described.replace(self._description(kind, key))
-            final = self.folder / f"{stem}-{key}-{_content_digest(temporary)}.{suffix}"
+            final = temporary.parent / f"{stem}-{key}-{_content_digest(temporary)}.{suffix}"
             temporary.replace(final)
         finally:
             # A maker may never have begun to write, and its own error must not be lost over cleaning up.
@@ -160,7 +160,7 @@ class Store:
         """Return what is stored, the longest unused first."""
         now = time.time()
         found = []
-        for path in self.folder.glob("*-*-*.*"):
+        for path in self.folder.rglob("*-*-*.*"):
             parts = path.stem.split("-")
             if len(parts) != 3 or len(parts[2]) != DIGEST_LENGTH or parts[0] == "tmp":
                 continue
@@ -174,7 +174,7 @@ class Store:
                 used = now
                 with suppress(OSError):
                     os.utime(path)
-            about = _read_description(self.folder / f"{parts[0]}-{parts[1]}.json")
+            about = _read_description(self._description(parts[0], parts[1]))
             found.append(Artefact(path, parts[0], status.st_size, used, about))
         return sorted(found, key=lambda artefact: (artefact.used, artefact.path.name))
 
@@ -210,7 +210,7 @@ class Store:
 
     def _remove_abandoned(self) -> None:
         now = time.time()
-        for path in self.folder.glob("tmp-*"):
+        for path in self.folder.rglob("tmp-*"):
             writer = path.stem.rpartition("-")[2]
             with suppress(OSError):
                 age = abs(now - path.stat().st_mtime)
@@ -221,10 +221,14 @@ class Store:
         from filelock import FileLock
 
         # Lock files stay: removing one that another process has opened would let two make the same artefact.
-        return FileLock(self.folder / f"{kind.partition('.')[0]}-{key}.lock")
+        return FileLock(self._folder_of(key) / f"{kind.partition('.')[0]}-{key}.lock")
 
     def _description(self, kind: str, key: str) -> Path:
-        return self.folder / f"{kind.partition('.')[0]}-{key}.json"
+        return self._folder_of(key) / f"{kind.partition('.')[0]}-{key}.json"
+
+    def _folder_of(self, key: str) -> Path:
+        # One folder of all would be listed whole at every look.
+        return self.folder / key[:2]
 
     @contextmanager
     def _worded(self) -> Iterator[None]:

@@ -86,7 +86,7 @@ class FaceCrops:
         mask: Sequence[float] | None = LOWER_HALF,
         feather: float = 0.05,
     ) -> None:
-        self._model = model
+        self.model = model
         self._generate = getattr(model, "generate", model)
         if not callable(self._generate):
             raise ConfigurationError(
@@ -106,7 +106,7 @@ class FaceCrops:
     @property
     def fingerprint(self) -> str | None:
         """The model's own, with this geometry; None when the model has none."""
-        own = getattr(self._model, "fingerprint", None)
+        own = getattr(self.model, "fingerprint", None)
         own = own() if callable(own) else own
         if own is None or own == "":
             return None
@@ -115,12 +115,12 @@ class FaceCrops:
     @property
     def batch(self) -> Any:
         """The model's batch, or None; halved when memory ends."""
-        return getattr(self._model, "batch", None)
+        return getattr(self.model, "batch", None)
 
     @batch.setter
     def batch(self, frames: int) -> None:
         """Hand a smaller batch on to the model."""
-        self._model.batch = frames
+        self.model.batch = frames
 
     def use_face(self, face: ClipFace) -> None:
         """Remember where the face of the next clip is."""

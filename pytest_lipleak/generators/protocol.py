@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from pytest_lipleak.core.clips import Audio, Clip, Frames, check_frames
-from pytest_lipleak.core.conditions import Condition, Reference, Setup
+from pytest_lipleak.core.conditions import Condition, Reference
 from pytest_lipleak.core.errors import GeneratorError
 from pytest_lipleak.generators.limits import (
     LOWER,
@@ -116,7 +116,7 @@ def run_generator(
     generator: Generator,
     name: str,
     clip: Clip,
-    condition: Condition,
+    condition: Condition | str,
     audio: Audio,
     reference: Frames,
     *,
@@ -129,7 +129,7 @@ def run_generator(
         generator: the model.
         name: as reports print it.
         clip: the real clip.
-        condition: for the words of an error.
+        condition: or a probe's name, for the words of an error.
         audio: drives the model.
         reference: the identity reference.
         timeout: seconds that one call may take, or None; see ``limits.time_limit``.
@@ -140,7 +140,7 @@ def run_generator(
             NaN; names the model, the clip and the condition.
     """
     owner = f"model {name!r}, clip {clip.name!r}, condition [{condition}]"
-    silent = condition.setup is Setup.SI and not audio.any()
+    silent = not audio.any()
 
     def call() -> Any:
         with time_limit(timeout, owner, last_words):

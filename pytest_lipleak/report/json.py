@@ -1,12 +1,19 @@
-"""The JSON report: the verdict on top, and everything needed to recompute the metrics."""
+"""The JSON report: the verdict on top, and everything needed to recompute the metrics.
 
+``schema.json`` beside this file describes it; what is added here is added there.
+"""
+
+import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.resources import files
 from typing import Any
 
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import InputError
-from pytest_lipleak.core.verdicts import Verdict
+from pytest_lipleak.core.verdicts import Measurement, Verdict
+from pytest_lipleak.evaluation.aggregate import every_measurement, suspicions
 
 SCHEMA_VERSION = 1
 
@@ -26,20 +33,31 @@ def document(
         {
             "verdict": verdict_on(verdicts),
             "verdicts": [_finite(verdict) for verdict in verdicts.values()],
+            "metrics": [_metric_data(measurement) for measurement in every_measurement(corpus)],
+            "warnings": suspicions(corpus),
             **corpus.to_dict(),
         }
         for corpus, verdicts in models
     ]
     verdicts = {FAIL} if unjudged else {str(result["verdict"]) for result in results}
     overall = next((verdict for verdict in (FAIL, NOT_JUDGED, PASS) if verdict in verdicts), NOT_JUDGED)
-    return {"schema": SCHEMA_VERSION, "verdict": overall, "unjudged": list(unjudged), "results": results}
+    return {
+        "schema": SCHEMA_VERSION,
+        "verdict": overall,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "unjudged": list(unjudged),
+        "results": results,
+    }
 
 
 def verdict_on(verdicts: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the verdict on one model: ``pass`` needs at least one limit, and every one kept."""
-    if not verdicts:
-        return NOT_JUDGED
-    return PASS if all(verdict["passed"] for verdict in verdicts.values()) else FAIL
+    """Return the verdict on one model: ``pass`` needs at least one limit, and every one kept.
+
+    ``fail`` needs a limit that was judged and is broken; a limit that could not be judged is neither.
+    """
+    if any(verdict["judged"] and not verdict["passed"] for verdict in verdicts.values()):
+        return FAIL
+    return PASS if verdicts and all(verdict["passed"] for verdict in verdicts.values()) else NOT_JUDGED
 
 
 def verdict_data(verdict: Verdict) -> dict[str, Any]:
@@ -51,8 +69,29 @@ def verdict_data(verdict: Verdict) -> dict[str, Any]:
         "value": float(verdict.measurement.value),
         "clips": verdict.measurement.clips,
         "passed": verdict.passed,
+        "judged": verdict.judged,
+        "reason": verdict.reason,
         "headline": verdict.headline,
     }
+
+
+def _metric_data(measurement: Measurement) -> dict[str, Any]:
+    return {
+        "metric": measurement.metric.name,
+        "better": measurement.metric.better,
+        "value": _number(measurement.value),
+        "interval": measurement.interval and [_number(end) for end in measurement.interval],
+        "clips": measurement.clips,
+        "unscored": len(measurement.unscored),
+        "warning": measurement.warning,
+    }
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of the report."""
+    text = files("pytest_lipleak.report").joinpath("schema.json").read_text(encoding="utf-8")
+    described: dict[str, Any] = json.loads(text)
+    return described
 
 
 def read_document(data: Mapping[str, Any]) -> list[Corpus]:
@@ -67,5 +106,9 @@ def read_document(data: Mapping[str, Any]) -> list[Corpus]:
 
 
 def _finite(verdict: Mapping[str, Any]) -> dict[str, Any]:
-    value = verdict["value"]
-    return {**verdict, "value": value if math.isfinite(value) else None}
+    return {**verdict, "value": _number(verdict["value"])}
+
+
+def _number(value: float) -> float | str | None:
+    """JSON has no infinity, which is the PSNR of identical pictures, and no NaN, which is no value at all."""
+    return None if math.isnan(value) else value if math.isfinite(value) else str(value)

@@ -9,12 +9,15 @@ from pytest_lipleak.core.metrics import Metric
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.aggregate import measured
 from pytest_lipleak.report.json import FAIL, NOT_JUDGED, PASS, verdict_on
+from pytest_lipleak.report.tables import BROKEN, KEPT, UNJUDGED
 from pytest_lipleak.report.terminal import table
 
+# A limit that could not be judged is a failed test; no limit at all is only said.
 _COLOURS: Mapping[str, Mapping[str, bool]] = {
     PASS: {"green": True, "bold": True},
     FAIL: {"red": True, "bold": True},
-    NOT_JUDGED: {"yellow": True},
+    NOT_JUDGED: {"red": True, "bold": True},
+    "": {"yellow": True},
 }
 
 
@@ -42,15 +45,19 @@ def summaries(models: Iterable[tuple[Corpus, Mapping[str, Mapping[str, Any]]]]) 
         def measure(metric: Metric, corpus: Corpus = corpus) -> Measurement | None:
             return measured(corpus, metric)
 
-        limits: dict[str, list[tuple[str, bool]]] = {}
+        limits: dict[str, list[tuple[str, str]]] = {}
         for verdict in verdicts.values():
-            limits.setdefault(verdict["metric"], []).append((verdict["bound"], verdict["passed"]))
+            limits.setdefault(verdict["metric"], []).append((verdict["bound"], _word(verdict)))
         yield Summary(
             corpus.provenance.model,
             _words(verdicts, corpus.provenance.shard),
-            _COLOURS[verdict_on(verdicts)],
+            _COLOURS[verdict_on(verdicts) if verdicts else ""],
             tuple(table(corpus, measure, limits)),
         )
+
+
+def _word(verdict: Mapping[str, Any]) -> str:
+    return KEPT if verdict["passed"] else BROKEN if verdict["judged"] else UNJUDGED
 
 
 def _words(verdicts: Mapping[str, Mapping[str, Any]], shard: Mapping[str, Any]) -> str:
@@ -59,7 +66,10 @@ def _words(verdicts: Mapping[str, Mapping[str, Any]], shard: Mapping[str, Any]) 
     if not verdicts:
         return "NOT JUDGED: no limit was given"
     count = f"{len(verdicts)} limit{'s' if len(verdicts) > 1 else ''}"
-    broken = [limit for limit, verdict in verdicts.items() if not verdict["passed"]]
+    broken = [limit for limit, verdict in verdicts.items() if verdict["judged"] and not verdict["passed"]]
+    unjudged = [limit for limit, verdict in verdicts.items() if not verdict["judged"]]
+    told = f"could not be judged: {', '.join(unjudged)}"
     if broken:
-        return f"FAILED: {len(broken)} of {count} broken: {', '.join(broken)}"
-    return f"PASSED: {count} kept"
+        rest = f"; {len(unjudged)} {told}" if unjudged else ""
+        return f"FAILED: {len(broken)} of {count} broken: {', '.join(broken)}{rest}"
+    return f"NOT JUDGED: {len(unjudged)} of {count} {told}" if unjudged else f"PASSED: {count} kept"

@@ -507,7 +507,7 @@ def test_where_a_worker_begins_changes_nothing_but_the_order(start: Start, lead:
 def test_a_damaged_video_in_the_store_is_made_again(start: Start, tmp_path: Path) -> None:
     first = start(Recorder(follows_audio, fingerprint="v1"))
     first.frames("a", BY_TEXT["AM,CR"])
-    (video,) = (tmp_path / "store").glob("video-*.mkv")
+    (video,) = (tmp_path / "store").rglob("video-*.mkv")
     video.write_bytes(video.read_bytes()[:-100])
     second = Recorder(follows_audio, fingerprint="v1")
     with pytest.warns(RuntimeWarning, match="corrupt"):

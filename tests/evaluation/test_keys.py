@@ -8,7 +8,7 @@ import pytest
 from clip_sets import random_levels, write_clips
 
 from pytest_lipleak.core.conditions import CONDITIONS
-from pytest_lipleak.evaluation import evaluation as rooms
+from pytest_lipleak.evaluation import artefacts as rooms
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.store import Store
 from pytest_lipleak.generators.registry import Model

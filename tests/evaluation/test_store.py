@@ -49,7 +49,7 @@ def writer(store: Store, log: Path, seconds: float) -> subprocess.Popen[str]:
 
 
 def leftovers(store: Store) -> list[str]:
-    return sorted(path.name for path in store.folder.iterdir() if path.suffix != ".lock")
+    return sorted(path.name for path in store.folder.rglob("*") if path.is_file() and path.suffix != ".lock")
 
 
 def sized(count: int) -> Callable[[Path], object]:
@@ -219,7 +219,7 @@ def test_beyond_the_limit_the_longest_unused_goes(store: Store) -> None:
     assert new is not None
     assert {path for path in (old, older, oldest, fresh, new) if path.exists()} == {old, fresh, new}
     assert sum(artefact.size for artefact in limited.artefacts()) == 3000
-    assert not list(store.folder.glob(f"thing-{key_of(number=2)}*.json")), "its description goes with it"
+    assert not list(store.folder.rglob(f"thing-{key_of(number=2)}*.json")), "its description goes with it"
 
 
 def test_looking_up_counts_as_use(store: Store) -> None:
@@ -238,7 +238,7 @@ def test_what_another_process_holds_is_not_dropped(store: Store) -> None:
     from filelock import FileLock
 
     held, free = fill(store, (600, 500))
-    with FileLock(store.folder / f"thing-{key_of(number=0)}.lock"):
+    with FileLock(held.parent / f"thing-{key_of(number=0)}.lock"):
         # A lock of the same process on another file descriptor is refused like that of another process.
         Store(store.folder, limit=5).get_or_make(KIND, KEY, whole)
         assert held.exists()
@@ -261,7 +261,7 @@ def test_artefacts_say_what_they_are(store: Store) -> None:
     store.get_or_make("item.npy", KEY, whole)
     named = {artefact.kind: (artefact.about, artefact.size) for artefact in store.artefacts()}
     assert named == {"thing": (about, 5), "item": ({}, 5)}
-    (store.folder / f"thing-{KEY}.json").write_text("{half")
+    (store.folder / KEY[:2] / f"thing-{KEY}.json").write_text("{half")
     assert {artefact.kind: artefact.about for artefact in store.artefacts()} == {"thing": {}, "item": {}}
 
 
@@ -296,7 +296,7 @@ def test_a_full_disk_is_said_and_nothing_half_stays(store: Store, code: int) -> 
         store.get_or_make(KIND, KEY, fills_the_disk)
     assert str(store.folder) in str(said.value)
     assert [artefact.path for artefact in store.artefacts()] == [kept]
-    assert not list(store.folder.glob("tmp-*"))
+    assert not list(store.folder.rglob("tmp-*"))
     assert store.get_or_make(KIND, KEY, whole) is not None, "once there is space, it goes on"
 
 
@@ -307,7 +307,7 @@ def test_a_video_that_does_not_fit_on_a_really_full_disk(tmp_path: Path) -> None
         with pytest.raises(StoreError, match="its disk is full"):
             store.get_or_make("video.mkv", KEY, lambda path: write_video(path, frames))
         assert store.artefacts() == []
-        assert not list(store.folder.glob("tmp-*"))
+        assert not list(store.folder.rglob("tmp-*"))
         small = store.get_or_make("video.mkv", KEY, lambda path: write_video(path, frames[:2]))
         assert small is not None
         np.testing.assert_array_equal(read_frames(small), frames[:2])
@@ -350,15 +350,15 @@ def test_a_stale_lock_of_a_dead_process_is_free(store: Store, tmp_path: Path, mo
     wait_for(log)
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=60)
-    (lock,) = store.folder.glob("*.lock")
+    (lock,) = store.folder.rglob("*.lock")
     if moment == "with the lock file left":
         os.utime(lock, (0, 0))
     begun = time.monotonic()
     assert store.get_or_make(KIND, KEY, whole) is not None
     assert time.monotonic() - begun < 5
-    (temporary,) = store.folder.glob("tmp-*")
+    (temporary,) = store.folder.rglob("tmp-*")
     os.utime(temporary, (0, 0))
     store.check()
     assert leftovers(store) == sorted(
-        path.name for path in store.folder.glob("thing-*") if path.suffix != ".lock"
+        path.name for path in store.folder.rglob("thing-*") if path.suffix != ".lock"
     )

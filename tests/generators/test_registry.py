@@ -201,10 +201,10 @@ def installed(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("installed")
 def test_installed_packages_register_models_by_name() -> None:
-    assert known_names() == ["demo", "lost", "painter"]
+    assert {"demo", "lost", "painter", "wav2lip"} <= {*known_names()}
     check_name("painter")
     assert painted(load_model("painter", {"colour": 31})) == 31
-    with pytest.raises(ConfigurationError, match="demo, lost, painter"):
+    with pytest.raises(ConfigurationError, match=r"lost.*painter"):
         load_model("paintre")
     with pytest.raises(ConfigurationError):
         load_model("other")

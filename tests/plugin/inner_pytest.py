@@ -125,6 +125,15 @@ class Run:
     def json(self) -> dict[str, Any]:
         return json.loads(self.json_file.read_text())
 
+    @property
+    def lasting(self) -> dict[str, Any]:
+        """The JSON report without what no two runs have in common: dates and durations."""
+        report = self.json
+        del report["created"]
+        for result in report["results"]:
+            del result["costs"], result["provenance"]["begun"]
+        return report
+
     def lines(self, pattern: str) -> list[str]:
         return [line for line in self.text.splitlines() if re.search(pattern, line)]
 

@@ -55,7 +55,7 @@ class KilledWriting(Killed):
     """Killed in the middle of writing its second video, once."""
 
     def generate(self, frames, audio, reference):
-        from pytest_lipleak.evaluation import evaluation
+        from pytest_lipleak.evaluation import artefacts
 
         self.calls += 1
         if self.calls == 2:
@@ -68,7 +68,7 @@ class KilledWriting(Killed):
             except FileExistsError:
                 pass
             else:
-                evaluation.write_video = half
+                artefacts.write_video = half
         return Known.generate(self, frames, audio, reference)
 
 
@@ -142,7 +142,7 @@ def test_killed_and_started_again_makes_only_what_is_missing(faulty: Project, mo
     killed = measure(faulty, model, "log", "--lipleak-store=store")
     assert killed.code == -signal.SIGKILL
     first = made(faulty.path / "log")
-    finished = {path.name for path in (faulty.path / "store").glob("video-*.mkv")}
+    finished = {path.name for path in (faulty.path / "store").rglob("video-*.mkv")}
     assert len(finished) == 1
     again = measure(faulty, model, "log", "--lipleak-store=store")
     assert again.counts == {"passed": 2}
@@ -152,7 +152,7 @@ def test_killed_and_started_again_makes_only_what_is_missing(faulty: Project, mo
     remade = {take for take, times in total.items() if times > 1}
     assert len(remade) == (1 if model == "KilledWriting" else 0), "only what it was killed over"
     assert first <= total
-    videos = {path.name for path in (faulty.path / "store").glob("video-*.mkv")}
+    videos = {path.name for path in (faulty.path / "store").rglob("video-*.mkv")}
     assert finished <= videos
     assert len(videos) == TAKES
 

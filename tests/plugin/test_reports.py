@@ -3,6 +3,9 @@
 import math
 import re
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
+from collections.abc import Callable
+from statistics import median
 from typing import Any
 
 import pytest
@@ -10,7 +13,7 @@ from inner_pytest import Project, Run
 
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.evaluation.aggregate import measure
-from pytest_lipleak.report.json import read_document
+from pytest_lipleak.report.json import read_document, schema
 
 LIMITS = ("LSD-CR < 0.001", "LSE-C_S < 50", "LSE-C[XM,CR] > 0", "LSE-C_S < 60")
 GATES = tuple(f"--lipleak-gate={limit}" for limit in LIMITS)
@@ -98,11 +101,54 @@ def test_json_is_finite_and_complete(project: Project, distribution: tuple[str, 
     assert [verdict["limit"] for verdict in result["verdicts"]] == sorted(LIMITS)
 
 
+def test_the_file_alone_gives_the_same_metrics_to_the_bit(
+    project: Project, distribution: tuple[str, ...]
+) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    run = project.measure("Copy", *GATES, "--lipleak-gate=PSNR[AM,CR] > 30", *distribution)
+    jsonschema.validate(run.json, schema())
+    (result,) = run.json["results"]
+    (corpus,) = read_document(run.json)
+    metrics = {entry["metric"]: entry for entry in result["metrics"]}
+    assert {"LSE-C[GT]", "LSE-D[AM,CR]", "LSE-C_S", "LSD-CR", "LSE-C_XO@offset[CR]"} < metrics.keys()
+    for name, entry in metrics.items():
+        again = measure(corpus, metric(name))
+        assert (entry["value"], entry["clips"]) == (again.value if name[0] != "P" else "inf", 3)
+        assert entry["interval"] == (list(again.interval) if again.interval else None)
+    # And by the definitions alone, without our code.
+    takes = {(take["clip"], take["condition"]): take for take in result["takes"]}
+
+    def mean(condition: str, formula: Callable[[list[float]], float]) -> float:
+        names = result["provenance"]["clip_names"]
+        return sum(formula(takes[name, condition]["driving"]["mean_distances"]) for name in names) / 3
+
+    c, d = ([mean(f"{s},CR", f) for s in ("AM", "XM")] for f in (lambda m: median(m) - min(m), min))
+    lsd = 0.5 * (abs(c[0] - c[1]) + abs(d[0] - d[1]))
+    assert metrics["LSD-CR"]["value"] == pytest.approx(lsd, abs=1e-12)
+    about = result["provenance"]
+    assert about["pairing_rule"] == "any"
+    assert about["arguments"] == {}
+    assert about["fingerprint"] is None
+    assert len(about["weights_sha256"]) == len(about["clips_sha256"]) == 64
+    assert {"python", "numpy", "av", "onnxruntime"} < about["libraries"].keys()
+    spent = Counter[str]()
+    for seconds in result["costs"].values():
+        spent.update(seconds)
+    assert spent["embedding"] > 0 < spent["generation"]
+
+
+def test_a_part_of_a_corpus_follows_the_schema(project: Project) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    run = project.measure("Copy", *GATES, "--lipleak-shard=1/2")
+    jsonschema.validate(run.json, schema())
+    assert run.json["results"][0]["provenance"]["shard"]["part"] == 1
+
+
 def test_old_json_report_does_not_outlive_a_run_that_measured_nothing(project: Project) -> None:
     project.measure("Copy", GATES[1])
     run = project.measure("broken_factory", GATES[1])
     assert run.counts == {"failed": 1}
-    assert run.json == {
+    assert run.lasting == {
         "schema": 1,
         "verdict": "fail",
         "unjudged": ["lipleak::LSE-C_S < 50"],

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from inner_pytest import Project
+from inner_pytest import Project, Run
 
 from pytest_lipleak.cli import GOOD, LEAK, NOT_JUDGED, USAGE, main
 
@@ -38,12 +38,12 @@ def changed(file: str, to: Path, **provenance: Any) -> str:
 
 
 def test_merged_is_the_whole_to_the_bit(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    whole = project.measure("Copy", *GATES).json
+    whole = project.measure("Copy", *GATES).lasting
     files = measure_parts(project, 2, *GATES)
     capsys.readouterr()
     merged_file = project.path / "merged.json"
     assert merge(files[::-1], f"--json={merged_file}") == LEAK
-    merged = json.loads(merged_file.read_text())
+    merged = Run(None, "", merged_file).lasting  # type: ignore[arg-type]
     for result in merged["results"]:
         assert set(result.pop("asked")) == {limit.replace("50", "50.0") for limit in LIMITS}
     for result in whole["results"]:
@@ -78,11 +78,10 @@ def test_merged_is_the_whole_to_the_bit(project: Project, capsys: pytest.Capture
         "expert": "other", "protocol": "lrs", "seed": 7, "version": "0", "silence": "noise", "device": "cuda:0",
         "alternative_reference": "random", "pairing": {"clip0": "clip2"},
     }  # fmt: skip
-    of_the_whole: dict[str, Any] = {"clips_sha256": "0", "fingerprint": "w", "arguments": {"a": "1"}}
-    for word, value in (differences | of_the_whole).items():
+    differences |= {"clips_sha256": "0", "fingerprint": "w", "arguments": {"a": "1"}}
+    for word, value in differences.items():
         other = changed(files[1], project.path / f"{word}.json", **{word: value})
-        words = f"disagree in the {word}" if word in of_the_whole else f"disagree in {word}"
-        refused.append(([files[0], other], words))
+        refused.append(([files[0], other], f"disagree in {word}"))
     for word, value, words in (("model", "other", "2/2 is missing"), ("of", 3, "3/3 is missing")):
         refused.append(([files[0], changed(files[1], project.path / f"{word}.json", **{word: value})], words))
     stranger = changed(files[1], project.path / "stranger.json", clip_names=["clip0"])

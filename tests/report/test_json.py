@@ -9,7 +9,7 @@ import pytest
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.scores import SyncScore, TakeScore
-from pytest_lipleak.report.json import FAIL, NOT_JUDGED, PASS, document, read_document
+from pytest_lipleak.report.json import FAIL, NOT_JUDGED, PASS, document, read_document, schema
 
 
 def corpus() -> Corpus:
@@ -21,7 +21,15 @@ def corpus() -> Corpus:
 
 
 def verdict(*, passed: bool, value: float = 0.5) -> dict[str, dict[str, Any]]:
-    return {"LSD-CR < 1": {"limit": "LSD-CR < 1", "metric": "LSD-CR", "value": value, "passed": passed}}
+    return {
+        "LSD-CR < 1": {
+            "limit": "LSD-CR < 1",
+            "metric": "LSD-CR",
+            "value": value,
+            "passed": passed,
+            "judged": True,
+        }
+    }
 
 
 @pytest.mark.parametrize(
@@ -42,10 +50,35 @@ def test_verdict_on_top(models: list[Any], unjudged: tuple[str, ...], expected: 
     assert report["unjudged"] == list(unjudged)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_a_value_that_is_no_number_is_null(value: float) -> None:
+@pytest.mark.parametrize(("value", "told"), [(math.nan, None), (math.inf, "inf"), (-math.inf, "-inf")])
+def test_a_value_that_is_no_number_is_null_or_a_word(value: float, told: str | None) -> None:
     text = json.dumps(document([(corpus(), verdict(passed=False, value=value))]), allow_nan=False)
-    assert json.loads(text)["results"][0]["verdicts"][0]["value"] is None
+    assert json.loads(text)["results"][0]["verdicts"][0]["value"] == told
+
+
+def test_a_limit_that_could_not_be_judged_is_not_called_broken() -> None:
+    unjudged = {"LSD-AR < 1": {**verdict(passed=False)["LSD-CR < 1"], "judged": False}}
+    assert document([(corpus(), unjudged)])["verdict"] == NOT_JUDGED
+    assert document([(corpus(), unjudged | verdict(passed=True))])["verdict"] == NOT_JUDGED
+    assert document([(corpus(), unjudged | verdict(passed=False))])["verdict"] == FAIL
+
+
+def test_schema_refuses_what_is_no_report() -> None:
+    validate = pytest.importorskip("jsonschema").validate
+    good = json.loads(json.dumps(document([(corpus(), {})])))
+    validate(good, schema())
+    for spoil in (
+        lambda data: data.update(verdict="green"),
+        lambda data: data.update(other=1),
+        lambda data: data["results"][0].pop("takes"),
+        lambda data: data["results"][0]["takes"][0].update(condition="AM"),
+        lambda data: data["results"][0]["takes"][0]["own"]["mean_distances"].pop(),
+        lambda data: data["results"][0]["provenance"].pop("weights_sha256"),
+    ):
+        bad = json.loads(json.dumps(good))
+        spoil(bad)
+        with pytest.raises(pytest.importorskip("jsonschema").ValidationError):
+            validate(bad, schema())
 
 
 def test_read_back_exactly() -> None:

@@ -31,7 +31,7 @@ def corpus(*conditions: Condition) -> Corpus:
 
 def lines(found: Corpus, **verdicts: tuple[str, str, bool]) -> list[str]:
     judged = {
-        limit: {"limit": limit, "metric": name, "bound": bound, "passed": passed}
+        limit: {"limit": limit, "metric": name, "bound": bound, "passed": passed, "judged": True}
         for limit, (name, bound, passed) in verdicts.items()
     }
     (summary,) = summaries([(found, judged)])
@@ -86,7 +86,7 @@ def test_notes_below() -> None:
 
 @pytest.mark.parametrize(("passed", "colour", "words"), [(True, "green", "PASSED"), (False, "red", "FAILED")])
 def test_verdict_line(passed: bool, colour: str, words: str) -> None:
-    judged = {"x": {"limit": "x", "metric": "LSE-C_S", "bound": "< 1", "passed": passed}}
+    judged = {"x": {"limit": "x", "metric": "LSE-C_S", "bound": "< 1", "passed": passed, "judged": True}}
     (summary,) = summaries([(corpus(), judged)])
     assert summary.colour[colour]
     assert summary.verdict.startswith(words)
@@ -95,9 +95,16 @@ def test_verdict_line(passed: bool, colour: str, words: str) -> None:
 def test_distances_between_sets_say_what_they_rest_on() -> None:
     condition = Condition(Setup.SI, Reference.CR)
     found = corpus(condition)
-    found.sets["FID", condition] = SetScore(12.5, 75, {}, "FID over 75 frames is biased upward")
-    found.pictures["one", condition] = {"MAR_open": 0.25, "MAR_open@0.05": 0.5, "MAR_open@0.1": 0.25}
+    found.sets["FID", condition] = SetScore(12.5, 75, {"one": 12.5}, "FID over 75 frames is biased upward")
+    for name in NAMES:
+        found.pictures[name, condition] = {"MAR_open": 0.25, "MAR_open@0.05": 0.5, "MAR_open@0.1": 0.25}
     table = lines(found)
     assert row(table, "pictures").split() == ["pictures", "FID", "↓", "MAR_open", "↓"]
+    assert row(table[table.index(row(table, "pictures")) :], "SI CR").split() == [
+        "SI",
+        "CR",
+        "12.500",
+        "0.250",
+    ]
     assert row(table, "FID rests on") == "FID rests on 75 frames: FID over 75 frames is biased upward"
     assert row(table, "SI CR: share of open").endswith("by threshold: 0.500 at 0.05, 0.250 at 0.1")

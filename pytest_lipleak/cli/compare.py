@@ -1,0 +1,104 @@
+"""``lipleak compare``: what changed between two results on the same clips."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
+
+if TYPE_CHECKING:
+    from pytest_lipleak.core.regressions import Difference
+    from pytest_lipleak.evaluation.comparison import Regression
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand's parser."""
+    compare = commands.add_parser(
+        "compare",
+        help="what changed between two JSON reports on the same clips (--lipleak-save-baseline, --lipleak-json)",
+        epilog=f"example: lipleak compare baseline.json new.json --fail 'LSD-CR > +0.1'. {EXIT_STATUS}",
+    )
+    compare.add_argument("before", type=Path, metavar="A.json", help="the baseline")
+    compare.add_argument("after", type=Path, metavar="B.json", help="the new result")
+    compare.add_argument(
+        "--fail",
+        action="append",
+        default=[],
+        metavar="REGRESSION",
+        help="what must not happen: 'LSD-CR > +0.1', 'LSD-CR > +10%% +0.05', 'LSE-C[XM,CR] < -0.2' (repeatable)",
+    )
+    compare.add_argument("--model", help="which model's results, where a file holds several")
+    compare.add_argument(
+        "--allow-unscored", action="store_true", help="judge the rest when clips have no score"
+    )
+    compare.add_argument("--all", action="store_true", help="list metrics that have not changed, too")
+    compare.add_argument("--json", action="store_true", help="print everything as JSON")
+    compare.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compare, and judge what ``--fail`` says."""
+    from pytest_lipleak.core.errors import ConfigurationError, UnscorableError
+    from pytest_lipleak.core.regressions import Allowance
+    from pytest_lipleak.evaluation.comparison import check_comparable, differences, matching, regression
+    from pytest_lipleak.report.baseline import comparison_lines, explain_regression, read_results
+
+    allowances = [Allowance.parse(text) for text in options.fail]
+    before, after = (read_results(path) for path in (options.before, options.after))
+    names = [corpus.provenance.model for corpus in after]
+    if options.model is None and len(names) > 1:
+        raise ConfigurationError(
+            f"{options.after} holds {', '.join(map(repr, names))}; choose one with --model"
+        )
+    new = matching(after, options.model or names[0], str(options.after))
+    old = matching(before, new.provenance.model, str(options.before))
+    check_comparable(old.provenance, new.provenance)
+    if objection := old.objection or new.objection:
+        raise UnscorableError(objection)
+    found = differences(old, new)
+    if not found:
+        raise UnscorableError("the two results have no metric in common")
+    judged = [regression(each, old, new, allow_unscored=options.allow_unscored) for each in allowances]
+    if options.json:
+        print(json.dumps(_data(found, judged), indent=1, allow_nan=False))
+    else:
+        print(f"{old.provenance.model} ({options.before}) -> {new.provenance.model} ({options.after})")
+        print("\n".join(comparison_lines(found, old, new, everything=options.all)))
+        for each in judged:
+            print(
+                ("ok     " if each.verdict.passed else "FAILED ")
+                + explain_regression(each, str(options.before))
+            )
+    if any(each.verdict.judged and not each.verdict.passed for each in judged):
+        return LEAK
+    return GOOD if all(each.verdict.passed for each in judged) else NOT_JUDGED
+
+
+def _data(found: "list[Difference]", judged: "list[Regression]") -> dict[str, Any]:
+    return {
+        "differences": [
+            {
+                "metric": each.metric.name,
+                "before": each.before,
+                "after": each.after,
+                "change": each.value,
+                "interval": each.interval,
+                "trend": each.trend,
+                "clips": len(each.per_clip),
+                "per_clip": dict(each.per_clip),
+                "lost": list(each.lost),
+            }
+            for each in found
+        ],
+        "verdicts": [
+            {
+                "allowance": str(each.allowance),
+                "limit": str(each.verdict.limit),
+                "passed": each.verdict.passed,
+                "judged": each.verdict.judged,
+                "headline": each.verdict.headline,
+            }
+            for each in judged
+        ],
+    }

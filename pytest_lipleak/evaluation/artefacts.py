@@ -1,0 +1,287 @@
+"""Generated videos and their embeddings and scores: each made once, found again in a store."""
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lipleak import __version__
+from pytest_lipleak.core.clips import Audio, Clip, Frames, digest_of
+from pytest_lipleak.core.errors import UnscorableError
+from pytest_lipleak.core.scores import SyncScore
+from pytest_lipleak.evaluation.costs import Stopwatch
+from pytest_lipleak.evaluation.crops import Cropper, Crops
+from pytest_lipleak.evaluation.pictures import PictureTools
+from pytest_lipleak.evaluation.plan import Plan
+from pytest_lipleak.evaluation.store import Store, key_of, versions_of
+from pytest_lipleak.generators.facecrops import ClipFace
+from pytest_lipleak.generators.limits import LastWords, to_stderr
+from pytest_lipleak.generators.protocol import run_generator
+from pytest_lipleak.generators.registry import Model
+from pytest_lipleak.media.clipsets import ClipSet
+from pytest_lipleak.media.video import read_frames, write_playable, write_video
+from pytest_lipleak.sync.expert import Embeddings, SyncExpert, window_count
+from pytest_lipleak.sync.protocols import protocol_notes
+from pytest_lipleak.sync.score import score
+
+KEPT_SPEECH = 64_000_000
+"""Bytes of embedded speech kept in memory, the latest first."""
+
+STORE_FORMAT = 3
+"""Part of every key; raise it when what is stored changes its meaning."""
+
+GENERATION_LIBRARIES = ("numpy", "onnxruntime", "opencv-python", "torch")
+EMBEDDING_LIBRARIES = ("av", *GENERATION_LIBRARIES)
+"""Part of the keys: other versions of these make other pixels and embeddings."""
+
+REAL = "real clip"
+
+
+class BusyError(Exception):
+    """Another process is making what was asked for; there may be other work meanwhile."""
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """A video of a clip, real or to be generated: what it is, not its frames.
+
+    Args:
+        clip: the real clip.
+        label: the condition or the probe, in the words of reports; not part of any key.
+        audio: drives the model, int16, shape (640 T,); None means the real clip itself.
+        reference: the identity reference: indices of frames of ``clip``, or frames, uint8 RGB
+            (T, H, W, 3) under CR, (R, H, W, 3) under AR.
+    """
+
+    clip: Clip
+    label: str = REAL
+    audio: Audio | None = None
+    reference: Sequence[int] | Frames = ()
+
+    def reference_frames(self) -> Frames:
+        """The identity reference, uint8 RGB."""
+        return self.reference if isinstance(self.reference, np.ndarray) else self.clip.frames[self.reference]
+
+
+class Artefacts:
+    """Makes and finds what one model makes of clips, and what a sync expert sees in it.
+
+    Args:
+        clips: the real clips, shown to models that ask for them.
+        model: the model under test.
+        expert: the sync expert that judges.
+        plan: the choices of the protocol.
+        store: where artefacts are kept; may be shared with other processes.
+        crops: how frames become face crops.
+        tools: finds landmarks for models that ask for them.
+        run: identifies this run; models without a fingerprint are reused only within it.
+        device: where networks run.
+        timeout: seconds that the model may take for one take, or None.
+        last_words: told why the process ends when the model hangs and cannot be interrupted.
+        tell: shows a line of text that the model gives while it works.
+        stopwatch: takes the time of each stage.
+    """
+
+    def __init__(
+        self,
+        clips: ClipSet,
+        model: Model,
+        expert: SyncExpert,
+        plan: Plan,
+        store: Store,
+        crops: Crops,
+        tools: PictureTools,
+        *,
+        run: str = "",
+        device: str = "cpu",
+        timeout: float | None = None,
+        last_words: LastWords = to_stderr,
+        tell: Callable[[str], None] = lambda text: None,
+        stopwatch: Stopwatch | None = None,
+    ) -> None:
+        self._clips = clips
+        self._model = model
+        self._expert = expert
+        self._plan = plan
+        self._store = store
+        self._crops = crops
+        self._tools = tools
+        self._run = run
+        self._kind_of_device = device.partition(":")[0]
+        self._timeout = timeout
+        self._last_words = last_words
+        self._tell = tell
+        self._stopwatch = stopwatch or Stopwatch()
+        self._speech: OrderedDict[str, Embeddings] = OrderedDict()
+        self._introduced = False
+
+    def source(self, take: Take) -> str:
+        """Return the key of a take's video: a hash of all that its frames depend on."""
+        if take.audio is None:
+            return take.clip.digest
+        given = take.reference
+        return key_of(
+            model=self._model.name,
+            # Without a fingerprint, what is on disk may come from other weights: never beyond this run.
+            fingerprint=self._model.fingerprint or f"run {self._run or os.getpid()}",
+            arguments=sorted((name, repr(value)) for name, value in self._model.arguments.items()),
+            # A model that is told the clip set may answer with any of its clips.
+            others=self._clips.digest if hasattr(self._model.generator, "use_clips") else None,
+            # One that is told where the face is depends on how that was found.
+            face=self._geometry if hasattr(self._model.generator, "use_face") else None,
+            clip=take.clip.digest,
+            audio=digest_of(take.audio),
+            reference=digest_of(given) if isinstance(given, np.ndarray) else list(map(int, given)),
+            device=self._kind_of_device,
+            libraries=versions_of(*GENERATION_LIBRARIES),
+            package=__version__,
+            format=STORE_FORMAT,
+        )
+
+    def frames(self, take: Take) -> Frames:
+        """Return a take's frames, uint8 RGB (T, H, W, 3), generating them if nobody did.
+
+        Raises:
+            GeneratorError: the model failed.
+        """
+        if take.audio is None:
+            return take.clip.frames
+        audio, fresh = take.audio, list[Frames]()
+
+        def make(path: Path) -> None:
+            self._introduce(take.clip)
+            with self._stopwatch("generation"):
+                output = run_generator(
+                    self._model.generator,
+                    self._model.name,
+                    take.clip,
+                    take.label,
+                    audio,
+                    take.reference_frames(),
+                    timeout=self._timeout,
+                    last_words=self._last_words,
+                )
+            fresh.append(output)
+            write_video(path, output)
+
+        path = self._store.get_or_make("video.mkv", self.source(take), make, about=self._about(take))
+        assert path is not None
+        return fresh[0] if fresh else read_frames(path)
+
+    def cropper(self, clip: Clip, generated: Frames | None = None) -> Cropper:
+        """The crops of a real clip, which also serve what was generated from it, or those of ``generated``."""
+        with self._stopwatch("tracking"):
+            return self._crops.of(clip) if generated is None else self._crops.through(generated, clip.audio)
+
+    def embedding(self, take: Take, *, wait: bool = True) -> Embeddings:
+        """Return a take's video as the sync expert sees it, float32 (W, D), generating it if nobody did.
+
+        Args:
+            take: the take.
+            wait: whether to wait for another process that is making it; otherwise that is an error.
+
+        Raises:
+            BusyError: another process is making it, and ``wait`` is false.
+            UnscorableError: no face can be followed, or frames were lost.
+            GeneratorError: the model failed.
+        """
+
+        def make(path: Path) -> None:
+            with path.open("wb") as file:
+                np.save(file, self._embed(take))
+
+        about = self._about(take) | {"expert": self._expert.identity.label}
+        path = self._store.get_or_make(
+            "embedding.npy", self._embedding_key(take), make, wait=wait, about=about
+        )
+        if path is None:
+            raise BusyError
+        found: Embeddings = np.load(path, allow_pickle=False)
+        return found
+
+    def _embed(self, take: Take) -> Embeddings:
+        frames = self.frames(take)
+        anew = self._plan.retrack and take.audio is not None
+        cropper = self.cropper(take.clip, frames if anew else None)
+        with self._stopwatch("embedding"):
+            rows = self._expert.embed_video(cropper(frames))
+        if len(rows) != window_count(len(frames)):
+            raise UnscorableError(f"{len(rows)} windows of {len(frames)} frames; frames were lost on the way")
+        return rows
+
+    def _embedding_key(self, take: Take) -> str:
+        identity = self._expert.identity
+        return key_of(
+            source=self.source(take),
+            clip=take.clip.digest,
+            expert=[identity.name, identity.version, identity.weights_sha256],
+            # Under lrs, the encoder of the JPEG step stands in the notes; under tracked, whether mouths are aligned.
+            protocol=[str(self._plan.protocol), *protocol_notes(self._plan.protocol), *self._crops.notes],
+            face=self._plan.face,
+            retrack=self._plan.retrack,
+            device=self._kind_of_device,
+            libraries=versions_of(*EMBEDDING_LIBRARIES),
+            package=__version__,
+            format=STORE_FORMAT,
+        )
+
+    def score(self, take: Take, audio: Audio, *, wait: bool = True) -> SyncScore:
+        """Score a take's video against any audio, int16 mono 16 kHz; see ``embedding`` for ``wait``.
+
+        Raises:
+            UnscorableError: too few frames, or as ``embedding``.
+            GeneratorError: the model failed.
+        """
+        video, speech = self.embedding(take, wait=wait), self.speech(audio)
+        with self._stopwatch("scoring"):
+            return score(video, speech)
+
+    def speech(self, audio: Audio) -> Embeddings:
+        """Return speech as the sync expert hears it, float32 (W, D); the latest are kept in memory."""
+        digest = digest_of(audio)
+        if digest not in self._speech:
+            with self._stopwatch("embedding"):
+                self._speech[digest] = self._expert.embed_audio(audio)
+            # A clip's own speech and its partner's are needed together, for all its takes in a row.
+            while len(self._speech) > 2 and sum(kept.nbytes for kept in self._speech.values()) > KEPT_SPEECH:
+                self._speech.popitem(last=False)
+        self._speech.move_to_end(digest)
+        return self._speech[digest]
+
+    def write_to_look_at(self, take: Take, path: Path) -> None:
+        """Write a take to an MP4 file that people can play, with the audio that drove it, or the clip's own."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        write_playable(temporary, self.frames(take), take.clip.audio if take.audio is None else take.audio)
+        temporary.replace(path)
+
+    def _introduce(self, clip: Clip) -> None:
+        """Tell the model what it wants to know beyond its inputs: once for all clips, and of this clip's face."""
+        if not self._introduced:
+            for method, given in (("use_clips", self._clips), ("use_progress", self._tell)):
+                if callable(use := getattr(self._model.generator, method, None)):
+                    use(given)
+        self._introduced = True
+        if callable(use_face := getattr(self._model.generator, "use_face", None)):
+            use_face(ClipFace(self.cropper(clip).boxes, partial(self._find_landmarks, clip)))
+
+    def _find_landmarks(
+        self, clip: Clip, frames: Frames, boxes: NDArray[np.float64] | None
+    ) -> NDArray[np.float32]:
+        same = frames.shape == clip.frames.shape and np.array_equal(frames, clip.frames)
+        return self._tools.landmarks(clip.digest if same else digest_of(frames), lambda: frames, boxes)
+
+    @property
+    def _geometry(self) -> list[str]:
+        """What decides where a clip's face is."""
+        return [str(self._plan.protocol), self._plan.face, str(versions_of("ai-edge-litert"))]
+
+    def _about(self, take: Take) -> dict[str, str]:
+        """What an artefact is, for people who list the store."""
+        model = {} if take.audio is None else {"model": self._model.name}
+        return {**model, "clip": take.clip.name, "condition": take.label}

@@ -1,0 +1,241 @@
+"""Two results on the same clips: may they be compared, and what changed."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from pytest_lipleak.core.conditions import Setup
+from pytest_lipleak.core.corpus import Corpus, Provenance
+from pytest_lipleak.core.errors import InputError, UnscorableError
+from pytest_lipleak.core.metrics import Metric, every_metric
+from pytest_lipleak.core.regressions import Allowance, Difference
+from pytest_lipleak.core.verdicts import Verdict, judge
+from pytest_lipleak.evaluation.aggregate import measure
+from pytest_lipleak.evaluation.evaluation import Evaluation
+from pytest_lipleak.statistics.bootstrap import percentile_interval
+
+DECIMALS = 6
+"""Scores are compared as baselines keep them: a result compared with its own baseline has not changed."""
+
+COMPARED: Mapping[str, Callable[[Provenance], Any]] = {
+    "protocol": lambda about: about.protocol,
+    "face": lambda about: about.face,
+    "expert": lambda about: about.expert,
+    "weights SHA-256": lambda about: about.weights_sha256,
+    "clips": lambda about: sorted(about.clip_names),
+    "contents of the clips (SHA-256)": lambda about: about.clips_sha256,
+    "seed": lambda about: about.seed,
+    "pairing rule": lambda about: about.pairing_rule,
+    "silence": lambda about: about.silence,
+    "alternative reference": lambda about: about.alternative_reference,
+}
+"""What must agree between two results, in words; XM pairs beside it, where both have them."""
+
+
+@dataclass(frozen=True)
+class Regression:
+    """The verdict on one allowance.
+
+    Args:
+        allowance: what was allowed.
+        difference: what was found.
+        verdict: against the limit that follows from the baseline.
+    """
+
+    allowance: Allowance
+    difference: Difference
+    verdict: Verdict
+
+
+def rounded(corpus: Corpus) -> Corpus:
+    """Return the scores as a baseline keeps them, see ``plain``."""
+    return Corpus.from_dict(plain(corpus))
+
+
+def plain(corpus: Corpus) -> dict[str, Any]:
+    """Return a corpus as plain data with six decimals, without what no metric is computed from: the confidence of
+    single windows, and where videos were kept.
+    """
+    data: dict[str, Any] = six_decimals(corpus.to_dict())
+    for take in data["takes"]:
+        take["video"] = None
+        for score in (take["own"], take["driving"]):
+            if score is not None:
+                score["window_confidence"] = []
+    return data
+
+
+def six_decimals(value: Any) -> Any:
+    """Round every number in plain data."""
+    if isinstance(value, float):
+        return round(value, DECIMALS)
+    if isinstance(value, dict):
+        return {key: six_decimals(entry) for key, entry in value.items()}
+    return [six_decimals(entry) for entry in value] if isinstance(value, list) else value
+
+
+def incomparable(before: Provenance, after: Provenance) -> list[str]:
+    """Return why two results must not be compared, empty when they may be."""
+    reasons = []
+    for about, which in ((before, "the baseline"), (after, "the new result")):
+        if about.shard:
+            reasons.append(
+                f"{which} is a part of a corpus; put it together with `lipleak merge --json` first"
+            )
+        if not about.verified_weights:
+            reasons.append(f"{which} was judged by unverified weights ({about.expert})")
+        if not about.weights_sha256 or not about.clips_sha256:
+            reasons.append(f"{which} does not say which weights and clips it rests on; measure it again")
+    for word, of in COMPARED.items():
+        mine, other = of(before), of(after)
+        if mine != other:
+            reasons.append(f"{word}: {_short(mine, other)} in the baseline, {_short(other, mine)} now")
+    if before.pairing and after.pairing and dict(before.pairing) != dict(after.pairing):
+        changed = [clip for clip in before.pairing if before.pairing[clip] != after.pairing.get(clip)]
+        reasons.append(f"XM pairs: {len(changed)} clips have another partner, {changed[0]} for one")
+    return reasons
+
+
+def check_comparable(before: Provenance, after: Provenance) -> None:
+    """Raise ``InputError`` with every reason why two results must not be compared."""
+    if reasons := incomparable(before, after):
+        raise InputError("these results must not be compared: " + "; ".join(reasons))
+
+
+def remarks(before: Provenance, after: Provenance) -> list[str]:
+    """Return what differs and may matter, though it does not forbid the comparison."""
+    pairs = [(word, getattr(before, word), getattr(after, word)) for word in ("version", "device", "notes")]
+    return [
+        f"mind: {word} was {_words(mine)}, is {_words(other)}" for word, mine, other in pairs if mine != other
+    ]
+
+
+def matching(corpora: Sequence[Corpus], model: str, file: str) -> Corpus:
+    """Return the result on ``model``; the only one there is goes with any model.
+
+    Raises:
+        InputError: several, and none of that name.
+    """
+    named = [corpus for corpus in corpora if corpus.provenance.model == model]
+    if len(corpora) == 1 or len(named) == 1:
+        return (named or list(corpora))[0]
+    names = ", ".join(repr(corpus.provenance.model) for corpus in corpora) or "nothing"
+    raise InputError(f"{file}: holds {names}; expected model {model!r}, or one model alone")
+
+
+def differences(before: Corpus, after: Corpus) -> list[Difference]:
+    """Return every metric that both have, paired by clip.
+
+    Raises:
+        InputError: they must not be compared.
+    """
+    check_comparable(before.provenance, after.provenance)
+    before, after = rounded(before), rounded(after)
+    found = []
+    for metric in every_metric():
+        try:
+            found.append(_difference(metric, before, after))
+        except UnscorableError:
+            continue
+    return found
+
+
+def difference(metric: Metric, before: Corpus, after: Corpus) -> Difference:
+    """Return the change of one metric; raises as ``differences`` does, and ``UnscorableError`` where one lacks it."""
+    check_comparable(before.provenance, after.provenance)
+    return _difference(metric, rounded(before), rounded(after))
+
+
+def has(corpus: Corpus, metric: Metric) -> bool:
+    """Whether a metric was measured: every clip has its scores, or a reason why not."""
+    if metric.over_sets:
+        (column,) = metric.columns
+        return any(key == (column.measure, column.condition) for key in corpus.sets)
+    known = _rows(corpus, metric).keys() | {entry.clip for entry in corpus.unscored_in(metric.columns)}
+    return known >= set(corpus.provenance.clip_names)
+
+
+def _difference(metric: Metric, before: Corpus, after: Corpus) -> Difference:
+    for corpus, which in ((before, "the baseline"), (after, "the new result")):
+        if not has(corpus, metric):
+            raise UnscorableError(f"{metric.name} was not measured on all clips of {which}")
+    if metric.over_sets:
+        old, new = measure(before, metric), measure(after, metric)
+        return Difference(metric, old.value, new.value, None)
+    rows = [_rows(corpus, metric) for corpus in (before, after)]
+    clips = [clip for clip in before.provenance.clip_names if all(clip in found for found in rows)]
+    if not clips:
+        raise UnscorableError(f"{metric.name}: no clip has a score in both results")
+    both = np.array([rows[0][clip] + rows[1][clip] for clip in clips], np.float64)
+    width = len(metric.columns)
+
+    def change(means: Sequence[float]) -> float:
+        return metric.combine(means[width:]) - metric.combine(means[:width])
+
+    means = both.mean(axis=0).tolist()
+    return Difference(
+        metric,
+        before=metric.combine(means[:width]),
+        after=metric.combine(means[width:]),
+        interval=percentile_interval(both, change) if np.isfinite(both).all() else None,
+        per_clip={clip: change(row.tolist()) for clip, row in zip(clips, both, strict=True)},
+        lost=tuple(sorted(rows[0].keys() ^ rows[1].keys())),
+    )
+
+
+def _rows(corpus: Corpus, metric: Metric) -> dict[str, list[float]]:
+    columns = [corpus.column(column) for column in metric.columns]
+    return {
+        clip: [column[clip] for column in columns] for clip in columns[0] if all(clip in c for c in columns)
+    }
+
+
+def regression(
+    allowance: Allowance, before: Corpus, after: Corpus, *, allow_unscored: bool = False
+) -> Regression:
+    """Judge the change of one metric between two results.
+
+    Raises:
+        InputError: they must not be compared.
+        UnscorableError: one of them lacks the metric.
+    """
+    found = difference(allowance.metric, before, after)
+    measurement = measure(rounded(after), allowance.metric)
+    if found.lost:
+        measurement = replace(measurement, value=found.after, interval=None, per_clip=found.per_clip)
+    verdict = judge(allowance.limit(found.before), measurement, allow_unscored=allow_unscored)
+    objection = None if allowance.metric.is_picture else before.objection or after.objection
+    return Regression(allowance, found, replace(verdict, reason=objection) if objection else verdict)
+
+
+def judge_regression(lipleak: Evaluation, allowance: Allowance, baseline: Corpus) -> Regression:
+    """Measure what ``allowance`` speaks of and judge it against ``baseline``; the verdict is remembered.
+
+    Raises:
+        InputError: the baseline was measured otherwise.
+        UnscorableError: the baseline lacks the metric.
+        LipleakError: as ``Evaluation.measure``.
+    """
+    if any(condition.setup is Setup.XM for condition in allowance.metric.conditions):
+        lipleak.pairs()
+    check_comparable(baseline.provenance, lipleak.corpus.provenance)
+    if not allowance.metric.is_picture:
+        lipleak.expert_objection()
+    lipleak.measure(allowance.metric)
+    found = regression(allowance, baseline, lipleak.corpus, allow_unscored=lipleak.allow_unscored)
+    lipleak.verdicts.append(found.verdict)
+    return found
+
+
+def _short(value: Any, other: Any) -> str:
+    if isinstance(value, list):
+        extra = [entry for entry in value if entry not in other]
+        return f"{len(value)}" + (f" ({', '.join(extra[:3])}{', ...' if extra[3:] else ''})" if extra else "")
+    text = _words(value)
+    return text[:12] if len(text) == 64 else text
+
+
+def _words(value: Any) -> str:
+    return "; ".join(map(str, value)) or "none" if isinstance(value, tuple | list) else str(value) or "none"

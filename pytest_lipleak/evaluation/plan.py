@@ -1,0 +1,33 @@
+"""The choices of the protocol that are the user's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pytest_lipleak.sync.protocols import Protocol
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The choices of the protocol that are the user's.
+
+    Args:
+        protocol: how frames become face crops.
+        seed: of the XM pairing and of random references.
+        silence: ``zeros`` or ``noise``; None takes the model's own, else zeros.
+        alternative_reference: AR strategy; None takes the model's own, else ``first``.
+        pairing: ``any`` or ``same-speaker``; None takes the model's own, else ``any``.
+        partners: pairs given by the user, partner by clip; None draws them.
+        face: whose face under ``tracked`` where several are seen, ``largest`` or ``speaking``.
+        retrack: track the face anew in every generated video instead of reusing the real clip's boxes.
+        shard: measure part i of n of the clips, (i, n) with i from 1; XM partners are drawn over all clips.
+    """
+
+    protocol: Protocol
+    seed: int = 0
+    silence: str | None = None
+    alternative_reference: str | None = None
+    pairing: str | None = None
+    partners: Mapping[str, str] | None = None
+    face: str = "largest"
+    retrack: bool = False
+    shard: tuple[int, int] | None = None

@@ -1,0 +1,130 @@
+"""Baselines: a JSON report as people commit it, and the words of a comparison with one."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.errors import InputError, MissingDataError
+from pytest_lipleak.core.metrics import LEAKAGE_METRICS
+from pytest_lipleak.core.regressions import Difference
+from pytest_lipleak.evaluation.comparison import Regression, plain, remarks, six_decimals
+from pytest_lipleak.report.json import document, read_document
+
+_LEAF = 110
+"""Lists and tables whose text is shorter than this stay on one line."""
+
+
+def baseline_text(models: Iterable[tuple[Corpus, Mapping[str, Mapping[str, Any]]]]) -> str:
+    """Return a JSON report that diffs well: six decimals, one short list or table per line, in a fixed order.
+
+    Args:
+        models: scores of each model, and its verdicts by limit.
+    """
+    found = list(models)
+    data = six_decimals(document(found))
+    for result, (corpus, _) in zip(data["results"], found, strict=True):
+        result |= plain(corpus)
+    return f"{_text(data, 0)}\n"
+
+
+def read_results(path: Path) -> list[Corpus]:
+    """Read the results of a baseline, or of any JSON report.
+
+    Raises:
+        MissingDataError: the file cannot be read.
+        InputError: it is no report, or nothing was measured in it.
+    """
+    try:
+        corpora = read_document(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise MissingDataError(f"{path}: cannot be read ({error.strerror})") from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: is no report of pytest-lipleak ({type(error).__name__}: {error})"
+        ) from None
+    if not corpora:
+        raise InputError(f"{path}: nothing was measured in it; run it again")
+    return corpora
+
+
+def comparison_lines(
+    found: Sequence[Difference], before: Corpus, after: Corpus, *, everything: bool = False
+) -> list[str]:
+    """Return the table of a comparison: what leaks first, and beside it what changed.
+
+    Args:
+        found: as ``differences`` returns it.
+        before: the baseline.
+        after: the new result.
+        everything: list unchanged metrics, too.
+    """
+    rows = [("metric", "before", "now", "change", "95 % interval", "")]
+    for each in found:
+        if everything or each.trend != "same" or each.metric.name in LEAKAGE_METRICS:
+            interval = f"[{each.interval[0]:+.2f}, {each.interval[1]:+.2f}]" if each.interval else ""
+            name = f"{each.metric.name} {each.metric.arrow}"
+            rows.append(
+                (name, f"{each.before:.2f}", f"{each.after:.2f}", f"{each.value:+.2f}", interval, each.trend)
+            )
+    same = len(found) - len(rows) + 1
+    lost = {clip for each in found for clip in each.lost}
+    return [
+        *_aligned(rows),
+        *([f"{same} more metrics have not changed"] if same else []),
+        *(
+            [f"mind: {len(lost)} clips have a score in one of the two only: {', '.join(sorted(lost)[:3])}"]
+            if lost
+            else []
+        ),
+        *remarks(before.provenance, after.provenance),
+    ]
+
+
+def explain_regression(found: Regression, file: str) -> str:
+    """Return the failure's text; its first line stands alone."""
+    each, allowance = found.difference, found.allowance
+    sign = "+" if allowance.metric.better == "lower" else "-"
+    interval = f" [{each.interval[0]:+.2f}, {each.interval[1]:+.2f}]" if each.interval else ""
+    lines = [
+        found.verdict.headline,
+        f"  baseline: {each.before:.3f} in {file}; the change is {each.value:+.3f}{interval}, "
+        f"{sign}{allowance.allowed(each.before):g} is allowed ({allowance})",
+    ]
+    if each.trend == "unclear":
+        lines.append("  mind: the interval of the change holds zero, so other clips might not show it")
+    worst = sorted(
+        each.per_clip.items(), key=lambda item: item[1], reverse=allowance.metric.better == "lower"
+    )[:3]
+    if worst and not found.verdict.passed:
+        lines.append(
+            "  changed most for the worse: " + ", ".join(f"{clip} {value:+.2f}" for clip, value in worst)
+        )
+    lines += [f"  unscored: {e.clip}: {e.reason}" for e in found.verdict.measurement.unscored[:5]]
+    return "\n".join(lines)
+
+
+def _text(value: Any, depth: int) -> str:
+    flat = json.dumps(value, allow_nan=False, ensure_ascii=False)
+    scalars = isinstance(value, list) and not any(isinstance(entry, dict | list) for entry in value)
+    if not isinstance(value, dict | list) or not value or scalars or len(flat) < _LEAF:
+        return flat
+    inner = "\n" + " " * (depth + 1)
+    if isinstance(value, dict):
+        entries = [f"{json.dumps(key)}: {_text(entry, depth + 1)}" for key, entry in value.items()]
+    else:
+        entries = [_text(entry, depth + 1) for entry in value]
+    start, end = "{}" if isinstance(value, dict) else "[]"
+    return f"{start}{inner}{f',{inner}'.join(entries)}\n{' ' * depth}{end}"
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if number in (0, len(row) - 1) else cell.rjust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]

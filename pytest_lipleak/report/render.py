@@ -1,0 +1,196 @@
+"""Lay out tables: aligned text, Markdown, LaTeX, CSV."""
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from pytest_lipleak.report.tables import Cell, Column, Row, Table
+
+Emphasis = Callable[[str], str]
+"""Marks a text as the best of its column."""
+
+
+def starred(text: str) -> str:
+    """Mark the best where nothing can be bold."""
+    return f"{text}*"
+
+
+def text_lines(table: Table, bold: Emphasis | None = None) -> list[str]:
+    """Return the table as aligned lines.
+
+    Args:
+        table: to lay out.
+        bold: how a best value is marked beyond the star that stands behind it, without changing its width on
+            the screen; None leaves the star alone.
+    """
+    starring = any(cell.best for row in table.rows for cell in row.cells)
+    rows = [[table.stub, *(column.head for column in table.columns)]]
+    rows += [
+        [
+            row.label,
+            *(
+                _starred(cell, starring and c.number)
+                for c, cell in zip(table.columns, row.cells, strict=True)
+            ),
+        ]
+        for row in table.rows
+    ]
+    left = [True, *(not column.number for column in table.columns)]
+    widths = [max(len(row[number]) for row in rows) for number in range(len(left))]
+    lines = []
+    for number, row in enumerate(rows):
+        padded = [
+            text.ljust(width) if to_left else text.rjust(width)
+            for text, width, to_left in zip(row, widths, left, strict=True)
+        ]
+        if bold is not None and number:
+            cells = table.rows[number - 1].cells
+            padded[1:] = [
+                bold(text) if cell.best else text for text, cell in zip(padded[1:], cells, strict=True)
+            ]
+        lines.append("  ".join(padded).rstrip())
+        if number and number < len(rows) - 1 and _ends_group(table.rows, number - 1):
+            lines.append("")
+    return lines
+
+
+def _starred(cell: Cell, starring: bool) -> str:
+    # A space in the star's place keeps the numbers under one another.
+    return starred(cell.text) if cell.best else f"{cell.text} " if starring else cell.text
+
+
+def _ends_group(rows: Sequence[Row], number: int) -> bool:
+    return rows[number].group != rows[number + 1].group
+
+
+def text(tables: Iterable[Table], bold: Emphasis | None = None) -> str:
+    """Return the tables one under the other, as a terminal shows them; a star stands behind the best."""
+    return "\n\n".join(
+        "\n".join([*_titled(table.title), *text_lines(table, bold), *table.notes]) for table in tables
+    )
+
+
+def markdown(tables: Iterable[Table]) -> str:
+    """Return the tables as GitHub's Markdown, the best in bold."""
+    return "\n\n".join("\n".join(_markdown(table)) for table in tables)
+
+
+def _markdown(table: Table) -> list[str]:
+    def line(texts: Iterable[str]) -> str:
+        return f"| {' | '.join(texts)} |"
+
+    def escaped(cell: str) -> str:
+        return re.sub(r"([|*_<`\\])", r"\\\1", cell)
+
+    def shown(cell: Cell) -> str:
+        marked = f"**{escaped(cell.text)}**" if cell.best else escaped(cell.text)
+        return f"**{marked}**" if cell.state == "fail" else marked
+
+    columns = [Column(table.stub, number=False), *table.columns]
+    return [
+        *([f"### {escaped(table.title)}", ""] if table.title else []),
+        line(escaped(column.head) for column in columns),
+        line("---:" if column.number else ":---" for column in columns),
+        *(line([escaped(row.label), *map(shown, row.cells)]) for row in table.rows),
+        *(f"\n{escaped(note)}" for note in table.notes),
+    ]
+
+
+_LATEX: Mapping[str, str] = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "↓": r"$\downarrow$",
+    "↑": r"$\uparrow$",
+    "−": "$-$",
+}
+
+
+def latex(tables: Iterable[Table]) -> str:
+    r"""Return the tables for LaTeX with ``\usepackage{booktabs}``, the best in bold."""
+    return "\n\n".join("\n".join(_latex(table)) for table in tables)
+
+
+def _latex(table: Table) -> list[str]:
+    def escaped(words: str) -> str:
+        return "".join(_LATEX.get(letter, letter) for letter in words)
+
+    def shown(cell: Cell) -> str:
+        words = escaped(cell.text)
+        # A minus of mathematics, not a hyphen.
+        words = re.sub(r"^-(?=\d)", "$-$", words)
+        return rf"\textbf{{{words}}}" if cell.best else words
+
+    def line(texts: Iterable[str]) -> str:
+        return f"{' & '.join(texts)} \\\\"
+
+    body = []
+    for number, row in enumerate(table.rows):
+        body.append(line([escaped(row.label), *map(shown, row.cells)]))
+        if number < len(table.rows) - 1 and _ends_group(table.rows, number):
+            body.append(r"\midrule")
+    return [
+        r"\begin{table}",
+        r"\centering",
+        *([rf"\caption{{{escaped(table.title)}}}"] if table.title else []),
+        rf"\begin{{tabular}}{{l{''.join('r' if column.number else 'l' for column in table.columns)}}}",
+        r"\toprule",
+        line(escaped(head) for head in (table.stub, *(column.head for column in table.columns))),
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+        *(rf"\\ {escaped(note)}" for note in table.notes),
+        r"\end{table}",
+    ]
+
+
+CSV_COLUMNS = (
+    "table", "title", "group", "label", "metric", "better", "value", "low", "high", "clips", "best", "text",
+)  # fmt: skip
+
+
+def comma_separated(tables: Iterable[Table]) -> str:
+    """Return every number on a line of its own, at full precision, with its interval (low, high)."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for table in tables:
+        for row in table.rows:
+            for column, cell in zip(table.columns, row.cells, strict=True):
+                if cell.value is None and not cell.text:
+                    continue
+                low, high = (repr(end) for end in cell.interval) if cell.interval else ("", "")
+                value = "" if cell.value is None else repr(cell.value)
+                clips = "" if cell.clips is None else cell.clips
+                name = cell.metric or column.name
+                writer.writerow(
+                    (
+                        table.name, table.title, row.group, row.label, name, column.better, value, low, high, clips,
+                        int(cell.best), cell.text,
+                    )
+                )  # fmt: skip
+    return file.getvalue().rstrip("\n")
+
+
+def _titled(title: str) -> list[str]:
+    return [title, ""] if title else []
+
+
+FORMATS: Mapping[str, Callable[[Iterable[Table]], str]] = {
+    "terminal": text,
+    "markdown": markdown,
+    "latex": latex,
+    "csv": comma_separated,
+}
+"""By the name that ``lipleak report --format`` takes."""

@@ -1,0 +1,91 @@
+"""What the tests of all adapters share: a checkout, real or written here, and a short clip."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pytest_lipleak.generators.facecrops import ClipFace
+from pytest_lipleak.media.clipsets import open_clips
+
+LENGTH = 8
+"""Frames of the clip: few, because random weights need no more."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A short clip and where its face is."""
+
+    frames: np.ndarray
+    audio: np.ndarray
+    face: ClipFace
+
+    @property
+    def silence(self) -> np.ndarray:
+        return np.random.default_rng(0).normal(0, 30, len(self.audio)).astype(np.int16)
+
+
+@pytest.fixture(params=["stand-in", "repository"])
+def kind(request: pytest.FixtureRequest) -> str:
+    """Whether the checkout is a stand-in with a tiny network, or the real repository."""
+    return str(request.param)
+
+
+@pytest.fixture
+def checkout_of(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Callable[[str, Mapping[str, str]], Path]:
+    """Give the checkout of a repository by its name; a stand-in is written from the given files."""
+
+    def give(name: str, files: Mapping[str, str]) -> Path:
+        if kind == "stand-in":
+            folder = tmp_path / name
+            write(folder, files)
+            return folder
+        pytest.importorskip("ai_edge_litert")
+        folder = request.getfixturevalue("repositories") / name
+        if not folder.is_dir():
+            pytest.skip(f"no checkout {name} in {folder.parent}")
+        return Path(folder)
+
+    return give
+
+
+def write(folder: Path, files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+@pytest.fixture
+def scene(kind: str, request: pytest.FixtureRequest) -> Scene:
+    """A face-centred embedded clip for a stand-in, a real clip with tracked boxes for a real repository."""
+    return tracked(request.getfixturevalue("shared")) if kind == "repository" else centred()
+
+
+def centred() -> Scene:
+    clip = open_clips("embedded")["mara_1"]
+    part = slice(30, 30 + LENGTH)
+    return Scene(clip.frames[part], clip.audio[30 * 640 : (30 + LENGTH) * 640], ClipFace(None))
+
+
+def tracked(shared: Path) -> Scene:
+    from pytest_lipleak.faces.detection import FaceDetector
+    from pytest_lipleak.faces.landmarks import FaceLandmarker
+    from pytest_lipleak.faces.tracking import reframed
+
+    weights = shared / "weights"
+    clip = open_clips(shared / "clips" / "grid_bbaf2n.mpg")["grid_bbaf2n"]
+    # The word "white" is spoken here: the mouth moves.
+    part = slice(34, 34 + LENGTH)
+    detector = FaceDetector(weights)
+    boxes = np.stack([reframed(detector.detect(frame)[0]) for frame in clip.frames[part]])
+
+    def landmarks(frames: np.ndarray, boxes: np.ndarray | None) -> np.ndarray:
+        return FaceLandmarker(weights).landmarks(frames, () if boxes is None else boxes)
+
+    audio = clip.audio[34 * 640 : (34 + LENGTH) * 640]
+    return Scene(clip.frames[part], audio, ClipFace(boxes, landmarks))

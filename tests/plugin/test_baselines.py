@@ -1,0 +1,129 @@
+"""Baselines: saved whole or not at all, compared only with their like, the same under xdist."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from inner_pytest import Project
+
+from pytest_lipleak.cli import GOOD, LEAK, NOT_JUDGED, USAGE, main
+
+GATES = ("--lipleak-gate=LSE-C_S < 50", "--lipleak-gate=LSD-CR < 50")
+
+
+def save(project: Project, model: str, *arguments: str) -> Path:
+    run = project.measure(model, *GATES, "--lipleak-save-baseline=base.json", *arguments)
+    assert run.code == pytest.ExitCode.OK, run.text
+    return project.path / "base.json"
+
+
+def test_saved_and_compared(
+    project: Project, distribution: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = save(project, "Still", *distribution)
+    text = base.read_text()
+    assert max(map(len, text.splitlines())) < 1000, "one score per line, so that it diffs"
+    run = project.measure(
+        "Still", *GATES, "--lipleak-compare=base.json", "--lipleak-compare-fail=LSD-CR > +0", *distribution
+    )
+    assert run.counts == {"passed": 3}, run.text
+    assert run.lines("compared with base.json: models.py:Still")
+    assert run.lines(r"LSE-C_S .* same")
+    run = project.measure(
+        "Copy", *GATES, "--lipleak-compare=base.json", "--lipleak-compare-fail=LSE-C_S > +0.1", *distribution
+    )
+    assert run.counts == {"passed": 2, "failed": 1}
+    assert run.lines(r"LSE-C_S = .*: not <= ")
+    assert run.lines(r"baseline: .* in base.json; the change is \+.*, \+0.1 is allowed \(LSE-C_S > \+0.1\)")
+    assert run.json["verdict"] == "fail"
+    assert run.json["unjudged"] == []
+    capsys.readouterr()
+    files = ["compare", str(base), str(run.json_file)]
+    assert main(files) == GOOD
+    assert "LSE-C_S" in capsys.readouterr().out
+    assert main([*files, "--fail", "LSE-C_S > +0.1"]) == LEAK
+    assert "FAILED LSE-C_S = " in capsys.readouterr().out
+    assert main([*files, "--fail", "LSE-C_S > +9", "--json"]) == GOOD
+    data = json.loads(capsys.readouterr().out)
+    (change,) = [each for each in data["differences"] if each["metric"] == "LSE-C_S"]
+    assert change["after"] - change["before"] == pytest.approx(change["change"])
+    assert main([*files, "--fail", "LSE-C_S < -0.1"]) == USAGE
+    assert main([*files, "--fail", "LSD-AR > +0.1"]) == NOT_JUDGED
+    assert main(["compare", str(base), str(project.path / "models.py")]) == USAGE
+
+
+def edited(base: Path, **provenance: Any) -> Path:
+    data = json.loads(base.read_text())
+    data["results"][0]["provenance"] |= provenance
+    other = base.with_name("other.json")
+    other.write_text(json.dumps(data))
+    return other
+
+
+def test_another_measurement_is_refused_with_what_differs(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = save(project, "Still")
+    other = edited(base, seed=4, silence="noise")
+    assert main(["compare", str(other), str(base)]) == USAGE
+    said = capsys.readouterr().err
+    assert (
+        "must not be compared: seed: 4 in the baseline, 0 now; silence: noise in the baseline, zeros now"
+        in said
+    )
+    run = project.measure(
+        "Still", *GATES, "--lipleak-compare=other.json", "--lipleak-compare-fail=LSE-C_S > +9"
+    )
+    assert run.counts == {"passed": 2, "failed": 1}
+    assert run.lines("these results must not be compared: seed: 4 in the baseline, 0 now")
+    # Without a limit of its own, a comparison that cannot be made still ends the run as failed.
+    run = project.measure("Still", *GATES, "--lipleak-compare=other.json")
+    assert run.code == pytest.ExitCode.TESTS_FAILED
+    assert run.lines("NOT COMPARED: these results must not be compared")
+
+
+def test_nothing_half_is_saved(project: Project) -> None:
+    base = project.path / "base.json"
+    base.write_text("the old one")
+    for model in ("Raises", "RaisesOnOneClip"):
+        run = project.measure(model, *GATES, "--lipleak-save-baseline=base.json")
+        assert run.code == pytest.ExitCode.TESTS_FAILED
+        assert run.lines("baseline .*base.json is not written: ")
+    assert base.read_text() == "the old one"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--lipleak-compare=nowhere.json",), "nowhere.json: cannot be read"),
+        (("--lipleak-compare=models.py",), "is no report of pytest-lipleak"),
+        (("--lipleak-compare-fail=LSD-CR > +1",), "name the baseline with --lipleak-compare FILE"),
+        (("--lipleak-compare=models.py", "--lipleak-compare-fail=LSD-CR < 1"), "cannot read the regression"),
+        (("--lipleak-save-baseline=b.json", "--lipleak-shard=1/2"), "a part of the clips is no baseline"),
+    ],
+)
+def test_refused_at_start(project: Project, arguments: tuple[str, ...], words: str) -> None:
+    run = project.measure("Copy", *arguments)
+    assert run.code == pytest.ExitCode.USAGE_ERROR
+    assert words in run.text
+
+
+def test_assertion(project: Project) -> None:
+    save(project, "Still")
+    project.write(
+        test_it="""
+        from pathlib import Path
+        import pytest
+        from pytest_lipleak import assert_no_regression
+        def test_default(lipleak): assert_no_regression(lipleak, "base.json")
+        def test_given(lipleak): assert_no_regression(lipleak, Path("base.json"), "LSE-C_S > +50%")
+        def test_not_in_it(lipleak):
+            with pytest.raises(AssertionError, match="not measured on all clips of the baseline"):
+                assert_no_regression(lipleak, "base.json", "LSD-AR > +9")
+        """
+    )
+    assert project.measure("Still").counts == {"passed": 3}
+    run = project.measure("Copy")
+    assert run.counts == {"passed": 1, "failed": 2}
+    assert run.lines("E +AssertionError: LSE-C_S = .*: not <= ")
