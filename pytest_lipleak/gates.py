@@ -22,12 +22,12 @@ class Gates(pytest.Collector):
 
     def collect(self) -> Iterable[pytest.Item]:
         """Return one item per limit of the settings."""
-        settings = self.config.stash[KEY].settings
+        session = self.config.stash[KEY]
         return [
-            *(Gate.from_parent(self, limit=limit) for limit in limits(self.config)),
+            *(Gate.from_parent(self, limit=limit) for limit in session.limits()),
             *(
                 RegressionGate.from_parent(self, allowance=Allowance.parse(text))
-                for text in settings.compare_fails
+                for text in session.settings.compare_fails
             ),
         ]
 
@@ -91,21 +91,6 @@ def collect_gates(session: pytest.Session) -> list[pytest.Item]:
     report = hook.pytest_make_collect_report(collector=gates)
     hook.pytest_collectreport(report=report)
     return [item for item in report.result if isinstance(item, pytest.Item)]
-
-
-def limits(config: pytest.Config) -> list[Limit]:
-    """Return the gates of this run: those configured, else the expert's defaults.
-
-    Raises:
-        ConfigurationError: a gate that does not parse.
-    """
-    from pytest_lipleak.core.defaults import DEFAULT_GATES
-
-    session = config.stash[KEY]
-    texts = session.settings.gates
-    if not texts and session.default_gates:
-        texts = DEFAULT_GATES.get((session.chosen_expert()[0], session.protocol()), ())
-    return list({str(limit): limit for limit in map(Limit.parse, texts)}.values())
 
 
 def _line_of(text: str, path: Path) -> int | None:

@@ -3,41 +3,27 @@
 import json
 import math
 import os
-import shutil
 import sys
-import tempfile
-import time
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_lipleak import xdist
 from pytest_lipleak.settings import Settings
+from pytest_lipleak.workbench import Workbench
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
-    from pytest_lipleak.core.errors import LipleakError
     from pytest_lipleak.core.verdicts import Verdict
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.evaluation.progress import Progress
-    from pytest_lipleak.evaluation.store import Store
-    from pytest_lipleak.generators.registry import Model
-    from pytest_lipleak.media.clipsets import ClipSet
-    from pytest_lipleak.sync.expert import SyncExpert
-
-GIGABYTE = 10**9
-RUN_FOLDER = "pytest-lipleak-"
-FORGOTTEN = 2 * 86400.0
-"""Seconds after which a run folder where nothing is made any more belongs to a run that was killed."""
 
 
-class LipleakSession:
+class LipleakSession(Workbench):
     """What the plugin knows during one run; hangs on pytest's stash.
 
     Args:
@@ -46,9 +32,14 @@ class LipleakSession:
     """
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        super().__init__(
+            settings,
+            config.invocation_params.dir,
+            run=xdist.run_id(config),
+            position=xdist.position(config),
+            first=xdist.worker_input(config) is None,
+        )
         self.config = config
-        self.settings = settings
-        self.run = xdist.run_id(config) or uuid.uuid4().hex
         self.results: list[dict[str, Any]] = []
         self.failed_tests: dict[str, list[str]] = {}
         """Node ids of failed tests that measure leakage, with the limits that each of them judged."""
@@ -58,34 +49,7 @@ class LipleakSession:
         """Why the baseline that was asked for is not written."""
         self.compared: list[tuple[str, list[str], str | None]] = []
         """The comparison with the baseline, see ``comparisons``."""
-        self.default_gates = False
         self._ledgers: dict[tuple[int, str | None], _Ledger] = {}
-        self._compared_with: list[Corpus] | None = None
-        self._clips: ClipSet | None = None
-        self._model: Model | None = None
-        self._model_error: LipleakError | None = None
-        self._expert: SyncExpert | None = None
-        self._device: str | None = None
-
-    @property
-    def folder(self) -> Path:
-        """The run's own artefacts; shared by all workers of the run, removed at its end."""
-        return Path(tempfile.gettempdir()) / f"{RUN_FOLDER}{self.run}"
-
-    @property
-    def clips(self) -> "ClipSet":
-        """The real clips, listed; each is decoded when asked for."""
-        if self._clips is None:
-            from pytest_lipleak.media.clipsets import open_clips
-
-            self._clips = open_clips(self.settings.clips)
-            self._clips.origin = self._as_named(self.settings.clips)
-        return self._clips
-
-    def _as_named(self, path: str) -> str:
-        """A path as people and reports should read it: from where pytest was started, where it lies below."""
-        start = self.config.invocation_params.dir
-        return os.path.relpath(path, start) if Path(path).is_relative_to(start) else path
 
     def check(self) -> None:
         """Refuse at once what cannot work, before anything is loaded or generated.
@@ -93,168 +57,12 @@ class LipleakSession:
         Raises:
             pytest.UsageError: a setting names something that is not there, or cannot be read.
         """
-        from pytest_lipleak.core.errors import ConfigurationError, LipleakError, MissingDataError
-        from pytest_lipleak.core.verdicts import Limit
-        from pytest_lipleak.generators.registry import check_name, parse_arguments
+        from pytest_lipleak.core.errors import LipleakError
 
-        settings = self.settings
         try:
-            check_name(settings.model or "")
-            parse_arguments(settings.model_args)
-            for gate in settings.gates:
-                Limit.parse(gate)
-            self._check_baseline()
-            if settings.shard is not None and settings.json is None:
-                raise ConfigurationError(
-                    "--lipleak-shard measures for `lipleak merge`: name the part's file with --lipleak-json"
-                )
-            if settings.pairs is not None and not settings.pairs.is_file():
-                raise MissingDataError(f"pairs {settings.pairs}: no such file")
-            if settings.arcface is not None and not settings.arcface.is_file():
-                raise MissingDataError(f"ArcFace network {settings.arcface}: no such file")
-            if settings.weights is not None and not settings.weights.exists():
-                raise MissingDataError(f"weights {settings.weights}: no such file or folder")
-            len(self.clips)
-            self._check_expert()
-            if xdist.worker_input(self.config) is None:
-                _remove_forgotten_runs()
-                if store := self._persistent_store():
-                    store.check()
+            super().check()
         except LipleakError as error:
             raise pytest.UsageError(str(error)) from None
-
-    def _check_baseline(self) -> None:
-        """Refuse at once what no comparison can come of."""
-        from pytest_lipleak.core.errors import ConfigurationError
-        from pytest_lipleak.core.regressions import Allowance
-
-        settings = self.settings
-        for text in settings.compare_fails:
-            Allowance.parse(text)
-        if settings.compare_fails and settings.compare is None:
-            raise ConfigurationError("--lipleak-compare-fail: name the baseline with --lipleak-compare FILE")
-        if settings.shard is not None and (settings.compare or settings.save_baseline):
-            raise ConfigurationError(
-                "a part of the clips is no baseline: `lipleak merge --json FILE` writes that of all parts, and "
-                "`lipleak compare` compares it"
-            )
-        if settings.compare is not None:
-            self._baselines()
-
-    def _baselines(self) -> "list[Corpus]":
-        from pytest_lipleak.report.baseline import read_results
-
-        assert self.settings.compare is not None
-        if self._compared_with is None:
-            self._compared_with = read_results(self.settings.compare)
-        return self._compared_with
-
-    @property
-    def baseline_name(self) -> str:
-        """The baseline's file, as people should read it."""
-        return self._as_named(str(self.settings.compare))
-
-    def baseline(self, model: str) -> "Corpus":
-        """Return the baseline of a model.
-
-        Raises:
-            InputError: the file holds several models, and none of that name.
-        """
-        from pytest_lipleak.evaluation.comparison import matching
-
-        return matching(self._baselines(), model, str(self.settings.compare))
-
-    def _check_expert(self) -> None:
-        from pytest_lipleak.sync.experts import SYNCNET, syncnet_weights
-
-        name, _ = self.chosen_expert()
-        # Hashed once, by the controller; the workers hash again only when they load.
-        if name == SYNCNET and xdist.worker_input(self.config) is None:
-            syncnet_weights(self.settings.weights, allow_unverified=self.settings.allow_unverified_weights)
-
-    @property
-    def device(self) -> str:
-        """Where networks run."""
-        if self._device is None:
-            from pytest_lipleak.evaluation.devices import resolve_device
-
-            self._device = resolve_device(self.settings.device, xdist.position(self.config)[0])
-        return self._device
-
-    @property
-    def model(self) -> "Model":
-        """The model named in the settings.
-
-        Raises:
-            ConfigurationError: none is named.
-        """
-        if self._model_error is not None:
-            raise self._model_error
-        if self._model is None:
-            from pytest_lipleak.core.errors import LipleakError
-
-            try:
-                self._model = self._load_model()
-            except LipleakError as error:
-                self._model_error = error
-                raise
-        return self._model
-
-    def _load_model(self) -> "Model":
-        from pytest_lipleak.core.errors import ConfigurationError, GeneratorError, LipleakError
-        from pytest_lipleak.generators.registry import load_model, parse_arguments
-
-        name = self.settings.model
-        if name is None:
-            raise ConfigurationError(
-                "no model to test: name one with --lipleak-model (or LIPLEAK_MODEL, or ini key lipleak_model), "
-                "or override the fixture lipleak_model"
-            )
-        try:
-            return load_model(name, parse_arguments(self.settings.model_args), self.device)
-        except LipleakError:
-            raise
-        except (Exception, SystemExit) as error:  # the user's module or factory: anything may come out of it
-            raise GeneratorError(
-                f"model {name!r} could not be loaded: {type(error).__name__}: {error}"
-            ) from error
-
-    def preference(self, name: str, default: str) -> str:
-        """Return a setting that the model named in the settings may prefer otherwise, as its evaluation does."""
-        own = getattr(self.model.generator, name, None) if self.settings.model is not None else None
-        return str(getattr(self.settings, name) or own or default)
-
-    def chosen_expert(self) -> tuple[str, str]:
-        """The sync expert's name, and why it judges."""
-        from pytest_lipleak.media.clipsets import EMBEDDED
-        from pytest_lipleak.sync.experts import choose_expert
-
-        settings = self.settings
-        return choose_expert(settings.expert, settings.weights, rendered_clips=settings.clips == EMBEDDED)
-
-    @property
-    def expert(self) -> "SyncExpert":
-        """The sync expert, loaded."""
-        if self._expert is None:
-            from pytest_lipleak.sync.experts import load_expert
-
-            name, _ = self.chosen_expert()
-            _, workers = xdist.position(self.config)
-            self._expert = load_expert(
-                name,
-                self.settings.weights,
-                allow_unverified=self.settings.allow_unverified_weights,
-                device=self.device if self.device.startswith("cuda") else "cpu",
-                threads=1 if workers > 1 else 0,
-            )
-        return self._expert
-
-    def protocol(self) -> str:
-        """Name of the protocol in use."""
-        from pytest_lipleak.sync.experts import default_protocol
-
-        name = self.settings.protocol
-        return str(default_protocol(self.chosen_expert()[0])) if name == "auto" else name
 
     def evaluation(self, candidate: Any, name: str | None = None) -> "Evaluation":
         """Return the evaluation of a model, one per model object and run.
@@ -268,63 +76,18 @@ class LipleakSession:
         if key not in self._ledgers:
             from pytest_lipleak.generators.registry import as_model
 
-            evaluation = self._new_evaluation(as_model(candidate, key[1]))
+            evaluation = self.new_evaluation(as_model(candidate, key[1]))
             self._ledgers[key] = _Ledger(candidate, evaluation)
         return self._ledgers[key].evaluation
 
-    def _new_evaluation(self, model: "Model") -> "Evaluation":
-        from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-        from pytest_lipleak.evaluation.store import Store
-        from pytest_lipleak.media.clipsets import read_pairs
-        from pytest_lipleak.sync.protocols import Protocol
-
-        settings = self.settings
-        number, workers = xdist.position(self.config)
-        plan = Plan(
-            Protocol(self.protocol()),
-            seed=settings.seed,
-            silence=settings.silence,
-            alternative_reference=settings.alternative_reference,
-            pairing=settings.pairing,
-            face=settings.face,
-            retrack=settings.retrack,
-            shard=_parsed_shard(settings.shard),
-            partners=read_pairs(settings.pairs, self.clips) if settings.pairs else None,
-        )
-        kept = self._persistent_store() if model.fingerprint is not None else None
-        return Evaluation(
-            self.clips,
-            model,
-            self.expert,
-            plan,
-            kept or Store(self.folder),
-            run=self.run,
-            device=self.device,
-            weights=settings.weights,
-            arcface=settings.arcface,
-            keep=settings.keep,
-            allow_unscored=settings.allow_unscored,
-            progress=self._progress(),
-            lead=number / workers,
-            timeout=settings.timeout or None,
-            last_words=self._last_words,
-            expert_reason=self.chosen_expert()[1],
-        )
-
-    def _persistent_store(self) -> "Store | None":
-        from pytest_lipleak.evaluation.store import Store
-
-        settings = self.settings
-        limit = None if settings.store_limit is None else settings.store_limit * GIGABYTE
-        return None if settings.store is None else Store(settings.store, limit)
-
-    def _last_words(self, text: str) -> None:
+    def last_words(self, text: str) -> None:
         """Say, past pytest's capturing, why this process ends."""
         capture: Any = self.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled() if capture else nullcontext():
             print(f"\nlipleak: {text}", file=sys.__stderr__, flush=True)
 
-    def _progress(self) -> "Progress":
+    def progress(self) -> "Progress":
+        """Where progress is shown: a line of the terminal; nowhere in workers, and with -q."""
         from pytest_lipleak.report.progress import ProgressLine, silent
 
         has_terminal = self.config.pluginmanager.hasplugin("terminalreporter")
@@ -417,11 +180,6 @@ class LipleakSession:
             why = None if found else "the baseline has no metric that this run measured"
             yield model, comparison_lines(found, before, corpus) if found else [], why
 
-    def close(self) -> None:
-        """Remove the run's artefacts; workers leave that to the controller."""
-        if xdist.run_id(self.config) is None and self.folder.exists():
-            shutil.rmtree(self.folder, ignore_errors=True)
-
 
 @dataclass
 class _Ledger:
@@ -461,20 +219,6 @@ class _Ledger:
                 fresh[name] = {key: entry for key, entry in table.items() if known.get(key) != entry}
                 known.update({key: copy(entry) for key, entry in fresh[name].items()})
         return fresh
-
-
-def _remove_forgotten_runs() -> None:
-    for folder in Path(tempfile.gettempdir()).glob(f"{RUN_FOLDER}*"):
-        with suppress(OSError):
-            if time.time() - folder.stat().st_mtime > FORGOTTEN:
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _parsed_shard(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    part, _, parts = text.partition("/")
-    return int(part), int(parts)
 
 
 KEY = pytest.StashKey[LipleakSession]()

@@ -5,9 +5,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pytest
+if TYPE_CHECKING:
+    import pytest
 
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "expert": ("auto", "syncnet", "embedded"),
@@ -173,7 +174,7 @@ class Settings(NamedTuple):
         return any(self.sources.get(name, "").startswith("--") for name in ("gates", "compare_fails"))
 
 
-def add_options(parser: pytest.Parser) -> None:
+def add_options(parser: "pytest.Parser") -> None:
     """Register every option and ini key."""
     group = parser.getgroup(
         "lipleak",
@@ -192,26 +193,86 @@ def add_options(parser: pytest.Parser) -> None:
         parser.addini(option.ini, f"default of {option.flag}", type=ini_type, default=None)
 
 
-def read_settings(config: pytest.Config, environment: Mapping[str, str] = os.environ) -> Settings:
+def read_settings(config: "pytest.Config", environment: Mapping[str, str] = os.environ) -> Settings:
     """Resolve all settings.
 
     Raises:
         pytest.UsageError: a value that is not allowed, naming where it came from and what is.
     """
+    import pytest
+
+    from pytest_lipleak.core.errors import ConfigurationError
+
+    folders = Folders(
+        config.invocation_params.dir, config.inipath.parent if config.inipath else config.rootpath
+    )
+    try:
+        found = _resolved(lambda option: _candidates(option, config, environment), folders, environment)
+        if found.model:
+            _refuse_overlooked_ini_file(config)
+    except ConfigurationError as error:
+        raise pytest.UsageError(str(error)) from None
+    return found
+
+
+def given_settings(
+    given: Mapping[str, Any], start: Path, environment: Mapping[str, str] = os.environ
+) -> Settings:
+    """Resolve all settings without pytest: given values over environment over default.
+
+    Args:
+        given: by option name, for example ``model`` or ``gate``; None where an option was not given.
+        start: the folder that relative paths are meant from.
+        environment: the variables.
+
+    Raises:
+        ConfigurationError: a value that is not allowed, naming where it came from and what is.
+    """
+
+    def candidates(option: Option) -> Iterator[tuple[str, Any]]:
+        if given.get(option.name) is not None:
+            yield f"--{option.name.replace('_', '-')}", given[option.name]
+        if value := environment.get(option.variable):
+            yield f"environment variable {option.variable}", value
+
+    return _resolved(candidates, Folders(start, start), environment)
+
+
+class Folders(NamedTuple):
+    """Where relative paths are meant from.
+
+    Args:
+        start: those on the command line and in the environment.
+        ini: those in the ini file.
+    """
+
+    start: Path
+    ini: Path
+
+
+def _resolved(
+    candidates: Callable[[Option], Iterator[tuple[str, Any]]],
+    folders: Folders,
+    environment: Mapping[str, str],
+) -> Settings:
     _refuse_unknown(environment)
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
     for option in OPTIONS:
         name = f"{option.name}s" if option.kind == "list" else option.name
-        for source, raw in _candidates(option, config, environment):
+        for source, raw in candidates(option):
             # Given as empty, an option takes back what the less important sources say.
             if raw not in ("", []):
-                values[name] = _converted(option, source, raw, config)
+                values[name] = _converted(option, source, raw, folders)
                 sources[name] = source
             break
-    if values.get("model"):
-        _refuse_overlooked_ini_file(config)
     return Settings(**values, sources=sources)
+
+
+def _refusal(message: str) -> Exception:
+    from pytest_lipleak.core.errors import ConfigurationError
+
+    return ConfigurationError(message)
 
 
 INI_FILES = (
@@ -225,7 +286,7 @@ INI_FILES = (
 )
 
 
-def _refuse_overlooked_ini_file(config: pytest.Config) -> None:
+def _refuse_overlooked_ini_file(config: "pytest.Config") -> None:
     """Refuse to judge by other limits than the project's own.
 
     pytest looks for its ini file before it knows our options: in ``--lipleak-clips FOLDER`` it takes the
@@ -238,7 +299,7 @@ def _refuse_overlooked_ini_file(config: pytest.Config) -> None:
         return
     for file in (folder / name for folder in (here, *here.parents) for name in INI_FILES):
         if file.is_file() and "lipleak_" in file.read_text(encoding="utf-8", errors="replace"):
-            raise pytest.UsageError(
+            raise _refusal(
                 f"{file} sets lipleak_* keys, but pytest overlooks it (its root is {config.rootpath}) because of a "
                 f"space behind {flags[0]}; write {flags[0]}=PATH"
             )
@@ -253,11 +314,11 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
 
             nearest = get_close_matches(variable, sorted(known), 1)
             hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(sorted(known))}"
-            raise pytest.UsageError(f"environment variable {variable} is not known; {hint}")
+            raise _refusal(f"environment variable {variable} is not known; {hint}")
 
 
 def _candidates(
-    option: Option, config: pytest.Config, environment: Mapping[str, str]
+    option: Option, config: "pytest.Config", environment: Mapping[str, str]
 ) -> Iterator[tuple[str, Any]]:
     """Yield who gives this option a value, and which; the most important first."""
     if (given := config.getoption(option.flag.lstrip("-").replace("-", "_"))) is not None:
@@ -266,51 +327,51 @@ def _candidates(
     if given := environment.get(option.variable):
         yield f"environment variable {option.variable}", given
     source = f"ini key {option.ini}"
+    import pytest
+
     try:
         given = config.getini(option.ini)
     except (TypeError, ValueError, pytest.UsageError) as error:
         expected = {"flag": "true or false", "number": "a whole number", "list": "one entry per line"}
-        raise pytest.UsageError(f"{source}: expected {expected.get(option.kind, 'text')} ({error})") from None
+        raise _refusal(f"{source}: expected {expected.get(option.kind, 'text')} ({error})") from None
     if given is not None:
         yield source, given
 
 
-def _converted(option: Option, source: str, raw: Any, config: pytest.Config) -> Any:
+def _converted(option: Option, source: str, raw: Any, folders: Folders) -> Any:
     convert: Callable[[], Any] = {
-        "text": lambda: _chosen(option, source, str(raw), config),
+        "text": lambda: _chosen(option, source, str(raw), folders),
         "number": lambda: _number(source, str(raw)),
         "flag": lambda: _flag(source, raw),
         "list": lambda: tuple(_entries(raw)),
-        "path": lambda: _path(option, source, str(raw), config),
+        "path": lambda: _path(option, source, str(raw), folders),
     }[option.kind]
     return convert()
 
 
-def _chosen(option: Option, source: str, value: str, config: pytest.Config) -> str:
+def _chosen(option: Option, source: str, value: str, folders: Folders) -> str:
     allowed = CHOICES.get(option.name)
     if allowed and value not in allowed:
-        raise pytest.UsageError(f"{source}: {value!r} is not allowed; choose one of {', '.join(allowed)}")
+        raise _refusal(f"{source}: {value!r} is not allowed; choose one of {', '.join(allowed)}")
     if option.name == "device" and not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
-        raise pytest.UsageError(f"{source}: {value!r} is no device; use auto, cpu, cuda, cuda:N or mps")
+        raise _refusal(f"{source}: {value!r} is no device; use auto, cpu, cuda, cuda:N or mps")
     if option.name == "shard":
         _check_shard(source, value)
     if option.name == "model" and source.startswith("ini"):
-        return _beside_ini_file(value, config)
+        return _beside_ini_file(value, folders)
     return value
 
 
 def _check_shard(source: str, value: str) -> None:
     match = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", value)
     if match is None or int(match[1]) > int(match[2]):
-        raise pytest.UsageError(
-            f"{source}: {value!r} is no part; write I/N with I from 1 to N, for example 2/8"
-        )
+        raise _refusal(f"{source}: {value!r} is no part; write I/N with I from 1 to N, for example 2/8")
 
 
-def _beside_ini_file(model: str, config: pytest.Config) -> str:
+def _beside_ini_file(model: str, folders: Folders) -> str:
     """Read a relative ``path/file.py:attribute`` from the ini file's folder where it is not right here."""
     where, colon, attribute = model.rpartition(":")
-    beside = _ini_folder(config) / where
+    beside = folders.ini / where
     if where.endswith(".py") and not Path(where).is_file() and beside.is_file():
         return f"{beside}{colon}{attribute}"
     return model
@@ -318,14 +379,14 @@ def _beside_ini_file(model: str, config: pytest.Config) -> str:
 
 def _number(source: str, value: str) -> int:
     if not re.fullmatch(r"\s*\d{1,18}\s*", value):
-        raise pytest.UsageError(f"{source}: {value!r} is not allowed; expected a whole number, 0 or more")
+        raise _refusal(f"{source}: {value!r} is not allowed; expected a whole number, 0 or more")
     return int(value)
 
 
 def _flag(source: str, value: Any) -> bool:
     text = str(value).lower()
     if text not in ("true", "1", "yes", "on", "false", "0", "no", "off"):
-        raise pytest.UsageError(f"{source}: {value!r} is neither true nor false; use one of these (or 1, 0)")
+        raise _refusal(f"{source}: {value!r} is neither true nor false; use one of these (or 1, 0)")
     return text in ("true", "1", "yes", "on")
 
 
@@ -334,15 +395,11 @@ def _entries(raw: Any) -> list[str]:
     return [entry.strip() for entry in entries if entry.strip()]
 
 
-def _path(option: Option, source: str, value: str, config: pytest.Config) -> Path | str:
+def _path(option: Option, source: str, value: str, folders: Folders) -> Path | str:
     if option.name == "clips" and value == "embedded":
         return value
     # A path in an ini file is meant from that file, one on the command line from where one stands. Absolute from
     # now on: tests may change the working directory.
-    base = _ini_folder(config) if source.startswith("ini") else config.invocation_params.dir
+    base = folders.ini if source.startswith("ini") else folders.start
     path = base / Path(value).expanduser()
     return str(path) if option.name == "clips" else path
-
-
-def _ini_folder(config: pytest.Config) -> Path:
-    return config.inipath.parent if config.inipath else config.rootpath

@@ -1,0 +1,341 @@
+"""What a run works with, built from the settings when first needed: clips, model, expert, evaluation.
+
+Knows nothing of pytest: the plugin's session and ``lipleak evaluate`` both stand on it.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_lipleak.core.corpus import Corpus
+    from pytest_lipleak.core.errors import LipleakError
+    from pytest_lipleak.core.verdicts import Limit
+    from pytest_lipleak.evaluation.evaluation import Evaluation
+    from pytest_lipleak.evaluation.progress import Progress
+    from pytest_lipleak.evaluation.store import Store
+    from pytest_lipleak.generators.registry import Model
+    from pytest_lipleak.media.clipsets import ClipSet
+    from pytest_lipleak.settings import Settings
+    from pytest_lipleak.sync.expert import SyncExpert
+
+GIGABYTE = 10**9
+RUN_FOLDER = "pytest-lipleak-"
+FORGOTTEN = 2 * 86400.0
+"""Seconds after which a run folder where nothing is made any more belongs to a run that was killed."""
+
+
+class Workbench:
+    """What one run works with.
+
+    Args:
+        settings: resolved.
+        start: the folder in which the run was started; reports name paths from there.
+        run: the run's id; processes of one run share it.
+        position: this process's number and the count of processes.
+        first: whether this process is the one that checks and clears away for all.
+    """
+
+    def __init__(
+        self,
+        settings: "Settings",
+        start: Path,
+        *,
+        run: str | None = None,
+        position: tuple[int, int] = (0, 1),
+        first: bool = True,
+    ) -> None:
+        self.settings = settings
+        self.start = start
+        self.run = run or uuid.uuid4().hex
+        self.position = position
+        self.first = first
+        self.default_gates = False
+        """Whether the expert's default limits count where none is given."""
+        self._compared_with: list[Corpus] | None = None
+        self._clips: ClipSet | None = None
+        self._model: Model | None = None
+        self._model_error: LipleakError | None = None
+        self._expert: SyncExpert | None = None
+        self._device: str | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The run's own artefacts; shared by all workers of the run, removed at its end."""
+        return Path(tempfile.gettempdir()) / f"{RUN_FOLDER}{self.run}"
+
+    @property
+    def clips(self) -> "ClipSet":
+        """The real clips, listed; each is decoded when asked for."""
+        if self._clips is None:
+            from pytest_lipleak.media.clipsets import open_clips
+
+            self._clips = open_clips(self.settings.clips)
+            self._clips.origin = self._as_named(self.settings.clips)
+        return self._clips
+
+    def _as_named(self, path: str) -> str:
+        """A path as people and reports should read it: from where the run was started, where it lies below."""
+        return os.path.relpath(path, self.start) if Path(path).is_relative_to(self.start) else path
+
+    def check(self) -> None:
+        """Refuse at once what cannot work, before anything is loaded or generated.
+
+        Raises:
+            LipleakError: a setting names something that is not there, or cannot be read.
+        """
+        from pytest_lipleak.core.errors import ConfigurationError, MissingDataError
+        from pytest_lipleak.core.verdicts import Limit
+        from pytest_lipleak.generators.registry import check_name, parse_arguments
+
+        settings = self.settings
+        check_name(settings.model or "")
+        parse_arguments(settings.model_args)
+        for gate in settings.gates:
+            Limit.parse(gate)
+        self._check_baseline()
+        if settings.shard is not None and settings.json is None:
+            raise ConfigurationError(
+                "--lipleak-shard measures for `lipleak merge`: name the part's file with --lipleak-json"
+            )
+        if settings.pairs is not None and not settings.pairs.is_file():
+            raise MissingDataError(f"pairs {settings.pairs}: no such file")
+        if settings.arcface is not None and not settings.arcface.is_file():
+            raise MissingDataError(f"ArcFace network {settings.arcface}: no such file")
+        if settings.weights is not None and not settings.weights.exists():
+            raise MissingDataError(f"weights {settings.weights}: no such file or folder")
+        len(self.clips)
+        self._check_expert()
+        if self.first:
+            _remove_forgotten_runs()
+            if store := self._persistent_store():
+                store.check()
+
+    def _check_baseline(self) -> None:
+        """Refuse at once what no comparison can come of."""
+        from pytest_lipleak.core.errors import ConfigurationError
+        from pytest_lipleak.core.regressions import Allowance
+
+        settings = self.settings
+        for text in settings.compare_fails:
+            Allowance.parse(text)
+        if settings.compare_fails and settings.compare is None:
+            raise ConfigurationError("--lipleak-compare-fail: name the baseline with --lipleak-compare FILE")
+        if settings.shard is not None and (settings.compare or settings.save_baseline):
+            raise ConfigurationError(
+                "a part of the clips is no baseline: `lipleak merge --json FILE` writes that of all parts, and "
+                "`lipleak compare` compares it"
+            )
+        if settings.compare is not None:
+            self._baselines()
+
+    def _baselines(self) -> "list[Corpus]":
+        from pytest_lipleak.report.baseline import read_results
+
+        assert self.settings.compare is not None
+        if self._compared_with is None:
+            self._compared_with = read_results(self.settings.compare)
+        return self._compared_with
+
+    @property
+    def baseline_name(self) -> str:
+        """The baseline's file, as people should read it."""
+        return self._as_named(str(self.settings.compare))
+
+    def baseline(self, model: str) -> "Corpus":
+        """Return the baseline of a model.
+
+        Raises:
+            InputError: the file holds several models, and none of that name.
+        """
+        from pytest_lipleak.evaluation.comparison import matching
+
+        return matching(self._baselines(), model, str(self.settings.compare))
+
+    def _check_expert(self) -> None:
+        from pytest_lipleak.sync.experts import SYNCNET, syncnet_weights
+
+        name, _ = self.chosen_expert()
+        # Hashed once, by the controller; the workers hash again only when they load.
+        if name == SYNCNET and self.first:
+            syncnet_weights(self.settings.weights, allow_unverified=self.settings.allow_unverified_weights)
+
+    @property
+    def device(self) -> str:
+        """Where networks run."""
+        if self._device is None:
+            from pytest_lipleak.evaluation.devices import resolve_device
+
+            self._device = resolve_device(self.settings.device, self.position[0])
+        return self._device
+
+    @property
+    def model(self) -> "Model":
+        """The model named in the settings.
+
+        Raises:
+            ConfigurationError: none is named.
+        """
+        if self._model_error is not None:
+            raise self._model_error
+        if self._model is None:
+            from pytest_lipleak.core.errors import LipleakError
+
+            try:
+                self._model = self._load_model()
+            except LipleakError as error:
+                self._model_error = error
+                raise
+        return self._model
+
+    def _load_model(self) -> "Model":
+        from pytest_lipleak.core.errors import ConfigurationError, GeneratorError, LipleakError
+        from pytest_lipleak.generators.registry import load_model, parse_arguments
+
+        name = self.settings.model
+        if name is None:
+            raise ConfigurationError(
+                "no model to test: name one with --lipleak-model (or LIPLEAK_MODEL, or ini key lipleak_model), "
+                "or override the fixture lipleak_model"
+            )
+        try:
+            return load_model(name, parse_arguments(self.settings.model_args), self.device)
+        except LipleakError:
+            raise
+        except (Exception, SystemExit) as error:  # the user's module or factory: anything may come out of it
+            raise GeneratorError(
+                f"model {name!r} could not be loaded: {type(error).__name__}: {error}"
+            ) from error
+
+    def preference(self, name: str, default: str) -> str:
+        """Return a setting that the model named in the settings may prefer otherwise, as its evaluation does."""
+        own = getattr(self.model.generator, name, None) if self.settings.model is not None else None
+        return str(getattr(self.settings, name) or own or default)
+
+    def chosen_expert(self) -> tuple[str, str]:
+        """The sync expert's name, and why it judges."""
+        from pytest_lipleak.media.clipsets import EMBEDDED
+        from pytest_lipleak.sync.experts import choose_expert
+
+        settings = self.settings
+        return choose_expert(settings.expert, settings.weights, rendered_clips=settings.clips == EMBEDDED)
+
+    @property
+    def expert(self) -> "SyncExpert":
+        """The sync expert, loaded."""
+        if self._expert is None:
+            from pytest_lipleak.sync.experts import load_expert
+
+            name, _ = self.chosen_expert()
+            _, workers = self.position
+            self._expert = load_expert(
+                name,
+                self.settings.weights,
+                allow_unverified=self.settings.allow_unverified_weights,
+                device=self.device if self.device.startswith("cuda") else "cpu",
+                threads=1 if workers > 1 else 0,
+            )
+        return self._expert
+
+    def protocol(self) -> str:
+        """Name of the protocol in use."""
+        from pytest_lipleak.sync.experts import default_protocol
+
+        name = self.settings.protocol
+        return str(default_protocol(self.chosen_expert()[0])) if name == "auto" else name
+
+    def limits(self) -> "list[Limit]":
+        """Return what is to be judged: the gates that were given, else the expert's defaults where those count.
+
+        Raises:
+            ConfigurationError: a gate that does not parse.
+        """
+        from pytest_lipleak.core.defaults import DEFAULT_GATES
+        from pytest_lipleak.core.verdicts import Limit
+
+        texts = self.settings.gates
+        if not texts and self.default_gates:
+            texts = DEFAULT_GATES.get((self.chosen_expert()[0], self.protocol()), ())
+        return list({str(limit): limit for limit in map(Limit.parse, texts)}.values())
+
+    def new_evaluation(self, model: "Model") -> "Evaluation":
+        """Return an evaluation of a model under these settings."""
+        from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
+        from pytest_lipleak.evaluation.store import Store
+        from pytest_lipleak.media.clipsets import read_pairs
+        from pytest_lipleak.sync.protocols import Protocol
+
+        settings = self.settings
+        number, workers = self.position
+        plan = Plan(
+            Protocol(self.protocol()),
+            seed=settings.seed,
+            silence=settings.silence,
+            alternative_reference=settings.alternative_reference,
+            pairing=settings.pairing,
+            face=settings.face,
+            retrack=settings.retrack,
+            shard=_parsed_shard(settings.shard),
+            partners=read_pairs(settings.pairs, self.clips) if settings.pairs else None,
+        )
+        kept = self._persistent_store() if model.fingerprint is not None else None
+        return Evaluation(
+            self.clips,
+            model,
+            self.expert,
+            plan,
+            kept or Store(self.folder),
+            run=self.run,
+            device=self.device,
+            weights=settings.weights,
+            arcface=settings.arcface,
+            keep=settings.keep,
+            allow_unscored=settings.allow_unscored,
+            progress=self.progress(),
+            lead=number / workers,
+            timeout=settings.timeout or None,
+            last_words=self.last_words,
+            expert_reason=self.chosen_expert()[1],
+        )
+
+    def _persistent_store(self) -> "Store | None":
+        from pytest_lipleak.evaluation.store import Store
+
+        settings = self.settings
+        limit = None if settings.store_limit is None else settings.store_limit * GIGABYTE
+        return None if settings.store is None else Store(settings.store, limit)
+
+    def progress(self) -> "Progress":
+        """Where progress is shown; nowhere, unless a subclass knows better."""
+        from pytest_lipleak.report.progress import silent
+
+        return silent
+
+    def last_words(self, text: str) -> None:
+        """Say why this process ends."""
+        print(f"\nlipleak: {text}", file=sys.__stderr__, flush=True)
+
+    def close(self) -> None:
+        """Remove the run's artefacts; that is left to the first process."""
+        if self.first and self.folder.exists():
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _remove_forgotten_runs() -> None:
+    for folder in Path(tempfile.gettempdir()).glob(f"{RUN_FOLDER}*"):
+        with suppress(OSError):
+            if time.time() - folder.stat().st_mtime > FORGOTTEN:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _parsed_shard(text: str | None) -> tuple[int, int] | None:
+    if text is None:
+        return None
+    part, _, parts = text.partition("/")
+    return int(part), int(parts)
