@@ -1,12 +1,15 @@
 """Assertions for a test suite: compare a metric with a limit and say what was found."""
 
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError, UnscorableError
 from pytest_lipleak.core.metrics import metric
-from pytest_lipleak.core.verdicts import Limit, Verdict
+from pytest_lipleak.core.verdicts import Limit, Verdict, check_confidence
 from pytest_lipleak.report.failures import explain
 
 if TYPE_CHECKING:
@@ -15,22 +18,30 @@ if TYPE_CHECKING:
     from pytest_lipleak.evaluation.evaluation import Evaluation
 
 
-def assert_metric(lipleak: "Evaluation", limit: str) -> Verdict:
+class InconclusiveWarning(UserWarning):
+    """A verdict that this many clips cannot settle, under ``--lipleak-inconclusive=warn``."""
+
+
+def assert_metric(lipleak: "Evaluation", limit: str, *, confidence: float | None = None) -> Verdict:
     """Assert any limit, for example ``assert_metric(lipleak, "LSD-CR < 0.6")``.
 
     Args:
         lipleak: the fixture of that name.
         limit: METRIC < NUMBER (or <=, >, >=); the direction must be the one in which the metric is better.
+        confidence: None compares the value itself with the limit, as papers do (unless ``--lipleak-confidence``
+            says otherwise); a share such as 0.95 wants the whole interval of that coverage on the good side.
+            All assertions take it.
 
     Returns:
         The verdict, when it passed.
 
     Raises:
-        AssertionError: the limit is not kept, or cannot be judged (no clip scored, NaN, unscored clips).
+        AssertionError: the limit is not kept, cannot be judged (no clip scored, NaN, unscored clips), or is
+            inconclusive at that confidence (``--lipleak-inconclusive`` may skip or warn instead).
         ConfigurationError: the limit does not parse or points the wrong way.
     """
     __tracebackhide__ = True
-    return _assert(lipleak, Limit.parse(limit))
+    return _assert(lipleak, Limit.parse(limit), confidence)
 
 
 def assert_no_regression(
@@ -81,7 +92,9 @@ def assert_no_regression(
     return judged
 
 
-def assert_lsd_below(lipleak: "Evaluation", limit: float, *, reference: str = "CR") -> Verdict:
+def assert_lsd_below(
+    lipleak: "Evaluation", limit: float, *, reference: str = "CR", confidence: float | None = None
+) -> Verdict:
     """Assert that LSD stays below ``limit``: sync must not depend on whose audio drives.
 
     LSD = 0.5 (|C_AM - C_XM| + |D_AM - D_XM|) from corpus means (Yaman et al. 2025).
@@ -92,81 +105,122 @@ def assert_lsd_below(lipleak: "Evaluation", limit: float, *, reference: str = "C
         reference: ``"CR"`` or ``"AR"``.
     """
     __tracebackhide__ = True
-    return _assert(lipleak, Limit(metric(f"LSD-{_reference(reference)}"), "<", limit))
+    return _assert(lipleak, Limit(metric(f"LSD-{_reference(reference)}"), "<", limit), confidence)
 
 
-def assert_silent_lse_c_below(lipleak: "Evaluation", limit: float, *, reference: str = "CR") -> Verdict:
+def assert_silent_lse_c_below(
+    lipleak: "Evaluation", limit: float, *, reference: str = "CR", confidence: float | None = None
+) -> Verdict:
     """Assert that lips driven by silence do not agree with the audio the model never heard: LSE-C_S."""
     __tracebackhide__ = True
-    return _assert(lipleak, Limit(metric(f"LSE-C_S[{_reference(reference)}]"), "<", limit))
+    return _assert(lipleak, Limit(metric(f"LSE-C_S[{_reference(reference)}]"), "<", limit), confidence)
 
 
-def assert_silent_lse_d_above(lipleak: "Evaluation", limit: float, *, reference: str = "CR") -> Verdict:
+def assert_silent_lse_d_above(
+    lipleak: "Evaluation", limit: float, *, reference: str = "CR", confidence: float | None = None
+) -> Verdict:
     """Assert that lips driven by silence stay far from the audio the model never heard: LSE-D_S."""
     __tracebackhide__ = True
-    return _assert(lipleak, Limit(metric(f"LSE-D_S[{_reference(reference)}]"), ">", limit))
+    return _assert(lipleak, Limit(metric(f"LSE-D_S[{_reference(reference)}]"), ">", limit), confidence)
 
 
 def assert_lse_c_above(
-    lipleak: "Evaluation", limit: float, *, setup: str = "AM", reference: str = "CR"
+    lipleak: "Evaluation",
+    limit: float,
+    *,
+    setup: str = "AM",
+    reference: str = "CR",
+    confidence: float | None = None,
 ) -> Verdict:
     """Assert that lips follow the driving audio: LSE-C of one condition, AM or XM."""
     __tracebackhide__ = True
-    return _assert(lipleak, Limit(metric(f"LSE-C[{_heard(setup, reference)}]"), ">", limit))
+    return _assert(lipleak, Limit(metric(f"LSE-C[{_heard(setup, reference)}]"), ">", limit), confidence)
 
 
 def assert_lse_d_below(
-    lipleak: "Evaluation", limit: float, *, setup: str = "AM", reference: str = "CR"
+    lipleak: "Evaluation",
+    limit: float,
+    *,
+    setup: str = "AM",
+    reference: str = "CR",
+    confidence: float | None = None,
 ) -> Verdict:
     """Assert that lips stay close to the driving audio: LSE-D of one condition, AM or XM."""
     __tracebackhide__ = True
-    return _assert(lipleak, Limit(metric(f"LSE-D[{_heard(setup, reference)}]"), "<", limit))
+    return _assert(lipleak, Limit(metric(f"LSE-D[{_heard(setup, reference)}]"), "<", limit), confidence)
 
 
 def assert_ssim_above(
-    lipleak: "Evaluation", limit: float, *, setup: str = "AM", reference: str = "CR", region: str = "full"
+    lipleak: "Evaluation",
+    limit: float,
+    *,
+    setup: str = "AM",
+    reference: str = "CR",
+    region: str = "full",
+    confidence: float | None = None,
 ) -> Verdict:
     """Assert structural similarity to the real frames (Wang et al. 2004), ``region`` "full" or "mouth".
 
     A model that returns its input outside the mouth scores near 1 on the full frame; the mouth region says more.
     """
     __tracebackhide__ = True
-    return _assert(lipleak, _picture("SSIM", ">", limit, setup, reference, region))
+    return _assert(lipleak, _picture("SSIM", ">", limit, setup, reference, region), confidence)
 
 
 def assert_psnr_above(
-    lipleak: "Evaluation", limit: float, *, setup: str = "AM", reference: str = "CR", region: str = "full"
+    lipleak: "Evaluation",
+    limit: float,
+    *,
+    setup: str = "AM",
+    reference: str = "CR",
+    region: str = "full",
+    confidence: float | None = None,
 ) -> Verdict:
     """Assert peak signal-to-noise ratio to the real frames in dB, ``region`` "full" or "mouth"."""
     __tracebackhide__ = True
-    return _assert(lipleak, _picture("PSNR", ">", limit, setup, reference, region))
+    return _assert(lipleak, _picture("PSNR", ">", limit, setup, reference, region), confidence)
 
 
 def assert_fid_below(
-    lipleak: "Evaluation", limit: float, *, setup: str = "AM", reference: str = "CR"
+    lipleak: "Evaluation",
+    limit: float,
+    *,
+    setup: str = "AM",
+    reference: str = "CR",
+    confidence: float | None = None,
 ) -> Verdict:
     """Assert Fréchet inception distance of all generated to all real frames (Heusel et al. 2017).
 
     Biased upward for few frames: limits hold for one clip set and frame count only. Needs ``[quality]``.
     """
     __tracebackhide__ = True
-    return _assert(lipleak, _picture("FID", "<", limit, setup, reference))
+    return _assert(lipleak, _picture("FID", "<", limit, setup, reference), confidence)
 
 
 def assert_csim_above(
-    lipleak: "Evaluation", limit: float, *, setup: str = "AM", reference: str = "CR"
+    lipleak: "Evaluation",
+    limit: float,
+    *,
+    setup: str = "AM",
+    reference: str = "CR",
+    confidence: float | None = None,
 ) -> Verdict:
     """Assert identity: ArcFace cosine to the real face (Deng et al. 2019), -1..1. Needs ``[faces]``."""
     __tracebackhide__ = True
-    return _assert(lipleak, _picture("CSIM", ">", limit, setup, reference))
+    return _assert(lipleak, _picture("CSIM", ">", limit, setup, reference), confidence)
 
 
 def assert_lmd_below(
-    lipleak: "Evaluation", limit: float, *, setup: str = "AM", reference: str = "CR"
+    lipleak: "Evaluation",
+    limit: float,
+    *,
+    setup: str = "AM",
+    reference: str = "CR",
+    confidence: float | None = None,
 ) -> Verdict:
     """Assert mouth landmark distance to the real frames, in pixels (Chen et al. 2018). Needs ``[faces]``."""
     __tracebackhide__ = True
-    return _assert(lipleak, _picture("LMD", "<", limit, setup, reference))
+    return _assert(lipleak, _picture("LMD", "<", limit, setup, reference), confidence)
 
 
 _REGIONS = {"full": "", "mouth": "_mouth"}
@@ -196,14 +250,33 @@ def _heard(setup: str, reference: str) -> Condition:
     return Condition(Setup[setup], _reference(reference))
 
 
-def _assert(lipleak: "Evaluation", limit: Limit) -> Verdict:
+def _assert(lipleak: "Evaluation", limit: Limit, confidence: float | None) -> Verdict:
     __tracebackhide__ = True
+    check_confidence(confidence, "confidence=")
+    if confidence is not None:
+        limit = replace(limit, confidence=confidence)
     try:
         verdict = lipleak.judge(limit)
     except NotApplicableError as error:
         _skip(str(error))
-    if not verdict.passed:
-        raise AssertionError(explain(verdict))
+    return settle(verdict, lipleak.rules.inconclusive, AssertionError)
+
+
+def settle(verdict: Verdict, inconclusive: str, failure: Callable[[str], Exception]) -> Verdict:
+    """Turn a verdict into what a test does: return it, fail, and where it is inconclusive, as the user chose.
+
+    Args:
+        verdict: the verdict.
+        inconclusive: ``fail``, ``skip`` or ``warn``.
+        failure: what is raised, made from its text.
+    """
+    __tracebackhide__ = True
+    if verdict.inconclusive and inconclusive == "skip":
+        _skip(verdict.headline)
+    if verdict.inconclusive and inconclusive == "warn":
+        warnings.warn(InconclusiveWarning(verdict.headline), stacklevel=4)
+    elif not verdict.passed:
+        raise failure(explain(verdict))
     return verdict
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from pytest_lipleak.assertions import settle
 from pytest_lipleak.core.errors import LipleakError, NotApplicableError
 from pytest_lipleak.core.regressions import Allowance
 from pytest_lipleak.core.verdicts import Limit
-from pytest_lipleak.report.failures import explain
 from pytest_lipleak.session import KEY
 
 
@@ -44,11 +44,11 @@ class Gate(pytest.Item):
         """Measure and judge."""
         session = self.config.stash[KEY]
         try:
-            verdict = session.evaluation(session.model).judge(self.limit)
+            evaluation = session.evaluation(session.model)
+            verdict = evaluation.judge(self.limit)
         except NotApplicableError as error:
             pytest.skip(str(error))
-        if not verdict.passed:
-            raise GateFailedError(explain(verdict))
+        settle(verdict, evaluation.rules.inconclusive, GateFailedError)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Point at the gate's line in the ini file where it stands there."""

@@ -17,6 +17,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "alternative_reference": ("first", "random", "multiple", "silent-face", "most-dissimilar"),
     "pairing": ("any", "same-speaker"),
     "face": ("largest", "speaking"),
+    "inconclusive": ("fail", "skip", "warn"),
 }
 
 
@@ -95,6 +96,13 @@ OPTIONS = (
     Option("arcface", "ArcFace network of your own for CSIM (ONNX, input N,3,112,112)", "FILE", "path"),
     Option("allow_unscored", "judge the rest when some clips cannot be scored", kind="flag"),
     Option(
+        "confidence",
+        "judge by the whole interval of this coverage, for example 0.95, where a limit names none "
+        "(default: by the value itself)",
+        "SHARE",
+    ),
+    _choice("inconclusive", "what a test does whose interval lies on both sides of its limit"),
+    Option(
         "timeout",
         "seconds that the model may take for one clip under one condition (default: no limit)",
         "SECONDS",
@@ -156,6 +164,8 @@ class Settings(NamedTuple):
     retrack: bool = False
     arcface: Path | None = None
     allow_unscored: bool = False
+    confidence: str | None = None
+    inconclusive: str = "fail"
     timeout: int | None = None
     shard: str | None = None
     json: Path | None = None
@@ -357,6 +367,10 @@ def _chosen(option: Option, source: str, value: str, folders: Folders) -> str:
         raise _refusal(f"{source}: {value!r} is no device; use auto, cpu, cuda, cuda:N or mps")
     if option.name == "shard":
         _check_shard(source, value)
+    if option.name == "confidence" and not re.fullmatch(r"0?\.[5-9]\d*", value):
+        raise pytest.UsageError(
+            f"{source}: {value!r} is no share from 0.5 to below 1; write for example 0.95"
+        )
     if option.name == "model" and source.startswith("ini"):
         return _beside_ini_file(value, folders)
     return value

@@ -266,6 +266,7 @@ class Workbench:
 
     def new_evaluation(self, model: "Model") -> "Evaluation":
         """Return an evaluation of a model under these settings."""
+        from pytest_lipleak.core.verdicts import Rules
         from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
         from pytest_lipleak.evaluation.store import Store
         from pytest_lipleak.media.clipsets import read_pairs
@@ -296,7 +297,7 @@ class Workbench:
             weights=settings.weights,
             arcface=settings.arcface,
             keep=settings.keep,
-            allow_unscored=settings.allow_unscored,
+            rules=Rules(settings.allow_unscored, _share(settings.confidence), settings.inconclusive),
             progress=self.progress(),
             lead=number / workers,
             timeout=settings.timeout or None,
@@ -332,6 +333,10 @@ def _remove_forgotten_runs() -> None:
         with suppress(OSError):
             if time.time() - folder.stat().st_mtime > FORGOTTEN:
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _share(text: str | None) -> float | None:
+    return None if text is None else float(text)
 
 
 def _parsed_shard(text: str | None) -> tuple[int, int] | None:

@@ -11,6 +11,7 @@ from pytest_lipleak.core.errors import InputError, MissingDataError
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
+    from pytest_lipleak.core.verdicts import Verdict
 
 
 def add(commands: Any) -> None:
@@ -46,11 +47,7 @@ def run(options: argparse.Namespace) -> int:
         judged = judged and all(verdict.judged for verdict in verdicts)
         broken = broken or any(verdict.judged and not verdict.passed for verdict in verdicts)
         found.append((corpus, {str(verdict.limit): verdict_data(verdict) for verdict in verdicts}))
-        print(
-            "\n".join(
-                f"{'ok    ' if verdict.passed else 'FAILED'} {verdict.headline}" for verdict in verdicts
-            )
-        )
+        print("\n".join(f"{_mark(verdict)} {verdict.headline}" for verdict in verdicts))
     for summary in summaries(found):
         print("\n".join(["", f"{summary.model}: {summary.verdict}", *summary.table]))
     for test in unjudged:
@@ -59,6 +56,11 @@ def run(options: argparse.Namespace) -> int:
         text = json.dumps(document(found, unjudged), indent=1, allow_nan=False)
         options.json.write_text(f"{text}\n", encoding="utf-8")
     return LEAK if broken else GOOD if judged else NOT_JUDGED
+
+
+def _mark(verdict: "Verdict") -> str:
+    # An inconclusive verdict says so in its headline.
+    return "ok    " if verdict.passed else "UNSURE" if verdict.inconclusive else "FAILED"
 
 
 def _read_parts(paths: Sequence[Path]) -> tuple[dict[str, dict[str, "Corpus"]], list[str]]:

@@ -4,7 +4,8 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.metrics import Metric, metric
@@ -16,18 +17,68 @@ _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     ">": operator.gt,
 }
-_LIMIT = re.compile(r"(?P<metric>[^<>=]+)(?P<operator><=|>=|<|>)(?P<value>[^<>=]+)")
+_LIMIT = re.compile(
+    r"(?P<metric>[^<>=]+)(?P<operator><=|>=|<|>)(?P<value>[^<>=@]+)(@\s*(?P<percent>[^<>=@%]+?)\s*%\s*)?"
+)
+
+MIN_UNITS = 5
+"""Fewer clips (or speakers, where an interval is drawn over speakers) give no bound verdict: intervals over so
+few of them miss the truth too often, whatever method makes them."""
+
+BEYOND_COUNTING = 100_000
+"""An estimate of needed clips above this says only that there is no telling."""
+
+
+class Outcome(StrEnum):
+    """How a verdict ended."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    INCONCLUSIVE = "inconclusive"
+    """The interval lies on both sides of the limit, or there are too few clips for one."""
+    NOT_JUDGED = "not judged"
+    """The value could not be told, or must not be believed."""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How values become verdicts: the user's choices.
+
+    Args:
+        allow_unscored: judge the rest when some clips cannot be scored.
+        confidence: of limits that name none: None compares the value itself, as papers do; a number such as
+            0.95 wants the whole interval of that coverage on one side of the limit.
+        inconclusive: what a test does whose verdict is inconclusive: ``fail``, ``skip`` or ``warn``.
+    """
+
+    allow_unscored: bool = False
+    confidence: float | None = None
+    inconclusive: str = "fail"
+
+    def applied_to(self, limit: "Limit") -> "Limit":
+        """Return ``limit`` with these rules' confidence where it names none."""
+        return replace(limit, confidence=self.confidence) if limit.confidence is None else limit
 
 
 @dataclass(frozen=True)
 class Limit:
-    """A metric and the bound it must keep, for example ``LSD-CR < 0.6``."""
+    """A metric and the bound it must keep, for example ``LSD-CR < 0.6``.
+
+    Args:
+        metric: which.
+        operator: ``<``, ``<=``, ``>`` or ``>=``, pointing to where the metric is better.
+        value: finite.
+        confidence: coverage of the interval that must lie wholly on the good side, in [0.5, 1), written
+            ``LSD-CR < 0.6 @ 95%``; None compares the value itself.
+    """
 
     metric: Metric
     operator: str
     value: float
+    confidence: float | None = None
 
     def __post_init__(self) -> None:
+        check_confidence(self.confidence, f"the limit of {self.metric.name}")
         if self.operator not in _OPERATORS:
             raise ConfigurationError(
                 f"unknown operator {self.operator!r}; use one of {', '.join(_OPERATORS)}"
@@ -45,11 +96,25 @@ class Limit:
             )
 
     def __str__(self) -> str:
-        return f"{self.metric.name} {self.operator} {self.value:g}"
+        return f"{self.metric.name} {self.bound}"
+
+    @property
+    def bound(self) -> str:
+        """The limit without its metric, as tables print it."""
+        return f"{self.operator} {self.value:g}{self._how}"
+
+    @property
+    def exact(self) -> str:
+        """The limit as text that ``parse`` reads back without any rounding."""
+        return f"{self.metric.name} {self.operator} {self.value!r}{self._how}"
+
+    @property
+    def _how(self) -> str:
+        return "" if self.confidence is None else f" @ {_percent(self.confidence)}%"
 
     @classmethod
     def parse(cls, text: str) -> "Limit":
-        """Read ``METRIC < NUMBER`` (also <=, >, >=).
+        """Read ``METRIC < NUMBER`` (also <=, >, >=), and ``METRIC < NUMBER @ 95%`` for a bound verdict.
 
         Raises:
             ConfigurationError: it does not parse, the metric is unknown, or the limit points the wrong way.
@@ -59,17 +124,33 @@ class Limit:
             raise ConfigurationError(
                 f"cannot read the gate {text!r}; expected METRIC < NUMBER, for example 'LSD-CR < 0.6'"
             )
-        try:
-            value = float(match["value"])
-        except ValueError:
-            raise ConfigurationError(
-                f"cannot read the gate {text!r}: {match['value'].strip()!r} is not a number"
-            ) from None
-        return cls(metric(match["metric"].strip()), match["operator"], value)
+        value = _number(text, match["value"])
+        confidence = None if match["percent"] is None else _number(text, match["percent"]) / 100
+        return cls(metric(match["metric"].strip()), match["operator"], value, confidence)
 
     def holds(self, value: float) -> bool:
         """Whether ``value`` keeps the limit. NaN never does."""
         return _OPERATORS[self.operator](value, self.value)
+
+
+def check_confidence(confidence: float | None, owner: str) -> None:
+    """Raise ``ConfigurationError`` unless ``confidence`` is None or in [0.5, 1)."""
+    if confidence is not None and not 0.5 <= confidence < 1:
+        raise ConfigurationError(
+            f"{owner}: confidence {confidence:g} is not allowed; give a share from 0.5 to below 1, for example 0.95 "
+            "(in a gate, a percentage: @ 95%)"
+        )
+
+
+def _number(gate: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ConfigurationError(f"cannot read the gate {gate!r}: {text.strip()!r} is not a number") from None
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.10g}"
 
 
 @dataclass(frozen=True)
@@ -79,12 +160,14 @@ class Measurement:
     Args:
         metric: which metric.
         value: the value, from the means over clips.
-        interval: 95 % bootstrap interval over clips, or None with fewer than two clips.
+        interval: bootstrap interval over clips, or None with fewer than two clips.
         per_clip: the metric of each clip alone, a diagnostic that names the worst clips.
         unscored: takes that should have counted and could not be scored.
         expert: label of the sync expert whose scale this is.
         videos: where generated videos were kept, by clip.
         warning: why the value means little, or None.
+        confidence: coverage of the interval.
+        speakers: how many speakers were drawn for the interval; None where single clips were.
     """
 
     metric: Metric
@@ -95,6 +178,8 @@ class Measurement:
     expert: str
     videos: Mapping[str, str] = field(default_factory=dict)
     warning: str | None = None
+    confidence: float = 0.95
+    speakers: int | None = None
 
     @property
     def clips(self) -> int:
@@ -108,9 +193,12 @@ class Measurement:
 
     def __str__(self) -> str:
         interval = f" [{self.interval[0]:.2f}, {self.interval[1]:.2f}]" if self.interval else ""
+        if interval and self.confidence != 0.95:
+            interval += f" at {_percent(self.confidence)} %"
         lost = len({entry.clip for entry in self.unscored} - self.per_clip.keys())
         clips = (
             f"{self.clips}{f' of {self.clips + lost}' if lost else ''} clip{'s' if self.clips != 1 else ''}"
+            f"{f' of {self.speakers} speakers' if self.speakers else ''}"
         )
         judge = clips if self.metric.is_picture else f"{clips}, expert {self.expert}"
         return f"{self.metric.name} = {self.value:.3f}{interval} ({judge})"
@@ -118,21 +206,37 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a measurement keeps a limit, and why not."""
+    """Whether a measurement keeps a limit, and why not.
+
+    Args:
+        limit: the limit.
+        measurement: what was measured.
+        reason: why it does not pass; None when it does.
+        outcome: how it ended; only ``judge`` says ``PASS``.
+    """
 
     limit: Limit
     measurement: Measurement
     reason: str | None = None
+    outcome: Outcome = Outcome.NOT_JUDGED
 
     @property
     def passed(self) -> bool:
-        """True only for a finite value over at least one clip, all clips scored, that keeps the limit."""
-        return self.reason is None
+        """True only for a finite value over at least one clip, all clips scored, that keeps the limit.
+
+        At a confidence, only where the whole interval keeps it.
+        """
+        return self.outcome is Outcome.PASS
+
+    @property
+    def inconclusive(self) -> bool:
+        """Whether more clips could settle it."""
+        return self.outcome is Outcome.INCONCLUSIVE
 
     @property
     def judged(self) -> bool:
-        """False when it failed because the value could not be told or must not be believed."""
-        return self.passed or self.reason == _broken(self.limit)
+        """Whether the limit was found kept or broken; False when that could not be told."""
+        return self.outcome in (Outcome.PASS, Outcome.FAIL)
 
     @property
     def headline(self) -> str:
@@ -141,8 +245,18 @@ class Verdict:
 
 
 def judge(limit: Limit, measurement: Measurement, *, allow_unscored: bool = False) -> Verdict:
-    """Compare a measurement with a limit; whatever cannot be judged fails with its reason."""
-    return Verdict(limit, measurement, _objection(limit, measurement, allow_unscored))
+    """Compare a measurement with a limit; whatever cannot be judged fails with its reason.
+
+    With a confidence the measurement's interval must have that coverage. It passes when the value and its whole
+    interval keep the limit, fails when neither the value nor any of its interval does, and is inconclusive else.
+    """
+    if why := _objection(limit, measurement, allow_unscored):
+        return Verdict(limit, measurement, why)
+    if limit.confidence is not None:
+        return _bound_verdict(limit, measurement)
+    if limit.holds(measurement.value):
+        return Verdict(limit, measurement, None, Outcome.PASS)
+    return Verdict(limit, measurement, f"not {limit.operator} {limit.value:g}", Outcome.FAIL)
 
 
 def _objection(limit: Limit, measurement: Measurement, allow_unscored: bool) -> str | None:
@@ -152,10 +266,51 @@ def _objection(limit: Limit, measurement: Measurement, allow_unscored: bool) -> 
         return f"{len(measurement.unscored)} takes could not be scored, so {limit} cannot be judged"
     if math.isnan(measurement.value) or (math.isinf(measurement.value) and not limit.metric.unbounded):
         return f"the value is not a number, so {limit} cannot be judged"
-    if not limit.holds(measurement.value):
-        return _broken(limit)
     return None
 
 
-def _broken(limit: Limit) -> str:
-    return f"not {limit.operator} {limit.value:g}"
+def _bound_verdict(limit: Limit, measurement: Measurement) -> Verdict:
+    assert limit.confidence is not None
+    unsettled = _too_few(limit, measurement)
+    if unsettled is None:
+        assert measurement.interval is not None
+        kept = {limit.holds(value) for value in (*measurement.interval, measurement.value)}
+        if kept == {True}:
+            return Verdict(limit, measurement, None, Outcome.PASS)
+        if kept == {False}:
+            why = f"not {limit.operator} {limit.value:g}, nor is any of the interval"
+            return Verdict(limit, measurement, why, Outcome.FAIL)
+        unsettled = (
+            f"the interval lies on both sides of {limit.value:g}; {_clips_that_settle(limit, measurement)}"
+        )
+    return Verdict(limit, measurement, f"inconclusive: {unsettled}", Outcome.INCONCLUSIVE)
+
+
+def _too_few(limit: Limit, measurement: Measurement) -> str | None:
+    units = measurement.clips if measurement.speakers is None else measurement.speakers
+    if limit.metric.over_sets:
+        return f"{limit.metric.name} is one number over all frames and has no interval over clips"
+    if units < MIN_UNITS:
+        return f"a verdict at {_percent(limit.confidence or 0)} % needs at least {MIN_UNITS} clips"
+    if measurement.interval is None:
+        return "there is no interval"
+    if measurement.confidence != limit.confidence:
+        raise ValueError(f"an interval of coverage {measurement.confidence} cannot judge {limit}")
+    return None
+
+
+def _clips_that_settle(limit: Limit, measurement: Measurement) -> str:
+    """How many clips would do if more clips are like these: an interval shrinks with the root of their number."""
+    assert measurement.interval is not None
+    gap = abs(limit.value - measurement.value)
+    # The end of the interval on the limit's side is the one that has to move.
+    ends = [
+        end for end in measurement.interval if (end - limit.value) * (measurement.value - limit.value) <= 0
+    ]
+    reach = max((abs(end - measurement.value) for end in ends), default=0.0)
+    if not gap or not reach or (needed := measurement.clips * (reach / gap) ** 2) > BEYOND_COUNTING:
+        return "the value is too near the limit to say how many clips would settle it"
+    return (
+        f"about {max(math.ceil(needed * (1 - 1e-9)), measurement.clips + 1)} clips like these would settle it "
+        "(an estimate: the interval shrinks with the root of their number)"
+    )

@@ -9,15 +9,16 @@ from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Set
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics import PICTURE_MEASURES, Column, Metric, metric
-from pytest_lipleak.core.verdicts import Measurement
-from pytest_lipleak.statistics.bootstrap import percentile_interval
+from pytest_lipleak.core.verdicts import MIN_UNITS, Measurement
+from pytest_lipleak.statistics.bootstrap import CONFIDENCE, expanded_interval
 
 
-def measure(corpus: Corpus, metric: Metric) -> Measurement:
+def measure(corpus: Corpus, metric: Metric, confidence: float | None = None) -> Measurement:
     """Compute a metric over the clips that have every take it needs.
 
     The means over clips are taken first, then the formula (Yaman et al. 2025). Without any clip the
-    value is NaN, which no limit accepts.
+    value is NaN, which no limit accepts. The interval has coverage ``confidence`` (None: 95 %), and is drawn over
+    speakers where at least ``MIN_UNITS`` are known.
 
     Raises:
         UnscorableError: a take is neither scored nor listed as unscored; such a value would be a part
@@ -36,15 +37,32 @@ def measure(corpus: Corpus, metric: Metric) -> Measurement:
         )
     rows = np.array([[column[clip] for column in columns] for clip in clips], np.float64)
     finite = bool(clips) and bool(np.isfinite(rows).all())
+    coverage = CONFIDENCE if confidence is None else confidence
+    speakers = _clusters(corpus, clips)
     return Measurement(
         metric=metric,
         value=metric.combine(rows.mean(axis=0).tolist()) if clips else math.nan,
-        interval=percentile_interval(rows, metric.combine) if finite else None,
+        interval=expanded_interval(rows, metric.combine, confidence=coverage, clusters=speakers)
+        if finite
+        else None,
         per_clip={clip: metric.combine(row.tolist()) for clip, row in zip(clips, rows, strict=True)},
         unscored=unscored,
         expert=corpus.provenance.expert,
         videos=_videos(corpus, metric),
+        confidence=coverage,
+        speakers=len(set(speakers)) if speakers else None,
     )
+
+
+def _clusters(corpus: Corpus, clips: list[str]) -> list[str] | None:
+    """Who speaks in each clip, where speakers repeat and are enough to speak for others; else None.
+
+    A clip whose speaker is not known stands for itself. Fewer speakers than ``MIN_UNITS`` give no usable interval
+    over speakers; the interval is then one over clips of these speakers.
+    """
+    known = corpus.provenance.speakers
+    labels = [f"speaker {known[clip]}" if clip in known else f"clip {clip}" for clip in clips]
+    return labels if MIN_UNITS <= len(set(labels)) < len(labels) else None
 
 
 def _over_sets(corpus: Corpus, metric: Metric) -> Measurement:

@@ -224,7 +224,7 @@ def judge_regression(lipleak: Evaluation, allowance: Allowance, baseline: Corpus
     if not allowance.metric.is_picture:
         lipleak.expert_objection()
     lipleak.measure(allowance.metric)
-    found = regression(allowance, baseline, lipleak.corpus, allow_unscored=lipleak.allow_unscored)
+    found = regression(allowance, baseline, lipleak.corpus, allow_unscored=lipleak.rules.allow_unscored)
     lipleak.verdicts.append(found.verdict)
     return found
 

@@ -20,7 +20,7 @@ from pytest_lipleak.core.errors import ConfigurationError, LipleakError, NotAppl
 from pytest_lipleak.core.metrics import SET_MEASURES, Metric
 from pytest_lipleak.core.metrics import metric as metric_called
 from pytest_lipleak.core.scores import TakeScore, Unscored
-from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, judge
+from pytest_lipleak.core.verdicts import Limit, Measurement, Rules, Verdict, judge
 from pytest_lipleak.evaluation import sanity
 from pytest_lipleak.evaluation.aggregate import measure
 from pytest_lipleak.evaluation.artefacts import EMBEDDING_LIBRARIES, Artefacts, BusyError, Take
@@ -65,7 +65,7 @@ class Evaluation:
         arcface: an ArcFace ONNX file to use for CSIM instead of the default one.
         keep: folder for videos that people can play, generated and real, or None.
         gallery: where the pictures of a report are written, or None.
-        allow_unscored: judge the rest when some clips cannot be scored.
+        rules: how values become verdicts.
         progress: told about every take.
         lead: where in the work to begin, in 0..1, so that parallel workers spread out.
         timeout: seconds that the model may take for one take, or None.
@@ -87,7 +87,7 @@ class Evaluation:
         arcface: Path | None = None,
         keep: Path | None = None,
         gallery: Gallery | None = None,
-        allow_unscored: bool = False,
+        rules: Rules = Rules(),  # noqa: B008 - frozen
         progress: Progress = lambda done, wanted, what: None,
         lead: float = 0.0,
         timeout: float | None = None,
@@ -106,7 +106,7 @@ class Evaluation:
         self._partners = dict(plan.partners) if plan.partners is not None else None
         self._keep = keep
         self._gallery = gallery
-        self.allow_unscored = allow_unscored
+        self.rules = rules
         self.verdicts: list[Verdict] = []
         self._progress = Shown(progress)
         self._lead = lead
@@ -185,11 +185,12 @@ class Evaluation:
         # Short: pytest prints it beside every failed test that uses the fixture.
         return f"<lip leakage of {self.model.name} on {self.clips.origin}>"
 
-    def measure(self, metric: Metric | str) -> Measurement:
+    def measure(self, metric: Metric | str, confidence: float | None = None) -> Measurement:
         """Return a metric's value, generating and scoring what it still needs.
 
         Args:
             metric: a metric or its name, for example ``"LSD-CR"`` or ``"LSE-C[XM,AR]"``.
+            confidence: coverage of its interval; None: 0.95.
 
         Raises:
             ConfigurationError: unknown metric.
@@ -203,7 +204,7 @@ class Evaluation:
                 self._need_pictures(wanted)
         else:
             self.need(wanted.conditions)
-        return measure(self.corpus, wanted)
+        return measure(self.corpus, wanted, confidence)
 
     def judge(self, limit: Limit) -> Verdict:
         """Measure what ``limit`` speaks of and judge it; the verdict is remembered for the reports.
@@ -214,19 +215,20 @@ class Evaluation:
         Raises as ``measure`` does. What could not be measured because something failed is remembered as a
         broken limit: a report must not look as if it had never been asked for.
         """
+        limit = self.rules.applied_to(limit)
         if self._plan.shard is not None:
             self._leave_to_merge(limit)
         nothing = Measurement(limit.metric, math.nan, None, {}, (), self.corpus.provenance.expert)
         try:
             # Asked first: a model is not run for hours for an expert that cannot judge its clips.
             objection = None if limit.metric.is_picture else self.expert_objection()
-            measurement = nothing if objection else self.measure(limit.metric)
+            measurement = nothing if objection else self.measure(limit.metric, limit.confidence)
         except NotApplicableError:
             raise
         except LipleakError as error:
             self.verdicts.append(Verdict(limit, nothing, str(error).partition("\n")[0]))
             raise
-        verdict = judge(limit, measurement, allow_unscored=self.allow_unscored)
+        verdict = judge(limit, measurement, allow_unscored=self.rules.allow_unscored)
         if objection:
             verdict = Verdict(limit, measurement, objection)
         self.verdicts.append(verdict)
@@ -258,7 +260,7 @@ class Evaluation:
                 f"{limit}: {', '.join(whole)} compares whole sets of frames and cannot be put together from "
                 "parts; leave it out, or run without --lipleak-shard"
             )
-        self.corpus.asked[f"{limit.metric.name} {limit.operator} {limit.value!r}"] = self.allow_unscored
+        self.corpus.asked[limit.exact] = self.rules.allow_unscored
         self.measure(limit.metric)
         if not limit.metric.is_picture:
             self._examine()

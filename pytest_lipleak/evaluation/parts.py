@@ -78,12 +78,12 @@ def judged_parts(corpus: Corpus, limits: Sequence[Limit], *, allow_unscored: boo
 
 def _judged(corpus: Corpus, limit: Limit, allow_unscored: bool) -> Verdict:
     try:
-        verdict = judge(limit, measure(corpus, limit.metric), allow_unscored=allow_unscored)
+        verdict = judge(limit, measure(corpus, limit.metric, limit.confidence), allow_unscored=allow_unscored)
     except UnscorableError as error:
         nothing = Measurement(limit.metric, math.nan, None, {}, (), corpus.provenance.expert)
         return Verdict(limit, nothing, str(error))
     if corpus.objection and not limit.metric.is_picture:
-        return replace(verdict, reason=corpus.objection)
+        return Verdict(limit, verdict.measurement, corpus.objection)
     return verdict
 
 

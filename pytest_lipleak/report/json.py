@@ -12,12 +12,12 @@ from typing import Any
 
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import InputError
-from pytest_lipleak.core.verdicts import Measurement, Verdict
+from pytest_lipleak.core.verdicts import Measurement, Outcome, Verdict
 from pytest_lipleak.evaluation.aggregate import every_measurement, suspicions
 
 SCHEMA_VERSION = 1
 
-PASS, FAIL, NOT_JUDGED = "pass", "fail", "not judged"
+PASS, FAIL, INCONCLUSIVE, NOT_JUDGED = map(str, Outcome)
 
 
 def document(
@@ -40,7 +40,8 @@ def document(
         for corpus, verdicts in models
     ]
     verdicts = {FAIL} if unjudged else {str(result["verdict"]) for result in results}
-    overall = next((verdict for verdict in (FAIL, NOT_JUDGED, PASS) if verdict in verdicts), NOT_JUDGED)
+    worst_first = (FAIL, NOT_JUDGED, INCONCLUSIVE, PASS)
+    overall = next((verdict for verdict in worst_first if verdict in verdicts), NOT_JUDGED)
     return {
         "schema": SCHEMA_VERSION,
         "verdict": overall,
@@ -54,22 +55,35 @@ def verdict_on(verdicts: Mapping[str, Mapping[str, Any]]) -> str:
     """Return the verdict on one model: ``pass`` needs at least one limit, and every one kept.
 
     ``fail`` needs a limit that was judged and is broken; a limit that could not be judged is neither.
+    ``inconclusive``: nothing is broken, and all that is not kept is what this many clips could not settle.
     """
-    if any(verdict["judged"] and not verdict["passed"] for verdict in verdicts.values()):
-        return FAIL
-    return PASS if verdicts and all(verdict["passed"] for verdict in verdicts.values()) else NOT_JUDGED
+    found = {outcome(verdict) for verdict in verdicts.values()}
+    worst_first = (FAIL, NOT_JUDGED, INCONCLUSIVE, PASS)
+    return next((each for each in worst_first if each in found), NOT_JUDGED)
+
+
+def outcome(verdict: Mapping[str, Any]) -> str:
+    """Return how a verdict ended: one of the words of ``Outcome``."""
+    if "outcome" in verdict:
+        return str(verdict["outcome"])
+    # A report written before there was that word.
+    return PASS if verdict["passed"] else FAIL if verdict["judged"] else NOT_JUDGED
 
 
 def verdict_data(verdict: Verdict) -> dict[str, Any]:
     """Return a verdict as plain data."""
+    interval = verdict.measurement.interval
     return {
         "limit": str(verdict.limit),
         "metric": verdict.limit.metric.name,
-        "bound": f"{verdict.limit.operator} {verdict.limit.value:g}",
+        "bound": verdict.limit.bound,
         "value": float(verdict.measurement.value),
         "clips": verdict.measurement.clips,
+        "interval": list(interval) if interval else None,
+        "confidence": verdict.limit.confidence,
         "passed": verdict.passed,
         "judged": verdict.judged,
+        "outcome": str(verdict.outcome),
         "reason": verdict.reason,
         "headline": verdict.headline,
     }

@@ -8,17 +8,26 @@ from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics import Metric
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.aggregate import measured
-from pytest_lipleak.report.json import FAIL, NOT_JUDGED, PASS, verdict_on
-from pytest_lipleak.report.tables import BROKEN, KEPT, UNJUDGED
+from pytest_lipleak.report.json import FAIL, INCONCLUSIVE, NOT_JUDGED, PASS, outcome, verdict_on
+from pytest_lipleak.report.tables import WORDS
 from pytest_lipleak.report.terminal import table
 
 # A limit that could not be judged is a failed test; no limit at all is only said.
 _COLOURS: Mapping[str, Mapping[str, bool]] = {
     PASS: {"green": True, "bold": True},
     FAIL: {"red": True, "bold": True},
+    INCONCLUSIVE: {"yellow": True, "bold": True},
     NOT_JUDGED: {"red": True, "bold": True},
     "": {"yellow": True},
 }
+
+
+_TOLD: Mapping[str, str] = {
+    FAIL: "broken",
+    NOT_JUDGED: "could not be judged",
+    INCONCLUSIVE: "not settled by these clips",
+}
+"""Limits that are not kept, in words, worst first."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,7 @@ def summaries(models: Iterable[tuple[Corpus, Mapping[str, Mapping[str, Any]]]]) 
 
         limits: dict[str, list[tuple[str, str]]] = {}
         for verdict in verdicts.values():
-            limits.setdefault(verdict["metric"], []).append((verdict["bound"], _word(verdict)))
+            limits.setdefault(verdict["metric"], []).append((verdict["bound"], WORDS[outcome(verdict)]))
         yield Summary(
             corpus.provenance.model,
             _words(verdicts, corpus.provenance.shard),
@@ -56,20 +65,19 @@ def summaries(models: Iterable[tuple[Corpus, Mapping[str, Mapping[str, Any]]]]) 
         )
 
 
-def _word(verdict: Mapping[str, Any]) -> str:
-    return KEPT if verdict["passed"] else BROKEN if verdict["judged"] else UNJUDGED
-
-
 def _words(verdicts: Mapping[str, Mapping[str, Any]], shard: Mapping[str, Any]) -> str:
     if shard:
         return f"NOT JUDGED: part {shard['part']}/{shard['of']}; `lipleak merge` judges all parts together"
     if not verdicts:
         return "NOT JUDGED: no limit was given"
     count = f"{len(verdicts)} limit{'s' if len(verdicts) > 1 else ''}"
-    broken = [limit for limit, verdict in verdicts.items() if verdict["judged"] and not verdict["passed"]]
-    unjudged = [limit for limit, verdict in verdicts.items() if not verdict["judged"]]
-    told = f"could not be judged: {', '.join(unjudged)}"
-    if broken:
-        rest = f"; {len(unjudged)} {told}" if unjudged else ""
-        return f"FAILED: {len(broken)} of {count} broken: {', '.join(broken)}{rest}"
-    return f"NOT JUDGED: {len(unjudged)} of {count} {told}" if unjudged else f"PASSED: {count} kept"
+    ended = {
+        each: [limit for limit, verdict in verdicts.items() if outcome(verdict) == each] for each in _TOLD
+    }
+    found = [(each, limits) for each, limits in ended.items() if limits]
+    if not found:
+        return f"PASSED: {count} kept"
+    (worst, limits), *rest = found
+    headword = "FAILED" if worst == FAIL else worst.upper()
+    head = f"{headword}: {len(limits)} of {count} {_TOLD[worst]}: {', '.join(limits)}"
+    return head + "".join(f"; {len(limits)} {_TOLD[each]}: {', '.join(limits)}" for each, limits in rest)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Setup
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics import LEAKAGE_METRICS, PICTURE_ARROWS, Metric, metric
-from pytest_lipleak.core.verdicts import Measurement
+from pytest_lipleak.core.verdicts import Measurement, Outcome
 
 Measure = Callable[[Metric], Measurement | None]
 """Gives a metric's measurement, or None when it was not needed or does not apply."""
@@ -19,9 +19,12 @@ Limits = Mapping[str, Sequence[tuple[str, str]]]
 """By metric name: every bound that was judged, and the word for how it ended (``ok``, ``FAILED``, ...)."""
 
 ARROWS = {"lower": "↓", "higher": "↑", "": ""}
-KEPT, BROKEN, UNJUDGED = "ok", "FAILED", "not judged"
-STATES = {KEPT: "pass", BROKEN: "fail", UNJUDGED: "fail"}
+KEPT, BROKEN, UNSETTLED, UNJUDGED = "ok", "FAILED", "inconclusive", "not judged"
+STATES = {KEPT: "pass", BROKEN: "fail", UNSETTLED: "fail", UNJUDGED: "fail"}
 """How a verdict's word is coloured."""
+
+WORDS: Mapping[str, str] = dict(zip(map(str, Outcome), (KEPT, BROKEN, UNSETTLED, UNJUDGED), strict=True))
+"""What a table says of each outcome."""
 
 EXTRA_METRICS = (
     "LSE-C_S[AR]",

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -8,7 +9,7 @@ from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.scores import Unscored
-from pytest_lipleak.core.verdicts import Limit, Measurement, judge
+from pytest_lipleak.core.verdicts import MIN_UNITS, Limit, Measurement, Outcome, Rules, judge
 
 LOWER, HIGHER = ("LSD-CR", "LSE-C_S", "LSE-D[AM,CR]"), ("LSE-D_S", "LSE-C[AM,AR]", "LSE-D_XO[CR]")
 numbers = st.floats(-1e6, 1e6)
@@ -16,6 +17,7 @@ limits = st.one_of(
     st.builds(Limit, st.sampled_from(LOWER).map(metric), st.sampled_from(["<", "<="]), numbers),
     st.builds(Limit, st.sampled_from(HIGHER).map(metric), st.sampled_from([">", ">="]), numbers),
 )
+bounds = st.builds(lambda limit, share: replace(limit, confidence=share), limits, st.floats(0.5, 0.9999))
 LOST = Unscored("b", CONDITIONS[0], "no face")
 
 
@@ -74,6 +76,7 @@ def test_a_limit_reads_back_from_its_text(limit: Limit) -> None:
     again = Limit.parse(str(limit))
     assert (again.metric, again.operator) == (limit.metric, limit.operator)
     assert again.value == pytest.approx(limit.value, rel=1e-5)
+    assert Limit.parse(limit.exact) == limit
 
 
 @pytest.mark.parametrize(
@@ -92,6 +95,12 @@ def test_a_limit_reads_back_from_its_text(limit: Limit) -> None:
         ("LSD-CR < inf", "expected a finite number"),
         ("LSD-XY < 0.6", "unknown metric 'LSD-XY'"),
         ("LSE-C_S <> 3", "expected METRIC < NUMBER"),
+        ("LSD-CR < 0.6 @ 95", "expected METRIC < NUMBER"),
+        ("LSD-CR < 0.6 @", "expected METRIC < NUMBER"),
+        ("LSD-CR < 0.6 @ x%", "'x' is not a number"),
+        ("LSD-CR < 0.6 @ 100%", "confidence 1 is not allowed"),
+        ("LSD-CR < 0.6 @ 5%", "confidence 0.05 is not allowed"),
+        ("LSD-CR < 0.6 @ nan%", "confidence nan is not allowed"),
     ],
 )
 def test_a_gate_that_cannot_be_read_says_why(text: str, words: str) -> None:
@@ -134,3 +143,70 @@ def test_the_headline_stands_alone(value: float, verdict: str) -> None:
 def test_one_clip_is_singular_and_has_no_interval() -> None:
     limit = Limit.parse("LSD-CR < 0.6")
     assert str(measured(limit, 0.25, clips=1)) == "LSD-CR = 0.250 (1 clip, expert embedded 1)"
+
+
+def bound(text: str, value: float, interval: tuple[float, float] | None, clips: int = 10, **more: object):
+    limit = Limit.parse(text)
+    measurement = replace(
+        measured(limit, value, clips, interval=interval), confidence=limit.confidence, **more
+    )
+    return judge(limit, measurement)
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "interval", "outcome"),
+    [
+        ("LSD-CR < 0.6 @ 95%", 0.5, (0.4, 0.59), Outcome.PASS),
+        ("LSD-CR < 0.6 @ 95%", 0.5, (0.4, 0.6), Outcome.INCONCLUSIVE),
+        ("LSD-CR <= 0.6 @ 95%", 0.5, (0.4, 0.6), Outcome.PASS),
+        ("LSD-CR < 0.6@90%", 0.7, (0.5, 0.9), Outcome.INCONCLUSIVE),
+        ("LSD-CR < 0.6 @ 95%", 0.7, (0.6, 0.9), Outcome.FAIL),
+        ("LSD-CR < 0.6 @ 95%", 0.59, (0.61, 0.9), Outcome.INCONCLUSIVE),
+        ("LSE-D_S > 8 @ 99%", 9.0, (8.1, 9.5), Outcome.PASS),
+        ("LSE-D_S > 8 @ 99%", 7.0, (6.1, 7.5), Outcome.FAIL),
+        ("LSE-D_S > 8 @ 99%", 8.5, None, Outcome.INCONCLUSIVE),
+        ("FID[AM,CR] < 9 @ 95%", 8.5, None, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_a_bound_verdict_wants_the_whole_interval_on_one_side(
+    text: str, value: float, interval: tuple[float, float] | None, outcome: Outcome
+) -> None:
+    verdict = bound(text, value, interval)
+    assert verdict.outcome is outcome
+    assert verdict.passed == (outcome is Outcome.PASS)
+    assert verdict.judged == (outcome in (Outcome.PASS, Outcome.FAIL))
+    assert ("inconclusive" in verdict.headline) == (outcome is Outcome.INCONCLUSIVE)
+
+
+@given(bounds, numbers, st.integers(1, MIN_UNITS - 1))
+def test_a_few_clips_give_no_bound_verdict(limit: Limit, value: float, clips: int) -> None:
+    measurement = replace(measured(limit, value, clips, interval=(value, value)), confidence=limit.confidence)
+    verdict = judge(limit, measurement)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert f"needs at least {MIN_UNITS} clips" in verdict.headline
+    many = replace(measured(limit, value, 99, interval=(value, value)), confidence=limit.confidence)
+    assert judge(limit, many).judged
+    assert not judge(limit, replace(many, speakers=clips)).judged, "few speakers are few, however many clips"
+
+
+def test_an_interval_of_another_coverage_is_refused() -> None:
+    limit = Limit.parse("LSD-CR < 0.6 @ 99%")
+    with pytest.raises(ValueError, match=r"coverage 0\.95"):
+        judge(limit, measured(limit, 0.5, 10, interval=(0.4, 0.5)))
+
+
+def test_how_many_clips_would_settle_it_follows_from_the_root_law() -> None:
+    # The upper end is 0.2 from the value and must come within 0.1 of it: half the width, four times the clips.
+    assert (
+        "about 40 clips like these would settle it" in bound("LSD-CR < 0.6 @ 95%", 0.5, (0.2, 0.7)).headline
+    )
+    assert "about 90 clips" in bound("LSE-D_S > 8 @ 95%", 7.9, (7, 8.2)).headline
+    for value in (0.6, 0.6 - 1e-9):
+        assert "too near the limit" in bound("LSD-CR < 0.6 @ 95%", value, (0.5, 0.7)).headline
+
+
+def test_a_default_confidence_is_taken_where_a_limit_names_none() -> None:
+    rules = Rules(confidence=0.9)
+    assert str(rules.applied_to(Limit.parse("LSD-CR < 0.6"))) == "LSD-CR < 0.6 @ 90%"
+    assert rules.applied_to(Limit.parse("LSD-CR < 0.6 @ 99.5%")).confidence == pytest.approx(0.995)
+    assert str(Rules().applied_to(Limit.parse("LSD-CR < 0.6"))) == "LSD-CR < 0.6"

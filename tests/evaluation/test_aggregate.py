@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -106,3 +107,24 @@ def test_ground_truth_is_measured_from_the_real_clips_alone() -> None:
     measurement = measure(corpus, metric("LSE-C[GT]"))
     assert (measurement.value, measurement.expert) == (pytest.approx(7), "fake 1")
     assert not any((clip, c) in corpus.takes for clip in "ab" for c in CONDITIONS)
+
+
+def test_an_interval_is_over_speakers_where_enough_are_known() -> None:
+    clips = tuple(f"{speaker}{take}" for speaker in "uvwxyz" for take in range(4))
+    corpus = corpus_of(*clips)
+    levels = np.random.default_rng(2).normal(3, 1, 6)
+    for clip in clips:
+        take(corpus, clip, SI, float(levels["uvwxyz".index(clip[0])]), 9)
+    alone = measure(corpus, metric("LSE-C_S"))
+    corpus.provenance = replace(corpus.provenance, speakers={clip: clip[0] for clip in clips})
+    grouped = measure(corpus, metric("LSE-C_S"), 0.9)
+    assert (alone.speakers, grouped.speakers, grouped.confidence) == (None, 6, 0.9)
+    assert grouped.value == alone.value
+    assert grouped.interval[1] - grouped.interval[0] > alone.interval[1] - alone.interval[0]
+    assert "24 clips of 6 speakers" in str(grouped)
+    assert "at 90 %" in str(grouped)
+    few = {clip: "one" if clip < "x" else "two" for clip in clips}
+    corpus.provenance = replace(corpus.provenance, speakers=few)
+    assert measure(corpus, metric("LSE-C_S")).interval == alone.interval, (
+        "two speakers cannot speak for others"
+    )

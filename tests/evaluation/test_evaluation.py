@@ -23,7 +23,7 @@ from pytest_lipleak.core.errors import (
     MissingExtraError,
     NotApplicableError,
 )
-from pytest_lipleak.core.verdicts import Limit
+from pytest_lipleak.core.verdicts import Limit, Rules
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.store import Store
 from pytest_lipleak.generators.registry import Model
@@ -325,7 +325,7 @@ def test_a_clip_that_cannot_be_read_does_not_stop_the_others(start: Start, tmp_p
 @pytest.mark.parametrize("allow", [False, True])
 def test_a_clip_the_expert_refuses_is_listed_and_never_generated(start: Start, allow: bool) -> None:
     generator = Recorder(follows_audio)
-    evaluation = start(generator, expert=LevelExpert(refused="c"), allow_unscored=allow)
+    evaluation = start(generator, expert=LevelExpert(refused="c"), rules=Rules(allow_unscored=allow))
     measurement = evaluation.measure("LSE-D[AM,CR]")
     assert {entry.clip for entry in measurement.unscored} == {"c"}
     assert {entry.reason for entry in measurement.unscored} == {"no face is seen"}

@@ -9,7 +9,7 @@ import pytest
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.scores import SyncScore, TakeScore
-from pytest_lipleak.report.json import FAIL, NOT_JUDGED, PASS, document, read_document, schema
+from pytest_lipleak.report.json import FAIL, INCONCLUSIVE, NOT_JUDGED, PASS, document, read_document, schema
 
 
 def corpus() -> Corpus:
@@ -20,7 +20,7 @@ def corpus() -> Corpus:
     return Corpus(about, {("one", None): TakeScore("one", None, score, score, 15)})
 
 
-def verdict(*, passed: bool, value: float = 0.5) -> dict[str, dict[str, Any]]:
+def verdict(*, passed: bool, value: float = 0.5, **more: str) -> dict[str, dict[str, Any]]:
     return {
         "LSD-CR < 1": {
             "limit": "LSD-CR < 1",
@@ -28,6 +28,7 @@ def verdict(*, passed: bool, value: float = 0.5) -> dict[str, dict[str, Any]]:
             "value": value,
             "passed": passed,
             "judged": True,
+            **more,
         }
     }
 
@@ -42,6 +43,14 @@ def verdict(*, passed: bool, value: float = 0.5) -> dict[str, dict[str, Any]]:
         ([verdict(passed=True), {}], (), NOT_JUDGED),
         ([verdict(passed=True), verdict(passed=False)], (), FAIL),
         ([verdict(passed=True)], ("a test",), FAIL),
+        ([verdict(passed=False, outcome=INCONCLUSIVE)], (), INCONCLUSIVE),
+        ([verdict(passed=False, outcome=INCONCLUSIVE), verdict(passed=True)], (), INCONCLUSIVE),
+        ([verdict(passed=False, outcome=INCONCLUSIVE), verdict(passed=False, outcome=FAIL)], (), FAIL),
+        (
+            [verdict(passed=False, outcome=INCONCLUSIVE), verdict(passed=False, outcome=NOT_JUDGED)],
+            (),
+            NOT_JUDGED,
+        ),
     ],
 )
 def test_verdict_on_top(models: list[Any], unjudged: tuple[str, ...], expected: str) -> None:

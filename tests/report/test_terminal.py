@@ -108,3 +108,25 @@ def test_distances_between_sets_say_what_they_rest_on() -> None:
     ]
     assert row(table, "FID rests on") == "FID rests on 75 frames: FID over 75 frames is biased upward"
     assert row(table, "SI CR: share of open").endswith("by threshold: 0.500 at 0.05, 0.250 at 0.1")
+
+
+def test_an_inconclusive_limit_is_neither_kept_nor_broken() -> None:
+    silent = corpus(Condition(Setup.SI, Reference.CR))
+
+    def judged(*outcomes: str) -> list[str]:
+        verdicts = {
+            f"limit {number}": {
+                "limit": f"limit {number}", "metric": "LSE-C_S", "bound": f"< {number} @ 95%",
+                "passed": outcome == "pass", "outcome": outcome,
+            }
+            for number, outcome in enumerate(outcomes)
+        }  # fmt: skip
+        (summary,) = summaries([(silent, verdicts)])
+        return [summary.verdict, *summary.table]
+
+    table = judged("pass", "inconclusive")
+    assert table[0] == "INCONCLUSIVE: 1 of 2 limits not settled by these clips: limit 1"
+    rows = [line.split()[-1] for line in table if line.startswith("LSE-C_S ↓")]
+    assert rows == ["ok", "inconclusive"]
+    table = judged("fail", "inconclusive", "pass")
+    assert table[0] == "FAILED: 1 of 3 limits broken: limit 0; 1 not settled by these clips: limit 1"

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,7 +7,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from pytest_lipleak.core.metrics import metric
-from pytest_lipleak.statistics.bootstrap import percentile_interval
+from pytest_lipleak.statistics.bootstrap import bca_interval, expanded_interval, percentile_interval
+from pytest_lipleak.statistics.student import t_cdf, t_quantile
+
+Method = Callable[..., tuple[float, float] | None]
+METHODS = pytest.mark.parametrize("method", [expanded_interval, percentile_interval, bca_interval])
 
 
 def first(means: list[float]) -> float:
@@ -23,8 +29,11 @@ def test_a_mean_of_many_clips_has_the_normal_interval() -> None:
     assert (low, high) == pytest.approx((rows.mean() - half, rows.mean() + half), abs=0.06 * half)
 
 
+@pytest.mark.parametrize(
+    ("own", "method"), [(percentile_interval, "percentile"), (bca_interval, "BCa")], ids=["percentile", "bca"]
+)
 @pytest.mark.parametrize("confidence", [0.5, 0.8, 0.95])
-def test_lsd_has_the_interval_that_scipy_gives(confidence: float) -> None:
+def test_lsd_has_the_interval_that_scipy_gives(confidence: float, own: Method, method: str) -> None:
     from scipy.stats import bootstrap
 
     rows = normal_rows(25, columns=4)
@@ -39,14 +48,14 @@ def test_lsd_has_the_interval_that_scipy_gives(confidence: float) -> None:
         of_sample,
         paired=True,
         vectorized=True,
-        method="percentile",
+        method=method,
         confidence_level=confidence,
         n_resamples=20_000,
         rng=np.random.default_rng(1),
     ).confidence_interval
-    own = percentile_interval(rows, lsd, confidence=confidence, resamples=20_000)
+    found = own(rows, lsd, confidence=confidence, resamples=20_000)
     width = reference.high - reference.low
-    assert own == pytest.approx((reference.low, reference.high), abs=0.035 * width)
+    assert found == pytest.approx((reference.low, reference.high), abs=0.035 * width)
 
 
 def test_columns_of_a_clip_stay_paired() -> None:
@@ -62,18 +71,70 @@ def test_the_same_rows_have_the_same_interval_and_the_seed_matters() -> None:
     assert percentile_interval(rows, first, seed=1) != percentile_interval(rows, first, seed=2)
 
 
+@METHODS
 @pytest.mark.parametrize("clips", [0, 1])
-def test_fewer_than_two_clips_have_no_interval(clips: int) -> None:
-    assert percentile_interval(normal_rows(clips), first) is None
+def test_fewer_than_two_clips_have_no_interval(clips: int, method: Method) -> None:
+    assert method(normal_rows(clips), first) is None
+    assert method(normal_rows(3), first, clusters=["one"] * 3) is None
 
 
-@settings(max_examples=40)
-@given(arrays(np.float64, st.tuples(st.integers(2, 12), st.just(1)), elements=st.floats(-100, 100)))
-def test_an_interval_lies_within_the_clips_and_moves_with_them(rows: np.ndarray) -> None:
-    low, high = percentile_interval(rows, first, resamples=200)
+@METHODS
+def test_rows_of_a_cluster_are_drawn_together(method: Method) -> None:
+    speakers = normal_rows(9)
+    repeated = np.repeat(speakers, 5, axis=0)
+    labels = [str(number) for number in range(9) for _ in range(5)]
+    # Five copies of each speaker say no more than one.
+    assert method(repeated, first, clusters=labels) == pytest.approx(method(speakers, first), rel=1e-3)
+    narrow = method(repeated, first)
+    wide = method(speakers, first)
+    assert narrow[1] - narrow[0] < 0.6 * (wide[1] - wide[0])
+
+
+def test_bca_collapses_at_the_minimum_of_lsd() -> None:
+    rows = np.tile([2.0, 2.0, 9.0, 9.0], (8, 1))
+    rows[:4, 1] += 1
+    rows[4:, 1] -= 1
+    lsd = metric("LSD-CR").combine
+    assert lsd(rows.mean(axis=0).tolist()) == 0
+    assert bca_interval(rows, lsd)[1] < 0.5 * expanded_interval(rows, lsd)[1], "hence not the default"
+
+
+def test_bca_does_not_exist_where_all_draws_lie_on_one_side() -> None:
+    rows = normal_rows(20)
+    assert bca_interval(rows, lambda means: abs(means[0] - rows.mean())) is None
+
+
+@pytest.mark.parametrize("clips", [6, 12])
+def test_few_clips_are_covered_as_often_as_is_said(clips: int) -> None:
+    """Of 400 samples, plain percentiles miss clearly more than 5 %; the expanded ones about as often as said."""
+    missed = {expanded_interval: 0, percentile_interval: 0}
+    for seed in range(400):
+        rows = np.random.default_rng(seed).normal(size=(clips, 1))
+        for method in missed:
+            low, high = method(rows, first, resamples=300, seed=seed)
+            missed[method] += not low <= 0 <= high
+    assert missed[expanded_interval] / 400 < 0.085
+    assert missed[expanded_interval] < missed[percentile_interval]
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 7, 30, 101])
+def test_students_t_is_that_of_scipy(freedom: int) -> None:
+    from scipy.stats import t
+
+    for value in (-4.0, -0.3, 0.0, 1.0, 12.0):
+        assert t_cdf(value, freedom) == pytest.approx(t.cdf(value, freedom), abs=1e-12)
+    for share in (0.6, 0.975, 0.9995):
+        assert t_quantile(share, freedom) == pytest.approx(t.ppf(share, freedom), rel=1e-9)
+
+
+@pytest.mark.parametrize("method", [expanded_interval, percentile_interval])
+@settings(max_examples=20)
+@given(rows=arrays(np.float64, st.tuples(st.integers(2, 12), st.just(1)), elements=st.floats(-100, 100)))
+def test_an_interval_lies_within_the_clips_and_moves_with_them(rows: np.ndarray, method: Method) -> None:
+    low, high = method(rows, first, resamples=200)
     slack = 1e-9
     assert rows.min() - slack <= low <= high <= rows.max() + slack
-    moved = percentile_interval(rows * 2 + 7, first, resamples=200)
+    moved = method(rows * 2 + 7, first, resamples=200)
     assert moved == pytest.approx((low * 2 + 7, high * 2 + 7), abs=1e-6)
 
 
