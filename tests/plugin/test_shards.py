@@ -32,7 +32,7 @@ def changed(file: str, to: Path, **provenance: Any) -> str:
     data = json.loads(Path(file).read_text())
     about = data["results"][0]["provenance"]
     for name, value in provenance.items():
-        (about if name in about else about["shard"])[name] = value
+        (about["shard"] if name in about["shard"] else about)[name] = value
     to.write_text(json.dumps(data))
     return str(to)
 
