@@ -211,8 +211,6 @@ def read_settings(config: "pytest.Config", environment: Mapping[str, str] = os.e
     """
     import pytest
 
-    from pytest_lipleak.core.errors import ConfigurationError
-
     folders = Folders(
         config.invocation_params.dir, config.inipath.parent if config.inipath else config.rootpath
     )
@@ -220,7 +218,7 @@ def read_settings(config: "pytest.Config", environment: Mapping[str, str] = os.e
         found = _resolved(lambda option: _candidates(option, config, environment), folders, environment)
         if found.model:
             _refuse_overlooked_ini_file(config)
-    except ConfigurationError as error:
+    except _RefusedError as error:
         raise pytest.UsageError(str(error)) from None
     return found
 
@@ -245,7 +243,12 @@ def given_settings(
         if value := environment.get(option.variable):
             yield f"environment variable {option.variable}", value
 
-    return _resolved(candidates, Folders(start, start), environment)
+    try:
+        return _resolved(candidates, Folders(start, start), environment)
+    except _RefusedError as error:
+        from pytest_lipleak.core.errors import ConfigurationError
+
+        raise ConfigurationError(str(error)) from None
 
 
 class Folders(NamedTuple):
@@ -279,10 +282,8 @@ def _resolved(
     return Settings(**values, sources=sources)
 
 
-def _refusal(message: str) -> Exception:
-    from pytest_lipleak.core.errors import ConfigurationError
-
-    return ConfigurationError(message)
+class _RefusedError(Exception):
+    """A value that is not allowed; worded here, raised as the family of errors of whoever asks."""
 
 
 INI_FILES = (
@@ -309,7 +310,7 @@ def _refuse_overlooked_ini_file(config: "pytest.Config") -> None:
         return
     for file in (folder / name for folder in (here, *here.parents) for name in INI_FILES):
         if file.is_file() and "lipleak_" in file.read_text(encoding="utf-8", errors="replace"):
-            raise _refusal(
+            raise _RefusedError(
                 f"{file} sets lipleak_* keys, but pytest overlooks it (its root is {config.rootpath}) because of a "
                 f"space behind {flags[0]}; write {flags[0]}=PATH"
             )
@@ -324,7 +325,7 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
 
             nearest = get_close_matches(variable, sorted(known), 1)
             hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(sorted(known))}"
-            raise _refusal(f"environment variable {variable} is not known; {hint}")
+            raise _RefusedError(f"environment variable {variable} is not known; {hint}")
 
 
 def _candidates(
@@ -343,7 +344,7 @@ def _candidates(
         given = config.getini(option.ini)
     except (TypeError, ValueError, pytest.UsageError) as error:
         expected = {"flag": "true or false", "number": "a whole number", "list": "one entry per line"}
-        raise _refusal(f"{source}: expected {expected.get(option.kind, 'text')} ({error})") from None
+        raise _RefusedError(f"{source}: expected {expected.get(option.kind, 'text')} ({error})") from None
     if given is not None:
         yield source, given
 
@@ -362,9 +363,9 @@ def _converted(option: Option, source: str, raw: Any, folders: Folders) -> Any:
 def _chosen(option: Option, source: str, value: str, folders: Folders) -> str:
     allowed = CHOICES.get(option.name)
     if allowed and value not in allowed:
-        raise _refusal(f"{source}: {value!r} is not allowed; choose one of {', '.join(allowed)}")
+        raise _RefusedError(f"{source}: {value!r} is not allowed; choose one of {', '.join(allowed)}")
     if option.name == "device" and not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value):
-        raise _refusal(f"{source}: {value!r} is no device; use auto, cpu, cuda, cuda:N or mps")
+        raise _RefusedError(f"{source}: {value!r} is no device; use auto, cpu, cuda, cuda:N or mps")
     if option.name == "shard":
         _check_shard(source, value)
     if option.name == "confidence" and not re.fullmatch(r"0?\.[5-9]\d*", value):
@@ -379,7 +380,7 @@ def _chosen(option: Option, source: str, value: str, folders: Folders) -> str:
 def _check_shard(source: str, value: str) -> None:
     match = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", value)
     if match is None or int(match[1]) > int(match[2]):
-        raise _refusal(f"{source}: {value!r} is no part; write I/N with I from 1 to N, for example 2/8")
+        raise _RefusedError(f"{source}: {value!r} is no part; write I/N with I from 1 to N, for example 2/8")
 
 
 def _beside_ini_file(model: str, folders: Folders) -> str:
@@ -393,14 +394,14 @@ def _beside_ini_file(model: str, folders: Folders) -> str:
 
 def _number(source: str, value: str) -> int:
     if not re.fullmatch(r"\s*\d{1,18}\s*", value):
-        raise _refusal(f"{source}: {value!r} is not allowed; expected a whole number, 0 or more")
+        raise _RefusedError(f"{source}: {value!r} is not allowed; expected a whole number, 0 or more")
     return int(value)
 
 
 def _flag(source: str, value: Any) -> bool:
     text = str(value).lower()
     if text not in ("true", "1", "yes", "on", "false", "0", "no", "off"):
-        raise _refusal(f"{source}: {value!r} is neither true nor false; use one of these (or 1, 0)")
+        raise _RefusedError(f"{source}: {value!r} is neither true nor false; use one of these (or 1, 0)")
     return text in ("true", "1", "yes", "on")
 
 

@@ -35,7 +35,8 @@ def test_a_run_that_does_not_ask_for_it_imports_nothing_heavy(
     assert not [name for name in found if name.split(".")[0] in HEAVY]
     ours = {name for name in found if name.startswith("pytest_lipleak.")}
     assert ours == {
-        f"pytest_lipleak.{name}" for name in ("plugin", "session", "settings", "fixtures", "xdist")
+        f"pytest_lipleak.{name}"
+        for name in ("plugin", "session", "workbench", "settings", "fixtures", "xdist")
     }
     assert "lipleak" not in "".join(line for line in run.text.splitlines() if not line.startswith("plugins:"))
 
