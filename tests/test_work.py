@@ -121,16 +121,44 @@ def test_six_conditions_share_decoding_faces_and_speech(
     assert work["detections"] == CLIPS * FRAMES * tracked
 
 
-def test_what_is_measured_is_not_measured_again(clips: ClipSet, work: Counter[str], tmp_path: Path) -> None:
-    measured = evaluation(clips, work, tmp_path, Protocol.DIRECT)
-    measured.need()
+@pytest.mark.parametrize("protocol", [Protocol.DIRECT, Protocol.TRACKED])
+def test_what_is_measured_is_not_measured_again(
+    clips: ClipSet, work: Counter[str], tmp_path: Path, protocol: Protocol
+) -> None:
+    def measure() -> Evaluation:
+        measured = evaluation(clips, work, tmp_path, protocol)
+        measured.need()
+        measured.expert_objection()
+        assert measured.measure("SSIM[AM,CR]").clips == CLIPS
+        return measured
+
+    first = measure()
     before = work.copy()
-    measured.need()
+    first.need()
     assert work == before
-    evaluation(clips, work, tmp_path, Protocol.DIRECT).need()
-    again = work - before
-    # A model with a fingerprint is not run again, nor are its videos embedded; distances need the speech.
-    assert set(again) == {"audio windows"}
+    again = measure()
+    assert work == before, (
+        "a model with a fingerprint is not run again, nor is anything of it tracked or scored"
+    )
+    assert again.corpus.takes == first.corpus.takes
+    assert (again.corpus.pictures, again.corpus.unrelated) == (first.corpus.pictures, first.corpus.unrelated)
+
+
+@pytest.mark.parametrize("kind", ["score", "review", "track", "measure"])
+def test_what_is_damaged_is_made_again_with_a_warning(
+    clips: ClipSet, work: Counter[str], tmp_path: Path, kind: str
+) -> None:
+    def measure() -> Any:
+        measured = evaluation(clips, work, tmp_path, Protocol.TRACKED)
+        return measured.measure("LSE-C_S").per_clip, measured.measure("PSNR[SI,CR]").per_clip
+
+    first = measure()
+    files = list((tmp_path / "store").rglob(f"{kind}-*-*.json"))
+    assert files
+    for file in files:
+        file.write_text(file.read_text()[:-7])
+    with pytest.warns(RuntimeWarning, match=f"{kind}-.* is corrupt and will be made again"):
+        assert measure() == first
 
 
 @pytest.fixture

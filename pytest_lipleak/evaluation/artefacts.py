@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from pytest_lipleak.generators.protocol import run_generator
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.video import read_frames, write_playable, write_video
-from pytest_lipleak.sync.expert import Embeddings, SyncExpert, window_count
+from pytest_lipleak.sync.expert import Embeddings, Suitability, SyncExpert, window_count
 from pytest_lipleak.sync.protocols import protocol_notes
 from pytest_lipleak.sync.score import score
 
@@ -36,7 +37,7 @@ STORE_FORMAT = 3
 """Part of every key; raise it when what is stored changes its meaning."""
 
 GENERATION_LIBRARIES = ("numpy", "onnxruntime", "opencv-python", "torch")
-EMBEDDING_LIBRARIES = ("av", *GENERATION_LIBRARIES)
+EMBEDDING_LIBRARIES = ("ai-edge-litert", "av", *GENERATION_LIBRARIES)
 """Part of the keys: other versions of these make other pixels and embeddings."""
 
 REAL = "real clip"
@@ -237,9 +238,36 @@ class Artefacts:
             UnscorableError: too few frames, or as ``embedding``.
             GeneratorError: the model failed.
         """
-        video, speech = self.embedding(take, wait=wait), self.speech(audio)
-        with self._stopwatch("scoring"):
-            return score(video, speech)
+        seen = self._embedding_key(take)
+        key = key_of(embedding=seen, audio=digest_of(audio), format=STORE_FORMAT)
+        if self._store.find("score.json", key) is None:
+            # Made before the score's own lock is taken: who may not wait for a video must not hold anything.
+            self.embedding(take, wait=wait)
+
+        def compute() -> dict[str, Any]:
+            video, speech = self.embedding(take), self.speech(audio)
+            with self._stopwatch("scoring"):
+                return score(video, speech).to_dict()
+
+        about = self._about(take) | {"expert": self._expert.identity.label, "audio": digest_of(audio)[:8]}
+        return SyncScore.from_dict(self._store.data("score", key, compute, about=about))
+
+    def review(self, clip: Clip) -> Suitability:
+        """Return whether the sync expert can judge a real clip.
+
+        Raises:
+            UnscorableError: no face can be followed through it.
+        """
+
+        def compute() -> dict[str, Any]:
+            cropper = self.cropper(clip)
+            with self._stopwatch("embedding"):
+                return vars(self._expert.review(cropper(clip.frames), clip.audio))
+
+        take = Take(clip)
+        key = key_of(review=self._embedding_key(take))
+        found = self._store.data("review", key, compute, about=self._about(take))
+        return Suitability(tuple(found["refusals"]), tuple(found["warnings"]))
 
     def speech(self, audio: Audio) -> Embeddings:
         """Return speech as the sync expert hears it, float32 (W, D); the latest are kept in memory."""

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Audio, Clip, Frames, Image
+from pytest_lipleak.evaluation.store import Store, key_of, versions_of
 from pytest_lipleak.sync.expert import SyncExpert
 from pytest_lipleak.sync.protocols import Protocol, whole_frame_crops
 
@@ -59,6 +61,9 @@ class Cropper:
         return self.track.boxes if self.track else None
 
 
+_ROWS = ("x", "y", "half_size")
+
+
 class Crops:
     """Gives every clip its cropper; face boxes and mouth corners come from the real clip, once.
 
@@ -74,6 +79,7 @@ class Crops:
         retrack: generated videos are tracked anew. All crops are then plain: corners measured on generated lips would
             move with them.
         landmarks: finds the landmarks of a real clip, for example through a store; by default they are sought.
+        store: where tracks of real clips are kept, or None.
     """
 
     def __init__(
@@ -85,12 +91,14 @@ class Crops:
         *,
         retrack: bool = False,
         landmarks: LandmarkFinder | None = None,
+        store: Store | None = None,
     ) -> None:
         self.protocol = protocol
         self._weights = weights
         self._face = face
         self._expert = expert
         self._landmarks = landmarks
+        self._store = store
         self._made: dict[str, Cropper] = {}
         wanted = protocol is Protocol.TRACKED and bool(getattr(expert, "mouth_aligned", False))
         self.aligned = wanted and not retrack
@@ -108,7 +116,7 @@ class Crops:
         if clip.digest not in self._made:
             find = self._landmarks
             by_clip = None if find is None else lambda boxes: find(clip, boxes)
-            self._made[clip.digest] = self.through(clip.frames, clip.audio, by_clip)
+            self._made[clip.digest] = self._through(clip.frames, self._known_track(clip), by_clip)
         return self._made[clip.digest]
 
     def through(
@@ -122,13 +130,47 @@ class Crops:
         Under ``tracked`` they are read once to follow the face, once more to see who speaks, and once more to find the
         mouth.
         """
+        return self._through(frames, self._track(frames, audio), landmarks)
+
+    def _track(self, frames: Frames | Iterable[Image], audio: Audio) -> "FaceTrack | None":
         if self.protocol is not Protocol.TRACKED:
-            return Cropper(self.protocol)
+            return None
         from pytest_lipleak.faces.tracking import FacePolicy, track
 
         face = FacePolicy(self._face)
-        followed = track(frames, weights=self._weights, policy=face, expert=self._expert, audio=audio)
-        if not self.aligned:
+        return track(frames, weights=self._weights, policy=face, expert=self._expert, audio=audio)
+
+    def _known_track(self, clip: Clip) -> "FaceTrack | None":
+        """A real clip's track, from the store where it was followed before."""
+        if self._store is None or self.protocol is not Protocol.TRACKED:
+            return self._track(clip.frames, clip.audio)
+        from pytest_lipleak.faces.tracking import FacePolicy, FaceTrack
+
+        def compute() -> dict[str, Any]:
+            found = self._track(clip.frames, clip.audio)
+            assert found is not None
+            return {name: getattr(found, name).tolist() for name in _ROWS} | {"notes": found.notes}
+
+        identity = None if self._expert is None else self._expert.identity
+        key = key_of(
+            clip=clip.digest,
+            face=self._face,
+            # It is asked only who speaks.
+            expert=None if identity is None or self._face == "largest" else identity.weights_sha256,
+            libraries=versions_of("ai-edge-litert", "numpy", "opencv-python", "onnxruntime"),
+            package=__version__,
+        )
+        known = self._store.data("track", key, compute, about={"clip": clip.name})
+        x, y, half_size = (np.array(known[name], np.float64) for name in _ROWS)
+        return FaceTrack(x, y, half_size, FacePolicy(self._face), tuple(known["notes"]))
+
+    def _through(
+        self,
+        frames: Frames | Iterable[Image],
+        followed: "FaceTrack | None",
+        landmarks: Callable[[Boxes], NDArray[np.float32]] | None,
+    ) -> Cropper:
+        if followed is None or not self.aligned:
             return Cropper(self.protocol, followed)
         from pytest_lipleak.faces.landmarks import FaceLandmarker, steady_corners
 

@@ -32,9 +32,8 @@ from pytest_lipleak.evaluation.parts import part_of, shard_data
 from pytest_lipleak.evaluation.pictures import (
     Pictures,
     PictureTools,
-    open_share_sensitivity,
+    kept_measure,
     set_measure,
-    take_measure,
 )
 from pytest_lipleak.evaluation.plan import Plan as Plan
 from pytest_lipleak.evaluation.progress import Progress, Shown
@@ -119,6 +118,7 @@ class Evaluation:
             expert,
             retrack=plan.retrack,
             landmarks=lambda clip, boxes: self._tools.landmarks(clip.digest, lambda: clip.frames, boxes),
+            store=store,
         )
         self.artefacts = Artefacts(
             clips,
@@ -309,9 +309,7 @@ class Evaluation:
         try:
             output, real = self._pictures(key)
             with self._stopwatch("pictures"):
-                known[measure] = take_measure(measure, output, real)
-                if measure == "MAR_open":
-                    known |= open_share_sensitivity(output)
+                known |= kept_measure(measure, output, real)
             if self._gallery is not None and measure.startswith("MAR") and condition is not None:
                 self._gallery.add_opening(
                     self.model.name, name, condition, measure, known[measure], output.opening, real.opening
@@ -474,8 +472,7 @@ class Evaluation:
         if known := self.corpus.takes.get((clip.name, None)):
             return known
         cropper = self.artefacts.cropper(clip)
-        with self._stopwatch("embedding"):
-            review = self.expert.review(cropper(clip.frames), clip.audio)
+        review = self.artefacts.review(clip)
         if not review.suitable:
             raise UnscorableError("; ".join(review.refusals))
         take = Take(clip)

@@ -17,6 +17,7 @@ from pytest_lipleak.core.clips import Frames, digest_of
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.scores import SetScore
 from pytest_lipleak.evaluation.store import Store, key_of, versions_of
+from pytest_lipleak.model_files import file_sha256
 from pytest_lipleak.sync.protocols import Protocol
 
 ArtefactMaker = Callable[[], NDArray[Any]]
@@ -90,17 +91,25 @@ class PictureTools:
             with path.open("wb") as file:
                 np.save(file, make())
 
-        key = key_of(
-            kind=kind,
-            source=source,
-            device=self._device.partition(":")[0],
-            libraries=versions_of("numpy", "opencv-python", "ai-edge-litert", "torch"),
-            package=__version__,
-        )
+        key = self._key(kind=kind, source=source)
         path = self._store.get_or_make(f"{kind}.npy", key, write, about={"of": source})
         assert path is not None
         found: NDArray[Any] = np.load(path, allow_pickle=False)
         return found
+
+    def data(self, kind: str, compute: Callable[[], Any], **of: Any) -> Any:
+        """Return JSON-ready data that depends on ``of``, from the store where it was computed before."""
+        return self._store.data(kind, self._key(kind=kind, **of), compute, about={"of": str(of)})
+
+    def _key(self, **parts: Any) -> str:
+        return key_of(
+            **parts,
+            protocol=str(self.protocol),
+            arcface=file_sha256(self._arcface) if self._arcface else None,
+            device=self._device.partition(":")[0],
+            libraries=versions_of("numpy", "opencv-python", "ai-edge-litert", "onnxruntime", "torch"),
+            package=__version__,
+        )
 
 
 class Pictures:
@@ -122,9 +131,14 @@ class Pictures:
         boxes: Callable[[], NDArray[np.float64] | None] = lambda: None,
     ) -> None:
         self.tools = tools
-        self._source = source
+        self.source = source
         self._read = frames
         self._boxes = boxes
+
+    @cached_property
+    def boxes(self) -> NDArray[np.float64] | None:
+        """The tracked face's box per frame, (T, 4), or None where the frames are face-centred."""
+        return self._boxes()
 
     @cached_property
     def frames(self) -> Frames:
@@ -134,7 +148,7 @@ class Pictures:
     @cached_property
     def landmarks(self) -> NDArray[np.float32]:
         """Face mesh per frame, float32 (T, 478, 2); NaN where no face is seen."""
-        return self.tools.landmarks(self._source, lambda: self.frames, self._boxes())
+        return self.tools.landmarks(self.source, lambda: self.frames, self.boxes)
 
     @cached_property
     def opening(self) -> NDArray[np.float32]:
@@ -143,11 +157,10 @@ class Pictures:
 
         return mouth_opening(self.landmarks)
 
-    @cached_property
-    def features(self) -> NDArray[np.float32]:
-        """Inception-v3 features of evenly spread frames, float32 (N, 2048)."""
+    def take_features(self) -> NDArray[np.float32]:
+        """Inception-v3 features of evenly spread frames, float32 (N, 2048); the frames are not kept."""
         make = self.tools.inception
-        return self.tools.artefact("features", self._source, lambda: np.asarray(make.features(self.frames)))
+        return self.tools.artefact("features", self.source, lambda: np.asarray(make.features(self._read())))
 
     @cached_property
     def mouth_boxes(self) -> NDArray[np.int64]:
@@ -157,6 +170,25 @@ class Pictures:
         if self.tools.protocol is not Protocol.TRACKED:
             return centred_mouth(self.frames)
         return mouth(self.landmarks, *self.frames.shape[1:3])
+
+
+def kept_measure(measure: str, output: Pictures, real: Pictures) -> dict[str, float]:
+    """Like ``take_measure``, from the store where it was taken before; with what belongs to the measure.
+
+    Returns:
+        The clip's value by the name of the measure, and for ``MAR_open`` the shares at other thresholds.
+    """
+
+    def compute() -> dict[str, float]:
+        value = {measure: take_measure(measure, output, real)}
+        return value | open_share_sensitivity(output) if measure == "MAR_open" else value
+
+    boxes = real.boxes
+    where = None if boxes is None else digest_of(boxes)
+    found = output.tools.data(
+        "measure", compute, measure=measure, output=output.source, real=real.source, boxes=where
+    )
+    return {name: float(value) for name, value in found.items()}
 
 
 def take_measure(measure: str, output: Pictures, real: Pictures) -> float:
@@ -202,15 +234,22 @@ def set_measure(
     Args:
         measure: ``FID`` or ``KID``.
         clips: names of the clips.
-        pair: gives the generated and the real video of a clip; neither is kept.
+        pair: gives the generated and the real video of a clip, whose frames are not kept.
     """
+    pairs = {clip: pair(clip) for clip in clips}
+    sources = {clip: [output.source, real.source] for clip, (output, real) in pairs.items()}
+    (tools,) = {output.tools for output, _ in pairs.values()}
+    found = tools.data("distance", lambda: vars(_distance(measure, pairs)), measure=measure, sources=sources)
+    return SetScore(**found)
+
+
+def _distance(measure: str, pairs: Mapping[str, tuple[Pictures, Pictures]]) -> SetScore:
     from pytest_lipleak.quality.fid import fid, kid
 
     outputs: dict[str, NDArray[np.float32]] = {}
     reals: dict[str, NDArray[np.float32]] = {}
-    for clip in clips:
-        output, real = pair(clip)
-        outputs[clip], reals[clip] = output.features, real.features
+    for clip, (output, real) in pairs.items():
+        outputs[clip], reals[clip] = output.take_features(), real.take_features()
     every_output, every_real = (np.concatenate(list(each.values())) for each in (outputs, reals))
     distance = {"FID": fid, "KID": kid}[measure](every_output, every_real)
     # How far the clip's mean features moved: the part of FID that a single clip can answer for.

@@ -126,7 +126,6 @@ class Store:
         if found := self.find(kind, key):
             return found
         with self._worded():
-            self._folder_of(key).mkdir(parents=True, exist_ok=True)
             lock = self._lock(kind, key)
             try:
                 lock.acquire(timeout=-1 if wait else 0)
@@ -139,10 +138,32 @@ class Store:
             self._keep_within_limit()
             return final
 
+    def data(
+        self, kind: str, key: str, compute: Callable[[], Any], *, about: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Return small JSON-ready data, computing it if nobody did; read back even when fresh, so never different.
+
+        Args:
+            kind: name of the artefact, for example ``"score"``.
+            key: see ``key_of``.
+            compute: gives the data; floats come back to the bit.
+            about: JSON-ready words for people who list the store.
+
+        Raises:
+            StoreError: the folder cannot be written to, or its disk is full.
+        """
+
+        def make(path: Path) -> None:
+            path.write_text(json.dumps(compute()), encoding="utf-8")
+
+        path = self.get_or_make(f"{kind}.json", key, make, about=about)
+        assert path is not None
+        return json.loads(path.read_text(encoding="utf-8"))
+
     def _make(self, kind: str, key: str, make: Callable[[Path], None], about: Mapping[str, Any]) -> Path:
         stem, _, suffix = kind.partition(".")
         temporary = self._folder_of(key) / f"tmp-{stem}-{key}-{os.getpid()}.{suffix}"
-        described = temporary.with_suffix(".json")
+        described = temporary.with_suffix(".about")
         try:
             make(temporary)
             described.write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
@@ -156,8 +177,8 @@ class Store:
                 described.unlink(missing_ok=True)
         return final
 
-    def artefacts(self) -> list[Artefact]:
-        """Return what is stored, the longest unused first."""
+    def artefacts(self, *, described: bool = True) -> list[Artefact]:
+        """Return what is stored, the longest unused first; reading what each is takes a while in large stores."""
         now = time.time()
         found = []
         for path in self.folder.rglob("*-*-*.*"):
@@ -174,7 +195,7 @@ class Store:
                 used = now
                 with suppress(OSError):
                     os.utime(path)
-            about = _read_description(self._description(parts[0], parts[1]))
+            about = _read_description(self._description(parts[0], parts[1])) if described else {}
             found.append(Artefact(path, parts[0], status.st_size, used, about))
         return sorted(found, key=lambda artefact: (artefact.used, artefact.path.name))
 
@@ -182,12 +203,25 @@ class Store:
         """Remove every artefact that nobody is making, and what was left behind; returns what was removed."""
         removed = [artefact for artefact in self.artefacts() if self._drop(artefact)]
         self._remove_abandoned()
+        self._remove_locks()
         return removed
+
+    def _remove_locks(self) -> None:
+        from filelock import FileLock, Timeout
+
+        for path in self.folder.rglob("*.lock"):
+            # Only its holder removes a lock file. Who waits for it meanwhile locks a file without a name, which
+            # filelock notices and tries anew.
+            with suppress(Timeout, OSError), FileLock(path).acquire(timeout=0):
+                path.unlink(missing_ok=True)
+        for folder in self.folder.glob("??"):
+            with suppress(OSError):
+                folder.rmdir()
 
     def _keep_within_limit(self) -> None:
         if self.limit is None:
             return
-        stored = self.artefacts()
+        stored = self.artefacts(described=False)
         total = sum(artefact.size for artefact in stored)
         for artefact in stored:
             if total <= self.limit or artefact.used > time.time() - IN_USE:
@@ -220,7 +254,8 @@ class Store:
     def _lock(self, kind: str, key: str) -> "BaseFileLock":
         from filelock import FileLock
 
-        # Lock files stay: removing one that another process has opened would let two make the same artefact.
+        self._folder_of(key).mkdir(parents=True, exist_ok=True)
+        # Lock files stay until the store is cleared.
         return FileLock(self._folder_of(key) / f"{kind.partition('.')[0]}-{key}.lock")
 
     def _description(self, kind: str, key: str) -> Path:

@@ -46,10 +46,11 @@ def windows(levels: np.ndarray) -> np.ndarray:
 class LevelExpert:
     """Sees brightness, hears loudness, and finds them equal or not."""
 
-    identity = ExpertIdentity("level", "1", "0" * 64, True)
-
     def __init__(self, refused: Iterable[str] = ()) -> None:
         self.refused = [LEVELS[name] for name in refused]
+        # What it says is stored under its identity.
+        version = f"{type(self).__name__} refusing {list(refused)}"
+        self.identity = ExpertIdentity("level", version, "0" * 64, True)
 
     def embed_video(self, frames: Iterable[np.ndarray]) -> np.ndarray:
         return windows(levels_of_frames(np.stack(list(frames))))
@@ -521,7 +522,12 @@ def test_provenance_says_what_was_measured_with_what(start: Start) -> None:
         Recorder(follows_audio), name="my model", plan={"seed": 7}, device="cuda:1"
     ).corpus.provenance
     assert (about.model, about.clips, about.clip_names) == ("my model", "coded clips", ("a", "b", "c", "d"))
-    assert (about.expert, about.protocol, about.seed, about.device) == ("level 1", "direct", 7, "cuda:1")
+    assert (about.expert, about.protocol, about.seed, about.device) == (
+        "level LevelExpert refusing []",
+        "direct",
+        7,
+        "cuda:1",
+    )
     assert (about.alternative_reference, about.silence) == ("first", "zeros")
 
 

@@ -248,6 +248,46 @@ def test_what_another_process_holds_is_not_dropped(store: Store) -> None:
     assert store.artefacts() == []
 
 
+def test_small_data_comes_back_to_the_bit(store: Store) -> None:
+    data = {"value": 0.1 + 0.2, "large": 1e300, "none": None, "infinite": float("inf"), "rows": [1, 2.5]}
+    for _ in range(2):
+        assert store.data("score", KEY, lambda: data) == data
+    assert [artefact.kind for artefact in store.artefacts()] == ["score"]
+
+
+def test_clearing_takes_lock_files_along_except_those_in_use(store: Store) -> None:
+    from filelock import FileLock
+
+    held, _ = fill(store, (0, 0))
+    lock = held.parent / f"thing-{key_of(number=0)}.lock"
+    with FileLock(lock):
+        store.clear()
+        assert list(store.folder.rglob("*.lock")) == [lock]
+    store.clear()
+    assert list(store.folder.iterdir()) == []
+    assert store.get_or_make(KIND, KEY, whole) is not None
+
+
+def test_who_waits_for_a_lock_file_that_is_cleared_away_makes_the_artefact_alone(store: Store) -> None:
+    """The waiter holds a lock file without a name; a third process would take a new one and make it twice."""
+    import threading
+
+    from filelock import FileLock, Timeout
+
+    holder, waiter = (store._lock(KIND, KEY) for _ in range(2))
+    lock_file = Path(holder.lock_file)
+    holder.acquire()
+    thread = threading.Thread(target=waiter.acquire)
+    thread.start()
+    time.sleep(0.2)
+    lock_file.unlink()
+    holder.release()
+    thread.join(timeout=30)
+    with pytest.raises(Timeout):
+        FileLock(lock_file).acquire(timeout=0)
+    waiter.release(force=True)
+
+
 def test_a_clock_that_was_set_back_does_not_make_artefacts_immortal(store: Store) -> None:
     (path,) = fill(store, (-10 * 365 * 86400,))
     (artefact,) = store.artefacts()
