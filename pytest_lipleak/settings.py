@@ -62,7 +62,8 @@ def _choice(name: str, help_: str) -> Option:
 OPTIONS = (
     Option(
         "model",
-        "the generator to test: demo, demo:leaky, a registered name, module:attribute, file.py:attribute",
+        "the generator to test: demo, demo:leaky, a name that `lipleak models` lists, module:attribute, "
+        "file.py:attribute, model.onnx, or 'cmd: PROGRAM {video} {audio} {output}'",
     ),
     Option("model_arg", "argument of the model's factory (repeatable)", "KEY=VALUE", "list"),
     Option(
@@ -384,10 +385,10 @@ def _check_shard(source: str, value: str) -> None:
 
 
 def _beside_ini_file(model: str, folders: Folders) -> str:
-    """Read a relative ``path/file.py:attribute`` from the ini file's folder where it is not right here."""
-    where, colon, attribute = model.rpartition(":")
+    """Read a relative ``path/file.py:attribute`` or ``path/model.onnx`` from the ini file, if not from here."""
+    where, colon, attribute = (model, "", "") if model.endswith(".onnx") else model.rpartition(":")
     beside = folders.ini / where
-    if where.endswith(".py") and not Path(where).is_file() and beside.is_file():
+    if where.endswith((".py", ".onnx")) and not Path(where).is_file() and beside.is_file():
         return f"{beside}{colon}{attribute}"
     return model
 

@@ -458,5 +458,6 @@ def _hashed(checkpoint: str | Sequence[str], repo: str | None, folder: Path | No
     source = (path for path in sorted(folder.rglob("*")) if path.suffix in SOURCE_SUFFIXES and path.is_file())
     sha = sha256()
     for path in (*paths, *source):
-        sha.update(f"{path.name} {file_sha256(path)}\n".encode())
+        name = path.relative_to(folder) if path.is_relative_to(folder) else path.name
+        sha.update(f"{name} {file_sha256(path)}\n".encode())
     return f"command-1 {sha.hexdigest()}"

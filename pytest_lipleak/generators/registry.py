@@ -14,7 +14,7 @@ from typing import Any
 
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.errors import ConfigurationError
-from pytest_lipleak.generators.catalogue import COMMAND_PREFIX, DEMO, built_in_names, card_of
+from pytest_lipleak.generators.catalogue import COMMAND_PREFIX, DEMO, ONNX_SUFFIX, built_in_names, card_of
 from pytest_lipleak.generators.command import check_template
 from pytest_lipleak.generators.protocol import Generator, check_declarations
 
@@ -85,6 +85,9 @@ def load_model(name: str, arguments: Mapping[str, Any] | None = None, device: st
     if name.startswith(COMMAND_PREFIX):
         target = _attribute("pytest_lipleak.generators.command:load", name)
         arguments |= {"template": variant}
+    elif name.endswith(ONNX_SUFFIX):
+        target = _attribute("pytest_lipleak.generators.onnx_model:load", name)
+        arguments |= {"path": name}
     elif base in built_in_names():
         target = _attribute(card_of(base).factory, name)
         arguments |= {"variant": variant} if variant else {}
@@ -105,6 +108,9 @@ def check_name(name: str) -> None:
     where = name.rpartition(":")[0]
     if name.startswith(COMMAND_PREFIX):
         check_template(variant)
+    elif name.endswith(ONNX_SUFFIX):
+        if not Path(name).expanduser().is_file():
+            raise ConfigurationError(f"model {name!r}: no such file")
     elif base == DEMO.name:
         if variant or ":" not in name:
             _attribute(DEMO.factory, name)(variant)
@@ -152,7 +158,7 @@ def _registered(name: str) -> Any:
 def _unknown(name: str) -> ConfigurationError:
     return ConfigurationError(
         f"unknown model {name!r}; known names are {', '.join(known_names())}; otherwise name it as "
-        "package.module:attribute or path/file.py:attribute"
+        "package.module:attribute, path/file.py:attribute, path/model.onnx or 'cmd: PROGRAM ...'"
     )
 
 
