@@ -144,11 +144,11 @@ class Watcher:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Take in what this process measured; write the JSON report."""
+    """Take in what this process measured; write the reports."""
     ours = session.config.stash[KEY]
     if xdist.worker_input(session.config) is None:
         ours.results.extend(ours.fresh_results())
-        ours.write_json()
+        ours.write_reports()
         ours.unsaved = ours.save_baseline()
         ours.compared = list(ours.comparisons())
         uncompared = any(why for _, _, why in ours.compared)

@@ -120,22 +120,35 @@ class LipleakSession(Workbench):
         return whole and self.skipped_tests > 0 and not judged
 
     def forget_old_report(self) -> None:
-        """Remove the JSON report of an earlier run, so that a run that ends early leaves none that lies."""
+        """Remove the reports of an earlier run, so that a run that ends early leaves none that lies."""
         measures = self.settings.model is not None and not self.config.option.collectonly
-        if self.settings.json is not None and measures and xdist.run_id(self.config) is None:
+        if not measures or xdist.run_id(self.config) is not None:
+            return
+        if self.settings.json is not None:
             self.settings.json.unlink(missing_ok=True)
+        if self.settings.html is not None:
+            from pytest_lipleak.report.html import forget_page
 
-    def write_json(self) -> None:
-        """Write the JSON report where one is asked for, even when nothing was measured: an old one would lie."""
-        path = self.settings.json
-        if path is None or (self.settings.model is None and not self.results):
+            forget_page(self.settings.html)
+
+    def write_reports(self) -> None:
+        """Write the reports that are asked for, even when nothing was measured: old ones would lie."""
+        settings = self.settings
+        asked_for = settings.json is not None or settings.html is not None
+        if not asked_for or (settings.model is None and not self.results):
             return
         from pytest_lipleak.report.json import document
 
         found = self.merged()
-        text = json.dumps(document(found, self.unjudged(found)), indent=1, allow_nan=False)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"{text}\n", encoding="utf-8")
+        report = document(found, self.unjudged(found))
+        if settings.json is not None:
+            text = json.dumps(report, indent=1, allow_nan=False)
+            settings.json.parent.mkdir(parents=True, exist_ok=True)
+            settings.json.write_text(f"{text}\n", encoding="utf-8")
+        if settings.html is not None:
+            from pytest_lipleak.report.html import write_html
+
+            write_html(report, settings.html)
 
     def save_baseline(self) -> str | None:
         """Write the baseline where one is asked for; return why that was not possible, or None.

@@ -123,6 +123,7 @@ OPTIONS = (
         "REGRESSION",
         "list",
     ),
+    Option("html", "write a report to look at: a folder, or a file ending in .html", "PATH", "path"),
     Option("keep", "keep generated videos, with their audio, in this folder", "DIR", "path"),
     # Not "cache": LIPLEAK_CACHE names the folder of downloads.
     Option(
@@ -173,6 +174,7 @@ class Settings(NamedTuple):
     save_baseline: Path | None = None
     compare: Path | None = None
     compare_fails: tuple[str, ...] = ()
+    html: Path | None = None
     keep: Path | None = None
     store: Path | None = None
     store_limit: int | None = None

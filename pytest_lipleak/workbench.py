@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pytest_lipleak.core.errors import LipleakError
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.evaluation import Evaluation
+    from pytest_lipleak.evaluation.gallery import Gallery
     from pytest_lipleak.evaluation.progress import Progress
     from pytest_lipleak.evaluation.store import Store
     from pytest_lipleak.generators.registry import Model
@@ -97,6 +98,10 @@ class Workbench:
         settings = self.settings
         check_name(settings.model or "")
         parse_arguments(settings.model_args)
+        if settings.html is not None:
+            from pytest_lipleak.report.html import require_jinja2
+
+            require_jinja2()
         for gate in settings.gates:
             Limit.parse(gate)
         self._check_baseline()
@@ -297,6 +302,7 @@ class Workbench:
             weights=settings.weights,
             arcface=settings.arcface,
             keep=settings.keep,
+            gallery=self._gallery(),
             rules=Rules(settings.allow_unscored, _share(settings.confidence), settings.inconclusive),
             progress=self.progress(),
             lead=number / workers,
@@ -304,6 +310,14 @@ class Workbench:
             last_words=self.last_words,
             expert_reason=self.chosen_expert()[1],
         )
+
+    def _gallery(self) -> "Gallery | None":
+        if self.settings.html is None:
+            return None
+        from pytest_lipleak.evaluation.gallery import Gallery
+        from pytest_lipleak.report.html import files_of
+
+        return Gallery(files_of(self.settings.html))
 
     def _persistent_store(self) -> "Store | None":
         from pytest_lipleak.evaluation.store import Store

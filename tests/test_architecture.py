@@ -33,7 +33,7 @@ SEES_PYTEST = {"assertions", "report", "settings", "xdist", "session", "gates", 
 """Scoring, from ``core`` to ``evaluation``, never imports pytest, nor does the command line tool."""
 
 HEAVY = {
-    "ai_edge_litert", "av", "cv2", "filelock", "hypothesis", "librosa", "matplotlib", "onnx", "onnxruntime",
+    "ai_edge_litert", "av", "cv2", "filelock", "hypothesis", "jinja2", "librosa", "matplotlib", "onnx", "onnxruntime",
     "pooch", "scipy", "skimage", "sklearn", "torch", "torchvision",
 }  # fmt: skip
 MODULES = sorted(PACKAGE.rglob("*.py"))

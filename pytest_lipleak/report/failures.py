@@ -42,7 +42,7 @@ def explain(verdict: Verdict) -> str:
         lines.append(f"  videos: {', '.join(videos) if videos else 'keep them with --lipleak-keep DIR'}")
     if not measurement.clips:
         return "\n".join(lines)  # nothing was measured, so there is nothing to explain
-    lines.append(f"  meaning: {_advice(measurement.metric.name)}")
+    lines.append(f"  meaning: {advice(measurement.metric.name)}")
     if measurement.warning:
         lines.append(f"  mind: {measurement.warning}")
     if not measurement.metric.is_picture and not measurement.metric.name.startswith(("LSE-C[", "LSE-D[")):
@@ -50,5 +50,6 @@ def explain(verdict: Verdict) -> str:
     return "\n".join(lines)
 
 
-def _advice(name: str) -> str:
+def advice(name: str) -> str:
+    """Return what a failure of the metric of this name means, in one line."""
     return ADVICE[max((key for key in ADVICE if name.startswith(key)), key=len)]

@@ -1,0 +1,184 @@
+"""The HTML report: true to the JSON report, safe with any name, small at 200 clips."""
+
+import json
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+from corpora import corpus, report
+
+from pytest_lipleak.core.clips import Clip
+from pytest_lipleak.core.conditions import CONDITIONS
+from pytest_lipleak.core.errors import InputError, MissingExtraError
+from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.evaluation.aggregate import measure
+from pytest_lipleak.evaluation.crops import Cropper
+from pytest_lipleak.evaluation.gallery import Gallery, file_stem
+from pytest_lipleak.report.html import files_of, forget_page, page_of, write_html
+from pytest_lipleak.sync.protocols import Protocol
+
+pytest.importorskip("jinja2")
+
+EVIL = "<script>alert(\"1\")</script> & 'x' {{ 7*7 }} #?%20"
+LIMITS = ("LSE-C_S < 1", "LSD-CR < 0.8", "LSE-C[XM,AR] > 1.5")
+
+
+class Page(HTMLParser):
+    """Tags, links and visible words of a page."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.text = path.read_text(encoding="utf-8")
+        self.feed(self.text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if data.strip():
+            self.words.append(data.strip())
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    def addresses(self) -> list[str]:
+        return [str(a[key]) for _, a in self.tags for key in ("src", "href") if key in a]
+
+
+def gallery(found, folder: Path) -> None:  # type: ignore[no-untyped-def]
+    """The pictures of every take, as a run writes them."""
+    frames = np.zeros((125, 32, 32, 3), np.uint8)
+    pictures = Gallery(folder)
+    for (name, condition), take in found.takes.items():
+        clip = Clip(name, frames, np.zeros(125 * 640, np.int16))
+        if condition is None:
+            pictures.add_real("made:up", take, clip)
+        else:
+            pictures.add("made:up", take, clip, lambda: frames + 1, None, Cropper(Protocol.DIRECT))
+
+
+def test_verdict_first_then_numbers_of_the_json_report(tmp_path: Path) -> None:
+    found = corpus(["a", "b", "c"], leak=0.8)
+    page = Page(write_html(report(found, *LIMITS), tmp_path))
+    start = page.words.index("Lip leakage")
+    assert page.words[start + 1] == "Failed"
+    assert page.words[start + 2 : start + 4] == ["made:up", ": 2 of 3 limits broken"]
+    for limit in LIMITS:
+        value = measure(found, metric(limit.split()[0])).value
+        at = page.words.index(limit.split()[0])
+        assert f"{value:.2f}" in page.words[at : at + 3]
+
+
+def test_a_model_that_keeps_its_limits(tmp_path: Path) -> None:
+    page = Page(write_html(report(corpus(["a", "b"]), "LSE-C_S < 1"), tmp_path))
+    assert "Passed" in page.words
+    assert ": 1 limit kept" in page.words
+    assert not any("What failed" in word for word in page.words)
+
+
+def test_nothing_measured_is_not_passed(tmp_path: Path) -> None:
+    empty = {"schema": 1, "verdict": "fail", "unjudged": ["test_x.py::test_<b>"], "results": []}
+    page = Page(write_html(empty, tmp_path))
+    assert "Failed" in page.words
+    assert "test_x.py::test_<b>" in page.words
+
+
+def test_names_cannot_bring_markup(tmp_path: Path) -> None:
+    found = corpus([EVIL, "b"], leak=0.8)
+    gallery(found, files_of(tmp_path))
+    page = Page(write_html(report(found, *LIMITS), tmp_path))
+    assert len(page.all("script")) == 1
+    assert not any(name.startswith("on") for _, attributes in page.tags for name in attributes)
+    assert EVIL in page.words
+    pictures = [image["src"] for image in page.all("img")]
+    assert len(pictures) > 12
+    assert all((tmp_path / unquote(str(src))).is_file() for src in pictures)
+
+
+def test_needs_no_network(tmp_path: Path) -> None:
+    found = corpus(["a", "b"], leak=0.8)
+    gallery(found, files_of(tmp_path))
+    page = Page(write_html(report(found, *LIMITS), tmp_path))
+    assert not any("//" in address for address in page.addresses())
+    assert "@import" not in page.text
+    assert "url(" not in page.text
+
+
+def test_pictures_of_another_run_are_not_shown(tmp_path: Path) -> None:
+    gallery(corpus(["a", "b"], leak=0.5), files_of(tmp_path))
+    page = Page(write_html(report(corpus(["a", "b"], leak=0.8), *LIMITS), tmp_path))
+    shown = {unquote(str(image["src"])) for image in page.all("img")}
+    # Only AM is the same in both: its lips heard the clip's own audio.
+    assert shown
+    assert all("-AM-" in address for address in shown)
+
+
+def test_media_from_elsewhere_are_brought_along(tmp_path: Path) -> None:
+    found = corpus(["a"], leak=0.8)
+    gallery(found, tmp_path / "elsewhere")
+    page = Page(write_html(report(found), tmp_path / "deep/page.html", media=tmp_path / "elsewhere"))
+    sources = [unquote(str(image["src"])) for image in page.all("img")]
+    assert sources
+    assert all(source.startswith("page_files/made_up/a-") for source in sources)
+    assert all((tmp_path / "deep" / source).is_file() for source in sources)
+
+
+def test_kept_videos_lie_beside_the_page(tmp_path: Path) -> None:
+    found = corpus(["a"])
+    for key, take in list(found.takes.items()):
+        video = tmp_path / "kept" / f"{file_stem('made:up', 'a', take.condition)}.mp4"
+        video.parent.mkdir(parents=True, exist_ok=True)
+        video.write_bytes(str(key).encode())
+        found.takes[key] = type(take)(**{**vars(take), "video": str(video)})
+    data = json.loads(json.dumps(report(found)))
+    for attempt in ("first", "again"):
+        page = Page(write_html(data, tmp_path / "site"))
+        videos = page.all("video")
+        assert len(videos) == 8, attempt
+        assert all(video["preload"] == "none" and "controls" in video for video in videos)
+        assert {(tmp_path / "site" / unquote(str(v["src"]))).read_bytes().decode() for v in videos} == {
+            str(("a", condition)) for condition in (None, *CONDITIONS)
+        }
+    # On another machine the paths in the JSON lead nowhere, but the report's own copies are there.
+    for path in (tmp_path / "kept").rglob("*.mp4"):
+        path.unlink()
+    assert len(Page(write_html(data, tmp_path / "site")).all("video")) == 8
+
+
+def test_two_hundred_clips(tmp_path: Path) -> None:
+    found = corpus([f"speaker/{n:03}" for n in range(200)], leak=0.5)
+    page = Page(write_html(report(found, *LIMITS), tmp_path))
+    assert len([d for d in page.all("details") if d.get("class") == "clip"]) == 200
+    assert len(page.text) < 8_000_000
+    assert all(image["loading"] == "lazy" for image in page.all("img"))
+
+
+def test_only_own_files_are_forgotten(tmp_path: Path) -> None:
+    gallery(corpus(["a"]), files_of(tmp_path))
+    mine = files_of(tmp_path) / "made_up" / "notes.json"
+    mine.write_text("{}")
+    forget_page(tmp_path)
+    assert [path for path in files_of(tmp_path).rglob("*") if path.is_file()] == [mine]
+
+
+def test_folder_or_file() -> None:
+    assert page_of(Path("out")) == Path("out/index.html")
+    assert page_of(Path("out/x.html")) == Path("out/x.html")
+    assert files_of(Path("out")) == Path("out/report_files")
+    assert files_of(Path("out/x.html")) == Path("out/x_files")
+
+
+def test_without_jinja2_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    with pytest.raises(MissingExtraError, match=r"pytest-lipleak\[html\]"):
+        write_html(report(corpus(["a"])), tmp_path)
+
+
+def test_another_schema_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="schema 99"):
+        write_html({"schema": 99, "results": []}, tmp_path)
