@@ -1,6 +1,7 @@
-"""``lipleak doctor``: say what this installation can do."""
+"""``lipleak doctor``: say what this installation can do, or whether a model is fit to be measured."""
 
 import argparse
+import json
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
@@ -9,6 +10,10 @@ from typing import Any
 
 from pytest_lipleak import __version__
 from pytest_lipleak.cli.exit_codes import GOOD
+from pytest_lipleak.core.errors import ConfigurationError
+
+TO_FIX = 1
+"""Exit status when a model is not fit to be measured."""
 
 PACKAGES = {
     "numpy": "",
@@ -27,13 +32,80 @@ PACKAGES = {
 
 def add(commands: Any) -> None:
     """Add the subcommand's parser."""
-    doctor = commands.add_parser("doctor", help="say what this installation can do")
+    doctor = commands.add_parser(
+        "doctor",
+        help="say what this installation can do, or whether a model is fit to be measured (--model)",
+        epilog="with --model the exit status is 0 when nothing is to be fixed, 1 when something is, 2 when the model "
+        "cannot be loaded",
+    )
     doctor.add_argument("--weights", type=Path, help="folder with model files")
+    model = doctor.add_argument_group(
+        "a model",
+        "calls it about ten times on a short clip and says what is to be fixed before it is measured",
+    )
+    model.add_argument("--model", metavar="NAME", help="as for --lipleak-model")
+    model.add_argument(
+        "--model-arg",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="argument of its factory (repeatable)",
+    )
+    model.add_argument(
+        "--clips", default="embedded", metavar="PATH", help="real clips (default: the embedded ones)"
+    )
+    model.add_argument("--clip", metavar="NAME", help="which of them (default: the first)")
+    model.add_argument(
+        "--frames", type=int, default=50, metavar="N", help="how many frames of it (default: 50)"
+    )
+    model.add_argument(
+        "--protocol", default="auto", help="direct, lrs or tracked (default: the expert's own)"
+    )
+    model.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
+    model.add_argument("--timeout", type=int, metavar="SECONDS", help="time that one call may take")
+    model.add_argument("--json", action="store_true", help="print everything as JSON")
     doctor.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print versions, clips, experts and devices."""
+    """Look at the installation, or at a model."""
+    return _installation(options) if options.model is None else _model(options)
+
+
+def _model(options: argparse.Namespace) -> int:
+    from pytest_lipleak.evaluation.checkup import examine
+    from pytest_lipleak.report.checkup import text_of
+    from pytest_lipleak.settings import Settings
+    from pytest_lipleak.workbench import Workbench
+
+    if options.frames < 10:
+        raise ConfigurationError(f"--frames {options.frames}: expected 10 or more")
+    settings = Settings(
+        model=options.model,
+        model_args=tuple(options.model_arg),
+        clips=options.clips,
+        protocol=options.protocol,
+        weights=options.weights,
+        device=options.device,
+    )
+    workbench = Workbench(settings, Path.cwd())
+    try:
+        workbench.check()
+        clip = options.clip or next(iter(workbench.clips))
+        if clip not in workbench.clips:
+            raise ConfigurationError(f"--clip {clip}: there are {', '.join(workbench.clips)}")
+        evaluation = workbench.new_evaluation(workbench.model)
+        result = examine(evaluation, clip, frames=options.frames, timeout=options.timeout)
+    finally:
+        workbench.close()
+    if options.json:
+        print(json.dumps(result.to_dict(), indent=1, allow_nan=False))
+    else:
+        print("\n".join(text_of(result)))
+    return TO_FIX if result.to_fix else GOOD
+
+
+def _installation(options: argparse.Namespace) -> int:
     from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
     from pytest_lipleak.model_files import cache_folder
     from pytest_lipleak.sync.experts import load_expert

@@ -155,7 +155,7 @@ class Artefacts:
         audio, fresh = take.audio, list[Frames]()
 
         def make(path: Path) -> None:
-            self._introduce(take.clip)
+            self.introduce(take.clip)
             with self._stopwatch("generation"):
                 output = run_generator(
                     self._model.generator,
@@ -288,7 +288,7 @@ class Artefacts:
         write_playable(temporary, self.frames(take), take.clip.audio if take.audio is None else take.audio)
         temporary.replace(path)
 
-    def _introduce(self, clip: Clip) -> None:
+    def introduce(self, clip: Clip) -> None:
         """Tell the model what it wants to know beyond its inputs: once for all clips, and of this clip's face."""
         if not self._introduced:
             for method, given in (("use_clips", self._clips), ("use_progress", self._tell)):

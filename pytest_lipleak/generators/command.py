@@ -154,6 +154,9 @@ def load(
         workdir=None if workdir is None else Path(workdir).expanduser().absolute(),
     )
     switches = "reference" in placeholders or bool(ar_args) or "{reference}" in cr_args
+    generator.reference_from_video = "reference" not in placeholders and not any(
+        "{reference}" in words for words in (cr_args, ar_args)
+    )
     generator.supports = _references(supports, ("CR", "AR") if switches else ("CR",))
     if {"CR", "AR"} <= set(generator.supports) and not switches:
         raise ConfigurationError(
@@ -186,6 +189,7 @@ class CommandGenerator:
         workdir: Path | None,
     ) -> None:
         self.supports: tuple[str, ...] = ("CR", "AR")
+        self.reference_from_video = False
         self.alternative_reference: str | None = None
         self.silence: str | None = None
         self.pairing: str | None = None
@@ -263,7 +267,7 @@ class CommandGenerator:
     def _kind(self, frames: Frames, reference: Frames) -> Reference:
         """CR or AR; refuses a reference that the command would never see."""
         kind = Reference.CR if len(reference) == len(frames) else Reference.AR
-        if self.supports and not self._sees("reference") and not _is_of_clip(kind, frames, reference):
+        if self.supports and self.reference_from_video and not _is_of_clip(kind, frames, reference):
             raise GeneratorError(
                 "the command takes the reference from the video itself and cannot be given another; write {reference} "
                 "where it takes one"

@@ -264,7 +264,7 @@ def _session(file: Path, device: str, threads: int) -> Any:
     if kind not in ("cpu", "cuda"):
         raise ConfigurationError(f"model {file}: ONNX files run on cpu or cuda, not on {device!r}")
     providers: list[Any] = ["CPUExecutionProvider"]
-    if kind == "cuda":
+    if kind == "cuda" and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         # Without TF32 and searched algorithms, so that the same input gives the same output.
         exact = {"device_id": index or "0", "use_tf32": "0", "cudnn_conv_algo_search": "DEFAULT"}
         providers.insert(0, ("CUDAExecutionProvider", exact))

@@ -55,6 +55,9 @@ class Generator(Protocol):
     ``uses_reference``
         False says that the output does not depend on the reference although CR and AR are run, as a control
         does; ``lipleak doctor --model`` looks whether that is so.
+    ``reference_from_video``
+        True says that it finds its reference in the video and takes no other frames; its CR or AR is measured, but
+        no probe that changes the reference.
     ``use_clips(clips)``
         called once with the clip set (a mapping from name to ``Clip``) before the first clip.
     ``turn()``

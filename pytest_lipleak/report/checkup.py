@@ -1,0 +1,25 @@
+"""What ``lipleak doctor --model`` prints."""
+
+from pytest_lipleak.evaluation.checkup import FIX, Checkup
+
+
+def text_of(result: Checkup) -> list[str]:
+    """Return the lines that people read: the verdict first."""
+    failed = [finding.check for finding in result.findings if finding.verdict == FIX]
+    head = f"TO FIX: {', '.join(failed)}" if failed else "READY to be measured"
+    frames, height, width, _ = result.shape
+    lines = [
+        f"{result.model}: {head}",
+        f"{result.calls} calls on {result.clip}, {frames} frames of {width} x {height}, in {result.seconds:.1f} s",
+        "",
+    ]
+    width = max(len(finding.check) for finding in result.findings)
+    for finding in result.findings:
+        first, *more = finding.text.splitlines()
+        mark = finding.verdict.upper() if finding.verdict == FIX else finding.verdict
+        lines.append(f"{mark:5} {finding.check:{width}}  {first}")
+        lines += [
+            f"{'':{width + 8}}{line}"
+            for line in (*more, *([f"-> {finding.advice}"] if finding.advice else []))
+        ]
+    return lines
