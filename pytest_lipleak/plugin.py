@@ -171,22 +171,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     from pytest_lipleak.report.summary import summaries
 
     found = session.merged()
-    for summary in summaries(found):
+    for summary in summaries(found, full=config.get_verbosity() > 0):
         terminalreporter.write_sep("=", f"lip leakage: {summary.model}")
         terminalreporter.write_line(summary.verdict, **summary.colour)
         if config.get_verbosity() >= 0:
             for line in summary.table:
                 terminalreporter.write_line(line)
-    if (
-        session.settings.expert == "auto"
-        and not session.default_gates
-        and any(verdicts for _, verdicts in found)
-    ):
-        name, why = session.chosen_expert()
-        terminalreporter.write_line(
-            f"limits are on the scale of one expert; {name} was chosen ({why}), make sure of it with --lipleak-expert",
-            yellow=True,
-        )
     for model, lines, why_not in session.compared:
         if config.get_verbosity() >= 0:
             for line in ("", f"compared with {session.baseline_name}: {model}", *lines):

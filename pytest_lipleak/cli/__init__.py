@@ -10,13 +10,14 @@ import sys
 from collections.abc import Callable, Sequence
 
 from pytest_lipleak import __version__
-from pytest_lipleak.cli import cache, compare, doctor, fetch, merge, models, score
+from pytest_lipleak.cli import cache, compare, doctor, evaluate, fetch, merge, models, score
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED, USAGE
+from pytest_lipleak.cli.words import here
 from pytest_lipleak.core.errors import LipleakError, UnscorableError
 
 __all__ = ["GOOD", "LEAK", "NOT_JUDGED", "USAGE", "main"]
 
-COMMANDS = (score, merge, compare, models, fetch, cache, doctor)
+COMMANDS = (score, evaluate, merge, compare, models, fetch, cache, doctor)
 """Every subcommand, in the order of ``lipleak --help``."""
 
 
@@ -33,10 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return command(options)
     except UnscorableError as error:
-        print(f"lipleak: could not be judged: {error}", file=sys.stderr)
+        print(here(f"lipleak: could not be judged: {error}", options), file=sys.stderr)
         return NOT_JUDGED
     except LipleakError as error:
-        print(f"lipleak: {error}", file=sys.stderr)
+        print(here(f"lipleak: {error}", options), file=sys.stderr)
         return USAGE
 
 
@@ -52,4 +53,7 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
     for command in COMMANDS:
         command.add(commands)
+    for each in commands.choices.values():
+        # Errors name the options that the subcommand has.
+        each.set_defaults(flags=frozenset(each._option_string_actions))
     return whole

@@ -1,10 +1,12 @@
-"""How far generation and scoring are, written around pytest's capturing."""
+"""How far generation and scoring are: one line that is rewritten, or a line now and then in a log."""
 
 import time
 from contextlib import nullcontext
-from typing import Any
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING, Any, TextIO
 
-import pytest
+if TYPE_CHECKING:
+    import pytest
 
 LINE_EVERY = 15.0
 """Seconds between progress lines where the terminal cannot rewrite a line."""
@@ -14,31 +16,57 @@ def silent(done: int, wanted: int, what: str) -> None:
     """Show nothing."""
 
 
+class Pace:
+    """The words of progress: takes done and wanted, the time left, what comes now.
+
+    Args:
+        rewritable: whether lines can be rewritten; otherwise there is one every ``LINE_EVERY`` seconds.
+    """
+
+    def __init__(self, *, rewritable: bool) -> None:
+        self._rewritable = rewritable
+        self._begun = self._last = time.monotonic()
+
+    def words(self, done: int, wanted: int, what: str) -> str | None:
+        """Return the line to show, empty where the work is done, None where nothing is to be said now."""
+        now = time.monotonic()
+        self._begun = now if done == 0 else self._begun
+        if not self._rewritable and (now - self._last < LINE_EVERY or done == wanted):
+            return None
+        self._last = now
+        left = f", about {duration((now - self._begun) / done * (wanted - done))} left" if done else ""
+        return f"lipleak: {done}/{wanted} takes{left}: {what}" if done < wanted else ""
+
+
+def duration(seconds: float) -> str:
+    """Return a duration for people: ``45 s``, ``12 min``, ``3 h 20 min``."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60} min"
+
+
 class ProgressLine:
-    """One line that is rewritten, or now and then a line where the output is a file or a CI log.
+    """Progress around pytest's capturing.
 
     Args:
         config: pytest's; its terminal reporter must be there.
     """
 
-    def __init__(self, config: pytest.Config) -> None:
+    def __init__(self, config: "pytest.Config") -> None:
         self._reporter: Any = config.pluginmanager.getplugin("terminalreporter")
         self._capture: Any = config.pluginmanager.getplugin("capturemanager")
         self._writer: Any = config.get_terminal_writer()
-        self._begun = self._last = time.monotonic()
+        self._rewritable = bool(self._reporter.isatty)
+        self._pace = Pace(rewritable=self._rewritable)
 
     def __call__(self, done: int, wanted: int, what: str) -> None:
         """Show that ``done`` of ``wanted`` takes are finished and ``what`` comes now; clear the line at the end."""
-        now = time.monotonic()
-        self._begun = now if done == 0 else self._begun
-        rewritable = bool(self._reporter.isatty)
-        if not rewritable and (now - self._last < LINE_EVERY or done == wanted):
+        text = self._pace.words(done, wanted, what)
+        if text is None:
             return
-        self._last = now
-        left = f", about {(now - self._begun) / done * (wanted - done):.0f} s left" if done else ""
-        text = f"lipleak: {done}/{wanted} takes{left}: {what}" if done < wanted else ""
         with self._capture.global_and_fixture_disabled() if self._capture else nullcontext():
-            if rewritable:
+            if self._rewritable:
                 self._rewrite(text)
             else:
                 self._reporter.write_line(text)
@@ -50,3 +78,28 @@ class ProgressLine:
         if not text:
             self._reporter.rewrite("")
         self._reporter.flush()
+
+
+class StreamProgress:
+    """Progress on a stream, for the command line.
+
+    Args:
+        stream: mostly stderr, so that what is printed on stdout stays clean.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._rewritable = stream.isatty()
+        self._pace = Pace(rewritable=self._rewritable)
+
+    def __call__(self, done: int, wanted: int, what: str) -> None:
+        """Show that ``done`` of ``wanted`` takes are finished and ``what`` comes now; clear the line at the end."""
+        text = self._pace.words(done, wanted, what)
+        if text is None:
+            return
+        if self._rewritable:
+            width = get_terminal_size().columns - 1
+            self._stream.write(f"\r{text[:width].ljust(width)}" + ("" if text else "\r"))
+        else:
+            self._stream.write(f"{text}\n")
+        self._stream.flush()

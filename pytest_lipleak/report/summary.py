@@ -4,13 +4,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.metrics import Metric
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.aggregate import measured
 from pytest_lipleak.report.json import FAIL, INCONCLUSIVE, NOT_JUDGED, PASS, outcome, verdict_on
 from pytest_lipleak.report.tables import WORDS
 from pytest_lipleak.report.terminal import table
+from pytest_lipleak.sync.experts import AS_ASKED, RENDERED
 
 # A limit that could not be judged is a failed test; no limit at all is only said.
 _COLOURS: Mapping[str, Mapping[str, bool]] = {
@@ -47,8 +48,15 @@ class Summary:
     table: tuple[str, ...]
 
 
-def summaries(models: Iterable[tuple[Corpus, Mapping[str, Mapping[str, Any]]]]) -> Iterator[Summary]:
-    """Yield the report on each model, from its scores and its verdicts by limit."""
+def summaries(
+    models: Iterable[tuple[Corpus, Mapping[str, Mapping[str, Any]]]], *, full: bool = True
+) -> Iterator[Summary]:
+    """Yield the report on each model, from its scores and its verdicts by limit.
+
+    Args:
+        models: scores and verdicts.
+        full: everything, else the paper's metrics and those with a limit.
+    """
     for corpus, verdicts in models:
 
         def measure(metric: Metric, corpus: Corpus = corpus) -> Measurement | None:
@@ -59,10 +67,20 @@ def summaries(models: Iterable[tuple[Corpus, Mapping[str, Mapping[str, Any]]]]) 
             limits.setdefault(verdict["metric"], []).append((verdict["bound"], WORDS[outcome(verdict)]))
         yield Summary(
             corpus.provenance.model,
-            _words(verdicts, corpus.provenance.shard),
+            _words(verdicts, corpus.provenance.shard) + (_chosen(corpus.provenance) if verdicts else ""),
             _COLOURS[verdict_on(verdicts) if verdicts else ""],
-            tuple(table(corpus, measure, limits)),
+            tuple(table(corpus, measure, limits, full=full)),
         )
+
+
+def _chosen(about: Provenance) -> str:
+    """Say in the verdict itself that nobody chose the expert on whose scale the limits were read.
+
+    The embedded clips are always judged by the expert that was made for them.
+    """
+    if about.expert_reason in ("", AS_ASKED, RENDERED):
+        return ""
+    return f" (judged by {about.expert}, chosen because {about.expert_reason})"
 
 
 def _words(verdicts: Mapping[str, Mapping[str, Any]], shard: Mapping[str, Any]) -> str:

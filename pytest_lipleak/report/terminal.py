@@ -2,6 +2,9 @@
 
 from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.evaluation.aggregate import suspicions
+from pytest_lipleak.evaluation.costs import STAGES
+from pytest_lipleak.report.progress import duration
 from pytest_lipleak.report.render import text_lines
 from pytest_lipleak.report.tables import Limits, Measure, corpus_tables
 
@@ -23,7 +26,15 @@ def table(corpus: Corpus, measure: Measure, limits: Limits, *, full: bool = True
     lines = [head]
     for each in corpus_tables(corpus, measure, limits, full=full):
         lines += ["", *text_lines(each)]
-    return [*lines, *_sensitivity(corpus), *_frame_counts(corpus), *_footnotes(corpus)]
+    return [*lines, *_sensitivity(corpus), *_frame_counts(corpus), *_footnotes(corpus), *_costs(corpus)]
+
+
+def _costs(corpus: Corpus) -> list[str]:
+    """Where the time went, over all processes."""
+    spent = {stage: sum(each.get(stage, 0.0) for each in corpus.costs.values()) for stage in STAGES}
+    told = [f"{stage} {duration(seconds)}" for stage, seconds in spent.items() if seconds >= 0.5]
+    several = f", summed over {len(corpus.costs)} processes" if len(corpus.costs) > 1 else ""
+    return ["", f"time: {', '.join(told)}{several}"] if told else []
 
 
 def _frame_counts(corpus: Corpus) -> list[str]:
@@ -58,6 +69,7 @@ def _sensitivity(corpus: Corpus) -> list[str]:
 
 def _footnotes(corpus: Corpus) -> list[str]:
     lines = [corpus.objection] if corpus.objection else []
+    lines += suspicions(corpus)
     lines += [f"not applicable: {reference}: {why}" for reference, why in corpus.not_applicable.items()]
     unscored = {entry.clip: entry.reason for entry in corpus.unscored.values()}
     lines += [f"unscored: {clip}: {reason}" for clip, reason in sorted(unscored.items())]

@@ -10,6 +10,9 @@ from pytest_lipleak.sync.weights import SYNCNET_FILE, WeightsFile, locate, verif
 AUTO, SYNCNET, EMBEDDED = "auto", "syncnet", "embedded"
 EXPERTS = (SYNCNET, EMBEDDED)
 
+AS_ASKED, RENDERED = "as asked", "the embedded clips are judged by it"
+"""Reasons why an expert judges."""
+
 
 def choose_expert(name: str, weights: Path | None, *, rendered_clips: bool = False) -> tuple[str, str]:
     """Return the expert's name, and why it was chosen.
@@ -22,9 +25,9 @@ def choose_expert(name: str, weights: Path | None, *, rendered_clips: bool = Fal
     if name not in (AUTO, *EXPERTS):
         raise ConfigurationError(f"unknown sync expert {name!r}; known are {', '.join((AUTO, *EXPERTS))}")
     if name != AUTO:
-        return name, "as asked"
+        return name, AS_ASKED
     if rendered_clips:
-        return EMBEDDED, "the embedded clips are judged by it"
+        return EMBEDDED, RENDERED
     if locate(SYNCNET_FILE, weights) is not None:
         return SYNCNET, "its weights were found"
     return EMBEDDED, f"no {SYNCNET_FILE} was found; `lipleak fetch` gets it"

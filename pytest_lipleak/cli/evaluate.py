@@ -1,0 +1,177 @@
+"""``lipleak evaluate``: measure and judge a model, as the plugin does, without pytest."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
+from pytest_lipleak.cli.words import here
+from pytest_lipleak.core.errors import ConfigurationError, LipleakError, NotApplicableError
+from pytest_lipleak.workbench import Workbench
+
+if TYPE_CHECKING:
+    from pytest_lipleak.core.verdicts import Limit
+    from pytest_lipleak.evaluation.evaluation import Evaluation
+    from pytest_lipleak.evaluation.progress import Progress
+    from pytest_lipleak.settings import Settings
+
+EXAMPLES = """\
+examples:
+  lipleak evaluate --model demo
+  lipleak evaluate --model my_package.lipsync:load --model-arg checkpoint=model.pth --clips clips/ \\
+      --gate 'LSD-CR < 0.8' --gate 'LSE-C_S < 1.0' --json report.json
+  lipleak evaluate --model demo --measure --json -
+"""
+
+OFFERED = (
+    "model", "model_arg", "clips", "pairs", "gate", "expert", "protocol", "weights", "allow_unverified_weights",
+    "device", "seed", "silence", "alternative_reference", "pairing", "face", "retrack", "arcface", "allow_unscored",
+    "confidence", "timeout", "shard", "json", "keep", "store", "store_limit",
+)  # fmt: skip
+"""Settings that work here; a setting of the plugin that does not is refused, not ignored."""
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand's parser: the plugin's options without their prefix."""
+    from pytest_lipleak.settings import OPTIONS
+
+    evaluate = commands.add_parser(
+        "evaluate",
+        help="measure a model under the six conditions and judge it, as pytest does with --lipleak-model",
+        description="Every option is also an environment variable LIPLEAK_*, as with pytest; ini files are not read.",
+        epilog=f"{EXAMPLES}\n{EXIT_STATUS}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    for option in OPTIONS:
+        flag = f"--{option.name.replace('_', '-')}"
+        words = option.help.replace("--lipleak-", "--")
+        if option.name not in OFFERED:
+            continue
+        if option.kind == "flag":
+            evaluate.add_argument(flag, action="store_true", default=None, help=words)
+        else:
+            action = "append" if option.kind == "list" else "store"
+            evaluate.add_argument(flag, action=action, metavar=option.metavar, help=words)
+    evaluate.add_argument(
+        "--measure",
+        action="store_true",
+        help="measure all six conditions and judge nothing; the exit status is 0",
+    )
+    evaluate.add_argument("-v", "--verbose", action="store_true", help="print everything that was measured")
+    evaluate.add_argument("-q", "--quiet", action="store_true", help="print the verdict alone")
+    evaluate.set_defaults(command=run)
+
+
+class _Desk(Workbench):
+    """A workbench whose progress is shown on stderr."""
+
+    quiet = False
+
+    def progress(self) -> "Progress":
+        """A line on stderr, which is rewritten on a terminal."""
+        from pytest_lipleak.report.progress import StreamProgress, silent
+
+        return silent if self.quiet else StreamProgress(sys.stderr)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, judge, print, write the reports."""
+    from pytest_lipleak.settings import given_settings
+
+    given = {name: value for name, value in vars(options).items() if name in OFFERED}
+    to_stdout = given.get("json") == "-"
+    if to_stdout:
+        given["json"] = None
+    settings = given_settings(given, Path.cwd())
+    _refuse_what_does_not_work_here(settings)
+    if settings.model is None:
+        raise ConfigurationError(
+            "which model? Name it with --model or LIPLEAK_MODEL, for example --model demo"
+        )
+    if options.measure and settings.gates:
+        raise ConfigurationError("--measure judges nothing, and --gate gives limits; leave one of them out")
+    if to_stdout and settings.shard is not None:
+        raise ConfigurationError("--shard: name the part's file with --json FILE")
+    desk = _Desk(settings, Path.cwd())
+    desk.quiet = options.quiet
+    desk.default_gates = not options.measure
+    try:
+        desk.check()
+        return _evaluated(desk, options, to_stdout=to_stdout)
+    finally:
+        desk.close()
+
+
+def _refuse_what_does_not_work_here(settings: "Settings") -> None:
+    plural = {"model_args": "model_arg", "gates": "gate"}
+    for name, source in settings.sources.items():
+        if plural.get(name, name) not in OFFERED:
+            raise ConfigurationError(
+                f"{source}: `lipleak evaluate` does not know this setting; unset it, or use pytest"
+            )
+
+
+def _evaluated(desk: _Desk, options: argparse.Namespace, *, to_stdout: bool) -> int:
+    limits = desk.limits()
+    if not limits and not options.measure:
+        raise ConfigurationError(
+            f"no limit to judge by: expert {desk.chosen_expert()[0]} has no default gates; give some with --gate, for "
+            "example --gate 'LSD-CR < 0.6', or only measure with --measure"
+        )
+    evaluation = desk.new_evaluation(desk.model)
+    if options.measure:
+        references = [r for r in ("CR", "AR") if r not in evaluation.corpus.not_applicable]
+        for reference in references:
+            evaluation.measure(f"LSD-{reference}")
+            evaluation.measure(f"LSE-C_S[{reference}]")
+        evaluation.expert_objection()
+    failed = {str(limit): why for limit in limits if (why := _judged(evaluation, limit))}
+    return _reported(desk, evaluation, failed, options, to_stdout=to_stdout)
+
+
+def _judged(evaluation: "Evaluation", limit: "Limit") -> str | None:
+    """Judge one limit; the verdict stays with the evaluation. Return why that was not possible, or None."""
+    try:
+        evaluation.judge(limit)
+    except NotApplicableError as error:
+        print(f"skipped {limit}: {error}", file=sys.stderr)
+    except LipleakError as error:
+        return str(error)
+    return None
+
+
+def _reported(
+    desk: _Desk,
+    evaluation: "Evaluation",
+    failed: dict[str, str],
+    options: argparse.Namespace,
+    *,
+    to_stdout: bool,
+) -> int:
+    from pytest_lipleak.report.failures import explain
+    from pytest_lipleak.report.json import document, verdict_data
+    from pytest_lipleak.report.summary import summaries
+
+    settings = desk.settings
+    verdicts = {str(verdict.limit): verdict for verdict in evaluation.verdicts}
+    found = [(evaluation.corpus, {name: verdict_data(verdict) for name, verdict in sorted(verdicts.items())})]
+    report = document(found)
+    text = json.dumps(report, indent=1, allow_nan=False)
+    if settings.json is not None:
+        settings.json.parent.mkdir(parents=True, exist_ok=True)
+        settings.json.write_text(f"{text}\n", encoding="utf-8")
+    if to_stdout:
+        print(text)
+    else:
+        for summary in summaries(found, full=options.verbose):
+            print(here("\n".join([summary.verdict, *(() if options.quiet else summary.table)]), options))
+        for name, verdict in sorted(verdicts.items()):
+            if not verdict.passed and not options.quiet:
+                print(here(f"\n{failed.get(name) or explain(verdict)}", options))
+    if options.measure or settings.shard is not None:
+        return GOOD
+    if any(verdict.judged and not verdict.passed for verdict in verdicts.values()):
+        return LEAK
+    return GOOD if verdicts and all(verdict.passed for verdict in verdicts.values()) else NOT_JUDGED

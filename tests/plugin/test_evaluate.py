@@ -1,0 +1,113 @@
+"""``lipleak evaluate`` measures, judges and reports what the plugin does."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from inner_pytest import Project
+
+from pytest_lipleak.cli import GOOD, LEAK, NOT_JUDGED, USAGE, main
+
+LIMITS = ("LSD-CR < 0.001", "LSE-C_S < 50")
+
+
+@pytest.fixture
+def evaluate(project: Project, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.chdir(project.path)
+
+    def run(model: str, *arguments: str) -> int:
+        return main(["evaluate", f"--model=models.py:{model}", f"--clips={project.clips}", *arguments])
+
+    return run
+
+
+def lasting(report: dict[str, Any]) -> dict[str, Any]:
+    del report["created"]
+    for result in report["results"]:
+        del result["costs"], result["provenance"]["begun"]
+    return report
+
+
+def test_the_same_report_as_the_plugin(
+    project: Project, evaluate: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = project.measure("Copy", "-v", *(f"--lipleak-gate={limit}" for limit in LIMITS))
+    capsys.readouterr()
+    gates = [f"--gate={limit}" for limit in LIMITS]
+    assert evaluate("Copy", *gates, "--json=out/own.json", "-v") == LEAK
+    out, err = capsys.readouterr()
+    assert lasting(json.loads(Path("out/own.json").read_text())) == run.lasting
+    assert not project.run_folders(), "what was made for this run alone is gone"
+    assert out.startswith("FAILED: 1 of 2 limits broken: LSD-CR < 0.001")
+    # The failure's words, with the options of this command.
+    assert "LSD-CR = " in out
+    assert "keep them with --keep DIR" in out
+    assert "--lipleak" not in out + err
+    table = [line for line in run.text.splitlines() if line.startswith(("AM CR ", "real clips", "LSD-CR"))]
+    assert table
+    assert set(table) <= set(out.splitlines())
+    assert evaluate("Copy", gates[1], "-q", "--json=-") == GOOD
+    assert json.loads(capsys.readouterr().out)["verdict"] == "pass"
+    assert evaluate("Copy", gates[1], "-q") == GOOD
+    assert capsys.readouterr().out.splitlines()[0].startswith("PASSED: 1 limit kept (judged by embedded ")
+
+
+def test_measure_only_judges_nothing(evaluate: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate("OnlyAR", "--measure", "--json=-") == GOOD
+    report = json.loads(capsys.readouterr().out)
+    assert report["verdict"] == "not judged"
+    metrics = {entry["metric"] for entry in report["results"][0]["metrics"]}
+    assert {"LSD-AR", "LSE-C_S[AR]", "LSE-C[GT]"} < metrics
+    assert "LSD-CR" not in metrics
+    assert report["results"][0]["unrelated"], "whether the expert can judge these clips is in the file"
+
+
+def test_what_cannot_be_judged_is_neither_good_nor_a_leak(
+    evaluate: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate("Raises", "--gate=LSE-C_S < 50") == NOT_JUDGED
+    out = capsys.readouterr().out
+    assert out.startswith("NOT JUDGED: 1 of 1 limit could not be judged: LSE-C_S < 50")
+    assert "out of memory in the decoder" in out
+    # Nothing the model has is spoken of: nothing was judged.
+    assert evaluate("OnlyAR", "--gate=LSD-CR < 50") == NOT_JUDGED
+    assert "skipped LSD-CR < 50: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--gate=LSD-CR > 1",), "LSD-CR > 1: for LSD-CR lower is better"),
+        (("--clips=nowhere",), "nowhere'"),
+        (("--expert=nobody",), "--expert: 'nobody' is not allowed; choose one of auto, syncnet, embedded"),
+        (("--seed=-1",), "--seed: '-1' is not allowed"),
+        (("--model=",), "which model? Name it with --model or LIPLEAK_MODEL"),
+        (("--model=paintre",), "paintre"),
+        (("--shard=1/2",), "--shard measures for `lipleak merge`: name the part's file with --json"),
+        (("--measure", "--gate=LSD-CR < 1"), "--measure judges nothing"),
+        (("--protocol=lrs",), "no limit to judge by: expert embedded has no default gates"),
+    ],
+)
+def test_refused(
+    evaluate: Any, arguments: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate("Copy", *arguments) == USAGE
+    out, err = capsys.readouterr()
+    assert words in err
+    assert "--lipleak" not in err
+    assert out == ""
+
+
+def test_environment(
+    evaluate: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LIPLEAK_GATES", "LSE-C_S < 50; LSD-CR < 0.001")
+    assert evaluate("Copy") == LEAK
+    monkeypatch.setenv("LIPLEAK_COMPARE", "baseline.json")
+    assert evaluate("Copy") == USAGE
+    assert "environment variable LIPLEAK_COMPARE: `lipleak evaluate` does not know" in capsys.readouterr().err
+    monkeypatch.delenv("LIPLEAK_COMPARE")
+    monkeypatch.setenv("LIPLEAK_GATE", "LSD-CR < 1")
+    assert evaluate("Copy") == USAGE
+    assert "did you mean LIPLEAK_GATES?" in capsys.readouterr().err
