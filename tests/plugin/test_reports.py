@@ -64,7 +64,9 @@ def test_verdict_comes_first(project: Project) -> None:
         n for n, line in enumerate(run.text.splitlines()) if "= lip leakage: models.py:Copy =" in line
     ]
     below = run.text.splitlines()[start + 1 :]
-    assert below[0] == "FAILED: 1 of 4 limits broken: LSD-CR < 0.001"
+    verdict, _, chosen = below[0].partition(" (")
+    assert verdict == "FAILED: 1 of 4 limits broken: LSD-CR < 0.001"
+    assert chosen.startswith("judged by embedded "), "nobody chose the expert, and the verdict says so"
     assert below[1].startswith("3 clips (")
     assert list(run.json)[:2] == ["schema", "verdict"]
     assert next(iter(run.json["results"][0])) == "verdict"
