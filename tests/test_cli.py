@@ -187,13 +187,6 @@ def test_doctor_says_unverified(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert f"{SYNCNET_FILE} (unverified weights: not the published hash)" in capsys.readouterr().out
 
 
-def test_models(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["models"]) == GOOD
-    names = capsys.readouterr().out.splitlines()
-    assert names[0] == "demo"
-    assert "package.module:attribute" in names[-1]
-
-
 def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor"]) == GOOD
     text = capsys.readouterr().out

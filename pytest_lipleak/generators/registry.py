@@ -49,6 +49,42 @@ def known_names() -> list[str]:
     return sorted({*built_in_names(), *(point.name for point in entry_points(group=GROUP))})
 
 
+@dataclass(frozen=True)
+class Registered:
+    """A model that an installed package registers by an entry point; it is not loaded for this.
+
+    Args:
+        name: as ``--lipleak-model`` takes it.
+        target: ``package.module:attribute``.
+        package: name of the distribution, and
+        version: of it.
+        licence: as its metadata has it.
+    """
+
+    name: str
+    target: str
+    package: str
+    version: str
+    licence: str
+
+
+def registered() -> list[Registered]:
+    """Models of installed packages, by name."""
+    found = []
+    for point in entry_points(group=GROUP):
+        about: Any = point.dist.metadata if point.dist is not None else {}
+        found.append(
+            Registered(
+                point.name,
+                point.value,
+                about.get("Name") or "unknown package",
+                about.get("Version") or "",
+                about.get("License-Expression") or about.get("License") or "not stated",
+            )
+        )
+    return sorted(found, key=lambda entry: entry.name)
+
+
 def parse_arguments(pairs: tuple[str, ...]) -> dict[str, Any]:
     """Read ``key=value`` pairs; numbers, True, False and None are read as Python, all else is text."""
     arguments: dict[str, Any] = {}
