@@ -1,0 +1,184 @@
+"""Dose curves: made with the control generators, found where they fit, and results read on them."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pytest_lipleak.core.corpus import Corpus, Provenance
+from pytest_lipleak.core.dose import COLUMNS, OFFSET_RULE, Dose, DoseCurve, scale_of
+from pytest_lipleak.core.errors import InputError, MissingDataError, UnscorableError
+from pytest_lipleak.core.metrics import Column, Metric
+from pytest_lipleak.core.verdicts import Measurement
+from pytest_lipleak.resources import resource
+from pytest_lipleak.statistics.isotonic import nondecreasing, reached
+
+SHARES = tuple(number / 10 for number in range(11))
+"""Copied shares of a curve."""
+
+RESAMPLES = 1000
+SEED = 20251113
+SHIPPED = "dose/embedded.json"
+"""The curve of the embedded clips and expert."""
+
+
+def calibrated(measured: Callable[[float], Corpus], shares: Sequence[float] = SHARES) -> DoseCurve:
+    """Return the dose curve of one clip set, expert and protocol.
+
+    Args:
+        measured: from the copied share to the scores of that control generator under AM, XM and SI with CR.
+        shares: increasing, in 0..1.
+
+    Raises:
+        UnscorableError: no clip was scored, or other clips at another share; or the expert cannot judge them.
+    """
+    corpora = [measured(share) for share in shares]
+    about = corpora[0].provenance
+    if objection := next((corpus.objection for corpus in corpora if corpus.objection), None):
+        raise UnscorableError(objection)
+    clips = [clip for clip in about.clip_names if all(_is_whole(corpus, clip) for corpus in corpora)]
+    if len(clips) < 2:
+        raise UnscorableError(f"{len(clips)} clips were scored under all conditions; a dose curve needs two")
+    columns = {
+        column: tuple(tuple(corpus.column(column)[clip] for clip in clips) for corpus in corpora)
+        for column in COLUMNS
+    }
+    known = {
+        **_identity(about),
+        "clips": about.clips,
+        "seed": about.seed,
+        "pairing_rule": about.pairing_rule,
+        "version": about.version,
+    }
+    return DoseCurve(known, tuple(clips), tuple(shares), columns)
+
+
+def _is_whole(corpus: Corpus, clip: str) -> bool:
+    return all(clip in corpus.column(column) for column in COLUMNS)
+
+
+def _identity(about: Provenance) -> dict[str, Any]:
+    return {
+        "expert": about.expert,
+        "weights_sha256": about.weights_sha256,
+        "protocol": about.protocol,
+        "face": about.face,
+        "clips_sha256": about.clips_sha256,
+        "offset": OFFSET_RULE,
+    }
+
+
+def misfits(curve: DoseCurve, about: Provenance) -> list[str]:
+    """Return why a curve must not be used for a result, empty when it may."""
+    return [
+        f"{word.replace('_', ' ')} is {curve.about.get(word)!r} in the curve and {value!r} here"
+        for word, value in _identity(about).items()
+        if curve.about.get(word) != value
+    ]
+
+
+@cache
+def read_curve(path: Path) -> DoseCurve:
+    """Read a curve that ``lipleak calibrate`` wrote.
+
+    Raises:
+        MissingDataError: the file cannot be read.
+        InputError: it is no dose curve.
+    """
+    try:
+        return DoseCurve.from_dict(json.loads(path.read_text(encoding="utf-8")), str(path))
+    except OSError as error:
+        raise MissingDataError(f"dose curve {path}: cannot be read ({error.strerror})") from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: is no dose curve ({type(error).__name__}: {error})") from None
+
+
+@cache
+def _shipped() -> DoseCurve | None:
+    try:
+        text = resource(SHIPPED).read_text(encoding="utf-8")
+    except MissingDataError:
+        return None
+    return DoseCurve.from_dict(json.loads(text), SHIPPED)
+
+
+def curve_for(about: Provenance, file: Path | None = None) -> tuple[DoseCurve | None, str | None]:
+    """Return the curve on which a result may be read, and why there is none.
+
+    Args:
+        about: the result.
+        file: named by the user; None takes the shipped curve of the embedded clips where it fits.
+
+    Raises:
+        InputError: ``file`` was made for something else; says what differs.
+    """
+    curve = _shipped() if file is None else read_curve(file)
+    if curve is None:
+        return None, "no dose curve is shipped with this installation"
+    if reasons := misfits(curve, about):
+        if file is not None:
+            raise InputError(
+                f"dose curve {file}: made for something else: {'; '.join(reasons)}; make one for these clips with "
+                "`lipleak calibrate`"
+            )
+        return None, f"no dose: the shipped curve does not fit ({'; '.join(reasons)}); see `lipleak calibrate`"
+    return curve, None
+
+
+def dose_of(metric: Metric, corpus: Corpus, curve: DoseCurve) -> Dose | None:
+    """Return a result as an equivalent share of copied lips, or None where a metric has no such scale.
+
+    The curve is made monotone by isotonic regression; clips are drawn jointly in the result and in the curve, so
+    the interval knows the uncertainty of both.
+    """
+    scale = scale_of(metric)
+    if scale is None:
+        return None
+    found = [corpus.column(column) for column in metric.columns]
+    row_of = {clip: row for row, clip in enumerate(curve.clip_names)}
+    clips = [clip for clip in corpus.provenance.clip_names if clip in row_of and all(clip in c for c in found)]
+    if not clips:
+        return None
+    mine = np.array([[column[clip] for column in found] for clip in clips])
+    theirs = _rows(curve, scale, [row_of[clip] for clip in clips])
+    if not np.isfinite(mine).all():
+        return None
+    share = _share(metric, mine.mean(axis=0)[None], theirs.mean(axis=0)[None], curve.shares)
+    if len(clips) < 2:
+        return Dose(float(np.mean(share)), float("nan"), float("nan"))
+    draws = np.random.default_rng(SEED).integers(len(clips), size=(RESAMPLES, len(clips)))
+    first, last = _share(metric, mine[draws].mean(axis=1), theirs[draws].mean(axis=1), curve.shares)
+    return Dose(_middle(*share), _quantile(first, 0.025), _quantile(last, 0.975))
+
+
+def with_dose(measurement: Measurement, corpus: Corpus, curve: DoseCurve | None) -> Measurement:
+    """Return a measurement that also says what share of copied lips it amounts to."""
+    dose = None if curve is None else dose_of(measurement.metric, corpus, curve)
+    return measurement if dose is None else replace(measurement, dose=dose)
+
+
+def _rows(curve: DoseCurve, scale: Sequence[Column], rows: Sequence[int]) -> Any:
+    """The curve's scores, shape (clips, shares, columns)."""
+    whole = np.array([curve.columns[column] for column in scale])  # columns, shares, clips
+    return whole.transpose(2, 1, 0)[list(rows)]
+
+
+def _share(metric: Metric, mine: Any, theirs: Any, shares: Sequence[float]) -> tuple[Any, Any]:
+    """First and last share that a result fits, per draw: mine (draws, columns), theirs (draws, shares, columns)."""
+    sign = 1 if metric.better == "lower" else -1
+    values = np.array([metric.combine(means) for means in mine.tolist()])
+    curves = np.array([[metric.combine(means) for means in rows] for rows in theirs.tolist()])
+    return reached(np.array(shares), nondecreasing(sign * curves), sign * values)
+
+
+def _middle(first: Any, last: Any) -> float:
+    return float(first[0]) if np.isinf(first[0]) else float(first[0] + last[0]) / 2
+
+
+def _quantile(values: Any, share: float) -> float:
+    """An order statistic: values may be infinite, so nothing is interpolated."""
+    return float(np.sort(values)[round(share * (len(values) - 1))])
