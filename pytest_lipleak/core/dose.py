@@ -63,7 +63,9 @@ class Dose:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data; a share off the curve is null, its words say which side."""
         ends = {"share": self.share, "low": self.low, "high": self.high}
-        return {name: end if math.isfinite(end) else None for name, end in ends.items()} | {"words": str(self)}
+        return {name: end if math.isfinite(end) else None for name, end in ends.items()} | {
+            "words": str(self)
+        }
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,12 @@ class DoseCurve:
         shape = {(len(rows), len(row)) for rows in columns.values() for row in rows}
         whole = shape == {(len(curve.shares), len(curve.clip_names))} and len(columns) == len(COLUMNS)
         finite = all(math.isfinite(value) for rows in columns.values() for row in rows for value in row)
-        if not whole or not finite or len(curve.shares) < 2 or list(curve.shares) != sorted(set(curve.shares)):
+        if (
+            not whole
+            or not finite
+            or len(curve.shares) < 2
+            or list(curve.shares) != sorted(set(curve.shares))
+        ):
             raise InputError(f"{file}: the dose curve is incomplete; write it anew with `lipleak calibrate`")
         return curve
 
@@ -135,7 +142,9 @@ def scale_of(metric: Metric) -> tuple[Column, ...] | None:
         if column.condition is not None
     )
     # What follows the driving audio falls for many reasons; only agreement that should not be there is a copy.
-    leaks = metric.name.startswith(("LSD", "signed-LSD")) or all(column.audio is Audio.OWN for column in columns)
+    leaks = metric.name.startswith(("LSD", "signed-LSD")) or all(
+        column.audio is Audio.OWN for column in columns
+    )
     return columns if columns and leaks and set(columns) <= set(COLUMNS) else None
 
 

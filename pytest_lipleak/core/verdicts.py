@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from pytest_lipleak.core.dose import Dose
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.metrics import Metric, metric
 from pytest_lipleak.core.scores import Unscored
@@ -168,6 +169,7 @@ class Measurement:
         warning: why the value means little, or None.
         confidence: coverage of the interval.
         speakers: how many speakers were drawn for the interval; None where single clips were.
+        dose: the share of copied lips that it amounts to, where there is a scale for it.
     """
 
     metric: Metric
@@ -180,6 +182,7 @@ class Measurement:
     warning: str | None = None
     confidence: float = 0.95
     speakers: int | None = None
+    dose: Dose | None = None
 
     @property
     def clips(self) -> int:

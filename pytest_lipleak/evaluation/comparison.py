@@ -56,9 +56,10 @@ def rounded(corpus: Corpus) -> Corpus:
 
 def plain(corpus: Corpus) -> dict[str, Any]:
     """Return a corpus as plain data with six decimals, without what no metric is computed from: the confidence of
-    single windows, and where videos were kept.
+    single windows, where videos were kept, and what it cost.
     """
     data: dict[str, Any] = six_decimals(corpus.to_dict())
+    data["costs"] = {}
     for take in data["takes"]:
         take["video"] = None
         for score in (take["own"], take["driving"]):

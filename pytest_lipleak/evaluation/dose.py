@@ -12,7 +12,7 @@ import numpy as np
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.dose import COLUMNS, OFFSET_RULE, Dose, DoseCurve, scale_of
 from pytest_lipleak.core.errors import InputError, MissingDataError, UnscorableError
-from pytest_lipleak.core.metrics import Column, Metric
+from pytest_lipleak.core.metrics import Column, Metric, metric
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.resources import resource
 from pytest_lipleak.statistics.isotonic import nondecreasing, reached
@@ -22,6 +22,9 @@ SHARES = tuple(number / 10 for number in range(11))
 
 RESAMPLES = 1000
 SEED = 20251113
+ROUNDED = 1e-5
+"""Files keep six decimals: what is this near an end of the curve lies on it, not beyond it."""
+
 SHIPPED = "dose/embedded.json"
 """The curve of the embedded clips and expert."""
 
@@ -40,12 +43,14 @@ def calibrated(measured: Callable[[float], Corpus], shares: Sequence[float] = SH
     about = corpora[0].provenance
     if objection := next((corpus.objection for corpus in corpora if corpus.objection), None):
         raise UnscorableError(objection)
-    clips = [clip for clip in about.clip_names if all(_is_whole(corpus, clip) for corpus in corpora)]
+    scores = [{column: corpus.column(column) for column in COLUMNS} for corpus in corpora]
+    clips = [
+        clip for clip in about.clip_names if all(clip in each for found in scores for each in found.values())
+    ]
     if len(clips) < 2:
         raise UnscorableError(f"{len(clips)} clips were scored under all conditions; a dose curve needs two")
     columns = {
-        column: tuple(tuple(corpus.column(column)[clip] for clip in clips) for corpus in corpora)
-        for column in COLUMNS
+        column: tuple(tuple(found[column][clip] for clip in clips) for found in scores) for column in COLUMNS
     }
     known = {
         **_identity(about),
@@ -55,10 +60,6 @@ def calibrated(measured: Callable[[float], Corpus], shares: Sequence[float] = SH
         "version": about.version,
     }
     return DoseCurve(known, tuple(clips), tuple(shares), columns)
-
-
-def _is_whole(corpus: Corpus, clip: str) -> bool:
-    return all(clip in corpus.column(column) for column in COLUMNS)
 
 
 def _identity(about: Provenance) -> dict[str, Any]:
@@ -125,7 +126,10 @@ def curve_for(about: Provenance, file: Path | None = None) -> tuple[DoseCurve | 
                 f"dose curve {file}: made for something else: {'; '.join(reasons)}; make one for these clips with "
                 "`lipleak calibrate`"
             )
-        return None, f"no dose: the shipped curve does not fit ({'; '.join(reasons)}); see `lipleak calibrate`"
+        return (
+            None,
+            f"no dose: the shipped curve does not fit ({'; '.join(reasons)}); see `lipleak calibrate`",
+        )
     return curve, None
 
 
@@ -140,7 +144,9 @@ def dose_of(metric: Metric, corpus: Corpus, curve: DoseCurve) -> Dose | None:
         return None
     found = [corpus.column(column) for column in metric.columns]
     row_of = {clip: row for row, clip in enumerate(curve.clip_names)}
-    clips = [clip for clip in corpus.provenance.clip_names if clip in row_of and all(clip in c for c in found)]
+    clips = [
+        clip for clip in corpus.provenance.clip_names if clip in row_of and all(clip in c for c in found)
+    ]
     if not clips:
         return None
     mine = np.array([[column[clip] for column in found] for clip in clips])
@@ -161,6 +167,33 @@ def with_dose(measurement: Measurement, corpus: Corpus, curve: DoseCurve | None)
     return measurement if dose is None else replace(measurement, dose=dose)
 
 
+def curve_text(curve: DoseCurve) -> str:
+    """Return a curve as JSON, one share of a column to a line, so that it diffs well."""
+    data = curve.to_dict()
+    columns = data.pop("columns")
+    head = json.dumps(data, indent=1)[:-2]
+    rows = {name: ",\n   ".join(json.dumps(row) for row in rows) for name, rows in columns.items()}
+    body = ",\n".join(f"  {json.dumps(name)}: [\n   {text}\n  ]" for name, text in rows.items())
+    return f'{head},\n "columns": {{\n{body}\n }}\n}}\n'
+
+
+READ = ("LSD-CR", "LSE-C_S", "LSE-C_S@offset", "LSE-C_XO[CR]", "LSE-C_XO@offset[CR]")
+"""Metrics that a curve is shown by."""
+
+
+def table_lines(curve: DoseCurve) -> list[str]:
+    """Return the curve as a table: one row per share, one column per metric."""
+    lines = ["share  " + "  ".join(f"{name:>{max(len(name), 6)}}" for name in READ)]
+    for number, share in enumerate(curve.shares):
+        cells = []
+        for name in READ:
+            wanted = metric(name)
+            means = [float(np.mean(curve.columns[column][number])) for column in wanted.columns]
+            cells.append(f"{wanted.combine(means):>{max(len(name), 6)}.2f}")
+        lines.append(f"{share:5.2f}  " + "  ".join(cells))
+    return lines
+
+
 def _rows(curve: DoseCurve, scale: Sequence[Column], rows: Sequence[int]) -> Any:
     """The curve's scores, shape (clips, shares, columns)."""
     whole = np.array([curve.columns[column] for column in scale])  # columns, shares, clips
@@ -172,7 +205,10 @@ def _share(metric: Metric, mine: Any, theirs: Any, shares: Sequence[float]) -> t
     sign = 1 if metric.better == "lower" else -1
     values = np.array([metric.combine(means) for means in mine.tolist()])
     curves = np.array([[metric.combine(means) for means in rows] for rows in theirs.tolist()])
-    return reached(np.array(shares), nondecreasing(sign * curves), sign * values)
+    fitted, values = nondecreasing(sign * curves), sign * values
+    for end in (fitted[:, 0], fitted[:, -1]):
+        values = np.where(np.abs(values - end) < ROUNDED, end, values)
+    return reached(np.array(shares), fitted, values)
 
 
 def _middle(first: Any, last: Any) -> float:

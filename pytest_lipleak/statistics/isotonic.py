@@ -28,7 +28,9 @@ def nondecreasing(values: Curves) -> Curves:
     return np.asarray(np.diagonal(fitted, axis1=-2, axis2=-1))
 
 
-def reached(places: NDArray[np.float64], curves: Curves, values: NDArray[np.float64]) -> tuple[Curves, Curves]:
+def reached(
+    places: NDArray[np.float64], curves: Curves, values: NDArray[np.float64]
+) -> tuple[Curves, Curves]:
     """Return the first and the last place at which each curve, joined by straight lines, has its value.
 
     They differ where the curve is flat. A value below the curve gives minus infinity, one above it infinity.
