@@ -177,6 +177,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         if config.get_verbosity() >= 0:
             for line in summary.table:
                 terminalreporter.write_line(line)
+    if config.get_verbosity() > 0:
+        for why_no_dose in {session.dose_curve(corpus)[1] for corpus, _ in found} - {None}:
+            terminalreporter.write_line(str(why_no_dose))
     for model, lines, why_not in session.compared:
         if config.get_verbosity() >= 0:
             for line in ("", f"compared with {session.baseline_name}: {model}", *lines):

@@ -18,6 +18,7 @@ from pytest_lipleak.workbench import Workbench
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
+    from pytest_lipleak.core.dose import DoseCurve
     from pytest_lipleak.core.verdicts import Verdict
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.evaluation.progress import Progress
@@ -105,7 +106,20 @@ class LipleakSession(Workbench):
 
     def merged(self) -> "list[Result]":
         """Return what all processes measured, one entry per model."""
-        return merged(self.results)
+        found = merged(self.results)
+        for corpus, _ in found:
+            corpus.curve, _ = self.dose_curve(corpus)
+        return found
+
+    def dose_curve(self, corpus: "Corpus") -> "tuple[DoseCurve | None, str | None]":
+        """Return the curve on which a model's results are read as a share of copied lips, and why there is none."""
+        from pytest_lipleak.core.errors import LipleakError
+        from pytest_lipleak.evaluation.dose import curve_for
+
+        try:
+            return curve_for(corpus.provenance, self.settings.dose)
+        except LipleakError as error:
+            return None, str(error)
 
     def unjudged(self, found: "Sequence[Result]") -> list[str]:
         """Return the tests that failed though none of the limits they judged is broken."""

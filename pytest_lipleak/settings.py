@@ -124,6 +124,12 @@ OPTIONS = (
         "list",
     ),
     Option("html", "write a report to look at: a folder, or a file ending in .html", "PATH", "path"),
+    Option(
+        "dose",
+        "dose curve of these clips, by `lipleak calibrate`: reads results as a share of copied lips",
+        "FILE",
+        "path",
+    ),
     Option("keep", "keep generated videos, with their audio, in this folder", "DIR", "path"),
     # Not "cache": LIPLEAK_CACHE names the folder of downloads.
     Option(
@@ -172,6 +178,7 @@ class Settings(NamedTuple):
     shard: str | None = None
     json: Path | None = None
     save_baseline: Path | None = None
+    dose: Path | None = None
     compare: Path | None = None
     compare_fails: tuple[str, ...] = ()
     html: Path | None = None

@@ -105,6 +105,10 @@ class Workbench:
         for gate in settings.gates:
             Limit.parse(gate)
         self._check_baseline()
+        if settings.dose is not None:
+            from pytest_lipleak.evaluation.dose import read_curve
+
+            read_curve(settings.dose)
         if settings.shard is not None and settings.json is None:
             raise ConfigurationError(
                 "--lipleak-shard measures for `lipleak merge`: name the part's file with --lipleak-json"
@@ -309,6 +313,7 @@ class Workbench:
             timeout=settings.timeout or None,
             last_words=self.last_words,
             expert_reason=self.chosen_expert()[1],
+            dose=settings.dose,
         )
 
     def _gallery(self) -> "Gallery | None":

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
+from pytest_lipleak.core.dose import DoseCurve
 from pytest_lipleak.core.metrics import PICTURE_MEASURES, Audio, Column
 from pytest_lipleak.core.scores import SetScore, SyncScore, TakeScore, Unscored
 
@@ -86,6 +87,7 @@ class Corpus:
         objection: why the sync expert cannot judge these clips, or None.
         unrelated: LSE-C of each real clip against other clips' audio, which the objection rests on.
         asked: limits that a part leaves to ``lipleak merge``, and whether clips may stay unscored.
+        curve: the scale on which results are read as a share of copied lips, where there is one; not written.
         costs: seconds by stage (generation, tracking, embedding, ...), of every process that measured.
     """
 
@@ -100,6 +102,7 @@ class Corpus:
     unrelated: dict[str, tuple[float, ...]] = field(default_factory=dict)
     asked: dict[str, bool] = field(default_factory=dict)
     costs: dict[str, dict[str, float]] = field(default_factory=dict, compare=False)
+    curve: DoseCurve | None = field(default=None, compare=False, repr=False)
 
     def column(self, column: Column) -> dict[str, float]:
         """Return the column's value for every clip that has it."""
@@ -138,6 +141,7 @@ class Corpus:
         self.sets.update(other.sets)
         self.unpictured.update(other.unpictured)
         self.objection = self.objection or other.objection
+        self.curve = self.curve or other.curve
         self.unrelated.update(other.unrelated)
         self.asked.update(other.asked)
         # A process tells its totals, so what it said last counts.

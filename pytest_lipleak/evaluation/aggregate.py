@@ -10,6 +10,7 @@ from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics import PICTURE_MEASURES, Column, Metric, metric
 from pytest_lipleak.core.verdicts import MIN_UNITS, Measurement
+from pytest_lipleak.evaluation.dose import with_dose
 from pytest_lipleak.statistics.bootstrap import CONFIDENCE, expanded_interval
 
 
@@ -39,7 +40,7 @@ def measure(corpus: Corpus, metric: Metric, confidence: float | None = None) -> 
     finite = bool(clips) and bool(np.isfinite(rows).all())
     coverage = CONFIDENCE if confidence is None else confidence
     speakers = _clusters(corpus, clips)
-    return Measurement(
+    measurement = Measurement(
         metric=metric,
         value=metric.combine(rows.mean(axis=0).tolist()) if clips else math.nan,
         interval=expanded_interval(rows, metric.combine, confidence=coverage, clusters=speakers)
@@ -52,6 +53,7 @@ def measure(corpus: Corpus, metric: Metric, confidence: float | None = None) -> 
         confidence=coverage,
         speakers=len(set(speakers)) if speakers else None,
     )
+    return with_dose(measurement, corpus)
 
 
 def _clusters(corpus: Corpus, clips: list[str]) -> list[str] | None:

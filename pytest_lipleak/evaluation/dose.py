@@ -161,9 +161,9 @@ def dose_of(metric: Metric, corpus: Corpus, curve: DoseCurve) -> Dose | None:
     return Dose(_middle(*share), _quantile(first, 0.025), _quantile(last, 0.975))
 
 
-def with_dose(measurement: Measurement, corpus: Corpus, curve: DoseCurve | None) -> Measurement:
-    """Return a measurement that also says what share of copied lips it amounts to."""
-    dose = None if curve is None else dose_of(measurement.metric, corpus, curve)
+def with_dose(measurement: Measurement, corpus: Corpus) -> Measurement:
+    """Return a measurement that also says what share of copied lips it amounts to, where the corpus has a curve."""
+    dose = None if corpus.curve is None else dose_of(measurement.metric, corpus, corpus.curve)
     return measurement if dose is None else replace(measurement, dose=dose)
 
 
@@ -203,8 +203,9 @@ def _rows(curve: DoseCurve, scale: Sequence[Column], rows: Sequence[int]) -> Any
 def _share(metric: Metric, mine: Any, theirs: Any, shares: Sequence[float]) -> tuple[Any, Any]:
     """First and last share that a result fits, per draw: mine (draws, columns), theirs (draws, shares, columns)."""
     sign = 1 if metric.better == "lower" else -1
-    values = np.array([metric.combine(means) for means in mine.tolist()])
-    curves = np.array([[metric.combine(means) for means in rows] for rows in theirs.tolist()])
+    # Formulas are arithmetic: on arrays of means they give arrays of values.
+    values = np.asarray(metric.combine(list(np.moveaxis(mine, -1, 0))))
+    curves = np.asarray(metric.combine(list(np.moveaxis(theirs, -1, 0))))
     fitted, values = nondecreasing(sign * curves), sign * values
     for end in (fitted[:, 0], fitted[:, -1]):
         values = np.where(np.abs(values - end) < ROUNDED, end, values)

@@ -26,6 +26,7 @@ from pytest_lipleak.evaluation.aggregate import measure
 from pytest_lipleak.evaluation.artefacts import EMBEDDING_LIBRARIES, Artefacts, BusyError, Take
 from pytest_lipleak.evaluation.costs import Stopwatch
 from pytest_lipleak.evaluation.crops import Crops
+from pytest_lipleak.evaluation.dose import curve_for
 from pytest_lipleak.evaluation.gallery import Gallery, file_stem
 from pytest_lipleak.evaluation.pairing import ANY, GIVEN, mismatched_pairs
 from pytest_lipleak.evaluation.parts import part_of, shard_data
@@ -70,6 +71,7 @@ class Evaluation:
         timeout: seconds that the model may take for one take, or None.
         last_words: told why the process ends when the model hangs and cannot be interrupted.
         expert_reason: why this expert judges, for the reports.
+        dose: a dose curve of these clips (``lipleak calibrate``); None takes the shipped one where it fits.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Evaluation:
         timeout: float | None = None,
         last_words: LastWords = to_stderr,
         expert_reason: str = "as asked",
+        dose: Path | None = None,
     ) -> None:
         self.clips = clips
         self.model = model
@@ -165,7 +168,7 @@ class Evaluation:
                 verified_weights=expert.identity.verified,
                 clips_sha256=clips.digest,
                 pairing_rule=self._pairing_rule,
-                face=_face(plan),
+                face="; ".join(filter(None, (_face(plan), *self._crops.notes))),
                 expert_reason=expert_reason,
                 speakers={file.name: file.speaker for file in clips.files.values() if file.speaker},
                 fingerprint=model.fingerprint,
@@ -180,6 +183,7 @@ class Evaluation:
             },
             costs={self._stopwatch.process: self._stopwatch.seconds},
         )
+        self.corpus.curve, _ = curve_for(self.corpus.provenance, dose)
 
     def __repr__(self) -> str:
         # Short: pytest prints it beside every failed test that uses the fixture.

@@ -14,6 +14,7 @@ from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.verdicts import Measurement, Outcome, Verdict
 from pytest_lipleak.evaluation.aggregate import every_measurement, suspicions
+from pytest_lipleak.evaluation.dose import curve_for
 
 SCHEMA_VERSION = 1
 
@@ -98,6 +99,7 @@ def _metric_data(measurement: Measurement) -> dict[str, Any]:
         "clips": measurement.clips,
         "unscored": len(measurement.unscored),
         "warning": measurement.warning,
+        "dose": measurement.dose.to_dict() if measurement.dose else None,
     }
 
 
@@ -116,7 +118,10 @@ def read_document(data: Mapping[str, Any]) -> list[Corpus]:
     """
     if data.get("schema") != SCHEMA_VERSION:
         raise InputError(f"report has schema {data.get('schema')!r}, expected {SCHEMA_VERSION}")
-    return [Corpus.from_dict(result) for result in data["results"]]
+    corpora = [Corpus.from_dict(result) for result in data["results"]]
+    for corpus in corpora:
+        corpus.curve, _ = curve_for(corpus.provenance)
+    return corpora
 
 
 def _finite(verdict: Mapping[str, Any]) -> dict[str, Any]:

@@ -237,13 +237,13 @@ def _cells(corpus: Corpus, measure: Measure, condition: Condition | None) -> tup
 
 
 def _leakage(measure: Measure, limits: Limits, *, full: bool) -> Table:
-    columns = (
+    columns: tuple[Column, ...] = (
         Column("value"),
         Column("95 % interval"),
         Column("limit"),
         Column("", number=False),
     )
-    rows = []
+    rows, doses = [], []
     # The paper's four always; the others where a gate asks for them or everything is to be seen.
     names = (*LEAKAGE_METRICS, *(EXTRA_METRICS if full else ()), *limits)
     for name in dict.fromkeys(metric(name).name for name in names):
@@ -259,7 +259,19 @@ def _leakage(measure: Measure, limits: Limits, *, full: bool) -> Table:
             Row(label, (value, interval, Cell(bound), Cell(word, state=STATES.get(word, ""))))
             for bound, word in judged or [("", "")]
         ]
+        doses += [dose_cell(found)] * max(len(judged), 1)
+    if any(cell.text for cell in doses):
+        columns = (*columns, Column("leaks like a copy of", number=False))
+        rows = [replace(row, cells=(*row.cells, dose)) for row, dose in zip(rows, doses, strict=True)]
     return Table("leakage", "", "leakage", columns, tuple(rows))
+
+
+def dose_cell(found: Measurement | None) -> Cell:
+    """Return the share of copied lips that a measurement amounts to, for example ``23 % [18, 29]``."""
+    if found is None or found.dose is None:
+        return NOTHING
+    share = found.dose.share
+    return Cell(found.dose.short, share if math.isfinite(share) else None)
 
 
 def _pictures(corpus: Corpus, measure: Measure) -> Table:

@@ -40,21 +40,18 @@ def reached(
         curves: nondecreasing rows, shape (m, n).
         values: one per curve, shape (m,).
     """
-    first = np.array([_first(places, curve, value) for curve, value in zip(curves, values, strict=True)])
-    last = np.array(
-        [-_first(-places[::-1], -curve[::-1], -value) for curve, value in zip(curves, values, strict=True)]
-    )
+    first = _first(places, curves, values)
+    last = -_first(-places[::-1], -curves[:, ::-1], -values)
     below, above = values < curves[:, 0], values > curves[:, -1]
     for found in (first, last):
         found[below], found[above] = -np.inf, np.inf
     return first, last
 
 
-def _first(places: NDArray[np.float64], curve: NDArray[np.float64], value: float) -> float:
-    after = int(np.searchsorted(curve, value, side="left"))
-    if after == 0:
-        return float(places[0])
-    if after == len(curve):
-        return float(places[-1])
-    share = (value - curve[after - 1]) / (curve[after] - curve[after - 1])
-    return float(places[after - 1] + share * (places[after] - places[after - 1]))
+def _first(places: NDArray[np.float64], curves: Curves, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where each curve first is at least as high as its value, in between the ends."""
+    after = np.clip((curves < values[:, None]).sum(axis=1), 0, curves.shape[1] - 1)
+    row, before = np.arange(len(curves)), np.maximum(after - 1, 0)
+    low, rise = curves[row, before], curves[row, after] - curves[row, before]
+    share = np.divide(values - low, rise, out=np.ones_like(values), where=rise > 0)
+    return np.asarray(places[before] + np.minimum(share, 1) * (places[after] - places[before]))

@@ -24,6 +24,12 @@ from pytest_lipleak.evaluation.dose import (
     read_curve,
     table_lines,
 )
+from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
+from pytest_lipleak.evaluation.store import Store
+from pytest_lipleak.generators.registry import load_model
+from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
+from pytest_lipleak.sync.experts import load_expert
+from pytest_lipleak.sync.protocols import Protocol
 
 NAMES = tuple(f"clip{number}" for number in range(8))
 ABOUT = Provenance(
@@ -199,3 +205,19 @@ def test_no_curve_of_clips_that_cannot_be_judged() -> None:
         calibrated(lambda share: leaking(share, about=replace(ABOUT, clip_names=NAMES[:1])))
     assert len(calibrated(lambda s: leaking(s)).clip_names) == 8
     assert COLUMNS
+
+
+def test_the_control_generators_are_read_as_what_they_are(tmp_path: Path) -> None:
+    """The shipped curve, on four of its clips: a share that lies between its points."""
+    clips = open_clips(EMBEDDED)
+    names = [name for name in clips if name.startswith(("anna", "zola"))][:4]
+    partners = {name: next(other for other in names if other != name) for name in names}
+    plan = Plan(Protocol.DIRECT, partners=partners)
+    for share, expected in ((0.0, 0.0), (0.35, 0.35)):
+        model = load_model(f"demo:leaky={share}")
+        evaluation = Evaluation(clips, model, load_expert("embedded"), plan, Store(tmp_path))
+        assert evaluation.corpus.curve is not None, "the shipped curve fits the shipped expert and clips"
+        dose = evaluation.measure("LSE-C_S").dose
+        assert dose is not None
+        assert dose.share == pytest.approx(expected, abs=0.03)
+        assert dose.high - dose.low < 0.1
