@@ -39,7 +39,7 @@ def measure(corpus: Corpus, metric: Metric, confidence: float | None = None) -> 
     rows = np.array([[column[clip] for column in columns] for clip in clips], np.float64)
     finite = bool(clips) and bool(np.isfinite(rows).all())
     coverage = CONFIDENCE if confidence is None else confidence
-    speakers = _clusters(corpus, clips)
+    speakers = clusters(corpus, clips)
     measurement = Measurement(
         metric=metric,
         value=metric.combine(rows.mean(axis=0).tolist()) if clips else math.nan,
@@ -56,7 +56,7 @@ def measure(corpus: Corpus, metric: Metric, confidence: float | None = None) -> 
     return with_dose(measurement, corpus)
 
 
-def _clusters(corpus: Corpus, clips: list[str]) -> list[str] | None:
+def clusters(corpus: Corpus, clips: list[str]) -> list[str] | None:
     """Who speaks in each clip, where speakers repeat and are enough to speak for others; else None.
 
     A clip whose speaker is not known stands for itself. Fewer speakers than ``MIN_UNITS`` give no usable interval

@@ -12,9 +12,9 @@ from pytest_lipleak.core.errors import InputError, UnscorableError
 from pytest_lipleak.core.metrics import Metric, every_metric
 from pytest_lipleak.core.regressions import Allowance, Difference
 from pytest_lipleak.core.verdicts import Verdict, judge
-from pytest_lipleak.evaluation.aggregate import measure
+from pytest_lipleak.evaluation.aggregate import clusters, measure
 from pytest_lipleak.evaluation.evaluation import Evaluation
-from pytest_lipleak.statistics.bootstrap import percentile_interval
+from pytest_lipleak.statistics.bootstrap import expanded_interval
 
 DECIMALS = 6
 """Scores are compared as baselines keep them: a result compared with its own baseline has not changed."""
@@ -180,7 +180,9 @@ def _difference(metric: Metric, before: Corpus, after: Corpus) -> Difference:
         metric,
         before=metric.combine(means[:width]),
         after=metric.combine(means[width:]),
-        interval=percentile_interval(both, change) if np.isfinite(both).all() else None,
+        interval=expanded_interval(both, change, clusters=clusters(after, clips))
+        if np.isfinite(both).all()
+        else None,
         per_clip={clip: change(row.tolist()) for clip, row in zip(clips, both, strict=True)},
         lost=tuple(sorted(rows[0].keys() ^ rows[1].keys())),
     )

@@ -15,6 +15,7 @@ from pytest_lipleak.core.errors import InputError, MissingDataError, UnscorableE
 from pytest_lipleak.core.metrics import Column, Metric, metric
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.resources import resource
+from pytest_lipleak.statistics.bootstrap import expanded_shares
 from pytest_lipleak.statistics.isotonic import nondecreasing, reached
 
 SHARES = tuple(number / 10 for number in range(11))
@@ -158,7 +159,8 @@ def dose_of(metric: Metric, corpus: Corpus, curve: DoseCurve) -> Dose | None:
         return Dose(float(np.mean(share)), float("nan"), float("nan"))
     draws = np.random.default_rng(SEED).integers(len(clips), size=(RESAMPLES, len(clips)))
     first, last = _share(metric, mine[draws].mean(axis=1), theirs[draws].mean(axis=1), curve.shares)
-    return Dose(_middle(*share), _quantile(first, 0.025), _quantile(last, 0.975))
+    low, high = expanded_shares(len(clips))
+    return Dose(_middle(*share), _quantile(first, low), _quantile(last, high))
 
 
 def with_dose(measurement: Measurement, corpus: Corpus) -> Measurement:

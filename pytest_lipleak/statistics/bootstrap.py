@@ -55,8 +55,13 @@ def expanded_interval(
     values, units = _resampled(rows, statistic, clusters, resamples, seed)
     if values is None:
         return None
+    return _between(values, *expanded_shares(units, confidence))
+
+
+def expanded_shares(units: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """Return between which shares of the bootstrap draws the expanded interval of ``units`` clips or speakers lies."""
     spread = math.sqrt(units / (units - 1)) * t_quantile((1 + confidence) / 2, units - 1)
-    return _between(values, _NORMAL.cdf(-spread), _NORMAL.cdf(spread))
+    return _NORMAL.cdf(-spread), _NORMAL.cdf(spread)
 
 
 def percentile_interval(
