@@ -29,7 +29,10 @@ class Scene:
 
 @pytest.fixture(params=["stand-in", "repository"])
 def kind(request: pytest.FixtureRequest) -> str:
-    """Whether the checkout is a stand-in with a tiny network, or the real repository."""
+    """Whether the checkout is a stand-in with a tiny network, or the real repository.
+
+    Tests that change the checkout, or look at what is ours alone, ask for the stand-in by parametrizing this.
+    """
     return str(request.param)
 
 
