@@ -1,13 +1,15 @@
 """Gates: limits from configuration, collected as test items when a model is named."""
 
+import re
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_lipleak.assertions import settle
-from pytest_lipleak.core.errors import LipleakError, NotApplicableError
+from pytest_lipleak.core.errors import ConfigurationError, LipleakError, NotApplicableError
 from pytest_lipleak.core.regressions import Allowance
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.session import KEY
@@ -53,7 +55,7 @@ class Gate(pytest.Item):
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Point at the gate's line in the ini file where it stands there."""
         path = self.config.inipath or self.config.rootpath
-        return path, _line_of(str(self.limit), path), f"gate {self.limit}"
+        return path, _line_of(self.limit, path), f"gate {self.limit}"
 
 
 class RegressionGate(pytest.Item):
@@ -93,8 +95,16 @@ def collect_gates(session: pytest.Session) -> list[pytest.Item]:
     return [item for item in report.result if isinstance(item, pytest.Item)]
 
 
-def _line_of(text: str, path: Path) -> int | None:
+def _line_of(limit: Limit, path: Path) -> int | None:
+    """Return the line, from 0, on which a file states the limit in any spelling (``LSD-CR<0.60``)."""
     if not path.is_file():
         return None
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    return next((number for number, line in enumerate(lines) if text in line), None)
+    return next((number for number, line in enumerate(lines) if limit in _stated(line)), None)
+
+
+def _stated(line: str) -> Iterable[Limit]:
+    # Quoted in a TOML file, bare in an ini file.
+    for text in (*re.findall(r"[\"']([^\"']*[<>][^\"']*)[\"']", line), line.rpartition("= ")[2], line):
+        with suppress(ConfigurationError):
+            yield Limit.parse(text.strip())

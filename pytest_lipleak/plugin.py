@@ -1,5 +1,6 @@
 """pytest hooks, nothing else. Imports of pytest and the standard library only, until a model is named."""
 
+import os
 from collections.abc import Generator, Iterable
 from typing import Any
 
@@ -35,6 +36,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[KEY] = session
     config.pluginmanager.register(Watcher(session), "lipleak-watcher")
     xdist.register(config, session.run, session.fresh_results, session.results.extend)
+    if on_github() and xdist.worker_input(config) is None:
+        from pytest_lipleak.report.github import GitHub
+
+        config.pluginmanager.register(GitHub(config, session.judged), "lipleak-github")
     session.forget_old_report()
     if session.settings.model is not None:
         session.check()
@@ -120,6 +125,11 @@ def pytest_runtest_makereport(
 
         shorten(report, call.excinfo, item)
     return report
+
+
+def on_github() -> bool:
+    """Whether GitHub Actions runs this process; told without an import."""
+    return bool(os.environ.get("GITHUB_ACTIONS") or os.environ.get("GITHUB_STEP_SUMMARY"))
 
 
 class Watcher:

@@ -121,6 +121,11 @@ class LipleakSession(Workbench):
         except LipleakError as error:
             return None, str(error)
 
+    def judged(self) -> "tuple[list[Result], list[str]]":
+        """Return what all processes measured, and the tests that failed for another reason than a limit."""
+        found = self.merged()
+        return found, self.unjudged(found)
+
     def unjudged(self, found: "Sequence[Result]") -> list[str]:
         """Return the tests that failed though none of the limits they judged is broken."""
         broken = {v["limit"] for _, verdicts in found for v in verdicts.values() if not v["passed"]}

@@ -62,14 +62,12 @@ def summaries(
         def measure(metric: Metric, corpus: Corpus = corpus) -> Measurement | None:
             return measured(corpus, metric)
 
-        limits: dict[str, list[tuple[str, str]]] = {}
-        for verdict in verdicts.values():
-            limits.setdefault(verdict["metric"], []).append((verdict["bound"], WORDS[outcome(verdict)]))
         yield Summary(
             corpus.provenance.model,
-            _words(verdicts, corpus.provenance.shard) + (_chosen(corpus.provenance) if verdicts else ""),
+            verdict_words(verdicts, corpus.provenance.shard)
+            + (_chosen(corpus.provenance) if verdicts else ""),
             _COLOURS[verdict_on(verdicts) if verdicts else ""],
-            tuple(table(corpus, measure, limits, full=full)),
+            tuple(table(corpus, measure, limits_of(verdicts), full=full)),
         )
 
 
@@ -83,7 +81,16 @@ def _chosen(about: Provenance) -> str:
     return f" (judged by {about.expert}, chosen because {about.expert_reason})"
 
 
-def _words(verdicts: Mapping[str, Mapping[str, Any]], shard: Mapping[str, Any]) -> str:
+def limits_of(verdicts: Mapping[str, Mapping[str, Any]]) -> dict[str, list[tuple[str, str]]]:
+    """Return, by metric, every bound that was judged and the word for how it ended."""
+    limits: dict[str, list[tuple[str, str]]] = {}
+    for verdict in verdicts.values():
+        limits.setdefault(verdict["metric"], []).append((verdict["bound"], WORDS[outcome(verdict)]))
+    return limits
+
+
+def verdict_words(verdicts: Mapping[str, Mapping[str, Any]], shard: Mapping[str, Any]) -> str:
+    """Return the verdict on one model in one line."""
     if shard:
         return f"NOT JUDGED: part {shard['part']}/{shard['of']}; `lipleak merge` judges all parts together"
     if not verdicts:

@@ -18,15 +18,10 @@ def table(corpus: Corpus, measure: Measure, limits: Limits, *, full: bool = True
         limits: what was judged.
         full: everything, else the paper's metrics and those with a limit.
     """
-    about = corpus.provenance
-    head = (
-        f"{len(about.clip_names)} clips ({about.clips}), expert {about.expert}, protocol {about.protocol}, "
-        f"AR {about.alternative_reference}, silence {about.silence}, seed {about.seed}"
-    )
-    lines = [head]
+    lines = [heading(corpus)]
     for each in corpus_tables(corpus, measure, limits, full=full):
         lines += ["", *text_lines(each)]
-    return [*lines, *_sensitivity(corpus), *_frame_counts(corpus), *_footnotes(corpus), *_costs(corpus)]
+    return [*lines, *_sensitivity(corpus), *_frame_counts(corpus), *footnotes(corpus), *_costs(corpus)]
 
 
 def _costs(corpus: Corpus) -> list[str]:
@@ -67,7 +62,17 @@ def _sensitivity(corpus: Corpus) -> list[str]:
     return lines
 
 
-def _footnotes(corpus: Corpus) -> list[str]:
+def heading(corpus: Corpus) -> str:
+    """Return, in one line, what must agree before two reports are compared."""
+    about = corpus.provenance
+    return (
+        f"{len(about.clip_names)} clips ({about.clips}), expert {about.expert}, protocol {about.protocol}, "
+        f"AR {about.alternative_reference}, silence {about.silence}, seed {about.seed}"
+    )
+
+
+def footnotes(corpus: Corpus) -> list[str]:
+    """Return what must be known beside the tables: objections, clips without a score, conversions."""
     lines = [corpus.objection] if corpus.objection else []
     lines += suspicions(corpus)
     lines += [f"not applicable: {reference}: {why}" for reference, why in corpus.not_applicable.items()]
