@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pytest_lipleak.core.conditions import Setup as Setup
     from pytest_lipleak.core.errors import LipleakError as LipleakError
     from pytest_lipleak.evaluation.evaluation import Evaluation as Evaluation
+    from pytest_lipleak.generators.facecrops import FaceCrops as FaceCrops
+    from pytest_lipleak.generators.mel import mel_windows as mel_windows
     from pytest_lipleak.generators.protocol import Generator as Generator
 
 _HOMES = {
@@ -47,6 +49,8 @@ _HOMES = {
     "core.conditions": ("Condition", "Reference", "Setup"),
     "core.errors": ("LipleakError",),
     "evaluation.evaluation": ("Evaluation",),
+    "generators.facecrops": ("FaceCrops",),
+    "generators.mel": ("mel_windows",),
     "generators.protocol": ("Generator",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
