@@ -22,7 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("report",),
     ("assertions", "settings", "xdist"),
     ("workbench",),
-    ("session",),
+    ("session", "cluster"),
     ("gates", "fixtures"),
     ("plugin", "cli"),
 )
@@ -33,8 +33,8 @@ SEES_PYTEST = {"assertions", "report", "settings", "xdist", "session", "gates", 
 """Scoring, from ``core`` to ``evaluation``, never imports pytest, nor does the command line tool."""
 
 HEAVY = {
-    "ai_edge_litert", "av", "cv2", "filelock", "hypothesis", "jinja2", "librosa", "matplotlib", "onnx", "onnxruntime",
-    "pooch", "scipy", "skimage", "sklearn", "torch", "torchvision",
+    "ai_edge_litert", "av", "cv2", "distributed", "filelock", "hypothesis", "jinja2", "librosa", "matplotlib",
+    "onnx", "onnxruntime", "pooch", "scipy", "skimage", "sklearn", "torch", "torchvision",
 }  # fmt: skip
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

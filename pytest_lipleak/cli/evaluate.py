@@ -23,6 +23,7 @@ examples:
   lipleak evaluate --model my_package.lipsync:load --model-arg checkpoint=model.pth --clips clips/ \\
       --gate 'LSD-CR < 0.8' --gate 'LSE-C_S < 1.0' --json report.json
   lipleak evaluate --model demo --measure --json -
+  lipleak evaluate --model my_package.lipsync:load --clips clips/ --executor dask=tcp://scheduler:8786
 """
 
 OFFERED = (
@@ -59,6 +60,12 @@ def add(commands: Any) -> None:
         action="store_true",
         help="measure all six conditions and judge nothing; the exit status is 0",
     )
+    evaluate.add_argument(
+        "--executor",
+        metavar="dask[=ADDRESS]",
+        help="measure on a cluster: dask starts processes here, dask=ADDRESS uses a running Dask scheduler, whose "
+        "workers must see clips, model and store under the same paths",
+    )
     evaluate.add_argument("-v", "--verbose", action="store_true", help="print everything that was measured")
     evaluate.add_argument("-q", "--quiet", action="store_true", help="print the verdict alone")
     evaluate.set_defaults(command=run)
@@ -94,6 +101,8 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigurationError("--measure judges nothing, and --gate gives limits; leave one of them out")
     if to_stdout and settings.shard is not None:
         raise ConfigurationError("--shard: name the part's file with --json FILE")
+    if options.executor and settings.shard is not None:
+        raise ConfigurationError("--executor makes parts of its own; leave --shard out")
     desk = _Desk(settings, Path.cwd())
     desk.quiet = options.quiet
     desk.default_gates = not options.measure
@@ -121,11 +130,22 @@ def _evaluated(desk: _Desk, options: argparse.Namespace, *, to_stdout: bool) -> 
             "example --gate 'LSD-CR < 0.6', or only measure with --measure"
         )
     evaluation = desk.new_evaluation(desk.model)
+    everything = [
+        name
+        for reference in ("CR", "AR")
+        if reference not in evaluation.corpus.not_applicable
+        for name in (f"LSD-{reference}", f"LSE-C_S[{reference}]")
+    ]
+    if options.executor:
+        from pytest_lipleak.cluster import measure_on
+        from pytest_lipleak.core.verdicts import Limit
+
+        measure_on(
+            options.executor, desk, evaluation, limits or [Limit.parse(f"{m} < 0") for m in everything]
+        )
     if options.measure:
-        references = [r for r in ("CR", "AR") if r not in evaluation.corpus.not_applicable]
-        for reference in references:
-            evaluation.measure(f"LSD-{reference}")
-            evaluation.measure(f"LSE-C_S[{reference}]")
+        for name in everything:
+            evaluation.measure(name)
         evaluation.expert_objection()
     failed = {str(limit): why for limit in limits if (why := _judged(evaluation, limit))}
     return _reported(desk, evaluation, failed, options, to_stdout=to_stdout)

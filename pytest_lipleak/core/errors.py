@@ -48,3 +48,7 @@ class NotApplicableError(LipleakError):
 
 class StoreError(LipleakError):
     """The folder of artefacts cannot be used: it cannot be written to, or its disk is full."""
+
+
+class ExecutorError(LipleakError):
+    """A cluster that was to measure parts was lost, or its processes died over them."""

@@ -3,7 +3,8 @@
 import math
 import platform
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,13 @@ from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Audio, Clip, Frames, check_audio, check_frames
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Key, Provenance
-from pytest_lipleak.core.errors import ConfigurationError, LipleakError, NotApplicableError, UnscorableError
+from pytest_lipleak.core.errors import (
+    ConfigurationError,
+    GeneratorError,
+    LipleakError,
+    NotApplicableError,
+    UnscorableError,
+)
 from pytest_lipleak.core.metrics import SET_MEASURES, Metric
 from pytest_lipleak.core.metrics import metric as metric_called
 from pytest_lipleak.core.scores import TakeScore, Unscored
@@ -237,6 +244,26 @@ class Evaluation:
             verdict = Verdict(limit, measurement, objection)
         self.verdicts.append(verdict)
         return verdict
+
+    @property
+    def failures(self) -> dict[Key, str]:
+        """Why takes, or picture measures of them, could not be made: nothing of them is in ``corpus``."""
+        return {key: str(error) for key, error in self._failures.items()}
+
+    def take_over(self, measured: Corpus, failures: Mapping[Key, str]) -> None:
+        """Go on from what other processes measured of the same model, clips and plan: nothing of it is made here.
+
+        Args:
+            measured: their scores, of all clips.
+            failures: takes that they could not make, with the reason; those are not tried again.
+        """
+        about = measured.provenance
+        self.corpus.provenance.pairing.update(about.pairing)  # type: ignore[attr-defined]
+        measured.provenance = replace(self.corpus.provenance, device=about.device, libraries=about.libraries)
+        measured.costs.update(self.corpus.costs)
+        measured.asked.clear()
+        self.corpus = measured
+        self._failures.update({key: GeneratorError(words) for key, words in failures.items()})
 
     def expert_objection(self) -> str | None:
         """Return why the sync expert cannot judge these clips, or None when it can; asked before any verdict.

@@ -1,0 +1,140 @@
+"""One evaluation spread over many processes and machines by Dask: the parts of ``--shard``, put together again.
+
+Every part is measured by a worker process on the clips it is given and comes back as plain data; ``merged_parts``
+makes of them what one process would have measured, to the bit. Workers must see clips, model and store under the
+same paths, as on a cluster with a shared file system.
+"""
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pytest_lipleak.core.conditions import CONDITIONS
+from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.errors import ConfigurationError, ExecutorError, LipleakError, MissingExtraError
+from pytest_lipleak.core.metrics import SET_MEASURES
+from pytest_lipleak.core.verdicts import Limit
+from pytest_lipleak.evaluation.evaluation import Evaluation
+from pytest_lipleak.evaluation.parts import merged_parts
+from pytest_lipleak.settings import Settings
+from pytest_lipleak.workbench import Workbench
+
+PARTS_PER_WORKER = 4
+"""So that one slow clip does not leave all other workers idle at the end."""
+
+Part = dict[str, Any]
+"""A part's ``corpus`` as plain data, and what ``failed``: clip, condition and words."""
+
+
+def measure_on(executor: str, bench: Workbench, evaluation: Evaluation, limits: Sequence[Limit]) -> None:
+    """Measure on a cluster what ``limits`` speak of; ``evaluation`` then judges it as if it had measured itself.
+
+    Args:
+        executor: ``dask`` starts one worker process per core of this machine (or what Dask's own configuration
+            says); ``dask=ADDRESS`` uses the scheduler that runs there.
+        bench: of this run; its settings are those of the workers.
+        evaluation: of the model, of all clips.
+        limits: what will be judged.
+
+    Raises:
+        ConfigurationError: an unknown executor, no scheduler at that address, or a limit on whole sets of frames.
+        MissingExtraError: Dask is not installed.
+        ExecutorError: the cluster was lost, or worker processes died over a part again and again.
+        InputError: the parts do not agree, because workers see another model, expert or other clips.
+    """
+    for limit in limits:
+        if whole := {column.measure for column in limit.metric.columns} & SET_MEASURES:
+            raise ConfigurationError(
+                f"{limit}: {', '.join(whole)} compares whole sets of frames and cannot be put together from parts; "
+                "leave it out, or run without --executor"
+            )
+    clips = len(evaluation.corpus.provenance.clip_names)
+    texts = [f"{limit.metric.name} {limit.operator} {limit.value!r}" for limit in limits]
+    with _client(executor) as client:
+        workers = max(len(client.scheduler_info(n_workers=-1)["workers"]), 1)
+        count = min(clips, PARTS_PER_WORKER * workers)
+        # Sent with every part: what is scattered is lost with the workers that hold it.
+        shared = (bench.settings, bench.start, bench.run, texts)
+        futures = [
+            client.submit(measure_part, shared, (part, count), key=f"lipleak-{bench.run}-{part}", pure=False)
+            for part in range(1, count + 1)
+        ]
+        try:
+            parts: list[Part] = client.gather(futures)
+        except LipleakError:
+            raise
+        except Exception as error:  # Dask's own words say what was lost
+            raise ExecutorError(f"--executor {executor}: {type(error).__name__}: {error}") from error
+        finally:
+            client.cancel(futures)
+            client.run(_forget, bench.run)
+    merged = merged_parts({f"part {n}": Corpus.from_dict(part["corpus"]) for n, part in enumerate(parts, 1)})
+    named = {str(condition): condition for condition in CONDITIONS}
+    failed = {(clip, named.get(what)): words for part in parts for clip, what, words in part["failed"]}
+    evaluation.take_over(merged, failed)
+
+
+@contextmanager
+def _client(executor: str) -> Iterator[Any]:
+    kind, _, address = executor.partition("=")
+    if kind != "dask":
+        raise ConfigurationError(
+            f"unknown executor {executor!r}; use dask, or dask=ADDRESS of a running scheduler"
+        )
+    try:
+        distributed: Any = import_module("distributed")
+    except ImportError:
+        raise MissingExtraError("--executor dask", "distributed", "cluster") from None
+    if not address:
+        # A thread per process: a model is not expected to be called by two at once.
+        with (
+            distributed.LocalCluster(threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+            distributed.Client(cluster) as client,
+        ):
+            yield client
+        return
+    try:
+        client = distributed.Client(address, timeout=30)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"--executor {executor}: no Dask scheduler answers there ({error})"
+        ) from error
+    with client:
+        yield client
+
+
+_benches: dict[str, Workbench] = {}
+_one_at_a_time = threading.Lock()
+
+
+def measure_part(shared: tuple[Settings, Path, str, Sequence[str]], shard: tuple[int, int]) -> Part:
+    """Measure one part, in a worker process; model and expert are loaded once per process and run."""
+    settings, start, run, limits = shared
+    with _one_at_a_time:
+        # Models and clips may be named from there.
+        os.chdir(start)
+        if run not in _benches:
+            _benches.clear()
+            _benches[run] = Workbench(settings, start, run=run, first=False)
+        bench = _benches[run]
+        bench.settings = settings._replace(shard=f"{shard[0]}/{shard[1]}")
+        evaluation = bench.new_evaluation(bench.model)
+        for limit in limits:
+            # That it is left to others is no news; what failed is known by take.
+            with suppress(LipleakError):
+                evaluation.judge(Limit.parse(limit))
+        failed = [
+            (clip, str(condition or ""), words) for (clip, condition), words in evaluation.failures.items()
+        ]
+        return {"corpus": evaluation.corpus.to_dict(), "failed": failed}
+
+
+def _forget(run: str) -> None:
+    """Remove what a run left on this worker's machine."""
+    if bench := _benches.pop(run, None):
+        bench.first = True
+        bench.close()

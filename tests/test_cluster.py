@@ -1,0 +1,163 @@
+"""The same plan on a cluster of two processes: the same corpus and verdicts, to the bit."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pytest_lipleak.cli import GOOD, USAGE, main
+from pytest_lipleak.cluster import measure_on
+from pytest_lipleak.core.errors import ConfigurationError, ExecutorError, GeneratorError
+from pytest_lipleak.core.verdicts import Limit, Verdict
+from pytest_lipleak.evaluation.evaluation import Evaluation
+from pytest_lipleak.media.clipsets import open_clips
+from pytest_lipleak.media.video import write_video
+from pytest_lipleak.settings import Settings
+from pytest_lipleak.workbench import Workbench
+
+MODELS = '''
+import os
+from pathlib import Path
+
+
+class Copy:
+    """Returns its input, and notes who was asked."""
+
+    def generate(self, frames, audio, reference):
+        Path("calls").mkdir(exist_ok=True)
+        Path("calls", f"{os.getpid()}-{os.urandom(4).hex()}").touch()
+        return frames
+
+
+class RaisesOnSilence(Copy):
+    def generate(self, frames, audio, reference):
+        if not audio.any():
+            raise ValueError("no mel frames in silence")
+        return frames
+
+
+class Dies(Copy):
+    def generate(self, frames, audio, reference):
+        os._exit(3)
+'''
+LIMITS = tuple(map(Limit.parse, ("LSD-CR < 0.001", "LSE-C_S < 50", "PSNR[AM,AR] > 20")))
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("project")
+    (folder / "models.py").write_text(MODELS)
+    (folder / "clips").mkdir()
+    embedded = open_clips("embedded")
+    for name in list(embedded)[:3]:
+        clip = embedded[name]
+        frames = np.ascontiguousarray(clip.frames[:75, ::2, ::2])
+        write_video(folder / "clips" / f"{name}.mkv", frames, clip.audio[: 75 * 640])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
+    ) as started:
+        yield started
+
+
+@pytest.fixture
+def bench(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.chdir(project)
+    benches = []
+
+    def begin(model: str) -> Workbench:
+        settings = Settings(model=f"models.py:{model}", clips=str(project / "clips"), expert="embedded")
+        benches.append(Workbench(settings, project))
+        return benches[-1]
+
+    yield begin
+    for each in benches:
+        each.close()
+
+
+def verdicts(evaluation: Evaluation) -> list[Verdict]:
+    return [evaluation.judge(limit) for limit in LIMITS]
+
+
+@pytest.mark.slow
+def test_a_cluster_measures_to_the_bit_what_one_process_does(bench: Any, cluster: Any, project: Path) -> None:
+    first, second = bench("Copy"), bench("Copy")
+    alone, spread = (each.new_evaluation(each.model) for each in (first, second))
+    expected = verdicts(alone)
+    here = {entry.name for entry in (project / "calls").iterdir()}
+    measure_on(f"dask={cluster.scheduler_address}", second, spread, LIMITS)
+    assert verdicts(spread) == expected
+    assert spread.corpus.to_dict().keys() == alone.corpus.to_dict().keys()
+    ours, theirs = ({**e.corpus.to_dict(), "costs": 0} for e in (alone, spread))
+    for each in (ours, theirs):
+        each["provenance"].pop("begun")
+    assert theirs == ours
+    assert first.run != second.run
+    made = [entry.name for entry in (project / "calls").iterdir() if entry.name not in here]
+    assert len(made) == len(here) == 3 * 4, "AM,CR; XM,CR; SI,CR; AM,AR of every clip, once"
+    assert str(os.getpid()) not in {name.partition("-")[0] for name in made}
+    assert not second.folder.exists()
+
+
+@pytest.mark.slow
+def test_what_fails_there_fails_here_in_the_same_words(bench: Any, cluster: Any) -> None:
+    each = bench("RaisesOnSilence")
+    evaluation = each.new_evaluation(each.model)
+    measure_on(f"dask={cluster.scheduler_address}", each, evaluation, LIMITS)
+    with pytest.raises(
+        GeneratorError, match=r"\[SI,CR\].*no mel frames in silence(.|\n)*2 more takes failed"
+    ):
+        evaluation.judge(LIMITS[1])
+    assert evaluation.judge(LIMITS[0]).measurement.clips == 3
+
+
+@pytest.mark.parametrize(
+    ("executor", "limit", "words"),
+    [
+        ("ray", "LSE-C_S < 3", "unknown executor 'ray'; use dask"),
+        ("dask=nowhere", "FID[AM,CR] < 3", "FID compares whole sets of frames"),
+    ],
+)
+def test_refused(bench: Any, executor: str, limit: str, words: str) -> None:
+    each = bench("Copy")
+    with pytest.raises(ConfigurationError, match=words):
+        measure_on(executor, each, each.new_evaluation(each.model), [Limit.parse(limit)])
+
+
+@pytest.mark.slow
+def test_lipleak_evaluate_prints_the_same_either_way(
+    project: Path, cluster: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    given = [
+        "evaluate",
+        "--model=models.py:Copy",
+        "--clips=clips",
+        "--expert=embedded",
+        "--gate=LSE-C_S < 50",
+        "-q",
+    ]
+    printed = []
+    for more in ([], [f"--executor=dask={cluster.scheduler_address}"]):
+        assert main([*given, *more]) == GOOD
+        printed.append(capsys.readouterr().out)
+    assert "LSE-C_S" in printed[0] or "PASSED" in printed[0]
+    assert printed[0] == printed[1]
+    assert main([*given, "--executor=dask", "--shard=1/2", "--json=part.json"]) == USAGE
+
+
+@pytest.mark.slow
+def test_workers_that_die_are_an_error(bench: Any, cluster: Any) -> None:
+    each = bench("Dies")
+    evaluation = each.new_evaluation(each.model)
+    with pytest.raises(ExecutorError, match="KilledWorker"):
+        measure_on(f"dask={cluster.scheduler_address}", each, evaluation, LIMITS)
+    assert evaluation.corpus.takes == {}
