@@ -10,14 +10,14 @@ import sys
 from collections.abc import Callable, Sequence
 
 from pytest_lipleak import __version__
-from pytest_lipleak.cli import cache, calibrate, compare, doctor, evaluate, fetch, merge, models, score
+from pytest_lipleak.cli import cache, calibrate, compare, doctor, evaluate, fetch, merge, models, report, score
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED, USAGE
 from pytest_lipleak.cli.words import here
 from pytest_lipleak.core.errors import LipleakError, UnscorableError
 
 __all__ = ["GOOD", "LEAK", "NOT_JUDGED", "USAGE", "main"]
 
-COMMANDS = (score, evaluate, merge, compare, calibrate, models, fetch, cache, doctor)
+COMMANDS = (score, evaluate, report, merge, compare, calibrate, models, fetch, cache, doctor)
 """Every subcommand, in the order of ``lipleak --help``."""
 
 

@@ -40,9 +40,7 @@ def document(
         }
         for corpus, verdicts in models
     ]
-    verdicts = {FAIL} if unjudged else {str(result["verdict"]) for result in results}
-    worst_first = (FAIL, NOT_JUDGED, INCONCLUSIVE, PASS)
-    overall = next((verdict for verdict in worst_first if verdict in verdicts), NOT_JUDGED)
+    overall = FAIL if unjudged else worst_of([str(result["verdict"]) for result in results])
     return {
         "schema": SCHEMA_VERSION,
         "verdict": overall,
@@ -58,9 +56,12 @@ def verdict_on(verdicts: Mapping[str, Mapping[str, Any]]) -> str:
     ``fail`` needs a limit that was judged and is broken; a limit that could not be judged is neither.
     ``inconclusive``: nothing is broken, and all that is not kept is what this many clips could not settle.
     """
-    found = {outcome(verdict) for verdict in verdicts.values()}
-    worst_first = (FAIL, NOT_JUDGED, INCONCLUSIVE, PASS)
-    return next((each for each in worst_first if each in found), NOT_JUDGED)
+    return worst_of([outcome(verdict) for verdict in verdicts.values()])
+
+
+def worst_of(outcomes: Sequence[str]) -> str:
+    """Return the worst of these outcomes; of none, that nothing was judged."""
+    return next((each for each in (FAIL, NOT_JUDGED, INCONCLUSIVE, PASS) if each in outcomes), NOT_JUDGED)
 
 
 def outcome(verdict: Mapping[str, Any]) -> str:
@@ -94,8 +95,8 @@ def _metric_data(measurement: Measurement) -> dict[str, Any]:
     return {
         "metric": measurement.metric.name,
         "better": measurement.metric.better,
-        "value": _number(measurement.value),
-        "interval": measurement.interval and [_number(end) for end in measurement.interval],
+        "value": plain_number(measurement.value),
+        "interval": measurement.interval and [plain_number(end) for end in measurement.interval],
         "clips": measurement.clips,
         "unscored": len(measurement.unscored),
         "warning": measurement.warning,
@@ -125,9 +126,12 @@ def read_document(data: Mapping[str, Any]) -> list[Corpus]:
 
 
 def _finite(verdict: Mapping[str, Any]) -> dict[str, Any]:
-    return {**verdict, "value": _number(verdict["value"])}
+    return {**verdict, "value": plain_number(verdict["value"])}
 
 
-def _number(value: float) -> float | str | None:
-    """JSON has no infinity, which is the PSNR of identical pictures, and no NaN, which is no value at all."""
+def plain_number(value: float) -> float | str | None:
+    """Return a number as the report has it.
+
+    JSON has no infinity, which is the PSNR of identical pictures, and no NaN, which is no value at all.
+    """
     return None if math.isnan(value) else value if math.isfinite(value) else str(value)

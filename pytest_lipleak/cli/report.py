@@ -1,0 +1,211 @@
+"""``lipleak report``: tables from JSON reports, one model or several side by side."""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_lipleak.cli.exit_codes import GOOD
+from pytest_lipleak.core.errors import ConfigurationError, InputError, MissingDataError
+
+if TYPE_CHECKING:
+    from pytest_lipleak.core.corpus import Corpus
+    from pytest_lipleak.report.side_by_side import Entry
+    from pytest_lipleak.report.tables import Table
+
+EXAMPLES = """\
+examples:
+  lipleak report report.json
+  lipleak report ours.json theirs.json --format latex -o tables.tex
+  lipleak report report.json --format html -o report.html
+  lipleak report --paper 6
+  lipleak report --schema
+
+exit status: 0 printed, 2 usage or a file that is no report; this command judges nothing anew
+"""
+FORMATS = ("terminal", "markdown", "latex", "csv", "json", "html")
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand's parser."""
+    report = commands.add_parser(
+        "report",
+        help="tables from JSON reports (--lipleak-json), for terminal, Markdown, LaTeX, CSV or HTML",
+        description="Models of several reports become rows of one table where expert, protocol and clips are the same; "
+        "otherwise they get tables of their own. The best value is marked.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    report.add_argument(
+        "files",
+        type=Path,
+        nargs="*",
+        metavar="FILE",
+        help="JSON reports, or CSV files like the paper's tables",
+    )
+    report.add_argument("--format", choices=FORMATS, default="terminal", help="default: terminal")
+    report.add_argument("--json", action="store_true", help="the same as --format json: the tables as JSON")
+    report.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to this file")
+    report.add_argument(
+        "--paper",
+        choices=("3", "4", "5", "6", "all"),
+        help="print a table of the paper (Yaman et al. 2025) from its published figures",
+    )
+    report.add_argument("--table", action="append", choices=("leakage", "SI", "XM", "AM"), help="these alone")
+    report.add_argument("--digits", type=int, choices=range(7), default=2, metavar="N", help="default: 2")
+    report.add_argument(
+        "--media", type=Path, metavar="DIR", help="of --format html: the folder of pictures that the run left"
+    )
+    report.add_argument("--schema", action="store_true", help="print the JSON Schema of the reports")
+    report.add_argument("-v", "--verbose", action="store_true", help="of one model, print everything")
+    report.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read, lay out, print or write."""
+    if options.schema:
+        from pytest_lipleak.report.json import schema
+
+        return _written(json.dumps(schema(), indent=1, ensure_ascii=False), options)
+    if not options.files and not options.paper:
+        raise ConfigurationError("which report? Name a file that --lipleak-json wrote, or --paper 6")
+    documents = {path: _document(path) for path in options.files if path.suffix.lower() != ".csv"}
+    layout = "json" if options.json else options.format
+    if layout == "html":
+        return _html(documents, options)
+    if layout == "terminal" and not options.paper and not options.table and len(options.files) == 1:
+        results = [result for data in documents.values() for result in data["results"]]
+        if len(results) == 1:
+            return _written(_one_model(documents, full=options.verbose), options)
+    return _written(_laid_out(_tables(documents, options), layout), options)
+
+
+def _tables(documents: dict[Path, dict[str, Any]], options: argparse.Namespace) -> "list[Table]":
+    from pytest_lipleak.report.side_by_side import PAPER, entries_of_csv, published, side_by_side
+
+    tables = []
+    if options.paper:
+        chosen = tuple(PAPER.values()) if options.paper == "all" else (PAPER[options.paper],)
+        tables += side_by_side(published(), chosen, options.digits)
+    entries = _entries(documents)
+    for path in options.files:
+        if path not in documents:
+            entries += entries_of_csv(path)
+    return tables + side_by_side(entries, options.table or (), options.digits)
+
+
+def _entries(documents: dict[Path, dict[str, Any]]) -> "list[Entry]":
+    """The models of all files; two of one name are told apart by their file."""
+    from pytest_lipleak.report.side_by_side import entry_of
+
+    found: list[tuple[str, Corpus]] = [
+        (str(path.with_suffix("")), corpus)
+        for path, data in documents.items()
+        for corpus in _corpora(path, data)
+    ]
+    names = [corpus.provenance.model for _, corpus in found]
+    return [
+        entry_of(corpus, f"{name} ({file})" if names.count(name) > 1 else name)
+        for (file, corpus), name in zip(found, names, strict=True)
+    ]
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MissingDataError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise InputError(f"{path}: is no JSON file ({error})") from None
+    if not _corpora(path, data):
+        raise InputError(f"{path}: nothing was measured in it; run it again")
+    return data
+
+
+def _corpora(path: Path, data: dict[str, Any]) -> "list[Corpus]":
+    from pytest_lipleak.report.json import read_document
+
+    try:
+        return read_document(data)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: is no report of pytest-lipleak ({type(error).__name__}: {error})"
+        ) from None
+
+
+def _one_model(documents: dict[Path, dict[str, Any]], *, full: bool) -> str:
+    """The report of one model as pytest prints it, verdict first."""
+    from pytest_lipleak.report.summary import summaries
+
+    ((path, data),) = documents.items()
+    verdicts = {verdict["limit"]: verdict for verdict in data["results"][0]["verdicts"]}
+    (summary,) = summaries([(_corpora(path, data)[0], verdicts)], full=full)
+    lines = [f"{summary.model}: {summary.verdict}", *summary.table]
+    return "\n".join(
+        [*lines, *(f"NOT JUDGED: {test} failed for another reason than a limit" for test in data["unjudged"])]
+    )
+
+
+def _laid_out(tables: "list[Table]", layout: str) -> str:
+    from pytest_lipleak.report import render
+
+    if not tables:
+        raise InputError("no table can be made: the files hold none of these metrics")
+    if layout == "json":
+        return json.dumps({"tables": [_plain(asdict(table)) for table in tables]}, indent=1, allow_nan=False)
+    if layout == "terminal":
+        bold = (lambda text: f"\033[1m{text}\033[0m") if sys.stdout.isatty() else None
+        best = any(cell.best for table in tables for row in table.rows for cell in row.cells)
+        apart = len({table.title.partition(" (")[2] for table in tables}) > 1
+        return "\n".join(
+            [
+                render.text(tables, bold),
+                *(["", "* the best of its column and reference"] if best else []),
+                *(["tables of different experts, protocols or clips are not comparable"] if apart else []),
+            ]
+        )
+    return render.FORMATS[layout](tables)
+
+
+def _plain(value: Any) -> Any:
+    """Infinity and NaN as the reports have them."""
+    from pytest_lipleak.report.json import plain_number
+
+    if isinstance(value, float):
+        return plain_number(value)
+    if isinstance(value, dict):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
+
+
+def _html(documents: dict[Path, dict[str, Any]], options: argparse.Namespace) -> int:
+    from pytest_lipleak.report.html import require_jinja2, write_html
+    from pytest_lipleak.report.json import worst_of
+
+    if options.output is None:
+        raise ConfigurationError("--format html: name the page with -o FILE")
+    if options.paper or options.table or len(documents) < len(options.files):
+        raise ConfigurationError(
+            "--format html renders JSON reports only; leave --paper, --table and CSV files out"
+        )
+    require_jinja2()
+    first, *others = documents.values()
+    whole = dict(first)
+    for other in others:
+        whole["verdict"] = worst_of([whole["verdict"], other["verdict"]])
+        whole["unjudged"] = [*whole["unjudged"], *other["unjudged"]]
+        whole["results"] = [*whole["results"], *other["results"]]
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    write_html(whole, options.output, options.media)
+    return GOOD
+
+
+def _written(text: str, options: argparse.Namespace) -> int:
+    if options.output is None:
+        print(text)
+        return GOOD
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(f"{text}\n", encoding="utf-8")
+    return GOOD

@@ -1,0 +1,228 @@
+"""Models side by side, as papers print them: one row per model, the best value of a column marked.
+
+Values stand in one table only when one expert made them by one protocol on the same clips; others get
+tables of their own, and every table says which.
+"""
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pytest_lipleak.core.conditions import Condition, Reference, Setup
+from pytest_lipleak.core.corpus import Corpus, Provenance
+from pytest_lipleak.core.errors import ConfigurationError, InputError, MissingDataError
+from pytest_lipleak.core.metrics import LEAKAGE_METRICS, PICTURE_ARROWS, Metric, metric
+from pytest_lipleak.evaluation.aggregate import every_measurement, suspicions
+from pytest_lipleak.report.tables import NOTHING, Cell, Column, Row, Table, with_best
+from pytest_lipleak.resources import resource
+
+SETUPS = (Setup.SI, Setup.XM, Setup.AM)
+"""In the order of the paper's Tables 3 to 5."""
+
+TITLES: Mapping[str, str] = {
+    "SI": "Silent input",
+    "XM": "Audio mismatched",
+    "AM": "Audio matched",
+    "leakage": "Leakage",
+}
+PAPER = {"3": "SI", "4": "XM", "5": "AM", "6": "leakage"}
+"""The paper's tables, and which of ours each is."""
+
+MEASURES = ("SSIM", "SSIM_mouth", "PSNR", "PSNR_mouth", "FID", "KID", "LSE-C", "LSE-D", "CSIM", "LMD")
+"""Columns of a setup's table in the paper's order, where they were measured; others follow."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A value, its 95 % bootstrap interval and how many clips it rests on, the latter two where known."""
+
+    value: float
+    interval: tuple[float, float] | None = None
+    clips: int | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model's figures.
+
+    Args:
+        model: the row's label.
+        scale: what figures must have in common to be compared, in words.
+        figures: by metric name.
+        choices: what may differ between comparable results and must then be said, by name.
+        notes: what readers must know of it.
+    """
+
+    model: str
+    scale: str
+    figures: Mapping[str, Figure]
+    choices: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def entry_of(corpus: Corpus, label: str | None = None) -> Entry:
+    """Return the figures of a measured model, computed anew from its scores."""
+    about = corpus.provenance
+    figures = {
+        found.metric.name: Figure(found.value, found.interval, found.clips)
+        for found in every_measurement(corpus)
+        if found.clips
+    }
+    choices = {
+        "AR strategy": about.alternative_reference,
+        "silence": about.silence,
+        "XM pairs": f"{about.pairing_rule}, seed {about.seed}",
+        "version": about.version,
+    }
+    lost = {entry.clip for entry in corpus.unscored.values()}
+    notes = [f"{len(lost)} clips have no score under some condition" if lost else ""]
+    notes += [corpus.objection or "", *suspicions(corpus)]
+    return Entry(label or about.model, _scale(about), figures, choices, tuple(filter(None, notes)))
+
+
+def _scale(about: Provenance) -> str:
+    face = f", {about.face}" if about.face else ""
+    clips = f"{len(about.clip_names)} clips ({about.clips}"
+    known = f", SHA-256 {about.clips_sha256[:8]})" if about.clips_sha256 else ")"
+    return f"expert {about.expert}, protocol {about.protocol}{face}, {clips}{known}"
+
+
+def published() -> list[Entry]:
+    """Return the figures of the paper's Tables 3 to 6 (Yaman et al. 2025)."""
+    scale = "Yaman et al. 2025, as published"
+    shipped = (resource(f"paper/{name}.csv").read_text() for name in ("tables_3_4_5", "table_6"))
+    figures: dict[str, dict[str, Figure]] = {}
+    for text in shipped:
+        for entry in _read_csv(text, scale, "the paper's tables"):
+            # The silent scores stand in two of its tables; they agree.
+            figures.setdefault(entry.model, {}).update(entry.figures)
+    return [Entry(model, scale, values) for model, values in figures.items()]
+
+
+def entries_of_csv(path: Path) -> list[Entry]:
+    """Read figures from a CSV file: columns ``model`` and metric names, or model, setup, reference, metric, value.
+
+    Raises:
+        MissingDataError: the file cannot be read.
+        InputError: it has other columns, or a value that is no number.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise MissingDataError(f"{path}: cannot be read ({error.strerror})") from None
+    return _read_csv(text, f"figures of {path.name}", str(path))
+
+
+def _read_csv(text: str, scale: str, where: str) -> list[Entry]:
+    rows = list(csv.DictReader(text.splitlines()))
+    if not rows or "model" not in rows[0]:
+        raise InputError(f"{where}: expected a CSV file with a column 'model' and at least one row")
+    figures: dict[str, dict[str, Figure]] = {}
+    for number, row in enumerate(rows, start=2):
+        long = {"setup", "reference", "metric", "value"} <= row.keys()
+        cells = (
+            {f"{row['metric']}[{row['setup']},{row['reference']}]": row["value"]}
+            if long
+            else {name: value for name, value in row.items() if name != "model"}
+        )
+        for name, value in cells.items():
+            try:
+                wanted = metric(name)
+                if value:
+                    figures.setdefault(row["model"], {})[wanted.name] = Figure(float(value))
+            except (ConfigurationError, ValueError) as error:
+                raise InputError(f"{where}, line {number}: {error}") from None
+    return [Entry(model, scale, values) for model, values in figures.items()]
+
+
+def side_by_side(entries: Sequence[Entry], names: Iterable[str] = (), digits: int = 2) -> list[Table]:
+    """Return the tables of all entries: leakage, then one per setup, for each scale apart.
+
+    Args:
+        entries: in the order of their rows.
+        names: which tables, of ``TITLES``; none takes all.
+        digits: behind the point.
+    """
+    wanted = tuple(names) or tuple(TITLES)
+    scales = list(dict.fromkeys(entry.scale for entry in entries))
+    tables = []
+    for scale in scales:
+        alike = [entry for entry in entries if entry.scale == scale]
+        built = [_leakage(alike, digits), *(_of_setup(alike, setup, digits) for setup in SETUPS)]
+        tables += [with_best(table) for table in built if table.name in wanted and table.rows]
+    return tables
+
+
+def _leakage(entries: Sequence[Entry], digits: int) -> Table:
+    metrics = [metric(name) for name in LEAKAGE_METRICS]
+    rows = [Row(e.model, tuple(_cell(e, wanted, digits) for wanted in metrics)) for e in entries]
+    columns = tuple(Column(wanted.name, wanted.better) for wanted in metrics)
+    return _table("leakage", entries, columns, rows)
+
+
+def _of_setup(entries: Sequence[Entry], setup: Setup, digits: int) -> Table:
+    """One row per model and reference, and the real clips; one column per measure that anybody has."""
+    measures = [
+        measure
+        for measure in dict.fromkeys((*MEASURES, *PICTURE_ARROWS))
+        if any(_known(entry, measure, setup) for entry in entries)
+    ]
+    rows = []
+    if real := next((e for e in entries if "LSE-C[GT]" in e.figures), None):
+        row = (
+            _cell(real, metric(f"{measure}[GT]"), digits) if measure in ("LSE-C", "LSE-D") else NOTHING
+            for measure in measures
+        )
+        rows.append(Row("real clips", tuple(row), group="real", reference=True))
+    for reference in (Reference.AR, Reference.CR):
+        for entry in entries:
+            found = [_of(measure, setup, reference) for measure in measures]
+            cells = [NOTHING if wanted is None else _cell(entry, wanted, digits) for wanted in found]
+            if any(cell.text for cell in cells):
+                rows.append(Row(f"{entry.model} {reference}", tuple(cells), group=str(reference)))
+    columns = tuple(Column(measure, _direction(measure, setup)) for measure in measures)
+    return _table(str(setup), entries, columns, rows if len(rows) > 1 else [])
+
+
+def _table(name: str, entries: Sequence[Entry], columns: tuple[Column, ...], rows: list[Row]) -> Table:
+    rows = [row for row in rows if row.reference or any(cell.text for cell in row.cells)]
+    title = f"{TITLES[name]} ({entries[0].scale})"
+    return Table(name, title, "model", columns, tuple(rows), _notes(entries))
+
+
+def _notes(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """What must be said of rows that stand in one table: where they were not made alike, and their warnings."""
+    lines = [f"{entry.model}: {note}" for entry in entries for note in entry.notes]
+    for choice in dict.fromkeys(name for entry in entries for name in entry.choices):
+        made = {entry.model: entry.choices.get(choice, "unknown") for entry in entries}
+        if len(set(made.values())) > 1:
+            told = ", ".join(f"{model} {value}" for model, value in made.items())
+            lines.append(f"mind: {choice} differs: {told}")
+    return tuple(lines)
+
+
+def _known(entry: Entry, measure: str, setup: Setup) -> bool:
+    found = (_of(measure, setup, reference) for reference in Reference)
+    return any(wanted is not None and wanted.name in entry.figures for wanted in found)
+
+
+def _of(measure: str, setup: Setup, reference: Reference) -> Metric | None:
+    try:
+        return metric(f"{measure}[{Condition(setup, reference)}]")
+    except ConfigurationError:
+        return None  # mouth opening exists under silence only
+
+
+def _direction(measure: str, setup: Setup) -> str:
+    # Under silence, agreement with the audio that was never heard is leakage.
+    wanted = _of(measure, setup, Reference.CR)
+    return wanted.better if wanted else ""
+
+
+def _cell(entry: Entry, wanted: Metric, digits: int) -> Cell:
+    figure = entry.figures.get(wanted.name)
+    if figure is None:
+        return NOTHING
+    text = f"{figure.value:.{digits}f}"
+    return Cell(text, figure.value, figure.interval, figure.clips, metric=wanted.name)

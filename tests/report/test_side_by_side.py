@@ -1,0 +1,197 @@
+"""Models side by side; the paper's own tables are the independent reference."""
+
+import csv
+import io
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from test_terminal import corpus, score
+
+from pytest_lipleak.cli import GOOD, USAGE, main
+from pytest_lipleak.core.conditions import CONDITIONS
+from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.scores import TakeScore
+from pytest_lipleak.report.json import document
+from pytest_lipleak.report.side_by_side import entry_of, side_by_side
+from pytest_lipleak.resources import resource
+
+TABLE_6 = list(csv.DictReader(resource("paper/table_6.csv").read_text().splitlines()))
+BEST = {"LSE-C_S": min, "LSE-D_S": max, "LSD-CR": min, "LSD-AR": min}
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(["report", *arguments]) == GOOD
+    return capsys.readouterr().out
+
+
+def test_table_6_as_published(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [line.split() for line in printed(capsys, "--paper", "6").splitlines()]
+    found = {row[0]: row[1:] for row in rows if row and row[0] in {row["model"] for row in TABLE_6}}
+    assert list(found) == [row["model"] for row in TABLE_6]
+    for name, choose in BEST.items():
+        best = choose(TABLE_6, key=lambda row: float(row[name]))["model"]
+        for row in TABLE_6:
+            star = "*" if row["model"] == best else ""
+            assert found[row["model"]][list(BEST).index(name)] == row[name] + star
+
+
+@pytest.mark.parametrize("layout", ["markdown", "latex"])
+def test_table_6_for_papers(layout: str, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(capsys, "--paper", "6", "--format", layout).splitlines()
+    for row in TABLE_6:
+        (line,) = [line for line in lines if row["model"] in line]
+        assert re.findall(r"\d+\.\d+", line) == [row[name] for name in BEST]
+        bold = re.findall(r"(?:\*\*|textbf\{)([\d.]+)", line)
+        assert bold == [
+            row[name]
+            for name, choose in BEST.items()
+            if row is choose(TABLE_6, key=lambda row: float(row[name]))
+        ]
+
+
+@pytest.mark.parametrize(("number", "setup", "count"), [("3", "SI", 72), ("4", "XM", 72), ("5", "AM", 84)])
+def test_tables_3_to_5_hold_every_published_figure(
+    number: str, setup: str, count: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = printed(capsys, "--paper", number, "--format", "csv")
+    found = {
+        (row["label"], row["metric"].partition("[")[0].removesuffix("_S")): float(row["value"])
+        for row in csv.DictReader(io.StringIO(text))
+    }
+    rows = csv.DictReader(resource("paper/tables_3_4_5.csv").read_text().splitlines())
+    published = {
+        (f"{row['model']} {row['reference']}", row["metric"]): float(row["value"])
+        for row in rows
+        if row["setup"] == setup
+    }
+    assert found == published
+    assert len(found) == count
+
+
+def test_a_csv_file_like_the_papers(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "table.csv"
+    file.write_text(resource("paper/table_6.csv").read_text())
+    shipped = printed(capsys, "--paper", "6").splitlines()[1:]
+    assert printed(capsys, str(file), "--table", "leakage").splitlines()[1:] == shipped
+
+
+def named(found: Corpus, **changes: Any) -> Corpus:
+    return replace(found, provenance=replace(found.provenance, **changes))
+
+
+def leaky(name: str) -> Corpus:
+    """Like ``corpus``, with silent scores that show a leak."""
+    found = named(corpus(*CONDITIONS), model=name)
+    for key, take in found.takes.items():
+        if str(key[1]).startswith("SI"):
+            own = score(2.0, 10.0, 0)
+            found.takes[key] = TakeScore(take.clip, take.condition, own, None, 1)
+    return found
+
+
+def test_the_better_model_is_marked_and_the_real_clips_stand_beside() -> None:
+    honest = named(corpus(*CONDITIONS), model="honest")
+    tables = {table.name: table for table in side_by_side([entry_of(honest), entry_of(leaky("leaky"))])}
+    assert list(tables) == ["leakage", "SI", "XM", "AM"]
+    marks = {row.label: [cell.best for cell in row.cells] for row in tables["leakage"].rows}
+    # LSD is the same for both, so nobody is better.
+    assert marks == {"honest": [True, True, False, False], "leaky": [False] * 4}
+    rows = {row.label: [cell.text for cell in row.cells] for row in tables["SI"].rows}
+    assert rows["real clips"] == ["3.00", "9.00"]
+    assert rows["leaky AR"] == ["2.00", "10.00"]
+    cell = tables["leakage"].rows[1].cells[0]
+    assert (cell.value, cell.clips) == (2.0, 3)
+    assert cell.interval == pytest.approx((2.0, 2.0))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"expert": "syncnet v2"}, {"protocol": "tracked"}, {"clips_sha256": "0" * 64}, {"clips": "other"}],
+)
+def test_what_is_not_comparable_never_shares_a_table(change: dict[str, str]) -> None:
+    other = named(corpus(*CONDITIONS), model="other", **change)
+    tables = side_by_side([entry_of(corpus(*CONDITIONS)), entry_of(other)], ["leakage"])
+    assert [[row.label for row in table.rows] for table in tables] == [["demo"], ["other"]]
+    assert tables[0].title != tables[1].title
+    assert not any(cell.best for table in tables for row in table.rows for cell in row.cells)
+
+
+def test_what_differs_within_a_table_is_said() -> None:
+    other = named(corpus(*CONDITIONS), model="other", silence="noise")
+    (table,) = side_by_side([entry_of(corpus(*CONDITIONS)), entry_of(other)], ["leakage"])
+    assert "mind: silence differs: demo zeros, other noise" in table.notes
+    assert len(table.notes) == 1
+
+
+def write(path: Path, *models: Corpus) -> str:
+    path.write_text(json.dumps(document([(model, {}) for model in models])))
+    return str(path)
+
+
+def test_files_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = write(tmp_path / "old.json", leaky("model"))
+    second = write(tmp_path / "new.json", named(corpus(*CONDITIONS), model="model"))
+    text = printed(capsys, first, second, "--table", "leakage")
+    assert f"model ({first.removesuffix('.json')})" in text, "two of one name are told apart"
+    assert "0.50*" in text
+    assert "* the best of its column" in text
+    data = json.loads(printed(capsys, first, second, "--json"))
+    values = [row["cells"][0]["value"] for row in data["tables"][0]["rows"]]
+    assert values == [2.0, 0.5]
+    target = tmp_path / "deep" / "tables.tex"
+    assert printed(capsys, first, "--format", "latex", "-o", str(target)) == ""
+    assert target.read_text().count(r"\begin{table}") == 4
+
+
+def test_one_model_is_printed_as_pytest_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = printed(capsys, write(tmp_path / "one.json", leaky("model")))
+    assert text.startswith("model: NOT JUDGED: no limit was given\n3 clips (embedded), expert embedded 1")
+    assert re.search(r"^LSE-C_S ↓ +2\.00 +\[2\.00, 2\.00\]$", text, re.MULTILINE)
+
+
+def test_page_of_several_reports(tmp_path: Path) -> None:
+    pytest.importorskip("jinja2")
+    files = [write(tmp_path / f"{name}.json", leaky(name)) for name in ("one", "two")]
+    page = tmp_path / "page.html"
+    assert main(["report", *files, "--format", "html", "-o", str(page)]) == GOOD
+    text = page.read_text()
+    assert all(f">{name}<" in text or f"{name}" in text for name in ("one", "two"))
+    assert text.lstrip().lower().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("none.json", None, "none.json: cannot be read"),
+        ("text.json", "no json", "text.json: is no JSON file"),
+        ("list.json", "[]", "is no report of pytest-lipleak"),
+        ("other.json", '{"schema": 99, "results": []}', "schema 99, expected 1"),
+        ("empty.json", json.dumps({"schema": 1, "results": []}), "nothing was measured"),
+        ("bad.csv", "a,b\n1,2\n", "expected a CSV file with a column 'model'"),
+        ("bad.csv", "model,LSD-XX\na,2\n", "line 2: unknown metric 'LSD-XX'"),
+        ("bad.csv", "model,LSD-CR\na,much\n", "line 2: could not convert"),
+    ],
+)
+def test_refused(
+    name: str, content: str | None, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / name
+    if content is not None:
+        path.write_text(content)
+    assert main(["report", str(path)]) == USAGE
+    out, err = capsys.readouterr()
+    assert words in err
+    assert out == ""
+
+
+def test_nothing_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report"]) == USAGE
+    assert "which report?" in capsys.readouterr().err
+
+
+def test_schema_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert json.loads(printed(capsys, "--schema"))["title"].startswith("Report of pytest-lipleak")
