@@ -10,7 +10,18 @@ import sys
 from collections.abc import Callable, Sequence
 
 from pytest_lipleak import __version__
-from pytest_lipleak.cli import cache, calibrate, compare, doctor, evaluate, fetch, merge, models, report, score
+from pytest_lipleak.cli import (
+    cache,
+    calibrate,
+    compare,
+    doctor,
+    evaluate,
+    fetch,
+    merge,
+    models,
+    report,
+    score,
+)
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED, USAGE
 from pytest_lipleak.cli.words import here
 from pytest_lipleak.core.errors import LipleakError, UnscorableError
