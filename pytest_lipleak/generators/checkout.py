@@ -173,7 +173,7 @@ def load_weights(
         system: for messages.
         network: a torch module of the right architecture.
         path: the checkpoint.
-        within: keys under which the state dict may lie; else the file itself is one.
+        within: keys under which the state dict may lie, the next one inside of the one before.
         prefix: taken off parameter names, as data-parallel training puts it there.
         rename: from a name in the file to the network's.
 
@@ -190,7 +190,9 @@ def load_weights(
         ) from error
     if not isinstance(content, dict):
         raise WeightsError(f"{path}: holds a {type(content).__name__}, expected a checkpoint of {system}")
-    state = next((content[key] for key in within if isinstance(content.get(key), dict)), content)
+    state = content
+    for key in within:
+        state = state[key] if isinstance(state.get(key), dict) else state
     state = {
         rename(name.removeprefix(prefix)): value for name, value in state.items() if torch.is_tensor(value)
     }

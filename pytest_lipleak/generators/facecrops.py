@@ -163,6 +163,49 @@ def face_boxes(frames: Frames, face: ClipFace) -> NDArray[np.float64]:
     return face.boxes
 
 
+def landmarks_of(frames: Frames, face: ClipFace) -> NDArray[np.float32]:
+    """Return MediaPipe's face mesh in every frame, float32 (T, 478, 2), x and y in pixels.
+
+    Raises:
+        GeneratorError: a frame shows no face.
+    """
+    return _seen_everywhere(_finder(face)(frames, face.boxes))
+
+
+def reference_landmarks(
+    reference: Frames, frames: Frames, landmarks: NDArray[np.float32], face: ClipFace
+) -> NDArray[np.float32]:
+    """Return the face mesh of the references, float32 (R, 478, 2): the clip's own where they are its frames.
+
+    Raises:
+        GeneratorError: a reference resembles no frame of the clip, or shows no face.
+    """
+    places = places_of(reference, frames)
+    if np.array_equal(frames[places], reference):
+        return landmarks[places]
+    boxes = None if face.boxes is None else face.boxes[places]
+    return _seen_everywhere(_finder(face)(reference, boxes))
+
+
+def _finder(face: ClipFace) -> Callable[[Frames, NDArray[np.float64] | None], NDArray[np.float32]]:
+    if face.find_landmarks is not None:
+        return face.find_landmarks
+    from pytest_lipleak.faces.landmarks import FaceLandmarker
+
+    finder = FaceLandmarker()
+    return lambda frames, boxes: finder.landmarks(frames, () if boxes is None else boxes)
+
+
+def _seen_everywhere(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
+    missing = np.asarray(np.isnan(landmarks).any(axis=(1, 2)))
+    if missing.any():
+        raise GeneratorError(
+            f"no face landmarks in {int(missing.sum())} of {len(missing)} frames (first in frame "
+            f"{int(missing.argmax())}), which this model needs"
+        )
+    return landmarks
+
+
 def widened(
     boxes: NDArray[np.float64],
     shape: tuple[int, ...],

@@ -72,7 +72,17 @@ def scene(kind: str, request: pytest.FixtureRequest) -> Scene:
 def centred() -> Scene:
     clip = open_clips("embedded")["mara_1"]
     part = slice(30, 30 + LENGTH)
-    return Scene(clip.frames[part], clip.audio[30 * 640 : (30 + LENGTH) * 640], ClipFace(None))
+    audio = clip.audio[30 * 640 : (30 + LENGTH) * 640]
+    return Scene(clip.frames[part], audio, ClipFace(None, invented_landmarks))
+
+
+def invented_landmarks(frames: np.ndarray, boxes: np.ndarray | None) -> np.ndarray:
+    """A mesh of which only nose, mouth corners and chin are where the face has them, and which sways."""
+    mesh = np.random.default_rng(0).uniform((35, 20), (125, 120), (478, 2))
+    for point, place in {5: (80, 62), 2: (80, 74), 61: (66, 86), 291: (94, 86), 152: (80, 112)}.items():
+        mesh[point] = place
+    sway = np.round(frames[:, ::40, ::40].mean(axis=(1, 2, 3)) % 3)
+    return (mesh + sway[:, None, None]).astype(np.float32)
 
 
 def tracked(shared: Path) -> Scene:

@@ -72,7 +72,7 @@ def files(checkout_of: Callable, kind: str, tmp_path: Path) -> dict[str, Any]:
     # The repository's own initial weights end in zeros, which no input can change.
     state = {name: torch.randn_like(value) * 0.05 for name, value in network.state_dict().items()}
     torch.save(state, tmp_path / "checkpoint.pt")
-    return {"repo": str(repo), "checkpoint": str(tmp_path / "checkpoint.pt"), "steps": 1, "batch": 2}
+    return {"repo": str(repo), "checkpoint": str(tmp_path / "checkpoint.pt"), "steps": 2, "batch": 2}
 
 
 @pytest.fixture
@@ -98,8 +98,8 @@ def test_the_network_sees_a_noisy_mouth_and_the_reference_that_is_asked_for(file
     boxes = generator.boxes(frames)
     current = cut(frames, boxes, 128).transpose(0, 3, 1, 2) / 127.5 - 1
     expected = {"CR": current, "AR": np.repeat(current[:1], 3, axis=0)}
-    assert [len(call["ref_img"]) for call in calls] == [2, 1] * 2
-    for name, seen in (("CR", calls[:2]), ("AR", calls[2:])):
+    assert [len(call["ref_img"]) for call in calls] == [2, 2, 1, 1] * 2
+    for name, seen in (("CR", calls[0:4:2]), ("AR", calls[4:8:2])):
         given = {key: np.concatenate([call[key] for call in seen]) for key in seen[0]}
         np.testing.assert_allclose(given["ref_img"], expected[name], atol=1e-6)
         np.testing.assert_allclose(given["cond_img"][:, :, :64], current[:, :, :64], atol=1e-6)
