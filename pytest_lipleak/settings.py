@@ -379,7 +379,7 @@ def _chosen(option: Option, source: str, value: str, folders: Folders) -> str:
     if option.name == "shard":
         _check_shard(source, value)
     if option.name == "confidence" and not re.fullmatch(r"0?\.[5-9]\d*", value):
-        raise _refusal(f"{source}: {value!r} is no share from 0.5 to below 1; write for example 0.95")
+        raise _RefusedError(f"{source}: {value!r} is no share from 0.5 to below 1; write for example 0.95")
     if option.name == "model" and source.startswith("ini"):
         return _beside_ini_file(value, folders)
     return value
