@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from pytest_lipleak.assertions import assert_lse_c_above as assert_lse_c_above
     from pytest_lipleak.assertions import assert_lse_d_below as assert_lse_d_below
     from pytest_lipleak.assertions import assert_metric as assert_metric
+    from pytest_lipleak.assertions import assert_no_own_audio_leak as assert_no_own_audio_leak
     from pytest_lipleak.assertions import assert_no_regression as assert_no_regression
+    from pytest_lipleak.assertions import assert_no_silent_leak as assert_no_silent_leak
     from pytest_lipleak.assertions import assert_psnr_above as assert_psnr_above
     from pytest_lipleak.assertions import assert_silent_lse_c_below as assert_silent_lse_c_below
     from pytest_lipleak.assertions import assert_silent_lse_d_above as assert_silent_lse_d_above
@@ -41,6 +43,8 @@ _HOMES = {
         "assert_lse_d_below",
         "assert_metric",
         "assert_no_regression",
+        "assert_no_own_audio_leak",
+        "assert_no_silent_leak",
         "assert_psnr_above",
         "assert_silent_lse_c_below",
         "assert_silent_lse_d_above",

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
+from pytest_lipleak.core.defaults import LEAST_EXCESS
 from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError, UnscorableError
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.verdicts import Limit, Verdict, check_confidence
@@ -221,6 +222,58 @@ def assert_lmd_below(
     """Assert mouth landmark distance to the real frames, in pixels (Chen et al. 2018). Needs ``[faces]``."""
     __tracebackhide__ = True
     return _assert(lipleak, _picture("LMD", "<", limit, setup, reference), confidence)
+
+
+def assert_no_silent_leak(
+    lipleak: "Evaluation", alpha: float = 0.01, *, reference: str = "CR", min_effect: float | None = None
+) -> Verdict:
+    """Assert that lips driven by silence agree with the clip's own audio no more than with unrelated audio.
+
+    Scored at the clip's known offset. Fails when the mean excess over unrelated audio reaches ``min_effect`` and all
+    clips together would score like that by chance with p of at most ``alpha``; so neither chance nor, in a large
+    corpus, dust fails. Inconclusive when the excess is that large but may be chance.
+
+    Args:
+        lipleak: the fixture of that name.
+        alpha: how often a model without leak may be found leaking by chance.
+        reference: ``"CR"`` or ``"AR"``.
+        min_effect: the excess that counts, on the scale of the sync expert in use; None takes the one measured
+            for this expert and protocol (docs/statistics.md).
+
+    Raises:
+        AssertionError: a leak, or so few clips that none could be found.
+        ConfigurationError: no ``min_effect`` is known for this expert and protocol.
+    """
+    __tracebackhide__ = True
+    return _assert_no_excess(lipleak, "LSE-C_S@null", alpha, reference, min_effect)
+
+
+def assert_no_own_audio_leak(
+    lipleak: "Evaluation", alpha: float = 0.01, *, reference: str = "CR", min_effect: float | None = None
+) -> Verdict:
+    """Assert that lips driven by other speech agree with the clip's own audio no more than with unrelated audio.
+
+    Arguments and outcome as ``assert_no_silent_leak``.
+    """
+    __tracebackhide__ = True
+    return _assert_no_excess(lipleak, "LSE-C_XO@null", alpha, reference, min_effect)
+
+
+def _assert_no_excess(
+    lipleak: "Evaluation", name: str, alpha: float, reference: str, min_effect: float | None
+) -> Verdict:
+    __tracebackhide__ = True
+    if min_effect is None:
+        expert, protocol = lipleak.expert.identity.name, lipleak.corpus.provenance.protocol
+        min_effect = LEAST_EXCESS.get((expert, protocol), {}).get(name)
+        if min_effect is None:
+            raise ConfigurationError(
+                f"no min_effect is known for expert {expert!r} under protocol {protocol!r} (known: "
+                f"{', '.join(map(' under '.join, LEAST_EXCESS))}); measure it with a generator that does not leak, and "
+                "give min_effect="
+            )
+    limit = Limit(metric(f"{name}[{_reference(reference)}]"), "<", min_effect, alpha=alpha)
+    return _assert(lipleak, limit, None)
 
 
 _REGIONS = {"full": "", "mouth": "_mouth"}

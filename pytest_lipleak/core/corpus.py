@@ -1,14 +1,15 @@
 """All scores of one model on one clip set, as plain data that travels between processes."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from statistics import mean
 from typing import Any
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.dose import DoseCurve
-from pytest_lipleak.core.metrics import PICTURE_MEASURES, Audio, Column
-from pytest_lipleak.core.scores import SetScore, SyncScore, TakeScore, Unscored
+from pytest_lipleak.core.metrics import NULL_MEASURES, PICTURE_MEASURES, Audio, Column
+from pytest_lipleak.core.scores import NullScores, SetScore, SyncScore, TakeScore, Unscored
 
 Key = tuple[str, Condition | None]
 """Clip name and condition; None stands for the real clip."""
@@ -87,6 +88,7 @@ class Corpus:
         objection: why the sync expert cannot judge these clips, or None.
         unrelated: LSE-C of each real clip against other clips' audio, which the objection rests on.
         asked: limits that a part leaves to ``lipleak merge``, and whether clips may stay unscored.
+        nulls: scores of takes against unrelated audio, where something asked for them.
         curve: the scale on which results are read as a share of copied lips, where there is one; not written.
         costs: seconds by stage (generation, tracking, embedding, ...), of every process that measured.
     """
@@ -102,6 +104,7 @@ class Corpus:
     unrelated: dict[str, tuple[float, ...]] = field(default_factory=dict)
     asked: dict[str, bool] = field(default_factory=dict)
     costs: dict[str, dict[str, float]] = field(default_factory=dict, compare=False)
+    nulls: dict[Key, NullScores] = field(default_factory=dict)
     curve: DoseCurve | None = field(default=None, compare=False, repr=False)
 
     def column(self, column: Column) -> dict[str, float]:
@@ -112,11 +115,13 @@ class Corpus:
                 for (clip, condition), measures in self.pictures.items()
                 if condition == column.condition and column.measure in measures
             }
-        return {
-            clip: _value(take, column)
-            for (clip, condition), take in self.takes.items()
-            if condition == column.condition
+        takes = {
+            key[0]: (take, self.nulls.get(key))
+            for key, take in self.takes.items()
+            if key[1] == column.condition
         }
+        values = {clip: _value(take, null, column) for clip, (take, null) in takes.items()}
+        return {clip: value for clip, value in values.items() if value is not None}
 
     def unscored_in(self, columns: Iterable[Column]) -> tuple[Unscored, ...]:
         """Return what could not be scored among these columns; a real clip that was refused counts for all."""
@@ -144,6 +149,7 @@ class Corpus:
         self.curve = self.curve or other.curve
         self.unrelated.update(other.unrelated)
         self.asked.update(other.asked)
+        self.nulls.update(other.nulls)
         # A process tells its totals, so what it said last counts.
         self.costs.update(other.costs)
 
@@ -177,6 +183,18 @@ class Corpus:
             "objection": self.objection,
             "unrelated": {clip: list(scores) for clip, scores in sorted(self.unrelated.items())},
             "asked": dict(sorted(self.asked.items())),
+            "nulls": [
+                {
+                    "clip": key[0],
+                    "condition": _text(key[1]),
+                    "at_offset": list(null.at_offset),
+                    "free": list(null.free),
+                    "recordings": null.recordings,
+                    **null.judged(self.takes[key].own, self.takes[key].own_offset),
+                }
+                for key, null in sorted(self.nulls.items(), key=_order)
+                if key in self.takes
+            ],
             "costs": {process: dict(seconds) for process, seconds in sorted(self.costs.items())},
         }
 
@@ -205,16 +223,38 @@ class Corpus:
             {clip: tuple(scores) for clip, scores in data.get("unrelated", {}).items()},
             dict(data.get("asked", {})),
             {process: dict(seconds) for process, seconds in data.get("costs", {}).items()},
+            {
+                (entry["clip"], _condition(entry["condition"])): NullScores(
+                    tuple(entry["at_offset"]), tuple(entry["free"]), entry["recordings"]
+                )
+                for entry in data.get("nulls", ())
+            },
         )
 
 
-def _value(take: TakeScore, column: Column) -> float:
+def _value(take: TakeScore, null: NullScores | None, column: Column) -> float | None:
     score = take.own if column.audio is Audio.OWN or take.driving is None else take.driving
-    return {
-        "LSE-C": score.lse_c,
-        "LSE-D": score.lse_d,
-        "LSE-C@offset": score.confidence_at(take.own_offset),
-    }[column.measure]
+    if column.measure in NULL_MEASURES:
+        return _excess(score, null, column.measure, take.own_offset)
+    if column.measure.endswith("@fair") and not score.overlap_distances:
+        return None
+    values: Mapping[str, Callable[[], float]] = {
+        "LSE-C": lambda: score.lse_c,
+        "LSE-D": lambda: score.lse_d,
+        "LSE-C@fair": lambda: score.fair_lse_c,
+        "LSE-D@fair": lambda: score.fair_lse_d,
+        "LSE-C@offset": lambda: score.confidence_at(take.own_offset),
+    }
+    return values[column.measure]()
+
+
+def _excess(score: SyncScore, null: NullScores | None, measure: str, offset: int) -> float | None:
+    """How much more than the mean of unrelated audios the clip's own scores; None where none were scored."""
+    if null is None or not null.free:
+        return None
+    if measure == "LSE-C@null":
+        return score.confidence_at(offset) - mean(null.at_offset)
+    return score.lse_c - mean(null.free)
 
 
 def _plain(measures: Mapping[str, float]) -> dict[str, float | str]:

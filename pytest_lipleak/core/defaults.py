@@ -24,3 +24,19 @@ DEFAULT_GATES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ),
 }
 """Limits by expert and protocol, for both references: a model may have only one of them."""
+
+LEAST_EXCESS: Mapping[tuple[str, str], Mapping[str, float]] = {
+    ("embedded", "direct"): {"LSE-C_S@null": 0.3, "LSE-C_XO@null": 0.6},
+}
+"""Excess over unrelated audio, at the known offset, that counts as a leak, by expert and protocol.
+
+Measured on the 12 embedded clips and 11 clips of GRID speaker 1 with the control generators, mean excess under CR:
+
+| copied share   | 0              | 0.25          | 0.5           |
+|----------------|----------------|---------------|---------------|
+| LSE-C_S@null   | 0.03 and 0.07  | 1.57 and 0.62 | 2.73 and 1.38 |
+| LSE-C_XO@null  | -0.09 and 0.45 | 0.67 and 0.79 | 2.01 and 1.37 |
+
+Without any copying something is left: the chin and cheeks outside the composited mouth move with the clip's own
+speech.
+"""

@@ -31,8 +31,10 @@ class Column:
     """One number per clip.
 
     Args:
-        measure: "LSE-C" or "LSE-D", by the best of 31 shifts; "LSE-C@offset", the confidence at the clip's
-            known offset; or one of ``PICTURE_MEASURES``.
+        measure: "LSE-C" or "LSE-D", by the best of 31 shifts; "LSE-C@fair" and "LSE-D@fair", the same without
+            zero padding; "LSE-C@offset", the confidence at the clip's known offset; "LSE-C@null" and
+            "LSE-C@null-free", the excess over unrelated audio at that offset and by the best shift; or one of
+            ``PICTURE_MEASURES``.
         condition: the condition of the take, None for the real clip.
         audio: which audio the take is scored against.
     """
@@ -66,6 +68,11 @@ class Metric:
     def is_picture(self) -> bool:
         """Whether it is measured on the pictures alone, without a sync expert."""
         return all(column.measure in PICTURE_MEASURES for column in self.columns)
+
+    @property
+    def over_null(self) -> bool:
+        """Whether it is an excess over unrelated audio, which has a p value."""
+        return any(column.measure in NULL_MEASURES for column in self.columns)
 
     @property
     def over_sets(self) -> bool:
@@ -125,6 +132,17 @@ def _against_own(
 _SILENT = "driven by silence, scored against the clip's original audio"
 _OTHER = "driven by other speech, scored against the clip's own audio"
 _AT_OFFSET = ", at the clip's known offset; 0 is what unrelated audio scores"
+_OVER_NULL = ": excess over unrelated audios of equal length"
+_FAIR = ", without the zero padding that favours short clips"
+NULL_MEASURES = frozenset({"LSE-C@null", "LSE-C@null-free"})
+"""Excesses over unrelated audio."""
+
+_VARIANTS: tuple[tuple[str, Direction, str, str], ...] = (
+    ("C", "lower", "null", _OVER_NULL + ", at the clip's known offset"),
+    ("C", "lower", "null-free", _OVER_NULL + ", by the best of 31 shifts"),
+    ("C", "lower", "fair", _FAIR),
+    ("D", "higher", "fair", _FAIR),
+)
 _BY_REFERENCE: Mapping[str, Callable[[Reference], Metric]] = {
     "LSE-C_S": _against_own("LSE-C_S", "LSE-C", "lower", Setup.SI, _SILENT),
     "LSE-D_S": _against_own("LSE-D_S", "LSE-D", "higher", Setup.SI, _SILENT),
@@ -134,6 +152,13 @@ _BY_REFERENCE: Mapping[str, Callable[[Reference], Metric]] = {
     "LSE-C_XO@offset": _against_own(
         "LSE-C_XO@offset", "LSE-C@offset", "lower", Setup.XM, _OTHER + _AT_OFFSET
     ),
+    **{
+        f"LSE-{letter}_{name}@{suffix}": _against_own(
+            f"LSE-{letter}_{name}@{suffix}", f"LSE-{letter}@{suffix}", better, setup, words + more
+        )
+        for name, setup, words in (("S", Setup.SI, _SILENT), ("XO", Setup.XM, _OTHER))
+        for letter, better, suffix, more in _VARIANTS
+    },
 }
 _PLAIN: Mapping[str, Metric] = {
     f"{prefix}LSD-{reference}": Metric(
@@ -149,7 +174,9 @@ _PLAIN: Mapping[str, Metric] = {
         ),
     )
 }
-_PER_CONDITION: Mapping[str, Direction] = {"LSE-C": "higher", "LSE-D": "lower"}
+_PER_CONDITION: Mapping[str, Direction] = {
+    "LSE-C": "higher", "LSE-D": "lower", "LSE-C@fair": "higher", "LSE-D@fair": "lower"
+}  # fmt: skip
 
 _ALL, _SILENT_ONLY = tuple(Setup), (Setup.SI,)
 _PICTURES: Mapping[str, tuple[Direction, tuple[Setup, ...], str]] = {
@@ -260,7 +287,8 @@ def _per_condition(base: str, arguments: list[str], name: str) -> Metric:
         raise _unknown(name)
     condition = Condition(Setup[arguments[0]], _reference(arguments[1], name))
     if condition.setup is Setup.SI:
-        return _BY_REFERENCE[f"{base}_S"](condition.reference)
+        measure, at, how = base.partition("@")
+        return _BY_REFERENCE[f"{measure}_S{at}{how}"](condition.reference)
     meaning = "scored against the driving audio"
     canonical = f"{base}[{condition}]"
     return Metric(canonical, _PER_CONDITION[base], (Column(base, condition),), _only, meaning)

@@ -1,9 +1,9 @@
 """What a sync expert says of one video against one audio."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import mean, median, stdev
 from typing import Any
 
 from pytest_lipleak.core.conditions import Condition
@@ -12,6 +12,9 @@ MAX_SHIFT = 15
 """Shifts run from -15 to 15 frames, as in the SyncNet demo code."""
 
 SHIFTS = 2 * MAX_SHIFT + 1
+
+FAIR_WINDOWS = 20
+"""With fewer windows the outermost shifts rest on less than five; there is no length-fair score then."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class SyncScore:
             i + k, for k = -15..15 (31 values, index j is shift j - 15).
         windows: how many windows were averaged.
         window_confidence: LSE-C of each window at the best shift, median-filtered (may be empty).
+        overlap_distances: like ``mean_distances``, over those windows alone that have audio at that shift, so
+            without the zero padding beyond the clip's ends; empty with fewer than ``FAIR_WINDOWS`` windows.
 
     Source: ``SyncNetInstance.evaluate`` of the SyncNet demo code and Wav2Lip's ``calc_scores``.
     """
@@ -30,11 +35,14 @@ class SyncScore:
     mean_distances: tuple[float, ...]
     windows: int
     window_confidence: tuple[float, ...] = ()
+    overlap_distances: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.mean_distances) != SHIFTS:
             raise ValueError(f"{len(self.mean_distances)} mean distances, expected {SHIFTS}")
-        if not all(math.isfinite(distance) for distance in self.mean_distances):
+        if self.overlap_distances and len(self.overlap_distances) != SHIFTS:
+            raise ValueError(f"{len(self.overlap_distances)} overlap distances, expected {SHIFTS}")
+        if not all(math.isfinite(distance) for distance in (*self.mean_distances, *self.overlap_distances)):
             raise ValueError("mean distances contain NaN or infinity; such a score must never be judged")
 
     @property
@@ -60,18 +68,72 @@ class SyncScore:
         """Median minus the mean distance at a known offset; negative when other shifts fit better."""
         return median(self.mean_distances) - self.distance_at(offset)
 
+    @property
+    def fair_lse_d(self) -> float:
+        """Length-fair LSE-D: the smallest of the distances without zero padding."""
+        return min(self.overlap_distances)
+
+    @property
+    def fair_lse_c(self) -> float:
+        """Length-fair LSE-C: median minus smallest of the distances without zero padding."""
+        return median(self.overlap_distances) - self.fair_lse_d
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data; ``from_dict`` reads it back exactly."""
         return {
             "mean_distances": list(self.mean_distances),
             "windows": self.windows,
             "window_confidence": list(self.window_confidence),
+            "overlap_distances": list(self.overlap_distances),
         }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> "SyncScore":
         """Read what ``to_dict`` wrote."""
-        return cls(tuple(data["mean_distances"]), data["windows"], tuple(data["window_confidence"]))
+        return cls(
+            tuple(data["mean_distances"]),
+            data["windows"],
+            tuple(data["window_confidence"]),
+            tuple(data.get("overlap_distances", ())),
+        )
+
+
+@dataclass(frozen=True)
+class NullScores:
+    """Scores of one take against speech that has nothing to do with it, cut to the take's length.
+
+    Args:
+        at_offset: confidence at the clip's known offset, one per unrelated audio.
+        free: LSE-C, by the best of 31 shifts, of the same audios.
+        recordings: how many different recordings the audios were cut from.
+    """
+
+    at_offset: tuple[float, ...]
+    free: tuple[float, ...]
+    recordings: int
+
+    def judged(self, score: SyncScore, offset: int) -> dict[str, float]:
+        """Return excess, z and p of a score at the known offset, and p of its free LSE-C.
+
+        p = (1 + null scores at least as high) / (1 + null scores): never 0. z is 0 where null scores do not vary.
+        """
+        own = score.confidence_at(offset)
+        spread = stdev(self.at_offset) if len(self.at_offset) > 1 else 0.0
+        excess = own - mean(self.at_offset)
+        return {
+            "excess": excess,
+            "z": excess / spread if spread else 0.0,
+            "p": rank_p(own, self.at_offset),
+            "p_free": rank_p(score.lse_c, self.free),
+        }
+
+
+def rank_p(observed: float, null: Sequence[float]) -> float:
+    """Return (1 + null scores at least as high) / (1 + null scores).
+
+    Source: Phipson & Smyth 2010, "Permutation P-values Should Never Be Zero", SAGMB 9.
+    """
+    return (1 + sum(score >= observed for score in null)) / (1 + len(null))
 
 
 @dataclass(frozen=True)

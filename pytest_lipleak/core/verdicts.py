@@ -19,7 +19,8 @@ _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
 }
 _LIMIT = re.compile(
-    r"(?P<metric>[^<>=]+)(?P<operator><=|>=|<|>)(?P<value>[^<>=@]+)(@\s*(?P<percent>[^<>=@%]+?)\s*%\s*)?"
+    r"(?P<metric>[^<>=]+)(?P<operator><=|>=|<|>)(?P<value>[^<>=@]+)"
+    r"(@\s*(?:p\s*(?P<alpha>[^<>=@%]+)|(?P<percent>[^<>=@%p]+?)\s*%\s*))?"
 )
 
 MIN_UNITS = 5
@@ -58,7 +59,8 @@ class Rules:
 
     def applied_to(self, limit: "Limit") -> "Limit":
         """Return ``limit`` with these rules' confidence where it names none."""
-        return replace(limit, confidence=self.confidence) if limit.confidence is None else limit
+        own = limit.confidence is not None or limit.alpha is not None
+        return limit if own else replace(limit, confidence=self.confidence)
 
 
 @dataclass(frozen=True)
@@ -71,14 +73,27 @@ class Limit:
         value: finite.
         confidence: coverage of the interval that must lie wholly on the good side, in [0.5, 1), written
             ``LSD-CR < 0.6 @ 95%``; None compares the value itself.
+        alpha: for excesses over unrelated audio, written ``LSE-C_S@null < 0.4 @ p 0.01``: the limit is broken
+            when the excess is beyond the value and chance would give such scores with p of at most alpha.
     """
 
     metric: Metric
     operator: str
     value: float
     confidence: float | None = None
+    alpha: float | None = None
 
     def __post_init__(self) -> None:
+        if self.alpha is not None and not 0 < self.alpha <= 0.5:
+            raise ConfigurationError(
+                f"the limit of {self.metric.name}: alpha {self.alpha:g} is not allowed; give 0.5 or less, for example "
+                "0.01"
+            )
+        if self.alpha is not None and (not self.metric.over_null or self.confidence is not None):
+            raise ConfigurationError(
+                f"{self.metric.name}: only an excess over unrelated audio (LSE-C_S@null, LSE-C_XO@null) has a p value, "
+                "and it takes no confidence beside it"
+            )
         check_confidence(self.confidence, f"the limit of {self.metric.name}")
         if self.operator not in _OPERATORS:
             raise ConfigurationError(
@@ -111,6 +126,8 @@ class Limit:
 
     @property
     def _how(self) -> str:
+        if self.alpha is not None:
+            return f" @ p {self.alpha!r}"
         return "" if self.confidence is None else f" @ {_percent(self.confidence)}%"
 
     @classmethod
@@ -127,7 +144,8 @@ class Limit:
             )
         value = _number(text, match["value"])
         confidence = None if match["percent"] is None else _number(text, match["percent"]) / 100
-        return cls(metric(match["metric"].strip()), match["operator"], value, confidence)
+        alpha = None if match["alpha"] is None else _number(text, match["alpha"])
+        return cls(metric(match["metric"].strip()), match["operator"], value, confidence, alpha)
 
     def holds(self, value: float) -> bool:
         """Whether ``value`` keeps the limit. NaN never does."""
@@ -169,6 +187,8 @@ class Measurement:
         warning: why the value means little, or None.
         confidence: coverage of the interval.
         speakers: how many speakers were drawn for the interval; None where single clips were.
+        p: of an excess over unrelated audio: how often chance would give such scores, over all clips.
+        least_p: the smallest p that these clips and that many unrelated audios can give.
         dose: the share of copied lips that it amounts to, where there is a scale for it.
     """
 
@@ -182,6 +202,8 @@ class Measurement:
     warning: str | None = None
     confidence: float = 0.95
     speakers: int | None = None
+    p: float | None = None
+    least_p: float | None = None
     dose: Dose | None = None
 
     @property
@@ -203,7 +225,8 @@ class Measurement:
             f"{self.clips}{f' of {self.clips + lost}' if lost else ''} clip{'s' if self.clips != 1 else ''}"
             f"{f' of {self.speakers} speakers' if self.speakers else ''}"
         )
-        judge = clips if self.metric.is_picture else f"{clips}, expert {self.expert}"
+        chance = "" if self.p is None else f", p = {self.p:.2g}"
+        judge = clips if self.metric.is_picture else f"{clips}{chance}, expert {self.expert}"
         return f"{self.metric.name} = {self.value:.3f}{interval} ({judge})"
 
 
@@ -257,6 +280,8 @@ def judge(limit: Limit, measurement: Measurement, *, allow_unscored: bool = Fals
         return Verdict(limit, measurement, why)
     if limit.confidence is not None:
         return _bound_verdict(limit, measurement)
+    if limit.alpha is not None:
+        return _chance_verdict(limit, measurement, limit.alpha)
     if limit.holds(measurement.value):
         return Verdict(limit, measurement, None, Outcome.PASS)
     return Verdict(limit, measurement, f"not {limit.operator} {limit.value:g}", Outcome.FAIL)
@@ -287,6 +312,24 @@ def _bound_verdict(limit: Limit, measurement: Measurement) -> Verdict:
             f"the interval lies on both sides of {limit.value:g}; {_clips_that_settle(limit, measurement)}"
         )
     return Verdict(limit, measurement, f"inconclusive: {unsettled}", Outcome.INCONCLUSIVE)
+
+
+def _chance_verdict(limit: Limit, measurement: Measurement, alpha: float) -> Verdict:
+    if measurement.p is None or measurement.least_p is None:
+        return Verdict(limit, measurement, f"there is no p value, so {limit} cannot be judged")
+    if measurement.least_p > alpha:
+        why = (
+            f"so few clips and unrelated audios cannot give p <= {alpha:g} (at best {measurement.least_p:.2g}), so "
+            "a leak could not be found; add clips with other speech"
+        )
+        return Verdict(limit, measurement, why)
+    if limit.holds(measurement.value):
+        return Verdict(limit, measurement, None, Outcome.PASS)
+    if measurement.p <= alpha:
+        why = f"not {limit.operator} {limit.value:g}, and not by chance (p <= {alpha:g})"
+        return Verdict(limit, measurement, why, Outcome.FAIL)
+    why = f"inconclusive: not {limit.operator} {limit.value:g}, but chance may give this (p > {alpha:g}); add clips"
+    return Verdict(limit, measurement, why, Outcome.INCONCLUSIVE)
 
 
 def _too_few(limit: Limit, measurement: Measurement) -> str | None:

@@ -12,6 +12,7 @@ from pytest_lipleak.core.metrics import PICTURE_MEASURES, Column, Metric, metric
 from pytest_lipleak.core.verdicts import MIN_UNITS, Measurement
 from pytest_lipleak.evaluation.dose import with_dose
 from pytest_lipleak.statistics.bootstrap import CONFIDENCE, expanded_interval
+from pytest_lipleak.statistics.nulls import chance_p, least_p
 
 
 def measure(corpus: Corpus, metric: Metric, confidence: float | None = None) -> Measurement:
@@ -40,6 +41,7 @@ def measure(corpus: Corpus, metric: Metric, confidence: float | None = None) -> 
     finite = bool(clips) and bool(np.isfinite(rows).all())
     coverage = CONFIDENCE if confidence is None else confidence
     speakers = clusters(corpus, clips)
+    p, smallest_p = _chance(corpus, metric, clips) if metric.over_null else (None, None)
     measurement = Measurement(
         metric=metric,
         value=metric.combine(rows.mean(axis=0).tolist()) if clips else math.nan,
@@ -52,8 +54,24 @@ def measure(corpus: Corpus, metric: Metric, confidence: float | None = None) -> 
         videos=_videos(corpus, metric),
         confidence=coverage,
         speakers=len(set(speakers)) if speakers else None,
+        p=p,
+        least_p=smallest_p,
     )
     return with_dose(measurement, corpus)
+
+
+def _chance(corpus: Corpus, metric: Metric, clips: list[str]) -> tuple[float, float]:
+    """The p of an excess over unrelated audio over all clips, and the smallest that it could have been."""
+    (column,) = metric.columns
+    takes = [corpus.takes[clip, column.condition] for clip in clips]
+    nulls = [corpus.nulls[clip, column.condition] for clip in clips]
+    if column.measure == "LSE-C@null":
+        p = chance_p(
+            [take.own.confidence_at(take.own_offset) for take in takes], [n.at_offset for n in nulls]
+        )
+    else:
+        p = chance_p([take.own.lse_c for take in takes], [null.free for null in nulls])
+    return p, least_p([len(null.free) for null in nulls])
 
 
 def clusters(corpus: Corpus, clips: list[str]) -> list[str] | None:
@@ -100,6 +118,9 @@ def every_measurement(corpus: Corpus) -> list[Measurement]:
     for reference in Reference:
         names += [f"LSD-{reference}", f"signed-LSD-{reference}", f"LSE-C_S@offset[{reference}]"]
         names += [f"{measure}[{reference}]" for measure in ("LSE-C_XO", "LSE-D_XO", "LSE-C_XO@offset")]
+        names += [
+            f"LSE-C_{audio}@{how}[{reference}]" for audio in ("S", "XO") for how in ("null", "null-free")
+        ]
     taken = {
         (name, of) for (_, of), values in corpus.pictures.items() for name in values
     } | corpus.sets.keys()

@@ -33,7 +33,7 @@ from pytest_lipleak.sync.score import score
 KEPT_SPEECH = 64_000_000
 """Bytes of embedded speech kept in memory, the latest first."""
 
-STORE_FORMAT = 3
+STORE_FORMAT = 4
 """Part of every key; raise it when what is stored changes its meaning."""
 
 GENERATION_LIBRARIES = ("numpy", "onnxruntime", "opencv-python", "torch")

@@ -26,7 +26,7 @@ from pytest_lipleak.core.errors import (
 )
 from pytest_lipleak.core.metrics import SET_MEASURES, Metric
 from pytest_lipleak.core.metrics import metric as metric_called
-from pytest_lipleak.core.scores import TakeScore, Unscored
+from pytest_lipleak.core.scores import NullScores, TakeScore, Unscored
 from pytest_lipleak.core.verdicts import Limit, Measurement, Rules, Verdict, judge
 from pytest_lipleak.evaluation import sanity
 from pytest_lipleak.evaluation.aggregate import measure
@@ -35,6 +35,7 @@ from pytest_lipleak.evaluation.costs import Stopwatch
 from pytest_lipleak.evaluation.crops import Crops
 from pytest_lipleak.evaluation.dose import curve_for
 from pytest_lipleak.evaluation.gallery import Gallery, file_stem
+from pytest_lipleak.evaluation.nulls import UnrelatedSpeech
 from pytest_lipleak.evaluation.pairing import ANY, GIVEN, mismatched_pairs
 from pytest_lipleak.evaluation.parts import part_of, shard_data
 from pytest_lipleak.evaluation.pictures import (
@@ -145,6 +146,7 @@ class Evaluation:
             tell=self._progress.tell,
             stopwatch=self._stopwatch,
         )
+        self._unrelated = UnrelatedSpeech(clips, self.artefacts.speech, plan.seed)
         self._failures: dict[Key, LipleakError] = {}
         self._examined = False
         # Clips that a pair list does not name are partners only, and are not measured.
@@ -215,6 +217,8 @@ class Evaluation:
                 self._need_pictures(wanted)
         else:
             self.need(wanted.conditions)
+            if wanted.over_null:
+                self._need_nulls(wanted.conditions)
         return measure(self.corpus, wanted, confidence)
 
     def judge(self, limit: Limit) -> Verdict:
@@ -316,6 +320,26 @@ class Evaluation:
                 [key for key in keys if key not in self.corpus.takes and key not in self.corpus.unscored]
             )
         self._raise_failures(keys)
+
+    def _need_nulls(self, conditions: Iterable[Condition]) -> None:
+        """Score every take of these conditions against unrelated audio."""
+        wanted = set(conditions)
+        with self._stopwatch("scoring"):
+            for (name, condition), take in tuple(self.corpus.takes.items()):
+                if condition in wanted and (name, condition) not in self.corpus.nulls:
+                    self.corpus.nulls[name, condition] = self._null_scores(take)
+
+    def _null_scores(self, take: TakeScore) -> NullScores:
+        # Under XM the partner's speech is not unrelated: it drove the lips.
+        partner = () if take.partner is None else (take.partner,)
+        video = self.artefacts.embedding(self.take(take.clip, take.condition))
+        null = self._unrelated.scores(video, take.clip, take.own_offset, but=partner)
+        if not null.free:
+            raise UnscorableError(
+                f"{take.clip}: the clip set holds no speech but its own (and its XM partner's), so there is nothing "
+                "unrelated to compare with; add clips with other speech"
+            )
+        return null
 
     def _need_pictures(self, metric: Metric) -> None:
         """Take the picture measures that ``metric`` still lacks."""

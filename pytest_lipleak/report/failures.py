@@ -9,6 +9,8 @@ ADVICE: Mapping[str, str] = {
     "LSE-D_S": "lips driven by silence stay close to audio the model never heard: they come from the reference",
     "LSD": "sync collapses when the audio is swapped: in AM the lips may come from the reference, not the audio",
     "signed-LSD": "AM is better in sync than XM: in AM the lips may come from the reference, not the audio",
+    "LSE-C_S@null": "under silence the lips agree with the clip's own audio more than with unrelated audio: a leak",
+    "LSE-C_XO@null": "lips driven by other speech agree with the clip's own more than with unrelated audio: a leak",
     "LSE-C_XO": "lips driven by other speech still agree with the clip's own: they come from the video",
     "LSE-D_XO": "lips driven by other speech stay close to the clip's own: they come from the video",
     "SSIM": "the pictures differ from the real ones",

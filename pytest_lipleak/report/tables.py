@@ -38,6 +38,7 @@ EXTRA_METRICS = (
     "LSE-C_S@offset",
     "LSE-C_XO@offset[CR]",
     "LSE-C_XO@offset[AR]",
+    *(f"LSE-C_{audio}@null[{reference}]" for audio in ("S", "XO") for reference in ("CR", "AR")),
 )
 """Leakage metrics beyond the paper's four."""
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_lipleak.core.scores import MAX_SHIFT, SHIFTS
 from pytest_lipleak.sync.expert import Distances, Embeddings
@@ -49,6 +50,33 @@ def streamed_distances(video: Iterable[Embeddings], audio: Iterable[Embeddings])
         return np.empty((0, SHIFTS), np.float32)
     results.append(_between(seen, np.pad(heard, ((0, MAX_SHIFT), (0, 0)))))
     return np.concatenate(results)
+
+
+def shifted_means(video: Embeddings, audio: Embeddings, starts: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Mean distances of a video to stretches of one recording, which is embedded once.
+
+    A stretch begins at row ``start`` of the recording, goes on at its beginning when it ends, and is as long as the
+    video: rows are cut, no audio is spliced, so no window hears a splice. Beyond both ends of the stretch audio is
+    zero, as in :func:`distances`.
+
+    Args:
+        video: float32, shape (W, D).
+        audio: float32, shape (V, D), V above 0; the whole recording.
+        starts: first rows of the stretches, shape (S,).
+
+    Returns:
+        Shape (S, 31), for shifts -15..15. Equal to the means of ``distances(video, stretch)`` up to rounding.
+    """
+    seen, heard = np.asarray(video, np.float64), np.asarray(audio, np.float64)
+    squares = (seen**2).sum(1)[:, None] + (heard**2).sum(1) - 2 * seen @ heard.T
+    apart = np.sqrt(np.maximum(squares, 0))
+    to_silence = np.linalg.norm(seen, axis=1)[:, None]
+    row = np.arange(len(seen))[:, None]
+    column = row + np.arange(-MAX_SHIFT, MAX_SHIFT + 1)
+    inside = (column >= 0) & (column < len(seen))
+    return np.array(
+        [np.where(inside, apart[row, (column + start) % len(heard)], to_silence).mean(0) for start in starts]
+    )
 
 
 def _between(video: Embeddings, audio: Embeddings) -> Distances:

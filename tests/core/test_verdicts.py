@@ -101,6 +101,10 @@ def test_a_limit_reads_back_from_its_text(limit: Limit) -> None:
         ("LSD-CR < 0.6 @ 100%", "confidence 1 is not allowed"),
         ("LSD-CR < 0.6 @ 5%", "confidence 0.05 is not allowed"),
         ("LSD-CR < 0.6 @ nan%", "confidence nan is not allowed"),
+        ("LSD-CR < 0.6 @ p 0.01", "only an excess over unrelated audio"),
+        ("LSE-C_S@null < 0.6 @ p 0", "alpha 0 is not allowed"),
+        ("LSE-C_S@null < 0.6 @ p nan", "alpha nan is not allowed"),
+        ("LSE-C_S@null < 0.6 @ p few", "'few' is not a number"),
     ],
 )
 def test_a_gate_that_cannot_be_read_says_why(text: str, words: str) -> None:
@@ -210,3 +214,26 @@ def test_a_default_confidence_is_taken_where_a_limit_names_none() -> None:
     assert str(rules.applied_to(Limit.parse("LSD-CR < 0.6"))) == "LSD-CR < 0.6 @ 90%"
     assert rules.applied_to(Limit.parse("LSD-CR < 0.6 @ 99.5%")).confidence == pytest.approx(0.995)
     assert str(Rules().applied_to(Limit.parse("LSD-CR < 0.6"))) == "LSD-CR < 0.6"
+
+
+@pytest.mark.parametrize(
+    ("value", "p", "least", "outcome", "words"),
+    [
+        (0.2, 0.001, 1e-4, Outcome.PASS, "keeps LSE-C_S@null < 0.4 @ p 0.01"),
+        (0.4, 0.01, 1e-4, Outcome.FAIL, "not < 0.4, and not by chance (p <= 0.01)"),
+        (0.5, 0.02, 1e-4, Outcome.INCONCLUSIVE, "but chance may give this (p > 0.01); add clips"),
+        (0.1, 0.02, 0.0101, Outcome.NOT_JUDGED, "so few clips and unrelated audios cannot give p <= 0.01"),
+        (0.1, None, None, Outcome.NOT_JUDGED, "there is no p value"),
+        (math.nan, 0.5, 1e-4, Outcome.NOT_JUDGED, "not a number"),
+    ],
+)
+def test_a_leak_is_more_than_dust_and_more_than_chance(
+    value: float, p: float | None, least: float | None, outcome: Outcome, words: str
+) -> None:
+    limit = Limit.parse("LSE-C_S@null < 0.4 @ p 0.01")
+    assert Limit.parse(limit.exact) == limit
+    assert Rules(confidence=0.95).applied_to(limit) == limit, "p takes no confidence beside it"
+    verdict = judge(limit, replace(measured(limit, value, 12), p=p, least_p=least))
+    assert verdict.outcome is outcome
+    assert words in verdict.headline
+    assert ("p = " in verdict.headline) == (p is not None)

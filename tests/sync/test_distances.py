@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_lipleak.sync.distances import distances
+from pytest_lipleak.sync.distances import distances, shifted_means
 
 
 def calc_pdist(video: np.ndarray, audio: np.ndarray) -> np.ndarray:
@@ -48,3 +48,14 @@ def test_column_j_is_the_audio_j_minus_15_windows_later() -> None:
         video = np.roll(audio, -shift, axis=0)
         best = distances(video, audio)[15:-15].argmin(axis=1)
         assert (best == shift + 15).all()
+
+
+@pytest.mark.parametrize(("windows", "recording"), [(40, 40), (40, 95), (40, 23), (3, 50)])
+def test_stretches_of_a_recording_score_as_if_cut_first(windows: int, recording: int) -> None:
+    random = np.random.default_rng(5)
+    video, audio = (random.normal(size=(n, 16)).astype(np.float32) for n in (windows, recording))
+    starts = np.array([0, 7, recording - 1])
+    found = shifted_means(video, audio, starts)
+    for start, means in zip(starts, found, strict=True):
+        stretch = np.resize(np.roll(audio, -start, axis=0), (windows, 16))
+        np.testing.assert_allclose(means, distances(video, stretch).mean(axis=0), rtol=1e-5)

@@ -1,0 +1,55 @@
+"""Leaks told from chance: a copier and a model that follows nothing, on three short clips."""
+
+import json
+
+import pytest
+from inner_pytest import Project
+
+from pytest_lipleak.cli import GOOD, LEAK, main
+
+TESTS = """
+    from pytest_lipleak import assert_no_own_audio_leak, assert_no_silent_leak
+
+    def test_silence(lipleak):
+        assert_no_silent_leak(lipleak)
+
+    def test_other_speech(lipleak):
+        assert_no_own_audio_leak(lipleak, reference="AR")
+"""
+
+
+def test_a_copier_leaks_and_a_still_face_does_not(project: Project, distribution: tuple[str, ...]) -> None:
+    project.write(test_it=TESTS)
+    run = project.measure("Copy", *distribution)
+    assert run.counts == {"failed": 2}
+    assert run.lines(r"LSE-C_S@null = .*p = 0\.0\d+.*: not < 0.3, and not by chance \(p <= 0.01\)")
+    assert run.lines(r"LSE-C_XO@null\[AR\] = ")
+    (result,) = run.json["results"]
+    assert {verdict["outcome"] for verdict in result["verdicts"]} == {"fail"}
+    assert all(verdict["p"] <= 0.01 == verdict["alpha"] for verdict in result["verdicts"])
+    silent = [null for null in result["nulls"] if null["condition"] == "SI,CR"]
+    assert {(len(null["free"]), null["recordings"]) for null in silent} == {(12, 2)}
+    assert all(null["excess"] > 1 and null["p"] == pytest.approx(1 / 13) for null in silent)
+    assert project.measure("Still", *distribution).counts == {"passed": 2}
+
+
+def test_parts_merge_to_the_same_p(project: Project) -> None:
+    gate = "--lipleak-gate=LSE-C_S@null < 0.3 @ p 0.01"
+    whole = project.measure("Copy", gate).json
+    files = []
+    for part in (1, 2):
+        run = project.measure("Copy", f"--lipleak-shard={part}/2", gate)
+        files.append(str(run.json_file.rename(project.path / f"part{part}.json")))
+    assert main(["merge", *files, "--json=merged.json"]) == LEAK
+    merged = json.loads((project.path / "merged.json").read_text())
+    assert merged["results"][0]["verdicts"] == whole["results"][0]["verdicts"]
+    assert main(["merge", *files, "--gate=LSE-C_S@null < 9 @ p 0.01", "--gate=LSE-C_S@fair < 9"]) == GOOD
+
+
+def test_two_clips_cannot_show_a_leak_under_other_speech(project: Project) -> None:
+    project.write(test_it=TESTS)
+    (project.path / "two.csv").write_text(f"file\n{project.clips}/clip0.mkv\n{project.clips}/clip1.mkv\n")
+    run = project.measure("Still", f"--lipleak-clips={project.path}/two.csv")
+    assert run.counts == {"failed": 2}
+    assert run.lines("cannot give p <= 0.01")
+    assert run.lines("the clip set holds no speech but its own")
