@@ -114,16 +114,19 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Hand the numbers of a test's verdicts to its report (JUnit and xdist carry them on); word our errors."""
-    for verdict in item.config.stash[KEY].new_verdicts():
-        name = f"lipleak {verdict.limit}"
-        # A test that is run again says it again.
-        item.user_properties[:] = [(key, value) for key, value in item.user_properties if key != name]
-        item.user_properties.append((name, verdict.headline))
+    if verdicts := item.config.stash[KEY].new_verdicts():
+        from pytest_lipleak.report.properties import set_properties
+
+        set_properties(item, verdicts)
     report = yield
     if call.excinfo is not None and item.get_closest_marker("lipleak"):
         from pytest_lipleak.report.tracebacks import shorten
 
         shorten(report, call.excinfo, item)
+    if report.when == "call" and any(name.startswith("lipleak ") for name, _ in item.user_properties):
+        from pytest_lipleak.report.properties import add_html_extras
+
+        add_html_extras(item, report)
     return report
 
 

@@ -1,6 +1,5 @@
 """One pytest session's evaluations: built from the settings when first needed, collected for the reports."""
 
-import json
 import math
 import os
 import sys
@@ -18,7 +17,6 @@ from pytest_lipleak.workbench import Workbench
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
-    from pytest_lipleak.core.dose import DoseCurve
     from pytest_lipleak.core.verdicts import Verdict
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.evaluation.progress import Progress
@@ -111,16 +109,6 @@ class LipleakSession(Workbench):
             corpus.curve, _ = self.dose_curve(corpus)
         return found
 
-    def dose_curve(self, corpus: "Corpus") -> "tuple[DoseCurve | None, str | None]":
-        """Return the curve on which a model's results are read as a share of copied lips, and why there is none."""
-        from pytest_lipleak.core.errors import LipleakError
-        from pytest_lipleak.evaluation.dose import curve_for
-
-        try:
-            return curve_for(corpus.provenance, self.settings.dose)
-        except LipleakError as error:
-            return None, str(error)
-
     def judged(self) -> "tuple[list[Result], list[str]]":
         """Return what all processes measured, and the tests that failed for another reason than a limit."""
         found = self.merged()
@@ -141,14 +129,8 @@ class LipleakSession(Workbench):
     def forget_old_report(self) -> None:
         """Remove the reports of an earlier run, so that a run that ends early leaves none that lies."""
         measures = self.settings.model is not None and not self.config.option.collectonly
-        if not measures or xdist.run_id(self.config) is not None:
-            return
-        if self.settings.json is not None:
-            self.settings.json.unlink(missing_ok=True)
-        if self.settings.html is not None:
-            from pytest_lipleak.report.html import forget_page
-
-            forget_page(self.settings.html)
+        if measures and xdist.run_id(self.config) is None:
+            self.forget_reports()
 
     def write_reports(self) -> None:
         """Write the reports that are asked for, even when nothing was measured: old ones would lie."""
@@ -159,15 +141,7 @@ class LipleakSession(Workbench):
         from pytest_lipleak.report.json import document
 
         found = self.merged()
-        report = document(found, self.unjudged(found))
-        if settings.json is not None:
-            text = json.dumps(report, indent=1, allow_nan=False)
-            settings.json.parent.mkdir(parents=True, exist_ok=True)
-            settings.json.write_text(f"{text}\n", encoding="utf-8")
-        if settings.html is not None:
-            from pytest_lipleak.report.html import write_html
-
-            write_html(report, settings.html)
+        self.write(document(found, self.unjudged(found)))
 
     def save_baseline(self) -> str | None:
         """Write the baseline where one is asked for; return why that was not possible, or None.

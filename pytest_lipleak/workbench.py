@@ -3,6 +3,7 @@
 Knows nothing of pytest: the plugin's session and ``lipleak evaluate`` both stand on it.
 """
 
+import json
 import os
 import shutil
 import sys
@@ -11,10 +12,11 @@ import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
+    from pytest_lipleak.core.dose import DoseCurve
     from pytest_lipleak.core.errors import LipleakError
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.evaluation import Evaluation
@@ -330,6 +332,40 @@ class Workbench:
         settings = self.settings
         limit = None if settings.store_limit is None else settings.store_limit * GIGABYTE
         return None if settings.store is None else Store(settings.store, limit)
+
+    def dose_curve(self, corpus: "Corpus") -> "tuple[DoseCurve | None, str | None]":
+        """Return the curve on which a model's results are read as a share of copied lips, and why there is none."""
+        from pytest_lipleak.core.errors import LipleakError
+        from pytest_lipleak.evaluation.dose import curve_for
+
+        try:
+            return curve_for(corpus.provenance, self.settings.dose)
+        except LipleakError as error:
+            return None, str(error)
+
+    def forget_reports(self) -> None:
+        """Remove the reports of an earlier run, so that a run that ends early leaves none that lies."""
+        if self.settings.json is not None:
+            self.settings.json.unlink(missing_ok=True)
+        if self.settings.html is not None:
+            from pytest_lipleak.report.html import forget_page
+
+            forget_page(self.settings.html)
+
+    def write(self, report: dict[str, Any]) -> None:
+        """Write the reports that are asked for.
+
+        Args:
+            report: as ``report.json.document`` makes it.
+        """
+        if self.settings.json is not None:
+            text = json.dumps(report, indent=1, allow_nan=False)
+            self.settings.json.parent.mkdir(parents=True, exist_ok=True)
+            self.settings.json.write_text(f"{text}\n", encoding="utf-8")
+        if self.settings.html is not None:
+            from pytest_lipleak.report.html import write_html
+
+            write_html(report, self.settings.html)
 
     def progress(self) -> "Progress":
         """Where progress is shown; nowhere, unless a subclass knows better."""

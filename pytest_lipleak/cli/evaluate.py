@@ -29,7 +29,7 @@ examples:
 OFFERED = (
     "model", "model_arg", "clips", "pairs", "gate", "expert", "protocol", "weights", "allow_unverified_weights",
     "device", "seed", "silence", "alternative_reference", "pairing", "face", "retrack", "arcface", "allow_unscored",
-    "confidence", "timeout", "shard", "json", "keep", "store", "store_limit",
+    "confidence", "timeout", "shard", "json", "html", "dose", "keep", "store", "store_limit",
 )  # fmt: skip
 """Settings that work here; a setting of the plugin that does not is refused, not ignored."""
 
@@ -108,6 +108,7 @@ def run(options: argparse.Namespace) -> int:
     desk.default_gates = not options.measure
     try:
         desk.check()
+        desk.forget_reports()
         return _evaluated(desk, options, to_stdout=to_stdout)
     finally:
         desk.close()
@@ -174,23 +175,22 @@ def _reported(
     from pytest_lipleak.report.json import document, verdict_data
     from pytest_lipleak.report.summary import summaries
 
-    settings = desk.settings
     verdicts = {str(verdict.limit): verdict for verdict in evaluation.verdicts}
+    evaluation.corpus.curve, why_no_dose = desk.dose_curve(evaluation.corpus)
     found = [(evaluation.corpus, {name: verdict_data(verdict) for name, verdict in sorted(verdicts.items())})]
     report = document(found)
-    text = json.dumps(report, indent=1, allow_nan=False)
-    if settings.json is not None:
-        settings.json.parent.mkdir(parents=True, exist_ok=True)
-        settings.json.write_text(f"{text}\n", encoding="utf-8")
+    desk.write(report)
     if to_stdout:
-        print(text)
+        print(json.dumps(report, indent=1, allow_nan=False))
     else:
         for summary in summaries(found, full=options.verbose):
             print(here("\n".join([summary.verdict, *(() if options.quiet else summary.table)]), options))
+        if options.verbose and why_no_dose:
+            print(here(why_no_dose, options))
         for name, verdict in sorted(verdicts.items()):
             if not verdict.passed and not options.quiet:
                 print(here(f"\n{failed.get(name) or explain(verdict)}", options))
-    if options.measure or settings.shard is not None:
+    if options.measure or desk.settings.shard is not None:
         return GOOD
     if any(verdict.judged and not verdict.passed for verdict in verdicts.values()):
         return LEAK

@@ -1,5 +1,7 @@
 """What a run leaves behind: table, JSON, JUnit properties. Numbers agree everywhere."""
 
+import html
+import json
 import math
 import re
 import xml.etree.ElementTree as ElementTree
@@ -187,10 +189,33 @@ def test_junit_properties(project: Project, distribution: tuple[str, ...]) -> No
         case.attrib["name"]: {p.attrib["name"]: p.attrib["value"] for p in case.iter("property")}
         for case in ElementTree.parse(project.path / "junit.xml").iter("testcase")
     }
-    assert list(cases["LSD-CR < 0.001"]) == ["lipleak LSD-CR < 0.001"]
+    numbers = [f"lipleak.LSD-CR{which}" for which in ("", ".clips", ".low", ".high")]
+    assert list(cases["LSD-CR < 0.001"]) == ["lipleak LSD-CR < 0.001", *numbers, "lipleak.expert"]
     assert cases["LSD-CR < 0.001"]["lipleak LSD-CR < 0.001"].endswith("not < 0.001")
-    assert list(cases["test_two"]) == ["lipleak LSE-D_S > 0.5", "lipleak LSE-C_S < 40"]
+    said = [name for name in cases["test_two"] if name.startswith("lipleak ")]
+    assert said == ["lipleak LSE-D_S > 0.5", "lipleak LSE-C_S < 40"]
+    assert float(cases["test_two"]["lipleak.LSE-D_S.low"]) < float(cases["test_two"]["lipleak.LSE-D_S"])
     assert "(3 clips, expert embedded" in cases["test_two"]["lipleak LSE-C_S < 40"]
+
+
+def test_other_plugins_receive_the_numbers(project: Project, distribution: tuple[str, ...]) -> None:
+    for package in ("pytest_html", "pytest_jsonreport", "pytest_reportlog"):
+        pytest.importorskip(package, reason=f"needs {package}")
+    files = ("--html=page.html", "--json-report", "--json-report-file=own.json", "--report-log=log.jsonl")
+    run = project.measure("Copy", *GATES[:2], *files, *distribution)
+    (result,) = run.json["results"]
+    values = {verdict["metric"]: verdict["value"] for verdict in result["verdicts"]}
+    tests = json.loads((project.path / "own.json").read_text())["tests"]
+    told = {
+        name: value for test in tests for entry in test["user_properties"] for name, value in entry.items()
+    }
+    assert {name: told[f"lipleak.{name}"] for name in values} == values
+    lines = map(json.loads, (project.path / "log.jsonl").read_text().splitlines())
+    logged = dict(entry for line in lines if line.get("when") == "call" for entry in line["user_properties"])
+    assert {name: logged[f"lipleak.{name}"] for name in values} == values
+    page = html.unescape(html.unescape((project.path / "page.html").read_text()))
+    for verdict in result["verdicts"]:
+        assert html.escape(verdict["headline"]) in page or verdict["headline"] in page
 
 
 def test_ci_log_has_no_control_characters(project: Project, distribution: tuple[str, ...]) -> None:
