@@ -3,6 +3,7 @@
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -13,15 +14,16 @@ from numpy.typing import NDArray
 
 from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Audio, Clip, Frames, digest_of
-from pytest_lipleak.core.errors import UnscorableError
+from pytest_lipleak.core.errors import StoreError, UnscorableError
 from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.evaluation.costs import Stopwatch
 from pytest_lipleak.evaluation.crops import Cropper, Crops
 from pytest_lipleak.evaluation.pictures import PictureTools
 from pytest_lipleak.evaluation.plan import Plan
-from pytest_lipleak.evaluation.store import Store, key_of, versions_of
+from pytest_lipleak.evaluation.store import Store, key_of, read_array, versions_of
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.limits import LastWords, to_stderr
+from pytest_lipleak.generators.memory import MemoryWatch
 from pytest_lipleak.generators.protocol import run_generator
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
@@ -120,6 +122,7 @@ class Artefacts:
         self._stopwatch = stopwatch or Stopwatch()
         self._speech: OrderedDict[str, Embeddings] = OrderedDict()
         self._introduced = False
+        self._memory = MemoryWatch(model.name)
 
     def source(self, take: Take) -> str:
         """Return the key of a take's video: a hash of all that its frames depend on."""
@@ -167,12 +170,16 @@ class Artefacts:
                     timeout=self._timeout,
                     last_words=self._last_words,
                 )
+            self._memory.note()
             fresh.append(output)
             write_video(path, output)
 
-        path = self._store.get_or_make("video.mkv", self.source(take), make, about=self._about(take))
-        assert path is not None
-        return fresh[0] if fresh else read_frames(path)
+        def read(path: Path) -> Frames:
+            return fresh[0] if fresh else read_frames(path)
+
+        found = self._store.load("video.mkv", self.source(take), make, read, about=self._about(take))
+        assert found is not None
+        return found
 
     def cropper(self, clip: Clip, generated: Frames | None = None) -> Cropper:
         """The crops of a real clip, which also serve what was generated from it, or those of ``generated``."""
@@ -197,12 +204,10 @@ class Artefacts:
                 np.save(file, self._embed(take))
 
         about = self._about(take) | {"expert": self._expert.identity.label}
-        path = self._store.get_or_make(
-            "embedding.npy", self._embedding_key(take), make, wait=wait, about=about
-        )
-        if path is None:
+        key = self._embedding_key(take)
+        found = self._store.load("embedding.npy", key, make, read_array, wait=wait, about=about)
+        if found is None:
             raise BusyError
-        found: Embeddings = np.load(path, allow_pickle=False)
         return found
 
     def _embed(self, take: Take) -> Embeddings:
@@ -282,11 +287,25 @@ class Artefacts:
         return self._speech[digest]
 
     def write_to_look_at(self, take: Take, path: Path) -> None:
-        """Write a take to an MP4 file that people can play, with the audio that drove it, or the clip's own."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Write a take to an MP4 file that people can play, with the audio that drove it, or the clip's own.
+
+        Raises:
+            StoreError: the folder cannot be written to, or its disk is full; nothing half-written stays.
+        """
+        frames = self.frames(take)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        write_playable(temporary, self.frames(take), take.clip.audio if take.audio is None else take.audio)
-        temporary.replace(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_playable(temporary, frames, take.clip.audio if take.audio is None else take.audio)
+            temporary.replace(path)
+        except OSError as error:
+            raise StoreError(
+                f"video to keep {path}: cannot be written ({error.strerror or error}); free some space, name another "
+                "folder with --lipleak-keep, or leave it out; scores and artefacts that are finished stay"
+            ) from error
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
     def introduce(self, clip: Clip) -> None:
         """Tell the model what it wants to know beyond its inputs: once for all clips, and of this clip's face."""

@@ -22,6 +22,7 @@ from pytest_lipleak.core.errors import (
     GeneratorError,
     LipleakError,
     NotApplicableError,
+    StoreError,
     UnscorableError,
 )
 from pytest_lipleak.core.metrics import SET_MEASURES, Metric
@@ -542,7 +543,12 @@ class Evaluation:
         if self._keep is None:
             return None
         path = self._keep / f"{file_stem(self.model.name, take.clip.name, condition)}.mp4"
-        self.artefacts.write_to_look_at(take, path)
+        try:
+            self.artefacts.write_to_look_at(take, path)
+        except StoreError as error:
+            # Said in the end; the score, which may have cost hours, is not lost over it.
+            self._failures[take.clip.name, condition] = error
+            return None
         return str(path)
 
 

@@ -16,7 +16,7 @@ from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Frames, digest_of
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.scores import SetScore
-from pytest_lipleak.evaluation.store import Store, key_of, versions_of
+from pytest_lipleak.evaluation.store import Store, key_of, read_array, versions_of
 from pytest_lipleak.model_files import file_sha256
 from pytest_lipleak.sync.protocols import Protocol
 
@@ -92,9 +92,8 @@ class PictureTools:
                 np.save(file, make())
 
         key = self._key(kind=kind, source=source)
-        path = self._store.get_or_make(f"{kind}.npy", key, write, about={"of": source})
-        assert path is not None
-        found: NDArray[Any] = np.load(path, allow_pickle=False)
+        found = self._store.load(f"{kind}.npy", key, write, read_array, about={"of": source})
+        assert found is not None
         return found
 
     def data(self, kind: str, compute: Callable[[], Any], **of: Any) -> Any:

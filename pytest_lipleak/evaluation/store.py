@@ -17,12 +17,15 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pytest_lipleak.core.errors import StoreError
+from pytest_lipleak.core.errors import LipleakError, StoreError
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
+    from numpy.typing import NDArray
+
+Content = TypeVar("Content")
 
 DIGEST_LENGTH = 16
 
@@ -32,6 +35,9 @@ IN_USE = 60.0
 ABANDONED = 3600.0
 """Seconds after which a temporary file whose writer is gone from this machine is removed; on a folder shared
 between machines the writer may live elsewhere."""
+
+TRIES = 3
+"""How often an artefact is made again that is dropped before it can be read."""
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR})
@@ -135,8 +141,42 @@ class Store:
                 final = self.find(kind, key) or self._make(kind, key, make, about or {})
             finally:
                 lock.release()
-            self._keep_within_limit()
+            self._keep_within_limit(final)
             return final
+
+    def load(
+        self,
+        kind: str,
+        key: str,
+        make: Callable[[Path], None],
+        read: Callable[[Path], Content],
+        *,
+        wait: bool = True,
+        about: Mapping[str, Any] | None = None,
+    ) -> Content | None:
+        """Like ``get_or_make``, but read: what another process drops before it is open is made again.
+
+        That takes a limit and a clock that jumps, or somebody who clears the store.
+
+        Args:
+            read: gives the content of the artefact's file.
+
+        Raises:
+            StoreError: as ``get_or_make``, or it was dropped again and again.
+        """
+        for _ in range(TRIES):
+            path = self.get_or_make(kind, key, make, wait=wait, about=about)
+            if path is None:
+                return None
+            try:
+                return read(path)
+            except (OSError, LipleakError):
+                if path.exists():
+                    raise
+        raise StoreError(
+            f"store {self.folder}: {kind} was dropped {TRIES} times before it could be read; raise "
+            "--lipleak-store-limit, and do not clear the store during a run"
+        )
 
     def data(
         self, kind: str, key: str, compute: Callable[[], Any], *, about: Mapping[str, Any] | None = None
@@ -156,9 +196,11 @@ class Store:
         def make(path: Path) -> None:
             path.write_text(json.dumps(compute()), encoding="utf-8")
 
-        path = self.get_or_make(f"{kind}.json", key, make, about=about)
-        assert path is not None
-        return json.loads(path.read_text(encoding="utf-8"))
+        text = self.load(
+            f"{kind}.json", key, make, lambda path: path.read_text(encoding="utf-8"), about=about
+        )
+        assert text is not None
+        return json.loads(text)
 
     def _make(self, kind: str, key: str, make: Callable[[Path], None], about: Mapping[str, Any]) -> Path:
         stem, _, suffix = kind.partition(".")
@@ -177,9 +219,14 @@ class Store:
                 described.unlink(missing_ok=True)
         return final
 
-    def artefacts(self, *, described: bool = True) -> list[Artefact]:
-        """Return what is stored, the longest unused first; reading what each is takes a while in large stores."""
-        now = time.time()
+    def artefacts(self, *, described: bool = True, now: float | None = None) -> list[Artefact]:
+        """Return what is stored, the longest unused first.
+
+        Args:
+            described: whether to read what each is, which takes a while in large stores.
+            now: the time by the clock that stamps the files; None takes this machine's.
+        """
+        now = time.time() if now is None else now
         found = []
         for path in self.folder.rglob("*-*-*.*"):
             parts = path.stem.split("-")
@@ -218,13 +265,18 @@ class Store:
             with suppress(OSError):
                 folder.rmdir()
 
-    def _keep_within_limit(self) -> None:
+    def _keep_within_limit(self, fresh: Path) -> None:
         if self.limit is None:
             return
-        stored = self.artefacts(described=False)
+        try:
+            # By the clock that stamps the files: this machine's may jump, or differ from a file server's.
+            now = fresh.stat().st_mtime
+        except FileNotFoundError:
+            return
+        stored = self.artefacts(described=False, now=now)
         total = sum(artefact.size for artefact in stored)
         for artefact in stored:
-            if total <= self.limit or artefact.used > time.time() - IN_USE:
+            if total <= self.limit or artefact.used > now - IN_USE:
                 return
             total -= artefact.size if self._drop(artefact) else 0
 
@@ -285,6 +337,14 @@ class Store:
                     "--lipleak-store, or leave it out to keep artefacts for one run only"
                 ) from error
             raise
+
+
+def read_array(path: Path) -> "NDArray[Any]":
+    """Read what ``np.save`` wrote."""
+    import numpy as np
+
+    found: NDArray[Any] = np.load(path, allow_pickle=False)
+    return found
 
 
 def key_of(**parts: Any) -> str:

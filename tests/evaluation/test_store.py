@@ -402,3 +402,49 @@ def test_a_stale_lock_of_a_dead_process_is_free(store: Store, tmp_path: Path, mo
     assert leftovers(store) == sorted(
         path.name for path in store.folder.rglob("thing-*") if path.suffix != ".lock"
     )
+
+
+def test_what_is_dropped_before_it_is_read_is_made_again(store: Store) -> None:
+    """After a jump of the clock what was just used looks old, and another process may drop it."""
+    drops = iter([True, False])
+
+    def read(path: Path) -> bytes:
+        if next(drops):
+            store.clear()
+        return path.read_bytes()
+
+    assert store.load(KIND, KEY, whole, read) == b"whole"
+
+
+def test_what_is_dropped_again_and_again_is_an_error(store: Store) -> None:
+    def read(path: Path) -> bytes:
+        store.clear()
+        return path.read_bytes()
+
+    with pytest.raises(
+        StoreError, match=r"was dropped 3 times before it could be read; raise --lipleak-store-limit"
+    ):
+        store.load(KIND, KEY, whole, read)
+
+
+def test_a_file_that_is_there_and_cannot_be_read_is_no_reason_to_make_it_again(store: Store) -> None:
+    def read(path: Path) -> bytes:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    with pytest.raises(OSError, match="Input/output error"):
+        store.load(KIND, KEY, whole, read)
+
+
+@pytest.mark.parametrize("jump", [-10 * 86400, 10 * 86400], ids=["back", "forth"])
+def test_a_clock_that_jumps_during_a_run_loses_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch, jump: float
+) -> None:
+    """Under a limit that is passed at once: what was made before the jump may go, what is asked for is there."""
+    limited = Store(store.folder, limit=1)
+    real = time.time
+    for number in range(4):
+        key = key_of(number=number)
+        assert limited.load(KIND, key, whole, Path.read_bytes) == b"whole"
+        monkeypatch.setattr(time, "time", lambda number=number: real() + (number + 1) * jump)
+        assert limited.load(KIND, key, whole, Path.read_bytes) == b"whole"
+    limited.check()

@@ -202,6 +202,53 @@ def test_a_model_that_hangs_on_one_clip_is_named_and_the_rest_is_made(faulty: Pr
     assert run.json["verdict"] == "fail"
 
 
+def test_a_full_disk_under_keep_is_said_and_no_score_is_lost(project: Project) -> None:
+    disk = project.path / "keep"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no permission to mount a small disk")
+    try:
+        run = project.measure("Copy", "--lipleak-gate=LSE-C_S < 50", f"--lipleak-keep={disk}")
+        left = [path for path in disk.rglob("*") if path.is_file() and path.name.startswith(".")]
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+    assert run.counts == {"failed": 1}
+    assert run.lines(
+        r"video to keep .*: cannot be written \(No space left on device\); free some space, name another"
+    )
+    assert run.json["verdict"] == "fail"
+    assert len(takes(run)) == 3, "the real clips are scored all the same, and nothing is generated in vain"
+    assert left == []
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
+def test_workers_end_when_their_controller_is_killed(faulty: Project) -> None:
+    command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", "-n2", *GATES]
+    command += ["--lipleak-model=faulty:Known", f"--lipleak-clips={faulty.clips}", "--lipleak-store=store"]
+    command += [f"--lipleak-model-arg=log={faulty.path / 'log'}", "--lipleak-model-arg=seconds=300"]
+    run = subprocess.Popen(command, cwd=faulty.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    children = Path(f"/proc/{run.pid}/task/{run.pid}/children")
+    deadline = time.monotonic() + 120
+    while len(list((faulty.path / "store").rglob("video-*.lock"))) < 2:
+        assert time.monotonic() < deadline, "the workers did not begin to generate"
+        assert run.poll() is None
+        time.sleep(0.2)
+    workers = [Path("/proc", child) for child in children.read_text().split()]
+    assert len(workers) == 2
+    run.kill()
+    run.wait()
+    # execnet interrupts what runs after 5 s, and ends the process after another 10 s.
+    deadline = time.monotonic() + 60
+    while any(worker.exists() for worker in workers):
+        assert time.monotonic() < deadline, "a worker outlived its controller"
+        time.sleep(0.2)
+    assert not list((faulty.path / "store").rglob("video-*.mkv")), "nothing half-made is taken for a video"
+    again = measure(faulty, "Known", "log", "--lipleak-store=store")
+    assert again.counts == {"passed": 2}, "and the store is as good as before"
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 @pytest.mark.parametrize("way", [(), ("-n2",)], ids=["plain", "n2"])
