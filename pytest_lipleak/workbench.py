@@ -365,7 +365,7 @@ class Workbench:
         if self.settings.html is not None:
             from pytest_lipleak.report.html import write_html
 
-            write_html(report, self.settings.html)
+            write_html(report, self.settings.html, dose=self.settings.dose)
 
     def progress(self) -> "Progress":
         """Where progress is shown; nowhere, unless a subclass knows better."""

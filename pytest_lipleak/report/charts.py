@@ -118,6 +118,27 @@ def curves(title: str, series: Sequence[Series], shifts: Sequence[int], ends: tu
     return _svg(width, height, title, parts)
 
 
+def dose(title: str, shares: Sequence[float], values: Sequence[float], value: float, share: float) -> str:
+    """Plot a metric of the control generators against the share that they copy, and a result on that curve.
+
+    Args:
+        title: said to those who cannot see the plot.
+        shares: copied shares, 0..1.
+        values: of the control generators.
+        value: the result.
+        share: the share it amounts to; infinite off the curve, where only its height is drawn.
+    """
+    width, height = 300, 190
+    x = Scale(0, 1, 34, width - 8)
+    y = Scale(*spread([*values, value]), height - 30, 8)
+    parts = _frame(x, y, (0, 0.25, 0.5, 0.75, 1), "share of copied lips")
+    parts.append(f'<path class="line real" d="{_path(x, y, shares, values)}"/>')
+    parts.append(f'<path class="line own dashed" d="M{x.start} {y(value):.1f}H{x.end}"/>')
+    if math.isfinite(share):
+        parts.append(f'<circle class="dot own" cx="{x(share):.1f}" cy="{y(value):.1f}" r="5"/>')
+    return _svg(width, height, title, parts)
+
+
 @dataclass(frozen=True)
 class Dots:
     """One row of a distribution plot.

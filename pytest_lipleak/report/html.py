@@ -14,12 +14,14 @@ from urllib.parse import quote
 
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.dose import scale_of
 from pytest_lipleak.core.errors import ConfigurationError, MissingExtraError
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore, TakeScore
 from pytest_lipleak.core.timebase import FRAME_RATE
 from pytest_lipleak.core.verdicts import Limit, Measurement
 from pytest_lipleak.evaluation.aggregate import measured
+from pytest_lipleak.evaluation.dose import curve_for
 from pytest_lipleak.evaluation.gallery import GAIN, WINDOW, file_stem, score_digest
 from pytest_lipleak.report import charts
 from pytest_lipleak.report.failures import advice
@@ -72,7 +74,9 @@ def require_jinja2() -> None:
         raise MissingExtraError("the HTML report", "jinja2", "html") from None
 
 
-def write_html(document: Mapping[str, Any], target: Path, media: Path | None = None) -> Path:
+def write_html(
+    document: Mapping[str, Any], target: Path, media: Path | None = None, *, dose: Path | None = None
+) -> Path:
     """Write the report as a page that opens from disk.
 
     Args:
@@ -81,6 +85,7 @@ def write_html(document: Mapping[str, Any], target: Path, media: Path | None = N
             folder beside the page; move or upload both together.
         media: where the run left its filmstrips; by default the report's own folder of files. Kept videos are
             linked or copied to the report.
+        dose: a dose curve of the user's own, as the run was given.
 
     Returns:
         The page.
@@ -95,11 +100,12 @@ def write_html(document: Mapping[str, Any], target: Path, media: Path | None = N
 
     page = page_of(target)
     files = Files(media or files_of(target), files_of(target), page.parent)
+    corpora = read_document(document)
+    for corpus in corpora if dose is not None else ():
+        corpus.curve, _ = curve_for(corpus.provenance, dose)
     models = [
         _Model(number, corpus, result, files, Markup)
-        for number, (corpus, result) in enumerate(
-            zip(read_document(document), document["results"], strict=True), 1
-        )
+        for number, (corpus, result) in enumerate(zip(corpora, document["results"], strict=True), 1)
     ]
     environment = Environment(
         loader=PackageLoader("pytest_lipleak.report"),
@@ -397,9 +403,29 @@ class _Model:
             found.append(_Failure(row, advice(row.name), clips))
         return found
 
-    dose: Any = ""
-    """The dose curve, where one was measured."""
-    dose_words = ""
+    @cached_property
+    def doses(self) -> list[tuple[str, str, Any]]:
+        """Per metric with a dose: its name, the dose in words, and the control generators' curve with the result."""
+        curve = self.corpus.curve
+        if curve is None:
+            return []
+        found = []
+        for name in _DOSED:
+            measurement = self.measured(name)
+            columns = scale_of(metric(name))
+            if measurement is None or measurement.dose is None or columns is None:
+                continue
+            values = [
+                measurement.metric.combine(
+                    [sum(curve.columns[c][n]) / len(curve.clip_names) for c in columns]
+                )
+                for n in range(len(curve.shares))
+            ]
+            plot = charts.dose(
+                f"{name} by copied share", curve.shares, values, measurement.value, measurement.dose.share
+            )
+            found.append((f"{name} {measurement.metric.arrow}", str(measurement.dose), self._svg(plot)))
+        return found
 
     @property
     def has_pictures(self) -> bool:
@@ -569,6 +595,9 @@ def _scores(takes: Mapping[str, TakeScore], condition: Condition | None) -> dict
     driving = {clip: take.driving for clip, take in takes.items() if take.driving}
     return {"driving": driving, "own": own} if driving else {"own": own}
 
+
+_DOSED = ("LSE-C_S", "LSE-C_S[AR]", "LSD-CR", "LSD-AR", "LSE-C_XO@offset[CR]", "LSE-C_XO@offset[AR]")
+"""Metrics whose dose is drawn."""
 
 _AUDIO = {
     "real": "real clips, their own audio",

@@ -1,6 +1,7 @@
 """The HTML report: true to the JSON report, safe with any name, small at 200 clips."""
 
 import json
+import re
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
@@ -12,10 +13,12 @@ from corpora import corpus, report
 
 from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.core.conditions import CONDITIONS
+from pytest_lipleak.core.dose import COLUMNS, DoseCurve
 from pytest_lipleak.core.errors import InputError, MissingExtraError
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.evaluation.aggregate import measure
 from pytest_lipleak.evaluation.crops import Cropper
+from pytest_lipleak.evaluation.dose import _identity as identity
 from pytest_lipleak.evaluation.gallery import Gallery, file_stem
 from pytest_lipleak.report.html import files_of, forget_page, page_of, write_html
 from pytest_lipleak.sync.protocols import Protocol
@@ -148,6 +151,23 @@ def test_kept_videos_lie_beside_the_page(tmp_path: Path) -> None:
     for path in (tmp_path / "kept").rglob("*.mp4"):
         path.unlink()
     assert len(Page(write_html(data, tmp_path / "site")).all("video")) == 8
+
+
+def test_dose_where_there_is_a_curve(tmp_path: Path) -> None:
+    """A curve from the same made-up models, so that one that copies half lies on its middle."""
+    found = corpus(["a", "b"], leak=0.5)
+    assert "share of copied lips" not in write_html(report(found), tmp_path / "none").read_text()
+    shares = (0.0, 0.5, 1.0)
+    copies = [corpus(["a", "b"], leak=share) for share in shares]
+    columns = {column: tuple(tuple(copy.column(column).values()) for copy in copies) for column in COLUMNS}
+    about = identity(found.provenance)
+    curve = tmp_path / "dose.json"
+    curve.write_text(json.dumps(DoseCurve(about, ("a", "b"), shares, columns).to_dict()))
+    text = write_html(report(found), tmp_path / "some", dose=curve).read_text()
+    assert re.search(r"<strong>LSE-C_S ↓</strong> leaks like a 50 % copy", text)
+    dot = re.search(r'LSE-C_S by copied share".*?<circle class="dot own" cx="([\d.]+)"', text)
+    assert dot is not None
+    assert float(dot[1]) == pytest.approx((34 + 292) / 2, abs=1.5)
 
 
 def test_two_hundred_clips(tmp_path: Path) -> None:
