@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from pytest_lipleak import __version__
-from pytest_lipleak.cli import GOOD, NOT_JUDGED, USAGE, main
+from pytest_lipleak.cli import COMMANDS, GOOD, NOT_JUDGED, USAGE, main
 from pytest_lipleak.sync.weights import SYNCNET_FILE, SYNCNET_SHA256
 
 KEYS = {
@@ -200,6 +201,46 @@ def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "--weights", "nowhere"]) == USAGE
 
 
+def test_doctor_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--json"]) == GOOD
+    data = json.loads(capsys.readouterr().out)
+    assert data["versions"]["numpy"] == np.__version__
+    assert data["embedded clips"] == "12"
+
+
+@pytest.mark.parametrize("name", [command.__name__.rpartition(".")[2] for command in COMMANDS])
+def test_every_help_has_exit_status_and_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert "example" in text
+    assert "exit status" in text or name == "completion"
+    # What calibrate writes is JSON anyway.
+    assert "--json" in text or name in ("completion", "calibrate")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_completion_knows_commands_and_options(shell: str, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("shtab")
+    assert main(["completion", shell]) == GOOD
+    script = capsys.readouterr().out
+    for word in ("evaluate", "--alternative-reference", "doctor", "terminal"):
+        assert word in script, word
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+def test_bash_completes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("shtab")
+    assert main(["completion", "bash"]) == GOOD
+    script = tmp_path / "lipleak.bash"
+    script.write_text(capsys.readouterr().out)
+    ask = f"""source {script}
+    COMP_WORDS=(lipleak evaluate --confi); COMP_CWORD=2
+    $(complete -p lipleak | sed 's/.*-F \\([^ ]*\\) .*/\\1/') lipleak; echo "${{COMPREPLY[@]}}" """
+    done = subprocess.run(["bash", "-c", ask], capture_output=True, text=True, check=False)
+    assert "--confidence" in done.stdout, done.stderr
+
+
 def test_doctor_names_the_extra_of_a_missing_package(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -232,6 +273,10 @@ def test_cache_is_listed_and_cleared(
     lines = said("list")
     assert len(lines) == 2
     assert any(line.endswith("1.5 MB  video  model demo:leaky, clip ann, condition SI,CR") for line in lines)
+    assert main(["cache", "list", "--json"]) == GOOD
+    listed = json.loads(capsys.readouterr().out)["artefacts"]
+    assert sorted(artefact["bytes"] for artefact in listed) == [400_000, 1_500_000]
+    assert about in [artefact["about"] for artefact in listed]
     assert said("clear") == ["removed 2 artefacts, 1.9 MB"]
     assert said("list") == ["empty"]
     monkeypatch.delenv("LIPLEAK_STORE")
@@ -277,7 +322,8 @@ def test_fetch_puts_verified_weights_where_score_finds_them(
     assert main(["fetch"]) == GOOD
     assert capsys.readouterr().out.strip() == str(tmp_path / SYNCNET_FILE)
     assert locate(SYNCNET_FILE, None) == tmp_path / SYNCNET_FILE
-    assert main(["fetch", "--folder", str(tmp_path / "elsewhere")]) == GOOD
+    assert main(["fetch", "--folder", str(tmp_path / "elsewhere"), "--json"]) == GOOD
+    assert json.loads(capsys.readouterr().out)["path"] == str(tmp_path / "elsewhere" / SYNCNET_FILE)
     assert (tmp_path / "elsewhere" / SYNCNET_FILE).is_file()
     assert main(["fetch"]) == GOOD
     assert len(web.asked) == 2, "what is there is not fetched again"

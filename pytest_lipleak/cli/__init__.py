@@ -14,6 +14,7 @@ from pytest_lipleak.cli import (
     cache,
     calibrate,
     compare,
+    completion,
     doctor,
     evaluate,
     fetch,
@@ -28,7 +29,7 @@ from pytest_lipleak.core.errors import LipleakError, UnscorableError
 
 __all__ = ["GOOD", "LEAK", "NOT_JUDGED", "USAGE", "main"]
 
-COMMANDS = (score, evaluate, report, merge, compare, calibrate, models, fetch, cache, doctor)
+COMMANDS = (score, evaluate, report, merge, compare, calibrate, models, fetch, cache, doctor, completion)
 """Every subcommand, in the order of ``lipleak --help``."""
 
 
@@ -65,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     for command in COMMANDS:
         command.add(commands)
     for each in commands.choices.values():
+        each.epilog = each.epilog or EXIT_STATUS
         # Errors name the options that the subcommand has.
         each.set_defaults(flags=frozenset(each._option_string_actions))
     return whole

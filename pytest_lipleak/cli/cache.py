@@ -1,9 +1,10 @@
 """``lipleak cache``: look into, or clear, a store of artefacts."""
 
 import argparse
+import json
 import os
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +12,19 @@ from pytest_lipleak.cli.exit_codes import GOOD
 from pytest_lipleak.core.errors import ConfigurationError, MissingDataError
 
 if TYPE_CHECKING:
-    from pytest_lipleak.evaluation.store import Store
+    from pytest_lipleak.evaluation.store import Artefact, Store
 
 
 def add(commands: Any) -> None:
     """Add the subcommand's parser."""
-    cache = commands.add_parser("cache", help="look into, or clear, a store of artefacts (--lipleak-store)")
+    cache = commands.add_parser(
+        "cache",
+        help="look into, or clear, a store of artefacts (--lipleak-store)",
+        epilog="example: lipleak cache list --store artefacts; exit status: 0 done, 2 there is no such store",
+    )
     cache.add_argument("action", choices=tuple(_ACTIONS), help="what to do")
     cache.add_argument("--store", type=Path, help="the folder (default: LIPLEAK_STORE)")
+    cache.add_argument("--json", action="store_true", help="print it as JSON")
     cache.set_defaults(command=run)
 
 
@@ -31,8 +37,35 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigurationError("which store? Name its folder with --store or LIPLEAK_STORE")
     if not Path(folder).is_dir():
         raise MissingDataError(f"store {folder}: no such folder")
-    print("\n".join(_ACTIONS[options.action](Store(Path(folder)))))
+    store = Store(Path(folder))
+    if options.json:
+        print(json.dumps(_data(options.action, store), indent=1))
+        return GOOD
+    print("\n".join(_ACTIONS[options.action](store)))
     return GOOD
+
+
+def _data(action: str, store: "Store") -> dict[str, Any]:
+    """The store's folder and artefacts; after ``clear``, those that were removed and those that stay."""
+    removed = store.clear() if action == "clear" else []
+
+    def plain(artefacts: "Sequence[Artefact]") -> list[dict[str, Any]]:
+        return [
+            {
+                "path": str(artefact.path),
+                "kind": artefact.kind,
+                "bytes": artefact.size,
+                "used": datetime.fromtimestamp(artefact.used, UTC).isoformat(timespec="seconds"),
+                "about": dict(artefact.about),
+            }
+            for artefact in artefacts
+        ]
+
+    return {
+        "folder": str(store.folder),
+        "artefacts": plain(store.artefacts()),
+        **({"removed": plain(removed)} if action == "clear" else {}),
+    }
 
 
 def _size(store: "Store") -> list[str]:

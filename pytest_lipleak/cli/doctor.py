@@ -35,8 +35,9 @@ def add(commands: Any) -> None:
     doctor = commands.add_parser(
         "doctor",
         help="say what this installation can do, or whether a model is fit to be measured (--model)",
-        epilog="with --model the exit status is 0 when nothing is to be fixed, 1 when something is, 2 when the model "
-        "cannot be loaded",
+        epilog="example: lipleak doctor --model my_package.lipsync:load. "
+        "With --model the exit status is 0 when nothing is to be fixed, 1 when something is, "
+        "2 when the model cannot be loaded",
     )
     doctor.add_argument("--weights", type=Path, help="folder with model files")
     model = doctor.add_argument_group(
@@ -63,7 +64,7 @@ def add(commands: Any) -> None:
     )
     model.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
     model.add_argument("--timeout", type=int, metavar="SECONDS", help="time that one call may take")
-    model.add_argument("--json", action="store_true", help="print everything as JSON")
+    doctor.add_argument("--json", action="store_true", help="print everything as JSON")
     doctor.set_defaults(command=run)
 
 
@@ -110,22 +111,33 @@ def _installation(options: argparse.Namespace) -> int:
     from pytest_lipleak.model_files import cache_folder
     from pytest_lipleak.sync.experts import load_expert
 
+    packages = {package: _version(package) for package in PACKAGES}
+    about = {
+        "embedded clips": str(len(open_clips(EMBEDDED))),
+        "embedded expert": load_expert("embedded").identity.label,
+        "SyncNet v2": _syncnet(options.weights),
+        "download folder": str(cache_folder()),
+        "CUDA through torch": _cuda(),
+    }
+    if options.json:
+        versions = {"pytest-lipleak": __version__, "python": sys.version.split()[0], **packages}
+        print(json.dumps({"versions": versions, **about}, indent=1))
+        return GOOD
     print(f"pytest-lipleak {__version__}, Python {sys.version.split()[0]}")
-    for package, extra in PACKAGES.items():
-        try:
-            print(f"  {package} {version(package)}")
-        except PackageNotFoundError:
-            print(
-                f"  {package} missing: pip install 'pytest-lipleak[{extra}]'"
-                if extra
-                else f"  {package} MISSING"
-            )
-    print(f"embedded clips: {len(open_clips(EMBEDDED))}")
-    print(f"embedded expert: {load_expert('embedded').identity.label}")
-    print(f"SyncNet v2: {_syncnet(options.weights)}")
-    print(f"download folder: {cache_folder()}")
-    print(f"CUDA through torch: {_cuda()}")
+    for package, found in packages.items():
+        extra = PACKAGES[package]
+        missing = f"missing: pip install 'pytest-lipleak[{extra}]'" if extra else "MISSING"
+        print(f"  {package} {found or missing}")
+    for name, words in about.items():
+        print(f"{name}: {words}")
     return GOOD
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _syncnet(weights: Path | None) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
+from pytest_lipleak.cli.words import here
 from pytest_lipleak.core.errors import InputError, MissingDataError
 
 if TYPE_CHECKING:
@@ -17,7 +18,9 @@ if TYPE_CHECKING:
 def add(commands: Any) -> None:
     """Add the subcommand's parser."""
     merge = commands.add_parser(
-        "merge", help="judge a corpus that was measured in parts (--lipleak-shard)", epilog=EXIT_STATUS
+        "merge",
+        help="judge a corpus that was measured in parts (--lipleak-shard)",
+        epilog="example: lipleak merge part*.json --gate 'LSD-CR < 0.6' --json whole.json; " + EXIT_STATUS,
     )
     merge.add_argument("parts", type=Path, nargs="+", help="the parts' JSON files, all of them")
     merge.add_argument(
@@ -26,7 +29,12 @@ def add(commands: Any) -> None:
     merge.add_argument(
         "--allow-unscored", action="store_true", help="judge the rest when clips have no score"
     )
-    merge.add_argument("--json", type=Path, help="write all scores to this file")
+    merge.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="write all scores to this file; - prints them instead of tables",
+    )
     merge.set_defaults(command=run)
 
 
@@ -39,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
 
     limits = [Limit.parse(gate) for gate in options.gate or ()]
     models, unjudged = _read_parts(options.parts)
-    found = []
+    found, told = [], list[str]()
     judged, broken = not unjudged, False
     for parts in models.values():
         corpus = merged_parts(parts)
@@ -47,14 +55,16 @@ def run(options: argparse.Namespace) -> int:
         judged = judged and all(verdict.judged for verdict in verdicts)
         broken = broken or any(verdict.judged and not verdict.passed for verdict in verdicts)
         found.append((corpus, {str(verdict.limit): verdict_data(verdict) for verdict in verdicts}))
-        print("\n".join(f"{_mark(verdict)} {verdict.headline}" for verdict in verdicts))
+        told += [f"{_mark(verdict)} {verdict.headline}" for verdict in verdicts]
     for summary in summaries(found):
-        print("\n".join(["", f"{summary.model}: {summary.verdict}", *summary.table]))
-    for test in unjudged:
-        print(f"NOT JUDGED: {test} failed for another reason than a limit")
-    if options.json:
-        text = json.dumps(document(found, unjudged), indent=1, allow_nan=False)
+        told += ["", f"{summary.model}: {summary.verdict}", *summary.table]
+    told += [f"NOT JUDGED: {test} failed for another reason than a limit" for test in unjudged]
+    text = json.dumps(document(found, unjudged), indent=1, allow_nan=False) if options.json else ""
+    if options.json == Path("-"):
+        told = [text]
+    elif options.json:
         options.json.write_text(f"{text}\n", encoding="utf-8")
+    print(here("\n".join(told), options))
     return LEAK if broken else GOOD if judged else NOT_JUDGED
 
 

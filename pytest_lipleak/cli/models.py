@@ -20,7 +20,9 @@ UNKNOWN = "?"
 def add(commands: Any) -> None:
     """Add the subcommand's parser."""
     models = commands.add_parser(
-        "models", help="list the models that --lipleak-model knows: references, AR strategy, needs, licence"
+        "models",
+        help="list the models that --lipleak-model knows: references, AR strategy, needs, licence",
+        epilog="example: lipleak models wav2lip; exit status: 0 printed, 2 unknown name",
     )
     models.add_argument("name", nargs="?", help="tell everything about this one")
     models.add_argument("--json", action="store_true", help="print everything as JSON")

@@ -14,7 +14,8 @@ def add(commands: Any) -> None:
     score = commands.add_parser(
         "score",
         help="how well the lips of one video follow its audio",
-        epilog="example: lipleak score talk.mp4 --expert embedded --protocol tracked",
+        epilog="example: lipleak score talk.mp4 --expert embedded --protocol tracked; "
+        "exit status: 0 scored, 2 usage or unusable input, 3 could not be scored",
     )
     score.add_argument("video", type=Path, help="a talking-face video")
     score.add_argument("--audio", type=Path, help="score against this audio instead of the video's own")
