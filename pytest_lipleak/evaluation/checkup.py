@@ -205,6 +205,10 @@ class _Examination:
         finally:
             self.durations.append(time.perf_counter() - begun)
 
+    def words_of(self, error: GeneratorError) -> str:
+        """An error's words without what is the same for all: model and clip."""
+        return str(error).removeprefix(f"model {self.model.name!r}, clip {self.clip.name!r}, ")
+
     @cached_property
     def again(self) -> Frames | None:
         """Output of the very same call, or None where it failed."""
@@ -216,7 +220,7 @@ class _Examination:
         try:
             self.first = self.call(self.usual)
         except GeneratorError as error:
-            yield Finding("output", FIX, str(error))
+            yield Finding("output", FIX, self.words_of(error))
             return
         yield Finding("output", OK, f"uint8 {self.first.shape}, like its input")
 
@@ -259,7 +263,7 @@ class _Examination:
         try:
             output = self.call(Condition(Setup.XM, self.usual.reference), speech)
         except GeneratorError as error:
-            yield Finding("audio", FIX, str(error))
+            yield Finding("audio", FIX, self.words_of(error))
             return
         change = self.change(self.first, output)
         if change > 2 * self.noise:
@@ -279,7 +283,7 @@ class _Examination:
             try:
                 said[kind] = self.hole_in(self.call(Condition(Setup.SI, self.usual.reference), audio))
             except GeneratorError as error:
-                said[kind] = str(error)
+                said[kind] = self.words_of(error)
         chosen = self.evaluation.silence_kind
         other = "noise" if chosen == "zeros" else "zeros"
         if said[chosen]:
@@ -313,7 +317,7 @@ class _Examination:
                     outputs[reference] = self.call(Condition(Setup.AM, reference))
                 yield self.dependence(reference, outputs[reference])
             except GeneratorError as error:
-                yield Finding(f"reference {reference}", FIX, str(error))
+                yield Finding(f"reference {reference}", FIX, self.words_of(error))
         if len(outputs) == 2 and self.declares_use and not self.change(*outputs.values()) > 2 * self.noise:
             yield Finding(
                 "CR and AR", FIX, "both give the same output",

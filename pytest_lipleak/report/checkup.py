@@ -8,9 +8,10 @@ def text_of(result: Checkup) -> list[str]:
     failed = [finding.check for finding in result.findings if finding.verdict == FIX]
     head = f"TO FIX: {', '.join(failed)}" if failed else "READY to be measured"
     frames, height, width, _ = result.shape
+    calls = "1 call" if result.calls == 1 else f"{result.calls} calls"
     lines = [
         f"{result.model}: {head}",
-        f"{result.calls} calls on {result.clip}, {frames} frames of {width} x {height}, in {result.seconds:.1f} s",
+        f"{calls} on {result.clip}, {frames} frames of {width} x {height}, in {result.seconds:.1f} s",
         "",
     ]
     width = max(len(finding.check) for finding in result.findings)
