@@ -8,7 +8,7 @@ imported under guard: found by ``sys.path`` only meanwhile, and taken out of ``s
 import hashlib
 import importlib
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -40,13 +40,20 @@ class Checkout:
         needs: files or folders that tell the repository from others.
         source: where to get it.
         roots: folders of the checkout that its code expects on ``sys.path``.
+        bare: packages whose ``__init__`` is not run, because it needs more than what is imported from them.
 
     Raises:
         ConfigurationError: the folder is not there, or holds something else.
     """
 
     def __init__(
-        self, system: str, repo: str | Path, needs: Sequence[str], source: str, roots: Sequence[str] = (".",)
+        self,
+        system: str,
+        repo: str | Path,
+        needs: Sequence[str],
+        source: str,
+        roots: Sequence[str] = (".",),
+        bare: Sequence[str] = (),
     ) -> None:
         self.system = system
         self.source = source
@@ -60,7 +67,7 @@ class Checkout:
                 f"model {system!r}: repo={repo} has no {', '.join(missing)}; expected a checkout of {source}"
             )
         self._roots = [str(self.path / root) for root in roots]
-        self._modules: dict[str, ModuleType] = {}
+        self._modules: dict[str, ModuleType] = {name: _empty(name, self.path / name) for name in bare}
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -133,6 +140,12 @@ class Checkout:
         return any(Path(place).is_relative_to(self.path) for place in places if place)
 
 
+def _empty(name: str, folder: Path) -> ModuleType:
+    package = ModuleType(name)
+    package.__path__ = [str(folder)]
+    return package
+
+
 def torch_for(system: str) -> Any:
     """Return torch.
 
@@ -165,7 +178,7 @@ def load_weights(
     *,
     within: Sequence[str] = ("state_dict",),
     prefix: str = "module.",
-    rename: Callable[[str], str] = str,
+    skip: str | None = None,
 ) -> Any:
     """Load a checkpoint into ``network``, without running code from the file, and return it ready to infer.
 
@@ -175,7 +188,7 @@ def load_weights(
         path: the checkpoint.
         within: keys under which the state dict may lie, the next one inside of the one before.
         prefix: taken off parameter names, as data-parallel training puts it there.
-        rename: from a name in the file to the network's.
+        skip: parameters whose names begin with this are not needed.
 
     Raises:
         WeightsError: the file cannot be read as plain weights, belongs to another network, or holds NaN.
@@ -193,9 +206,9 @@ def load_weights(
     state = content
     for key in within:
         state = state[key] if isinstance(state.get(key), dict) else state
-    state = {
-        rename(name.removeprefix(prefix)): value for name, value in state.items() if torch.is_tensor(value)
-    }
+    state = {name.removeprefix(prefix): value for name, value in state.items() if torch.is_tensor(value)}
+    if skip is not None:
+        state = {name: value for name, value in state.items() if not name.startswith(skip)}
     try:
         network.load_state_dict(state)
     except RuntimeError as error:
