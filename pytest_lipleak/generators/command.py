@@ -223,11 +223,11 @@ class CommandGenerator:
 
     def check_program(self) -> None:
         """Raise ``ConfigurationError`` where there is no program of the command's name."""
-        if shutil.which(self._words[0], path=self._environment.get("PATH")) is None and not (
-            self._folder is not None and (self._folder / self._words[0]).is_file()
-        ):
+        program = self._words[0]
+        beside = self._folder is not None and "/" in program and (self._folder / program).is_file()
+        if shutil.which(program, path=self._environment.get("PATH")) is None and not beside:
             raise ConfigurationError(
-                f"command {shlex.join(self._words)!r}: no program {self._words[0]!r} can be found; give its whole "
+                f"command {shlex.join(self._words)!r}: no program {program!r} can be found; give its whole "
                 "path, or the argument python=INTERPRETER OR ENVIRONMENT"
             )
 

@@ -392,6 +392,12 @@ def test_an_argument_that_cannot_work_is_refused(arguments: dict[str, Any], word
 def test_a_missing_program_and_output_are_said_at_load() -> None:
     with pytest.raises(ConfigurationError, match="no program 'no-such-program' can be found"):
         load_model("cmd: no-such-program {video} {audio} {output}")
+    folder = Path(sys.executable).parent
+    load_model(
+        f"cmd: bin/{Path(sys.executable).name} {{video}} {{audio}} {{output}}", {"repo": str(folder.parent)}
+    )
+    with pytest.raises(ConfigurationError, match="no program 'bin/no-such-program' can be found"):
+        load_model("cmd: bin/no-such-program {video} {audio} {output}", {"repo": str(folder.parent)})
     with pytest.raises(ConfigurationError, match=r"no \{output\} in it"):
         load_model(f"cmd: {sys.executable} {{video}} {{audio}}")
 

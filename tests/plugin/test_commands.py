@@ -61,3 +61,20 @@ def test_a_bad_template_is_a_usage_error(program: Project) -> None:
     run = program.measure("cmd: python x.py {vido} {audio}", "--lipleak-gate=LSE-C_S < 50")
     assert run.code == pytest.ExitCode.USAGE_ERROR
     assert "unknown placeholder {vido}" in run.text
+
+
+def test_named_in_the_ini_file(program: Project) -> None:
+    """A command as it stands; a network's file from where the ini file lies."""
+    (program.path / "networks").mkdir()
+    (program.path / "networks" / "lips.onnx").touch()
+    below = program.path / "below"
+    below.mkdir()
+    for model in (MODEL, "networks/lips.onnx"):
+        program.ini(f"lipleak_model = {model}", "lipleak_gates = LSE-C_S < 50")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(below)
+            run = program.run("--collect-only", f"--lipleak-clips={program.clips}")
+        assert run.code == pytest.ExitCode.OK, run.text
+        assert run.lines("<Gate LSE-C_S < 50>")
+    program.ini("lipleak_model = networks/other.onnx")
+    assert "model 'networks/other.onnx': no such file" in program.run(f"--lipleak-clips={program.clips}").text
