@@ -102,6 +102,11 @@ OPTIONS = (
         "(default: by the value itself)",
         "SHARE",
     ),
+    Option(
+        "sequential",
+        "measure clip by clip, in seeded order, until each verdict is settled at the confidence (default 0.95)",
+        kind="flag",
+    ),
     _choice("inconclusive", "what a test does whose interval lies on both sides of its limit"),
     Option(
         "timeout",
@@ -174,6 +179,7 @@ class Settings(NamedTuple):
     allow_unscored: bool = False
     confidence: str | None = None
     inconclusive: str = "fail"
+    sequential: bool = False
     timeout: int | None = None
     shard: str | None = None
     json: Path | None = None

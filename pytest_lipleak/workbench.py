@@ -111,6 +111,11 @@ class Workbench:
             from pytest_lipleak.evaluation.dose import read_curve
 
             read_curve(settings.dose)
+        if settings.sequential and (settings.shard or settings.compare or settings.save_baseline):
+            raise ConfigurationError(
+                "--lipleak-sequential measures only as many clips as verdicts need; parts (--lipleak-shard) and "
+                "baselines need all of them, so leave one of them out"
+            )
         if settings.shard is not None and settings.json is None:
             raise ConfigurationError(
                 "--lipleak-shard measures for `lipleak merge`: name the part's file with --lipleak-json"
@@ -309,7 +314,12 @@ class Workbench:
             arcface=settings.arcface,
             keep=settings.keep,
             gallery=self._gallery(),
-            rules=Rules(settings.allow_unscored, _share(settings.confidence), settings.inconclusive),
+            rules=Rules(
+                settings.allow_unscored,
+                _share(settings.confidence),
+                settings.inconclusive,
+                settings.sequential,
+            ),
             progress=self.progress(),
             lead=number / workers,
             timeout=settings.timeout or None,

@@ -1,6 +1,7 @@
 """All scores of one model on one clip set, as plain data that travels between processes."""
 
 import math
+import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import mean
@@ -41,6 +42,8 @@ class Provenance:
         face: under ``tracked``, whose face is followed, and whether anew in generated videos; else empty.
         expert_reason: why this expert judges, for example ``as asked``.
         speakers: who speaks in which clip, where known.
+        sequential: whether clips were measured one by one until verdicts were settled; then a metric may rest on
+            the first of ``in_order`` only, and its interval holds at any number of them.
         fingerprint: of the model's weights and code, None where it has none.
         arguments: of the model's factory, as Python writes them.
         libraries: versions of Python and of every package that makes pixels or embeddings.
@@ -67,10 +70,18 @@ class Provenance:
     face: str = ""
     expert_reason: str = ""
     speakers: Mapping[str, str] = field(default_factory=dict)
+    sequential: bool = False
     fingerprint: str | None = None
     arguments: Mapping[str, str] = field(default_factory=dict)
     libraries: Mapping[str, str] = field(default_factory=dict)
     begun: str = field(default="", compare=False)
+
+    @property
+    def in_order(self) -> tuple[str, ...]:
+        """All clips in the seeded order in which a sequential run measures them; the same in every process."""
+        names = list(self.clip_names)
+        random.Random(f"lipleak order {self.seed}").shuffle(names)
+        return tuple(names)
 
 
 @dataclass

@@ -55,6 +55,8 @@ class Metric:
         combine: formula from the column means to the value.
         meaning: one line for reports and ``--help``.
         unbounded: whether infinity is a good value (PSNR of identical pictures) and no accident.
+        differences: where the value is the average of absolute differences of means: pairs of columns. Empty
+            where it is linear in the columns.
     """
 
     name: str
@@ -63,6 +65,7 @@ class Metric:
     combine: Callable[[Sequence[float]], float]
     meaning: str
     unbounded: bool = False
+    differences: tuple[tuple[int, int], ...] = ()
 
     @property
     def is_picture(self) -> bool:
@@ -162,7 +165,12 @@ _BY_REFERENCE: Mapping[str, Callable[[Reference], Metric]] = {
 }
 _PLAIN: Mapping[str, Metric] = {
     f"{prefix}LSD-{reference}": Metric(
-        f"{prefix}LSD-{reference}", "lower", _lsd_columns(reference), formula, meaning
+        f"{prefix}LSD-{reference}",
+        "lower",
+        _lsd_columns(reference),
+        formula,
+        meaning,
+        differences=() if prefix else ((0, 1), (2, 3)),
     )
     for reference in Reference
     for prefix, formula, meaning in (

@@ -51,16 +51,20 @@ class Rules:
         confidence: of limits that name none: None compares the value itself, as papers do; a number such as
             0.95 wants the whole interval of that coverage on one side of the limit.
         inconclusive: what a test does whose verdict is inconclusive: ``fail``, ``skip`` or ``warn``.
+        sequential: measure clip by clip until the verdict is settled; a limit that names no confidence then has
+            ``confidence``, or 0.95.
     """
 
     allow_unscored: bool = False
     confidence: float | None = None
     inconclusive: str = "fail"
+    sequential: bool = False
 
     def applied_to(self, limit: "Limit") -> "Limit":
         """Return ``limit`` with these rules' confidence where it names none."""
         own = limit.confidence is not None or limit.alpha is not None
-        return limit if own else replace(limit, confidence=self.confidence)
+        default = self.confidence or (0.95 if self.sequential else None)
+        return limit if own else replace(limit, confidence=default)
 
 
 @dataclass(frozen=True)
@@ -187,6 +191,7 @@ class Measurement:
         warning: why the value means little, or None.
         confidence: coverage of the interval.
         speakers: how many speakers were drawn for the interval; None where single clips were.
+        planned: of a sequential run, how many clips there are; None where all were measured at once.
         p: of an excess over unrelated audio: how often chance would give such scores, over all clips.
         least_p: the smallest p that these clips and that many unrelated audios can give.
         dose: the share of copied lips that it amounts to, where there is a scale for it.
@@ -202,6 +207,7 @@ class Measurement:
     warning: str | None = None
     confidence: float = 0.95
     speakers: int | None = None
+    planned: int | None = None
     p: float | None = None
     least_p: float | None = None
     dose: Dose | None = None
@@ -221,8 +227,9 @@ class Measurement:
         if interval and self.confidence != 0.95:
             interval += f" at {_percent(self.confidence)} %"
         lost = len({entry.clip for entry in self.unscored} - self.per_clip.keys())
+        every = self.planned or self.clips + lost
         clips = (
-            f"{self.clips}{f' of {self.clips + lost}' if lost else ''} clip{'s' if self.clips != 1 else ''}"
+            f"{self.clips}{f' of {every}' if every != self.clips else ''} clip{'s' if self.clips != 1 else ''}"
             f"{f' of {self.speakers} speakers' if self.speakers else ''}"
         )
         chance = "" if self.p is None else f", p = {self.p:.2g}"

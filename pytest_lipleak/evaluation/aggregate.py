@@ -1,9 +1,10 @@
 """From the scores of takes to the value of a metric."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus
@@ -13,14 +14,18 @@ from pytest_lipleak.core.verdicts import MIN_UNITS, Measurement
 from pytest_lipleak.evaluation.dose import with_dose
 from pytest_lipleak.statistics.bootstrap import CONFIDENCE, expanded_interval
 from pytest_lipleak.statistics.nulls import chance_p, least_p
+from pytest_lipleak.statistics.sequences import difference_sequence, mean_sequence
 
 
-def measure(corpus: Corpus, metric: Metric, confidence: float | None = None) -> Measurement:
+def measure(
+    corpus: Corpus, metric: Metric, confidence: float | None = None, among: Collection[str] | None = None
+) -> Measurement:
     """Compute a metric over the clips that have every take it needs.
 
     The means over clips are taken first, then the formula (Yaman et al. 2025). Without any clip the
     value is NaN, which no limit accepts. The interval has coverage ``confidence`` (None: 95 %), and is drawn over
-    speakers where at least ``MIN_UNITS`` are known.
+    speakers where at least ``MIN_UNITS`` are known. Of a sequential run it is over the clips that were measured,
+    with an interval that holds at any number of them; ``among`` leaves the others out.
 
     Raises:
         UnscorableError: a take is neither scored nor listed as unscored; such a value would be a part
@@ -31,8 +36,12 @@ def measure(corpus: Corpus, metric: Metric, confidence: float | None = None) -> 
     columns = [corpus.column(column) for column in metric.columns]
     clips = [clip for clip in corpus.provenance.clip_names if all(clip in column for column in columns)]
     unscored = corpus.unscored_in(metric.columns)
+    if among is not None:
+        clips = [clip for clip in clips if clip in among]
+        unscored = tuple(entry for entry in unscored if entry.clip in among)
+    sequential = corpus.provenance.sequential
     missing = set(corpus.provenance.clip_names) - set(clips) - {entry.clip for entry in unscored}
-    if missing:
+    if missing and not sequential:
         raise UnscorableError(
             f"{metric.name}: {len(missing)} of {len(corpus.provenance.clip_names)} clips were not measured "
             f"({', '.join(sorted(missing)[:3])}, ...)"
@@ -40,24 +49,44 @@ def measure(corpus: Corpus, metric: Metric, confidence: float | None = None) -> 
     rows = np.array([[column[clip] for column in columns] for clip in clips], np.float64)
     finite = bool(clips) and bool(np.isfinite(rows).all())
     coverage = CONFIDENCE if confidence is None else confidence
-    speakers = clusters(corpus, clips)
+    speakers = None if sequential else clusters(corpus, clips)
     p, smallest_p = _chance(corpus, metric, clips) if metric.over_null else (None, None)
     measurement = Measurement(
         metric=metric,
         value=metric.combine(rows.mean(axis=0).tolist()) if clips else math.nan,
-        interval=expanded_interval(rows, metric.combine, confidence=coverage, clusters=speakers)
-        if finite
-        else None,
+        interval=_interval(corpus, metric, clips, rows, coverage, speakers) if finite else None,
         per_clip={clip: metric.combine(row.tolist()) for clip, row in zip(clips, rows, strict=True)},
         unscored=unscored,
         expert=corpus.provenance.expert,
         videos=_videos(corpus, metric),
         confidence=coverage,
         speakers=len(set(speakers)) if speakers else None,
+        planned=len(corpus.provenance.clip_names) if sequential else None,
         p=p,
         least_p=smallest_p,
     )
-    return with_dose(measurement, corpus)
+    return measurement if missing else with_dose(measurement, corpus)
+
+
+def _interval(
+    corpus: Corpus,
+    metric: Metric,
+    clips: list[str],
+    rows: NDArray[np.float64],
+    confidence: float,
+    speakers: list[str] | None,
+) -> tuple[float, float] | None:
+    if not corpus.provenance.sequential:
+        return expanded_interval(rows, metric.combine, confidence=confidence, clusters=speakers)
+    place = {clip: number for number, clip in enumerate(corpus.provenance.in_order)}
+    ordered = rows[sorted(range(len(clips)), key=lambda index: place[clips[index]])]
+    if metric.differences:
+        ends = difference_sequence(ordered, metric.differences, 1 - confidence, MIN_UNITS)
+    else:
+        values = np.array([metric.combine(row.tolist()) for row in ordered])
+        ends = mean_sequence(values, 1 - confidence, MIN_UNITS)
+    low, high = ends[-1]
+    return (float(low), float(high)) if math.isfinite(low) and math.isfinite(high) else None
 
 
 def _chance(corpus: Corpus, metric: Metric, clips: list[str]) -> tuple[float, float]:

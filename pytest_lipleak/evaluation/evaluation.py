@@ -180,6 +180,7 @@ class Evaluation:
                 pairing_rule=self._pairing_rule,
                 face="; ".join(filter(None, (_face(plan), *self._crops.notes))),
                 expert_reason=expert_reason,
+                sequential=rules.sequential,
                 speakers={file.name: file.speaker for file in clips.files.values() if file.speaker},
                 fingerprint=model.fingerprint,
                 arguments={name: repr(value) for name, value in sorted(model.arguments.items())},
@@ -238,16 +239,32 @@ class Evaluation:
         try:
             # Asked first: a model is not run for hours for an expert that cannot judge its clips.
             objection = None if limit.metric.is_picture else self.expert_objection()
-            measurement = nothing if objection else self.measure(limit.metric, limit.confidence)
+            verdict = Verdict(limit, nothing, objection) if objection else self._settled(limit)
         except NotApplicableError:
             raise
         except LipleakError as error:
             self.verdicts.append(Verdict(limit, nothing, str(error).partition("\n")[0]))
             raise
-        verdict = judge(limit, measurement, allow_unscored=self.rules.allow_unscored)
-        if objection:
-            verdict = Verdict(limit, measurement, objection)
         self.verdicts.append(verdict)
+        return verdict
+
+    def _settled(self, limit: Limit) -> Verdict:
+        """Measure and judge; in a sequential run clip by clip, until the verdict is settled."""
+        allow = self.rules.allow_unscored
+        if not self.rules.sequential or limit.metric.is_picture or limit.confidence is None:
+            return judge(limit, self.measure(limit.metric, limit.confidence), allow_unscored=allow)
+        # Whatever other limits have measured already: the verdict follows from the order alone, in every process.
+        order = self.corpus.provenance.in_order
+        verdict = judge(limit, measure(self.corpus, limit.metric, limit.confidence, ()))
+        for count in range(1, len(order) + 1):
+            self.need(limit.metric.conditions, order[:count])
+            if limit.metric.over_null:
+                self._need_nulls(limit.metric.conditions)
+            measurement = measure(self.corpus, limit.metric, limit.confidence, order[:count])
+            verdict = judge(limit, measurement, allow_unscored=allow)
+            # A clip without a score counts for nothing where that is allowed, and the next one comes.
+            if not verdict.inconclusive and (measurement.clips or not allow):
+                break
         return verdict
 
     @property
@@ -311,11 +328,15 @@ class Evaluation:
         audios = audios or [np.roll(clip.audio, len(clip.audio) // 2)]
         return [self.artefacts.score(Take(clip), audio).lse_c for audio in audios]
 
-    def need(self, conditions: Iterable[Condition] = CONDITIONS) -> None:
-        """Make and score every take of these conditions, and of the real clips, that is still missing."""
+    def need(self, conditions: Iterable[Condition] = CONDITIONS, clips: Iterable[str] | None = None) -> None:
+        """Make and score every take of these conditions, and of the real clips, that is still missing.
+
+        ``clips``: of these clips alone.
+        """
         wanted = tuple(conditions)
         self._check_applicable(wanted)
-        keys: list[Key] = [(name, c) for name in self.corpus.provenance.clip_names for c in (None, *wanted)]
+        names = self.corpus.provenance.clip_names if clips is None else clips
+        keys: list[Key] = [(name, c) for name in names for c in (None, *wanted)]
         with self._stopwatch("other"):
             self._finish(
                 [key for key in keys if key not in self.corpus.takes and key not in self.corpus.unscored]

@@ -34,6 +34,7 @@ from pytest_lipleak.sync.expert import ExpertIdentity, Suitability
 from pytest_lipleak.sync.protocols import Protocol
 
 LEVELS = {name: random_levels(seed) for seed, name in enumerate("abcd")}
+MANY = {f"clip{number:02}": random_levels(100 + number) for number in range(14)}
 BY_TEXT = {str(condition): condition for condition in CONDITIONS}
 
 
@@ -74,7 +75,7 @@ class Recorder:
 
     def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
         seen = levels_of_frames(frames)
-        name = next(name for name, levels in LEVELS.items() if np.array_equal(seen, levels))
+        name = next(name for name, levels in (LEVELS | MANY).items() if np.array_equal(seen, levels))
         self.calls.append((name, audio.copy(), reference.copy()))
         return self.paint(frames, audio, reference)
 
@@ -542,3 +543,59 @@ def test_conditions_are_asked_by_reference(start: Start) -> None:
     evaluation.need(condition for condition in CONDITIONS if condition.reference is Reference.AR)
     assert {len(reference) for _, _, reference in generator.calls} == {1}
     assert Condition(Setup.AM, Reference.AR) == BY_TEXT["AM,AR"]
+
+
+@pytest.fixture(scope="module")
+def many_clips(tmp_path_factory: pytest.TempPathFactory) -> ClipSet:
+    return write_clips(tmp_path_factory.mktemp("many"), MANY, speaker="ann")
+
+
+@pytest.mark.parametrize(
+    ("paint", "text", "outcome"),
+    [
+        (follows_audio, "LSD-CR < 20", "pass"),
+        (copies_reference, "LSD-CR < 20", "fail"),
+        (copies_reference, "LSE-C_S < 20", "fail"),
+    ],
+)
+def test_a_sequential_run_generates_only_until_it_is_settled(
+    start: Start, many_clips: ClipSet, paint: Callable[..., np.ndarray], text: str, outcome: str
+) -> None:
+    limit = Limit.parse(text)
+    generator = Recorder(paint)
+    evaluation = start(generator, clips=many_clips, rules=Rules(sequential=True))
+    verdict = evaluation.judge(limit)
+    assert verdict.outcome == outcome
+    clips, conditions = verdict.measurement.clips, len(limit.metric.conditions)
+    assert 5 <= clips < 12
+    assert f"{clips} of 14 clips" in verdict.headline
+    assert len(generator.calls) == clips * conditions
+    assert set(verdict.measurement.per_clip) == set(evaluation.corpus.provenance.in_order[:clips])
+    # A process that began elsewhere, and had measured more for other limits, says the same.
+    other = start(Recorder(paint), name="again", clips=many_clips, rules=Rules(sequential=True), lead=0.7)
+    other.need(limit.metric.conditions)
+    again = other.judge(limit)
+    assert (again.outcome, again.measurement.per_clip) == (verdict.outcome, verdict.measurement.per_clip)
+    assert again.measurement.interval == verdict.measurement.interval
+
+
+def test_a_sequential_run_that_cannot_settle_measures_all_and_says_so(
+    start: Start, many_clips: ClipSet
+) -> None:
+    evaluation = start(Recorder(copies_reference), clips=many_clips, rules=Rules(sequential=True))
+    value = start(Recorder(copies_reference), clips=many_clips).measure("LSE-C_S").value
+    verdict = evaluation.judge(Limit.parse(f"LSE-C_S < {value}"))
+    assert verdict.inconclusive
+    assert verdict.measurement.clips == verdict.measurement.planned == 14
+    assert verdict.measurement.value == pytest.approx(value)
+
+
+def test_a_sequential_run_meets_clips_without_a_score(start: Start) -> None:
+    def begin(**rules: bool) -> Evaluation:
+        expert = LevelExpert(refused="abcd")
+        return start(Recorder(follows_audio), expert=expert, rules=Rules(sequential=True, **rules))
+
+    for evaluation in (begin(), begin(allow_unscored=True)):
+        verdict = evaluation.judge(Limit.parse("LSD-CR < 20"))
+        assert verdict.outcome == "not judged"
+        assert not verdict.passed

@@ -57,3 +57,22 @@ def test_a_share_that_is_none_is_refused(project: Project, share: str) -> None:
     run = project.measure("Copy", f"--lipleak-confidence={share}")
     assert run.code == pytest.ExitCode.USAGE_ERROR
     assert "is no share from 0.5 to below 1" in run.text
+
+
+def test_a_sequential_run_says_the_same_in_any_number_of_processes(
+    project: Project, distribution: tuple[str, ...]
+) -> None:
+    gates = ("--lipleak-gate=LSE-C_S < 50", "--lipleak-gate=LSD-CR < 0.5", "--lipleak-sequential")
+    run = project.measure("Copy", *gates, *distribution)
+    assert run.counts == {"failed": 2}
+    assert run.lines(r"LSD-CR = .*\(3 clips, .*\): inconclusive: a verdict at 95 % needs at least 5 clips")
+    (result,) = run.json["results"]
+    assert result["provenance"]["sequential"] is True
+    assert [verdict["interval"] for verdict in result["verdicts"]] == [None, None]
+
+
+def test_a_sequential_run_is_no_part_and_no_baseline(project: Project) -> None:
+    for other in ("--lipleak-shard=1/2", "--lipleak-save-baseline=base.json"):
+        run = project.measure("Copy", "--lipleak-sequential", other)
+        assert run.code == pytest.ExitCode.USAGE_ERROR
+        assert run.lines("--lipleak-sequential measures only as many clips as verdicts need")
