@@ -35,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
     session = LipleakSession(config, read_settings(config))
     config.stash[KEY] = session
     config.pluginmanager.register(Watcher(session), "lipleak-watcher")
-    xdist.register(config, session.run, session.fresh_results, session.results.extend)
+    xdist.register(config, session.run, session.fresh_results, session.results.extend, session.watch_workers)
     if on_github() and xdist.worker_input(config) is None:
         from pytest_lipleak.report.github import GitHub
 

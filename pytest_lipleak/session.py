@@ -3,10 +3,11 @@
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -86,13 +87,37 @@ class LipleakSession(Workbench):
             print(f"\nlipleak: {text}", file=sys.__stderr__, flush=True)
 
     def progress(self) -> "Progress":
-        """Where progress is shown: a line of the terminal; nowhere in workers, and with -q."""
-        from pytest_lipleak.report.progress import ProgressLine, silent
+        """Where progress is shown: a line of the terminal, from workers by way of a file; nowhere with -q."""
+        from pytest_lipleak.report.progress import FileProgress, ProgressLine, silent
 
         has_terminal = self.config.pluginmanager.hasplugin("terminalreporter")
-        if xdist.worker_input(self.config) is not None or not has_terminal or self.config.get_verbosity() < 0:
+        if self.config.get_verbosity() < 0 or not (has_terminal or not self.first):
             return silent
-        return ProgressLine(self.config)
+        return ProgressLine(self.config) if self.first else FileProgress(self._told / self._worker)
+
+    @property
+    def _told(self) -> Path:
+        """Where workers write what they do."""
+        return self.folder / "progress"
+
+    @property
+    def _worker(self) -> str:
+        return f"gw{self.position[0]}.txt"
+
+    def watch_workers(self) -> "Callable[[], None]":
+        """Begin to show what the workers do; return what ends it."""
+        reporter: Any = self.config.pluginmanager.getplugin("terminalreporter")
+        if self.settings.model is None or reporter is None or self.config.get_verbosity() < 0:
+            return lambda: None
+        from pytest_lipleak.report.progress import WorkersProgress
+
+        def write(text: str) -> None:
+            reporter.ensure_newline()
+            reporter.write_line(text)
+
+        progress = WorkersProgress(self._told, write)
+        progress.start()
+        return progress.stop
 
     def new_verdicts(self) -> list["Verdict"]:
         """Return the verdicts since the last call, for the report of the test that caused them."""

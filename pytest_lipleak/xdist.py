@@ -38,7 +38,11 @@ def position(config: pytest.Config) -> tuple[int, int]:
 
 
 def register(
-    config: pytest.Config, run: str, fresh: Callable[[], Results], receive: Callable[[Results], None]
+    config: pytest.Config,
+    run: str,
+    fresh: Callable[[], Results],
+    receive: Callable[[Results], None],
+    watch: Callable[[], Callable[[], None]],
 ) -> None:
     """Take part in the transport of results, where xdist is installed.
 
@@ -47,11 +51,12 @@ def register(
         run: the run's id, which the controller sends to every worker so that they share one store.
         fresh: in a worker, gives what was measured since its last call.
         receive: in the controller, takes what workers measured.
+        watch: in the controller, begins to show what workers do, and returns what ends it.
     """
     if worker_input(config) is not None:
         config.pluginmanager.register(Worker(fresh), "lipleak-xdist-worker")
     elif config.pluginmanager.hasplugin("xdist"):
-        config.pluginmanager.register(Controller(run, receive), "lipleak-xdist-controller")
+        config.pluginmanager.register(Controller(run, receive, watch), "lipleak-xdist-controller")
 
 
 def refuse(config: pytest.Config, message: str) -> None:
@@ -90,17 +95,23 @@ class Controller:
     Args:
         run: the run's id.
         receive: takes what workers measured.
+        watch: begins to show what workers do, and returns what ends it.
     """
 
-    def __init__(self, run: str, receive: Callable[[Results], None]) -> None:
+    def __init__(
+        self, run: str, receive: Callable[[Results], None], watch: Callable[[], Callable[[], None]]
+    ) -> None:
         self._run = run
         self._receive = receive
+        self._watch = watch
+        self._unwatch: Callable[[], None] | None = None
         self._refusal: str | None = None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Send the run's id along."""
         node.workerinput[_KEY] = self._run
+        self._unwatch = self._unwatch or self._watch()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_from_serializable(self, data: dict[str, Any]) -> None:
@@ -114,6 +125,8 @@ class Controller:
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self) -> None:
-        """Say, once, why the workers refused."""
+        """End what shows the workers' progress; say, once, why the workers refused."""
+        if self._unwatch is not None:
+            self._unwatch()
         if self._refusal is not None:
             raise pytest.UsageError(self._refusal)

@@ -183,6 +183,7 @@ class Artefacts:
 
     def cropper(self, clip: Clip, generated: Frames | None = None) -> Cropper:
         """The crops of a real clip, which also serve what was generated from it, or those of ``generated``."""
+        _ = clip.digest  # hashed once per clip, which is not tracking
         with self._stopwatch("tracking"):
             return self._crops.of(clip) if generated is None else self._crops.through(generated, clip.audio)
 

@@ -1,7 +1,10 @@
 """How far generation and scoring are: one line that is rewritten, or a line now and then in a log."""
 
+import threading
 import time
-from contextlib import nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -78,6 +81,71 @@ class ProgressLine:
         if not text:
             self._reporter.rewrite("")
         self._reporter.flush()
+
+
+class FileProgress:
+    """Progress of a worker, which has no terminal, as a small file that the controller reads.
+
+    Args:
+        path: of the file; its folder is made.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._pace = Pace(rewritable=True)
+        self._last = 0.0
+
+    def __call__(self, done: int, wanted: int, what: str) -> None:
+        """Write the line, at most once a second; remove the file at the end."""
+        text = self._pace.words(done, wanted, what)
+        now = time.monotonic()
+        if not text:
+            self._path.unlink(missing_ok=True)
+        elif now - self._last >= 1:
+            self._last = now
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self._path.with_suffix(".part")
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(self._path)
+
+
+class WorkersProgress:
+    """A line now and then on what the workers do, from the files of ``FileProgress``.
+
+    Args:
+        folder: where they lie.
+        write: writes a line.
+    """
+
+    def __init__(self, folder: Path, write: Callable[[str], None]) -> None:
+        self._folder = folder
+        self._write = write
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="lipleak-progress", daemon=True)
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Watch no longer; nothing is written after this."""
+        self._ended.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        before = ""
+        while not self._ended.wait(LINE_EVERY):
+            if (text := self.line()) and text != before:
+                self._write(text)
+            before = text
+
+    def line(self) -> str:
+        """Return what the workers do now in one line; empty when nobody is at work."""
+        told = []
+        for path in sorted(self._folder.glob("*.txt")):
+            with suppress(OSError):  # it ended just now
+                told.append(f"{path.stem} {path.read_text(encoding='utf-8').removeprefix('lipleak: ')}")
+        return f"lipleak: {'; '.join(told)}" if told else ""
 
 
 class StreamProgress:

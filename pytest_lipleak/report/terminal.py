@@ -2,6 +2,7 @@
 
 from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.metrics import LEAKAGE_METRICS, metric
 from pytest_lipleak.evaluation.aggregate import suspicions
 from pytest_lipleak.evaluation.costs import STAGES
 from pytest_lipleak.report.progress import duration
@@ -21,7 +22,24 @@ def table(corpus: Corpus, measure: Measure, limits: Limits, *, full: bool = True
     lines = [heading(corpus)]
     for each in corpus_tables(corpus, measure, limits, full=full):
         lines += ["", *text_lines(each)]
+    if full:
+        lines += _worst(corpus, measure)
     return [*lines, *_sensitivity(corpus), *_frame_counts(corpus), *footnotes(corpus), *_costs(corpus)]
+
+
+def _worst(corpus: Corpus, measure: Measure) -> list[str]:
+    """The clips that look worst by each of the paper's metrics, with the file of the generated video if it was kept."""
+    lines = []
+    for name in LEAKAGE_METRICS:
+        found = measure(metric(name))
+        if found is None or not found.clips:
+            continue
+        told = [
+            f"{clip} {value:.2f}" + (f" ({found.videos[clip]})" if clip in found.videos else "")
+            for clip, value in found.worst()
+        ]
+        lines.append(f"worst clips by {name}: {', '.join(told)}")
+    return ["", *lines] if lines else []
 
 
 def _costs(corpus: Corpus) -> list[str]:

@@ -1,12 +1,20 @@
 """Progress: a line that is rewritten on a terminal, now and then a line elsewhere."""
 
 import io
+import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_lipleak.report import progress
-from pytest_lipleak.report.progress import ProgressLine
+from pytest_lipleak.report.progress import (
+    FileProgress,
+    ProgressLine,
+    StreamProgress,
+    WorkersProgress,
+    duration,
+)
 
 
 class Config:
@@ -66,3 +74,54 @@ def test_in_a_log_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_quick_work_says_nothing_in_a_log(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown(isatty=False, clock=[0.0, 1.0, 2.0], monkeypatch=monkeypatch) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.4, "0 s"), (99, "99 s"), (720, "12 min"), (5940, "99 min"), (12_000, "3 h 20 min")],
+)
+def test_durations_for_people(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
+
+
+def test_what_workers_tell_is_put_into_one_line(tmp_path: Path) -> None:
+    told = tmp_path / "progress"
+    workers = WorkersProgress(told, print)
+    assert workers.line() == ""
+    FileProgress(told / "gw1.txt")(3, 6, "clip2 [XM,CR]")
+    first = FileProgress(told / "gw0.txt")
+    first(0, 6, "clip0 (real clip)")
+    line = workers.line()
+    assert line.startswith("lipleak: gw0 0/6 takes: clip0 (real clip); gw1 3/6 takes, about ")
+    assert line.endswith("left: clip2 [XM,CR]")
+    first(6, 6, "")
+    assert workers.line().startswith("lipleak: gw1 3/6")
+
+
+def test_workers_are_watched_until_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY", 0.02)
+    lines: list[str] = []
+    seen = threading.Event()
+    workers = WorkersProgress(tmp_path, lambda text: (lines.append(text), seen.set())[0])
+    FileProgress(tmp_path / "gw0.txt")(1, 2, "one")
+    workers.start()
+    assert seen.wait(10)
+    workers.stop()
+    assert len(lines) == 1, "what has not changed is not said again"
+
+
+def test_on_stderr_of_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    stream = Terminal()
+    shown_there = StreamProgress(stream)
+    shown_there(0, 2, "one")
+    shown_there(2, 2, "")
+    assert stream.getvalue().startswith("\rlipleak: 0/2 takes: one")
+    assert stream.getvalue().endswith("\r"), "the line is cleared"
+    log = io.StringIO()
+    shown_there = StreamProgress(log)
+    shown_there(0, 2, "one")
+    assert log.getvalue() == "", "no line for work that takes a moment"

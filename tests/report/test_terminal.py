@@ -1,5 +1,7 @@
 """The table at the end of a run."""
 
+from dataclasses import replace
+
 import pytest
 
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
@@ -130,3 +132,49 @@ def test_an_inconclusive_limit_is_neither_kept_nor_broken() -> None:
     assert rows == ["ok", "inconclusive"]
     table = judged("fail", "inconclusive", "pass")
     assert table[0] == "FAILED: 1 of 3 limits broken: limit 0; 1 not settled by these clips: limit 1"
+
+
+def test_everything_names_the_worst_clips_and_their_videos() -> None:
+    found = corpus(*CONDITIONS)
+    silent = Condition(Setup.SI, Reference.CR)
+    for name, lse_c in zip(NAMES, (0.5, 2.0, 1.0), strict=True):
+        own = score(lse_c, 12.0, 0)
+        found.takes[name, silent] = TakeScore(name, silent, own, None, 1, video=f"kept/{name}.mp4")
+    (brief,), (whole,) = (list(summaries([(found, {})], full=full)) for full in (False, True))
+    words = "worst clips by LSE-C_S: two 2.00 (kept/two.mp4), three 1.00 (kept/three.mp4), one 0.50 (kept/one.mp4)"
+    assert words in whole.table
+    assert not any(line.startswith("worst clips") for line in brief.table)
+    assert not any(line.startswith("LSE-C_XO") for line in brief.table)
+    assert row(list(whole.table), "LSE-C_XO[CR] ↓").split()[2] == "0.50"
+
+
+def test_what_the_time_went_into_is_summed_over_processes() -> None:
+    found = corpus()
+    found.costs = {"a": {"generation": 60.0, "other": 0.1}, "b": {"generation": 90.0, "embedding": 5.0}}
+    (summary,) = summaries([(found, {})])
+    assert summary.table[-1] == "time: generation 2 min, embedding 5 s, summed over 2 processes"
+
+
+def test_a_model_that_beats_the_real_clips_is_warned_about() -> None:
+    found = corpus(Condition(Setup.AM, Reference.CR))
+    assert not any(line.startswith("better than real") for line in lines(found))
+    for name, lse_c in zip(NAMES, (4.0, 4.1, 4.2), strict=True):
+        key = name, Condition(Setup.AM, Reference.CR)
+        sharp = score(lse_c, 9.5, 1)
+        found.takes[key] = TakeScore(*key, sharp, sharp, 1)
+    (warning,) = [line for line in lines(found) if line.startswith("better than real")]
+    # LSE-D is worse than that of the real clips and not spoken of.
+    assert warning.startswith("better than real: LSE-C[AM,CR] is 4.10, the real clips' is 3.00")
+
+
+def test_the_verdict_says_when_nobody_chose_the_expert() -> None:
+    found = corpus()
+    judged = {"x": {"limit": "x", "metric": "LSE-C_S", "bound": "< 1", "passed": True, "judged": True}}
+    found.provenance = replace(found.provenance, expert_reason="no weights were found")
+    (summary,) = summaries([(found, judged)])
+    assert (
+        summary.verdict == "PASSED: 1 limit kept (judged by embedded 1, chosen because no weights were found)"
+    )
+    found.provenance = replace(found.provenance, expert_reason="as asked")
+    (summary,) = summaries([(found, judged)])
+    assert summary.verdict == "PASSED: 1 limit kept"
