@@ -13,7 +13,8 @@ COMMAND_PREFIX = "cmd:"
 ONNX_SUFFIX = ".onnx"
 CONTROL = "pytest_lipleak.generators.control"
 SYSTEMS: Mapping[str, str] = {
-    name: f"pytest_lipleak.generators.systems.{name}" for name in ("wav2lip", "diff2lip", "dinet", "ip_lap")
+    name: f"pytest_lipleak.generators.systems.{name}"
+    for name in ("wav2lip", "diff2lip", "dinet", "ip_lap", "talklip")
 }
 """Published systems: module by name. Each module holds its ``CARD`` and the factory that the card names."""
 
