@@ -22,7 +22,7 @@ from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.scores import TakeScore
 from pytest_lipleak.evaluation.pairing import SAME_SPEAKER, mismatched_pairs
-from pytest_lipleak.evaluation.probes import followed
+from pytest_lipleak.evaluation.probes import MOVED, followed
 from pytest_lipleak.generators.control import ControlGenerator
 from pytest_lipleak.media.audio import fit
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
@@ -35,9 +35,6 @@ FEW_SHARES = (0.0, 0.25, 0.5)
 
 NULL_SHARES = (0.0, 0.1, 0.2, 0.25, 0.3, 0.5)
 """At which unrelated audio is scored, too."""
-
-MOVED = 8
-"""Frames by which the reference comes later in the probe of a moved reference."""
 
 ROWS, COLUMNS = slice(40, 136), slice(24, 136)
 """The part of the 160x160 frame that is kept: more than the embedded expert looks at, which `judged` checks."""

@@ -35,10 +35,9 @@ from benchmarks.leak_pool import (
     make,
     talkers,
 )
-from pytest_lipleak.core.defaults import DEFAULT_GATES, LEAST_EXCESS
+from pytest_lipleak.core.defaults import DEFAULT_GATES, LEAST_EXCESS, PROBE_LIMIT
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.verdicts import Limit
-from pytest_lipleak.evaluation.probes import LIMIT
 from pytest_lipleak.sync.experts import load_expert
 
 EXPERT, PROTOCOL = "embedded", "direct"
@@ -122,7 +121,7 @@ def null_fires(pool: Pool, cell: Cell, name: str, draws: Draws) -> Fires:
 def probe_fires(pool: Pool, cell: Cell, draws: Draws) -> Fires:
     """Whether the probe of a moved reference finds a leak."""
     both = np.array([cell.follows[clip] for clip in pool.names])[draws].sum(axis=1)
-    return np.asarray(both[:, 0] / both[:, 1] >= LIMIT)
+    return np.asarray(both[:, 0] / both[:, 1] >= PROBE_LIMIT)
 
 
 def judges(pool: Pool, size: int) -> Iterator[tuple[str, Callable[[Cell, Draws], Fires], Sequence[float]]]:

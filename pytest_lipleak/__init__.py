@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from pytest_lipleak.assertions import assert_no_regression as assert_no_regression
     from pytest_lipleak.assertions import assert_no_silent_leak as assert_no_silent_leak
     from pytest_lipleak.assertions import assert_psnr_above as assert_psnr_above
+    from pytest_lipleak.assertions import (
+        assert_reference_does_not_move_lips as assert_reference_does_not_move_lips,
+    )
     from pytest_lipleak.assertions import assert_silent_lse_c_below as assert_silent_lse_c_below
     from pytest_lipleak.assertions import assert_silent_lse_d_above as assert_silent_lse_d_above
     from pytest_lipleak.assertions import assert_ssim_above as assert_ssim_above
@@ -46,6 +49,7 @@ _HOMES = {
         "assert_no_own_audio_leak",
         "assert_no_silent_leak",
         "assert_psnr_above",
+        "assert_reference_does_not_move_lips",
         "assert_silent_lse_c_below",
         "assert_silent_lse_d_above",
         "assert_ssim_above",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
-from pytest_lipleak.core.defaults import LEAST_EXCESS
+from pytest_lipleak.core.defaults import LEAST_EXCESS, PROBE_LIMIT
 from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError, UnscorableError
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.verdicts import Limit, Verdict, check_confidence
@@ -274,6 +274,64 @@ def _assert_no_excess(
             )
     limit = Limit(metric(f"{name}[{_reference(reference)}]"), "<", min_effect, alpha=alpha)
     return _assert(lipleak, limit, None)
+
+
+def assert_reference_does_not_move_lips(
+    lipleak: "Evaluation", limit: float = PROBE_LIMIT, *, setup: str = "SI", alpha: float = 0.01
+) -> list[Verdict]:
+    """Assert that the lips stay as they are when the identity reference alone is changed.
+
+    Two causal probes, for every reference that the model has: the reference is taken 8 frames later (CR), and no
+    sync with the clip's own audio may move along; the mouth in the reference is swapped for another one (CR and AR),
+    and none of it may arrive in the output. Both are shares: 0 without any effect, 1 for a complete copy.
+
+    Args:
+        lipleak: the fixture of that name.
+        limit: the share that counts as a leak.
+        setup: ``"SI"`` or ``"XM"``: what drives.
+        alpha: a share beyond ``limit`` that is no more than chance (sign-flip p over clips) is reported as not settled
+            by these clips; it fails as well.
+
+    Returns:
+        The verdicts, when all passed.
+
+    Raises:
+        AssertionError: the reference moves the lips, or that cannot be told.
+    """
+    __tracebackhide__ = True
+    limits = [Limit(metric(f"{name.format(setup)}"), "<", limit) for name in _REFERENCE_PROBES]
+    verdicts, broken, skipped = [], [], []
+    for each in limits:
+        try:
+            verdict = lipleak.judge(each)
+        except NotApplicableError as error:
+            skipped.append(str(error))
+            continue
+        verdicts.append(verdict)
+        if not verdict.passed:
+            broken.append(f"{explain(verdict)}\n  {_chance(verdict, alpha)}")
+    if not verdicts:
+        _skip("; ".join(dict.fromkeys(skipped)))
+    if broken:
+        raise AssertionError("\n".join(broken))
+    return verdicts
+
+
+_REFERENCE_PROBES = ("REF_shift[{},CR]", "REF_swap[{},CR]", "REF_swap[{},AR]")
+
+
+def _chance(verdict: Verdict, alpha: float) -> str:
+    import numpy as np
+
+    from pytest_lipleak.statistics.signs import sign_flip_p
+
+    shares = np.array(list(verdict.measurement.per_clip.values()))
+    if not len(shares) or not np.isfinite(shares).all():
+        return "no p value: not every clip has a finite share"
+    p, least = sign_flip_p(shares), 0.5 ** len(shares)
+    if p <= max(alpha, least):
+        return f"not by chance: sign-flip p = {p:.2g} over {len(shares)} clips"
+    return f"not settled: chance may give this (sign-flip p = {p:.2g} over {len(shares)} clips); add clips"
 
 
 _REGIONS = {"full": "", "mouth": "_mouth"}

@@ -20,6 +20,7 @@ from pytest_lipleak.cli import (
     fetch,
     merge,
     models,
+    probe,
     report,
     score,
 )
@@ -29,7 +30,7 @@ from pytest_lipleak.core.errors import LipleakError, UnscorableError
 
 __all__ = ["GOOD", "LEAK", "NOT_JUDGED", "USAGE", "main"]
 
-COMMANDS = (score, evaluate, report, merge, compare, calibrate, models, fetch, cache, doctor, completion)
+COMMANDS = (score, evaluate, report, merge, compare, calibrate, probe, models, fetch, cache, doctor, completion)
 """Every subcommand, in the order of ``lipleak --help``."""
 
 

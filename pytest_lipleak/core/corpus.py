@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.dose import DoseCurve
-from pytest_lipleak.core.metrics import NULL_MEASURES, PICTURE_MEASURES, Audio, Column
+from pytest_lipleak.core.metrics import FULL, NULL_MEASURES, PICTURE_MEASURES, PROBE_MEASURES, Audio, Column
 from pytest_lipleak.core.scores import NullScores, SetScore, SyncScore, TakeScore, Unscored
 
 Key = tuple[str, Condition | None]
@@ -93,7 +93,7 @@ class Corpus:
         takes: score of each take.
         unscored: takes that could not be scored, with the reason.
         not_applicable: references that the model does not have, with the reason.
-        pictures: picture measures of each take (SSIM, LMD, ...), by measure.
+        pictures: picture measures of each take (SSIM, LMD, ...) and what probes found (REF_shift, ...), by measure.
         sets: distances between sets of frames (FID), by measure and condition.
         unpictured: picture measures that could not be taken, with the reason.
         objection: why the sync expert cannot judge these clips, or None.
@@ -120,7 +120,7 @@ class Corpus:
 
     def column(self, column: Column) -> dict[str, float]:
         """Return the column's value for every clip that has it."""
-        if column.measure in PICTURE_MEASURES:
+        if column.measure in PICTURE_MEASURES | PROBE_MEASURES:
             return {
                 clip: measures[column.measure]
                 for (clip, condition), measures in self.pictures.items()
@@ -138,8 +138,8 @@ class Corpus:
         """Return what could not be scored among these columns; a real clip that was refused counts for all."""
         found: dict[tuple[Key, str], Unscored] = {}
         for column in columns:
-            if column.measure in PICTURE_MEASURES:
-                wanted = (column.condition, column.measure)
+            if column.measure in PICTURE_MEASURES | PROBE_MEASURES:
+                wanted = (column.condition, column.measure.removesuffix(FULL))
                 lost = {k: entry for k, entry in self.unpictured.items() if (k[0][1], k[1]) == wanted}
             else:
                 conditions = (column.condition, None)

@@ -40,3 +40,7 @@ Measured on the 12 embedded clips and 11 clips of GRID speaker 1 with the contro
 Without any copying something is left: the chin and cheeks outside the composited mouth move with the clip's own
 speech.
 """
+
+PROBE_LIMIT = 0.1
+"""Share of what a complete copy would give from which a causal probe calls it a leak. A share has no scale, so it
+holds for every expert: a generator that ignores the mouth of its reference gives 0."""

@@ -5,6 +5,7 @@ say), its mean over clips is taken first and the metric's formula is applied to 
 does. A mean of per-clip |differences| would be biased upward (Yaman et al. 2025; design of LSD).
 """
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -76,6 +77,10 @@ class Metric:
     def over_null(self) -> bool:
         """Whether it is an excess over unrelated audio, which has a p value."""
         return any(column.measure in NULL_MEASURES for column in self.columns)
+
+    def is_probe(self) -> bool:
+        """Whether takes are generated a second time for it, with another reference."""
+        return any(column.measure in PROBE_MEASURES for column in self.columns)
 
     @property
     def over_sets(self) -> bool:
@@ -211,6 +216,22 @@ PICTURE_ARROWS: Mapping[str, str] = {name: _ARROWS[better] for name, (better, _,
 SET_MEASURES = frozenset({"FID", "KID"})
 """Those that compare sets of frames."""
 
+FULL = "_full"
+"""Behind a probe's name: what a complete copy would give."""
+
+_PROBES: Mapping[str, tuple[tuple[Reference, ...], str]] = {
+    "REF_shift": (
+        (Reference.CR,),
+        "share of the real sync that moves along when the reference comes 8 frames later, all else equal",
+    ),
+    "REF_swap": (
+        tuple(Reference),
+        "share of a change of the reference's mouth that arrives in the output, all else equal",
+    ),
+}
+PROBE_MEASURES = frozenset({*_PROBES, *(f"{name}{FULL}" for name in _PROBES)})
+"""Measures of takes that are generated a second time with another reference, each only when asked for."""
+
 LEAKAGE_METRICS = ("LSE-C_S", "LSE-D_S", "LSD-CR", "LSD-AR")
 """The paper's four, in the order of its Table 6."""
 
@@ -221,6 +242,11 @@ KNOWN_METRICS = (
     *(
         f"{name}[{'SETUP' if setups == _ALL else 'SI'},{'CR' if name == 'MAR_slope' else 'REFERENCE'}]"
         for name, (_, setups, _) in _PICTURES.items()
+    ),
+    *(
+        f"{name}[{setup},{'REFERENCE' if len(of) > 1 else of[0]}]"
+        for name, (of, _) in _PROBES.items()
+        for setup in ("SI", "XM")
     ),
 )
 
@@ -242,6 +268,12 @@ def every_metric() -> tuple[Metric, ...]:
             for base, (_, setups, _) in _PICTURES.items()
             for setup in setups
             for reference in ((Reference.CR,) if base == "MAR_slope" else Reference)
+        ),
+        *(
+            f"{name}[{setup},{ref}]"
+            for name, (of, _) in _PROBES.items()
+            for setup in ("SI", "XM")
+            for ref in of
         ),
     ]
     return tuple(metric(name) for name in names)
@@ -272,9 +304,26 @@ def metric(name: str) -> Metric:
         return _BY_REFERENCE[base](_reference(arguments[0], name) if arguments else Reference.CR)
     if base in _PER_CONDITION and arguments:
         return _per_condition(base, arguments, name)
+    if base in _PROBES and len(arguments) == 2:
+        return _probe(base, arguments, name)
     if base in _PICTURES and len(arguments) == 2:
         return _picture(base, arguments, name)
     raise _unknown(name)
+
+
+def _probe(base: str, arguments: list[str], name: str) -> Metric:
+    references, meaning = _PROBES[base]
+    reference = _reference(arguments[1], name)
+    if arguments[0] not in (Setup.SI, Setup.XM) or reference not in references:
+        raise _unknown(name)
+    condition = Condition(Setup[arguments[0]], reference)
+    columns = Column(base, condition), Column(f"{base}{FULL}", condition)
+    return Metric(f"{base}[{condition}]", "lower", columns, _share_of_full, meaning)
+
+
+def _share_of_full(means: Sequence[float]) -> float:
+    found, full = means
+    return found / full if full > 0 else math.nan
 
 
 def _picture(base: str, arguments: list[str], name: str) -> Metric:

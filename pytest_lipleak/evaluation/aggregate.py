@@ -154,7 +154,9 @@ def every_measurement(corpus: Corpus) -> list[Measurement]:
         (name, of) for (_, of), values in corpus.pictures.items() for name in values
     } | corpus.sets.keys()
     taken |= {(measure, key[1]) for key, measure in corpus.unpictured}
-    names += sorted(f"{name}[{of}]" for name, of in taken if name in PICTURE_MEASURES)
+    names += sorted(
+        f"{name}[{of}]" for name, of in taken if name in PICTURE_MEASURES | {"REF_shift", "REF_swap"}
+    )
     found = (measured(corpus, metric(name)) for name in names)
     return [measurement for measurement in found if measurement is not None]
 

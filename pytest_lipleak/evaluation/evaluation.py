@@ -46,6 +46,7 @@ from pytest_lipleak.evaluation.pictures import (
     set_measure,
 )
 from pytest_lipleak.evaluation.plan import Plan as Plan
+from pytest_lipleak.evaluation.probes import probed
 from pytest_lipleak.evaluation.progress import Progress, Shown
 from pytest_lipleak.evaluation.references import reference_indices
 from pytest_lipleak.evaluation.store import Store, versions_of
@@ -214,7 +215,9 @@ class Evaluation:
             InputError: a clip cannot be read, or XM has no pairs.
         """
         wanted = metric_called(metric) if isinstance(metric, str) else metric
-        if wanted.is_picture:
+        if wanted.is_probe:
+            self._need_probes(wanted)
+        elif wanted.is_picture:
             with self._stopwatch("other"):
                 self._need_pictures(wanted)
         else:
@@ -377,6 +380,39 @@ class Evaluation:
                 self._measure_pictures(column.measure, key)
             self._progress(len(keys), len(keys), "")
             self._raise_failures(keys)
+
+    def _need_probes(self, metric: Metric) -> None:
+        """Generate anew with another reference what ``metric`` asks for and still lacks."""
+        (condition,) = metric.conditions
+        measure = metric.columns[0].measure
+        if measure == "REF_swap" and self._plan.protocol is Protocol.TRACKED:
+            raise NotApplicableError(
+                f"{metric.name}: where the mouth lies is known for face-centred clips only"
+            )
+        self._check_applicable((condition,))
+        self.need(())
+        keys: list[Key] = [(name, condition) for name in self.corpus.provenance.clip_names]
+        for done, key in enumerate(keys):
+            self._progress(done, len(keys), f"{measure} {_label(key)}")
+            self._probe(measure, key)
+        self._progress(len(keys), len(keys), "")
+        self._raise_failures(keys)
+
+    def _probe(self, measure: str, key: Key) -> None:
+        clip, condition = key
+        known = self.corpus.pictures.setdefault(key, {})
+        if measure in known or (key, measure) in self.corpus.unpictured or key in self._failures:
+            return
+        if refused := self.corpus.unscored.get((clip, None)):
+            self.corpus.unpictured[key, measure] = replace(refused, condition=condition, measure=measure)
+            return
+        assert condition is not None
+        try:
+            known |= probed(self, measure, clip, condition)
+        except UnscorableError as error:
+            self.corpus.unpictured[key, measure] = Unscored(clip, condition, str(error), measure)
+        except LipleakError as error:
+            self._failures[key] = error
 
     def _measure_pictures(self, measure: str, key: Key) -> None:
         name, condition = key

@@ -80,14 +80,14 @@ class ControlGenerator:
         """Composite the driven mouth, and the leaked share of the reference's, into every frame."""
         driven = self._driven_mouths(frames, audio)
         per_frame = len(reference) == len(frames)
-        mask = _mask(frames.shape[1], frames.shape[2])
+        mask = mouth_mask(frames.shape[1], frames.shape[2])
         output = np.empty_like(frames)
         for index, frame in enumerate(frames):
             mouth = np.zeros(frame.shape, np.float32)
             if self.alpha < 1:
-                mouth += (1 - self.alpha) * _aligned(driven[index], frame)
+                mouth += (1 - self.alpha) * aligned(driven[index], frame)
             if self.alpha > 0:
-                mouth += self.alpha * _aligned(reference[index if per_frame else 0], frame)
+                mouth += self.alpha * aligned(reference[index if per_frame else 0], frame)
             output[index] = np.rint(frame + mask * (mouth - frame))
         return output
 
@@ -116,7 +116,7 @@ def _is_silent(audio: Audio) -> bool:
     return float(np.sqrt(np.mean(np.square(audio, dtype=np.float64)))) < SILENCE_RMS
 
 
-def _mask(height: int, width: int) -> NDArray[np.float32]:
+def mouth_mask(height: int, width: int) -> NDArray[np.float32]:
     """Feathered ellipse over mouth and chin, float32 (H, W, 1) in 0..1."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     radius = np.hypot(
@@ -127,7 +127,7 @@ def _mask(height: int, width: int) -> NDArray[np.float32]:
     return mask
 
 
-def _aligned(source: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.float32]:
+def aligned(source: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Move ``source`` so that its eyes and nose lie on those of ``target``; brightness follows, too."""
     import cv2
 

@@ -20,6 +20,8 @@ ADVICE: Mapping[str, str] = {
     "CSIM": "the face does not look like the same person",
     "LMD": "the lips are not where the real ones were",
     "MAR": "the mouth does not rest under silence: what moves or opens it is not audio",
+    "REF_shift": "lips move along when the reference is taken later: they come from the reference",
+    "REF_swap": "another mouth in the reference makes another mouth in the output: it is copied",
     "LSE-C": "the lips do not follow the driving audio",
     "LSE-D": "the lips do not follow the driving audio",
 }

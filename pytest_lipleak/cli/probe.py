@@ -1,0 +1,86 @@
+"""``lipleak probe``: change the identity reference alone, and see whether the lips change with it."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
+
+OFFERED = (
+    "model", "model_arg", "clips", "expert", "protocol", "weights", "allow_unverified_weights", "device", "seed",
+    "silence", "alternative_reference", "pairing", "face", "allow_unscored", "timeout", "store", "store_limit",
+)  # fmt: skip
+"""Settings of the plugin that matter here."""
+
+
+def add(commands: Any) -> None:
+    """Add the subcommand's parser."""
+    from pytest_lipleak.core.defaults import PROBE_LIMIT
+    from pytest_lipleak.settings import OPTIONS
+
+    probe = commands.add_parser(
+        "probe",
+        help="causal probes: does another identity reference move the lips?",
+        description="The reference is taken 8 frames later, and its mouth is swapped for another one, all else equal. "
+        "Shares: 0 without any effect, 1 for a complete copy.",
+        epilog=f"example: lipleak probe --model demo:leaky=0.25. {EXIT_STATUS}",
+    )
+    for option in OPTIONS:
+        if option.name in OFFERED:
+            flag = f"--{option.name.replace('_', '-')}"
+            words = option.help.replace("--lipleak-", "--")
+            if option.kind == "flag":
+                probe.add_argument(flag, action="store_true", default=None, help=words)
+            else:
+                action = "append" if option.kind == "list" else "store"
+                probe.add_argument(flag, action=action, metavar=option.metavar, help=words)
+    probe.add_argument(
+        "--setup", choices=("SI", "XM"), default="SI", help="what drives: silence or other speech"
+    )
+    probe.add_argument(
+        "--limit",
+        type=float,
+        default=PROBE_LIMIT,
+        help=f"share that counts as a leak (default: {PROBE_LIMIT:g})",
+    )
+    probe.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Probe, judge, print."""
+    from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError
+    from pytest_lipleak.core.metrics import metric
+    from pytest_lipleak.core.verdicts import Limit
+    from pytest_lipleak.report.failures import explain
+    from pytest_lipleak.settings import given_settings
+    from pytest_lipleak.workbench import Workbench
+
+    given = {name: value for name, value in vars(options).items() if name in OFFERED}
+    settings = given_settings(given, Path.cwd())
+    if settings.model is None:
+        raise ConfigurationError(
+            "which model? Name it with --model or LIPLEAK_MODEL, for example --model demo"
+        )
+    desk = Workbench(settings, Path.cwd())
+    verdicts = []
+    try:
+        desk.check()
+        evaluation = desk.new_evaluation(desk.model)
+        for name in ("REF_shift[{},CR]", "REF_swap[{},CR]", "REF_swap[{},AR]"):
+            limit = Limit(metric(name.format(options.setup)), "<", options.limit)
+            try:
+                verdict = evaluation.judge(limit)
+            except NotApplicableError as error:
+                print(f"n/a    {limit.metric.name}: {error}")
+                continue
+            verdicts.append(verdict)
+            words = verdict.headline if verdict.passed else explain(verdict)
+            print(("ok     " if verdict.passed else "FAILED ") + words, flush=True)
+    finally:
+        desk.close()
+    if any(verdict.judged and not verdict.passed for verdict in verdicts):
+        return LEAK
+    if not verdicts:
+        print("no probe applies to this model", file=sys.stderr)
+    return GOOD if verdicts and all(verdict.passed for verdict in verdicts) else NOT_JUDGED

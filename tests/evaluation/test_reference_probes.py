@@ -1,0 +1,90 @@
+"""Causal probes: nothing where the lips come from the audio, the copied share where they come from the reference."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pytest_lipleak import assert_reference_does_not_move_lips
+from pytest_lipleak.core.scores import SyncScore
+from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
+from pytest_lipleak.evaluation.probes import followed, with_mouths
+from pytest_lipleak.evaluation.store import Store
+from pytest_lipleak.generators.control import ControlGenerator
+from pytest_lipleak.generators.registry import Model, load_model
+from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
+from pytest_lipleak.sync.experts import load_expert
+from pytest_lipleak.sync.protocols import Protocol
+
+NAMES = ("anna_1", "anna_2", "zola_1", "zola_2")
+PARTNERS = dict(zip(NAMES, ("anna_2", "anna_1", "zola_2", "zola_1"), strict=True))
+
+
+def evaluation(model: str | Model, store: Path) -> Evaluation:
+    loaded = load_model(model) if isinstance(model, str) else model
+    plan = Plan(Protocol.DIRECT, partners=PARTNERS)
+    return Evaluation(open_clips(EMBEDDED), loaded, load_expert("embedded"), plan, Store(store))
+
+
+def dip(at: dict[int, float]) -> SyncScore:
+    means = [10.0] * 31
+    for offset, depth in at.items():
+        means[15 - offset] = 10 - depth
+    return SyncScore(tuple(means), 70)
+
+
+def test_a_copy_follows_and_anything_else_stays() -> None:
+    real = dip({2: 4.0})
+    assert followed(real, dip({-6: 4.0}), real, 8) == (4.0, 4.0)
+    assert followed(real, real, real, 8) == (0.0, 4.0)
+    assert followed(dip({}), dip({-6: 1.0}), real, 8) == (0.5, 4.0)
+    # Against the direction it is negative, so chance does not add up.
+    assert followed(dip({-6: 1.0}), dip({}), real, 8) == (-0.5, 4.0)
+    with pytest.raises(ValueError, match="beyond 15"):
+        followed(real, real, dip({-8: 4.0}), 8)
+
+
+def test_a_mouth_is_swapped_and_the_face_stays() -> None:
+    frames = open_clips(EMBEDDED)["anna_1"].frames[:4]
+    swapped = with_mouths(frames, frames[[0, 3, 2, 0]])
+    assert np.array_equal(swapped[[0, 2]], frames[[0, 2]]), "its own mouth changes nothing"
+    assert np.array_equal(swapped[:, :40], frames[:, :40])
+    assert not np.array_equal(swapped[1], frames[1])
+
+
+def test_no_leak_gives_nothing_and_a_share_gives_that_share(tmp_path: Path) -> None:
+    whole = evaluation("demo", tmp_path)
+    verdicts = assert_reference_does_not_move_lips(whole)
+    assert [verdict.measurement.value for verdict in verdicts] == [0.0, 0.0, 0.0]
+    leaky = evaluation("demo:leaky=0.25", tmp_path)
+    swap = [leaky.measure(f"REF_swap[SI,{reference}]") for reference in ("CR", "AR")]
+    for found in swap:
+        # Under the mask's feathered rim less than the share arrives.
+        assert 0.2 < found.value < 0.27
+        assert found.clips == 4
+    with pytest.raises(AssertionError) as failed:
+        assert_reference_does_not_move_lips(leaky)
+    text = str(failed.value)
+    assert "REF_shift[SI,CR] = " in text
+    assert "lips move along when the reference is taken later" in text
+    assert "not by chance: sign-flip p = 0.062 over 4 clips" in text
+
+
+def test_only_what_the_model_has_is_probed(tmp_path: Path) -> None:
+    class OnlyAR(ControlGenerator):
+        supports = ("AR",)
+
+    model = OnlyAR(0.0)
+    ar = evaluation(Model("only AR", model), tmp_path)
+    assert [v.limit.metric.name for v in assert_reference_does_not_move_lips(ar)] == ["REF_swap[SI,AR]"]
+
+
+def test_a_still_mouth_has_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    still = evaluation("demo", tmp_path)
+    monkeypatch.setattr("pytest_lipleak.evaluation.probes.STILL", 1e9)
+    found = still.measure("REF_swap[SI,AR]")
+    assert found.clips == 0
+    assert {entry.measure for entry in found.unscored} == {"REF_swap"}
+    assert "never moves" in found.unscored[0].reason
+    with pytest.raises(AssertionError, match="no clip was scored"):
+        assert_reference_does_not_move_lips(still)

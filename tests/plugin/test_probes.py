@@ -1,0 +1,45 @@
+"""Causal probes from the command line and as gates."""
+
+import pytest
+from inner_pytest import Project
+
+from pytest_lipleak.cli import GOOD, LEAK, USAGE, main
+
+COPIES = """
+import numpy as np
+def generate(frames, audio, reference):
+    return reference if len(reference) == len(frames) else np.repeat(reference[:1], len(frames), axis=0)
+"""
+
+
+def probe(project: Project, model: str, *arguments: str) -> int:
+    clips = ("--clips", str(project.clips), "--expert", "embedded")
+    return main(["probe", "--model", f"{project.path}/{model}", *clips, *arguments])
+
+
+def test_command(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    project.write(copies=COPIES)
+    assert probe(project, "copies.py:generate") == LEAK
+    out = capsys.readouterr().out
+    assert out.count("FAILED REF_s") == 3
+    assert "REF_swap[SI,CR] = 1.000 [1.00, 1.00] (3 clips" in out
+    assert probe(project, "models.py:Still") == GOOD
+    out = capsys.readouterr().out
+    assert out.count("ok     REF_s") == 3
+    assert probe(project, "models.py:OnlyAR", "--limit", "2") == GOOD
+    assert "n/a    REF_shift[SI,CR]: condition [SI,CR] is not applicable" in capsys.readouterr().out
+    assert main(["probe"]) == USAGE
+    # What is copied from the frames themselves, not from the reference, is LSD's and silent LSE's business.
+    assert probe(project, "models.py:Copy") == GOOD
+
+
+def test_gates(project: Project, distribution: tuple[str, ...]) -> None:
+    gates = [f"--lipleak-gate={name} < 0.1" for name in ("REF_shift[SI,CR]", "REF_swap[XM,AR]")]
+    project.write(copies=COPIES)
+    run = project.measure("copies.py:generate", *gates, *distribution)
+    assert run.counts == {"failed": 2}, run.text
+    assert run.lines(r"REF_swap\[XM,AR\] = 1.000 .*: not < 0.1")
+    assert {found["metric"] for found in run.json["results"][0]["metrics"]} >= {
+        "REF_shift[SI,CR]",
+        "REF_swap[XM,AR]",
+    }
