@@ -20,12 +20,13 @@ from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
-from pytest_lipleak.core.scores import TakeScore
+from pytest_lipleak.core.scores import MAX_SHIFT, TakeScore
 from pytest_lipleak.evaluation.pairing import SAME_SPEAKER, mismatched_pairs
 from pytest_lipleak.evaluation.probes import MOVED, followed
 from pytest_lipleak.generators.control import ControlGenerator
 from pytest_lipleak.media.audio import fit
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
+from pytest_lipleak.sync.distances import shifted_means
 from pytest_lipleak.sync.expert import Embeddings, SyncExpert
 from pytest_lipleak.sync.score import score
 
@@ -33,7 +34,7 @@ SHARES = (0.0, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 FEW_SHARES = (0.0, 0.25, 0.5)
 """Under changed pictures or sound."""
 
-NULL_SHARES = (0.0, 0.1, 0.2, 0.25, 0.3, 0.5)
+NULL_SHARES = (0.0, 0.1, 0.25, 0.5)
 """At which unrelated audio is scored, too."""
 
 ROWS, COLUMNS = slice(40, 136), slice(24, 136)
@@ -231,9 +232,7 @@ def judged(clips: ClipSet, folder: Path, expert: SyncExpert, changed: int) -> Ce
                 if change == CLEAN and share in NULL_SHARES:
                     for condition, video in ((SI, silent), (XM, mismatched)):
                         cell.nulls[name, condition] = {
-                            other: score(
-                                video, listen(CLEAN, fit(clips.speech(other), len(clip.audio)))
-                            ).confidence_at(real.offset)
+                            other: _unrelated(video, listen(CLEAN, clips.speech(other)), real.offset)
                             for other in others
                         }
                 if change == CLEAN:
@@ -244,6 +243,12 @@ def judged(clips: ClipSet, folder: Path, expert: SyncExpert, changed: int) -> Ce
         scored = tuple(name for name in clips if (name, None) in cell.corpus.takes)
         cell.corpus.provenance = replace(cell.corpus.provenance, clip_names=scored)
     return cells
+
+
+def _unrelated(video: Embeddings, speech: Embeddings, offset: int) -> float:
+    """Confidence at an offset against a whole other recording, as `evaluation/nulls.py` scores it."""
+    (means,) = shifted_means(video, speech, np.zeros(1, np.int64))
+    return float(np.median(means) - means[MAX_SHIFT - offset])
 
 
 class _Seen:

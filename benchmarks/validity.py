@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pytest_lipleak.statistics.nulls import chance_p
 
 from benchmarks.leak_pool import (
     CLEAN,
@@ -38,6 +37,7 @@ from benchmarks.leak_pool import (
 from pytest_lipleak.core.defaults import DEFAULT_GATES, LEAST_EXCESS, PROBE_LIMIT
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.verdicts import Limit
+from pytest_lipleak.statistics.nulls import chance_p
 from pytest_lipleak.sync.experts import load_expert
 
 EXPERT, PROTOCOL = "embedded", "direct"

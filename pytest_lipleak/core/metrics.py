@@ -78,6 +78,7 @@ class Metric:
         """Whether it is an excess over unrelated audio, which has a p value."""
         return any(column.measure in NULL_MEASURES for column in self.columns)
 
+    @property
     def is_probe(self) -> bool:
         """Whether takes are generated a second time for it, with another reference."""
         return any(column.measure in PROBE_MEASURES for column in self.columns)
