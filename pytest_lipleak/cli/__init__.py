@@ -30,7 +30,20 @@ from pytest_lipleak.core.errors import LipleakError, UnscorableError
 
 __all__ = ["GOOD", "LEAK", "NOT_JUDGED", "USAGE", "main"]
 
-COMMANDS = (score, evaluate, report, merge, compare, calibrate, probe, models, fetch, cache, doctor, completion)
+COMMANDS = (
+    score,
+    evaluate,
+    report,
+    merge,
+    compare,
+    calibrate,
+    probe,
+    models,
+    fetch,
+    cache,
+    doctor,
+    completion,
+)
 """Every subcommand, in the order of ``lipleak --help``."""
 
 
