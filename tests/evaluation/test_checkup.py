@@ -201,6 +201,14 @@ def test_what_is_no_fault_is_told_all_the_same(look: Any) -> None:
     assert verdicts(look(model))["fingerprint"] == LOOK
 
 
+def test_a_clip_alone_is_driven_by_its_own_speech_at_another_time(clips: ClipSet, tmp_path: Path) -> None:
+    alone = ClipSet([clips.files["anna_1"]], "alone")
+    for model, verdict in ((Good(), OK), (Deaf(), LOOK)):
+        plan = Plan(Protocol.DIRECT)
+        evaluation = Evaluation(alone, as_model(model), load_expert("embedded"), plan, Store(tmp_path))
+        assert verdicts(examine(evaluation, "anna_1", frames=25))["audio"] == verdict
+
+
 @pytest.mark.parametrize("framing", ["centred", "tracked"])
 def test_other_mouths_change_the_mouth_and_nothing_else(clips: ClipSet, framing: str) -> None:
     frames = clips["anna_1"].frames[:LENGTH]
