@@ -109,6 +109,7 @@ PIXEL_CHANGES: dict[str, Callable[[Frames], Frames]] = {
     "half resolution": each(halved),
     "mirrored": lambda f: np.ascontiguousarray(f[:, :, ::-1]),
     "face narrowed to 70 %": each(narrowed),
+    "static mouth: must be chance": lambda f: np.repeat(f[len(f) // 2][None], len(f), axis=0),
 }
 
 AUDIO_CHANGES: dict[str, Callable[[Audio, Audio], Audio]] = {
@@ -116,4 +117,5 @@ AUDIO_CHANGES: dict[str, Callable[[Audio, Audio], Audio]] = {
     "other speech, 8 dB": lambda a, o: mix(a, np.resize(o, len(a)).astype(np.float64), 8),
     "music, 5 dB": music,
     "a tenth of the volume": lambda a, o: np.rint(a * 0.1).astype(np.int16),
+    "silence: must be chance": lambda a, o: np.zeros_like(a),
 }

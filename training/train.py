@@ -47,12 +47,12 @@ def sources(recipe: str, caches: Path, leave_out_fold: int | None) -> list[Sourc
         return [Source(grid, 10, "grid_s1")]
     aligned = offsets(caches, "talkers")
     people = load(caches / "talkers", split_names("talkers.csv", leave_out_fold) & set(aligned), aligned)
-    chosen = [Source(grid, 4, "grid_s1"), Source(people, 3, "talkers")]
+    chosen = [Source(grid, 2, "grid_s1"), Source(people, 4, "talkers")]
     if (caches / "talkers_aligned").exists():
         level = load(caches / "talkers_aligned", {talk.name for talk in people}, aligned)
-        chosen.append(Source(level, 2, "talkers, mouth-aligned"))
+        chosen.append(Source(level, 3, "talkers, mouth-aligned"))
     if (caches / "rendered").exists():
-        chosen.append(Source(load(caches / "rendered", offsets=offsets(caches, "rendered")), 1, "rendered"))
+        chosen.append(Source(load(caches / "rendered"), 1, "rendered"))
     return chosen
 
 

@@ -21,7 +21,7 @@ EXAMPLES = """\
 examples:
   lipleak evaluate --model demo
   lipleak evaluate --model my_package.lipsync:load --model-arg checkpoint=model.pth --clips clips/ \\
-      --gate 'LSD-CR < 0.8' --gate 'LSE-C_S < 1.0' --json report.json
+      --gate 'LSD-CR < 0.5' --gate 'LSE-C_S < 1.0' --json report.json
   lipleak evaluate --model demo --measure --json -
   lipleak evaluate --model my_package.lipsync:load --clips clips/ --executor dask=tcp://scheduler:8786
 """

@@ -34,16 +34,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 WEIGHTS = "expert/embedded.onnx"
-RELEASE = "2"
+RELEASE = "3"
 """Raised by hand whenever the weights are trained anew; the version adds the file's hash, so it can't be forgotten."""
-RELEASE_SHA256 = "4bfcfde897703d2194078e96ff6dc2fcbe365229614f060aa6b6966c597d22dc"
+RELEASE_SHA256 = "65b2b173fefad6e9f7b688466fb2438c35ad489d817f3a15e65a678444b2cb5f"
 """Of the weights file that is this release."""
 
 FACE_SIZE = 160
-MOUTH_ROWS = slice(64, 112)
-MOUTH_COLUMNS = slice(48, 112)
-"""What the network sees of a 160x160 face crop, brought to 48x64. Training cuts the same window, so it may only change
-together with the weights."""
+MOUTH_ROWS = slice(55, 121)
+MOUTH_COLUMNS = slice(36, 124)
+"""What the network sees of a 160x160 face crop: mouth, chin and cheeks, brought to 48x64. Training cuts the same
+window, so it may only change together with the weights."""
 MOUTH_HEIGHT, MOUTH_WIDTH = 48, 64
 MOUTH_ZOOM = (MOUTH_ROWS.stop - MOUTH_ROWS.start) / MOUTH_HEIGHT
 """Pixels of the face crop per pixel of the window, across and down."""
