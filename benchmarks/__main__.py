@@ -254,6 +254,62 @@ def demo(bench: Benchmark) -> None:
         print(f"| {name} | {wall} | {cpu} | {max(each.peak for each in mine):.0f} |")
 
 
+BURNER = '''
+import time
+
+
+class Burner:
+    """Costs so many seconds of CPU per frame, and returns its input."""
+
+    def __init__(self, seconds):
+        self.seconds = float(seconds)
+
+    def generate(self, frames, audio, reference):
+        end = time.process_time() + self.seconds * len(frames)
+        while time.process_time() < end:
+            sum(range(1000))
+        return frames
+'''
+
+
+def scaling(bench: Benchmark) -> None:
+    """Two workers against none, for an expensive generator and a cheap one."""
+    if not find_spec("xdist"):
+        print("pytest-xdist is not installed.")
+        return
+    folder = bench.folder / "scaling"
+    folder.mkdir()
+    (folder / "burner.py").write_text(BURNER)
+    clips = bench.make("short_clips", count=4, frames=60)
+    base = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--rootdir=.",
+        f"--lipleak-clips={clips}",
+    ]
+    base += ["--lipleak-model=burner.py:Burner", "--lipleak-expert=embedded", "--lipleak-protocol=direct"]
+    base += ["--lipleak-gate=LSE-C_S < 99", "--lipleak-gate=LSE-C_S[AR] < 99"]
+    print(
+        "| CPU s per frame | takes | without xdist, wall s | `-n 2`, wall s | speed-up | efficiency | CPU s |"
+    )
+    print("|---|---|---|---|---|---|---|")
+    for seconds in (0.2, 0.0):
+        mine = [*base, f"--lipleak-model-arg=seconds={seconds}"]
+        alone, two = interleaved(
+            max(bench.rounds // 2, 1), _demo(mine, folder), _demo([*mine, "-n", "2"], folder)
+        )
+        walls = [[each.wall for each in runs] for runs in (alone, two)]
+        faster = [one / both for one, both in zip(*walls, strict=True)]
+        cells = [seconds, 8, *(spread(wall) for wall in walls), spread(faster, 2)]
+        cells += [f"{statistics.median(faster) / 2:.0%}"]
+        cells += [" and ".join(spread([each.cpu for each in runs]) for runs in (alone, two))]
+        print(f"| {' | '.join(map(str, cells))} |", flush=True)
+
+
 def _demo(command: Sequence[str], folder: Path) -> Callable[[], Run]:
     return lambda: run(command, cwd=str(folder))
 
@@ -301,6 +357,7 @@ SECTIONS: dict[str, Callable[[Benchmark], None]] = {
     "memory": memory,
     "plugin": plugin,
     "demo": demo,
+    "scaling": scaling,
     "package": package,
     "cuda": cuda,
 }

@@ -9,7 +9,8 @@ import numpy as np
 
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLE_RATE
 from pytest_lipleak.media.audio import fit, read_audio
-from pytest_lipleak.media.video import VideoFile
+from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
+from pytest_lipleak.media.video import VideoFile, write_video
 from pytest_lipleak.sync.jpeg import jpeg_frames
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -59,3 +60,17 @@ def extracted(clip: Path, folder: Path) -> Path:
         file.setframerate(SAMPLE_RATE)
         file.writeframes(read_audio(clip)[0].tobytes())
     return folder
+
+
+def short_clips(count: int, frames: int, folder: Path) -> Path:
+    """Cut clips of so many frames, all different, from the embedded ones, at half their size."""
+    clips = folder / f"{count} clips of {frames} frames"
+    clips.mkdir()
+    embedded = open_clips(EMBEDDED)
+    names = list(embedded)
+    for number in range(count):
+        clip, start = embedded[names[number % len(names)]], 12 + 12 * (number // len(names))
+        pictures = np.ascontiguousarray(clip.frames[start : start + frames, ::2, ::2])
+        sound = clip.audio[640 * start : 640 * (start + frames)]
+        write_video(clips / f"clip{number:03}.mkv", pictures, sound)
+    return clips

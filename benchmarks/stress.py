@@ -18,10 +18,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
-from pytest_lipleak.media.video import write_video
+from benchmarks.inputs import short_clips
 
 FRAMES = 75
 MODEL = """
@@ -85,17 +82,6 @@ class Runs:
         return Counter(entry.name.rsplit("-", 2)[0] for entry in entries)
 
 
-def write_clips(folder: Path, count: int) -> None:
-    """Cut short clips, all different, from the embedded ones."""
-    folder.mkdir()
-    embedded = open_clips(EMBEDDED)
-    names = list(embedded)
-    for number in range(count):
-        clip, start = embedded[names[number % len(names)]], 12 * (number // len(names))
-        frames = np.ascontiguousarray(clip.frames[start : start + FRAMES, ::2, ::2])
-        write_video(folder / f"clip{number:03}.mkv", frames, clip.audio[640 * start : 640 * (start + FRAMES)])
-
-
 def workers_of(process: int) -> list[int]:
     """Process ids of a run's workers."""
     children = Path(f"/proc/{process}/task/{process}/children")
@@ -128,7 +114,7 @@ def main() -> int:
     bad = 0
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        write_clips(folder / "clips", options.clips)
+        short_clips(options.clips, FRAMES, folder).rename(folder / "clips")
         runs = Runs(folder, options.workers, options.seconds)
         begun = time.monotonic()
         if runs.start("undisturbed").wait() != 0:

@@ -199,7 +199,7 @@ def test_a_model_that_hangs_on_one_clip_is_named_and_the_rest_is_made(faulty: Pr
     words = "clip 'clip2', condition .SI,CR.: generate.. did not return within 1 s .--lipleak-timeout"
     assert run.lines(words)
     assert len(made(faulty.path / "log")) == 4, "the two other clips under both conditions"
-    assert run.json["verdict"] == "fail"
+    assert run.json["verdict"] == "not judged"
 
 
 def test_a_full_disk_under_keep_is_said_and_no_score_is_lost(project: Project) -> None:
@@ -217,7 +217,7 @@ def test_a_full_disk_under_keep_is_said_and_no_score_is_lost(project: Project) -
     assert run.lines(
         r"video to keep .*: cannot be written \(No space left on device\); free some space, name another"
     )
-    assert run.json["verdict"] == "fail"
+    assert run.json["verdict"] == "not judged"
     assert len(takes(run)) == 3, "the real clips are scored all the same, and nothing is generated in vain"
     assert left == []
 
