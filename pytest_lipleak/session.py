@@ -161,7 +161,7 @@ class LipleakSession(Workbench):
         """Write the reports that are asked for, even when nothing was measured: old ones would lie."""
         settings = self.settings
         asked_for = settings.json is not None or settings.html is not None
-        if not asked_for or (settings.model is None and not self.results):
+        if not asked_for or (settings.model is None and not self.results) or self.config.option.collectonly:
             return
         from pytest_lipleak.report.json import document
 

@@ -107,6 +107,42 @@ def test_with_other_plugins(project: Project, arguments: tuple[str, ...]) -> Non
         assert run.counts["rerun"] == 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "tests"),
+    [
+        (("--dist=load",), 2),
+        (("--dist=loadgroup",), 2),
+        (("--dist=loadscope", "-p", "randomly"), 2),
+        (("--dist=worksteal", "--reruns=1", "--timeout=300"), 2),
+        (("--dist=loadfile", "--maxfail=2"), 2),
+        (("-k", "LSE"), 1),
+        (("--lf",), 1),
+        (("--collect-only",), 0),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_two_workers_however_tests_are_spread_and_chosen(
+    project: Project, arguments: tuple[str, ...], tests: int
+) -> None:
+    gates = (GATES[0], GATES[2])
+    alone = project.measure("Copy", *gates)
+    expected = verdicts(alone)
+    assert alone.counts == {"passed": 1, "failed": 1}
+    project.path.joinpath("scores.json").unlink()
+    run = project.measure("Copy", "-n2", *gates, *arguments)
+    if not tests:
+        assert run.code == 0
+        assert not run.json_file.exists(), "nothing was measured"
+        return
+    found = verdicts(run)
+    assert len(found) == tests
+    assert found.items() <= expected.items(), "the same numbers, to the bit"
+    # Of both gates, --lf chooses the broken one and -k the kept one.
+    assert run.code == (0 if "-k" in arguments else 1)
+    assert not project.run_folders()
+
+
 def test_reused_across_runs_only_with_a_fingerprint(project: Project) -> None:
     with (project.path / "models.py").open("a") as file:
         file.write("\n\nclass Known(Copy):\n    fingerprint = 'weights 1'\n")
