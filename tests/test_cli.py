@@ -194,7 +194,7 @@ def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
     assert text.startswith(f"pytest-lipleak {__version__}, Python {sys.version.split()[0]}")
     for line in (
         "embedded clips: 12",
-        "embedded expert: embedded 2+",
+        "embedded expert: embedded 3+",
         "SyncNet v2: not found; run `lipleak fetch`",
     ):
         assert line in text
