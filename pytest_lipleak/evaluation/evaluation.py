@@ -385,6 +385,12 @@ class Evaluation:
         """Generate anew with another reference what ``metric`` asks for and still lacks."""
         (condition,) = metric.conditions
         measure = metric.columns[0].measure
+        generator = self.model.generator
+        if getattr(generator, "reference_from_video", False) or getattr(generator, "supports", None) == ():
+            # It would make the same video whatever reference it is offered: no evidence that nothing leaks.
+            raise NotApplicableError(
+                f"{metric.name}: model {self.model.name!r} cannot be given another reference"
+            )
         if measure == "REF_swap" and self._plan.protocol is Protocol.TRACKED:
             raise NotApplicableError(
                 f"{metric.name}: where the mouth lies is known for face-centred clips only"

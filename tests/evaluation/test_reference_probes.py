@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pytest_lipleak import assert_reference_does_not_move_lips
+from pytest_lipleak.core.errors import NotApplicableError
 from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.probes import followed, with_mouths
@@ -68,6 +69,16 @@ def test_no_leak_gives_nothing_and_a_share_gives_that_share(tmp_path: Path) -> N
     assert "REF_shift[SI,CR] = " in text
     assert "lips move along when the reference is taken later" in text
     assert "not by chance: sign-flip p = 0.062 over 4 clips" in text
+
+
+@pytest.mark.parametrize("declared", [{"supports": ()}, {"reference_from_video": True}], ids=str)
+def test_a_model_that_can_be_given_no_other_reference_is_not_probed(
+    tmp_path: Path, declared: dict[str, object]
+) -> None:
+    model = load_model("demo:leaky")
+    vars(model.generator).update(declared)
+    with pytest.raises(NotApplicableError, match="model 'demo:leaky' cannot be given another reference"):
+        evaluation(model, tmp_path).measure("REF_swap[SI,AR]")
 
 
 def test_only_what_the_model_has_is_probed(tmp_path: Path) -> None:
