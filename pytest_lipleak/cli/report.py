@@ -75,10 +75,10 @@ def run(options: argparse.Namespace) -> int:
     layout = "json" if options.json else options.format
     if layout == "html":
         return _html(documents, options)
-    if layout == "terminal" and not options.paper and not options.table and len(options.files) == 1:
-        results = [result for data in documents.values() for result in data["results"]]
-        if len(results) == 1:
-            return _written(_one_model(documents, full=options.verbose), options)
+    results = [result for data in documents.values() for result in data["results"]]
+    alone = len(results) == len(options.files) == 1 and not options.paper and not options.table
+    if alone and layout in ("terminal", "markdown"):
+        return _written(_one_model(documents, layout, full=options.verbose), options)
     return _written(_laid_out(_tables(documents, options), layout), options)
 
 
@@ -135,13 +135,17 @@ def _corpora(path: Path, data: dict[str, Any]) -> "list[Corpus]":
         ) from None
 
 
-def _one_model(documents: dict[Path, dict[str, Any]], *, full: bool) -> str:
-    """The report of one model as pytest prints it, verdict first."""
+def _one_model(documents: dict[Path, dict[str, Any]], layout: str, *, full: bool) -> str:
+    """The report of one model as pytest prints it, or writes it for GitHub: verdict first."""
+    from pytest_lipleak.report.github import step_summary
     from pytest_lipleak.report.summary import summaries
 
     ((path, data),) = documents.items()
     verdicts = {verdict["limit"]: verdict for verdict in data["results"][0]["verdicts"]}
-    (summary,) = summaries([(_corpora(path, data)[0], verdicts)], full=full)
+    found = [(_corpora(path, data)[0], verdicts)]
+    if layout == "markdown":
+        return step_summary(found, data["unjudged"])
+    (summary,) = summaries(found, full=full)
     lines = [f"{summary.model}: {summary.verdict}", *summary.table]
     return "\n".join(
         [*lines, *(f"NOT JUDGED: {test} failed for another reason than a limit" for test in data["unjudged"])]

@@ -52,7 +52,7 @@ class Dose:
             return f"leaks less than any copy: less than 0 %{interval}"
         if self.share == math.inf:
             return f"leaks more than a full copy: more than 100 %{interval}"
-        return f"leaks like a {100 * self.share:.0f} % copy{interval}"
+        return f"leaks like a {_percent(self.share)} copy{interval}"
 
     @property
     def short(self) -> str:
@@ -158,4 +158,5 @@ def _percent(share: float) -> str:
 
 
 def _number(share: float) -> str:
-    return "< 0" if share == -math.inf else "> 100" if share == math.inf else f"{100 * share:.0f}"
+    # The z leaves the sign away where nothing but it is left.
+    return "< 0" if share == -math.inf else "> 100" if share == math.inf else f"{100 * share:z.0f}"

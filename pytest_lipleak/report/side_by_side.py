@@ -186,7 +186,7 @@ def _of_setup(entries: Sequence[Entry], setup: Setup, digits: int) -> Table:
 
 
 def _table(name: str, entries: Sequence[Entry], columns: tuple[Column, ...], rows: list[Row]) -> Table:
-    rows = [row for row in rows if row.reference or any(cell.text for cell in row.cells)]
+    rows = [row for row in rows if any(cell.text for cell in row.cells)]
     title = f"{TITLES[name]} ({entries[0].scale})"
     return Table(name, title, "model", columns, tuple(rows), _notes(entries))
 

@@ -64,21 +64,10 @@ def summaries(
 
         yield Summary(
             corpus.provenance.model,
-            verdict_words(verdicts, corpus.provenance.shard)
-            + (_chosen(corpus.provenance) if verdicts else ""),
+            verdict_words(verdicts, corpus.provenance),
             _COLOURS[verdict_on(verdicts) if verdicts else ""],
             tuple(table(corpus, measure, limits_of(verdicts), full=full)),
         )
-
-
-def _chosen(about: Provenance) -> str:
-    """Say in the verdict itself that nobody chose the expert on whose scale the limits were read.
-
-    The embedded clips are always judged by the expert that was made for them.
-    """
-    if about.expert_reason in ("", AS_ASKED, RENDERED):
-        return ""
-    return f" (judged by {about.expert}, chosen because {about.expert_reason})"
 
 
 def limits_of(verdicts: Mapping[str, Mapping[str, Any]]) -> dict[str, list[tuple[str, str]]]:
@@ -89,9 +78,9 @@ def limits_of(verdicts: Mapping[str, Mapping[str, Any]]) -> dict[str, list[tuple
     return limits
 
 
-def verdict_words(verdicts: Mapping[str, Mapping[str, Any]], shard: Mapping[str, Any]) -> str:
+def verdict_words(verdicts: Mapping[str, Mapping[str, Any]], about: Provenance) -> str:
     """Return the verdict on one model in one line."""
-    if shard:
+    if shard := about.shard:
         return f"NOT JUDGED: part {shard['part']}/{shard['of']}; `lipleak merge` judges all parts together"
     if not verdicts:
         return "NOT JUDGED: no limit was given"
@@ -101,8 +90,19 @@ def verdict_words(verdicts: Mapping[str, Mapping[str, Any]], shard: Mapping[str,
     }
     found = [(each, limits) for each, limits in ended.items() if limits]
     if not found:
-        return f"PASSED: {count} kept"
+        return f"PASSED: {count} kept{_chosen(about)}"
     (worst, limits), *rest = found
     headword = "FAILED" if worst == FAIL else worst.upper()
     head = f"{headword}: {len(limits)} of {count} {_TOLD[worst]}: {', '.join(limits)}"
-    return head + "".join(f"; {len(limits)} {_TOLD[each]}: {', '.join(limits)}" for each, limits in rest)
+    more = "".join(f"; {len(limits)} {_TOLD[each]}: {', '.join(limits)}" for each, limits in rest)
+    return f"{head}{more}{_chosen(about)}"
+
+
+def _chosen(about: Provenance) -> str:
+    """Say in the verdict itself that nobody chose the expert on whose scale the limits were read.
+
+    The embedded clips are always judged by the expert that was made for them.
+    """
+    if about.expert_reason in ("", AS_ASKED, RENDERED):
+        return ""
+    return f" (judged by {about.expert}, chosen because {about.expert_reason})"

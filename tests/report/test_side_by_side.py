@@ -153,6 +153,15 @@ def test_one_model_is_printed_as_pytest_does(tmp_path: Path, capsys: pytest.Capt
     assert re.search(r"^LSE-C_S ↓ +2\.00 +\[2\.00, 2\.00\]$", text, re.MULTILINE)
 
 
+def test_one_model_for_a_pull_request_begins_with_the_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = printed(capsys, write(tmp_path / "one.json", leaky("model")), "--format", "markdown").splitlines()
+    assert lines[0] == "## Lip leakage: model"
+    assert lines[2] == "**NOT JUDGED: no limit was given**"
+    assert any(line.startswith("| LSE-C\\_S ↓ | 2.00") for line in lines)
+
+
 def test_page_of_several_reports(tmp_path: Path) -> None:
     pytest.importorskip("jinja2")
     files = [write(tmp_path / f"{name}.json", leaky(name)) for name in ("one", "two")]
