@@ -35,6 +35,8 @@ def measure(
         return _over_sets(corpus, metric)
     columns = [corpus.column(column) for column in metric.columns]
     clips = [clip for clip in corpus.provenance.clip_names if all(clip in column for column in columns)]
+    # Takes of a clip that the expert does not hear may be there already; they count for nothing.
+    clips = [clip for clip in clips if metric.is_picture or (clip, None) not in corpus.unscored]
     unscored = corpus.unscored_in(metric.columns)
     if among is not None:
         clips = [clip for clip in clips if clip in among]

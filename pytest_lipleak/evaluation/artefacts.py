@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Audio, Clip, Frames, digest_of
 from pytest_lipleak.core.errors import StoreError, UnscorableError
-from pytest_lipleak.core.scores import SyncScore
+from pytest_lipleak.core.scores import NullScores, SyncScore
 from pytest_lipleak.evaluation.costs import Stopwatch
 from pytest_lipleak.evaluation.crops import Cropper, Crops
+from pytest_lipleak.evaluation.nulls import UnrelatedSpeech
 from pytest_lipleak.evaluation.pictures import PictureTools
 from pytest_lipleak.evaluation.plan import Plan
 from pytest_lipleak.evaluation.store import Store, key_of, read_array, versions_of
@@ -257,6 +258,27 @@ class Artefacts:
 
         about = self._about(take) | {"expert": self._expert.identity.label, "audio": digest_of(audio)[:8]}
         return SyncScore.from_dict(self._store.data("score", key, compute, about=about))
+
+    def null_scores(
+        self, take: Take, unrelated: UnrelatedSpeech, offset: int, but: Sequence[str] = ()
+    ) -> NullScores:
+        """Score a take's video against speech that has nothing to do with it.
+
+        Args:
+            take: the take.
+            unrelated: whose speech.
+            offset: the clip's known offset.
+            but: clips whose speech is not unrelated either.
+        """
+        name = take.clip.name
+        seen = self._embedding_key(take)
+        key = key_of(embedding=seen, clip=name, offset=offset, but=list(but), speech=unrelated.identity)
+
+        def compute() -> dict[str, Any]:
+            return vars(unrelated.scores(self.embedding(take), name, offset, but=but))
+
+        found = self._store.data("null", key, compute, about=self._about(take))
+        return NullScores(tuple(found["at_offset"]), tuple(found["free"]), found["recordings"])
 
     def review(self, clip: Clip) -> Suitability:
         """Return whether the sync expert can judge a real clip.

@@ -2,7 +2,6 @@
 
 import math
 import platform
-import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -302,12 +301,17 @@ class Evaluation:
         return self.corpus.objection
 
     def _examine(self) -> None:
-        """Score every real clip against unrelated audio."""
+        """Score every real clip against unrelated audio; one that the expert does not hear counts as unscored."""
         self.need(())
-        with self._stopwatch("other"):
-            for clip, condition in tuple(self.corpus.takes):
+        with self._stopwatch("scoring"):
+            for (clip, condition), take in tuple(self.corpus.takes.items()):
                 if condition is None and clip not in self.corpus.unrelated:
-                    self.corpus.unrelated[clip] = tuple(self._unrelated_scores(clip))
+                    self.corpus.unrelated[clip] = self._unrelated_scores(take)
+        if sanity.objection_to(self.corpus):
+            return  # about all clips, so no word about single ones
+        for clip, others in self.corpus.unrelated.items():
+            if why := sanity.unheard(self.corpus.takes[clip, None].own.lse_c, others):
+                self.corpus.unscored[clip, None] = Unscored(clip, None, why)
 
     def _leave_to_merge(self, limit: Limit) -> NoReturn:
         part, parts = self._plan.shard or (1, 1)
@@ -317,19 +321,18 @@ class Evaluation:
                 "parts; leave it out, or run without --lipleak-shard"
             )
         self.corpus.asked[limit.exact] = self.rules.allow_unscored
-        self.measure(limit.metric)
         if not limit.metric.is_picture:
             self._examine()
+        self.measure(limit.metric)
         raise NotApplicableError(f"part {part}/{parts} is measured; `lipleak merge` judges {limit} over all")
 
-    def _unrelated_scores(self, name: str) -> list[float]:
-        clip = self.clips[name]
-        others = [other for other in self.clips if not self.clips.same_speech(name, other)]
-        random.Random(f"lipleak unrelated {self.seed} {name}").shuffle(others)
-        audios = [fit(self.clips.speech(other), len(clip.audio)) for other in others[: sanity.OTHERS]]
+    def _unrelated_scores(self, take: TakeScore) -> tuple[float, ...]:
+        """LSE-C of a real clip against unrelated audios, each by its best shift."""
+        if found := self._against_unrelated(take).free:
+            return found
         # A clip alone is compared with its own speech half a clip later.
-        audios = audios or [np.roll(clip.audio, len(clip.audio) // 2)]
-        return [self.artefacts.score(Take(clip), audio).lse_c for audio in audios]
+        clip = self.clips[take.clip]
+        return (self.artefacts.score(Take(clip), np.roll(clip.audio, len(clip.audio) // 2)).lse_c,)
 
     def need(self, conditions: Iterable[Condition] = CONDITIONS, clips: Iterable[str] | None = None) -> None:
         """Make and score every take of these conditions, and of the real clips, that is still missing.
@@ -341,8 +344,9 @@ class Evaluation:
         names = self.corpus.provenance.clip_names if clips is None else clips
         keys: list[Key] = [(name, c) for name in names for c in (None, *wanted)]
         with self._stopwatch("other"):
+            lost = self.corpus.unscored
             self._finish(
-                [key for key in keys if key not in self.corpus.takes and key not in self.corpus.unscored]
+                [k for k in keys if k not in self.corpus.takes and k not in lost and (k[0], None) not in lost]
             )
         self._raise_failures(keys)
 
@@ -355,16 +359,19 @@ class Evaluation:
                     self.corpus.nulls[name, condition] = self._null_scores(take)
 
     def _null_scores(self, take: TakeScore) -> NullScores:
-        # Under XM the partner's speech is not unrelated: it drove the lips.
-        partner = () if take.partner is None else (take.partner,)
-        video = self.artefacts.embedding(self.take(take.clip, take.condition))
-        null = self._unrelated.scores(video, take.clip, take.own_offset, but=partner)
+        null = self._against_unrelated(take)
         if not null.free:
             raise UnscorableError(
                 f"{take.clip}: the clip set holds no speech but its own (and its XM partner's), so there is nothing "
                 "unrelated to compare with; add clips with other speech"
             )
         return null
+
+    def _against_unrelated(self, take: TakeScore) -> NullScores:
+        # Under XM the partner's speech is not unrelated: it drove the lips.
+        partner = () if take.partner is None else (take.partner,)
+        source = self.take(take.clip, take.condition)
+        return self.artefacts.null_scores(source, self._unrelated, take.own_offset, partner)
 
     def _need_pictures(self, metric: Metric) -> None:
         """Take the picture measures that ``metric`` still lacks."""

@@ -51,6 +51,11 @@ class UnrelatedSpeech:
         self._seed = seed
         self._pool: dict[str, Embeddings] | None = None
 
+    @property
+    def identity(self) -> list[object]:
+        """What the null audios depend on, for keys of what is stored."""
+        return [self._clips.digest, self._seed, AUDIOS, ENOUGH, NEAREST, APART, POOL_BYTES, LEAST_POOL]
+
     def scores(
         self, video: Embeddings, clip: str, offset: int, *, but: Iterable[str] = (), count: int = AUDIOS
     ) -> NullScores:

@@ -5,11 +5,32 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.scores import rank_p
 from pytest_lipleak.statistics.signs import sign_flip_p
 
 ALPHA = 0.05
-OTHERS = 3
-"""Unrelated audios that every real clip is scored against."""
+
+UNHEARD = 0.2
+"""A real clip is not heard when at least this share of unrelated audios fits it as well as its own does."""
+
+
+def unheard(own: float, others: Sequence[float]) -> str | None:
+    """Return why the expert does not hear one real clip, or None when it does.
+
+    Such a clip can show no leak, and would only thin out the leaks of the others: its takes count as unscored.
+
+    Args:
+        own: LSE-C of the clip against its own audio, by the best of 31 shifts.
+        others: likewise against unrelated audios, by the best shift of each, so that the choice of the best favours
+            neither.
+    """
+    better = sum(other >= own for other in others)
+    if rank_p(own, others) <= max(UNHEARD, 1 / (1 + len(others))):
+        return None
+    return (
+        f"the expert does not hear that this real clip is in sync: LSE-C {own:.2f} with its own audio, and {better} of "
+        f"{len(others)} unrelated audios fit as well; a leak would not be heard either"
+    )
 
 
 def objection_to(corpus: Corpus) -> str | None:

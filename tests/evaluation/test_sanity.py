@@ -1,0 +1,113 @@
+"""Real clips that the expert does not hear: named, left out, and never a reason to pass."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clip_sets import coded, random_levels, spoken
+
+from pytest_lipleak.core.verdicts import Limit, Outcome, Rules
+from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
+from pytest_lipleak.evaluation.sanity import unheard
+from pytest_lipleak.evaluation.store import Store
+from pytest_lipleak.generators.registry import Model
+from pytest_lipleak.media.clipsets import ClipFile, ClipSet
+from pytest_lipleak.media.video import write_video
+from pytest_lipleak.sync.expert import ExpertIdentity, Suitability
+from pytest_lipleak.sync.protocols import Protocol
+
+LEVELS = {f"clip{number}": random_levels(number, 60) for number in range(8)}
+
+
+class Listener:
+    """Compares the brightness of frames with the loudness of sound, window by window."""
+
+    identity = ExpertIdentity("listener", "1", "0" * 64, True)
+
+    def embed_video(self, frames: np.ndarray) -> np.ndarray:
+        levels = np.stack(list(frames))[:, 0, 0, 0].astype(np.float32)
+        return np.lib.stride_tricks.sliding_window_view(levels, 5)[:-1]
+
+    def embed_audio(self, audio: np.ndarray) -> np.ndarray:
+        levels = audio[::640].astype(np.float32) / 100
+        return np.lib.stride_tricks.sliding_window_view(levels, 5)[:-1]
+
+    def review(self, frames: np.ndarray, audio: np.ndarray) -> Suitability:
+        return Suitability((), ())
+
+
+class Copier:
+    """Leaks everything, and counts how often it was asked."""
+
+    asked = 0
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        self.asked += 1
+        return frames
+
+
+@pytest.fixture(scope="module")
+def half_heard(tmp_path_factory: pytest.TempPathFactory) -> ClipSet:
+    """Eight clips; the last three show what the first three say."""
+    folder = tmp_path_factory.mktemp("clips")
+    files = []
+    for number, (name, levels) in enumerate(LEVELS.items()):
+        seen = levels if number < 5 else LEVELS[f"clip{number - 5}"]
+        write_video(folder / f"{name}.mkv", coded(seen), spoken(levels))
+        files.append(ClipFile(name, folder / f"{name}.mkv"))
+    return ClipSet(files, "half heard")
+
+
+def judged(clips: ClipSet, folder: Path, *, allow: bool) -> tuple[Evaluation, Copier, Outcome, str]:
+    copier = Copier()
+    evaluation = Evaluation(
+        clips,
+        Model("copier", copier),
+        Listener(),
+        Plan(Protocol.DIRECT),
+        Store(folder / "store"),
+        rules=Rules(allow_unscored=allow),
+    )
+    verdict = evaluation.judge(Limit.parse("LSE-C_S < 120"))
+    return evaluation, copier, verdict.outcome, verdict.headline
+
+
+def test_a_clip_that_is_not_heard_fails_the_verdict_by_name(half_heard: ClipSet, tmp_path: Path) -> None:
+    evaluation, copier, outcome, headline = judged(half_heard, tmp_path, allow=False)
+    assert outcome is Outcome.NOT_JUDGED
+    assert "3 takes could not be scored" in headline
+    lost = {entry.clip: entry.reason for entry in evaluation.corpus.unscored.values()}
+    assert set(lost) == {"clip5", "clip6", "clip7"}
+    assert all("does not hear that this real clip is in sync" in reason for reason in lost.values())
+    assert copier.asked == 5, "nothing is generated for a clip that is not heard"
+
+
+def test_left_out_it_does_not_thin_out_the_leak_of_the_others(half_heard: ClipSet, tmp_path: Path) -> None:
+    evaluation, _, outcome, headline = judged(half_heard, tmp_path, allow=True)
+    assert outcome is Outcome.FAIL
+    assert "5 of 8 clips" in headline
+    takes = evaluation.corpus.takes
+    heard = np.mean([takes[f"clip{number}", None].own.lse_c for number in range(5)])
+    assert evaluation.measure("LSE-C_S").value == pytest.approx(heard)
+    everything = np.mean([takes[name, None].own.lse_c for name in LEVELS])
+    assert everything < 120 < heard, "with them in the mean the copier would have passed"
+    # A second run finds what the first one heard, and says the same.
+    again, *_ = judged(half_heard, tmp_path, allow=True)
+    assert again.corpus.unrelated == evaluation.corpus.unrelated
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "heard"),
+    [
+        (3.0, [0.5] * 50, True),
+        (3.0, [0.5] * 46 + [3.5] * 4, True),
+        (3.0, [0.5] * 35 + [3.0] * 15, False),
+        (3.0, [0.5], True),
+        (3.0, [3.0], False),
+        (3.0, [0.5, 0.5, 3.5], False),
+    ],
+)
+def test_own_audio_must_fit_better_than_nearly_all_others(
+    own: float, others: list[float], heard: bool
+) -> None:
+    assert (unheard(own, others) is None) == heard
