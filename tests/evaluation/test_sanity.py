@@ -68,7 +68,7 @@ def judged(clips: ClipSet, folder: Path, *, allow: bool) -> tuple[Evaluation, Co
         Store(folder / "store"),
         rules=Rules(allow_unscored=allow),
     )
-    verdict = evaluation.judge(Limit.parse("LSE-C_S < 120"))
+    verdict = evaluation.judge(Limit.parse("LSE-C_S < 200"))
     return evaluation, copier, verdict.outcome, verdict.headline
 
 
@@ -90,7 +90,7 @@ def test_left_out_it_does_not_thin_out_the_leak_of_the_others(half_heard: ClipSe
     heard = np.mean([takes[f"clip{number}", None].own.lse_c for number in range(5)])
     assert evaluation.measure("LSE-C_S").value == pytest.approx(heard)
     everything = np.mean([takes[name, None].own.lse_c for name in LEVELS])
-    assert everything < 120 < heard, "with them in the mean the copier would have passed"
+    assert everything < 200 < heard, "with them in the mean the copier would have passed"
     # A second run finds what the first one heard, and says the same.
     again, *_ = judged(half_heard, tmp_path, allow=True)
     assert again.corpus.unrelated == evaluation.corpus.unrelated
