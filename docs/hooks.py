@@ -1,0 +1,72 @@
+"""Parts of the site that are written by the code they describe, so that they cannot fall behind it."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from pytest_lipleak.cli import parser
+from pytest_lipleak.core.metrics import KNOWN_METRICS, metric
+from pytest_lipleak.settings import CHOICES, OPTIONS
+
+ROOT = Path(__file__).parent.parent
+
+
+def metrics_table() -> str:
+    """Every metric that a gate may name, with what it is made of."""
+    lines = ["| metric | good | takes it is made of | what it measures |", "|---|---|---|---|"]
+    for name in KNOWN_METRICS:
+        example = name.replace("SETUP", "AM").replace("REFERENCE", "CR")
+        found = metric(example)
+        takes = "; ".join(
+            f"{column.measure} of {column.condition or 'the real clip'}"
+            + ("" if found.is_picture else f" against the {column.audio} audio")
+            for column in found.columns
+        )
+        shown = f"`{name}`" if name == example else f"`{name}`, for example `{example}`"
+        meaning = found.meaning.replace("|", r"\|")
+        lines.append(f"| {shown} | {found.arrow} {found.better} | {takes} | {meaning} |")
+    return "\n".join(lines)
+
+
+def options_table() -> str:
+    """Every option of the plugin in its three spellings."""
+    lines = ["| option | environment variable | ini key | meaning |", "|---|---|---|---|"]
+    for option in OPTIONS:
+        flag = option.flag if option.kind == "flag" else f"{option.flag}={option.metavar}"
+        words = option.help.replace("|", r"\|").replace("%%", "%").replace("<", r"\<")
+        values = f" ({len(CHOICES[option.name])} choices)" if option.name in CHOICES else ""
+        lines.append(f"| `{flag}` | `{option.variable}` | `{option.ini}` | {words}{values} |")
+    return "\n".join(lines)
+
+
+def commands() -> str:
+    """What `lipleak --help` says of every subcommand."""
+    found: Any = next(a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
+    helps = {choice.dest: choice.help for choice in found._choices_actions}
+    lines = ["| command | what it does |", "|---|---|"]
+    lines += [f"| `lipleak {name}` | {helps[name]} |" for name in found.choices if name in helps]
+    return "\n".join(lines)
+
+
+def contributing() -> str:
+    """CONTRIBUTING.md without its title."""
+    return (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("\n")[2]
+
+
+WRITERS: dict[str, Callable[[], str]] = {
+    "metrics": metrics_table,
+    "options": options_table,
+    "commands": commands,
+    "contributing": contributing,
+}
+"""What may stand on a page as ``<!-- written: NAME -->``."""
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Put what the code writes where the page asks for it (a hook of MkDocs)."""
+    for name, write in WRITERS.items():
+        mark = f"<!-- written: {name} -->"
+        if mark in markdown:
+            markdown = markdown.replace(mark, write())
+    return markdown
