@@ -14,7 +14,17 @@ ONNX_SUFFIX = ".onnx"
 CONTROL = "pytest_lipleak.generators.control"
 SYSTEMS: Mapping[str, str] = {
     name: f"pytest_lipleak.generators.systems.{name}"
-    for name in ("wav2lip", "diff2lip", "dinet", "ip_lap", "talklip")
+    for name in (
+        "wav2lip",
+        "talklip",
+        "ip_lap",
+        "diff2lip",
+        "latentsync",
+        "musetalk",
+        "keysync",
+        "videoretalking",
+        "dinet",
+    )
 }
 """Published systems: module by name. Each module holds its ``CARD`` and the factory that the card names."""
 

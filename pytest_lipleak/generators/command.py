@@ -190,6 +190,8 @@ class CommandGenerator:
     ) -> None:
         self.supports: tuple[str, ...] = ("CR", "AR")
         self.reference_from_video = False
+        self.first_frame_only = False
+        """Whether its alternative reference can only be the first frame."""
         self.alternative_reference: str | None = None
         self.silence: str | None = None
         self.pairing: str | None = None
@@ -271,6 +273,11 @@ class CommandGenerator:
             raise GeneratorError(
                 "the command takes the reference from the video itself and cannot be given another; write {reference} "
                 "where it takes one"
+            )
+        if self.first_frame_only and kind is Reference.AR and not np.array_equal(reference, frames[:1]):
+            raise GeneratorError(
+                "the command's alternative reference can only be the first frame; choose "
+                "--lipleak-alternative-reference=first"
             )
         return kind
 
