@@ -20,7 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("quality", "generators"),
     ("evaluation",),
     ("report",),
-    ("assertions", "settings", "xdist"),
+    ("assertions", "settings", "strategies", "xdist"),
     ("workbench",),
     ("session", "cluster"),
     ("gates", "fixtures"),

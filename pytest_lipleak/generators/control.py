@@ -19,6 +19,12 @@ from pytest_lipleak.faces.centred import mouth_darkness
 SILENCE_RMS = 100.0
 """Driving audio quieter than this (int16 units, -50 dBFS) counts as silence."""
 
+ALIKE = 0.95
+"""Correlation from which audio counts as a clip's speech at another loudness, or earlier or later."""
+
+LATEST = 15 * SAMPLES_PER_FRAME
+"""As far as sync scores look."""
+
 MASK_CENTRE = (0.58, 0.50)
 MASK_RADII = (0.21, 0.25)
 """Ellipse of the mouth and chin, as shares of height and width; wider than what the expert looks at."""
@@ -95,21 +101,44 @@ class ControlGenerator:
         if _is_silent(audio):
             closed = int(mouth_darkness(frames).argmin())
             return np.broadcast_to(frames[closed], frames.shape)
-        donor, length = self._donor(audio)
-        seconds = np.arange(len(frames)) * SAMPLES_PER_FRAME % length
-        return donor.frames[np.minimum(seconds // SAMPLES_PER_FRAME, len(donor.frames) - 1)]
+        donor, length, late = self._donor(audio)
+        samples = np.arange(len(frames)) * SAMPLES_PER_FRAME - late
+        # Before a late audio begins, the mouth waits; an audio that ends early begins anew only where it repeats.
+        heard = np.maximum(samples, 0) % length
+        return np.asarray(donor.frames[np.minimum(heard // SAMPLES_PER_FRAME, len(donor.frames) - 1)])
 
-    def _donor(self, audio: Audio) -> tuple[Clip, int]:
-        """Return the clip that this audio belongs to, and after how many samples the audio repeats."""
+    def _donor(self, audio: Audio) -> tuple[Clip, int, int]:
+        """Return the clip that this audio belongs to, after how many samples it repeats, and how late it is."""
         speech_of = getattr(self._clips, "speech", lambda name: self._clips[name].audio)
         for name in self._clips:
             speech = speech_of(name)
             common = min(len(speech), len(audio))
             if common and np.array_equal(speech[:common], audio[:common]):
-                return self._clips[name], len(speech)
+                return self._clips[name], len(speech), 0
+        for name in self._clips:
+            speech = speech_of(name)
+            late, likeness = _best_shift(speech, audio)
+            if likeness > ALIKE:
+                return self._clips[name], len(speech), late
         raise ValueError(
             "the driving audio belongs to no clip of the set; control generators only know the speech of their clips"
         )
+
+
+def _best_shift(speech: Audio, audio: Audio) -> tuple[int, float]:
+    """By how many samples ``audio`` comes later than ``speech``, up to ``LATEST`` either way, and their correlation."""
+    from numpy.fft import irfft, rfft
+
+    size = len(speech) + len(audio)
+    spectrum = rfft(audio.astype(np.float64), size) * np.conj(rfft(speech.astype(np.float64), size))
+    products = irfft(spectrum, size)
+    shifts = np.arange(-LATEST, LATEST + 1)
+    late = int(shifts[np.argmax(products[shifts])])
+    start = max(late, 0)
+    end = min(len(audio), len(speech) + late)
+    one, other = (each.astype(np.float64) for each in (audio[start:end], speech[start - late : end - late]))
+    size_of_both = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return late, float(one @ other) / size_of_both if size_of_both else 0.0
 
 
 def _is_silent(audio: Audio) -> bool:
