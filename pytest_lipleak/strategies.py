@@ -91,7 +91,7 @@ def mirrored() -> "SearchStrategy[bool]":
 
 def louder(audio: Audio, gain: float) -> Audio:
     """Return audio times ``gain``, int16, clipped."""
-    return np.asarray(np.clip(np.rint(audio * gain), -32768, 32767), np.int16)
+    return np.asarray(np.clip(np.rint(audio.astype(np.float64) * gain), -32768, 32767), np.int16)
 
 
 def later(audio: Audio, frames: int) -> Audio:
@@ -174,8 +174,8 @@ def _shift(subject: Subject, plain: Frames, frames: int) -> str | None:
     if abs(before.offset + frames) > 15:
         return None
     after = subject.sync(subject.generate(later(subject.clip.audio, frames)))
-    # Lips that come later agree with the unchanged audio at a larger offset, in SyncNet's sign.
-    there = before.offset - frames if MOVES_DOWN else before.offset + frames
+    # Lips that come later than the audio have a larger offset: positive when the audio is first.
+    there = before.offset + frames
     return _kept(
         before.lse_c,
         after.confidence_at(there),
@@ -219,10 +219,6 @@ def _mirror(subject: Subject, plain: Frames, flipped: bool) -> str | None:
     before = subject.sync(plain)
     after = subject.sync(mirror(output))
     return _kept(before.lse_c, after.confidence_at(before.offset), "with mirrored pictures, mirrored back")
-
-
-MOVES_DOWN = True
-"""Lips that come later than the audio have a smaller offset, in SyncNet's sign: positive when the audio is first."""
 
 
 def _kept(before: float, after: float, what: str) -> str | None:
