@@ -1,7 +1,5 @@
 """One pytest session's evaluations: built from the settings when first needed, collected for the reports."""
 
-import math
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
@@ -169,47 +167,14 @@ class LipleakSession(Workbench):
         self.write(document(found, self.unjudged(found)))
 
     def save_baseline(self) -> str | None:
-        """Write the baseline where one is asked for; return why that was not possible, or None.
-
-        A file from an earlier run stays when there is nothing whole to put in its place.
-        """
-        path = self.settings.save_baseline
-        if path is None or self.config.option.collectonly:
+        """Write the baseline where one is asked for; return why that was not possible, or None."""
+        if self.config.option.collectonly:
             return None
-        found = self.merged()
-        if not any(corpus.takes for corpus, _ in found):
-            return f"baseline {path} is not written: nothing was measured"
-        lost = [v["limit"] for _, verdicts in found for v in verdicts.values() if math.isnan(v["value"])]
-        if lost:
-            return f"baseline {path} is not written: {lost[0]} could not be measured"
-        if unjudged := self.unjudged(found):
-            return f"baseline {path} is not written: {unjudged[0]} failed for another reason than a limit"
-        from pytest_lipleak.report.baseline import baseline_text
-
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(baseline_text(found), encoding="utf-8")
-        temporary.replace(path)
-        return None
+        return self.save_as_baseline(*self.judged())
 
     def comparisons(self) -> "Iterator[tuple[str, list[str], str | None]]":
         """Yield, per model, its name, the lines of its comparison with the baseline, and why there is none."""
-        if self.settings.compare is None:
-            return
-        from pytest_lipleak.core.errors import LipleakError
-        from pytest_lipleak.evaluation.comparison import differences
-        from pytest_lipleak.report.baseline import comparison_lines
-
-        for corpus, _ in self.merged():
-            model = corpus.provenance.model
-            try:
-                before = self.baseline(model)
-                found = differences(before, corpus)
-            except LipleakError as error:
-                yield model, [], str(error)
-                continue
-            why = None if found else "the baseline has no metric that this run measured"
-            yield model, comparison_lines(found, before, corpus) if found else [], why
+        return self.compare_with_baseline(corpus for corpus, _ in self.merged())
 
 
 @dataclass

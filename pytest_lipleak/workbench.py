@@ -4,12 +4,14 @@ Knows nothing of pytest: the plugin's session and ``lipleak evaluate`` both stan
 """
 
 import json
+import math
 import os
 import shutil
 import sys
 import tempfile
 import time
 import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -376,6 +378,56 @@ class Workbench:
             from pytest_lipleak.report.html import write_html
 
             write_html(report, self.settings.html, dose=self.settings.dose)
+
+    def save_as_baseline(
+        self, found: "Sequence[tuple[Corpus, Mapping[str, Mapping[str, Any]]]]", unjudged: Sequence[str]
+    ) -> str | None:
+        """Write the baseline where one is asked for; return why that was not possible, or None.
+
+        A file from an earlier run stays when there is nothing whole to put in its place.
+
+        Args:
+            found: scores of each model, and its verdicts by limit.
+            unjudged: tests that failed for another reason than a limit.
+        """
+        path = self.settings.save_baseline
+        if path is None:
+            return None
+        if not any(corpus.takes for corpus, _ in found):
+            return f"baseline {path} is not written: nothing was measured"
+        lost = [v["limit"] for _, verdicts in found for v in verdicts.values() if math.isnan(v["value"])]
+        if lost:
+            return f"baseline {path} is not written: {lost[0]} could not be measured"
+        if unjudged:
+            return f"baseline {path} is not written: {unjudged[0]} failed for another reason than a limit"
+        from pytest_lipleak.report.baseline import baseline_text
+
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_text(baseline_text(found), encoding="utf-8")
+        temporary.replace(path)
+        return None
+
+    def compare_with_baseline(
+        self, corpora: "Iterable[Corpus]"
+    ) -> "Iterator[tuple[str, list[str], str | None]]":
+        """Yield, per model, its name, the lines of its comparison with the baseline, and why there is none."""
+        if self.settings.compare is None:
+            return
+        from pytest_lipleak.core.errors import LipleakError
+        from pytest_lipleak.evaluation.comparison import differences
+        from pytest_lipleak.report.baseline import comparison_lines
+
+        for corpus in corpora:
+            model = corpus.provenance.model
+            try:
+                before = self.baseline(model)
+                found = differences(before, corpus)
+            except LipleakError as error:
+                yield model, [], str(error)
+                continue
+            why = None if found else "the baseline has no metric that this run measured"
+            yield model, comparison_lines(found, before, corpus) if found else [], why
 
     def progress(self) -> "Progress":
         """Where progress is shown; nowhere, unless a subclass knows better."""

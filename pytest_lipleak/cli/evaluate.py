@@ -29,7 +29,8 @@ examples:
 OFFERED = (
     "model", "model_arg", "clips", "pairs", "gate", "expert", "protocol", "weights", "allow_unverified_weights",
     "device", "seed", "silence", "alternative_reference", "pairing", "face", "retrack", "arcface", "allow_unscored",
-    "confidence", "timeout", "shard", "json", "html", "dose", "keep", "store", "store_limit",
+    "confidence", "timeout", "shard", "json", "html", "dose", "save_baseline", "compare",
+    "compare_fail", "sequential", "keep", "store", "store_limit",
 )  # fmt: skip
 """Settings that work here; a setting of the plugin that does not is refused, not ignored."""
 
@@ -115,7 +116,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _refuse_what_does_not_work_here(settings: "Settings") -> None:
-    plural = {"model_args": "model_arg", "gates": "gate"}
+    plural = {"model_args": "model_arg", "gates": "gate", "compare_fails": "compare_fail"}
     for name, source in settings.sources.items():
         if plural.get(name, name) not in OFFERED:
             raise ConfigurationError(
@@ -125,7 +126,7 @@ def _refuse_what_does_not_work_here(settings: "Settings") -> None:
 
 def _evaluated(desk: _Desk, options: argparse.Namespace, *, to_stdout: bool) -> int:
     limits = desk.limits()
-    if not limits and not options.measure:
+    if not limits and not options.measure and not desk.settings.compare_fails:
         raise ConfigurationError(
             f"no limit to judge by: expert {desk.chosen_expert()[0]} has no default gates; give some with --gate, for "
             "example --gate 'LSD-CR < 0.6', or only measure with --measure"
@@ -149,6 +150,7 @@ def _evaluated(desk: _Desk, options: argparse.Namespace, *, to_stdout: bool) -> 
             evaluation.measure(name)
         evaluation.expert_objection()
     failed = {str(limit): why for limit in limits if (why := _judged(evaluation, limit))}
+    failed |= _regressions(desk, evaluation)
     return _reported(desk, evaluation, failed, options, to_stdout=to_stdout)
 
 
@@ -161,6 +163,27 @@ def _judged(evaluation: "Evaluation", limit: "Limit") -> str | None:
     except LipleakError as error:
         return str(error)
     return None
+
+
+def _regressions(desk: _Desk, evaluation: "Evaluation") -> dict[str, str]:
+    """Judge what must not happen against the baseline; return the words of what failed, by limit.
+
+    What cannot be judged is an error as at the start of a run: an allowance is always about a named file.
+    """
+    from pytest_lipleak.core.regressions import Allowance
+    from pytest_lipleak.evaluation.comparison import judge_regression
+    from pytest_lipleak.report.baseline import explain_regression
+
+    failed = {}
+    for text in desk.settings.compare_fails:
+        try:
+            found = judge_regression(evaluation, Allowance.parse(text), desk.baseline(evaluation.model.name))
+        except NotApplicableError as error:
+            print(f"skipped {text}: {error}", file=sys.stderr)
+            continue
+        if not found.verdict.passed:
+            failed[str(found.verdict.limit)] = explain_regression(found, desk.baseline_name)
+    return failed
 
 
 def _reported(
@@ -180,18 +203,27 @@ def _reported(
     found = [(evaluation.corpus, {name: verdict_data(verdict) for name, verdict in sorted(verdicts.items())})]
     report = document(found)
     desk.write(report)
+    unsaved = desk.save_as_baseline(found, ())
+    compared = list(desk.compare_with_baseline([evaluation.corpus]))
     if to_stdout:
         print(json.dumps(report, indent=1, allow_nan=False))
     else:
         for summary in summaries(found, full=options.verbose):
             print(here("\n".join([summary.verdict, *(() if options.quiet else summary.table)]), options))
+        for _, lines, _ in compared if not options.quiet else ():
+            print("\n".join(["", f"compared with {desk.baseline_name}:", *lines]))
         if options.verbose and why_no_dose:
             print(here(why_no_dose, options))
         for name, verdict in sorted(verdicts.items()):
             if not verdict.passed and not options.quiet:
                 print(here(f"\n{failed.get(name) or explain(verdict)}", options))
-    if options.measure or desk.settings.shard is not None:
-        return GOOD
+    troubles = [unsaved, *(why for _, _, why in compared)]
+    for trouble in filter(None, troubles):
+        print(here(f"lipleak: {trouble}", options), file=sys.stderr)
     if any(verdict.judged and not verdict.passed for verdict in verdicts.values()):
         return LEAK
+    if any(troubles):
+        return NOT_JUDGED
+    if options.measure or desk.settings.shard is not None:
+        return GOOD
     return GOOD if verdicts and all(verdict.passed for verdict in verdicts.values()) else NOT_JUDGED

@@ -8,7 +8,10 @@ import pytest
 from inner_pytest import Project
 
 from pytest_lipleak.cli import GOOD, LEAK, NOT_JUDGED, USAGE, main
+from pytest_lipleak.cli.evaluate import OFFERED
+from pytest_lipleak.settings import OPTIONS
 
+GATE = "--gate=LSE-C_S < 50"
 LIMITS = ("LSD-CR < 0.001", "LSE-C_S < 50")
 
 
@@ -104,10 +107,33 @@ def test_environment(
 ) -> None:
     monkeypatch.setenv("LIPLEAK_GATES", "LSE-C_S < 50; LSD-CR < 0.001")
     assert evaluate("Copy") == LEAK
-    monkeypatch.setenv("LIPLEAK_COMPARE", "baseline.json")
+    monkeypatch.setenv("LIPLEAK_INCONCLUSIVE", "skip")
     assert evaluate("Copy") == USAGE
-    assert "environment variable LIPLEAK_COMPARE: `lipleak evaluate` does not know" in capsys.readouterr().err
-    monkeypatch.delenv("LIPLEAK_COMPARE")
+    assert "environment variable LIPLEAK_INCONCLUSIVE: `lipleak evaluate` does not" in capsys.readouterr().err
+    monkeypatch.delenv("LIPLEAK_INCONCLUSIVE")
     monkeypatch.setenv("LIPLEAK_GATE", "LSD-CR < 1")
     assert evaluate("Copy") == USAGE
     assert "did you mean LIPLEAK_GATES?" in capsys.readouterr().err
+
+
+def test_no_setting_of_the_plugin_is_forgotten() -> None:
+    # What a test does that is neither kept nor broken is a matter of tests alone.
+    assert {option.name for option in OPTIONS} - set(OFFERED) == {"inconclusive"}
+
+
+def test_baseline(evaluate: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate("Still", GATE, "--save-baseline=base.json", "-q") == GOOD
+    name = json.loads(Path("base.json").read_text())["results"][0]["provenance"]["model"]
+    Path("base.json").write_text(Path("base.json").read_text().replace(name, "models.py:Copy"))
+    assert evaluate("Copy", "--compare=base.json", "--compare-fail=LSE-C_S > +0.1") == LEAK
+    out = capsys.readouterr().out
+    assert "compared with base.json:" in out
+    assert "baseline: " in out
+    assert evaluate("Copy", GATE, "--compare=base.json", "--compare-fail=LSE-C_S > +50") == GOOD
+    assert evaluate("Copy", GATE, "--compare=base.json", "--seed=7") == NOT_JUDGED
+    assert "seed" in capsys.readouterr().err
+    assert evaluate("Raises", GATE, "--save-baseline=none.json") == NOT_JUDGED
+    assert "none.json is not written" in capsys.readouterr().err
+    assert not Path("none.json").exists()
+    assert evaluate("Copy", "--compare-fail=LSE-C_S > +50") == USAGE
+    assert "--compare-fail: name the baseline with --compare FILE" in capsys.readouterr().err
