@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics import PICTURE_MEASURES, Column, Metric, metric
 from pytest_lipleak.core.verdicts import MIN_UNITS, Measurement
 from pytest_lipleak.evaluation.dose import with_dose
+from pytest_lipleak.evaluation.nulls import ENOUGH
 from pytest_lipleak.statistics.bootstrap import CONFIDENCE, expanded_interval
 from pytest_lipleak.statistics.nulls import chance_p, least_p
 from pytest_lipleak.statistics.sequences import difference_sequence, mean_sequence
@@ -67,7 +69,21 @@ def measure(
         p=p,
         least_p=smallest_p,
     )
+    if metric.over_null:
+        measurement = replace(measurement, warning=_few_recordings(corpus, metric, clips))
     return measurement if missing else with_dose(measurement, corpus)
+
+
+def _few_recordings(corpus: Corpus, metric: Metric, clips: list[str]) -> str | None:
+    (column,) = metric.columns
+    nulls = [corpus.nulls[clip, column.condition] for clip in clips]
+    least = min(nulls, key=lambda null: null.recordings, default=None)
+    if least is None or least.recordings >= ENOUGH:
+        return None
+    return (
+        f"the {len(least.free)} unrelated audios of a clip come from {least.recordings} recordings, most of them "
+        f"shifted; sentences of one rhythm then look like a leak. {ENOUGH} other recordings need no shifts"
+    )
 
 
 def _interval(

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.scores import MAX_SHIFT, SHIFTS
 from pytest_lipleak.sync.expert import Distances, Embeddings
 
+BLOCK = 512
+"""Windows at a time in ``shifted_means``: minutes of video need no more memory than seconds."""
+
 EPS = 1e-6
 """Added to every difference, as in ``torch.nn.functional.pairwise_distance``."""
 
@@ -67,16 +70,20 @@ def shifted_means(video: Embeddings, audio: Embeddings, starts: NDArray[np.integ
     Returns:
         Shape (S, 31), for shifts -15..15. Equal to the means of ``distances(video, stretch)`` up to rounding.
     """
-    seen, heard = np.asarray(video, np.float64), np.asarray(audio, np.float64)
-    squares = (seen**2).sum(1)[:, None] + (heard**2).sum(1) - 2 * seen @ heard.T
-    apart = np.sqrt(np.maximum(squares, 0))
-    to_silence = np.linalg.norm(seen, axis=1)[:, None]
-    row = np.arange(len(seen))[:, None]
-    column = row + np.arange(-MAX_SHIFT, MAX_SHIFT + 1)
-    inside = (column >= 0) & (column < len(seen))
-    return np.array(
-        [np.where(inside, apart[row, (column + start) % len(heard)], to_silence).mean(0) for start in starts]
-    )
+    heard = np.asarray(audio, np.float64)
+    windows, loudness = len(video), (heard**2).sum(1)
+    sums = np.zeros((len(starts), SHIFTS))
+    for first in range(0, windows, BLOCK):
+        seen = np.asarray(video[first : first + BLOCK], np.float64)
+        size = (seen**2).sum(1)[:, None]
+        apart = np.sqrt(np.maximum(size + loudness - 2 * seen @ heard.T, 0))
+        row = np.arange(len(seen))[:, None]
+        column = first + row + np.arange(-MAX_SHIFT, MAX_SHIFT + 1)
+        inside = (column >= 0) & (column < windows)
+        for number, start in enumerate(starts):
+            there = apart[row, (column + start) % len(heard)]
+            sums[number] += np.where(inside, there, np.sqrt(size)).sum(axis=0)
+    return sums / windows
 
 
 def _between(video: Embeddings, audio: Embeddings) -> Distances:

@@ -50,7 +50,7 @@ def test_column_j_is_the_audio_j_minus_15_windows_later() -> None:
         assert (best == shift + 15).all()
 
 
-@pytest.mark.parametrize(("windows", "recording"), [(40, 40), (40, 95), (40, 23), (3, 50)])
+@pytest.mark.parametrize(("windows", "recording"), [(40, 40), (40, 95), (40, 23), (3, 50), (700, 600)])
 def test_stretches_of_a_recording_score_as_if_cut_first(windows: int, recording: int) -> None:
     random = np.random.default_rng(5)
     video, audio = (random.normal(size=(n, 16)).astype(np.float32) for n in (windows, recording))
