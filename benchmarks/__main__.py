@@ -254,12 +254,45 @@ def demo(bench: Benchmark) -> None:
         print(f"| {name} | {wall} | {cpu} | {max(each.peak for each in mine):.0f} |")
 
 
+def evaluation_memory(bench: Benchmark) -> None:
+    """Peak memory of `lipleak evaluate` by the clip's length: generating, and scoring what is stored."""
+    folder = bench.folder / "evaluation"
+    (folder / "clips").mkdir(parents=True)
+    (folder / "burner.py").write_text(BURNER)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest_lipleak.cli",
+        "evaluate",
+        "--model=burner.py:Burner",
+        "--clips=clips",
+    ]
+    command += ["--model-arg=seconds=0", "--expert=embedded", "--protocol=direct", "--store=store", "-q"]
+    command += ["--gate=LSE-C_S < 99"]
+    print(
+        "| seconds | the clip itself, MB | generating and scoring, peak MB | scoring what is stored, peak MB |"
+    )
+    print("|---|---|---|---|")
+    for seconds in (10, 60, 600) if bench.long else (10, 60):
+        video = Path(bench.make("looped", clip=bench.clip, seconds=seconds, size=None))
+        video.rename(folder / "clips" / "clip.mkv")
+        first = run(command, cwd=str(folder))
+        for kind in ("embedding", "score", "review"):
+            for path in (folder / "store").rglob(f"{kind}-*"):
+                path.unlink()
+        again = run(command, cwd=str(folder))
+        clip = seconds * 25 * 160 * 160 * 3 / 1e6
+        print(f"| {seconds} | {clip:.0f} | {first.peak:.0f} | {again.peak:.0f} |", flush=True)
+
+
 BURNER = '''
 import time
 
 
 class Burner:
     """Costs so many seconds of CPU per frame, and returns its input."""
+
+    fingerprint = "1"
 
     def __init__(self, seconds):
         self.seconds = float(seconds)
@@ -355,6 +388,7 @@ SECTIONS: dict[str, Callable[[Benchmark], None]] = {
     "six-conditions": six_conditions,
     "experts": experts,
     "memory": memory,
+    "evaluation-memory": evaluation_memory,
     "plugin": plugin,
     "demo": demo,
     "scaling": scaling,

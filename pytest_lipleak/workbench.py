@@ -222,6 +222,8 @@ class Workbench:
                 "no model to test: name one with --lipleak-model (or LIPLEAK_MODEL, or ini key lipleak_model), "
                 "or override the fixture lipleak_model"
             )
+        # Before the model imports what it computes with.
+        self._share_threads()
         try:
             return load_model(name, parse_arguments(self.settings.model_args), self.device)
         except LipleakError:
@@ -230,6 +232,11 @@ class Workbench:
             raise GeneratorError(
                 f"model {name!r} could not be loaded: {type(error).__name__}: {error}"
             ) from error
+
+    def _share_threads(self) -> int | None:
+        from pytest_lipleak.evaluation.devices import share_threads
+
+        return share_threads(self.position[1])
 
     def preference(self, name: str, default: str) -> str:
         """Return a setting that the model named in the settings may prefer otherwise, as its evaluation does."""
@@ -251,13 +258,12 @@ class Workbench:
             from pytest_lipleak.sync.experts import load_expert
 
             name, _ = self.chosen_expert()
-            _, workers = self.position
             self._expert = load_expert(
                 name,
                 self.settings.weights,
                 allow_unverified=self.settings.allow_unverified_weights,
                 device=self.device if self.device.startswith("cuda") else "cpu",
-                threads=1 if workers > 1 else 0,
+                threads=self._share_threads() or 0,
             )
         return self._expert
 

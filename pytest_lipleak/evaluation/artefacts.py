@@ -2,7 +2,7 @@
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak import __version__
-from pytest_lipleak.core.clips import Audio, Clip, Frames, digest_of
+from pytest_lipleak.core.clips import Audio, Clip, Frames, Image, digest_of
 from pytest_lipleak.core.errors import StoreError, UnscorableError
 from pytest_lipleak.core.scores import NullScores, SyncScore
 from pytest_lipleak.evaluation.costs import Stopwatch
@@ -21,17 +21,20 @@ from pytest_lipleak.evaluation.crops import Cropper, Crops
 from pytest_lipleak.evaluation.nulls import UnrelatedSpeech
 from pytest_lipleak.evaluation.pictures import PictureTools
 from pytest_lipleak.evaluation.plan import Plan
-from pytest_lipleak.evaluation.store import Store, key_of, read_array, versions_of
+from pytest_lipleak.evaluation.store import Content, Store, key_of, read_array, versions_of
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.limits import LastWords, to_stderr
 from pytest_lipleak.generators.memory import MemoryWatch
 from pytest_lipleak.generators.protocol import run_generator
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
-from pytest_lipleak.media.video import read_frames, write_playable, write_video
+from pytest_lipleak.media.video import read_frames, stored_images, write_playable, write_video
 from pytest_lipleak.sync.expert import Embeddings, Suitability, SyncExpert, window_count
 from pytest_lipleak.sync.protocols import protocol_notes
 from pytest_lipleak.sync.score import score
+
+HELD = 100_000_000
+"""Bytes of a generated video that is embedded from memory; a longer one is read from its file as it is needed."""
 
 KEPT_SPEECH = 64_000_000
 """Bytes of embedded speech kept in memory, the latest first."""
@@ -156,6 +159,11 @@ class Artefacts:
         """
         if take.audio is None:
             return take.clip.frames
+        return self._generated(take, lambda path, fresh: read_frames(path) if fresh is None else fresh)
+
+    def _generated(self, take: Take, read: Callable[[Path, Frames | None], Content]) -> Content:
+        """Return what ``read`` makes of a generated video's file, and of its frames where they were made just now."""
+        assert take.audio is not None
         audio, fresh = take.audio, list[Frames]()
 
         def make(path: Path) -> None:
@@ -175,10 +183,10 @@ class Artefacts:
             fresh.append(output)
             write_video(path, output)
 
-        def read(path: Path) -> Frames:
-            return fresh[0] if fresh else read_frames(path)
+        def read_it(path: Path) -> Content:
+            return read(path, fresh.pop() if fresh else None)
 
-        found = self._store.load("video.mkv", self.source(take), make, read, about=self._about(take))
+        found = self._store.load("video.mkv", self.source(take), make, read_it, about=self._about(take))
         assert found is not None
         return found
 
@@ -213,13 +221,27 @@ class Artefacts:
         return found
 
     def _embed(self, take: Take) -> Embeddings:
-        frames = self.frames(take)
+        if take.audio is None:
+            return self._embed_frames(take, take.clip.frames)
+        if self._plan.retrack:
+            # A face is followed through frames that can be read twice.
+            return self._embed_frames(take, self.frames(take))
+
+        def embed(path: Path, fresh: Frames | None) -> Embeddings:
+            # A long video is read anew, image by image, rather than held.
+            held = fresh is not None and fresh.nbytes <= HELD
+            return self._embed_frames(take, fresh if held and fresh is not None else stored_images(path))
+
+        return self._generated(take, embed)
+
+    def _embed_frames(self, take: Take, frames: Frames | Iterable[Image]) -> Embeddings:
         anew = self._plan.retrack and take.audio is not None
-        cropper = self.cropper(take.clip, frames if anew else None)
+        cropper = self.cropper(take.clip, frames if anew and isinstance(frames, np.ndarray) else None)
         with self._stopwatch("embedding"):
             rows = self._expert.embed_video(cropper(frames))
-        if len(rows) != window_count(len(frames)):
-            raise UnscorableError(f"{len(rows)} windows of {len(frames)} frames; frames were lost on the way")
+        length = len(take.clip.frames)
+        if len(rows) != window_count(length):
+            raise UnscorableError(f"{len(rows)} windows of {length} frames; frames were lost on the way")
         return rows
 
     def _embedding_key(self, take: Take) -> str:

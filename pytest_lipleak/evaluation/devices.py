@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from pathlib import Path
 
 from pytest_lipleak.core.errors import ConfigurationError
@@ -40,6 +41,42 @@ def resolve_device(name: str, worker: int = 0) -> str:
     if int(index) >= count:
         raise ConfigurationError(f"device {name!r}: {count} CUDA device(s) are visible, numbered from 0")
     return name
+
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def share_threads(workers: int, processors: int | None = None) -> int | None:
+    """Give this process its share of the processors, so that ``workers`` processes do not crowd each other out.
+
+    Said to OpenMP, MKL and OpenBLAS by their environment variables, which count for what is imported from now on
+    and for a model's own sub-processes, to OpenCV, and to torch where it is imported already. Where one of the
+    variables is set, the user has decided, and it counts for OpenCV and torch, too.
+
+    Args:
+        workers: processes that work side by side; with one, nothing is changed.
+        processors: that may be used; None asks the system.
+
+    Returns:
+        Threads per process, or None where nothing was changed.
+    """
+    if workers < 2:
+        return None
+    given = [os.environ[name] for name in THREAD_VARIABLES if os.environ.get(name, "").isdigit()]
+    threads = int(given[0]) if given else max((processors or usable_processors()) // workers, 1)
+    for name in THREAD_VARIABLES:
+        os.environ.setdefault(name, str(threads))
+    import cv2
+
+    cv2.setNumThreads(threads)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
+    return threads
+
+
+def usable_processors() -> int:
+    """How many processors this process may use, which containers and queues often limit."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _torch_sees(kind: str) -> bool:

@@ -198,9 +198,14 @@ class _Conversion:
 
 def read_frames(path: Path) -> Frames:
     """Decode a video that ``write_video`` wrote, exactly: uint8 RGB (T, H, W, 3)."""
+    return _stacked(list(stored_images(path)))
+
+
+def stored_images(path: Path) -> Iterator[Image]:
+    """Decode a video that ``write_video`` wrote, exactly, image by image (H, W, 3): none is kept."""
     with opened(path) as container:
-        images = [_rgb(frame) for frame in container.decode(video=0)]
-    return _stacked(images)
+        for frame in container.decode(video=0):
+            yield _rgb(frame)
 
 
 def _rgb(frame: "VideoFrame") -> Image:

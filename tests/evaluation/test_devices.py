@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,3 +79,33 @@ def test_onnx_runtime_with_cuda_serves_where_torch_sees_none(
         resolve_device("cuda:1")
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
     assert resolve_device("auto") == "cpu"
+
+
+SEEN = """
+import sys
+from pytest_lipleak.evaluation.devices import share_threads
+if "first" in sys.argv[3:]:
+    import torch
+print(share_threads(int(sys.argv[1]), int(sys.argv[2])))
+import cv2, torch
+print(torch.get_num_threads(), cv2.getNumThreads())
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("workers", "order", "given", "expected"),
+    [(4, "first", None, 2), (4, "later", None, 2), (99, "later", None, 1), (4, "later", "1", 1)],
+)
+def test_workers_share_the_processors(workers: int, order: str, given: str | None, expected: int) -> None:
+    clean = {name: value for name, value in os.environ.items() if name not in devices.THREAD_VARIABLES}
+    environment = clean | ({"MKL_NUM_THREADS": given} if given else {})
+    command = [sys.executable, "-c", SEEN, str(workers), "8", order]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(expected)] * 3
+
+
+def test_one_process_alone_keeps_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    assert devices.share_threads(1) is None
+    assert "OMP_NUM_THREADS" not in os.environ
