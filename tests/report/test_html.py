@@ -91,6 +91,25 @@ def test_nothing_measured_is_not_passed(tmp_path: Path) -> None:
     assert "test_x.py::test_<b>" in page.words
 
 
+def test_what_these_clips_cannot_settle(tmp_path: Path) -> None:
+    page = Page(write_html(report(corpus(["a", "b"]), "LSE-C_S < 1 @ 95%"), tmp_path))
+    assert page.words[page.words.index("Lip leakage") + 1] == "Inconclusive"
+    assert ": 1 of 1 limit not settled by these clips" in page.words
+    assert "inconclusive" in page.words
+    assert not any(word == "Passed" for word in page.words)
+
+
+def test_mouth_opening_where_it_was_measured_in_this_run(tmp_path: Path) -> None:
+    found = corpus(["a"])
+    silent = CONDITIONS[2]
+    found.pictures["a", silent] = {"MAR": 0.25}
+    opening = np.linspace(0, 0.5, 125, dtype=np.float32)
+    for value, lines in ((0.3, 0), (0.25, 2)):
+        Gallery(files_of(tmp_path)).add_opening("made:up", "a", silent, "MAR", value, opening, opening[::-1])
+        text = write_html(report(found), tmp_path).read_text()
+        assert text.count('class="line opening') == lines, "the real mouth's and the generated one's"
+
+
 def test_names_cannot_bring_markup(tmp_path: Path) -> None:
     found = corpus([EVIL, "b"], leak=0.8)
     gallery(found, files_of(tmp_path))
