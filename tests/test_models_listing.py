@@ -112,3 +112,11 @@ def test_a_listing_imports_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"
+
+
+def test_the_papers_systems_and_their_successors_are_known() -> None:
+    assert set(SYSTEMS) >= {
+        "wav2lip", "talklip", "ip_lap", "diff2lip", "latentsync", "musetalk", "keysync", "videoretalking", "dinet",
+    }  # fmt: skip
+    marked = {card.name: card.restriction for card in CARDS if card.restriction}
+    assert {"wav2lip": "research only", "diff2lip": "non-commercial"}.items() <= marked.items()
