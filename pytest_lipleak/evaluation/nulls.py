@@ -36,8 +36,8 @@ class UnrelatedSpeech:
     distances. Every recording begins at its beginning, as it drives generators under XM, so that what sentences
     have in common (a pause first, one rhythm) is part of the null. Only where there are fewer than ``ENOUGH`` of
     them they are used again, circularly shifted by 1 s and more. (Shifts lack that common rhythm: with 40 of them
-    among 50 null audios, a generator without leak had p = 0.00006 on GRID, and 0.2 without them.) The clip's own
-    recording is never among them.
+    among 50 null audios, a generator without leak stood 0.40 above them on GRID, and 0.07 above unshifted ones.)
+    The clip's own recording is never among them.
 
     Args:
         clips: whose speech.
