@@ -14,7 +14,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "expert": ("auto", "syncnet", "embedded"),
     "protocol": ("auto", "lrs", "direct", "tracked"),
     "silence": ("zeros", "noise"),
-    "alternative_reference": ("first", "random", "multiple", "silent-face", "most-dissimilar"),
+    "alternative_reference": ("first", "random", "multiple", "multiple-25", "silent-face", "most-dissimilar"),
     "pairing": ("any", "same-speaker"),
     "face": ("largest", "speaking"),
     "inconclusive": ("fail", "skip", "warn"),

@@ -13,6 +13,9 @@ from pytest_lipleak.faces.centred import mouth_darkness, mouth_images
 MULTIPLE = 5
 """How many frames the strategy ``multiple`` takes, evenly spread over the clip."""
 
+MANY = 25
+"""Likewise the strategy ``multiple-25``: as many as IP_LAP looks at."""
+
 
 def _first(clip: Clip, seed: int) -> list[int]:
     return [0]
@@ -23,7 +26,16 @@ def _random(clip: Clip, seed: int) -> list[int]:
 
 
 def _multiple(clip: Clip, seed: int) -> list[int]:
-    count = min(MULTIPLE, len(clip.frames))
+    return _spread(clip, MULTIPLE)
+
+
+def _many(clip: Clip, seed: int) -> list[int]:
+    # Fewer than the clip has: as many would be read as one per frame, which is CR.
+    return _spread(clip, min(MANY, max(len(clip.frames) - 1, 1)))
+
+
+def _spread(clip: Clip, most: int) -> list[int]:
+    count = min(most, len(clip.frames))
     return [int(index) for index in np.linspace(0, len(clip.frames) - 1, count).round()]
 
 
@@ -41,11 +53,12 @@ STRATEGIES: Mapping[str, Callable[[Clip, int], list[int]]] = {
     "first": _first,
     "random": _random,
     "multiple": _multiple,
+    "multiple-25": _many,
     "silent-face": _silent_face,
     "most-dissimilar": _most_dissimilar,
 }
-"""AR strategies: frame 0 (the paper's default); one seeded random frame; five frames spread over the
-clip; the frame with the most closed mouth; the frame whose mouth differs most from the clip's others."""
+"""AR strategies: frame 0 (the paper's default); one seeded random frame; five, or 25, frames spread
+over the clip; the frame with the most closed mouth; the frame whose mouth differs most from the clip's others."""
 
 
 def reference_indices(clip: Clip, reference: Reference, strategy: str, seed: int) -> list[int]:

@@ -20,7 +20,7 @@ from pytest_lipleak.generators.limits import (
 )
 
 DECLARATIONS: Mapping[str, tuple[str, ...]] = {
-    "alternative_reference": ("first", "random", "multiple", "silent-face", "most-dissimilar"),
+    "alternative_reference": ("first", "random", "multiple", "multiple-25", "silent-face", "most-dissimilar"),
     "silence": ("zeros", "noise"),
     "pairing": ("any", "same-speaker"),
 }
@@ -40,7 +40,8 @@ class Generator(Protocol):
     Optional attributes, looked up where present:
 
     ``alternative_reference``
-        name of its AR strategy (``first``, ``random``, ``multiple``, ``silent-face``, ``most-dissimilar``).
+        name of its AR strategy (``first``, ``random``, ``multiple``, ``multiple-25``,
+        ``silent-face``, ``most-dissimilar``).
     ``supports``
         the references it has, for example ``("AR",)``; conditions of others are *not applicable*. An empty
         tuple means a mask-free model without any reference: it runs as AR and its CR is not applicable.

@@ -42,6 +42,15 @@ def test_multiple_spreads_five_frames_from_first_to_last(frames: int, indices: l
     assert reference_indices(speaking([4] * frames), Reference.AR, "multiple", seed=0) == indices
 
 
+@pytest.mark.parametrize(("frames", "count"), [(97, 25), (26, 25), (25, 24), (10, 9), (2, 1), (1, 1)])
+def test_twenty_five_are_never_one_per_frame(frames: int, count: int) -> None:
+    indices = reference_indices(speaking([4] * frames), Reference.AR, "multiple-25", seed=0)
+    assert len(set(indices)) == len(indices) == count
+    assert indices == sorted(indices)
+    assert indices[0] == 0
+    assert count == 1 or indices[-1] == frames - 1
+
+
 @pytest.mark.parametrize("closed", [0, 3, 7])
 def test_silent_face_is_the_most_closed_mouth(closed: int) -> None:
     openings = [6, 9, 4, 8, 5, 7, 9, 6]

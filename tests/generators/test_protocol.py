@@ -188,7 +188,11 @@ def test_an_adapters_own_words_stay_as_they_are() -> None:
         ("silence", "quiet", "zeros, noise"),
         ("silence", 0, "zeros, noise"),
         ("pairing", "", "any, same-speaker"),
-        ("alternative_reference", "second", "first, random, multiple, silent-face, most-dissimilar"),
+        (
+            "alternative_reference",
+            "second",
+            "first, random, multiple, multiple-25, silent-face, most-dissimilar",
+        ),
     ],
 )
 def test_a_declaration_that_nobody_can_read_is_refused(attribute: str, value: object, allowed: str) -> None:

@@ -4,7 +4,7 @@ Two networks in a row. The first predicts the landmarks of lips and jaw from aud
 landmark sets; the second renders the masked face from the drawn landmarks and 25 reference pictures with
 their landmarks drawn. Under AR both sets come from the alternative reference, ordered by how open the lips
 are and spread evenly over that order, as the repository does it over the whole clip; the strategy
-``multiple`` gives it frames evenly spread in time. Under CR all 15 and all 25 are the current frame.
+``multiple-25`` gives it frames evenly spread in time. Under CR all 15 and all 25 are the current frame.
 
 What differs from the repository: the first frames are generated like all others instead of repeating the
 third; the face is blended in along MediaPipe's face oval and brows instead of face_alignment's contour.
@@ -37,7 +37,7 @@ CARD = ModelCard(
     summary="IP_LAP (Zhong et al. 2023), 128x128, mel and landmarks",
     factory="pytest_lipleak.generators.systems.ip_lap:IPLAP",
     supports=("CR", "AR"),
-    alternative_reference="multiple",
+    alternative_reference="multiple-25",
     repository="Weizhi-Zhong/IP_LAP",
     arguments={
         "repo": "folder of the checkout",
