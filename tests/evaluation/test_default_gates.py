@@ -1,0 +1,37 @@
+"""The default gates on the embedded clips: no leak passes them all, a quarter of a leak does not."""
+
+from pathlib import Path
+
+import pytest
+
+from pytest_lipleak.core.defaults import DEFAULT_GATES, LEAST_EXCESS
+from pytest_lipleak.core.verdicts import Limit
+from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
+from pytest_lipleak.evaluation.store import Store
+from pytest_lipleak.generators.registry import load_model
+from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
+from pytest_lipleak.sync.experts import load_expert
+from pytest_lipleak.sync.protocols import Protocol
+
+
+def broken(model: str, limits: list[Limit], store: Path) -> list[str]:
+    evaluation = Evaluation(
+        open_clips(EMBEDDED), load_model(model), load_expert("embedded"), Plan(Protocol.DIRECT), Store(store)
+    )
+    verdicts = [evaluation.judge(limit) for limit in limits]
+    assert all(verdict.judged and verdict.measurement.clips == 12 for verdict in verdicts)
+    return [str(verdict.limit) for verdict in verdicts if not verdict.passed]
+
+
+@pytest.mark.slow
+def test_a_quarter_of_a_copy_is_told_from_none(tmp_path: Path) -> None:
+    limits = [Limit.parse(text) for text in DEFAULT_GATES["embedded", "direct"]]
+    # Under CR: the reference is the very frame, so it is the lips that fit the audio which are copied.
+    under_cr = [limit for limit in limits if all(c.reference == "CR" for c in limit.metric.conditions)]
+    assert len(under_cr) == len(limits) / 2
+    assert broken("demo", under_cr, tmp_path) == []
+    assert "LSE-C_S" in " ".join(broken("demo:leaky=0.25", under_cr, tmp_path))
+
+
+def test_no_expert_lends_another_its_limits() -> None:
+    assert {expert for expert, _ in (*DEFAULT_GATES, *LEAST_EXCESS)} == {"embedded"}
