@@ -257,17 +257,14 @@ def main() -> None:
     )
     parser.add_argument("--draws", type=int, default=2000, help="sets drawn for each figure (default: 2000)")
     parser.add_argument("--seed", type=int, default=0, help="of the draws (default: 0)")
-    parser.add_argument("--threads", type=int, default=1, help="of the expert (default: 1)")
     options = parser.parse_args()
     expert = load_expert(EXPERT)
     label = expert.identity.label
     pools = []
-    for name, clips, changed in (
-        ("GRID speaker s1", grid(options.shared, options.grid), options.changed),
-        ("talkers", talkers(options.shared, options.talkers), 0),
-    ):
-        if name == "talkers" and not options.talkers:
-            continue
+    chosen = [("GRID speaker s1", grid(options.shared, options.grid), options.changed)]
+    if options.talkers:
+        chosen.append(("talkers", talkers(options.shared, options.talkers), 0))
+    for name, clips, changed in chosen:
         folder = options.work / clips.origin
         make(clips, folder, changed)
         file = options.work / f"{clips.origin}-{len(clips)}-{changed}-{label.replace(' ', '_')}.pickle"
