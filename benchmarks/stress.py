@@ -1,8 +1,9 @@
 """Kill runs at seeded moments and see that none of it shows: ``python -m benchmarks.stress``.
 
-Several workers evaluate many clips on one persistent store. At every moment either one worker or the whole
-run is killed; then it is started again until it ends by itself. It must end with exactly the numbers of an
-undisturbed run, and no take may be generated twice except those that a kill interrupted.
+Several workers evaluate many clips on one persistent store. After a seeded number of takes one worker, the whole
+run, or its controller alone is killed; then it is started again until it ends by itself. It must end with exactly
+the numbers of an undisturbed run, no take may be generated twice except those that a kill interrupted, and no
+process may be left behind.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -88,18 +90,43 @@ def workers_of(process: int) -> list[int]:
     return [int(child) for child in children.read_text().split()] if children.exists() else []
 
 
-def disturb(run: "subprocess.Popen[bytes]", moment: float, whole: bool, rng: random.Random) -> int:
-    """Kill a worker or the whole run after ``moment`` seconds; returns how many takes that may have cost."""
-    try:
-        run.wait(moment)
+KINDS = ("the whole run", "one worker", "the controller")
+
+
+def disturb(
+    run: "subprocess.Popen[bytes]", reached: Callable[[], bool], kind: str, rng: random.Random
+) -> int:
+    """Kill what ``kind`` says when the moment is reached; returns how many takes that may have cost.
+
+    Of a killed controller the workers live on for a while, so that the next run meets them.
+    """
+    while not reached():
+        if run.poll() is not None:
+            return 0
+        time.sleep(0.02)
+    # Somewhere within generating, writing, embedding or scoring.
+    time.sleep(rng.uniform(0, 0.5))
+    workers = workers_of(run.pid)
+    if not workers:
         return 0
-    except subprocess.TimeoutExpired:
-        workers = workers_of(run.pid)
-    if whole or not workers:
-        os.killpg(run.pid, signal.SIGKILL)
-        return max(len(workers), 1)
-    os.kill(rng.choice(workers), signal.SIGKILL)
-    return 1
+    if kind == "one worker":
+        os.kill(rng.choice(workers), signal.SIGKILL)
+        return 1
+    (os.killpg if kind == "the whole run" else os.kill)(run.pid, signal.SIGKILL)
+    return len(workers)
+
+
+def ended(group: int, seconds: float = 60) -> bool:
+    """Whether all processes of a run end by themselves in time; they are ended if not."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.2)
+    os.killpg(group, signal.SIGKILL)
+    return False
 
 
 def main() -> int:
@@ -108,7 +135,7 @@ def main() -> int:
     parser.add_argument("--clips", type=int, default=40)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--moments", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=0.2, help="that the model takes for one take")
+    parser.add_argument("--seconds", type=float, default=0.1, help="that the model takes for one take")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     bad = 0
@@ -120,29 +147,40 @@ def main() -> int:
         if runs.start("undisturbed").wait() != 0:
             print("the undisturbed run failed")
             return 1
-        duration = time.monotonic() - begun
         expected, takes = runs.scores("undisturbed"), runs.made("undisturbed")
-        print(f"undisturbed: {len(takes)} takes in {duration:.1f} s, each made {set(takes.values())} times")
+        duration = time.monotonic() - begun
+        print(
+            f"undisturbed: {len(takes)} takes in {duration:.1f} s, each made {set(takes.values())} times",
+            flush=True,
+        )
         for moment in range(options.moments):
-            rng = random.Random(f"{options.seed} {moment}")
-            name, cost, starts, whole = f"run{moment}", 0, 0, rng.random() < 0.5
-            run = runs.start(name)
-            at = rng.uniform(0.1, 0.95) * duration
-            cost += disturb(run, at, whole, rng)
-            run.wait()
-            while (run := runs.start(name)).wait() != 0 and starts < 3:
-                starts += 1
-            made = runs.made(name)
-            remade = sum(made.values()) - len(made)
-            same = runs.scores(name) == expected
-            good = same and made.keys() == takes.keys() and remade <= cost
-            bad += not good
-            print(
-                f"{name}: {'whole run' if whole else 'one worker'} killed after {at:.1f} s: same numbers {same}, "
-                f"{remade} takes made again (at most {cost} were interrupted): {'good' if good else 'BAD'}",
-                flush=True,
-            )
+            bad += not _survives(runs, f"{options.seed} {moment}", f"run{moment}", expected, takes)
     return int(bad > 0)
+
+
+def _survives(runs: Runs, seed: str, name: str, expected: Any, takes: Counter[str]) -> bool:
+    """Disturb one run, go on until it ends by itself, and compare."""
+    rng = random.Random(seed)
+    kind, after = rng.choice(KINDS), rng.randrange(len(takes))
+    run = runs.start(name)
+    groups = [run.pid]
+    cost = disturb(run, lambda: runs.made(name).total() > after, kind, rng)
+    run.wait()
+    for _ in range(4):
+        run = runs.start(name)
+        groups.append(run.pid)
+        if run.wait() == 0:
+            break
+    made = runs.made(name)
+    remade = made.total() - len(made)
+    same, alone = runs.scores(name) == expected, all(map(ended, groups))
+    good = same and alone and made.keys() == takes.keys() and remade <= cost
+    print(
+        f"{name}: {kind} killed after {after} takes: same numbers {same}, {remade} takes made again (at most {cost} "
+        f"were interrupted), nobody left behind {alone}: {'good' if good else 'BAD'}",
+        flush=True,
+    )
+    return good
 
 
 if __name__ == "__main__":
