@@ -3,6 +3,7 @@
 import argparse
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from pytest_lipleak.core.errors import InputError, MissingDataError
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.core.verdicts import Verdict
+
+ON_TRUST = "the model has no fingerprint: that all parts measured the same weights is taken on trust"
 
 
 def add(commands: Any) -> None:
@@ -51,6 +54,8 @@ def run(options: argparse.Namespace) -> int:
     judged, broken = not unjudged, False
     for parts in models.values():
         corpus = merged_parts(parts)
+        if len(parts) > 1 and corpus.provenance.fingerprint is None:
+            corpus.provenance = replace(corpus.provenance, notes=(*corpus.provenance.notes, ON_TRUST))
         verdicts = judged_parts(corpus, limits, allow_unscored=options.allow_unscored)
         judged = judged and all(verdict.judged for verdict in verdicts)
         broken = broken or any(verdict.judged and not verdict.passed for verdict in verdicts)

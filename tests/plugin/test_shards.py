@@ -45,6 +45,7 @@ def test_merged_is_the_whole_to_the_bit(project: Project, capsys: pytest.Capture
     assert merge(files[::-1], f"--json={merged_file}") == LEAK
     merged = Run(None, "", merged_file).lasting  # type: ignore[arg-type]
     for result in merged["results"]:
+        assert "taken on trust" in result["provenance"]["notes"].pop(), "Copy has no fingerprint"
         assert set(result.pop("asked")) == {limit.replace("50", "50.0") for limit in LIMITS}
     for result in whole["results"]:
         assert result.pop("asked") == {}
