@@ -129,10 +129,13 @@ class Checkout:
 
     def _shadows(self, name: str) -> bool:
         """Whether a module name would be looked for in the checkout."""
-        top = name.partition(".")[0]
-        return any(
-            (Path(root) / f"{top}.py").is_file() or (Path(root) / top).is_dir() for root in self._roots
-        )
+        return name.partition(".")[0] in self._names
+
+    @cached_property
+    def _names(self) -> set[str]:
+        """Names of the modules and packages that lie at the top of the checkout."""
+        entries = [entry for root in self._roots for entry in Path(root).iterdir()]
+        return {entry.stem for entry in entries if entry.suffix == ".py" or entry.is_dir()}
 
     def _owns(self, module: ModuleType) -> bool:
         file = getattr(module, "__file__", None)
