@@ -1,6 +1,7 @@
 """``lipleak probe``: change the identity reference alone, and see whether the lips change with it."""
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ def add(commands: Any) -> None:
         default=PROBE_LIMIT,
         help=f"share that counts as a leak (default: {PROBE_LIMIT:g})",
     )
+    probe.add_argument("--json", action="store_true", help="print the verdicts as JSON, the rest on stderr")
     probe.set_defaults(command=run)
 
 
@@ -53,6 +55,7 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.core.metrics import metric
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.report.failures import explain
+    from pytest_lipleak.report.json import plain_number, verdict_data
     from pytest_lipleak.settings import given_settings
     from pytest_lipleak.workbench import Workbench
 
@@ -62,6 +65,7 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigurationError(
             "which model? Name it with --model or LIPLEAK_MODEL, for example --model demo"
         )
+    told = sys.stderr if options.json else sys.stdout
     desk = Workbench(settings, Path.cwd())
     verdicts = []
     try:
@@ -72,13 +76,19 @@ def run(options: argparse.Namespace) -> int:
             try:
                 verdict = evaluation.judge(limit)
             except NotApplicableError as error:
-                print(f"n/a    {limit.metric.name}: {error}")
+                print(f"n/a    {limit.metric.name}: {error}", file=told)
                 continue
             verdicts.append(verdict)
             words = verdict.headline if verdict.passed else explain(verdict)
-            print(("ok     " if verdict.passed else "FAILED ") + words, flush=True)
+            print(("ok     " if verdict.passed else "FAILED ") + words, file=told, flush=True)
     finally:
         desk.close()
+    if options.json:
+        data = [
+            {**verdict_data(verdict), "value": plain_number(verdict.measurement.value)}
+            for verdict in verdicts
+        ]
+        print(json.dumps({"verdicts": data}, indent=1, allow_nan=False))
     if any(verdict.judged and not verdict.passed for verdict in verdicts):
         return LEAK
     if not verdicts:

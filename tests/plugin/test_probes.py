@@ -1,5 +1,7 @@
 """Causal probes from the command line and as gates."""
 
+import json
+
 import pytest
 from inner_pytest import Project
 
@@ -30,7 +32,9 @@ def test_command(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert "n/a    REF_shift[SI,CR]: condition [SI,CR] is not applicable" in capsys.readouterr().out
     assert main(["probe"]) == USAGE
     # What is copied from the frames themselves, not from the reference, is LSD's and silent LSE's business.
-    assert probe(project, "models.py:Copy") == GOOD
+    assert probe(project, "models.py:Copy", "--json") == GOOD
+    verdicts = json.loads(capsys.readouterr().out)["verdicts"]
+    assert [(verdict["value"], verdict["passed"]) for verdict in verdicts] == [(0, True)] * 3
 
 
 def test_gates(project: Project, distribution: tuple[str, ...]) -> None:
