@@ -30,7 +30,7 @@ def test_a_quarter_of_a_copy_is_told_from_none(tmp_path: Path) -> None:
     under_cr = [limit for limit in limits if all(c.reference == "CR" for c in limit.metric.conditions)]
     assert len(under_cr) == len(limits) / 2
     assert broken("demo", under_cr, tmp_path) == []
-    assert "LSE-C_S" in " ".join(broken("demo:leaky=0.25", under_cr, tmp_path))
+    assert "LSE-C_S@offset" in " ".join(broken("demo:leaky=0.25", under_cr, tmp_path))
 
 
 def test_no_expert_lends_another_its_limits() -> None:
