@@ -24,7 +24,7 @@ DEFAULT_GATES: Mapping[tuple[str, str], tuple[str, ...]] = {
         limit.format(reference)
         for limit in (
             "LSD-{} < 0.5",
-            "LSE-C_S@offset[{}] < 0.75",
+            "LSE-C_S@offset[{}] < 0.7",
             "LSE-C_XO@offset[{}] < 1.4",
             "LSE-C[XM,{}] > 1.5",
         )
