@@ -1,6 +1,6 @@
 """Video files in and out of arrays, through PyAV: no ffmpeg binary is needed."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -102,16 +102,34 @@ class VideoFile:
 def read_video(path: Path) -> Video:
     """Decode a whole video into memory; see :class:`VideoFile`, also for the errors."""
     file = VideoFile(path)
-    frames = _stacked(list(file))
+    frames = _stacked(file)
     return Video(frames, file.notes)
 
 
-def _stacked(images: list[Image]) -> Frames:
-    """Like ``np.stack``, but frees every image once it is copied: the video is not held twice."""
-    frames = np.empty((len(images), *images[0].shape), np.uint8)
-    images.reverse()
-    for index in range(len(images)):
-        frames[index] = images.pop()
+BLOCK = 64_000_000
+"""Bytes of frames put together at a time; so large a piece goes back to the system when it is freed."""
+
+
+def _stacked(images: Iterable[Image]) -> Frames:
+    """Like ``np.stack``, but block by block, each freed once it is copied: the video is not held twice."""
+    blocks: list[Frames] = []
+    waiting: list[Image] = []
+    for image in images:
+        waiting.append(image)
+        if len(waiting) * image.nbytes >= BLOCK:
+            blocks.append(np.stack(waiting))
+            waiting.clear()
+    if not blocks:
+        return np.stack(waiting)
+    if waiting:
+        blocks.append(np.stack(waiting))
+    frames = np.empty((sum(map(len, blocks)), *blocks[0].shape[1:]), np.uint8)
+    blocks.reverse()
+    start = 0
+    while blocks:
+        block = blocks.pop()
+        frames[start : start + len(block)] = block
+        start += len(block)
     return frames
 
 
@@ -198,7 +216,7 @@ class _Conversion:
 
 def read_frames(path: Path) -> Frames:
     """Decode a video that ``write_video`` wrote, exactly: uint8 RGB (T, H, W, 3)."""
-    return _stacked(list(stored_images(path)))
+    return _stacked(stored_images(path))
 
 
 def stored_images(path: Path) -> Iterator[Image]:
