@@ -48,7 +48,7 @@ def explain(verdict: Verdict) -> str:
         return "\n".join(lines)  # nothing was measured, so there is nothing to explain
     lines.append(f"  meaning: {advice(measurement.metric.name)}")
     if measurement.dose:
-        lines.append(f"  dose: {measurement.dose} of the lips, on the scale of the control generators")
+        lines.append(f"  dose: {measurement.dose}, on the scale of the control generators")
     if measurement.warning:
         lines.append(f"  mind: {measurement.warning}")
     if not measurement.metric.is_picture and not measurement.metric.name.startswith(("LSE-C[", "LSE-D[")):
