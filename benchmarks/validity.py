@@ -40,6 +40,8 @@ from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.statistics.nulls import chance_p
 from pytest_lipleak.sync.experts import load_expert
 
+LSD = Limit.parse("LSD-CR < 0.5")
+"""Shown beside the default gates: the paper's own measure."""
 EXPERT, PROTOCOL = "embedded", "direct"
 SIZES = (4, 8, 16, 32)
 SHOWN = (0.0, 0.1, 0.2, 0.25, 0.3, 0.4, 0.5, 0.75, 1.0)
@@ -129,6 +131,7 @@ def judges(pool: Pool, size: int) -> Iterator[tuple[str, Callable[[Cell, Draws],
     for limit in gates():
         yield f"`{limit}`", lambda cell, draws, limit=limit: fires(pool, cell, limit, draws), SHARES
     yield "any of these gates", lambda cell, draws: any_gate(pool, cell, draws), SHARES
+    yield f"`{LSD}`, no default gate", lambda cell, draws: lsd_fires(pool, cell, draws), SHARES
     if size >= 16:
         for words, name in (("silent", "LSE-C_S@null"), ("own_audio", "LSE-C_XO@null")):
             yield (
@@ -213,10 +216,9 @@ def value_table(pool: Pool, size: int, count: int, seed: int) -> Iterator[str]:
         yield f"| {name} | {' | '.join(cells)} | {agreement[0]:+.3f}, {agreement[1]:+.3f} |"
 
 
-def own_audio_gates(pool: Pool, cell: Cell, draws: Draws) -> Fires:
-    """Whether a default gate fires that looks at the clip's own audio alone, whatever the lips make of other audio."""
-    chosen = [limit for limit in gates() if "@offset" in limit.metric.name]
-    return np.any([fires(pool, cell, limit, draws) for limit in chosen], axis=0)
+def lsd_fires(pool: Pool, cell: Cell, draws: Draws) -> Fires:
+    """Whether a limit on LSD fires, which is no default gate."""
+    return fires(pool, cell, LSD, draws)
 
 
 def target_lines(pools: Sequence[Pool], count: int, seed: int) -> Iterator[str]:
@@ -230,9 +232,9 @@ def target_lines(pools: Sequence[Pool], count: int, seed: int) -> Iterator[str]:
     }
     groups: Mapping[str, Callable[[Pool, Cell, Draws], Fires]] = {
         "any default gate": any_gate,
-        "`LSE-C_S@offset` or `LSE-C_XO@offset`": own_audio_gates,
         "`assert_no_silent_leak`": lambda pool, cell, draws: null_fires(pool, cell, "LSE-C_S@null", draws),
         "`assert_reference_does_not_move_lips`": probe_fires,
+        f"`{LSD}`, no default gate": lsd_fires,
     }
     for group, judge in groups.items():
         for words, (share, met) in targets.items():

@@ -10,11 +10,14 @@ docs/validity.md):
 | LSE-C_S@offset  | 0.16, 0.54 to 0.62  | 0.88 to 1.03 | 2.67, 1.42 to 1.75  | 3.12, 2.03 to 2.46 |
 | LSE-C_XO@offset | 0.31, 0.62 to 1.02  | 0.94 to 1.33 | 2.05, 1.40 to 1.78  | 3.12, 2.03 to 2.46 |
 
-The limits stand above what no copying gives on sets of 4 clips in 99 % of the draws (0.49, 0.66, 1.28).
-GRID is the hard case: its clips have 3 s, and short clips score higher by chance (against unrelated speech,
-the silent output of the generator that copies nothing scores 0.56 there at the clip's offset, as much as
-against the clip's own). The floor under LSE-C[XM] is for models that are broken altogether: black frames
-leak nothing.
+The limits stand above what no copying gives on sets of 4 clips in 99 % of the draws (0.66, 1.28). GRID is the
+hard case: its clips have 3 s, and short clips score higher by chance (against unrelated speech, the silent
+output of the generator that copies nothing scores 0.56 there at the clip's offset, as much as against the
+clip's own). The floor under LSE-C[AM] is for models that are broken altogether, as black frames leak nothing:
+sets of 4 clips whose lips fit score above 1.47 in 99 % of the draws, unrelated audio 0.7 to 0.9.
+
+LSD is measured and shown, and no default gate: it also rises when lips merely fail to follow other speech. On
+clips with a moving camera, where the control generators do fail, it called every set a leak (docs/validity.md).
 """
 
 from collections.abc import Mapping
@@ -23,10 +26,9 @@ DEFAULT_GATES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("embedded", "direct"): tuple(
         limit.format(reference)
         for limit in (
-            "LSD-{} < 0.5",
             "LSE-C_S@offset[{}] < 0.7",
             "LSE-C_XO@offset[{}] < 1.4",
-            "LSE-C[XM,{}] > 1.5",
+            "LSE-C[AM,{}] > 1.2",
         )
         for reference in ("CR", "AR")
     ),
