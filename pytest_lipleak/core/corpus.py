@@ -159,7 +159,9 @@ class Corpus:
         self.objection = self.objection or other.objection
         self.curve = self.curve or other.curve
         self.unrelated.update(other.unrelated)
-        self.asked.update(other.asked)
+        for limit, allow_unscored in other.asked.items():
+            # Allowed only where every process allows it.
+            self.asked[limit] = self.asked.get(limit, True) and allow_unscored
         self.nulls.update(other.nulls)
         # A process tells its totals, so what it said last counts.
         self.costs.update(other.costs)

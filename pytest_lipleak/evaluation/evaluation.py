@@ -307,11 +307,7 @@ class Evaluation:
             for (clip, condition), take in tuple(self.corpus.takes.items()):
                 if condition is None and clip not in self.corpus.unrelated:
                     self.corpus.unrelated[clip] = self._unrelated_scores(take)
-        if sanity.objection_to(self.corpus):
-            return  # about all clips, so no word about single ones
-        for clip, others in self.corpus.unrelated.items():
-            if why := sanity.unheard(self.corpus.takes[clip, None].own.lse_c, others):
-                self.corpus.unscored[clip, None] = Unscored(clip, None, why)
+        sanity.mark_unheard(self.corpus)
 
     def _leave_to_merge(self, limit: Limit) -> NoReturn:
         part, parts = self._plan.shard or (1, 1)

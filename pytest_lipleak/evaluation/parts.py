@@ -52,7 +52,9 @@ def merged_parts(parts: Mapping[str, Corpus]) -> Corpus:
     for _, part in ordered:
         corpus.absorb(part)
     if corpus.unrelated:
+        # A part speaks of its own clips alone, and names none that are not heard where it objects to all of them.
         corpus.objection = sanity.objection_to(corpus)
+        sanity.mark_unheard(corpus)
     return corpus
 
 
@@ -77,14 +79,13 @@ def judged_parts(corpus: Corpus, limits: Sequence[Limit], *, allow_unscored: boo
 
 
 def _judged(corpus: Corpus, limit: Limit, allow_unscored: bool) -> Verdict:
-    try:
-        verdict = judge(limit, measure(corpus, limit.metric, limit.confidence), allow_unscored=allow_unscored)
-    except UnscorableError as error:
-        nothing = Measurement(limit.metric, math.nan, None, {}, (), corpus.provenance.expert)
-        return Verdict(limit, nothing, str(error))
+    nothing = Measurement(limit.metric, math.nan, None, {}, (), corpus.provenance.expert)
     if corpus.objection and not limit.metric.is_picture:
-        return Verdict(limit, verdict.measurement, corpus.objection)
-    return verdict
+        return Verdict(limit, nothing, corpus.objection)
+    try:
+        return judge(limit, measure(corpus, limit.metric, limit.confidence), allow_unscored=allow_unscored)
+    except UnscorableError as error:
+        return Verdict(limit, nothing, str(error))
 
 
 def _in_order(parts: Mapping[str, Corpus]) -> list[tuple[str, Corpus]]:

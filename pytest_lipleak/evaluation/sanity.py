@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.scores import rank_p
+from pytest_lipleak.core.scores import Unscored, rank_p
 from pytest_lipleak.statistics.signs import sign_flip_p
 
 ALPHA = 0.05
@@ -31,6 +31,19 @@ def unheard(own: float, others: Sequence[float]) -> str | None:
         f"the expert does not hear that this real clip is in sync: LSE-C {own:.2f} with its own audio, and {better} of "
         f"{len(others)} unrelated audios fit as well; a leak would not be heard either"
     )
+
+
+def mark_unheard(corpus: Corpus) -> None:
+    """Count as unscored every real clip that the expert does not hear, in place of what was marked before.
+
+    None is where it cannot judge the clips at all: that is about all of them, so no word about single ones.
+    """
+    judges = objection_to(corpus) is None
+    for clip in filter(corpus.unrelated.__contains__, corpus.provenance.clip_names):
+        real = corpus.takes[clip, None]
+        corpus.unscored.pop((clip, None), None)
+        if judges and (why := unheard(real.own.lse_c, corpus.unrelated[clip])):
+            corpus.unscored[clip, None] = Unscored(clip, None, why)
 
 
 def objection_to(corpus: Corpus) -> str | None:

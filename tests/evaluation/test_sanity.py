@@ -6,13 +6,16 @@ import numpy as np
 import pytest
 from clip_sets import coded, random_levels, spoken
 
+from pytest_lipleak.core.errors import NotApplicableError
 from pytest_lipleak.core.verdicts import Limit, Outcome, Rules
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.sanity import unheard
+from pytest_lipleak.evaluation.parts import judged_parts, merged_parts
+from pytest_lipleak.evaluation.sanity import objection_to, unheard
 from pytest_lipleak.evaluation.store import Store
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
 from pytest_lipleak.media.video import write_video
+from pytest_lipleak.report.json import verdict_data
 from pytest_lipleak.sync.expert import ExpertIdentity, Suitability
 from pytest_lipleak.sync.protocols import Protocol
 
@@ -94,6 +97,35 @@ def test_left_out_it_does_not_thin_out_the_leak_of_the_others(half_heard: ClipSe
     # A second run finds what the first one heard, and says the same.
     again, *_ = judged(half_heard, tmp_path, allow=True)
     assert again.corpus.unrelated == evaluation.corpus.unrelated
+
+
+@pytest.mark.parametrize("allow", [False, True])
+def test_parts_leave_out_what_the_whole_leaves_out(half_heard: ClipSet, tmp_path: Path, allow: bool) -> None:
+    limit, store = Limit.parse("LSE-C_S < 200"), Store(tmp_path / "store")
+    whole, *_ = judged(half_heard, tmp_path, allow=allow)
+    parts = {}
+    for number in (1, 2, 3):
+        plan = Plan(Protocol.DIRECT, shard=(number, 3))
+        part = Evaluation(
+            half_heard,
+            Model("copier", Copier()),
+            Listener(),
+            plan,
+            store,
+            rules=Rules(allow_unscored=allow),
+        )
+        with pytest.raises(NotApplicableError, match="lipleak merge"):
+            part.judge(limit)
+        parts[f"part{number}"] = part.corpus
+    objecting = [name for name, corpus in parts.items() if objection_to(corpus)]
+    assert objecting, "the case that this is about: such a part names no clip"
+    assert all(not parts[name].unscored for name in objecting)
+    merged = merged_parts(parts)
+    assert merged.unscored == whole.corpus.unscored
+    assert merged.objection is None
+    assert [verdict_data(verdict) for verdict in judged_parts(merged, [])] == [
+        verdict_data(verdict) for verdict in whole.verdicts
+    ]
 
 
 @pytest.mark.parametrize(
