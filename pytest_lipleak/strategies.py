@@ -14,6 +14,7 @@ relation, within a time budget. Needs the extra ``[strategies]``.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -148,6 +149,10 @@ class Subject:
         return score(self.expert.embed_video(video), self.expert.embed_audio(self.clip.audio))
 
 
+class UntriedError(Exception):
+    """A change that leaves the inputs as they are, or that nothing could be told of: it is not counted."""
+
+
 @dataclass(frozen=True)
 class Relation:
     """What must follow from a change.
@@ -155,7 +160,8 @@ class Relation:
     Args:
         meaning: in one line.
         changes: from the clip's number of frames to the changes to try.
-        broken: from the subject, the unchanged output and a change to what is wrong, or None.
+        broken: from the subject, the unchanged output and a change to what is wrong, or None; raises ``UntriedError``
+            at once, without a call of the model, for a change that changes nothing.
     """
 
     meaning: str
@@ -164,16 +170,18 @@ class Relation:
 
 
 def _loudness(subject: Subject, plain: Frames, gain: float) -> str | None:
+    audio = _changed(subject.clip.audio, louder(subject.clip.audio, gain))
     before = subject.sync(plain)
-    after = subject.sync(subject.generate(louder(subject.clip.audio, gain)))
+    after = subject.sync(subject.generate(audio))
     return _kept(before.lse_c, after.confidence_at(before.offset), f"with {gain:g} times the loudness")
 
 
 def _shift(subject: Subject, plain: Frames, frames: int) -> str | None:
+    audio = _changed(subject.clip.audio, later(subject.clip.audio, frames))
     before = subject.sync(plain)
     if abs(before.offset + frames) > 15:
-        return None
-    after = subject.sync(subject.generate(later(subject.clip.audio, frames)))
+        raise UntriedError
+    after = subject.sync(subject.generate(audio))
     # Lips that come later than the audio have a larger offset: positive when the audio is first.
     there = before.offset + frames
     return _kept(
@@ -185,16 +193,20 @@ def _shift(subject: Subject, plain: Frames, frames: int) -> str | None:
 
 def _silence(subject: Subject, plain: Frames, kind: tuple[str, int]) -> str | None:
     samples = len(subject.clip.audio)
-    zeros, other = (subject.generate(silence(samples, *each)) for each in (("zeros", 0), kind))
+    # A model whose audio front end cannot take exact zeros is only ever given noise.
+    noise_only = getattr(subject.model.generator, "silence", None) == "noise"
+    usual = ("noise", 0) if noise_only else ("zeros", 0)
+    if kind == usual or (noise_only and kind[0] == "zeros"):
+        raise UntriedError
+    base, other = (subject.generate(silence(samples, *each)) for each in (usual, kind))
     moved, most = (
-        _mouth_change(zeros, other),
+        _mouth_change(base, other),
         _mouth_change(subject.clip.frames[:-1], subject.clip.frames[1:]),
     )
     if moved <= most:
         return None
-    return (
-        f"silence as {kind[0]} (seed {kind[1]}) gives another mouth than zeros: {moved:.1f} grey levels apart"
-    )
+    than = "noise (seed 0)" if noise_only else "zeros"
+    return f"silence as {kind[0]} (seed {kind[1]}) gives another mouth than {than}: {moved:.1f} grey levels apart"
 
 
 def _reference(subject: Subject, plain: Frames, index: int) -> str | None:
@@ -204,7 +216,7 @@ def _reference(subject: Subject, plain: Frames, index: int) -> str | None:
     weight = mouth_mask(*given.shape[1:3])
     full = float(np.mean(weight * change * change))
     if full < 1:
-        return None  # the same mouth: there is nothing that could arrive
+        raise UntriedError  # the same mouth: there is nothing that could arrive
     output = subject.generate(reference=swapped).astype(np.float32) - plain
     share = float(np.mean(weight * output * change)) / full
     if share < PROBE_LIMIT:
@@ -214,11 +226,17 @@ def _reference(subject: Subject, plain: Frames, index: int) -> str | None:
 
 def _mirror(subject: Subject, plain: Frames, flipped: bool) -> str | None:
     if not flipped:
-        return None
+        raise UntriedError
     output = subject.generate(reference=mirror(subject.given()), frames=mirror(subject.clip.frames))
     before = subject.sync(plain)
     after = subject.sync(mirror(output))
     return _kept(before.lse_c, after.confidence_at(before.offset), "with mirrored pictures, mirrored back")
+
+
+def _changed(before: Audio, after: Audio) -> Audio:
+    if np.array_equal(before, after):
+        raise UntriedError
+    return after
 
 
 def _kept(before: float, after: float, what: str) -> str | None:
@@ -263,17 +281,19 @@ def check_metamorphic(
         clips: real clips by name, as the fixture ``lipleak_clips`` gives.
         clip: which of them; None takes the first.
         relations: names of ``RELATIONS``.
-        examples: changes tried per relation; each costs one call of the model, or two.
+        examples: changes tried per relation; each costs one call of the model, or two. Those that change nothing,
+            as a shift by 0, do not count.
         seconds: of each relation. What was begun is finished; no further change is tried then, and shrinking
             stops at the simplest change known so far.
         expert: judges sync; None takes the embedded one.
 
     Returns:
-        How many changes were tried, by relation: always at least one.
+        How many changes were tried, by relation: always at least one that changes something.
 
     Raises:
         AssertionError: a relation is broken; says which change does it.
-        UnscorableError: the model's unchanged output is not in sync, so that nothing can be told of a change.
+        UnscorableError: the model's unchanged output is not in sync, so that nothing can be told of a change; or
+            no change that was drawn for a relation changes anything.
         GeneratorError: the model failed.
         ConfigurationError: unknown relation.
         MissingExtraError: hypothesis is not installed.
@@ -318,7 +338,10 @@ def _search(
         if change not in known:
             if known and time.monotonic() > end:
                 hypothesis.reject()
-            known[change] = relation.broken(subject, plain, change)
+            try:
+                known[change] = relation.broken(subject, plain, change)
+            except UntriedError:
+                hypothesis.reject()
         # What was found is remembered, so that Hypothesis meets the same failure again without another call.
         if known[change] is not None:
             raise AssertionError(
@@ -336,5 +359,12 @@ def _search(
         phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),
     )
     holds.__name__ = holds.__qualname__ = name
-    settings(hypothesis.given(change=relation.changes(len(subject.clip.frames)))(holds))()
+    # Rejected changes do not count as examples: at least one that changes something is tried, whatever its time.
+    with suppress(hypothesis.errors.Unsatisfiable):
+        settings(hypothesis.given(change=relation.changes(len(subject.clip.frames)))(holds))()
+    if not known:
+        raise UnscorableError(
+            f"model {subject.model.name!r}, clip {subject.clip.name!r}, relation {name!r}: no change that was drawn "
+            "changes the inputs, so that nothing was tried; raise examples, or take another clip"
+        )
     return len(known)

@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 
 from pytest_lipleak.core.clips import Clip
+from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.errors import ConfigurationError, UnscorableError
 from pytest_lipleak.generators.control import ControlGenerator
+from pytest_lipleak.generators.registry import as_model
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 from pytest_lipleak.strategies import (
     RELATIONS,
+    Subject,
+    _search,
     audio_gains,
     audio_shifts,
     check_metamorphic,
@@ -114,6 +118,57 @@ def test_the_budget_ends_the_search_but_never_leaves_it_out(clips: dict[str, Cli
     assert check_metamorphic(ControlGenerator(0.0), clips, relations=["shift"], examples=50, seconds=0) == {
         "shift": 1
     }
+
+
+@pytest.mark.parametrize("relation", list(RELATIONS))
+def test_a_change_that_changes_nothing_is_not_counted(clips: dict[str, Clip], relation: str) -> None:
+    """Hypothesis draws the change that changes nothing first; it must not use up time or examples."""
+    given: list[tuple[np.ndarray, ...]] = []
+
+    class Seen(ControlGenerator):
+        def generate(self, *inputs: np.ndarray) -> np.ndarray:
+            given.append(inputs)
+            return super().generate(*inputs)
+
+    tried = check_metamorphic(Seen(0.0), clips, relations=[relation], examples=1, seconds=0)
+    assert tried == {relation: 1}
+    assert len(given) == (3 if relation == "silence" else 2)
+    changed = [
+        any(not np.array_equal(one, other) for one, other in zip(given[-1], each, strict=True))
+        for each in given[:-1]
+    ]
+    assert all(changed)
+
+
+def test_a_relation_without_anything_to_change_is_no_pass(clips: dict[str, Clip]) -> None:
+    one = clips["anna_1"]
+
+    class Still(ControlGenerator):
+        """Has AR alone; of a clip whose frames all have one mouth no other can be swapped in."""
+
+        supports = ("AR",)
+
+    subject = Subject(
+        as_model(Still(0.0)), Clip("still", np.repeat(one.frames[:1], 75, 0), one.audio), None, Reference.AR
+    )  # type: ignore[arg-type]
+    with pytest.raises(UnscorableError, match="relation 'reference': no change that was drawn"):
+        _search("reference", RELATIONS["reference"], subject, subject.clip.frames, 3, 60)
+
+
+@pytest.mark.parametrize(("kind", "silent"), [("zeros", 1), ("noise", 0)])
+def test_a_model_that_cannot_take_zeros_is_given_none(clips: dict[str, Clip], kind: str, silent: int) -> None:
+    zeros: list[bool] = []
+
+    class Declares(ControlGenerator):
+        silence = kind
+
+        def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+            zeros.append(not audio.any())
+            return super().generate(frames, audio, reference)
+
+    assert check_metamorphic(Declares(0.0), clips, relations=["silence"], examples=1)["silence"] == 1
+    assert sum(zeros) == silent
+    assert len(zeros) == 3
 
 
 def test_a_model_that_is_never_in_sync_cannot_be_tested(clips: dict[str, Clip]) -> None:
