@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Frames, check_frames
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
+from pytest_lipleak.generators.protocol import FORWARDED
 
 Boxes = NDArray[np.int64]
 """Left, top, right, bottom per frame in whole pixels, shape (T, 4); right and bottom are excluded."""
@@ -63,8 +64,8 @@ class FaceCrops:
     ``reference``
         unmasked crops, uint8 RGB: (T, size, size, 3) under CR, (R, size, size, 3) under AR,
 
-    and returns uint8 RGB (T, size, size, 3). Its optional attributes (``supports``, ``alternative_reference``,
-    ``silence``, ``fingerprint``, ``batch``, see ``generators.protocol``) count as if this had them.
+    and returns uint8 RGB (T, size, size, 3). Its optional attributes (see ``generators.protocol``) count as
+    if this had them, all but ``use_face``.
 
     Args:
         model: what generates faces.
@@ -99,7 +100,7 @@ class FaceCrops:
         self._mask = None if mask is None else _four("mask", mask, 0, 1)
         self._feather = _in_range("feather", feather, 0, 0.5)
         self._face = ClipFace(None)
-        for name in ("supports", "alternative_reference", "silence"):
+        for name in FORWARDED:
             if hasattr(model, name):
                 setattr(self, name, getattr(model, name))
 
@@ -275,6 +276,29 @@ def pasted(frames: Frames, faces: Frames, boxes: Boxes, feather: float = 0.0) ->
             fitted = np.rint(place + share * (fitted.astype(np.float32) - place))
         place[:] = fitted
     return result
+
+
+def finite(made: NDArray[Any]) -> NDArray[Any]:
+    """Return what a network made, if all of it is a number: as pixels, NaN would be a black mouth.
+
+    Raises:
+        GeneratorError: NaN or infinite values.
+    """
+    if not np.isfinite(made).all():
+        raise GeneratorError(
+            "the network gave NaN or infinite values; if only silence does, use --lipleak-silence=noise"
+        )
+    return made
+
+
+def as_pixels(made: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return a network's floats in 0..1 as uint8 of the same shape; truncated, not rounded, as repositories do it.
+
+    Raises:
+        GeneratorError: NaN or infinite values.
+    """
+    pixels: NDArray[np.uint8] = (finite(made) * 255).astype(np.uint8)
+    return pixels
 
 
 def _ramp(length: int, feather: float, fades_in: bool, fades_out: bool) -> NDArray[np.float32]:

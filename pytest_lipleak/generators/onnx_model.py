@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
-from pytest_lipleak.generators.facecrops import FaceCrops, one_per_frame
+from pytest_lipleak.generators.facecrops import FaceCrops, as_pixels, finite, one_per_frame
 from pytest_lipleak.generators.mel import mel_windows
 from pytest_lipleak.model_files import file_sha256
 
@@ -123,8 +123,7 @@ class OnnxFaces:
         step = self._layout.batch or self.batch
         for start in range(0, len(faces), step):
             made = self._run(mel[start : start + step], pictures[start : start + step])
-            # Truncated, not rounded, as Wav2Lip does it.
-            output[start : start + step] = self._turned((made * 255).astype(np.uint8))
+            output[start : start + step] = self._turned(as_pixels(made))
         return output
 
     def _run(self, mel: Array, pictures: Array) -> Array:
@@ -239,11 +238,7 @@ def _checked(made: Array, count: int, layout: Layout) -> Array:
         made = made.transpose(0, 2, 3, 1)
     if made.shape != (count, size, size, 3):
         raise GeneratorError(f"the network gave shape {made.shape}, expected ({count}, 3, {size}, {size})")
-    if not np.isfinite(made).all():
-        raise GeneratorError(
-            "the network gave NaN or infinite values; if only silence does, use --lipleak-silence=noise"
-        )
-    low, high = float(made.min()), float(made.max())
+    low, high = float(finite(made).min()), float(made.max())
     if low < -OUTSIDE or high > 1 + OUTSIDE:
         raise GeneratorError(
             f"the network gave values from {low:.3g} to {high:.3g}, expected 0 to 1 as after Wav2Lip's sigmoid; "

@@ -26,6 +26,17 @@ DECLARATIONS: Mapping[str, tuple[str, ...]] = {
 }
 """Optional attributes of a generator whose value is one of these names; None counts as not there."""
 
+FORWARDED = (
+    "supports",
+    *DECLARATIONS,
+    "uses_reference",
+    "reference_from_video",
+    "use_clips",
+    "turn",
+    "use_progress",
+)
+"""Optional attributes that a generator which wraps another has from it; the rest (``fingerprint``, ``batch``,
+``use_face``) is the wrapper's own business."""
 
 NO_ZEROS = (
     '; if only silence fails, its audio front end cannot take exact zeros: declare silence = "noise", or use '

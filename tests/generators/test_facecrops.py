@@ -1,5 +1,7 @@
 """Models of face crops: what they are shown, and that nothing but the face changes."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,13 +12,14 @@ from pytest_lipleak.generators.facecrops import (
     CENTRED_BOX,
     ClipFace,
     FaceCrops,
+    as_pixels,
     cut,
     one_per_frame,
     pasted,
     places_of,
     widened,
 )
-from pytest_lipleak.generators.protocol import supported_references
+from pytest_lipleak.generators.protocol import FORWARDED, Generator, supported_references
 
 T, SIDE = 6, 140
 AUDIO = np.zeros(T * 640, np.int16)
@@ -134,6 +137,27 @@ def test_what_the_model_says_of_itself_counts() -> None:
     assert faces.fingerprint != FaceCrops(model, 96).fingerprint
     assert faces.fingerprint != FaceCrops(model, 64, mask=None).fingerprint
     assert FaceCrops(lambda faces, audio, reference: faces, 64).fingerprint is None
+
+
+def test_nothing_that_the_model_may_say_of_itself_is_dropped() -> None:
+    """Every optional attribute that the protocol documents, but those that are about geometry and memory."""
+    documented = re.findall(r"^    ``(\w+)(?:\(\w*\))?``$", Generator.__doc__ or "", re.MULTILINE)
+    assert set(documented) == {*FORWARDED, "fingerprint", "batch", "use_face"}
+    model = Recorder()
+    for name in FORWARDED:
+        setattr(model, name, object())
+    faces = FaceCrops(model, 64)
+    assert all(getattr(faces, name) is getattr(model, name) for name in FORWARDED)
+    assert not any(hasattr(FaceCrops(lambda faces, audio, reference: faces, 64), name) for name in FORWARDED)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_no_pixel(wrong: float) -> None:
+    made = np.array([0, 0.5, 1], np.float32)
+    assert as_pixels(made).tolist() == [0, 127, 255]
+    made[1] = wrong
+    with pytest.raises(GeneratorError, match="the network gave NaN or infinite values"):
+        as_pixels(made)
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((T, 64, 64, 3)), np.zeros((T - 1, 64, 64, 3), np.uint8), None])

@@ -12,7 +12,7 @@ import numpy as np
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.generators.catalogue import ModelCard
 from pytest_lipleak.generators.checkout import Checkout, checkpoint_file, load_weights, torch_for
-from pytest_lipleak.generators.facecrops import FaceCrops, one_per_frame
+from pytest_lipleak.generators.facecrops import FaceCrops, as_pixels, one_per_frame
 from pytest_lipleak.generators.mel import mel_windows
 
 CARD = ModelCard(
@@ -112,8 +112,7 @@ class Faces:
         for start in range(0, len(faces), self.batch):
             part = slice(start, start + self.batch)
             made = self._sampled(*(self._tensor(each[part]) for each in (pictures, identity, mel)))
-            # Truncated, not rounded, as in the repository.
-            output[part] = ((made + 1) / 2 * 255).astype(np.uint8).transpose(0, 2, 3, 1)
+            output[part] = as_pixels((made + 1) / 2).transpose(0, 2, 3, 1)
         return output
 
     def _sampled(self, pictures: Any, identity: Any, mel: Any) -> Any:

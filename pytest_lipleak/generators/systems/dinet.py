@@ -20,7 +20,7 @@ from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.timebase import SAMPLE_RATE
 from pytest_lipleak.generators.catalogue import ModelCard
 from pytest_lipleak.generators.checkout import Checkout, checkpoint_file, load_weights, torch_for
-from pytest_lipleak.generators.facecrops import ClipFace, landmarks_of, reference_landmarks
+from pytest_lipleak.generators.facecrops import ClipFace, finite, landmarks_of, reference_landmarks
 
 CARD = ModelCard(
     name="dinet",
@@ -123,7 +123,7 @@ class DINet:
         with self._torch.inference_mode():
             tensors = (self._torch.from_numpy(np.ascontiguousarray(each, np.float32)) for each in given)
             made = self.network(*(tensor.to(self._device) for tensor in tensors)).cpu().numpy()
-        scaled: NDArray[np.float32] = made.transpose(0, 2, 3, 1) * 255
+        scaled: NDArray[np.float32] = finite(made).transpose(0, 2, 3, 1) * 255
         return scaled
 
 

@@ -24,6 +24,7 @@ from pytest_lipleak.generators.catalogue import ModelCard
 from pytest_lipleak.generators.checkout import Checkout, checkpoint_file, load_weights, torch_for
 from pytest_lipleak.generators.facecrops import (
     ClipFace,
+    as_pixels,
     cut,
     landmarks_of,
     pasted,
@@ -177,8 +178,7 @@ class IPLAP:
         given = self._torch.cat([self._tensor(masked), target.flatten(1, 2)], dim=1)
         h1, h2, picture = warped
         made = self.renderer.translation(given, picture, h1, h2, heard[:, WINDOW // 2 : WINDOW // 2 + 1])
-        face: NDArray[np.float32] = made[0].cpu().numpy().transpose(1, 2, 0)[..., ::-1] * 255
-        return face.astype(np.uint8)
+        return as_pixels(made[0].cpu().numpy().transpose(1, 2, 0)[..., ::-1])
 
     def _references(self, faces: "_Faces", indices: list[int]) -> Any:
         """Pictures and drawn landmarks of the renderer's references, both (1, N, 3, 128, 128)."""

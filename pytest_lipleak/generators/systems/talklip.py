@@ -18,7 +18,7 @@ from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.timebase import SAMPLE_RATE
 from pytest_lipleak.generators.catalogue import ModelCard
 from pytest_lipleak.generators.checkout import Checkout, checkpoint_file, load_weights, torch_for
-from pytest_lipleak.generators.facecrops import FaceCrops, one_per_frame
+from pytest_lipleak.generators.facecrops import FaceCrops, as_pixels, one_per_frame
 
 CARD = ModelCard(
     name="talklip",
@@ -87,7 +87,7 @@ class Faces:
             part = self._torch.arange(start, min(start + self.batch, len(faces)), device=self._device)
             with self._torch.inference_mode():
                 made, _ = self.network(sample, self._tensor(pictures[start : start + self.batch]), part, 1)
-            scaled = (made.cpu().numpy() * 255).astype(np.uint8)
+            scaled = as_pixels(made.cpu().numpy())
             output[start : start + self.batch] = scaled.transpose(0, 2, 3, 1)[..., ::-1]
         return output
 

@@ -13,7 +13,7 @@ import numpy as np
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.generators.catalogue import ModelCard
 from pytest_lipleak.generators.checkout import Checkout, checkpoint_file, load_weights, torch_for
-from pytest_lipleak.generators.facecrops import FaceCrops, one_per_frame
+from pytest_lipleak.generators.facecrops import FaceCrops, as_pixels, one_per_frame
 from pytest_lipleak.generators.mel import mel_windows
 
 CARD = ModelCard(
@@ -78,8 +78,7 @@ class Faces:
             part = slice(start, start + self.batch)
             with self._torch.inference_mode():
                 made = self.network(self._tensor(mel[part]), self._tensor(pictures[part])).cpu().numpy()
-            # Truncated, not rounded, as in the repository.
-            output[part] = (made * 255).astype(np.uint8).transpose(0, 2, 3, 1)[..., ::-1]
+            output[part] = as_pixels(made).transpose(0, 2, 3, 1)[..., ::-1]
         return output
 
     def _tensor(self, values: Any) -> Any:

@@ -3,9 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
+from pytest_lipleak.core.errors import GeneratorError
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.media.clipsets import open_clips
 
@@ -66,3 +69,16 @@ def tracked(shared: Path) -> Scene:
 
     audio = clip.audio[34 * 640 : (34 + LENGTH) * 640]
     return Scene(clip.frames[part], audio, ClipFace(boxes, landmarks))
+
+
+def refuses_nan(generator: Any, network: Any, scene: Scene) -> None:
+    """Let one value of what the network makes be NaN, and see that no picture comes of it."""
+
+    def spoilt(module: Any, given: Any, made: Any) -> None:
+        picture = made[0] if isinstance(made, tuple) else made
+        picture[-1, 0, -1, -1] = float("nan")
+
+    network.register_forward_hook(spoilt)
+    generator.use_face(scene.face)
+    with pytest.raises(GeneratorError, match="the network gave NaN or infinite values"):
+        generator.generate(scene.frames, scene.audio, scene.frames)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scenes import refuses_nan
 
 from pytest_lipleak.core.errors import WeightsError
 from pytest_lipleak.generators.checkout import Checkout
@@ -137,3 +138,9 @@ def test_weights_of_another_model_are_refused(files: dict, tmp_path: Path) -> No
     torch.save({"state_dict": {"weight": torch.zeros(2)}}, tmp_path / "other.pt")
     with pytest.raises(WeightsError, match="is no checkpoint of diff2lip"):
         load_model("diff2lip", {**files, "checkpoint": str(tmp_path / "other.pt")})
+
+
+@pytest.mark.parametrize("kind", ["stand-in"], indirect=True)
+def test_nan_is_no_black_mouth(files: dict, short: Any) -> None:
+    generator: Any = load_model("diff2lip", files).generator
+    refuses_nan(generator, generator.model.network, short)

@@ -9,6 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from scenes import refuses_nan
 
 from pytest_lipleak.core.errors import ConfigurationError, WeightsError
 from pytest_lipleak.generators.checkout import Checkout
@@ -167,3 +168,10 @@ def test_what_is_missing_is_named(files: dict, short: Any, tmp_path: Path) -> No
         generator.use_face(short.face)
         with pytest.raises(ConfigurationError, match="pip install tensorflow"):
             generator.generate(short.frames, short.audio, short.frames)
+
+
+@pytest.mark.parametrize("kind", ["stand-in"], indirect=True)
+def test_nan_is_no_black_mouth(files: dict, short: Any) -> None:
+    generator: Any = load_model("dinet", files).generator
+    generator.hear = lambda audio, length: np.zeros((length, 29), np.float32)
+    refuses_nan(generator, generator.network, short)

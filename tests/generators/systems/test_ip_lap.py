@@ -11,6 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from scenes import refuses_nan
 
 from pytest_lipleak.core.errors import ConfigurationError, WeightsError
 from pytest_lipleak.generators.checkout import Checkout
@@ -198,3 +199,9 @@ def test_what_does_not_fit_is_named(files: dict) -> None:
         load_model("ip_lap", {**files, "landmarks": "absent.pth"})
     with pytest.raises(WeightsError, match=r"renderer\.pth: is no checkpoint of ip_lap"):
         load_model("ip_lap", {**files, "landmarks": files["checkpoint"]})
+
+
+@pytest.mark.parametrize("kind", ["stand-in"], indirect=True)
+def test_nan_is_no_black_mouth(files: dict, short: Any) -> None:
+    generator: Any = load_model("ip_lap", files).generator
+    refuses_nan(generator, generator.renderer.translation, short)

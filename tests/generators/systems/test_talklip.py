@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scenes import refuses_nan
 
 from pytest_lipleak.core.errors import ConfigurationError, WeightsError
 from pytest_lipleak.generators.checkout import Checkout
@@ -125,3 +126,9 @@ def test_what_does_not_fit_is_named(files: dict, tmp_path: Path) -> None:
     (Path(files["repo"]) / "inf_demo.py").write_text("from a_fairseq_of_its_own import tasks\n")
     with pytest.raises(ConfigurationError, match="needs the package 'a_fairseq_of_its_own'"):
         load_model("talklip", files)
+
+
+@pytest.mark.parametrize("kind", ["stand-in"], indirect=True)
+def test_nan_is_no_black_mouth(files: dict, scene: Any) -> None:
+    generator: Any = load_model("talklip", files).generator
+    refuses_nan(generator, generator.model.network, scene)

@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from scenes import refuses_nan
 
 from pytest_lipleak.core.errors import ConfigurationError, WeightsError
 from pytest_lipleak.generators.checkout import Checkout
@@ -148,3 +149,9 @@ def test_a_package_that_the_checkout_needs_is_named(files: dict) -> None:
     (Path(files["repo"]) / "models" / "conv.py").write_text("import a_strange_package\n")
     with pytest.raises(ConfigurationError, match=r"needs the package 'a_strange_package'.*pip install"):
         load_model("wav2lip", files)
+
+
+@pytest.mark.parametrize("kind", ["stand-in"], indirect=True)
+def test_nan_is_no_black_mouth(files: dict, scene: Any) -> None:
+    generator: Any = load_model("wav2lip", files).generator
+    refuses_nan(generator, generator.model.network, scene)
