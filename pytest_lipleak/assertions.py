@@ -1,8 +1,10 @@
 """Assertions for a test suite: compare a metric with a limit and say what was found."""
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -10,7 +12,7 @@ from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.defaults import LEAST_EXCESS, PROBE_LIMIT
 from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError, UnscorableError
 from pytest_lipleak.core.metrics import metric
-from pytest_lipleak.core.verdicts import Limit, Verdict, check_confidence
+from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, check_confidence
 from pytest_lipleak.report.failures import explain
 
 if TYPE_CHECKING:
@@ -85,7 +87,8 @@ def assert_no_regression(
         except UnscorableError as error:
             raise AssertionError(f"{allowance}: cannot be judged: {error}") from None
     if skipped and not judged:
-        _skip("; ".join(dict.fromkeys(skipped)))
+        _skip(lipleak, "; ".join(dict.fromkeys(skipped)))
+        return []
     if not judged:
         raise AssertionError(f"{file} holds none of {', '.join(each.metric.name for each in allowances)}")
     if broken := [explain_regression(each, file) for each in judged if not each.verdict.passed]:
@@ -311,7 +314,7 @@ def assert_reference_does_not_move_lips(
         if not verdict.passed:
             broken.append(f"{explain(verdict)}\n  {_chance(verdict, alpha)}")
     if not verdicts:
-        _skip("; ".join(dict.fromkeys(skipped)))
+        _skip(lipleak, "; ".join(dict.fromkeys(skipped)))
     if broken:
         raise AssertionError("\n".join(broken))
     return verdicts
@@ -369,29 +372,46 @@ def _assert(lipleak: "Evaluation", limit: Limit, confidence: float | None) -> Ve
     try:
         verdict = lipleak.judge(limit)
     except NotApplicableError as error:
-        _skip(str(error))
-    return settle(verdict, lipleak.rules.inconclusive, AssertionError)
+        _skip(lipleak, str(error))
+        nothing = Measurement(limit.metric, math.nan, None, {}, (), lipleak.corpus.provenance.expert)
+        return Verdict(limit, nothing, str(error))
+    return settle(verdict, lipleak.rules.inconclusive, AssertionError, partial(_skip, lipleak))
 
 
-def settle(verdict: Verdict, inconclusive: str, failure: Callable[[str], Exception]) -> Verdict:
+def settle(
+    verdict: Verdict,
+    inconclusive: str,
+    failure: Callable[[str], Exception],
+    skip: Callable[[str], None] | None = None,
+) -> Verdict:
     """Turn a verdict into what a test does: return it, fail, and where it is inconclusive, as the user chose.
 
     Args:
         verdict: the verdict.
         inconclusive: ``fail``, ``skip`` or ``warn``.
         failure: what is raised, made from its text.
+        skip: how a test is skipped; None skips at once.
     """
     __tracebackhide__ = True
     if verdict.inconclusive and inconclusive == "skip":
-        _skip(verdict.headline)
-    if verdict.inconclusive and inconclusive == "warn":
+        (skip or _skip_now)(verdict.headline)
+    elif verdict.inconclusive and inconclusive == "warn":
         warnings.warn(InconclusiveWarning(verdict.headline), stacklevel=4)
     elif not verdict.passed:
         raise failure(explain(verdict))
     return verdict
 
 
-def _skip(reason: str) -> NoReturn:
+def _skip(lipleak: "Evaluation", reason: str) -> None:
+    """Skip the test, at its end where the plugin watches over it: the assertions behind this one still count."""
+    __tracebackhide__ = True
+    if lipleak.put_off is None:
+        _skip_now(reason)
+    else:
+        lipleak.put_off.append(reason)
+
+
+def _skip_now(reason: str) -> NoReturn:
     __tracebackhide__ = True
     import pytest
 

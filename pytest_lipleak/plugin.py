@@ -119,6 +119,11 @@ def pytest_runtest_makereport(
 
         set_properties(item, verdicts)
     report = yield
+    reasons = item.config.stash[KEY].put_off()
+    if reasons and report.passed:
+        path, line, _ = item.reportinfo()
+        report.outcome = "skipped"
+        report.longrepr = (str(path), (line or 0) + 1, f"Skipped: {'; '.join(reasons)}")
     if call.excinfo is not None and item.get_closest_marker("lipleak"):
         from pytest_lipleak.report.tracebacks import shorten
 
@@ -152,7 +157,8 @@ class Watcher:
         if report.failed and ours:
             said = [str(name).removeprefix("lipleak ") for name, _ in report.user_properties]
             self._session.failed_tests[report.nodeid] = said
-        if report.skipped and report.when == "call" and ours:
+        # Skipped by a marker or in a fixture, a test does not come to its call.
+        if report.skipped and ours:
             self._session.skipped_tests += 1
 
 

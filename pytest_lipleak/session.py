@@ -75,6 +75,7 @@ class LipleakSession(Workbench):
             from pytest_lipleak.generators.registry import as_model
 
             evaluation = self.new_evaluation(as_model(candidate, key[1]))
+            evaluation.put_off = []
             self._ledgers[key] = _Ledger(candidate, evaluation)
         return self._ledgers[key].evaluation
 
@@ -121,6 +122,15 @@ class LipleakSession(Workbench):
         """Return the verdicts since the last call, for the report of the test that caused them."""
         return [verdict for ledger in self._ledgers.values() for verdict in ledger.new_verdicts()]
 
+    def put_off(self) -> list[str]:
+        """Return why assertions could not be decided since the last call, each reason once."""
+        reasons: dict[str, None] = {}
+        for ledger in self._ledgers.values():
+            if waiting := ledger.evaluation.put_off:
+                reasons |= dict.fromkeys(waiting)
+                waiting.clear()
+        return list(reasons)
+
     def fresh_results(self) -> list[dict[str, Any]]:
         """Return what this process measured since the last call, as plain data."""
         return [result for ledger in self._ledgers.values() if (result := ledger.fresh_results())]
@@ -144,7 +154,7 @@ class LipleakSession(Workbench):
 
     def only_skipped(self) -> bool:
         """Whether a model is named and no limit was judged because every test of it was skipped."""
-        judged = any(result["verdicts"] for result in self.results)
+        judged = any(verdict["judged"] for result in self.results for verdict in result["verdicts"])
         # A shard leaves all judging to `lipleak merge`.
         whole = self.settings.model is not None and self.settings.shard is None
         return whole and self.skipped_tests > 0 and not judged
@@ -153,7 +163,12 @@ class LipleakSession(Workbench):
         """Remove the reports of an earlier run, so that a run that ends early leaves none that lies."""
         measures = self.settings.model is not None and not self.config.option.collectonly
         if measures and xdist.run_id(self.config) is None:
-            self.forget_reports()
+            from pytest_lipleak.core.errors import LipleakError
+
+            try:
+                self.forget_reports()
+            except LipleakError as error:
+                raise pytest.UsageError(str(error)) from None
 
     def write_reports(self) -> None:
         """Write the reports that are asked for, even when nothing was measured: old ones would lie."""

@@ -107,7 +107,12 @@ class Workbench:
 
             require_jinja2()
         for gate in settings.gates:
-            Limit.parse(gate)
+            limit = Limit.parse(gate)
+            if limit.metric.over_sets and settings.shard is not None:
+                raise ConfigurationError(
+                    f"{limit} compares whole sets of frames and cannot be put together from parts; leave it out, or "
+                    "run without --lipleak-shard"
+                )
         self._check_baseline()
         if settings.dose is not None:
             from pytest_lipleak.evaluation.dose import read_curve
@@ -362,7 +367,18 @@ class Workbench:
             return None, str(error)
 
     def forget_reports(self) -> None:
-        """Remove the reports of an earlier run, so that a run that ends early leaves none that lies."""
+        """Remove the reports of an earlier run, so that a run that ends early leaves none that lies.
+
+        Raises:
+            ConfigurationError: one of them is the baseline of this run.
+        """
+        from pytest_lipleak.core.errors import ConfigurationError
+
+        if self.settings.json is not None and self.settings.json == self.settings.compare:
+            raise ConfigurationError(
+                f"--lipleak-json and --lipleak-compare both name {self.settings.json}; the report would take the "
+                "baseline's place, so name another file for one of them"
+            )
         if self.settings.json is not None:
             self.settings.json.unlink(missing_ok=True)
         if self.settings.html is not None:

@@ -8,6 +8,7 @@ The page, when named, is photographed by Chromium through playwright (`pip insta
 """
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -77,7 +78,7 @@ def photograph(page: Path) -> None:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         view = browser.new_page(viewport={"width": 1280, "height": 1000})
         view.goto(page.resolve().as_uri())
         view.wait_for_timeout(1000)

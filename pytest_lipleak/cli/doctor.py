@@ -26,6 +26,8 @@ PACKAGES = {
     "ai-edge-litert": "faces",
     "librosa": "models",
     "hypothesis": "strategies",
+    "jinja2": "html",
+    "distributed": "cluster",
 }
 """Packages that are looked for, and the extra that brings each; empty for what is always installed."""
 

@@ -108,8 +108,8 @@ def run(options: argparse.Namespace) -> int:
     desk.quiet = options.quiet
     desk.default_gates = not options.measure
     try:
-        desk.check()
         desk.forget_reports()
+        desk.check()
         return _evaluated(desk, options, to_stdout=to_stdout)
     finally:
         desk.close()
@@ -201,7 +201,9 @@ def _reported(
     verdicts = {str(verdict.limit): verdict for verdict in evaluation.verdicts}
     evaluation.corpus.curve, why_no_dose = desk.dose_curve(evaluation.corpus)
     found = [(evaluation.corpus, {name: verdict_data(verdict) for name, verdict in sorted(verdicts.items())})]
-    report = document(found)
+    # What a part could not measure, no other part will: it must reach `lipleak merge`.
+    lost = sorted(failed) if desk.settings.shard is not None else []
+    report = document(found, lost)
     desk.write(report)
     unsaved = desk.save_as_baseline(found, ())
     compared = list(desk.compare_with_baseline([evaluation.corpus]))
@@ -222,7 +224,9 @@ def _reported(
         print(here(f"lipleak: {trouble}", options), file=sys.stderr)
     if any(verdict.judged and not verdict.passed for verdict in verdicts.values()):
         return LEAK
-    if any(troubles):
+    for name in lost:
+        print(here(f"lipleak: {name}: {failed[name]}", options), file=sys.stderr)
+    if any(troubles) or lost:
         return NOT_JUDGED
     if options.measure or desk.settings.shard is not None:
         return GOOD

@@ -68,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json == Path("-"):
         told = [text]
     elif options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(f"{text}\n", encoding="utf-8")
     print(here("\n".join(told), options))
     return LEAK if broken else GOOD if judged else NOT_JUDGED

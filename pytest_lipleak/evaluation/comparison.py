@@ -11,7 +11,7 @@ from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import InputError, UnscorableError
 from pytest_lipleak.core.metrics import Metric, every_metric
 from pytest_lipleak.core.regressions import Allowance, Difference
-from pytest_lipleak.core.verdicts import Verdict, judge
+from pytest_lipleak.core.verdicts import Outcome, Verdict, judge
 from pytest_lipleak.evaluation.aggregate import clusters, measure
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.statistics.bootstrap import expanded_interval
@@ -190,8 +190,12 @@ def _difference(metric: Metric, before: Corpus, after: Corpus) -> Difference:
 
 def _rows(corpus: Corpus, metric: Metric) -> dict[str, list[float]]:
     columns = [corpus.column(column) for column in metric.columns]
+    # As in every mean: a real clip that cannot be judged does not count, whatever its takes score.
+    refused = {clip for clip, condition in corpus.unscored if condition is None and not metric.is_picture}
     return {
-        clip: [column[clip] for column in columns] for clip in columns[0] if all(clip in c for c in columns)
+        clip: [column[clip] for column in columns]
+        for clip in columns[0]
+        if clip not in refused and all(clip in column for column in columns)
     }
 
 
@@ -210,7 +214,13 @@ def regression(
         measurement = replace(measurement, value=found.after, interval=None, per_clip=found.per_clip)
     verdict = judge(allowance.limit(found.before), measurement, allow_unscored=allow_unscored)
     objection = None if allowance.metric.is_picture else before.objection or after.objection
-    return Regression(allowance, found, replace(verdict, reason=objection) if objection else verdict)
+    if objection is None and not allow_unscored and (gone := before.unscored_in(allowance.metric.columns)):
+        objection = (
+            f"{len(gone)} takes of the baseline could not be scored, so it is no measure for all clips"
+        )
+    if objection:
+        verdict = replace(verdict, reason=objection, outcome=Outcome.NOT_JUDGED)
+    return Regression(allowance, found, verdict)
 
 
 def judge_regression(lipleak: Evaluation, allowance: Allowance, baseline: Corpus) -> Regression:

@@ -119,6 +119,8 @@ class Evaluation:
         self._gallery = gallery
         self.rules = rules
         self.verdicts: list[Verdict] = []
+        self.put_off: list[str] | None = None
+        """Why assertions of the running test could not be decided, where the plugin skips it at its end; else None."""
         self._progress = Shown(progress)
         self._lead = lead
         self._stopwatch = Stopwatch()

@@ -104,7 +104,7 @@ def test_not_applicable_skips(project: Project) -> None:
     run = project.measure("OnlyAR", "-rs")
     assert run.counts == {"skipped": 1, "passed": 1}
     (line,) = run.lines("^SKIPPED")
-    assert line.startswith("SKIPPED [1] test_skips.py:4: condition [AM,CR] is not applicable")
+    assert line.startswith("SKIPPED [1] test_skips.py:3: condition [AM,CR] is not applicable")
 
 
 MISUSE = [
