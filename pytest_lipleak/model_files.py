@@ -6,10 +6,14 @@ Every such file is named by its hash. It is looked for in the weights folder the
 
 import hashlib
 import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_lipleak.core.errors import MissingDataError, WeightsError
+
+WEIGHT_SUFFIXES = frozenset({".pth", ".pt", ".ckpt", ".safetensors", ".bin", ".onnx"})
+"""Files that programs read weights from, without saying so on their command line."""
 
 
 @dataclass(frozen=True)
@@ -117,3 +121,22 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file, as 64 hex digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def weights_digest(folder: Path, hashed: Collection[Path] = ()) -> str:
+    """SHA-256 over path, size and time of change of all weight files in a folder, as 64 hex digits.
+
+    Their contents are not read, as they may have many gigabytes; a copy of the folder that does not keep times is
+    another one.
+
+    Args:
+        folder: of a program, with what lies beneath.
+        hashed: files to leave out, because their contents are hashed elsewhere.
+    """
+    known = {path.resolve() for path in hashed}
+    sha = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in WEIGHT_SUFFIXES and path.is_file() and path.resolve() not in known:
+            stat = path.stat()
+            sha.update(f"{path.relative_to(folder).as_posix()}\0{stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return sha.hexdigest()

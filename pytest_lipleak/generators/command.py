@@ -28,7 +28,7 @@ from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
 from pytest_lipleak.generators.catalogue import COMMAND_PREFIX
 from pytest_lipleak.generators.handover import fetch_video, hand_over_audio, hand_over_video
 from pytest_lipleak.generators.limits import TimeUpError
-from pytest_lipleak.model_files import file_sha256
+from pytest_lipleak.model_files import file_sha256, weights_digest
 
 PLACEHOLDERS = ("video", "audio", "reference", "output", "seed", "workdir")
 NEEDED = ("video", "audio")
@@ -125,7 +125,8 @@ def load(
             programs write temporary files of fixed names.
         workdir: keep the folders of all calls in this one.
         fingerprint: your own name for weights and code; with it results are reused across runs.
-        checkpoint: weight files; with ``repo``, their contents and the repository's source are the fingerprint.
+        checkpoint: weight files; with ``repo``, their contents, the repository's source, and size and
+            time of other weights in it are the fingerprint.
 
     Raises:
         ConfigurationError: the command or an argument cannot be used.
@@ -453,7 +454,7 @@ def _whole(name: str, value: object) -> int:
 
 
 def _hashed(checkpoint: str | Sequence[str], repo: str | None, folder: Path | None) -> str | None:
-    """The fingerprint of weight files and of the source beside them."""
+    """The fingerprint of weight files, of the source beside them, and of other weights there, by size and time."""
     names = checkpoint.split(",") if isinstance(checkpoint, str) else checkpoint
     paths = [Path(name.strip()).expanduser() for name in names if name.strip()]
     if not paths:
@@ -471,4 +472,5 @@ def _hashed(checkpoint: str | Sequence[str], repo: str | None, folder: Path | No
     for path in (*paths, *source):
         name = path.relative_to(folder) if path.is_relative_to(folder) else path.name
         sha.update(f"{name} {file_sha256(path)}\n".encode())
+    sha.update(weights_digest(folder, paths).encode())
     return f"command-1 {sha.hexdigest()}"

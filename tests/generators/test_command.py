@@ -418,7 +418,14 @@ def test_the_fingerprint_follows_weights_and_source(tmp_path: Path) -> None:
     (tmp_path / "models" / "net.py").write_text("depth = 4")
     second = fingerprint()
     (tmp_path / "w.pth").write_text("other weights")
-    assert len({first, second, fingerprint()}) == 3
+    third = fingerprint()
+    os.utime(tmp_path / "w.pth", ns=(0, 1))
+    assert fingerprint() == third, "the checkpoint counts by its contents"
+    (tmp_path / "models" / "detector.onnx").write_text("faces")
+    fourth = fingerprint()
+    assert fingerprint() == fourth
+    os.utime(tmp_path / "models" / "detector.onnx", ns=(0, 1))
+    assert len({first, second, third, fourth, fingerprint()}) == 5
     plain = f"cmd: {sys.executable} {{video}} {{audio}} {{output}}"
     assert load_model(plain).fingerprint is None
     assert load_model(plain, {"fingerprint": "mine"}).fingerprint == "mine"

@@ -7,6 +7,7 @@ from pathlib import Path
 from pytest_lipleak.generators.catalogue import ModelCard
 from pytest_lipleak.generators.checkout import Checkout, checkpoint_file
 from pytest_lipleak.generators.command import CommandGenerator, load
+from pytest_lipleak.model_files import weights_digest
 
 
 def program(
@@ -59,7 +60,11 @@ def program(
         seed=seed,
     )
     generator.first_frame_only = True
-    generator.fingerprint = checkout.fingerprint(*paths.values(), command=command, seed=seed)
+    # A program also loads weights that no argument names: face detectors, audio encoders, autoencoders.
+    others = weights_digest(checkout.path, paths.values())
+    generator.fingerprint = checkout.fingerprint(
+        *paths.values(), command=command, seed=seed, other_weights=others
+    )
     return generator
 
 

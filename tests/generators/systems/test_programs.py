@@ -186,6 +186,16 @@ def test_the_program_is_run_and_its_reference_switched(name: str, tmp_path: Path
         generator.generate(frames.copy(), scene.audio, frames[3:4])
 
 
+def test_weights_that_no_argument_names_count(tmp_path: Path) -> None:
+    given = arguments("musetalk", tmp_path)
+    first = load_model("musetalk", given).fingerprint
+    assert load_model("musetalk", given).fingerprint == first
+    (tmp_path / "musetalk" / "vae.safetensors").write_bytes(b"one")
+    second = load_model("musetalk", given).fingerprint
+    (tmp_path / "musetalk" / "vae.safetensors").write_bytes(b"other")
+    assert len({first, second, load_model("musetalk", given).fingerprint}) == 3
+
+
 def test_a_program_that_hides_its_failure_is_found_out(tmp_path: Path) -> None:
     given = arguments("musetalk", tmp_path)
     script = tmp_path / "musetalk" / "scripts" / "inference.py"
