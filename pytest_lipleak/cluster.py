@@ -19,7 +19,7 @@ from pytest_lipleak.core.errors import ConfigurationError, ExecutorError, Liplea
 from pytest_lipleak.core.metrics import SET_MEASURES
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.evaluation import Evaluation
-from pytest_lipleak.evaluation.parts import merged_parts
+from pytest_lipleak.evaluation.parts import AGREED, check_alike, merged_parts
 from pytest_lipleak.settings import Settings
 from pytest_lipleak.workbench import Workbench
 
@@ -70,9 +70,14 @@ def measure_on(executor: str, bench: Workbench, evaluation: Evaluation, limits: 
         except Exception as error:  # Dask's own words say what was lost
             raise ExecutorError(f"--executor {executor}: {type(error).__name__}: {error}") from error
         finally:
-            client.cancel(futures)
-            client.run(_forget, bench.run)
+            # Nothing lasting is lost where the cluster is gone, and the error that says so is not to be covered up.
+            with suppress(Exception):
+                client.cancel(futures)
+            with suppress(Exception):
+                client.run(_forget, bench.run)
     merged = merged_parts({f"part {n}": Corpus.from_dict(part["corpus"]) for n, part in enumerate(parts, 1)})
+    ours, theirs = evaluation.corpus.provenance, merged.provenance
+    check_alike("this process", ours, "the workers", theirs, (*AGREED, "clip_names"))
     named = {str(condition): condition for condition in CONDITIONS}
     failed = {(clip, named.get(what)): words for part in parts for clip, what, words in part["failed"]}
     evaluation.take_over(merged, failed)

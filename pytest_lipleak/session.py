@@ -229,6 +229,8 @@ class _Ledger:
                 known = self.handed_on.setdefault(name, {})
                 fresh[name] = {key: entry for key, entry in table.items() if known.get(key) != entry}
                 known.update({key: copy(entry) for key, entry in fresh[name].items()})
+        # A null says nothing without its take, which may have been handed on by an earlier test.
+        fresh["takes"] |= {key: corpus.takes[key] for key in fresh["nulls"]}
         return fresh
 
 

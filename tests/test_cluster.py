@@ -10,7 +10,7 @@ import pytest
 
 from pytest_lipleak.cli import GOOD, USAGE, main
 from pytest_lipleak.cluster import measure_on
-from pytest_lipleak.core.errors import ConfigurationError, ExecutorError, GeneratorError
+from pytest_lipleak.core.errors import ConfigurationError, ExecutorError, GeneratorError, InputError
 from pytest_lipleak.core.verdicts import Limit, Verdict
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.media.clipsets import open_clips
@@ -161,3 +161,29 @@ def test_workers_that_die_are_an_error(bench: Any, cluster: Any) -> None:
     with pytest.raises(ExecutorError, match="KilledWorker"):
         measure_on(f"dask={cluster.scheduler_address}", each, evaluation, LIMITS)
     assert evaluation.corpus.takes == {}
+
+
+@pytest.mark.slow
+def test_workers_that_measure_something_else_are_refused(bench: Any, cluster: Any) -> None:
+    each = bench("Copy")
+    evaluation = each.new_evaluation(each.model)
+    each.settings = each.settings._replace(seed=7)
+    with pytest.raises(InputError, match="this process and the workers disagree in seed: 0 and 7"):
+        measure_on(f"dask={cluster.scheduler_address}", each, evaluation, LIMITS[:1])
+    assert evaluation.corpus.takes == {}
+
+
+@pytest.mark.slow
+def test_a_lost_cluster_is_told_in_the_words_of_what_was_lost(
+    bench: Any, cluster: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distributed = pytest.importorskip("distributed")
+
+    def lost(*arguments: Any, **options: Any) -> None:
+        raise OSError("the scheduler is gone")
+
+    for name in ("gather", "cancel", "run"):
+        monkeypatch.setattr(distributed.Client, name, lost)
+    each = bench("Copy")
+    with pytest.raises(ExecutorError, match="OSError: the scheduler is gone"):
+        measure_on(f"dask={cluster.scheduler_address}", each, each.new_evaluation(each.model), LIMITS[:1])

@@ -44,7 +44,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Put the parts together and judge the whole."""
     from pytest_lipleak.core.verdicts import Limit
-    from pytest_lipleak.evaluation.parts import judged_parts, merged_parts
+    from pytest_lipleak.evaluation.parts import judged_parts, merged_parts, why_not_applicable
     from pytest_lipleak.report.json import document, verdict_data
     from pytest_lipleak.report.summary import summaries
 
@@ -57,10 +57,13 @@ def run(options: argparse.Namespace) -> int:
         if len(parts) > 1 and corpus.provenance.fingerprint is None:
             corpus.provenance = replace(corpus.provenance, notes=(*corpus.provenance.notes, ON_TRUST))
         verdicts = judged_parts(corpus, limits, allow_unscored=options.allow_unscored)
-        judged = judged and all(verdict.judged for verdict in verdicts)
+        judged = judged and bool(verdicts) and all(verdict.judged for verdict in verdicts)
         broken = broken or any(verdict.judged and not verdict.passed for verdict in verdicts)
         found.append((corpus, {str(verdict.limit): verdict_data(verdict) for verdict in verdicts}))
         told += [f"{_mark(verdict)} {verdict.headline}" for verdict in verdicts]
+        for limit in limits or map(Limit.parse, corpus.asked):
+            if why := why_not_applicable(corpus, limit):
+                told.append(f"n/a    {limit}: {why}")
     for summary in summaries(found):
         told += ["", f"{summary.model}: {summary.verdict}", *summary.table]
     told += [f"NOT JUDGED: {test} failed for another reason than a limit" for test in unjudged]

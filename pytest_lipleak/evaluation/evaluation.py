@@ -255,7 +255,8 @@ class Evaluation:
     def _settled(self, limit: Limit) -> Verdict:
         """Measure and judge; in a sequential run clip by clip, until the verdict is settled."""
         allow = self.rules.allow_unscored
-        if not self.rules.sequential or limit.metric.is_picture or limit.confidence is None:
+        whole = limit.metric.is_picture or limit.metric.is_probe
+        if not self.rules.sequential or whole or limit.confidence is None:
             return judge(limit, self.measure(limit.metric, limit.confidence), allow_unscored=allow)
         # Whatever other limits have measured already: the verdict follows from the order alone, in every process.
         order = self.corpus.provenance.in_order
@@ -284,6 +285,7 @@ class Evaluation:
             failures: takes that they could not make, with the reason; those are not tried again.
         """
         about = measured.provenance
+        measured.curve = self.corpus.curve
         self.corpus.provenance.pairing.update(about.pairing)  # type: ignore[attr-defined]
         measured.provenance = replace(self.corpus.provenance, device=about.device, libraries=about.libraries)
         measured.costs.update(self.corpus.costs)

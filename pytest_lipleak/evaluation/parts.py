@@ -5,17 +5,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import ConfigurationError, InputError, UnscorableError
 from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, judge
 from pytest_lipleak.evaluation import sanity
 from pytest_lipleak.evaluation.aggregate import measure
 
 AGREED = (
-    "model", "fingerprint", "arguments", "expert", "protocol", "face", "alternative_reference", "silence", "seed",
-    "clips_sha256", "version",
+    "model", "fingerprint", "arguments", "expert", "weights_sha256", "verified_weights", "protocol", "face",
+    "alternative_reference", "silence", "pairing_rule", "seed", "sequential", "clips_sha256", "version", "notes",
 )  # fmt: skip
-"""What all parts must have in common, besides the list of clips and the pairing."""
+"""What all parts must have in common, besides the list of clips and the pairing; the notes name the JPEG encoder."""
 
 
 def part_of(clips: Sequence[str], part: int, parts: int) -> tuple[str, ...]:
@@ -63,7 +63,8 @@ def judged_parts(corpus: Corpus, limits: Sequence[Limit], *, allow_unscored: boo
 
     Args:
         corpus: of all parts.
-        limits: to keep; none takes those that the parts were asked for.
+        limits: to keep; none takes those that the parts were asked for. One that is about a reference which the
+            model does not have is skipped, as in a run over all clips.
         allow_unscored: judge the rest when some clips have no score; the parts' own setting also counts.
 
     Raises:
@@ -75,7 +76,17 @@ def judged_parts(corpus: Corpus, limits: Sequence[Limit], *, allow_unscored: boo
             f"model {corpus.provenance.model!r}: the parts were asked for no limit; give one with --gate"
         )
     allow_unscored = allow_unscored or (bool(corpus.asked) and all(corpus.asked.values()))
-    return [_judged(corpus, limit, allow_unscored) for limit in limits]
+    return [
+        _judged(corpus, limit, allow_unscored) for limit in limits if not why_not_applicable(corpus, limit)
+    ]
+
+
+def why_not_applicable(corpus: Corpus, limit: Limit) -> str | None:
+    """Return why a limit says nothing about this model, or None where it does."""
+    lacking = (
+        condition for condition in limit.metric.conditions if condition.reference in corpus.not_applicable
+    )
+    return next((corpus.not_applicable[condition.reference] for condition in lacking), None)
 
 
 def _judged(corpus: Corpus, limit: Limit, allow_unscored: bool) -> Verdict:
@@ -106,13 +117,30 @@ def _in_order(parts: Mapping[str, Corpus]) -> list[tuple[str, Corpus]]:
     return [by_number[number] for number in sorted(by_number)]
 
 
+def check_alike(
+    first: str, ours: Provenance, name: str, theirs: Provenance, words: Sequence[str] = AGREED
+) -> None:
+    """Refuse two provenances that disagree in one of ``words``; ``first`` and ``name`` are what errors call them.
+
+    Raises:
+        InputError: they disagree.
+    """
+    _check_equal(first, name, [(word, getattr(ours, word), getattr(theirs, word)) for word in words])
+
+
 def _check_agreement(first: str, whole: Corpus, name: str, corpus: Corpus) -> None:
     ours, theirs = whole.provenance, corpus.provenance
-    pairs = [(word, getattr(ours, word), getattr(theirs, word)) for word in AGREED]
-    pairs += [(f"the {word}", ours.shard[word], theirs.shard[word]) for word in ours.shard if word != "part"]
+    check_alike(first, ours, name, theirs)
+    pairs: list[tuple[str, Any, Any]] = [
+        (f"the {word}", ours.shard[word], theirs.shard[word]) for word in ours.shard if word != "part"
+    ]
     if ours.pairing and theirs.pairing:
         pairs.append(("pairing", ours.pairing, theirs.pairing))
     pairs.append(("device", ours.device.partition(":")[0], theirs.device.partition(":")[0]))
+    _check_equal(first, name, pairs)
+
+
+def _check_equal(first: str, name: str, pairs: Sequence[tuple[str, Any, Any]]) -> None:
     for word, mine, other in pairs:
         if mine != other:
             raise InputError(

@@ -34,6 +34,15 @@ def test_a_copier_leaks_and_a_still_face_does_not(project: Project, distribution
     assert project.measure("Still", *distribution).counts == {"passed": 2}
 
 
+def test_nulls_of_takes_that_an_earlier_test_measured(project: Project) -> None:
+    gates = ("--lipleak-gate=LSE-C_S < 50", "--lipleak-gate=LSE-C_S@null < 9 @ p 0.01")
+    run = project.measure("Still", *gates, "-n1")
+    assert run.counts == {"passed": 2}
+    (result,) = run.json["results"]
+    assert [null["condition"] for null in result["nulls"]] == ["SI,CR"] * 3
+    assert "LSE-C_S@null" in {found["metric"] for found in result["metrics"]}
+
+
 def test_parts_merge_to_the_same_p(project: Project) -> None:
     gate = "--lipleak-gate=LSE-C_S@null < 0.3 @ p 0.01"
     whole = project.measure("Copy", gate).json

@@ -47,3 +47,11 @@ def test_gates(project: Project, distribution: tuple[str, ...]) -> None:
         "REF_shift[SI,CR]",
         "REF_swap[XM,AR]",
     }
+
+
+def test_sequential_runs_measure_probes_of_every_clip(project: Project) -> None:
+    run = project.measure("Still", "--lipleak-gate=REF_swap[SI,CR] < 0.1", "--lipleak-sequential")
+    assert run.counts == {"failed": 1}
+    assert run.lines(r"REF_swap\[SI,CR\] = 0.000 \(3 clips.*inconclusive: .* needs at least 5 clips")
+    (found,) = (f for f in run.json["results"][0]["metrics"] if f["metric"] == "REF_swap[SI,CR]")
+    assert found["clips"] == 3

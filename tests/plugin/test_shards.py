@@ -82,6 +82,13 @@ def test_merged_is_the_whole_to_the_bit(project: Project, capsys: pytest.Capture
         "alternative_reference": "random", "pairing": {"clip0": "clip2"},
     }  # fmt: skip
     differences |= {"clips_sha256": "0", "fingerprint": "w", "arguments": {"a": "1"}}
+    differences |= {
+        "weights_sha256": "0",
+        "verified_weights": False,
+        "pairing_rule": "given",
+        "sequential": True,
+    }
+    differences |= {"notes": ["JPEG step by another encoder"]}
     for word, value in differences.items():
         other = changed(files[1], project.path / f"{word}.json", **{word: value})
         refused.append(([files[0], other], f"disagree in {word}"))
@@ -104,6 +111,20 @@ def test_more_parts_than_clips_and_a_clip_that_fails(
     out = capsys.readouterr().out
     assert "1 of 3 clips were not measured" in out
     assert "NOT JUDGED: lipleak::LSE-C_S < 50 failed for another reason than a limit" in out
+
+
+def test_limits_on_a_reference_that_the_model_does_not_have(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = measure_parts(
+        project, 2, "--lipleak-gate=LSD-CR < 0.6", "--lipleak-gate=LSE-C_S[AR] < 50", model="OnlyAR"
+    )
+    capsys.readouterr()
+    assert merge(files) == GOOD
+    out = capsys.readouterr().out
+    assert "ok     LSE-C_S[AR] = " in out
+    assert "n/a    LSD-CR < 0.6: model 'models.py:OnlyAR' declares no CR" in out
+    assert merge(files, "--gate=LSD-CR < 0.6") == NOT_JUDGED, "nothing is left to judge"
 
 
 @pytest.mark.parametrize(
