@@ -186,9 +186,10 @@ _ABOVE_REAL: Mapping[str, Callable[[Sequence[float]], float]] = {
 
 
 def suspicions(corpus: Corpus) -> list[str]:
-    """Say where a model is in better sync than the real clips, beyond chance: a warning by itself.
+    """Say what in the scores is suspicious: sync better than that of the real clips, beyond chance, or none at all.
 
-    The paired 95 % bootstrap interval of the difference must lie on the wrong side of zero; one clip has none.
+    For the first, the paired 95 % bootstrap interval of the difference must lie on the wrong side of zero; one clip
+    has none.
     """
     found = []
     for reference in Reference:
@@ -204,6 +205,22 @@ def suspicions(corpus: Corpus) -> list[str]:
             found.append(
                 f"better than real: {name}[{condition}] is {model:.2f}, the real clips' is {real:.2f}; training on a "
                 "sync expert does that, and so can copied lips: it is no sign of better lips"
+            )
+    return found + _unmoved(corpus)
+
+
+def _unmoved(corpus: Corpus) -> list[str]:
+    """Say where lips fit their audio no better than real lips fit speech of others: low leakage means nothing then."""
+    unrelated = [score for scores in corpus.unrelated.values() for score in scores]
+    found = []
+    for reference in Reference:
+        name = f"LSE-C[{Condition(Setup.AM, reference)}]"
+        followed = measured(corpus, metric(name))
+        if unrelated and followed is not None and followed.value <= float(np.mean(unrelated)):
+            found.append(
+                f"lips follow no audio: {name} is {followed.value:.2f}, real lips score {np.mean(unrelated):.2f} with "
+                "speech of others; LSD and silent scores say nothing about leaks of such a model: hold "
+                f"{name} above a floor"
             )
     return found
 

@@ -91,3 +91,12 @@ def test_a_part_on_the_command_line_loses_no_limit(
     assert main([*given, "--gate=LSE-C[GT] > 0"]) == GOOD
     assert main([*given, "--gate=LSE-C[GT] > 0", "--gate=FID[AM,CR] < 10"]) == USAGE
     assert "FID[AM,CR] < 10 compares whole sets of frames" in capsys.readouterr().err
+
+
+def test_a_model_that_follows_nothing_is_said_to(project: Project) -> None:
+    run = project.measure("Still", "--lipleak-gate=LSE-C_S < 50", "--lipleak-gate=LSE-C[AM,CR] > -9")
+    assert run.code == pytest.ExitCode.OK
+    (line,) = run.lines("^lips follow no audio: ")
+    assert "hold LSE-C[AM,CR] above a floor" in line
+    assert line in run.json["results"][0]["warnings"]
+    assert not project.measure("Copy", "--lipleak-gate=LSE-C[AM,CR] > -9").lines("follow no audio")
