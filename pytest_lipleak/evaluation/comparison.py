@@ -13,11 +13,15 @@ from pytest_lipleak.core.metrics import Metric, every_metric
 from pytest_lipleak.core.regressions import Allowance, Difference
 from pytest_lipleak.core.verdicts import Outcome, Verdict, judge
 from pytest_lipleak.evaluation.aggregate import clusters, measure
+from pytest_lipleak.evaluation.crops import MOUTH_ALIGNED, NOT_ALIGNED
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.statistics.bootstrap import expanded_interval
 
 DECIMALS = 6
 """Scores are compared as baselines keep them: a result compared with its own baseline has not changed."""
+
+DECIDING = ("JPEG step by", "CSIM by", MOUTH_ALIGNED, NOT_ALIGNED)
+"""How notes begin that say what scores depend on; two encoders or ArcFace networks give two scales."""
 
 COMPARED: Mapping[str, Callable[[Provenance], Any]] = {
     "protocol": lambda about: about.protocol,
@@ -30,6 +34,7 @@ COMPARED: Mapping[str, Callable[[Provenance], Any]] = {
     "pairing rule": lambda about: about.pairing_rule,
     "silence": lambda about: about.silence,
     "alternative reference": lambda about: about.alternative_reference,
+    "made by": lambda about: [note for note in about.notes if note.startswith(DECIDING)],
 }
 """What must agree between two results, in words; XM pairs beside it, where both have them."""
 

@@ -122,6 +122,8 @@ def test_pairing_makes_a_common_shift_certain(scores: np.ndarray) -> None:
         ({"weights_sha256": ""}, "does not say which weights and clips it rests on"),
         ({"clips_sha256": ""}, "does not say which weights and clips it rests on"),
         ({"shard": {"part": 1}}, "is a part of a corpus"),
+        ({"notes": ("JPEG step by PyAV 1",)}, "made by: 0 in the baseline, 1 (JPEG step by PyAV 1) now"),
+        ({"notes": ("CSIM by own.onnx, SHA-256 0",)}, "made by: "),
     ],
 )
 def test_what_was_measured_otherwise_is_refused(
@@ -143,6 +145,25 @@ def test_every_difference_is_said_at_once() -> None:
 def test_what_may_differ_is_told() -> None:
     assert incomparable(ABOUT, replace(ABOUT, model="other", version="1", device="cuda:0")) == []
     assert remarks(ABOUT, replace(ABOUT, version="1")) == ["mind: version was 0, is 1"]
+
+
+@pytest.mark.parametrize("which", ["before", "after"])
+def test_an_expert_that_cannot_judge_passes_nothing(scores: np.ndarray, which: str) -> None:
+    corpora = {"before": corpus_of(scores), "after": corpus_of(scores)}
+    corpora[which].objection = "this expert cannot judge these clips"
+    found = regression(Allowance.parse("LSE-C_S > +9"), **corpora)
+    assert (found.verdict.passed, found.verdict.judged) == (False, False)
+    assert "cannot judge" in found.verdict.headline
+
+
+def test_a_baseline_without_all_scores_passes_nothing(scores: np.ndarray) -> None:
+    before = corpus_of(scores)
+    # A real clip that was refused counts for nothing, whatever its takes scored.
+    before.unscored["a", None] = Unscored("a", None, "no voice")
+    found = regression(Allowance.parse("LSE-C_S > +9"), before, corpus_of(scores))
+    assert (found.verdict.passed, found.verdict.judged) == (False, False)
+    assert found.difference.lost == ("a",)
+    assert "1 takes of the baseline could not be scored" in found.verdict.headline
 
 
 def test_a_clip_that_lost_its_score_cannot_pass(scores: np.ndarray) -> None:
