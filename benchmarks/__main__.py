@@ -222,7 +222,7 @@ def plugin(bench: Benchmark) -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     run(with_it, cwd=str(folder))
     off, on, collect_off, collect_on = interleaved(
-        4 * bench.rounds,
+        12 * bench.rounds,
         lambda: run(base, cwd=str(folder)),
         lambda: run(with_it, cwd=str(folder)),
         lambda: run([*base, "--collect-only"], cwd=str(folder)),

@@ -11,7 +11,8 @@ LISTS_MODULES = """
 import sys
 from pathlib import Path
 
-def pytest_sessionfinish(session):
+def pytest_unconfigure(config):
+    # The very end: what the plugin imports to finish a run counts as well.
     Path("modules.txt").write_text("\\n".join(sys.modules))
 """
 
