@@ -71,11 +71,12 @@ def assert_no_regression(
     __tracebackhide__ = True
     from pytest_lipleak.core.regressions import DEFAULT_ALLOWANCES, Allowance
     from pytest_lipleak.evaluation.comparison import has, judge_regression, matching
-    from pytest_lipleak.report.baseline import explain_regression, read_results
+    from pytest_lipleak.report.baseline import explain_regression
+    from pytest_lipleak.report.json import read_report
 
     given = isinstance(baseline, str | Path)
     file = str(baseline) if given else "the baseline"
-    corpora = read_results(Path(baseline)) if isinstance(baseline, str | Path) else [baseline]
+    corpora = read_report(Path(baseline)).corpora if isinstance(baseline, str | Path) else [baseline]
     before = matching(corpora, lipleak.corpus.provenance.model, file)
     allowances = [Allowance.parse(text) for text in fail or DEFAULT_ALLOWANCES]
     judged, skipped = [], []

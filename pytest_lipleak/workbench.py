@@ -159,11 +159,11 @@ class Workbench:
             self._baselines()
 
     def _baselines(self) -> "list[Corpus]":
-        from pytest_lipleak.report.baseline import read_results
+        from pytest_lipleak.report.json import read_report
 
         assert self.settings.compare is not None
         if self._compared_with is None:
-            self._compared_with = read_results(self.settings.compare)
+            self._compared_with = read_report(self.settings.compare).corpora
         return self._compared_with
 
     @property

@@ -42,10 +42,11 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.core.errors import ConfigurationError, UnscorableError
     from pytest_lipleak.core.regressions import Allowance
     from pytest_lipleak.evaluation.comparison import check_comparable, differences, matching, regression
-    from pytest_lipleak.report.baseline import comparison_lines, explain_regression, read_results
+    from pytest_lipleak.report.baseline import comparison_lines, explain_regression
+    from pytest_lipleak.report.json import read_report
 
     allowances = [Allowance.parse(text) for text in options.fail]
-    before, after = (read_results(path) for path in (options.before, options.after))
+    before, after = (read_report(path).corpora for path in (options.before, options.after))
     names = [corpus.provenance.model for corpus in after]
     if options.model is None and len(names) > 1:
         raise ConfigurationError(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
 from pytest_lipleak.cli.words import here
-from pytest_lipleak.core.errors import InputError, MissingDataError
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
@@ -84,23 +83,13 @@ def _mark(verdict: "Verdict") -> str:
 
 def _read_parts(paths: Sequence[Path]) -> tuple[dict[str, dict[str, "Corpus"]], list[str]]:
     """Return, per model, its parts by file; and the tests that failed for another reason than a limit."""
-    from pytest_lipleak.report.json import read_document
+    from pytest_lipleak.report.json import read_report
 
     models: dict[str, dict[str, Corpus]] = {}
     unjudged: dict[str, None] = {}
     for path in paths:
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            corpora = read_document(data)
-        except OSError as error:
-            raise MissingDataError(f"{path}: cannot be read ({error.strerror})") from None
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise InputError(
-                f"{path}: is no report of pytest-lipleak ({type(error).__name__}: {error})"
-            ) from None
-        if not corpora:
-            raise InputError(f"{path}: nothing was measured in this part; run it again")
-        for corpus in corpora:
+        report = read_report(path)
+        for corpus in report.corpora:
             models.setdefault(corpus.provenance.model, {})[str(path)] = corpus
-        unjudged.update(dict.fromkeys(data["unjudged"]))
+        unjudged.update(dict.fromkeys(report.data["unjudged"]))
     return models, list(unjudged)

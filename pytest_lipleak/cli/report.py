@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import GOOD
-from pytest_lipleak.core.errors import ConfigurationError, InputError, MissingDataError
+from pytest_lipleak.core.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
+    from pytest_lipleak.report.json import Report
     from pytest_lipleak.report.side_by_side import Entry
     from pytest_lipleak.report.tables import Table
 
@@ -65,45 +66,43 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Read, lay out, print or write."""
-    if options.schema:
-        from pytest_lipleak.report.json import schema
+    from pytest_lipleak.report.json import read_report, schema
 
+    if options.schema:
         return _written(json.dumps(schema(), indent=1, ensure_ascii=False), options)
     if not options.files and not options.paper:
         raise ConfigurationError("which report? Name a file that --lipleak-json wrote, or --paper 6")
-    documents = {path: _document(path) for path in options.files if path.suffix.lower() != ".csv"}
+    reports = {path: read_report(path) for path in options.files if path.suffix.lower() != ".csv"}
     layout = "json" if options.json else options.format
     if layout == "html":
-        return _html(documents, options)
-    results = [result for data in documents.values() for result in data["results"]]
-    alone = len(results) == len(options.files) == 1 and not options.paper and not options.table
+        return _html(reports, options)
+    models = sum(len(report.corpora) for report in reports.values())
+    alone = models == len(options.files) == 1 and not options.paper and not options.table
     if alone and layout in ("terminal", "markdown"):
-        return _written(_one_model(documents, layout, full=options.verbose), options)
-    return _written(_laid_out(_tables(documents, options), layout), options)
+        return _written(_one_model(reports, layout, full=options.verbose), options)
+    return _written(_laid_out(_tables(reports, options), layout), options)
 
 
-def _tables(documents: dict[Path, dict[str, Any]], options: argparse.Namespace) -> "list[Table]":
+def _tables(reports: "dict[Path, Report]", options: argparse.Namespace) -> "list[Table]":
     from pytest_lipleak.report.side_by_side import PAPER, entries_of_csv, published, side_by_side
 
     tables = []
     if options.paper:
         chosen = tuple(PAPER.values()) if options.paper == "all" else (PAPER[options.paper],)
         tables += side_by_side(published(), chosen, options.digits)
-    entries = _entries(documents)
+    entries = _entries(reports)
     for path in options.files:
-        if path not in documents:
+        if path not in reports:
             entries += entries_of_csv(path)
     return tables + side_by_side(entries, options.table or (), options.digits)
 
 
-def _entries(documents: dict[Path, dict[str, Any]]) -> "list[Entry]":
+def _entries(reports: "dict[Path, Report]") -> "list[Entry]":
     """The models of all files; two of one name are told apart by their file."""
     from pytest_lipleak.report.side_by_side import entry_of
 
     found: list[tuple[str, Corpus]] = [
-        (str(path.with_suffix("")), corpus)
-        for path, data in documents.items()
-        for corpus in _corpora(path, data)
+        (str(path.with_suffix("")), corpus) for path, report in reports.items() for corpus in report.corpora
     ]
     names = [corpus.provenance.model for _, corpus in found]
     return [
@@ -112,37 +111,15 @@ def _entries(documents: dict[Path, dict[str, Any]]) -> "list[Entry]":
     ]
 
 
-def _document(path: Path) -> dict[str, Any]:
-    try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise MissingDataError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise InputError(f"{path}: is no JSON file ({error})") from None
-    if not _corpora(path, data):
-        raise InputError(f"{path}: nothing was measured in it; run it again")
-    return data
-
-
-def _corpora(path: Path, data: dict[str, Any]) -> "list[Corpus]":
-    from pytest_lipleak.report.json import read_document
-
-    try:
-        return read_document(data)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path}: is no report of pytest-lipleak ({type(error).__name__}: {error})"
-        ) from None
-
-
-def _one_model(documents: dict[Path, dict[str, Any]], layout: str, *, full: bool) -> str:
+def _one_model(reports: "dict[Path, Report]", layout: str, *, full: bool) -> str:
     """The report of one model as pytest prints it, or writes it for GitHub: verdict first."""
     from pytest_lipleak.report.github import step_summary
     from pytest_lipleak.report.summary import summaries
 
-    ((path, data),) = documents.items()
+    (report,) = reports.values()
+    data = report.data
     verdicts = {verdict["limit"]: verdict for verdict in data["results"][0]["verdicts"]}
-    found = [(_corpora(path, data)[0], verdicts)]
+    found = [(report.corpora[0], verdicts)]
     if layout == "markdown":
         return step_summary(found, data["unjudged"])
     (summary,) = summaries(found, full=full)
@@ -184,18 +161,18 @@ def _plain(value: Any) -> Any:
     return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
-def _html(documents: dict[Path, dict[str, Any]], options: argparse.Namespace) -> int:
+def _html(reports: "dict[Path, Report]", options: argparse.Namespace) -> int:
     from pytest_lipleak.report.html import require_jinja2, write_html
     from pytest_lipleak.report.json import worst_of
 
     if options.output is None:
         raise ConfigurationError("--format html: name the page with -o FILE")
-    if options.paper or options.table or len(documents) < len(options.files):
+    if options.paper or options.table or len(reports) < len(options.files):
         raise ConfigurationError(
             "--format html renders JSON reports only; leave --paper, --table and CSV files out"
         )
     require_jinja2()
-    first, *others = documents.values()
+    first, *others = (report.data for report in reports.values())
     whole = dict(first)
     for other in others:
         whole["verdict"] = worst_of([whole["verdict"], other["verdict"]])

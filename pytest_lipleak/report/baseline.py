@@ -2,15 +2,13 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.errors import InputError, MissingDataError
 from pytest_lipleak.core.metrics import LEAKAGE_METRICS
 from pytest_lipleak.core.regressions import Difference
 from pytest_lipleak.evaluation.comparison import Regression, plain, remarks, six_decimals
-from pytest_lipleak.report.json import document, read_document
+from pytest_lipleak.report.json import document
 
 _LEAF = 110
 """Lists and tables whose text is shorter than this stay on one line."""
@@ -27,26 +25,6 @@ def baseline_text(models: Iterable[tuple[Corpus, Mapping[str, Mapping[str, Any]]
     for result, (corpus, _) in zip(data["results"], found, strict=True):
         result |= plain(corpus)
     return f"{_text(data, 0)}\n"
-
-
-def read_results(path: Path) -> list[Corpus]:
-    """Read the results of a baseline, or of any JSON report.
-
-    Raises:
-        MissingDataError: the file cannot be read.
-        InputError: it is no report, or nothing was measured in it.
-    """
-    try:
-        corpora = read_document(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise MissingDataError(f"{path}: cannot be read ({error.strerror})") from None
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path}: is no report of pytest-lipleak ({type(error).__name__}: {error})"
-        ) from None
-    if not corpora:
-        raise InputError(f"{path}: nothing was measured in it; run it again")
-    return corpora
 
 
 def comparison_lines(
