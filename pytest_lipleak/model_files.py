@@ -9,6 +9,7 @@ import os
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pytest_lipleak.core.errors import MissingDataError, WeightsError
 
@@ -115,6 +116,31 @@ def fetch(model: ModelFile, folder: Path | None = None) -> Path:
             f"could not download {model.url}: {error}. Without internet, put {model.name} into a folder "
             "and name it with --lipleak-weights or LIPLEAK_WEIGHTS"
         ) from error
+
+
+def load_checkpoint(path: Path, expected: str) -> dict[str, Any]:
+    """Read a PyTorch checkpoint without running code from it; torch must be installed.
+
+    Args:
+        path: the file.
+        expected: what it should hold, for messages: "a SyncNet state dict".
+
+    Raises:
+        WeightsError: it cannot be read as plain weights, or is no dictionary.
+    """
+    import torch
+
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises pickle, runtime, zip and EOF errors for the same reason
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise WeightsError(
+            f"{path}: cannot be read as plain weights ({reason}); the file is empty, corrupt, a "
+            "TorchScript archive or holds pickled code, which is never run"
+        ) from error
+    if not isinstance(content, dict):
+        raise WeightsError(f"{path}: holds a {type(content).__name__}, expected {expected}")
+    return content
 
 
 def file_sha256(path: Path) -> str:

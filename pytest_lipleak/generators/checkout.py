@@ -16,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from pytest_lipleak.core.errors import ConfigurationError, MissingExtraError, WeightsError
-from pytest_lipleak.model_files import file_sha256
+from pytest_lipleak.model_files import file_sha256, load_checkpoint
 
 PIP_NAMES: Mapping[str, str] = {
     "cv2": "opencv-python",
@@ -197,16 +197,7 @@ def load_weights(
         WeightsError: the file cannot be read as plain weights, belongs to another network, or holds NaN.
     """
     torch = torch_for(system)
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises pickle, runtime, zip and EOF errors for the same reason
-        raise WeightsError(
-            f"{path}: cannot be read as plain weights ({_first_line(error)}); the file is empty, corrupt, a "
-            "TorchScript archive or holds pickled code, which is never run"
-        ) from error
-    if not isinstance(content, dict):
-        raise WeightsError(f"{path}: holds a {type(content).__name__}, expected a checkpoint of {system}")
-    state = content
+    state = load_checkpoint(path, f"a checkpoint of {system}")
     for key in within:
         state = state[key] if isinstance(state.get(key), dict) else state
     state = {name.removeprefix(prefix): value for name, value in state.items() if torch.is_tensor(value)}
@@ -223,10 +214,6 @@ def load_weights(
     ]:
         raise WeightsError(f"{path}: {bad[0]} contains NaN or infinity")
     return network.eval()
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _differences(network: Any, state: Mapping[str, Any]) -> str:

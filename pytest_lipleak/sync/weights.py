@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.errors import MissingExtraError, WeightsError
-from pytest_lipleak.model_files import ModelFile, fetch
+from pytest_lipleak.model_files import ModelFile, fetch, load_checkpoint
 from pytest_lipleak.model_files import cache_folder as cache_folder
 from pytest_lipleak.model_files import file_sha256 as file_sha256
 from pytest_lipleak.model_files import locate as locate
@@ -79,23 +79,10 @@ def load_state_dict(path: Path) -> StateDict:
         MissingExtraError: torch is not installed.
     """
     try:
-        import torch
+        state = load_checkpoint(path, "a SyncNet state dict")
     except ImportError as error:
         raise MissingExtraError("Reading SyncNet weights", "torch", "syncnet") from error
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises pickle, runtime, zip and EOF errors for the same reason
-        raise WeightsError(
-            f"{path}: cannot be read as plain weights ({_first_line(error)}); the file is empty, "
-            "corrupt or holds pickled code, which is never run"
-        ) from error
-    if not isinstance(state, dict):
-        raise WeightsError(f"{path}: holds a {type(state).__name__}, expected a state dict")
     return _checked(path, {name: value.numpy() for name, value in state.items() if hasattr(value, "numpy")})
-
-
-def _first_line(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _checked(path: Path, state: StateDict) -> StateDict:
