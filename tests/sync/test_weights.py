@@ -95,7 +95,7 @@ INFINITE = torch.zeros(512).index_fill(0, torch.tensor([3]), float("inf"))
     ("content", "words"),
     [
         (dict, "is nothing, expected"),
-        (lambda: [1, 2], "holds a list, expected a state dict"),
+        (lambda: [1, 2], "holds a list, expected a SyncNet state dict"),
         (lambda: torch.zeros(3), "holds a Tensor, expected a state dict"),
         (without("netfclip.3.bias"), r"netfclip\.3\.bias is nothing, expected \(1024,\)"),
         (
