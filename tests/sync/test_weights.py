@@ -96,7 +96,7 @@ INFINITE = torch.zeros(512).index_fill(0, torch.tensor([3]), float("inf"))
     [
         (dict, "is nothing, expected"),
         (lambda: [1, 2], "holds a list, expected a SyncNet state dict"),
-        (lambda: torch.zeros(3), "holds a Tensor, expected a state dict"),
+        (lambda: torch.zeros(3), "holds a Tensor, expected a SyncNet state dict"),
         (without("netfclip.3.bias"), r"netfclip\.3\.bias is nothing, expected \(1024,\)"),
         (
             changed("netcnnlip.0.weight", torch.zeros(96, 3, 5, 7, 8)),
