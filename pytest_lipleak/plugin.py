@@ -187,10 +187,11 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.write_line(f"NOT JUDGED: {session.settings.model}: {why}", red=True)
     if not session.results or config.get_verbosity() < -1:
         return
-    from pytest_lipleak.report.summary import summaries
+    from pytest_lipleak.report.summary import painted, summaries
 
     found = session.merged()
-    for summary in summaries(found, full=config.get_verbosity() > 0):
+    paint = painted(config.get_terminal_writer().markup)
+    for summary in summaries(found, full=config.get_verbosity() > 0, paint=paint):
         terminalreporter.write_sep("=", f"lip leakage: {summary.model}")
         terminalreporter.write_line(summary.verdict, **summary.colour)
         if config.get_verbosity() >= 0:

@@ -54,6 +54,24 @@ def clip_frames(shared: Path) -> Callable[..., np.ndarray]:
     return read
 
 
+@pytest.fixture(scope="session")
+def own_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four of the embedded clips, at half their size, as somebody's own."""
+    import cv2
+
+    from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
+    from pytest_lipleak.media.video import write_video
+
+    folder = tmp_path_factory.mktemp("readers") / "clips"
+    embedded = open_clips(EMBEDDED)
+    for name in ("anna_1", "anna_2", "mara_1", "mara_2"):
+        speaker = folder / name.partition("_")[0]
+        speaker.mkdir(parents=True, exist_ok=True)
+        frames = [cv2.resize(each, (80, 80), interpolation=cv2.INTER_AREA) for each in embedded[name].frames]
+        write_video(speaker / f"{name}.mkv", np.stack(frames), embedded[name].audio)
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep tests away from the user's own downloads, settings and exports."""

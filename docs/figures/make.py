@@ -1,7 +1,7 @@
 """Draws the figures of the documentation from the JSON reports of two real runs.
 
-    pytest examples/quickstart --lipleak-model demo --lipleak-json=demo.json
-    pytest examples/quickstart --lipleak-model demo:leaky --lipleak-json=leaky.json --lipleak-html=leaky
+    lipleak evaluate --model demo --json demo.json
+    lipleak evaluate --model demo:leaky --json leaky.json --html leaky
     python docs/figures/make.py demo.json leaky.json leaky/index.html
 
 The page, when named, is photographed by Chromium through playwright (`pip install playwright`).

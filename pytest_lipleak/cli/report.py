@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.report.json import Report
     from pytest_lipleak.report.side_by_side import Entry
-    from pytest_lipleak.report.tables import Table
+    from pytest_lipleak.report.tables import Cell, Table
 
 EXAMPLES = """\
 examples:
@@ -137,7 +137,7 @@ def _laid_out(tables: "list[Table]", layout: str) -> str:
     if layout == "json":
         return json.dumps({"tables": [_plain(asdict(table)) for table in tables]}, indent=1, allow_nan=False)
     if layout == "terminal":
-        bold = (lambda text: f"\033[1m{text}\033[0m") if sys.stdout.isatty() else None
+        bold = _best_in_bold if sys.stdout.isatty() else None
         best = any(cell.best for table in tables for row in table.rows for cell in row.cells)
         apart = len({table.title.partition(" (")[2] for table in tables}) > 1
         return "\n".join(
@@ -148,6 +148,10 @@ def _laid_out(tables: "list[Table]", layout: str) -> str:
             ]
         )
     return render.FORMATS[layout](tables)
+
+
+def _best_in_bold(text: str, cell: "Cell") -> str:
+    return f"\033[1m{text}\033[0m" if cell.best else text
 
 
 def _plain(value: Any) -> Any:

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pytest_lipleak.report.tables import Cell, Column, Row, Table
 
-Emphasis = Callable[[str], str]
-"""Marks a text as the best of its column."""
+Paint = Callable[[str, Cell], str]
+"""Colours the text of a cell, or makes it bold, without changing its width on the screen."""
 
 
 def starred(text: str) -> str:
@@ -16,13 +16,12 @@ def starred(text: str) -> str:
     return f"{text}*"
 
 
-def text_lines(table: Table, bold: Emphasis | None = None) -> list[str]:
-    """Return the table as aligned lines.
+def text_lines(table: Table, paint: Paint | None = None) -> list[str]:
+    """Return the table as aligned lines; a star stands behind a best value.
 
     Args:
         table: to lay out.
-        bold: how a best value is marked beyond the star that stands behind it, without changing its width on
-            the screen; None leaves the star alone.
+        paint: how cells are shown beyond that; None leaves them plain.
     """
     starring = any(cell.best for row in table.rows for cell in row.cells)
     rows = [[table.stub, *(column.head for column in table.columns)]]
@@ -44,10 +43,10 @@ def text_lines(table: Table, bold: Emphasis | None = None) -> list[str]:
             text.ljust(width) if to_left else text.rjust(width)
             for text, width, to_left in zip(row, widths, left, strict=True)
         ]
-        if bold is not None and number:
-            cells = table.rows[number - 1].cells
+        if paint is not None and number:
             padded[1:] = [
-                bold(text) if cell.best else text for text, cell in zip(padded[1:], cells, strict=True)
+                text.replace(plain, paint(plain, cell)) if plain else text
+                for text, plain, cell in zip(padded[1:], row[1:], table.rows[number - 1].cells, strict=True)
             ]
         lines.append("  ".join(padded).rstrip())
         if number and number < len(rows) - 1 and _ends_group(table.rows, number - 1):
@@ -64,10 +63,10 @@ def _ends_group(rows: Sequence[Row], number: int) -> bool:
     return rows[number].group != rows[number + 1].group
 
 
-def text(tables: Iterable[Table], bold: Emphasis | None = None) -> str:
+def text(tables: Iterable[Table], paint: Paint | None = None) -> str:
     """Return the tables one under the other, as a terminal shows them; a star stands behind the best."""
     return "\n\n".join(
-        "\n".join([*_titled(table.title), *text_lines(table, bold), *table.notes]) for table in tables
+        "\n".join([*_titled(table.title), *text_lines(table, paint), *table.notes]) for table in tables
     )
 
 
@@ -85,7 +84,7 @@ def _markdown(table: Table) -> list[str]:
 
     def shown(cell: Cell) -> str:
         marked = f"**{escaped(cell.text)}**" if cell.best else escaped(cell.text)
-        return f"**{marked}**" if cell.state == "fail" else marked
+        return f"**{marked}**" if cell.state in ("fail", "unsettled") else marked
 
     columns = [Column(table.stub, number=False), *table.columns]
     return [

@@ -1,6 +1,6 @@
 """What pytest prints at the end of a run: per model a verdict and a table."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,8 @@ from pytest_lipleak.core.metrics import Metric
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.aggregate import measured
 from pytest_lipleak.report.json import FAIL, INCONCLUSIVE, NOT_JUDGED, PASS, outcome, verdict_on
-from pytest_lipleak.report.tables import WORDS
+from pytest_lipleak.report.render import Paint
+from pytest_lipleak.report.tables import WORDS, Cell
 from pytest_lipleak.report.terminal import table
 from pytest_lipleak.sync.experts import AS_ASKED, RENDERED
 
@@ -31,6 +32,27 @@ _TOLD: Mapping[str, str] = {
 """Limits that are not kept, in words, worst first."""
 
 
+_CELLS: Mapping[str, Mapping[str, bool]] = {
+    "pass": {"green": True},
+    "fail": {"red": True, "bold": True},
+    "unsettled": {"yellow": True, "bold": True},
+}
+"""Colours of a cell by its state."""
+
+
+def painted(markup: Callable[..., str]) -> Paint:
+    """Return what colours the cells of a table that say how a limit ended.
+
+    Args:
+        markup: of pytest's terminal writer; it colours nothing where pytest does not.
+    """
+
+    def paint(text: str, cell: Cell) -> str:
+        return markup(text, **_CELLS[cell.state]) if cell.state else text
+
+    return paint
+
+
 @dataclass(frozen=True)
 class Summary:
     """The report on one model.
@@ -49,13 +71,17 @@ class Summary:
 
 
 def summaries(
-    models: Iterable[tuple[Corpus, Mapping[str, Mapping[str, Any]]]], *, full: bool = True
+    models: Iterable[tuple[Corpus, Mapping[str, Mapping[str, Any]]]],
+    *,
+    full: bool = True,
+    paint: Paint | None = None,
 ) -> Iterator[Summary]:
     """Yield the report on each model, from its scores and its verdicts by limit.
 
     Args:
         models: scores and verdicts.
         full: everything, else the paper's metrics and those with a limit.
+        paint: colours cells of the tables.
     """
     for corpus, verdicts in models:
 
@@ -66,7 +92,7 @@ def summaries(
             corpus.provenance.model,
             verdict_words(verdicts, corpus.provenance),
             _COLOURS[verdict_on(verdicts) if verdicts else ""],
-            tuple(table(corpus, measure, limits_of(verdicts), full=full)),
+            tuple(table(corpus, measure, limits_of(verdicts), full=full, paint=paint)),
         )
 
 

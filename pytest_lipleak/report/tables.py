@@ -20,7 +20,7 @@ Limits = Mapping[str, Sequence[tuple[str, str]]]
 
 ARROWS = {"lower": "↓", "higher": "↑", "": ""}
 KEPT, BROKEN, UNSETTLED, UNJUDGED = "ok", "FAILED", "inconclusive", "not judged"
-STATES = {KEPT: "pass", BROKEN: "fail", UNSETTLED: "fail", UNJUDGED: "fail"}
+STATES = {KEPT: "pass", BROKEN: "fail", UNSETTLED: "unsettled", UNJUDGED: "fail"}
 """How a verdict's word is coloured."""
 
 WORDS: Mapping[str, str] = dict(zip(map(str, Outcome), (KEPT, BROKEN, UNSETTLED, UNJUDGED), strict=True))
@@ -59,7 +59,7 @@ class Cell:
         interval: its 95 % bootstrap interval, or None.
         clips: how many clips it rests on, or None.
         best: whether it is the best of its column.
-        state: ``pass``, ``fail`` or empty, for colours.
+        state: ``pass``, ``fail``, ``unsettled`` or empty, for colours.
         metric: name of the metric, where the value is one.
     """
 

@@ -6,11 +6,13 @@ from pytest_lipleak.core.metrics import LEAKAGE_METRICS, metric
 from pytest_lipleak.evaluation.aggregate import suspicions
 from pytest_lipleak.evaluation.costs import STAGES
 from pytest_lipleak.report.progress import duration
-from pytest_lipleak.report.render import text_lines
+from pytest_lipleak.report.render import Paint, text_lines
 from pytest_lipleak.report.tables import Limits, Measure, corpus_tables
 
 
-def table(corpus: Corpus, measure: Measure, limits: Limits, *, full: bool = True) -> list[str]:
+def table(
+    corpus: Corpus, measure: Measure, limits: Limits, *, full: bool = True, paint: Paint | None = None
+) -> list[str]:
     """Return the lines of the report on one model.
 
     Args:
@@ -18,10 +20,11 @@ def table(corpus: Corpus, measure: Measure, limits: Limits, *, full: bool = True
         measure: gives the measurements.
         limits: what was judged.
         full: everything, else the paper's metrics and those with a limit.
+        paint: colours cells.
     """
     lines = [heading(corpus)]
     for each in corpus_tables(corpus, measure, limits, full=full):
-        lines += ["", *text_lines(each)]
+        lines += ["", *text_lines(each, paint)]
     if full:
         lines += _worst(corpus, measure)
     return [*lines, *_sensitivity(corpus), *_frame_counts(corpus), *footnotes(corpus), *_costs(corpus)]

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -10,53 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from github_runner import ROOT, Runner, read_action, run_action, run_step
 
 yaml = pytest.importorskip("yaml")
-ROOT = Path(__file__).parents[2]
 WORKFLOWS = sorted([*ROOT.glob(".github/workflows/*.yml"), *ROOT.glob("examples/github/*.yml")])
-ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
-STEPS: list[dict[str, Any]] = ACTION["runs"]["steps"]
+ACTION = read_action()
+STEPS = ACTION["runs"]["steps"]
 SHELL_STEPS = [step["name"] for step in STEPS if "run" in step]
-
-
-class Runner:
-    """Runs the shell steps of the action with the files and variables that GitHub gives them."""
-
-    def __init__(self, folder: Path, **inputs: str) -> None:
-        self.folder = folder
-        self.temporary = folder / "temp"
-        self.temporary.mkdir(exist_ok=True)
-        known = {name: str(about.get("default", "")) for name, about in ACTION["inputs"].items()}
-        assert inputs.keys() <= known.keys()
-        self.values = {f"inputs.{name}": value for name, value in (known | inputs).items()}
-        self.values |= {
-            "runner.temp": str(self.temporary), "runner.os": "Linux", "github.action_path": str(ROOT),
-            "github.run_id": "1", "github.run_attempt": "1",
-        }  # fmt: skip
-
-    def resolve(self, text: str) -> str:
-        return re.sub(r"\$\{\{\s*([\w.-]+)\s*\}\}", lambda match: self.values[match[1]], str(text))
-
-    def run(self, name: str, **more: str) -> subprocess.CompletedProcess[str]:
-        (step,) = [step for step in STEPS if step.get("name") == name]
-        assert step["shell"] == "bash"
-        outputs, summary = self.folder / "outputs.txt", self.folder / "summary.md"
-        outputs.write_text("")
-        environment = {name: self.resolve(value) for name, value in step.get("env", {}).items()}
-        # GitHub's bash: stops at the first error, in pipes too.
-        done = subprocess.run(
-            ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
-            cwd=self.folder / self.resolve(step.get("working-directory", ".")),
-            env={
-                **os.environ, **environment, "GITHUB_OUTPUT": str(outputs), "GITHUB_STEP_SUMMARY": str(summary),
-                "GITHUB_ACTIONS": "true", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **more,
-            },
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        for line in outputs.read_text().splitlines():
-            key, _, value = line.partition("=")
-            self.values[f"steps.{step.get('id')}.outputs.{key}"] = value
-        return done
 
 
 def test_no_step_is_left_out() -> None:
@@ -79,27 +38,30 @@ def test_every_input_is_used_and_every_output_set(tmp_path: Path) -> None:
     assert all(about["description"] for about in (ACTION["inputs"] | ACTION["outputs"]).values())
 
 
+@pytest.mark.parametrize("extras", ["html,xdist", ""])
 @pytest.mark.parametrize("version", ["", "0.0.0.dev0"])
-def test_install(tmp_path: Path, version: str) -> None:
+def test_install(tmp_path: Path, version: str, extras: str) -> None:
     """With a pip that tells what it was asked for: a second installation would change this environment."""
     fake = tmp_path / "bin" / "python"
     fake.parent.mkdir()
     fake.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     fake.chmod(0o755)
-    runner = Runner(tmp_path, model="demo", version=version)
+    runner = Runner(tmp_path, model="demo", version=version, extras=extras)
     done = runner.run("Install pytest-lipleak", PATH=f"{fake.parent}:{os.environ['PATH']}")
     assert done.returncode == 0, done.stderr
-    wanted = f"pytest-lipleak[html,xdist]=={version}" if version else f"{ROOT}[html,xdist]"
+    chosen = f"[{extras}]" if extras else ""
+    wanted = f"pytest-lipleak{chosen}=={version}" if version else f"{ROOT}{chosen}"
     assert done.stdout.splitlines() == ["-m", "pip", "install", wanted]
 
 
 @pytest.mark.slow
-def test_pip_accepts_what_it_is_asked_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize("extras", ["html,xdist", ""])
+def test_pip_accepts_what_it_is_asked_for(tmp_path: Path, extras: str) -> None:
     python = tmp_path / "bin" / "python"
     python.parent.mkdir()
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@" --dry-run --no-deps\n')
     python.chmod(0o755)
-    runner = Runner(tmp_path, model="demo")
+    runner = Runner(tmp_path, model="demo", extras=extras)
     done = runner.run("Install pytest-lipleak", PATH=f"{python.parent}:{os.environ['PATH']}")
     if "No matching distribution found for hatchling" in done.stderr:
         pytest.skip("needs a package index with hatchling, which builds the package")
@@ -160,6 +122,92 @@ def test_shards_have_files_of_their_own(tmp_path: Path) -> None:
     assert runner.values["steps.names.outputs.artifact"] == "lipleak-2-of-8"
     assert runner.values["steps.names.outputs.folder"].endswith("/lipleak-2-of-8")
     assert runner.values["steps.names.outputs.store"] == "/data/store"
+
+
+def test_without_the_extra_html_there_is_no_page(tmp_path: Path, clip_folder: Path) -> None:
+    (tmp_path / "no" / "jinja2").mkdir(parents=True)
+    (tmp_path / "no" / "jinja2" / "__init__.py").write_text("raise ImportError('not installed')")
+    # The plugin pytest-html needs it as well.
+    given = {"model": "demo", "clips": str(clip_folder), "expert": "embedded", "args": "-p\nno:html"}
+    runner = Runner(tmp_path, gates="LSE-C_S < 90", **given)
+    runner.run("Name the files")
+    path = os.pathsep.join(filter(None, (str(tmp_path / "no"), os.environ.get("PYTHONPATH"))))
+    done = runner.run("Measure and judge", PYTHONPATH=path)
+    assert "no HTML report: the extra html is not installed" in done.stdout
+    assert (runner.outputs()["verdict"], runner.outputs()["html"]) == ("pass", ""), done.stdout + done.stderr
+
+
+def steps_of(name: str, job: str, *changes: tuple[str, str]) -> list[dict[str, Any]]:
+    """Steps of an example, with parts of its text replaced: four clips make two parts, not eight."""
+    text = (ROOT / "examples" / "github" / name).read_text(encoding="utf-8")
+    for old, new in changes:
+        assert old in text
+        text = text.replace(old, new)
+    steps: list[dict[str, Any]] = yaml.safe_load(text)["jobs"][job]["steps"]
+    return steps
+
+
+def installs(step: dict[str, Any]) -> bool:
+    return "run" in step and step["run"].startswith("pip install ")
+
+
+@pytest.mark.slow
+def test_the_example_with_parts_and_a_merge_job(tmp_path: Path, own_clips: Path) -> None:
+    fewer = (("}}/8", "}}/2"), ("-of-8", "-of-2"))
+    here = {"model": "demo", "clips": str(own_clips), "expert": "embedded", "device": "cpu"}
+    downloaded = tmp_path / "merge" / "parts"
+    downloaded.mkdir(parents=True)
+    for part in ("1", "2"):
+        folder = tmp_path / part
+        folder.mkdir()
+        for step in steps_of("leakage-shards.yml", "measure", *fewer):
+            if "pytest-lipleak@" in step["uses"]:
+                values = {"matrix.part": part}
+                store = str(tmp_path / "store")
+                gates = "LSE-C_S@offset < 0.7\nLSE-C[XM,CR] > 1.5"
+                assert run_action(folder, step, values, **here, store=store, gates=gates) == 0
+                outputs = {name.rpartition(".")[2]: value for name, value in values.items()}
+                shutil.copytree(Path(outputs["json"]).parent, downloaded / outputs["artifact"])
+    assert sorted(path.name for path in downloaded.iterdir()) == ["lipleak-1-of-2", "lipleak-2-of-2"]
+    for step in steps_of("leakage-shards.yml", "merge", *fewer):
+        if "run" in step and not installs(step):
+            done = run_step(step, {}, tmp_path / "merge")
+            assert done.returncode == 0, done.stdout + done.stderr
+        if "download-artifact" in step.get("uses", ""):
+            assert all(path.match(step["with"]["pattern"]) for path in downloaded.iterdir())
+        if "upload-artifact" in step.get("uses", ""):
+            assert all((tmp_path / "merge" / name).exists() for name in step["with"]["path"].split())
+    assert json.loads((tmp_path / "merge" / "merged.json").read_text())["verdict"] == "pass"
+    assert "<img" in (tmp_path / "merge" / "report" / "index.html").read_text(), "pictures of the parts"
+    assert "## Lip leakage: demo" in (tmp_path / "merge" / "summary.md").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "model"), [("leakage-comment.yml", "demo:leaky"), ("leakage.yml", "demo")])
+def test_the_examples_of_one_job(tmp_path: Path, own_clips: Path, name: str, model: str) -> None:
+    """With a `gh` that keeps what it was asked to post."""
+    gh = tmp_path / "bin" / "gh"
+    gh.parent.mkdir()
+    gh.write_text('#!/bin/sh\necho "$@" >> posted.txt\nfor last; do :; done\ncat "$last" >> posted.txt\n')
+    gh.chmod(0o755)
+    values = {"github.token": "secret", "github.event.pull_request.number": "17"}
+    ran = []
+    for step in steps_of(name, "leakage"):
+        if "pytest-lipleak@" in step.get("uses", ""):
+            here = {"model": model, "model-args": "", "clips": str(own_clips)}
+            assert run_action(tmp_path, step, values, **here) == (1 if "leaky" in model else 0)
+        if "run" in step and not installs(step):
+            path = f"{gh.parent}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+            done = run_step(step, values, tmp_path, PATH=path)
+            assert done.returncode == 0, done.stdout + done.stderr
+            ran.append(done.stdout)
+    assert ran
+    if "leaky" in model:
+        posted = (tmp_path / "posted.txt").read_text()
+        assert posted.startswith("pr comment 17 --edit-last --create-if-none --body-file comment.md\n")
+        assert "**Lip leakage: fail**\n\n## Lip leakage: demo:leaky" in posted
+    else:
+        assert ran == ["The model was judged pass.\n"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)

@@ -84,6 +84,13 @@ def test_quiet(project: Project, quiet: tuple[str, ...], verdict: int, table: in
     assert len(run.lines("^condition ")) == table
 
 
+def test_colours(project: Project) -> None:
+    coloured, plain = (project.measure("Copy", GATES[0], f"--color={when}") for when in ("yes", "no"))
+    assert coloured.lines("^LSD-CR .*\x1b\\[31m\x1b\\[1mFAILED\x1b")
+    assert plain.lines("^LSD-CR .* FAILED$")
+    assert "\x1b" not in plain.text
+
+
 def test_json_is_finite_and_complete(project: Project, distribution: tuple[str, ...]) -> None:
     run = project.measure("Copy", *GATES, *distribution)
 

@@ -58,9 +58,9 @@ def test_text_is_aligned_and_stars_the_best() -> None:
         "Wav2Lip       -0.20*    3.00*",
         "other          none     1.00",
     ]
-    bold = text_lines(with_best(TABLE), lambda words: f"<{words}>")
+    bold = text_lines(with_best(TABLE), lambda words, cell: f"<{words}>" if cell.best else words)
     assert [re.sub("[<>]", "", line) for line in bold] == lines, "bold takes no room"
-    assert bold[3] == "Wav2Lip     <  -0.20*>  <  3.00*>"
+    assert bold[3] == "Wav2Lip       <-0.20*>    <3.00*>"
 
 
 def test_markdown_is_escaped_and_bold() -> None:

@@ -1,13 +1,16 @@
 """The table at the end of a run."""
 
+import io
+import re
 from dataclasses import replace
 
 import pytest
+from _pytest._io import TerminalWriter
 
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.scores import SetScore, SyncScore, TakeScore, Unscored
-from pytest_lipleak.report.summary import summaries
+from pytest_lipleak.report.summary import painted, summaries
 
 NAMES = ("one", "two", "three")
 
@@ -132,6 +135,35 @@ def test_an_inconclusive_limit_is_neither_kept_nor_broken() -> None:
     assert rows == ["ok", "inconclusive"]
     table = judged("fail", "inconclusive", "pass")
     assert table[0] == "FAILED: 1 of 3 limits broken: limit 0; 1 not settled by these clips: limit 1"
+
+
+def test_how_a_limit_ended_is_coloured_where_pytest_colours() -> None:
+    silent = corpus(Condition(Setup.SI, Reference.CR))
+    verdicts = {
+        outcome: {
+            "limit": outcome, "metric": "LSE-C_S", "bound": f"< {number}", "passed": outcome == "pass",
+            "outcome": outcome,
+        }
+        for number, outcome in enumerate(("pass", "fail", "inconclusive", "not judged"))
+    }  # fmt: skip
+
+    def tables(colours: bool) -> list[str]:
+        writer = TerminalWriter(io.StringIO())
+        writer.hasmarkup = colours
+        (summary,) = summaries([(silent, verdicts)], paint=painted(writer.markup))
+        return list(summary.table)
+
+    (plain,) = (list(summary.table) for summary in summaries([(silent, verdicts)]))
+    assert tables(colours=False) == plain
+    coloured = tables(colours=True)
+    assert [re.sub(r"\x1b\[\d+m", "", line).rstrip() for line in coloured] == plain
+    ends = [line.rpartition("  ")[2] for line in coloured if "\x1b" in line]
+    assert ends == [
+        "\x1b[32mok\x1b[0m",
+        "\x1b[31m\x1b[1mFAILED\x1b[0m",
+        "\x1b[33m\x1b[1minconclusive\x1b[0m",
+        "\x1b[31m\x1b[1mnot judged\x1b[0m",
+    ]
 
 
 def test_everything_names_the_worst_clips_and_their_videos() -> None:
