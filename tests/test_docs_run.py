@@ -255,6 +255,9 @@ def assert_shown(expected: list[str], shown: str, block: Block) -> None:
 
 def alike(wanted: str, line: str) -> bool:
     """Same words; and numbers with decimals, which are scores, to a twentieth, other than those of time."""
+    if wanted.startswith("time: "):
+        # A step that took less than a second is not named: which ones depends on the machine.
+        return line.startswith("time: ")
     parts = re.split(r"(\.\.\.|\d+(?:\.\d+)?|\s+)", wanted.rstrip())
     number = r"(\d+(?:\.\d+)?)"
     pattern = "".join(
@@ -268,7 +271,7 @@ def alike(wanted: str, line: str) -> bool:
         for part in parts
     )
     found = re.fullmatch(pattern, line.rstrip())
-    if found is None or wanted.startswith("time: ") or wanted.rstrip().endswith(" s"):
+    if found is None or wanted.rstrip().endswith(" s"):
         return found is not None
     numbers = [part for part in parts if part[:1].isdigit()]
     return all(
