@@ -38,11 +38,11 @@ def clip_loss(
     aligned = audio[:, MAX_SHIFT : MAX_SHIFT + rows]
     cross = distance(video[:, None], aligned[None]).mean(2)
     logits = torch.cat([own, cross.masked_fill(same, 1e3)], 1) * -scale
-    cross = cross.masked_fill(same & ~torch.eye(clips, dtype=torch.bool), 1e3)
+    cross = cross.masked_fill(same & ~torch.eye(clips, dtype=torch.bool, device=same.device), 1e3)
     target = torch.zeros_like(logits)
     target[:, MAX_SHIFT] = 0.8
     target[:, [MAX_SHIFT - 1, MAX_SHIFT + 1]] = 0.1
-    by_audio = functional.cross_entropy(cross.T * -scale, torch.arange(clips))
+    by_audio = functional.cross_entropy(cross.T * -scale, torch.arange(clips, device=cross.device))
     return functional.cross_entropy(logits, target) + 0.5 * by_audio, own
 
 

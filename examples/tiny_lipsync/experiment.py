@@ -1,0 +1,199 @@
+"""Judges every variant on every set of clips by every judge, and writes the tables of ``docs/trained-network.md``.
+
+    PYTHONPATH=. python examples/tiny_lipsync/experiment.py measure CHECKPOINT ... --clips embedded --out OUT
+    PYTHONPATH=. python examples/tiny_lipsync/experiment.py held-out FOLDER training/splits/grid_s1.csv sets/grid.csv
+    PYTHONPATH=. python examples/tiny_lipsync/experiment.py tables OUT
+    PYTHONPATH=. python examples/tiny_lipsync/experiment.py filmstrip CHECKPOINT ... --out mouths.webp
+
+``measure`` writes one JSON report per variant, which ``lipleak report`` reads, too. ``--judge expert.onnx`` lets
+another expert than the shipped one judge: a network must not be judged by the expert alone that it was trained with.
+"""
+
+import argparse
+import csv
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
+from pytest_lipleak.report.json import document
+from pytest_lipleak.settings import given_settings
+from pytest_lipleak.sync.embedded import EmbeddedExpert
+from pytest_lipleak.workbench import Workbench
+
+HERE = Path(__file__).parent
+SYNC = ("LSD-{0}", "LSE-C_S[{0}]", "LSE-C_S@null[{0}]", "LSE-C_XO@null[{0}]")
+PICTURES = ("SSIM[AM,{0}]", "PSNR[AM,{0}]", "SSIM_mouth[AM,{0}]", "PSNR_mouth[AM,{0}]")
+FACES = ("LMD_face[AM,{0}]", "CSIM[AM,{0}]", "MAR_motion[SI,{0}]")
+"""What needs ``--weights``: MediaPipe's landmarker and ArcFace."""
+
+
+class Desk(Workbench):
+    """A workbench with another judge, where one is named."""
+
+    judge: Path | None = None
+
+    @cached_property
+    def _judge(self) -> EmbeddedExpert:
+        return EmbeddedExpert(self.judge)
+
+    @property
+    def expert(self) -> Any:
+        """The expert that judges."""
+        return self._judge if self.judge else super().expert
+
+
+def measure(checkpoint: Path, clips: str, out: Path, judge: Path | None, weights: Path | None) -> None:
+    """Measure one variant under all six conditions."""
+    given = {
+        "model": f"{HERE / 'tiny_lipsync.py'}:load",
+        "model_arg": [f"checkpoint={checkpoint}"],
+        "clips": clips,
+        "expert": "embedded",
+        "json": str(out),
+        "weights": str(weights) if weights else None,
+        "store": str(out.parent / "store"),
+    }
+    desk = Desk(given_settings(given, Path.cwd()), Path.cwd())
+    desk.judge = judge
+    try:
+        evaluation = desk.new_evaluation(desk.model)
+        names = SYNC if judge else (*SYNC, *PICTURES, *(FACES if weights else ()))
+        for reference in ("CR", "AR"):
+            for name in names:
+                evaluation.measure(name.format(reference))
+        if objection := evaluation.expert_objection():
+            print(f"{out}: {objection}")
+        evaluation.corpus.curve, _ = desk.dose_curve(evaluation.corpus)
+        desk.write(document([(evaluation.corpus, {})]))
+        print(out, flush=True)
+    finally:
+        desk.close()
+
+
+def held_out(folder: Path, split: Path, manifest: Path, most: int, fold: str | None) -> None:
+    """Write a manifest of clips that training left out: sentences of GRID, or one clip for each person of a fold."""
+    chosen: dict[str, dict[str, str]] = {}
+    for row in csv.DictReader(split.open()):
+        if row.get("fold") == fold and (row["train"] == "1") is (fold is not None):
+            chosen.setdefault(row.get("person", row["file"]), row)
+    rows = list(chosen.values())
+    rows = [row for row in rows if (folder / row["file"]).exists()][:: max(len(rows) // most, 1)][:most]
+    manifest.parent.mkdir(parents=True, exist_ok=True)
+    with manifest.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("file", "speaker"))
+        writer.writerows(((folder / row["file"]).resolve(), row.get("person", "s1")) for row in rows)
+    print(f"{len(rows)} clips -> {manifest}")
+
+
+TABLES = {
+    "Sync by condition": "LSE-C[AM,{0}] LSE-D[AM,{0}] LSE-C[XM,{0}] LSE-D[XM,{0}] LSE-C_S[{0}] LSE-D_S[{0}]",
+    "Leakage": "LSE-C_S@offset[{0}] LSE-C_S@null[{0}] LSE-C_XO@offset[{0}] LSE-C_XO@null[{0}] signed-LSD-{0}",
+    "Pictures": "SSIM[AM,{0}] PSNR[AM,{0}] SSIM_mouth[AM,{0}] PSNR_mouth[AM,{0}] LMD_face[AM,{0}] CSIM[AM,{0}]",
+}
+
+
+def tables(folder: Path) -> None:
+    """Print one folder of reports as Markdown: a line per variant and reference, a column per metric."""
+    found = {}
+    for path in sorted(folder.glob("*.json"), key=lambda path: ORDER.index(path.stem)):
+        result = json.loads(path.read_text())["results"][0]
+        # Metrics under CR are known by their short names.
+        found[path.stem] = {m["metric"].replace("[CR]", ""): m for m in result["metrics"]}
+    for title, text in TABLES.items():
+        columns = [name for name in text.split() if any(_short(name, "CR") in f for f in found.values())]
+        if not columns:
+            continue
+        heads = [name.replace(",{0}]", "]").replace("[{0}]", "").replace("-{0}", "") for name in columns]
+        print(f"\n| {title} | {' | '.join(heads)} |\n|---|{'---|' * len(columns)}")
+        for variant, metrics in found.items():
+            for reference in ("CR", "AR"):
+                cells = [_cell(metrics.get(_short(name, reference))) for name in columns]
+                print(f"| {variant}, {reference} | {' | '.join(cells)} |")
+
+
+ORDER = ("cr", "ar", "silent", "hidden")
+
+
+def _short(name: str, reference: str) -> str:
+    return name.format(reference).replace("[CR]", "")
+
+
+def _cell(metric: dict[str, Any] | None) -> str:
+    if metric is None or metric["value"] is None:
+        return ""
+    low, high = metric["interval"]
+    dose = metric["dose"] and metric["dose"]["share"]
+    share = f", {100 * dose:.0f} %" if dose is not None else ""
+    chance = f", p {metric['p']:.2g}" if metric["p"] is not None else ""
+    digits = 3 if metric["metric"].startswith("LMD") else 2
+    return f"{metric['value']:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{share}{chance}"
+
+
+def filmstrip(checkpoints: list[Path], picture: Path, name: str, other: str) -> None:
+    """Draw mouths of an embedded clip: real, and painted under CR and AR, told own speech, other speech, silence."""
+    import cv2
+    import numpy as np
+    from tiny_lipsync import load
+
+    clips = open_clips(EMBEDDED)
+    frames, audio = clips[name].frames, clips[name].audio
+    speeches = {"AM": audio, "XM": np.resize(clips[other].audio, len(audio)), "SI": np.zeros_like(audio)}
+    strips = {"real": frames}
+    for checkpoint in checkpoints:
+        painter = load(str(checkpoint))
+        for kind, reference in {"CR": frames, "AR": frames[:1]}.items():
+            for setup, speech in speeches.items():
+                label = f"{checkpoint.stem}: {setup} {kind}"
+                strips[label] = painter.generate(frames, speech, reference)
+    rows = []
+    for label, video in strips.items():
+        margin = np.full((72, 150, 3), 255, np.uint8)
+        cv2.putText(margin, label, (4, 42), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (0, 0, 0), 1, cv2.LINE_AA)
+        rows.append(np.concatenate([margin, *(video[i, 50:122, 36:124] for i in range(20, 68, 4))], axis=1))
+    cv2.imwrite(
+        str(picture), cv2.cvtColor(np.concatenate(rows), cv2.COLOR_RGB2BGR), [cv2.IMWRITE_WEBP_QUALITY, 80]
+    )
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    one = commands.add_parser("measure")
+    one.add_argument("checkpoints", type=Path, nargs="+")
+    one.add_argument("--clips", required=True)
+    one.add_argument("--out", type=Path, required=True, help="folder for CHECKPOINT.json")
+    one.add_argument("--judge", type=Path, help="an expert in ONNX, of training.export")
+    one.add_argument("--weights", type=Path, help="folder of model files, for landmarks and ArcFace")
+    two = commands.add_parser("held-out")
+    two.add_argument("folder", type=Path)
+    two.add_argument("split", type=Path)
+    two.add_argument("manifest", type=Path)
+    two.add_argument("--most", type=int, default=12)
+    two.add_argument("--fold", help="people that were left out; without it, clips with train 0")
+    three = commands.add_parser("tables")
+    three.add_argument("folder", type=Path, help="what measure wrote")
+    four = commands.add_parser("filmstrip")
+    four.add_argument("checkpoints", type=Path, nargs="+")
+    four.add_argument("--out", type=Path, required=True)
+    four.add_argument("--clip", default="anna_1")
+    four.add_argument("--other", default="zola_1")
+    a = parser.parse_args()
+    if a.command == "held-out":
+        held_out(a.folder, a.split, a.manifest, a.most, a.fold)
+    elif a.command == "tables":
+        tables(a.folder)
+    elif a.command == "filmstrip":
+        filmstrip(a.checkpoints, a.out, a.clip, a.other)
+    else:
+        for checkpoint in a.checkpoints:
+            measure(checkpoint, a.clips, a.out / f"{checkpoint.stem}.json", a.judge, a.weights)
+
+
+if __name__ == "__main__":
+    main()
