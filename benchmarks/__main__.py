@@ -268,7 +268,7 @@ def evaluation_memory(bench: Benchmark) -> None:
         "--clips=clips",
     ]
     command += ["--model-arg=seconds=0", "--expert=embedded", "--protocol=direct", "--store=store", "-q"]
-    command += ["--gate=LSE-C_S < 99"]
+    command += ["--gate=LSE-C_S < 99", "--gate=SSIM[SI,CR] > 0", "--html=report"]
     print(
         "| seconds | the clip itself, MB | generating and scoring, peak MB | scoring what is stored, peak MB |"
     )
@@ -277,7 +277,7 @@ def evaluation_memory(bench: Benchmark) -> None:
         video = Path(bench.make("looped", clip=bench.clip, seconds=seconds, size=None))
         video.rename(folder / "clips" / "clip.mkv")
         first = run(command, cwd=str(folder))
-        for kind in ("embedding", "score", "review"):
+        for kind in ("embedding", "score", "review", "measure"):
             for path in (folder / "store").rglob(f"{kind}-*"):
                 path.unlink()
         again = run(command, cwd=str(folder))

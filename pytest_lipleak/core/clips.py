@@ -1,13 +1,16 @@
 """A clip: a real talking-face video with its own speech."""
 
 import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from itertools import islice
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 
 Image = NDArray[np.uint8]
@@ -20,47 +23,147 @@ Audio = NDArray[np.int16]
 """Mono audio, shape (N,), 16,000 samples per second."""
 
 
+class Video(Protocol):
+    """RGB pictures of one size, 25 per second, that can be looked through again and again.
+
+    An array (T, H, W, 3) is one, and so is a file that is decoded anew in every pass (``StreamedVideo``). What looks
+    at one picture after the other works on both, and needs no memory for a long one.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(T, H, W, 3)."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Image]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class StreamedVideo:
+    """A video that is read anew in every pass, and never held.
+
+    Args:
+        read: begins a pass, and gives its pictures, uint8 RGB (H, W, 3).
+        shape: (T, H, W, 3).
+
+    Raises (while iterating):
+        InputError: another number of pictures came than ``shape`` says.
+    """
+
+    read: Callable[[], Iterable[Image]]
+    shape: tuple[int, int, int, int]
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Image]:
+        count = 0
+        for image in self.read():
+            count += 1
+            yield image
+        if count != len(self):
+            raise InputError(
+                f"a video of {len(self)} frames had {count} when it was read again; was it changed?"
+            )
+
+
+def held(video: Video) -> Frames:
+    """Return a whole video as one array (T, H, W, 3): itself where it is one."""
+    return video if isinstance(video, np.ndarray) else frames_at(video, range(len(video)))
+
+
+def frames_at(video: Video, indices: Sequence[int]) -> Frames:
+    """Return the frames at ``indices``, in any order, as a new array (N, H, W, 3)."""
+    if isinstance(video, np.ndarray):
+        return video[list(indices)]
+    frames = np.empty((len(indices), *video.shape[1:]), np.uint8)
+    places = sorted(range(len(indices)), key=indices.__getitem__)
+    for place, image in zip(places, picked(video, [indices[place] for place in places]), strict=True):
+        frames[place] = image
+    return frames
+
+
+def picked(video: Video, indices: Sequence[int]) -> Iterator[Image]:
+    """Yield the frames at ``indices``, which ascend; a streamed video is read no further than needed."""
+    if isinstance(video, np.ndarray):
+        yield from (video[index] for index in indices)
+        return
+    images = enumerate(video)
+    at, image = -1, None
+    for index in indices:
+        while at < index:
+            at, image = next(images)
+        assert image is not None
+        yield image
+
+
+def beginning(video: Video, length: int) -> Video:
+    """Return the first ``length`` frames of a video."""
+    if isinstance(video, np.ndarray):
+        return video[:length]
+    if length == len(video):
+        return video
+    _, height, width, channels = video.shape
+    return StreamedVideo(lambda: islice(video, length), (length, height, width, channels))
+
+
 @dataclass(frozen=True, eq=False)
 class Clip:
     """A real talking-face video with its own speech, ready to be measured.
 
     Args:
         name: unique within its clip set; used in reports.
-        frames: uint8 RGB, shape (T, H, W, 3), 25 frames per second.
+        video: uint8 RGB, shape (T, H, W, 3), 25 frames per second: an array, or streamed where it is long.
         audio: int16 mono, shape (640 T,), 16 kHz: exactly as long as the frames.
         speaker: who speaks, where known.
         notes: what was converted while reading (frame rate, sample rate, lengths).
     """
 
     name: str
-    frames: Frames
+    video: Video
     audio: Audio
     speaker: str | None = None
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        check_frames(self.frames, f"clip {self.name!r}")
+        check_video(self.video, f"clip {self.name!r}")
         check_audio(self.audio, f"clip {self.name!r}")
-        expected = len(self.frames) * SAMPLES_PER_FRAME
+        expected = len(self.video) * SAMPLES_PER_FRAME
         if len(self.audio) != expected:
             raise ValueError(
-                f"clip {self.name!r}: {len(self.audio)} audio samples for {len(self.frames)} frames; "
+                f"clip {self.name!r}: {len(self.audio)} audio samples for {len(self.video)} frames; "
                 f"expected exactly {expected}"
             )
+
+    @property
+    def frames(self) -> Frames:
+        """The whole video as one array, uint8 RGB (T, H, W, 3); a long clip is decoded anew at every call."""
+        return held(self.video)
 
     @cached_property
     def digest(self) -> str:
         """SHA-256 over frames and audio: what the clip *is*, whatever file it came from."""
-        return digest_of(self.frames, self.audio)
+        return digest_of(self.video, self.audio)
 
 
-def digest_of(*arrays: NDArray[Any]) -> str:
-    """Return the SHA-256 over shapes, dtypes and contents of ``arrays``, as 64 hex digits."""
+def digest_of(*arrays: NDArray[Any] | Video) -> str:
+    """Return the SHA-256 over shapes, dtypes and contents of ``arrays``, as 64 hex digits; of videos, too."""
     sha = hashlib.sha256()
     for array in arrays:
-        sha.update(f"{array.dtype.str}{array.shape}".encode())
-        sha.update(np.ascontiguousarray(array).data)
+        dtype = array.dtype if isinstance(array, np.ndarray) else np.dtype(np.uint8)
+        sha.update(f"{dtype.str}{array.shape}".encode())
+        for part in [array] if isinstance(array, np.ndarray) else array:
+            sha.update(np.ascontiguousarray(part).data)
     return sha.hexdigest()
+
+
+def check_video(video: Any, owner: str) -> None:
+    """Raise ``ValueError`` unless ``video`` is of shape (T, H, W, 3) with T, H, W > 0, an array also of dtype uint8."""
+    if isinstance(video, StreamedVideo):
+        _check_shape(video.shape, owner)
+    else:
+        check_frames(video, owner)
 
 
 def check_frames(frames: Any, owner: str) -> None:
@@ -74,8 +177,12 @@ def check_frames(frames: Any, owner: str) -> None:
             f"{owner}: frames have dtype {frames.dtype}, expected uint8 RGB in 0..255 "
             "(scale, round and clip before returning them)"
         )
-    if frames.ndim != 4 or frames.shape[-1] != 3 or 0 in frames.shape:
-        raise ValueError(f"{owner}: frames have shape {frames.shape}, expected (T, H, W, 3), none of them 0")
+    _check_shape(frames.shape, owner)
+
+
+def _check_shape(shape: tuple[int, ...], owner: str) -> None:
+    if len(shape) != 4 or shape[-1] != 3 or 0 in shape:
+        raise ValueError(f"{owner}: frames have shape {shape}, expected (T, H, W, 3), none of them 0")
 
 
 def check_audio(audio: Any, owner: str) -> None:

@@ -2,10 +2,11 @@
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak import __version__
-from pytest_lipleak.core.clips import Audio, Clip, Frames, Image, digest_of
+from pytest_lipleak.core.clips import (
+    Audio,
+    Clip,
+    Frames,
+    Image,
+    StreamedVideo,
+    Video,
+    digest_of,
+    frames_at,
+    held,
+)
 from pytest_lipleak.core.errors import StoreError, UnscorableError
 from pytest_lipleak.core.scores import NullScores, SyncScore
 from pytest_lipleak.evaluation.costs import Stopwatch
@@ -21,20 +32,17 @@ from pytest_lipleak.evaluation.crops import Cropper, Crops
 from pytest_lipleak.evaluation.nulls import UnrelatedSpeech
 from pytest_lipleak.evaluation.pictures import PictureTools
 from pytest_lipleak.evaluation.plan import Plan
-from pytest_lipleak.evaluation.store import Content, Store, key_of, read_array, versions_of
+from pytest_lipleak.evaluation.store import Store, key_of, read_array, versions_of
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.limits import LastWords, to_stderr
 from pytest_lipleak.generators.memory import MemoryWatch
 from pytest_lipleak.generators.protocol import run_generator
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
-from pytest_lipleak.media.video import read_frames, stored_images, write_playable, write_video
+from pytest_lipleak.media.video import HELD, stored_images, write_playable, write_video
 from pytest_lipleak.sync.expert import Embeddings, Suitability, SyncExpert, window_count
 from pytest_lipleak.sync.protocols import protocol_notes
 from pytest_lipleak.sync.score import score
-
-HELD = 100_000_000
-"""Bytes of a generated video that is embedded from memory; a longer one is read from its file as it is needed."""
 
 KEPT_SPEECH = 64_000_000
 """Bytes of embedded speech kept in memory, the latest first."""
@@ -70,9 +78,13 @@ class Take:
     audio: Audio | None = None
     reference: Sequence[int] | Frames = ()
 
-    def reference_frames(self) -> Frames:
-        """The identity reference, uint8 RGB."""
-        return self.reference if isinstance(self.reference, np.ndarray) else self.clip.frames[self.reference]
+    @property
+    def reference_video(self) -> Video:
+        """The identity reference, uint8 RGB; the clip itself where every frame is its own reference."""
+        if isinstance(self.reference, np.ndarray):
+            return self.reference
+        own = list(self.reference) == list(range(len(self.clip.video)))
+        return self.clip.video if own else frames_at(self.clip.video, self.reference)
 
 
 class Artefacts:
@@ -157,14 +169,29 @@ class Artefacts:
         Raises:
             GeneratorError: the model failed.
         """
-        if take.audio is None:
-            return take.clip.frames
-        return self._generated(take, lambda path, fresh: read_frames(path) if fresh is None else fresh)
+        return held(self.video(take))
 
-    def _generated(self, take: Take, read: Callable[[Path, Frames | None], Content]) -> Content:
-        """Return what ``read`` makes of a generated video's file, and of its frames where they were made just now."""
-        assert take.audio is not None
-        audio, fresh = take.audio, list[Frames]()
+    def video(self, take: Take) -> Video:
+        """Return a take's video, uint8 RGB (T, H, W, 3), generating it if nobody did.
+
+        A short one that was made just now is an array; any other is decoded from the store in every pass.
+
+        Raises:
+            GeneratorError: the model failed.
+        """
+        if take.audio is None:
+            return take.clip.video
+        fresh: list[Frames] = []
+        # At once, not in the first pass: that may run in another thread.
+        self._stored(take, fresh)
+        _, height, width, channels = take.clip.video.shape
+        streamed = StreamedVideo(lambda: self._stored(take), (len(take.clip.video), height, width, channels))
+        return fresh[0] if fresh else streamed
+
+    def _stored(self, take: Take, fresh: list[Frames] | None = None) -> Iterator[Image]:
+        """Begin a pass through a generated video; it is generated, and put into ``fresh`` if short, if nobody did."""
+        audio = take.audio
+        assert audio is not None
 
         def make(path: Path) -> None:
             self.introduce(take.clip)
@@ -175,22 +202,20 @@ class Artefacts:
                     take.clip,
                     take.label,
                     audio,
-                    take.reference_frames(),
+                    take.reference_video,
                     timeout=self._timeout,
                     last_words=self._last_words,
                 )
             self._memory.note()
-            fresh.append(output)
             write_video(path, output)
+            if fresh is not None and output.nbytes <= HELD:
+                fresh.append(output)
 
-        def read_it(path: Path) -> Content:
-            return read(path, fresh.pop() if fresh else None)
-
-        found = self._store.load("video.mkv", self.source(take), make, read_it, about=self._about(take))
+        found = self._store.load("video.mkv", self.source(take), make, _begun, about=self._about(take))
         assert found is not None
         return found
 
-    def cropper(self, clip: Clip, generated: Frames | None = None) -> Cropper:
+    def cropper(self, clip: Clip, generated: Video | None = None) -> Cropper:
         """The crops of a real clip, which also serve what was generated from it, or those of ``generated``."""
         _ = clip.digest  # hashed once per clip, which is not tracking
         with self._stopwatch("tracking"):
@@ -221,25 +246,12 @@ class Artefacts:
         return found
 
     def _embed(self, take: Take) -> Embeddings:
-        if take.audio is None:
-            return self._embed_frames(take, take.clip.frames)
-        if self._plan.retrack:
-            # A face is followed through frames that can be read twice.
-            return self._embed_frames(take, self.frames(take))
-
-        def embed(path: Path, fresh: Frames | None) -> Embeddings:
-            # A long video is read anew, image by image, rather than held.
-            held = fresh is not None and fresh.nbytes <= HELD
-            return self._embed_frames(take, fresh if held and fresh is not None else stored_images(path))
-
-        return self._generated(take, embed)
-
-    def _embed_frames(self, take: Take, frames: Frames | Iterable[Image]) -> Embeddings:
+        video = self.video(take)
         anew = self._plan.retrack and take.audio is not None
-        cropper = self.cropper(take.clip, frames if anew and isinstance(frames, np.ndarray) else None)
+        cropper = self.cropper(take.clip, video if anew else None)
         with self._stopwatch("embedding"):
-            rows = self._expert.embed_video(cropper(frames))
-        length = len(take.clip.frames)
+            rows = self._expert.embed_video(cropper(video))
+        length = len(take.clip.video)
         if len(rows) != window_count(length):
             raise UnscorableError(f"{len(rows)} windows of {length} frames; frames were lost on the way")
         return rows
@@ -312,7 +324,7 @@ class Artefacts:
         def compute() -> dict[str, Any]:
             cropper = self.cropper(clip)
             with self._stopwatch("embedding"):
-                return vars(self._expert.review(cropper(clip.frames), clip.audio))
+                return vars(self._expert.review(cropper(clip.video), clip.audio))
 
         take = Take(clip)
         key = key_of(review=self._embedding_key(take))
@@ -337,11 +349,11 @@ class Artefacts:
         Raises:
             StoreError: the folder cannot be written to, or its disk is full; nothing half-written stays.
         """
-        frames = self.frames(take)
+        video = self.video(take)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_playable(temporary, frames, take.clip.audio if take.audio is None else take.audio)
+            write_playable(temporary, video, take.clip.audio if take.audio is None else take.audio)
             temporary.replace(path)
         except OSError as error:
             raise StoreError(
@@ -365,7 +377,7 @@ class Artefacts:
     def _find_landmarks(
         self, clip: Clip, frames: Frames, boxes: NDArray[np.float64] | None
     ) -> NDArray[np.float32]:
-        same = frames.shape == clip.frames.shape and np.array_equal(frames, clip.frames)
+        same = frames.shape == clip.video.shape and all(map(np.array_equal, frames, clip.video))
         return self._tools.landmarks(clip.digest if same else digest_of(frames), lambda: frames, boxes)
 
     @property
@@ -377,3 +389,9 @@ class Artefacts:
         """What an artefact is, for people who list the store."""
         model = {} if take.audio is None else {"model": self._model.name}
         return {**model, "clip": take.clip.name, "condition": take.label}
+
+
+def _begun(path: Path) -> Iterator[Image]:
+    """Begin to decode a stored video: once its file is open, it may be dropped from the store."""
+    images = stored_images(path)
+    return chain([next(images)], images)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Audio, Clip, Frames
+from pytest_lipleak.core.clips import Audio, Clip, Frames, beginning, held
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import GeneratorError
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLES_PER_FRAME
@@ -107,11 +107,12 @@ class _Examination:
     """The checks in their order; a call that fails leaves those that need it out."""
 
     def __init__(self, evaluation: Evaluation, clip: Clip, frames: int, timeout: float | None) -> None:
-        length = min(frames, len(clip.frames))
+        length = min(frames, len(clip.video))
         self.evaluation = evaluation
         self.model = evaluation.model
         self.generator: Any = evaluation.model.generator
-        self.clip = Clip(clip.name, clip.frames[:length], clip.audio[: length * SAMPLES_PER_FRAME])
+        first = held(beginning(clip.video, length))
+        self.clip = Clip(clip.name, first, clip.audio[: length * SAMPLES_PER_FRAME])
         self.timeout = timeout
         self.result = Checkup(self.model.name, clip.name, self.clip.frames.shape)
         self.durations: list[float] = []

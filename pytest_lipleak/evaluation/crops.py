@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak import __version__
-from pytest_lipleak.core.clips import Audio, Clip, Frames, Image
+from pytest_lipleak.core.clips import Audio, Clip, Image
 from pytest_lipleak.evaluation.store import Store, key_of, versions_of
 from pytest_lipleak.sync.expert import SyncExpert
 from pytest_lipleak.sync.protocols import Protocol, whole_frame_crops
@@ -116,12 +116,12 @@ class Crops:
         if clip.digest not in self._made:
             find = self._landmarks
             by_clip = None if find is None else lambda boxes: find(clip, boxes)
-            self._made[clip.digest] = self._through(clip.frames, self._known_track(clip), by_clip)
+            self._made[clip.digest] = self._through(clip.video, self._known_track(clip), by_clip)
         return self._made[clip.digest]
 
     def through(
         self,
-        frames: Frames | Iterable[Image],
+        frames: Iterable[Image],
         audio: Audio,
         landmarks: Callable[[Boxes], NDArray[np.float32]] | None = None,
     ) -> Cropper:
@@ -132,7 +132,7 @@ class Crops:
         """
         return self._through(frames, self._track(frames, audio), landmarks)
 
-    def _track(self, frames: Frames | Iterable[Image], audio: Audio) -> "FaceTrack | None":
+    def _track(self, frames: Iterable[Image], audio: Audio) -> "FaceTrack | None":
         if self.protocol is not Protocol.TRACKED:
             return None
         from pytest_lipleak.faces.tracking import FacePolicy, track
@@ -143,11 +143,11 @@ class Crops:
     def _known_track(self, clip: Clip) -> "FaceTrack | None":
         """A real clip's track, from the store where it was followed before."""
         if self._store is None or self.protocol is not Protocol.TRACKED:
-            return self._track(clip.frames, clip.audio)
+            return self._track(clip.video, clip.audio)
         from pytest_lipleak.faces.tracking import FacePolicy, FaceTrack
 
         def compute() -> dict[str, Any]:
-            found = self._track(clip.frames, clip.audio)
+            found = self._track(clip.video, clip.audio)
             assert found is not None
             return {name: getattr(found, name).tolist() for name in _ROWS} | {"notes": found.notes}
 
@@ -166,7 +166,7 @@ class Crops:
 
     def _through(
         self,
-        frames: Frames | Iterable[Image],
+        frames: Iterable[Image],
         followed: "FaceTrack | None",
         landmarks: Callable[[Boxes], NDArray[np.float32]] | None,
     ) -> Cropper:

@@ -131,7 +131,7 @@ class Evaluation:
             plan.face,
             expert,
             retrack=plan.retrack,
-            landmarks=lambda clip, boxes: self._tools.landmarks(clip.digest, lambda: clip.frames, boxes),
+            landmarks=lambda clip, boxes: self._tools.landmarks(clip.digest, lambda: clip.video, boxes),
             store=store,
         )
         self.artefacts = Artefacts(
@@ -462,8 +462,10 @@ class Evaluation:
             return self.artefacts.cropper(self.clips[name]).boxes
 
         # By name, not by clip: decoded clips are large, and the clip set keeps only a few.
-        output = Pictures(self._tools, source, lambda: self.frames(name, condition), boxes)
-        return output, Pictures(self._tools, digest, lambda: self.clips[name].frames, boxes)
+        output = Pictures(
+            self._tools, source, lambda: self.artefacts.video(self.take(name, condition)), boxes
+        )
+        return output, Pictures(self._tools, digest, lambda: self.clips[name].video, boxes)
 
     def _check_applicable(self, conditions: Iterable[Condition]) -> None:
         for condition in conditions:
@@ -590,8 +592,8 @@ class Evaluation:
         scored = TakeScore(clip.name, condition, own, driving, real.own_offset, partner, video=kept)
         if self._gallery is not None:
             speech = take.audio if partner else None
-            frames = partial(self.artefacts.frames, take)
-            self._gallery.add(self.model.name, scored, clip, frames, speech, self.artefacts.cropper(clip))
+            video = partial(self.artefacts.video, take)
+            self._gallery.add(self.model.name, scored, clip, video, speech, self.artefacts.cropper(clip))
         return scored
 
     def _real_take(self, clip: Clip) -> TakeScore:

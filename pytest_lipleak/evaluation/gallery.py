@@ -7,7 +7,7 @@ which score it belongs to, so that pictures of another run are never shown besid
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Audio, Clip, Frames, Image, digest_of
+from pytest_lipleak.core.clips import Audio, Clip, Image, Video, digest_of, picked
 from pytest_lipleak.core.conditions import Condition
 from pytest_lipleak.core.scores import SyncScore, TakeScore
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
@@ -67,7 +67,7 @@ class Gallery:
         model: str,
         take: TakeScore,
         clip: Clip,
-        generated: Callable[[], Frames],
+        generated: Callable[[], Video],
         driving: Audio | None,
         cropper: Cropper,
     ) -> None:
@@ -77,7 +77,7 @@ class Gallery:
             model: its name.
             take: the take, scored.
             clip: the real clip.
-            generated: gives the frames, uint8 RGB (T, H, W, 3).
+            generated: gives the video, uint8 RGB (T, H, W, 3).
             driving: other speech that drove the generator, or None.
             cropper: finds the face in both videos.
         """
@@ -89,7 +89,7 @@ class Gallery:
         unheard = take.condition is not None and take.condition.setup != "AM"
         peaks = peak_windows(take.own.window_confidence) if unheard else []
         shown = [start + step for start in peaks for step in range(WINDOW)]
-        views = [_views(frames, cropper, [*spread, *shown]) for frames in (clip.frames, output)]
+        views = [_views(video, cropper, [*spread, *shown]) for video in (clip.video, output)]
         files = {"strip": _sheet(*(each[: len(spread)] for each in views), group=len(spread))}
         if peaks:
             files["peaks"] = _sheet(*(each[len(spread) :] for each in views), group=WINDOW)
@@ -171,27 +171,28 @@ def envelope(audio: Audio) -> list[int]:
     return [round(float(peak) / 327.68) for peak in parts.max(axis=1)]
 
 
-def _views(frames: Frames, cropper: Cropper, wanted: Sequence[int]) -> list[Image]:
+def _views(video: Video, cropper: Cropper, wanted: Sequence[int]) -> list[Image]:
     """The mouth's surroundings in the wanted frames, each of the size ``CELL``."""
+    ascending = sorted(set(wanted))
+    faces: Iterable[tuple[int, Image]]
+    if cropper.track is None:
+        faces = zip(ascending, picked(video, ascending), strict=True)
+    else:
+        faces = ((index, crop) for index, crop in enumerate(cropper(video)) if index in ascending)
+    cells = {index: _cell(face) for index, face in faces}
+    return [cells[index] for index in wanted]
+
+
+def _cell(face: Image) -> Image:
     import cv2
 
-    if cropper.track is None:
-        found = {index: frames[index] for index in wanted}
-    else:
-        seen = set(wanted)
-        found = {index: crop for index, crop in enumerate(cropper(frames)) if index in seen}
-    cells = []
-    for index in wanted:
-        height, width = found[index].shape[:2]
-        rows, columns = (
-            slice(round(low * size), max(round(high * size), round(low * size) + 1))
-            for (low, high), size in zip(VIEW, (height, width), strict=True)
-        )
-        cut = np.ascontiguousarray(found[index][rows, columns])
-        smaller = cut.shape[1] > CELL[0]
-        how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
-        cells.append(np.asarray(cv2.resize(cut, CELL, interpolation=how), np.uint8))
-    return cells
+    rows, columns = (
+        slice(round(low * size), max(round(high * size), round(low * size) + 1))
+        for (low, high), size in zip(VIEW, face.shape, strict=False)
+    )
+    cut = np.ascontiguousarray(face[rows, columns])
+    how = cv2.INTER_AREA if cut.shape[1] > CELL[0] else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(cut, CELL, interpolation=how), np.uint8)
 
 
 def _sheet(real: Sequence[Image], output: Sequence[Image], *, group: int) -> bytes:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak import __version__
-from pytest_lipleak.core.clips import Frames, digest_of
+from pytest_lipleak.core.clips import Video, digest_of
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.scores import SetScore
 from pytest_lipleak.evaluation.store import Store, key_of, read_array, versions_of
@@ -61,7 +61,7 @@ class PictureTools:
         return FaceLandmarker(self._weights)
 
     def landmarks(
-        self, source: str, read: Callable[[], Frames], boxes: NDArray[np.float64] | None
+        self, source: str, read: Callable[[], Video], boxes: NDArray[np.float64] | None
     ) -> NDArray[np.float32]:
         """Face mesh per frame of the video with the key ``source``, float32 (T, 478, 2); NaN without a face."""
 
@@ -117,7 +117,7 @@ class Pictures:
     Args:
         tools: the networks.
         source: key of the video's content.
-        frames: gives the frames, uint8 RGB (T, H, W, 3); called at most once.
+        read: gives the video, uint8 RGB (T, H, W, 3); called when a measure first looks at it.
         boxes: gives the tracked face's box per frame, (T, 4), or None where the frames are face-centred;
             without it, landmarks might follow another person.
     """
@@ -126,12 +126,12 @@ class Pictures:
         self,
         tools: PictureTools,
         source: str,
-        frames: Callable[[], Frames],
+        read: Callable[[], Video],
         boxes: Callable[[], NDArray[np.float64] | None] = lambda: None,
     ) -> None:
         self.tools = tools
         self.source = source
-        self._read = frames
+        self._read = read
         self._boxes = boxes
 
     @cached_property
@@ -140,14 +140,14 @@ class Pictures:
         return self._boxes()
 
     @cached_property
-    def frames(self) -> Frames:
-        """Frames, uint8 RGB (T, H, W, 3)."""
+    def video(self) -> Video:
+        """The video, uint8 RGB (T, H, W, 3)."""
         return self._read()
 
     @cached_property
     def landmarks(self) -> NDArray[np.float32]:
         """Face mesh per frame, float32 (T, 478, 2); NaN where no face is seen."""
-        return self.tools.landmarks(self.source, lambda: self.frames, self.boxes)
+        return self.tools.landmarks(self.source, lambda: self.video, self.boxes)
 
     @cached_property
     def opening(self) -> NDArray[np.float32]:
@@ -167,8 +167,8 @@ class Pictures:
         from pytest_lipleak.quality.regions import centred_mouth, mouth
 
         if self.tools.protocol is not Protocol.TRACKED:
-            return centred_mouth(self.frames)
-        return mouth(self.landmarks, *self.frames.shape[1:3])
+            return centred_mouth(self.video)
+        return mouth(self.landmarks, *self.video.shape[1:3])
 
 
 def kept_measure(measure: str, output: Pictures, real: Pictures) -> dict[str, float]:
@@ -262,20 +262,20 @@ def _distance(measure: str, pairs: Mapping[str, tuple[Pictures, Pictures]]) -> S
 def _ssim(output: Pictures, real: Pictures, boxes: NDArray[np.int64] | None = None) -> float:
     from pytest_lipleak.quality.ssim import ssim
 
-    return float(ssim(output.frames, real.frames, boxes).mean())
+    return float(ssim(output.video, real.video, boxes).mean())
 
 
 def _psnr(output: Pictures, real: Pictures, boxes: NDArray[np.int64] | None = None) -> float:
     from pytest_lipleak.quality.psnr import mean_psnr, psnr
 
-    return mean_psnr(psnr(output.frames, real.frames, boxes))
+    return mean_psnr(psnr(output.video, real.video, boxes))
 
 
 def _csim(output: Pictures, real: Pictures) -> float:
     from pytest_lipleak.quality.csim import csim
 
     recogniser = output.tools.recogniser
-    values = csim(output.frames, real.frames, output.landmarks, real.landmarks, recogniser)
+    values = csim(output.video, real.video, output.landmarks, real.landmarks, recogniser)
     return float(values.mean()) if len(values) else float("nan")
 
 

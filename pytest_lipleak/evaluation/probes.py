@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Frames
+from pytest_lipleak.core.clips import Frames, held
 from pytest_lipleak.core.conditions import Condition
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics import FULL
@@ -31,7 +31,7 @@ def moved_reference(lipleak: "Evaluation", clip: str, condition: Condition) -> t
         LipleakError: as ``Evaluation.measure``.
     """
     real = lipleak.corpus.takes[clip, None].own
-    frames = len(lipleak.clips[clip].frames)
+    frames = len(lipleak.clips[clip].video)
     later = MOVED if abs(real.offset - MOVED) <= MAX_SHIFT else -MOVED
     if frames < 4 * MOVED:
         raise UnscorableError(
@@ -87,7 +87,7 @@ def swapped_reference(lipleak: "Evaluation", clip: str, condition: Condition) ->
     """
     frames = lipleak.clips[clip].frames
     take = lipleak.take(clip, condition)
-    reference = take.reference_frames()
+    reference = held(take.reference_video)
     mouths, own = (mouth_images(each).reshape(len(each), -1) for each in (frames, reference))
     # Mean squared difference of every pair, without holding all pairs of pictures at once.
     squares = [np.square(each).mean(axis=1) for each in (own, mouths)]

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Clip, Frames
+from pytest_lipleak.core.clips import Clip, Frames, frames_at
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.faces.centred import mouth_darkness, mouth_images
@@ -22,7 +22,7 @@ def _first(clip: Clip, seed: int) -> list[int]:
 
 
 def _random(clip: Clip, seed: int) -> list[int]:
-    return [random.Random(f"lipleak reference {seed} {clip.digest}").randrange(len(clip.frames))]
+    return [random.Random(f"lipleak reference {seed} {clip.digest}").randrange(len(clip.video))]
 
 
 def _multiple(clip: Clip, seed: int) -> list[int]:
@@ -31,20 +31,20 @@ def _multiple(clip: Clip, seed: int) -> list[int]:
 
 def _many(clip: Clip, seed: int) -> list[int]:
     # Fewer than the clip has: as many would be read as one per frame, which is CR.
-    return _spread(clip, min(MANY, max(len(clip.frames) - 1, 1)))
+    return _spread(clip, min(MANY, max(len(clip.video) - 1, 1)))
 
 
 def _spread(clip: Clip, most: int) -> list[int]:
-    count = min(most, len(clip.frames))
-    return [int(index) for index in np.linspace(0, len(clip.frames) - 1, count).round()]
+    count = min(most, len(clip.video))
+    return [int(index) for index in np.linspace(0, len(clip.video) - 1, count).round()]
 
 
 def _silent_face(clip: Clip, seed: int) -> list[int]:
-    return [int(mouth_darkness(clip.frames).argmin())]
+    return [int(mouth_darkness(clip.video).argmin())]
 
 
 def _most_dissimilar(clip: Clip, seed: int) -> list[int]:
-    mouths = mouth_images(clip.frames)
+    mouths = mouth_images(clip.video)
     # The distance of a frame to all others is largest where it is farthest from their mean.
     return [int(np.square(mouths - mouths.mean(axis=0)).mean(axis=(1, 2)).argmax())]
 
@@ -68,7 +68,7 @@ def reference_indices(clip: Clip, reference: Reference, strategy: str, seed: int
         ConfigurationError: unknown strategy.
     """
     if reference is Reference.CR:
-        return list(range(len(clip.frames)))
+        return list(range(len(clip.video)))
     if strategy not in STRATEGIES:
         raise ConfigurationError(
             f"unknown alternative reference {strategy!r}; known are {', '.join(STRATEGIES)}"
@@ -78,4 +78,4 @@ def reference_indices(clip: Clip, reference: Reference, strategy: str, seed: int
 
 def reference_frames(clip: Clip, reference: Reference, strategy: str = "first", seed: int = 0) -> Frames:
     """Return the identity reference: (T, H, W, 3) under CR, (R, H, W, 3) under AR, uint8 RGB."""
-    return clip.frames[reference_indices(clip, reference, strategy, seed)]
+    return frames_at(clip.video, reference_indices(clip, reference, strategy, seed))

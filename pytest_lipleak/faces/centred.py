@@ -6,7 +6,7 @@ No detector is involved: these crops put every face at the same place (design of
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Frames
+from pytest_lipleak.core.clips import Video
 
 MOUTH_ROWS = (0.40, 0.70)
 """Top and bottom of the mouth region, as shares of the frame's height."""
@@ -15,7 +15,7 @@ MOUTH_COLUMNS = (0.30, 0.70)
 """Left and right of the mouth region, as shares of the frame's width."""
 
 
-def mouth_region(frames: Frames) -> tuple[slice, slice]:
+def mouth_region(frames: Video) -> tuple[slice, slice]:
     """Return the rows and columns of the mouth region of ``frames`` (T, H, W, 3)."""
     height, width = frames.shape[1:3]
     rows, columns = (
@@ -25,7 +25,7 @@ def mouth_region(frames: Frames) -> tuple[slice, slice]:
     return rows, columns
 
 
-def mouth_images(frames: Frames, size: tuple[int, int] = (32, 24)) -> NDArray[np.float32]:
+def mouth_images(frames: Video, size: tuple[int, int] = (32, 24)) -> NDArray[np.float32]:
     """Grey mouth regions scaled to ``size`` (width, height), float32 (T, height, width) in 0..255."""
     import cv2
 
@@ -42,7 +42,7 @@ def mouth_images(frames: Frames, size: tuple[int, int] = (32, 24)) -> NDArray[np
     )
 
 
-def mouth_darkness(frames: Frames) -> NDArray[np.float32]:
+def mouth_darkness(frames: Video) -> NDArray[np.float32]:
     """How much of the inner mouth shows, per frame, float32 (T,); larger means more open.
 
     An open mouth is dark: the measure is the mean of what lies below 60 % of the region's median

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Audio, Frames
+from pytest_lipleak.core.clips import Audio, Frames, Video
 from pytest_lipleak.core.errors import GeneratorError, InputError
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLE_RATE
-from pytest_lipleak.media.video import opened, read_frames, write_video
+from pytest_lipleak.media.video import opened, read_frames, with_even_sides, write_video
 
 RATE_SLACK = 0.05
 """Frames per second by which a file's rate may differ: containers round their clocks."""
 
 
-def hand_over_video(path: Path, frames: Frames) -> None:
+def hand_over_video(path: Path, video: Video) -> None:
     """Write frames without loss, for OpenCV, ffmpeg and PyAV to read: H.264 in RGB in an MP4 file, 25 fps.
 
     There is no audio in it: a program must not find the clip's own speech. Frames of odd height or width get
@@ -23,11 +23,9 @@ def hand_over_video(path: Path, frames: Frames) -> None:
 
     Args:
         path: where to write, ending in ``.mp4``.
-        frames: uint8 RGB, shape (T, H, W, 3).
+        video: uint8 RGB, shape (T, H, W, 3).
     """
-    height, width = frames.shape[1:3]
-    padded = np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    write_video(path, padded)
+    write_video(path, with_even_sides(video))
 
 
 def hand_over_audio(path: Path, audio: Audio) -> None:

@@ -6,9 +6,9 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Audio, Clip, Frames, check_frames
+from pytest_lipleak.core.clips import Audio, Clip, Frames, Video, check_frames, held
 from pytest_lipleak.core.conditions import Condition, Reference
-from pytest_lipleak.core.errors import GeneratorError
+from pytest_lipleak.core.errors import GeneratorError, InputError
 from pytest_lipleak.generators.limits import (
     LOWER,
     LastWords,
@@ -133,7 +133,7 @@ def run_generator(
     clip: Clip,
     condition: Condition | str,
     audio: Audio,
-    reference: Frames,
+    reference: Video,
     *,
     timeout: float | None = None,
     last_words: LastWords = to_stderr,
@@ -153,18 +153,21 @@ def run_generator(
     Raises:
         GeneratorError: it raised, took too long, or returned the wrong type, dtype, shape, frame count, or
             NaN; names the model, the clip and the condition.
+        InputError: the clip could not be decoded again.
     """
     owner = f"model {name!r}, clip {clip.name!r}, condition [{condition}]"
     silent = not audio.any()
 
     def call() -> Any:
+        inputs = _own(clip.video), audio.copy(), _own(reference)
         with time_limit(timeout, owner, last_words):
-            # Copies: a model that works in place must not change the clip it is compared with.
-            return generator.generate(clip.frames.copy(), audio.copy(), reference.copy())
+            return generator.generate(*inputs)
 
     try:
         with getattr(generator, "turn", nullcontext)():
             output = with_smaller_batch(generator, owner, call)
+    except InputError:
+        raise
     except TimeUpError as error:
         raise GeneratorError(str(error)) from error
     except GeneratorError as error:  # an adapter that words its own failure
@@ -179,16 +182,21 @@ def run_generator(
         raise GeneratorError(f"{error}{NO_ZEROS if silent and holes else ''}") from None
 
 
+def _own(video: Video) -> Frames:
+    """All frames in an array of the model's own: one that works in place must change neither clip nor reference."""
+    return video.copy() if isinstance(video, np.ndarray) else held(video)
+
+
 def checked_output(output: Any, clip: Clip, owner: str) -> Frames:
     """Return ``output`` if it is a video of the clip's own shape, else raise ``GeneratorError``."""
     try:
         check_frames(output, owner)
     except ValueError as error:
         raise GeneratorError(f"{error} (what generate() returned)") from None
-    if output.shape != clip.frames.shape:
-        what = "frames" if output.shape[0] != clip.frames.shape[0] else "picture size"
+    if output.shape != clip.video.shape:
+        what = "frames" if len(output) != len(clip.video) else "picture size"
         raise GeneratorError(
-            f"{owner}: generate() returned shape {output.shape}, expected {clip.frames.shape} like its input; "
+            f"{owner}: generate() returned shape {output.shape}, expected {clip.video.shape} like its input; "
             f"the {what} must not change"
         )
     return np.ascontiguousarray(output)

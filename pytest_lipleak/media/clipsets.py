@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from pytest_lipleak.core.clips import Audio, Clip, digest_of
+from pytest_lipleak.core.clips import Audio, Clip, beginning, digest_of
 from pytest_lipleak.core.errors import InputError, MissingDataError
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLES_PER_FRAME
 from pytest_lipleak.media.audio import read_audio
@@ -26,7 +26,7 @@ VIDEO_SUFFIXES = frozenset(
 LATE_FRAMES = 5
 """Audio may end this many frames before the video (containers cut at packets); more is an error."""
 
-KEPT_BYTES = 250_000_000
+KEPT_BYTES = 125_000_000
 """Decoded frames kept in memory, besides those of the last clip; frames are large, decoding is cheap."""
 
 
@@ -86,9 +86,7 @@ class ClipSet(Mapping[str, Clip]):
     def __getitem__(self, name: str) -> Clip:
         if name not in self._kept:
             self._kept[name] = self._load(self.files[name])
-            while (
-                len(self._kept) > 1 and sum(clip.frames.nbytes for clip in self._kept.values()) > KEPT_BYTES
-            ):
+            while len(self._kept) > 1 and sum(map(_bytes_held, self._kept.values())) > KEPT_BYTES:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(name)
         return self._kept[name]
@@ -131,14 +129,18 @@ class ClipSet(Mapping[str, Clip]):
         return self._audio[file.name]
 
     def _load(self, file: ClipFile) -> Clip:
-        video = read_video(file.video)
+        opened = read_video(file.video)
         audio, notes = self._speech(file)
-        length = audible_frames(file.audio or file.video, len(video.frames), len(audio))
-        frames = video.frames[:length]
-        if length < len(video.frames):
-            notes = (*notes, f"last {len(video.frames) - length} frames without audio left out")
+        frames = len(opened.video)
+        length = audible_frames(file.audio or file.video, frames, len(audio))
+        if length < frames:
+            notes = (*notes, f"last {frames - length} frames without audio left out")
         audio = audio[: length * SAMPLES_PER_FRAME]
-        return Clip(file.name, frames, audio, file.speaker, video.notes + notes)
+        return Clip(file.name, beginning(opened.video, length), audio, file.speaker, opened.notes + notes)
+
+
+def _bytes_held(clip: Clip) -> int:
+    return clip.audio.nbytes + int(getattr(clip.video, "nbytes", 0))
 
 
 def audible_frames(audio_file: Path, frames: int, samples: int) -> int:

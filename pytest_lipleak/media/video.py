@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Audio, Frames, Image
+from pytest_lipleak.core.clips import Audio, Frames, Image, StreamedVideo, Video, held
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLE_RATE
 
@@ -24,16 +25,21 @@ STATES_DURATION = frozenset({"asf", "flv", "matroska", "mov", "mp4", "webm"})
 
 
 @dataclass(frozen=True)
-class Video:
-    """Decoded frames and what was done to them.
+class OpenedVideo:
+    """A video that was decoded once, and what was done to it.
 
     Args:
-        frames: uint8 RGB, shape (T, H, W, 3), 25 frames per second.
+        video: uint8 RGB, shape (T, H, W, 3), 25 frames per second.
         notes: conversions, in words.
     """
 
-    frames: Frames
+    video: Video
     notes: tuple[str, ...]
+
+    @property
+    def frames(self) -> Frames:
+        """The whole video as one array."""
+        return held(self.video)
 
 
 @contextmanager
@@ -99,11 +105,24 @@ class VideoFile:
         self.length, self.notes = length, conversion.notes
 
 
-def read_video(path: Path) -> Video:
-    """Decode a whole video into memory; see :class:`VideoFile`, also for the errors."""
+HELD = 50_000_000
+"""Bytes of frames up to which a video is held in memory; a longer one is decoded anew in every pass."""
+
+
+def read_video(path: Path) -> OpenedVideo:
+    """Decode a video once, and hold it where it is short; see :class:`VideoFile`, also for the errors."""
     file = VideoFile(path)
-    frames = _stacked(file)
-    return Video(frames, file.notes)
+    images: list[Image] = []
+    size, shape = 0, (0, 0, 0)
+    for image in file:
+        size, shape = size + image.nbytes, image.shape
+        images.append(image)
+        if size > HELD:
+            images.clear()
+    video = (
+        np.stack(images) if size <= HELD else StreamedVideo(partial(VideoFile, path), (file.length, *shape))
+    )
+    return OpenedVideo(video, file.notes)
 
 
 BLOCK = 64_000_000
@@ -243,13 +262,13 @@ def _has_x264() -> bool:
     return "libx264rgb" in av.codecs_available
 
 
-def write_video(path: Path, frames: Frames, audio: Audio | None = None) -> None:
+def write_video(path: Path, video: Video, audio: Audio | None = None) -> None:
     """Write RGB frames at 25 fps, and 16 kHz audio where given, bit-exact.
 
     Args:
         path: the file to write; its folder must exist. A Matroska file, or MP4 where its name ends in ``.mp4`` and
             libav has x264.
-        frames: uint8 RGB, shape (T, H, W, 3); H.264 in RGB without loss, FFV1 where libav has no x264.
+        video: uint8 RGB, shape (T, H, W, 3); H.264 in RGB without loss, FFV1 where libav has no x264.
         audio: int16 mono, 16 kHz; stored as FLAC, which is exact and adds no delay.
 
     Measured per frame at 160 x 160 and 1280 x 720, real faces, one core: lossless H.264 takes 8 and 180 kB,
@@ -258,10 +277,10 @@ def write_video(path: Path, frames: Frames, audio: Audio | None = None) -> None:
     """
     codec, pixels, options = _LOSSLESS[_has_x264()]
     container = "mp4" if path.suffix == ".mp4" and _has_x264() else "matroska"
-    _write(path, container, frames, audio, (codec, pixels, options), ("flac", "s16"), {})
+    _write(path, container, video, audio, (codec, pixels, options), ("flac", "s16"), {})
 
 
-def write_playable(path: Path, frames: Frames, audio: Audio) -> None:
+def write_playable(path: Path, video: Video, audio: Audio) -> None:
     """Write RGB frames at 25 fps with 16 kHz audio to an MP4 file that browsers play, for people to look at.
 
     H.264 at crf 18 in yuv420p and AAC, the index in front so that playing starts before the end is loaded;
@@ -269,16 +288,16 @@ def write_playable(path: Path, frames: Frames, audio: Audio) -> None:
 
     Args:
         path: the file to write; its folder must exist.
-        frames: uint8 RGB, shape (T, H, W, 3).
+        video: uint8 RGB, shape (T, H, W, 3).
         audio: int16 mono, 16 kHz.
     """
     if _has_x264():
-        video: _Encoding = ("libx264", "yuv420p", {"crf": "18", "preset": "veryfast"})
+        encoding: _Encoding = ("libx264", "yuv420p", {"crf": "18", "preset": "veryfast"})
         sound = "aac", "fltp"
     else:
-        video = "libvpx-vp9", "yuv420p", {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6"}
+        encoding = "libvpx-vp9", "yuv420p", {"crf": "24", "b": "0", "deadline": "realtime", "cpu-used": "6"}
         sound = "libopus", "s16"
-    _write(path, "mp4", _even(frames), audio, video, sound, {"movflags": "+faststart"})
+    _write(path, "mp4", with_even_sides(video), audio, encoding, sound, {"movflags": "+faststart"})
 
 
 _Encoding = tuple[str, str, dict[str, str]]
@@ -287,7 +306,7 @@ _Encoding = tuple[str, str, dict[str, str]]
 def _write(
     path: Path,
     container_format: str,
-    frames: Frames,
+    frames: Video,
     audio: Audio | None,
     encoding: _Encoding,
     sound_encoding: tuple[str, str],
@@ -298,7 +317,7 @@ def _write(
     codec, pixels, options = encoding
     with av.open(str(path), "w", format=container_format, options=container_options) as container:
         video: Any = container.add_stream(codec, rate=FRAME_RATE)
-        video.height, video.width = frames.shape[1:3]
+        _, video.height, video.width, _ = frames.shape
         video.pix_fmt = pixels
         video.options = dict(options)
         sound: Any = None
@@ -317,6 +336,14 @@ def _write(
             container.mux(sound.encode())
 
 
-def _even(frames: Frames) -> Frames:
-    height, width = frames.shape[1:3]
-    return np.pad(frames, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
+def with_even_sides(video: Video) -> Video:
+    """Return a video whose odd height or width has one row or column more, a copy of the last."""
+    count, height, width, channels = video.shape
+    if not height % 2 and not width % 2:
+        return video
+    more = ((0, height % 2), (0, width % 2), (0, 0))
+
+    def read() -> Iterator[Image]:
+        return (np.pad(image, more, mode="edge") for image in video)
+
+    return StreamedVideo(read, (count, height + height % 2, width + width % 2, channels))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Frames
+from pytest_lipleak.core.clips import Video, picked
 from pytest_lipleak.core.errors import WeightsError
 from pytest_lipleak.faces.landmarks import EYE_CORNERS, MOUTH_CORNERS, NOSE_TIP, Landmarks
 from pytest_lipleak.model_files import ModelFile, obtain
@@ -79,8 +79,8 @@ class FaceRecogniser:
 
 
 def csim(
-    output: Frames,
-    real: Frames,
+    output: Video,
+    real: Video,
     output_landmarks: Landmarks,
     real_landmarks: Landmarks,
     recogniser: FaceRecogniser,
@@ -110,7 +110,11 @@ def csim(
     if not len(chosen):
         return np.empty(0)
     one, other = (
-        recogniser.embed(np.stack([aligned(video[index], mesh[index]) for index in chosen]))
+        recogniser.embed(
+            np.stack(
+                [aligned(*each) for each in zip(picked(video, chosen.tolist()), mesh[chosen], strict=True)]
+            )
+        )
         for video, mesh in ((output, output_landmarks), (real, real_landmarks))
     )
     return np.asarray(np.einsum("nd,nd->n", one, other), np.float64)

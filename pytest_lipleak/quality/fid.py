@@ -7,15 +7,16 @@ to 1e-6, without torchvision, which both need.
 Both distances are between *sets*: pool the features of all clips of a condition, don't average over clips.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Frames
+from pytest_lipleak.core.clips import Frames, Image, Video, picked
 from pytest_lipleak.core.errors import MissingExtraError
 from pytest_lipleak.model_files import ModelFile, obtain
 from pytest_lipleak.quality.sampling import evenly
@@ -58,7 +59,7 @@ class Inception:
         self._device = device
         self._network = self._torch.jit.load(str(path), map_location=device).eval()
 
-    def features(self, frames: Frames, count: int | None = FRAMES) -> Features:
+    def features(self, frames: Video, count: int | None = FRAMES) -> Features:
         """Features of ``count`` frames, evenly spread; of all where there are fewer, or with None.
 
         Args:
@@ -72,8 +73,8 @@ class Inception:
         chosen = evenly(np.arange(len(frames)), count)
         rows = [np.empty((0, DIMENSIONS), np.float32)]
         with torch.inference_mode():
-            for batch in _batches(chosen):
-                planes = torch.from_numpy(np.ascontiguousarray(frames[batch])).to(self._device)
+            for batch in _batches(picked(frames, chosen.tolist())):
+                planes = torch.from_numpy(batch).to(self._device)
                 pixels = resized_like_tensorflow(planes.permute(0, 3, 1, 2).float(), INPUT)
                 rows.append(self._network((pixels - 128) / 128).cpu().numpy())
         return np.concatenate(rows)
@@ -191,8 +192,10 @@ def _too_few(name: str, output: Features, real: Features) -> str | None:
     )
 
 
-def _batches(indices: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    return (indices[start : start + BATCH] for start in range(0, len(indices), BATCH))
+def _batches(images: Iterable[Image]) -> Iterator[Frames]:
+    remaining = iter(images)
+    while batch := list(islice(remaining, BATCH)):
+        yield np.stack(batch)
 
 
 def _torch() -> Any:

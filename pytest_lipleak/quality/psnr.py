@@ -5,13 +5,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Frames
+from pytest_lipleak.core.clips import Video
 from pytest_lipleak.quality.regions import Boxes, check_pair, cut, whole
 
 PEAK = 255.0
 
 
-def psnr(output: Frames, real: Frames, boxes: Boxes | None = None) -> NDArray[np.float64]:
+def psnr(output: Video, real: Video, boxes: Boxes | None = None) -> NDArray[np.float64]:
     """PSNR per frame in decibels over all colour channels; infinite for identical pictures.
 
     Args:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Frames
+from pytest_lipleak.core.clips import Video
 from pytest_lipleak.faces.centred import mouth_region
 from pytest_lipleak.faces.landmarks import LIPS, Landmarks, face_size
 
@@ -17,13 +17,13 @@ SMALLEST = 11
 """Least width and height of a region: one window of SSIM."""
 
 
-def whole(frames: Frames) -> Boxes:
+def whole(frames: Video) -> Boxes:
     """The whole frame, (T, 4)."""
     count, height, width = frames.shape[:3]
     return np.tile(np.array([0, 0, width, height]), (count, 1))
 
 
-def centred_mouth(frames: Frames) -> Boxes:
+def centred_mouth(frames: Video) -> Boxes:
     """The mouth region of face-centred frames (LRS2, SyncNet crops), where no landmarks are needed; (T, 4)."""
     rows, columns = mouth_region(frames)
     return np.tile(np.array([columns.start, rows.start, columns.stop, rows.stop]), (len(frames), 1))
@@ -71,13 +71,14 @@ def cut(frame: NDArray[np.uint8], box: NDArray[np.int64]) -> NDArray[np.uint8]:
     return frame[top:bottom, left:right]
 
 
-def check_pair(output: Frames, real: Frames, boxes: Boxes | None) -> None:
+def check_pair(output: Video, real: Video, boxes: Boxes | None) -> None:
     """Raise ``ValueError`` unless both videos have one shape and every frame its box."""
     if output.shape != real.shape:
         raise ValueError(
             f"generated frames of shape {output.shape}, expected {real.shape} like the real ones"
         )
-    if output.dtype != np.uint8 or real.dtype != np.uint8:
-        raise ValueError(f"frames of dtype {output.dtype} and {real.dtype}, expected uint8")
+    dtypes = [video.dtype for video in (output, real) if isinstance(video, np.ndarray)]
+    if any(dtype != np.uint8 for dtype in dtypes):
+        raise ValueError(f"frames of dtype {' and '.join(map(str, dtypes))}, expected uint8")
     if boxes is not None and boxes.shape != (len(real), 4):
         raise ValueError(f"boxes of shape {boxes.shape}, expected {(len(real), 4)}")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Frames
+from pytest_lipleak.core.clips import Video
 from pytest_lipleak.quality.regions import Boxes, check_pair, cut, whole
 
 SIGMA = 1.5
@@ -26,7 +26,7 @@ PIXELS_AT_ONCE = 32_000
 C1, C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 
 
-def ssim(output: Frames, real: Frames, boxes: Boxes | None = None) -> NDArray[np.float64]:
+def ssim(output: Video, real: Video, boxes: Boxes | None = None) -> NDArray[np.float64]:
     """SSIM per frame, mean over colour channels: 1 for identical pictures, about 0 for unrelated ones.
 
     Args:
