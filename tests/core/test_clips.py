@@ -1,7 +1,19 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pytest_lipleak.core.clips import Clip, check_frames, digest_of
+from pytest_lipleak.core.clips import (
+    Clip,
+    StreamedVideo,
+    beginning,
+    check_frames,
+    digest_of,
+    frames_at,
+    held,
+    picked,
+)
+from pytest_lipleak.core.errors import InputError
 
 FRAMES = np.zeros((3, 4, 5, 3), np.uint8)
 AUDIO = np.zeros(3 * 640, np.int16)
@@ -67,3 +79,42 @@ def test_a_digest_sees_values_shapes_dtypes_and_order() -> None:
     assert digest_of(base.reshape(3, 4).T) == digest_of(base.reshape(3, 4).T.copy()), (
         "memory order is no content"
     )
+
+
+MANY = np.random.default_rng(0).integers(0, 256, (9, 4, 5, 3), np.uint8)
+
+
+def streamed(frames: np.ndarray = MANY) -> StreamedVideo:
+    return StreamedVideo(lambda: iter(frames), (9, 4, 5, 3))
+
+
+def test_a_streamed_clip_is_the_clip() -> None:
+    audio = np.arange(9 * 640, dtype=np.int16)
+    one, other = Clip("a", MANY, audio), Clip("a", streamed(), audio)
+    assert one.digest == other.digest
+    assert held(one.video) is one.frames is MANY
+    np.testing.assert_array_equal(other.frames, MANY)
+    with pytest.raises(ValueError, match=r"shape \(9, 0, 5, 3\)"):
+        Clip("a", StreamedVideo(lambda: iter(MANY), (9, 0, 5, 3)), audio)
+
+
+@given(st.lists(st.integers(0, 8)))
+def test_frames_are_picked_from_arrays_and_streams_alike(indices: list[int]) -> None:
+    for video in (MANY, streamed()):
+        np.testing.assert_array_equal(frames_at(video, indices), MANY[indices])
+        ascending = sorted(indices)
+        assert [image.tolist() for image in picked(video, ascending)] == MANY[ascending].tolist()
+
+
+@given(st.integers(1, 9))
+def test_the_beginning_of_a_video(length: int) -> None:
+    for video in (MANY, streamed()):
+        first = beginning(video, length)
+        assert len(first) == length
+        np.testing.assert_array_equal(held(first), MANY[:length])
+
+
+@pytest.mark.parametrize("count", [8, 0])
+def test_a_video_that_lost_frames_is_an_error(count: int) -> None:
+    with pytest.raises(InputError, match=f"a video of 9 frames had {count}"):
+        list(streamed(MANY[:count]))

@@ -1,0 +1,273 @@
+"""Long clips are never held: what is measured on them is the same to the bit, and memory does not grow."""
+
+import tracemalloc
+import weakref
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pytest_lipleak.core.clips import Clip, StreamedVideo
+from pytest_lipleak.core.conditions import Condition, Reference, Setup
+from pytest_lipleak.evaluation import artefacts
+from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
+from pytest_lipleak.evaluation.gallery import Gallery
+from pytest_lipleak.evaluation.references import STRATEGIES, reference_frames
+from pytest_lipleak.evaluation.store import Store
+from pytest_lipleak.faces import tracking
+from pytest_lipleak.faces.detection import Face
+from pytest_lipleak.generators.registry import Model
+from pytest_lipleak.media import video
+from pytest_lipleak.media.clipsets import ClipFile, ClipSet
+from pytest_lipleak.media.video import write_video
+from pytest_lipleak.sync.expert import ExpertIdentity, Suitability
+from pytest_lipleak.sync.protocols import Protocol
+
+SIZE, FRAMES, LONG = 64, 30, 300
+BYTES = LONG * SIZE * SIZE * 3
+SILENT = {reference: Condition(Setup.SI, reference) for reference in Reference}
+
+
+class Shades:
+    """Sees how bright faces are and hears how loud speech is, looking at one picture after the other."""
+
+    identity = ExpertIdentity("shades", "1", "0" * 64, True)
+
+    def embed_video(self, frames: Iterable[np.ndarray]) -> np.ndarray:
+        return self._rows([frame.mean(axis=(0, 1)) for frame in frames])
+
+    def embed_audio(self, audio: np.ndarray) -> np.ndarray:
+        loudness = np.abs(audio.reshape(-1, 640)[:, ::64].astype(np.float32)).mean(axis=1)
+        return self._rows(list(np.repeat(loudness[:, None] / 50, 3, axis=1)))
+
+    def review(self, frames: Iterable[np.ndarray], audio: np.ndarray) -> Suitability:
+        return Suitability((), (f"{sum(1 for _ in frames)} frames",))
+
+    def _rows(self, shades: list[np.ndarray]) -> np.ndarray:
+        return np.array([np.concatenate(shades[i : i + 5]) for i in range(len(shades) - 5)], np.float32)
+
+
+class Detector:
+    """Sees a face in the middle of every picture."""
+
+    def detect(self, image: np.ndarray, hint: object = None) -> list[Face]:
+        return [Face(np.array([12.0, 12.0, 52.0, 52.0]), np.zeros((6, 2)), 1.0)]
+
+
+class Mixes:
+    """Half the picture, half the reference."""
+
+    fingerprint = "1"
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        output = np.empty_like(frames)
+        for index, frame in enumerate(frames):
+            output[index] = frame // 2 + reference[min(index, len(reference) - 1)] // 2
+        return output
+
+
+def clip_set(folder: Path, *lengths: int) -> ClipSet:
+    folder.mkdir()
+    files = []
+    for number, length in enumerate(lengths):
+        noise = np.random.default_rng(number)
+        still = noise.integers(0, 256, (SIZE, SIZE, 3))
+        light = noise.uniform(0.2, 1, length)
+        path = folder / f"{number}.mkv"
+        audio = noise.integers(-3000, 3000, 640 * length).astype(np.int16)
+        write_video(path, (still * light[:, None, None, None]).astype(np.uint8), audio)
+        files.append(ClipFile(path.stem, path, speaker="ann"))
+    return ClipSet(files, "noise")
+
+
+def measure(clips: ClipSet, folder: Path, **plan: Any) -> Evaluation:
+    plan = {"protocol": Protocol.DIRECT, **plan}
+    store, gallery = Store(folder / "store"), Gallery(folder / "gallery")
+    measured = Evaluation(
+        clips, Model("mixes", Mixes()), Shades(), Plan(**plan), store, keep=folder / "kept", gallery=gallery
+    )
+    for name in ("LSE-C_S", "LSE-C_S[AR]", "PSNR[SI,AR]"):
+        measured.measure(name)
+    if plan["protocol"] is not Protocol.TRACKED:
+        # Needs no landmarks where faces are centred.
+        measured.measure("SSIM_mouth[SI,CR]")
+    return measured
+
+
+def hold(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    for module in (video, artefacts):
+        monkeypatch.setattr(module, "HELD", size)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        {},
+        {"protocol": Protocol.LRS, "alternative_reference": "random"},
+        {"protocol": Protocol.TRACKED, "retrack": True, "alternative_reference": "multiple"},
+    ],
+    ids=str,
+)
+def test_streamed_clips_give_the_same_numbers_and_pictures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plan: dict[str, Any]
+) -> None:
+    monkeypatch.setattr(tracking, "FaceDetector", lambda weights: Detector())
+    files = list(clip_set(tmp_path / "clips", FRAMES).files.values())
+    found = []
+    for name, size in (("held", 10**9), ("streamed", 0)):
+        hold(monkeypatch, size)
+        clips = ClipSet(files, "noise")
+        assert isinstance(clips["0"].video, np.ndarray) == bool(size)
+        found.append(measure(clips, tmp_path / name, **plan))
+    held, streamed = (each.corpus for each in found)
+    assert streamed.takes
+    assert not streamed.unscored
+    assert {key: {**vars(take), "video": None} for key, take in streamed.takes.items()} == {
+        key: {**vars(take), "video": None} for key, take in held.takes.items()
+    }
+    assert streamed.pictures == held.pictures
+    ours, theirs = (files_of(tmp_path / name) for name in ("streamed", "held"))
+    assert ours.keys() == theirs.keys()
+    assert ours == theirs
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """What was stored and drawn: videos by their pictures, as a Matroska file has a random number in it."""
+    found = {}
+    for path in folder.rglob("*"):
+        if path.suffix == ".mkv":
+            pictures = np.stack(list(video.stored_images(path)))
+            found[path.stem.rpartition("-")[0]] = pictures.tobytes()
+        elif path.suffix in (".npy", ".json", ".webp"):
+            found[str(path.relative_to(folder))] = path.read_bytes()
+    return found
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_the_same_frames_are_chosen_as_alternative_reference(strategy: str) -> None:
+    frames = np.random.default_rng(1).integers(0, 256, (30, 20, 20, 3), np.uint8)
+    audio = np.zeros(30 * 640, np.int16)
+    streamed = StreamedVideo(lambda: iter(frames), frames.shape)
+    chosen = [
+        reference_frames(Clip("a", either, audio), Reference.AR, strategy) for either in (frames, streamed)
+    ]
+    np.testing.assert_array_equal(*chosen)
+
+
+@pytest.fixture(scope="module")
+def long_clip(tmp_path_factory: pytest.TempPathFactory) -> ClipFile:
+    (file,) = clip_set(tmp_path_factory.mktemp("long") / "clips", LONG).files.values()
+    return file
+
+
+def evaluate_long(long_clip: ClipFile, folder: Path) -> Evaluation:
+    measured = Evaluation(
+        ClipSet([long_clip], "one long clip"),
+        Model("mixes", Mixes()),
+        Shades(),
+        Plan(Protocol.LRS),
+        Store(folder / "store"),
+        keep=folder / "kept",
+        gallery=Gallery(folder / "gallery"),
+    )
+    for name in ("LSE-C_S", "PSNR[SI,CR]"):
+        assert measured.measure(name).clips == 1
+    return measured
+
+
+def test_scoring_what_is_stored_holds_a_few_pictures_of_a_long_clip(
+    long_clip: ClipFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(monkeypatch, 500_000)
+    first = evaluate_long(long_clip, tmp_path)
+    for path in [path for path in tmp_path.rglob("*-*-*.*") if path.suffix in (".npy", ".json")]:
+        path.unlink()
+    for path in (tmp_path / "gallery").rglob("*.json"):
+        path.unlink()
+    monkeypatch.setattr(Mixes, "generate", None)
+
+    alive: weakref.WeakSet[Any] = weakref.WeakSet()
+    most = 0
+    convert = video._rgb
+
+    class Picture(np.ndarray):
+        __hash__ = object.__hash__  # a set asks for it
+
+    def noted(frame: Any) -> Any:
+        nonlocal most
+        picture = convert(frame).view(Picture)
+        alive.add(picture)
+        most = max(most, len(alive))
+        return picture
+
+    monkeypatch.setattr(video, "_rgb", noted)
+    tracemalloc.start()
+    try:
+        again = evaluate_long(long_clip, tmp_path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert again.corpus.takes == first.corpus.takes
+    assert again.corpus.pictures == first.corpus.pictures
+    # Up to 500 kB of a video is collected before it is known to be long: 40 of 300 pictures.
+    assert 0 < most <= 60
+    assert peak < BYTES / 2
+
+
+@pytest.mark.parametrize(("reference", "videos"), [(Reference.CR, 3), (Reference.AR, 2)])
+def test_generating_holds_what_the_model_is_given_and_what_it_makes(
+    long_clip: ClipFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reference: Reference, videos: int
+) -> None:
+    hold(monkeypatch, 500_000)
+    measured = Evaluation(
+        ClipSet([long_clip], "one long clip"),
+        Model("mixes", Mixes()),
+        Shades(),
+        Plan(Protocol.DIRECT),
+        Store(tmp_path),
+    )
+    tracemalloc.start()
+    try:
+        measured.need([SILENT[reference]])
+        left, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert not measured.failures
+    assert videos * BYTES < peak < (videos + 0.5) * BYTES
+    assert left < BYTES / 2, "inputs and result are let go"
+
+
+def test_a_model_that_works_in_place_changes_neither_reference_nor_clip(
+    long_clip: ClipFile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(monkeypatch, 500_000)
+
+    class MasksInPlace:
+        fingerprint = None
+
+        def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+            frames[:, SIZE // 2 :] = 0
+            assert reference[:, SIZE // 2 :].any()
+            reference[:] = 0
+            return frames
+
+    clips = ClipSet([long_clip], "one long clip")
+    before = clips["0"].digest
+    model = Model("masks", MasksInPlace())
+    measured = Evaluation(clips, model, Shades(), Plan(Protocol.DIRECT), Store(tmp_path))
+    measured.need(SILENT.values())
+    assert not measured.failures
+    assert ClipSet([long_clip], "again")["0"].digest == before
+
+
+def test_a_file_that_changes_while_it_is_measured_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold(monkeypatch, 0)
+    clips = clip_set(tmp_path / "clips", FRAMES)
+    clip = clips["0"]
+    write_video(clips.files["0"].video, np.zeros((FRAMES - 9, SIZE, SIZE, 3), np.uint8), clip.audio)
+    with pytest.raises(Exception, match=r"a video of 30 frames had 21 when it was read again"):
+        clip.frames  # noqa: B018 - it decodes
