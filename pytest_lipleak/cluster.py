@@ -132,6 +132,7 @@ def measure_part(shared: tuple[Settings, Path, str, Sequence[str]], shard: tuple
             # That it is left to others is no news; what failed is known by take.
             with suppress(LipleakError):
                 evaluation.judge(Limit.parse(limit))
+        bench.let_go_of_model()
         failed = [
             (clip, str(condition or ""), words) for (clip, condition), words in evaluation.failures.items()
         ]

@@ -110,6 +110,15 @@ def _fixtures(item: pytest.Item) -> Iterable[str]:
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let go of the model after every test, where other workers may be waiting for it."""
+    try:
+        return (yield)
+    finally:
+        item.config.stash[KEY].let_go_of_model()
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:

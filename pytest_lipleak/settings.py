@@ -88,6 +88,13 @@ OPTIONS = (
         "allow_unverified_weights", "accept SyncNet weights with an unknown hash, and say so", kind="flag"
     ),
     Option("device", "where networks run: auto, cpu, cuda, cuda:N, mps", "DEVICE"),
+    Option(
+        "workers_per_gpu",
+        "how many xdist workers may hold the model on one device at once, the CPU included; the others score what is "
+        "generated meanwhile (default: all)",
+        "N",
+        "number",
+    ),
     Option("seed", "seed of the XM pairing and of random references (default 0)", "N", "number"),
     _choice("silence", "what silence is; the model's own choice, else zeros"),
     _choice("alternative_reference", "AR strategy; the model's own, else first"),
@@ -169,6 +176,7 @@ class Settings(NamedTuple):
     weights: Path | None = None
     allow_unverified_weights: bool = False
     device: str = "auto"
+    workers_per_gpu: int | None = None
     seed: int = 0
     silence: str | None = None
     alternative_reference: str | None = None

@@ -229,14 +229,37 @@ class Workbench:
             )
         # Before the model imports what it computes with.
         self._share_threads()
-        try:
-            return load_model(name, parse_arguments(self.settings.model_args), self.device)
-        except LipleakError:
-            raise
-        except (Exception, SystemExit) as error:  # the user's module or factory: anything may come out of it
-            raise GeneratorError(
-                f"model {name!r} could not be loaded: {type(error).__name__}: {error}"
-            ) from error
+        arguments = parse_arguments(self.settings.model_args)
+
+        def load() -> "Model":
+            try:
+                return load_model(name, arguments, self.device)
+            except LipleakError:
+                raise
+            except (
+                Exception,
+                SystemExit,
+            ) as error:  # the user's module or factory: anything may come out of it
+                raise GeneratorError(
+                    f"model {name!r} could not be loaded: {type(error).__name__}: {error}"
+                ) from error
+
+        if self.first or not self.settings.workers_per_gpu:
+            return load()
+        from pytest_lipleak.generators.registry import Model
+        from pytest_lipleak.generators.shared import SharedGenerator, Slots
+
+        slots = Slots(self.folder, self.device, self.settings.workers_per_gpu)
+        declared = self.folder / f"model-{self.device.replace(':', '-')}.json"
+        return Model(name, SharedGenerator(lambda: load().generator, slots, declared), arguments)
+
+    def let_go_of_model(self) -> None:
+        """Unload the model where other processes may be waiting for it (--lipleak-workers-per-gpu)."""
+        if self._model is not None and self.settings.workers_per_gpu:
+            from pytest_lipleak.generators.shared import SharedGenerator
+
+            if isinstance(self._model.generator, SharedGenerator):
+                self._model.generator.unload()
 
     def _share_threads(self) -> int | None:
         from pytest_lipleak.evaluation.devices import share_threads

@@ -28,8 +28,8 @@ examples:
 
 OFFERED = (
     "model", "model_arg", "clips", "pairs", "gate", "expert", "protocol", "weights", "allow_unverified_weights",
-    "device", "seed", "silence", "alternative_reference", "pairing", "face", "retrack", "arcface", "allow_unscored",
-    "confidence", "timeout", "shard", "json", "html", "dose", "save_baseline", "compare",
+    "device", "workers_per_gpu", "seed", "silence", "alternative_reference", "pairing", "face", "retrack", "arcface",
+    "allow_unscored", "confidence", "timeout", "shard", "json", "html", "dose", "save_baseline", "compare",
     "compare_fail", "sequential", "keep", "store", "store_limit",
 )  # fmt: skip
 """Settings that work here; a setting of the plugin that does not is refused, not ignored."""

@@ -1,6 +1,7 @@
 """Generated videos and their embeddings and scores: each made once, found again in a store."""
 
 import os
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,7 @@ from pytest_lipleak.generators.limits import LastWords, to_stderr
 from pytest_lipleak.generators.memory import MemoryWatch
 from pytest_lipleak.generators.protocol import run_generator
 from pytest_lipleak.generators.registry import Model
+from pytest_lipleak.generators.shared import ready
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.video import HELD, stored_images, write_playable, write_video
 from pytest_lipleak.sync.expert import Embeddings, Suitability, SyncExpert, window_count
@@ -57,8 +59,14 @@ EMBEDDING_LIBRARIES = ("ai-edge-litert", "av", *GENERATION_LIBRARIES)
 REAL = "real clip"
 
 
+LOOK_EVERY = 0.2
+"""Seconds between two looks at whether the model is free."""
+
+Result = TypeVar("Result")
+
+
 class BusyError(Exception):
-    """Another process is making what was asked for; there may be other work meanwhile."""
+    """Another process is making what was asked for, or holds the model; there may be other work meanwhile."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,6 +146,7 @@ class Artefacts:
         self._stopwatch = stopwatch or Stopwatch()
         self._speech: OrderedDict[str, Embeddings] = OrderedDict()
         self._introduced = False
+        self._patient = False
         self._memory = MemoryWatch(model.name)
 
     def source(self, take: Take) -> str:
@@ -163,6 +172,26 @@ class Artefacts:
             format=STORE_FORMAT,
         )
 
+    def patiently(self, act: Callable[[], Result]) -> Result:
+        """Return what ``act`` gives; where it needs the model and others hold that, wait, and call it again.
+
+        Only the outermost call waits, when all that was locked on the way is free again: whoever waits for the model
+        must not hold what those who have it may need.
+        """
+        if self._patient:
+            return act()
+        self._patient = True
+        try:
+            while True:
+                begun = time.monotonic()
+                with suppress(BusyError):
+                    return act()
+                self._tell("waits for another worker to let go of the model (--lipleak-workers-per-gpu)")
+                # Looking through all that is to be done takes a while in large clip sets, and others work here, too.
+                time.sleep(LOOK_EVERY + 2 * (time.monotonic() - begun))
+        finally:
+            self._patient = False
+
     def frames(self, take: Take) -> Frames:
         """Return a take's frames, uint8 RGB (T, H, W, 3), generating them if nobody did.
 
@@ -183,7 +212,7 @@ class Artefacts:
             return take.clip.video
         fresh: list[Frames] = []
         # At once, not in the first pass: that may run in another thread.
-        self._stored(take, fresh)
+        self.patiently(lambda: self._stored(take, fresh))
         _, height, width, channels = take.clip.video.shape
         streamed = StreamedVideo(lambda: self._stored(take), (len(take.clip.video), height, width, channels))
         return fresh[0] if fresh else streamed
@@ -194,6 +223,8 @@ class Artefacts:
         assert audio is not None
 
         def make(path: Path) -> None:
+            if not ready(self._model.generator):
+                raise BusyError
             self.introduce(take.clip)
             with self._stopwatch("generation"):
                 output = run_generator(
@@ -214,6 +245,13 @@ class Artefacts:
         found = self._store.load("video.mkv", self.source(take), make, _begun, about=self._about(take))
         assert found is not None
         return found
+
+    def lacks(self, take: Take) -> bool:
+        """Whether nobody has generated a take yet, nor embedded it."""
+        return not (
+            self._store.find("embedding.npy", self._embedding_key(take))
+            or self._store.find("video.mkv", self.source(take))
+        )
 
     def cropper(self, clip: Clip, generated: Video | None = None) -> Cropper:
         """The crops of a real clip, which also serve what was generated from it, or those of ``generated``."""
@@ -240,10 +278,14 @@ class Artefacts:
 
         about = self._about(take) | {"expert": self._expert.identity.label}
         key = self._embedding_key(take)
-        found = self._store.load("embedding.npy", key, make, read_array, wait=wait, about=about)
-        if found is None:
-            raise BusyError
-        return found
+
+        def load() -> Embeddings:
+            found = self._store.load("embedding.npy", key, make, read_array, wait=wait, about=about)
+            if found is None:
+                raise BusyError
+            return found
+
+        return self.patiently(load) if wait else load()
 
     def _embed(self, take: Take) -> Embeddings:
         video = self.video(take)

@@ -2,7 +2,7 @@
 
 import math
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -52,6 +52,7 @@ from pytest_lipleak.evaluation.store import Store, versions_of
 from pytest_lipleak.generators.limits import LastWords, to_stderr
 from pytest_lipleak.generators.protocol import supported_references
 from pytest_lipleak.generators.registry import Model
+from pytest_lipleak.generators.shared import SharedGenerator, ready
 from pytest_lipleak.media.audio import fit, silence
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.model_files import file_sha256
@@ -216,16 +217,19 @@ class Evaluation:
             InputError: a clip cannot be read, or XM has no pairs.
         """
         wanted = metric_called(metric) if isinstance(metric, str) else metric
-        if wanted.is_probe:
-            self._need_probes(wanted)
-        elif wanted.is_picture:
-            with self._stopwatch("other"):
-                self._need_pictures(wanted)
-        else:
-            self.need(wanted.conditions)
-            if wanted.over_null:
-                self._need_nulls(wanted.conditions)
+        self.artefacts.patiently(lambda: self._need_all_of(wanted))
         return measure(self.corpus, wanted, confidence)
+
+    def _need_all_of(self, metric: Metric) -> None:
+        if metric.is_probe:
+            self._need_probes(metric)
+        elif metric.is_picture:
+            with self._stopwatch("other"):
+                self._need_pictures(metric)
+        else:
+            self.need(metric.conditions)
+            if metric.over_null:
+                self._need_nulls(metric.conditions)
 
     def judge(self, limit: Limit) -> Verdict:
         """Measure what ``limit`` speaks of and judge it; the verdict is remembered for the reports.
@@ -344,11 +348,14 @@ class Evaluation:
         names = self.corpus.provenance.clip_names if clips is None else clips
         keys: list[Key] = [(name, c) for name in names for c in (None, *wanted)]
         with self._stopwatch("other"):
-            lost = self.corpus.unscored
-            self._finish(
-                [k for k in keys if k not in self.corpus.takes and k not in lost and (k[0], None) not in lost]
-            )
+            self.artefacts.patiently(lambda: self._finish(self._open(keys)))
         self._raise_failures(keys)
+
+    def _open(self, keys: Iterable[Key]) -> list[Key]:
+        """Those takes that are neither scored nor given up."""
+        lost = self.corpus.unscored
+        done = self.corpus.takes.keys() | lost.keys() | self._failures.keys()
+        return [key for key in keys if key not in done and (key[0], None) not in lost]
 
     def _need_nulls(self, conditions: Iterable[Condition]) -> None:
         """Score every take of these conditions against unrelated audio."""
@@ -550,23 +557,50 @@ class Evaluation:
 
     def _finish(self, missing: list[Key]) -> None:
         start = int(self._lead * len(missing))
-        ahead = [key for key in missing[start:] + missing[:start] if key not in self._failures]
+        ahead = missing[start:] + missing[:start]
         total = len(ahead)
+        if isinstance(self.model.generator, SharedGenerator):
+            ahead = self._generated_first(ahead)
         # First what nobody is making, then what others hold: no worker waits while there is work.
         for wait in (False, True):
             behind = []
             for key in ahead:
                 self._progress(total - len(ahead) + ahead.index(key), total, _label(key))
-                if not self._attempt(key, wait=wait):
+                if not self._attempt(key, partial(self._score, key, wait=wait)):
                     behind.append(key)
             ahead = behind
+        if ahead:
+            # They must be generated, and others hold the model.
+            raise BusyError
         if total:
             self._progress(total, total, "")
 
-    def _attempt(self, key: Key, *, wait: bool) -> bool:
+    def _generated_first(self, keys: list[Key]) -> list[Key]:
+        """Generate while this process may hold the model, as others can score meanwhile; return what is left."""
+        for key in keys:
+            name, condition = key
+            if condition is None or not self.artefacts.lacks(self.take(name, condition)):
+                continue
+            if not ready(self.model.generator):
+                break
+            self._progress(keys.index(key), len(keys), _label(key))
+            self._attempt(key, partial(self._generate, name, condition))
+        return self._open(keys)
+
+    def _generate(self, name: str, condition: Condition) -> None:
+        # Where the real clip cannot be judged, nothing is generated for it.
+        self._real_take(self.clips[name])
+        self.artefacts.video(self.take(name, condition))
+
+    def _score(self, key: Key, *, wait: bool) -> None:
+        name, condition = key
+        self.corpus.takes[key] = self._scored(self.clips[name], condition, wait=wait)
+
+    def _attempt(self, key: Key, act: Callable[[], None]) -> bool:
+        """Do something for a take, and note why it cannot be done; False where others are at it."""
         name, condition = key
         try:
-            self.corpus.takes[key] = self._scored(self.clips[name], condition, wait=wait)
+            act()
         except BusyError:
             return False
         except UnscorableError as error:

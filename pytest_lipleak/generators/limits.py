@@ -131,7 +131,7 @@ def with_smaller_batch(generator: object, owner: str, call: Callable[[], Result]
             raise
         # Its traceback holds the frames in which the model's tensors live.
         error.__traceback__ = None
-        _free()
+        free_device_memory()
         warnings.warn(
             f"{owner}: out of memory; goes on with batch {smaller}, half of what it was", stacklevel=2
         )
@@ -150,7 +150,8 @@ def _halved(generator: object) -> int:
     return batch // 2
 
 
-def _free() -> None:
+def free_device_memory() -> None:
+    """Give back to other processes what torch keeps on a GPU for later."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()

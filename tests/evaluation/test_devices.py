@@ -109,3 +109,15 @@ def test_one_process_alone_keeps_what_it_has(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert devices.share_threads(1) is None
     assert "OMP_NUM_THREADS" not in os.environ
+
+
+@pytest.mark.gpu
+def test_workers_are_placed_on_the_devices_that_are_here() -> None:
+    torch = pytest.importorskip("torch")
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device is visible")
+    count = torch.cuda.device_count()
+    placed = [resolve_device("auto", worker) for worker in range(count + 1)]
+    assert placed == [*(f"cuda:{index}" for index in range(count)), "cuda:0"]
+    for device in placed:
+        assert str(torch.zeros(1, device=device).device) == device
