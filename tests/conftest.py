@@ -80,3 +80,28 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     ]:
         monkeypatch.delenv(variable)
     monkeypatch.setenv("LIPLEAK_CACHE", str(tmp_path_factory.getbasetemp() / "lipleak-cache"))
+
+
+@pytest.fixture
+def most_pictures_alive(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """A function that says how many decoded pictures were in memory at most, from now on."""
+    import weakref
+
+    from pytest_lipleak.media import video
+
+    alive: weakref.WeakSet[np.ndarray] = weakref.WeakSet()
+    most = 0
+    convert = video._rgb
+
+    class Picture(np.ndarray):
+        __hash__ = object.__hash__  # a set asks for it
+
+    def noted(frame: object) -> np.ndarray:
+        nonlocal most
+        picture = convert(frame).view(Picture)  # type: ignore[arg-type]
+        alive.add(picture)
+        most = max(most, len(alive))
+        return picture
+
+    monkeypatch.setattr(video, "_rgb", noted)
+    return lambda: most
