@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Audio, Clip, Frames
+from pytest_lipleak.core.clips import Audio, Clip, Frames, held
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.defaults import PROBE_LIMIT
 from pytest_lipleak.core.errors import ConfigurationError, MissingExtraError, UnscorableError
@@ -135,7 +135,7 @@ class Subject:
     ) -> Frames:
         """Call the model with changed inputs; what is None stays as it is."""
         clip = self.clip if frames is None else Clip(self.clip.name, frames, self.clip.audio)
-        return run_generator(
+        made = run_generator(
             self.model.generator,
             self.model.name,
             clip,
@@ -143,6 +143,7 @@ class Subject:
             self.clip.audio if audio is None else audio,
             self.given() if reference is None else reference,
         )
+        return held(made)
 
     def sync(self, video: Frames) -> SyncScore:
         """Score a video against the clip's own, unchanged audio."""

@@ -239,7 +239,7 @@ class Artefacts:
                 )
             self._memory.note()
             write_video(path, output)
-            if fresh is not None and output.nbytes <= HELD:
+            if fresh is not None and isinstance(output, np.ndarray) and output.nbytes <= HELD:
                 fresh.append(output)
 
         found = self._store.load("video.mkv", self.source(take), make, _begun, about=self._about(take))

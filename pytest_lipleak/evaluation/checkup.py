@@ -194,7 +194,7 @@ class _Examination:
         self.evaluation.artefacts.introduce(self.clip)
         begun = time.perf_counter()
         try:
-            return run_generator(
+            made = run_generator(
                 self.generator,
                 self.model.name,
                 self.clip,
@@ -203,6 +203,7 @@ class _Examination:
                 self.reference(condition.reference) if reference is None else reference,
                 timeout=self.timeout,
             )
+            return held(made)
         finally:
             self.durations.append(time.perf_counter() - begun)
 

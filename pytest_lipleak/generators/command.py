@@ -13,8 +13,9 @@ import sys
 import tempfile
 import time
 import warnings
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Audio, Frames, digest_of
+from pytest_lipleak.core.clips import Audio, StreamedVideo, Video, digest_of
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
 from pytest_lipleak.generators.catalogue import COMMAND_PREFIX
@@ -191,6 +192,7 @@ class CommandGenerator:
     ) -> None:
         self.supports: tuple[str, ...] = ("CR", "AR")
         self.reference_from_video = False
+        self.takes_videos = True
         self.first_frame_only = False
         """Whether its alternative reference can only be the first frame."""
         self.alternative_reference: str | None = None
@@ -234,12 +236,13 @@ class CommandGenerator:
                 "path, or the argument python=INTERPRETER OR ENVIRONMENT"
             )
 
-    def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
+    def generate(self, frames: Video, audio: Audio, reference: Video) -> Video:
         """Run the command on files and read what it wrote; see ``generators.protocol``."""
         kind = self._kind(frames, reference)
         # Programs that cache by file name must find no file of another clip or condition.
         stem = digest_of(frames, audio, reference)[:16]
-        with _working_folder(self._workdir, stem) as folder:
+        with ExitStack() as stack:
+            folder = stack.enter_context(_working_folder(self._workdir, stem))
             paths = {
                 "video": folder / f"{stem}-video.mp4",
                 "audio": folder / f"{stem}-audio.wav",
@@ -256,8 +259,11 @@ class CommandGenerator:
             before = self._results(values)
             with self._with_log(folder / LOG):
                 self._run(words, folder)
-                made = self._made(paths["output"], values, before)
+                made = self._made(folder, paths["output"], values, before)
                 output, told = fetch_video(made, frames.shape, self._slack)
+            if isinstance(output, StreamedVideo):
+                # The folder stays as long as the video that is read from it.
+                weakref.finalize(output, stack.pop_all().close)
         if told:
             warnings.warn(f"{shlex.join(self._words)}: {told}", stacklevel=2)
         return output
@@ -267,7 +273,7 @@ class CommandGenerator:
             f"{{{placeholder}}}" in word for words in (self._words, *self._extra.values()) for word in words
         )
 
-    def _kind(self, frames: Frames, reference: Frames) -> Reference:
+    def _kind(self, frames: Video, reference: Video) -> Reference:
         """CR or AR; refuses a reference that the command would never see."""
         kind = Reference.CR if len(reference) == len(frames) else Reference.AR
         if self.supports and self.reference_from_video and not _is_of_clip(kind, frames, reference):
@@ -275,7 +281,7 @@ class CommandGenerator:
                 "the command takes the reference from the video itself and cannot be given another; write {reference} "
                 "where it takes one"
             )
-        if self.first_frame_only and kind is Reference.AR and not np.array_equal(reference, frames[:1]):
+        if self.first_frame_only and kind is Reference.AR and not _is_first(reference, frames):
             raise GeneratorError(
                 "the command's alternative reference can only be the first frame; choose "
                 "--lipleak-alternative-reference=first"
@@ -323,7 +329,13 @@ class CommandGenerator:
         found = Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
         return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in found if path.is_file()}
 
-    def _made(self, output: Path, values: Mapping[str, str], before: Mapping[Path, tuple[int, int]]) -> Path:
+    def _made(
+        self,
+        folder: Path,
+        output: Path,
+        values: Mapping[str, str],
+        before: Mapping[Path, tuple[int, int]],
+    ) -> Path:
         """Return the video that this call wrote, and no older one."""
         if self._result is None:
             # It is new: the folder was empty of it.
@@ -336,7 +348,8 @@ class CommandGenerator:
                 f"the command ended well and wrote {len(fresh)} files that match result={self._result!r}, expected 1"
                 + "".join(f"\n  {path}" for path in fresh)
             )
-        return fresh[0]
+        # The next call, of another process perhaps, may write to the same file.
+        return Path(shutil.copy(fresh[0], folder / f"made-{fresh[0].name}"))
 
     @contextmanager
     def _with_log(self, log: Path) -> Iterator[None]:
@@ -373,10 +386,14 @@ def _working_folder(within: Path | None, stem: str) -> Iterator[Path]:
                 folder.rmdir()
 
 
-def _is_of_clip(kind: Reference, frames: Frames, reference: Frames) -> bool:
+def _is_first(reference: Video, frames: Video) -> bool:
+    return len(reference) == 1 and np.array_equal(next(iter(reference)), next(iter(frames)))
+
+
+def _is_of_clip(kind: Reference, frames: Video, reference: Video) -> bool:
     """Whether the reference is the clip's own frames, which a command finds in the video, too."""
     if kind is Reference.CR:
-        return np.array_equal(reference, frames)
+        return reference is frames or all(map(np.array_equal, reference, frames))
     return all(any(np.array_equal(one, frame) for frame in frames) for one in reference)
 
 

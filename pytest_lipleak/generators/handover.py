@@ -1,14 +1,16 @@
 """Videos and audio handed to another program as files, and the video that comes back."""
 
 import wave
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Audio, Frames, Video
+from pytest_lipleak.core.clips import Audio, Image, StreamedVideo, Video
 from pytest_lipleak.core.errors import GeneratorError, InputError
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLE_RATE
-from pytest_lipleak.media.video import opened, read_frames, with_even_sides, write_video
+from pytest_lipleak.media.video import held_if_short, opened, stored_images, with_even_sides, write_video
 
 RATE_SLACK = 0.05
 """Frames per second by which a file's rate may differ: containers round their clocks."""
@@ -37,7 +39,7 @@ def hand_over_audio(path: Path, audio: Audio) -> None:
         file.writeframes(audio.astype("<i2").tobytes())
 
 
-def fetch_video(path: Path, shape: tuple[int, ...], slack: int) -> tuple[Frames, str]:
+def fetch_video(path: Path, shape: tuple[int, ...], slack: int) -> tuple[Video, str]:
     """Read the video that a program made of one of ``shape``.
 
     Frames are taken one by one, whatever their time stamps say: frame i of the output belongs to frame i of
@@ -51,7 +53,8 @@ def fetch_video(path: Path, shape: tuple[int, ...], slack: int) -> tuple[Frames,
         slack: see above.
 
     Returns:
-        The frames, uint8 RGB of ``shape``, and what was done to their number, or an empty text.
+        The video, uint8 RGB of ``shape``, read from the file in every pass where it is long; and what was done to
+        the number of its frames, or an empty text.
 
     Raises:
         GeneratorError: no readable video, another frame rate or picture size, or too many frames more or less.
@@ -67,7 +70,7 @@ def fetch_video(path: Path, shape: tuple[int, ...], slack: int) -> tuple[Frames,
                 f"its output has {float(rate):g} frames per second, expected {FRAME_RATE} like its input; "
                 "set the model's frame rate"
             )
-        frames = read_frames(path)
+        frames = held_if_short(lambda: stored_images(path))
     except InputError as error:
         raise GeneratorError(f"its output cannot be read: {error}") from error
     if frames.shape[1:3] not in ((height, width), (height + height % 2, width + width % 2)):
@@ -80,12 +83,24 @@ def fetch_video(path: Path, shape: tuple[int, ...], slack: int) -> tuple[Frames,
             f"its output has {len(frames)} frames, expected {length} like its input; at most {slack} may be missing "
             "or too many at the end (argument slack)"
         )
-    return _of_length(frames, length)[:, :height, :width], _told(len(frames), length)
+    return _fitted(frames, length, height, width), _told(len(frames), length)
 
 
-def _of_length(frames: Frames, length: int) -> Frames:
-    missing = max(length - len(frames), 0)
-    return np.concatenate([frames, np.repeat(frames[-1:], missing, axis=0)])[:length]
+def _fitted(video: Video, length: int, height: int, width: int) -> Video:
+    """Cut padding and frames that are too many; repeat the last frame for those that are missing."""
+    missing = max(length - len(video), 0)
+    if isinstance(video, np.ndarray):
+        frames = np.concatenate([video, np.repeat(video[-1:], missing, axis=0)]) if missing else video
+        return frames[:length, :height, :width]
+
+    def read() -> Iterator[Image]:
+        for image in islice(video, length):
+            last = image[:height, :width]
+            yield last
+        for _ in range(missing):
+            yield last
+
+    return StreamedVideo(read, (length, height, width, 3))
 
 
 def _told(came: int, length: int) -> str:

@@ -1,12 +1,12 @@
 """What a model under test must offer, and the check of what it returns."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Audio, Clip, Frames, Video, check_frames, held
+from pytest_lipleak.core.clips import Audio, Clip, Frames, Video, check_video, held
 from pytest_lipleak.core.conditions import Condition, Reference
 from pytest_lipleak.core.errors import GeneratorError, InputError
 from pytest_lipleak.generators.limits import (
@@ -70,6 +70,9 @@ class Generator(Protocol):
     ``reference_from_video``
         True says that it finds its reference in the video and takes no other frames; its CR or AR is measured, but
         no probe that changes the reference.
+    ``takes_videos``
+        True says that ``generate`` reads frames and reference as ``core.clips.Video`` s and changes neither: arrays, or
+        videos that are decoded in every pass where clips are long. It may return such a one, too.
     ``use_clips(clips)``
         called once with the clip set (a mapping from name to ``Clip``) before the first clip.
     ``turn()``
@@ -137,7 +140,7 @@ def run_generator(
     *,
     timeout: float | None = None,
     last_words: LastWords = to_stderr,
-) -> Frames:
+) -> Video:
     """Call the model on copies of its inputs and check what comes back.
 
     Args:
@@ -159,7 +162,8 @@ def run_generator(
     silent = not audio.any()
 
     def call() -> Any:
-        inputs = _own(clip.video), audio.copy(), _own(reference)
+        given: Callable[[Video], Any] = _as_it_is if getattr(generator, "takes_videos", False) else _own
+        inputs = given(clip.video), audio.copy(), given(reference)
         with time_limit(timeout, owner, last_words):
             return generator.generate(*inputs)
 
@@ -182,15 +186,19 @@ def run_generator(
         raise GeneratorError(f"{error}{NO_ZEROS if silent and holes else ''}") from None
 
 
+def _as_it_is(video: Video) -> Video:
+    return video
+
+
 def _own(video: Video) -> Frames:
     """All frames in an array of the model's own: one that works in place must change neither clip nor reference."""
     return video.copy() if isinstance(video, np.ndarray) else held(video)
 
 
-def checked_output(output: Any, clip: Clip, owner: str) -> Frames:
+def checked_output(output: Any, clip: Clip, owner: str) -> Video:
     """Return ``output`` if it is a video of the clip's own shape, else raise ``GeneratorError``."""
     try:
-        check_frames(output, owner)
+        check_video(output, owner)
     except ValueError as error:
         raise GeneratorError(f"{error} (what generate() returned)") from None
     if output.shape != clip.video.shape:
@@ -199,4 +207,5 @@ def checked_output(output: Any, clip: Clip, owner: str) -> Frames:
             f"{owner}: generate() returned shape {output.shape}, expected {clip.video.shape} like its input; "
             f"the {what} must not change"
         )
-    return np.ascontiguousarray(output)
+    video: Video = np.ascontiguousarray(output) if isinstance(output, np.ndarray) else output
+    return video

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LOOK_EVERY = 0.2
 """Seconds between two looks at whether a slot is free."""
 
-VALUES = ("supports", *DECLARATIONS, "uses_reference", "reference_from_video", "fingerprint")
+VALUES = ("supports", *DECLARATIONS, "uses_reference", "reference_from_video", "takes_videos", "fingerprint")
 """Attributes of a generator that are noted down."""
 
 METHODS = ("use_clips", "use_progress", "use_face")

@@ -1,10 +1,9 @@
 """Video files in and out of arrays, through PyAV: no ffmpeg binary is needed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,44 +111,26 @@ HELD = 50_000_000
 def read_video(path: Path) -> OpenedVideo:
     """Decode a video once, and hold it where it is short; see :class:`VideoFile`, also for the errors."""
     file = VideoFile(path)
-    images: list[Image] = []
-    size, shape = 0, (0, 0, 0)
-    for image in file:
-        size, shape = size + image.nbytes, image.shape
-        images.append(image)
-        if size > HELD:
-            images.clear()
-    video = (
-        np.stack(images) if size <= HELD else StreamedVideo(partial(VideoFile, path), (file.length, *shape))
-    )
+    video = held_if_short(lambda: file)
     return OpenedVideo(video, file.notes)
 
 
-BLOCK = 64_000_000
-"""Bytes of frames put together at a time; so large a piece goes back to the system when it is freed."""
+def held_if_short(read: Callable[[], Iterable[Image]]) -> Video:
+    """Look once through the pictures that ``read`` gives: a short video comes back as an array, a long one streamed.
 
-
-def _stacked(images: Iterable[Image]) -> Frames:
-    """Like ``np.stack``, but block by block, each freed once it is copied: the video is not held twice."""
-    blocks: list[Frames] = []
-    waiting: list[Image] = []
-    for image in images:
-        waiting.append(image)
-        if len(waiting) * image.nbytes >= BLOCK:
-            blocks.append(np.stack(waiting))
-            waiting.clear()
-    if not blocks:
-        return np.stack(waiting)
-    if waiting:
-        blocks.append(np.stack(waiting))
-    frames = np.empty((sum(map(len, blocks)), *blocks[0].shape[1:]), np.uint8)
-    blocks.reverse()
-    start = 0
-    while blocks:
-        block = blocks.pop()
-        frames[start : start + len(block)] = block
-        start += len(block)
-    return frames
+    Raises:
+        InputError: there is no picture.
+    """
+    images: list[Image] = []
+    count, size, shape = 0, 0, (0, 0, 0)
+    for image in read():
+        count, size, shape = count + 1, size + image.nbytes, image.shape
+        images.append(image)
+        if size > HELD:
+            images.clear()
+    if not count:
+        raise InputError("the video stream has no decodable frame")
+    return np.stack(images) if size <= HELD else StreamedVideo(read, (count, *shape))
 
 
 def _decoded(path: Path, container: "InputContainer", stream: "VideoStream") -> Iterator["VideoFrame"]:
@@ -231,11 +212,6 @@ class _Conversion:
             self.notes = (
                 f"{what} converted from {float(self._rate):g} to {FRAME_RATE} ({came} to {length} frames)",
             )
-
-
-def read_frames(path: Path) -> Frames:
-    """Decode a video that ``write_video`` wrote, exactly: uint8 RGB (T, H, W, 3)."""
-    return _stacked(stored_images(path))
 
 
 def stored_images(path: Path) -> Iterator[Image]:

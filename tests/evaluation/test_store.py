@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from pytest_lipleak.core.errors import StoreError
 from pytest_lipleak.evaluation.store import ABANDONED, Store, key_of, versions_of
-from pytest_lipleak.media.video import read_frames, write_video
+from pytest_lipleak.media.video import stored_images, write_video
 
 KIND, KEY = "thing.bin", key_of(what="thing")
 WRITER = """
@@ -350,7 +350,7 @@ def test_a_video_that_does_not_fit_on_a_really_full_disk(tmp_path: Path) -> None
         assert not list(store.folder.rglob("tmp-*"))
         small = store.get_or_make("video.mkv", KEY, lambda path: write_video(path, frames[:2]))
         assert small is not None
-        np.testing.assert_array_equal(read_frames(small), frames[:2])
+        np.testing.assert_array_equal(list(stored_images(small)), frames[:2])
 
 
 @pytest.mark.parametrize("action", ["check", "make"])

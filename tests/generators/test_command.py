@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_lipleak.core.clips import Clip
+from pytest_lipleak.core.clips import Clip, StreamedVideo
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
 from pytest_lipleak.generators import command
@@ -429,3 +429,39 @@ def test_the_fingerprint_follows_weights_and_source(tmp_path: Path) -> None:
     plain = f"cmd: {sys.executable} {{video}} {{audio}} {{output}}"
     assert load_model(plain).fingerprint is None
     assert load_model(plain, {"fingerprint": "mine"}).fingerprint == "mine"
+
+
+def test_a_long_clip_goes_to_the_command_and_back_without_being_held(
+    program: Callable[..., Model], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_lipleak.media.video.HELD", 0)
+    monkeypatch.setattr("pytest_lipleak.core.clips.frames_at", lambda *_: pytest.fail("an array was made"))
+    streamed = StreamedVideo(lambda: iter(CLIP.frames), (6, *CLIP.frames.shape[1:]))
+    long = Clip("ann", streamed, CLIP.audio)
+    model = program("write(output, read(video)[:5])", "{video} {audio} {output} {reference}")
+    with pytest.warns(UserWarning, match="has 5 frames for 6"):
+        made = run_generator(model.generator, "m", long, CR, long.audio, long.video)
+    for _ in range(2):
+        np.testing.assert_array_equal(list(made), CLIP.frames[[0, 1, 2, 3, 4, 4]])
+    assert left(tmp_path), "the program's video is read when it is needed"
+    del made
+    assert left(tmp_path) == []
+
+
+def test_a_long_result_of_a_fixed_name_is_not_that_of_the_next_call(
+    program: Callable[..., Model], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_lipleak.media.video.HELD", 0)
+    model = program(
+        "write('result.mp4', read(video)[:: 1 if 'CR' in sys.argv else -1])",
+        "{video} {audio}",
+        result="result.mp4",
+        cr_args="CR",
+        ar_args="AR",
+    )
+    first, second = (
+        run_generator(model.generator, "m", CLIP, condition, CLIP.audio, reference)
+        for condition, reference in ((CR, CLIP.frames), (AR, CLIP.frames[:1]))
+    )
+    np.testing.assert_array_equal(list(first), CLIP.frames)
+    np.testing.assert_array_equal(list(second), CLIP.frames[::-1])
