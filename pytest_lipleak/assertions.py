@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, NoReturn
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.defaults import LEAST_EXCESS, PROBE_LIMIT
 from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError, UnscorableError
-from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.metrics import REFERENCE_PROBES, metric
 from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, check_confidence
+from pytest_lipleak.core.words import counted
 from pytest_lipleak.report.failures import explain
+from pytest_lipleak.sync.experts import refuse_unnamed
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
@@ -56,8 +58,8 @@ def assert_no_regression(
         lipleak: the fixture of that name.
         baseline: a file of ``--lipleak-save-baseline`` or ``--lipleak-json``; or the scores themselves.
         fail: what must not happen, for example ``"LSD-CR > +0.1"`` or ``"LSD-CR > +10% +0.05"`` (by a tenth of the
-            baseline and by 0.05); none takes LSD, LSE-C_S, LSE-C_XO@offset and LSE-C[XM] of every reference that
-            the model and the baseline have, each by 10 % and 0.1.
+            baseline and by 0.05); none takes LSE-C_S@offset, LSE-C_XO@offset, LSE-C[AM] and LSE-C[XM] of every
+            reference that the model and the baseline have, each by 10 % and 0.1.
 
     Returns:
         The verdicts, when all passed.
@@ -267,6 +269,7 @@ def _assert_no_excess(
     lipleak: "Evaluation", name: str, alpha: float, reference: str, min_effect: float | None
 ) -> Verdict:
     __tracebackhide__ = True
+    chosen = min_effect is not None
     if min_effect is None:
         expert, protocol = lipleak.expert.identity.name, lipleak.corpus.provenance.protocol
         min_effect = LEAST_EXCESS.get((expert, protocol), {}).get(name)
@@ -277,7 +280,7 @@ def _assert_no_excess(
                 "give min_effect="
             )
     limit = Limit(metric(f"{name}[{_reference(reference)}]"), "<", min_effect, alpha=alpha)
-    return _assert(lipleak, limit, None)
+    return _assert(lipleak, limit, None, chosen=chosen)
 
 
 def assert_reference_does_not_move_lips(
@@ -303,7 +306,7 @@ def assert_reference_does_not_move_lips(
         AssertionError: the reference moves the lips, or that cannot be told.
     """
     __tracebackhide__ = True
-    limits = [Limit(metric(f"{name.format(setup)}"), "<", limit) for name in _REFERENCE_PROBES]
+    limits = [Limit(metric(f"{name.format(setup)}"), "<", limit) for name in REFERENCE_PROBES]
     verdicts, broken, skipped = [], [], []
     for each in limits:
         try:
@@ -321,9 +324,6 @@ def assert_reference_does_not_move_lips(
     return verdicts
 
 
-_REFERENCE_PROBES = ("REF_shift[{},CR]", "REF_swap[{},CR]", "REF_swap[{},AR]")
-
-
 def _chance(verdict: Verdict, alpha: float) -> str:
     import numpy as np
 
@@ -334,8 +334,8 @@ def _chance(verdict: Verdict, alpha: float) -> str:
         return "no p value: not every clip has a finite share"
     p, least = sign_flip_p(shares), 0.5 ** len(shares)
     if p <= max(alpha, least):
-        return f"not by chance: sign-flip p = {p:.2g} over {len(shares)} clips"
-    return f"not settled: chance may give this (sign-flip p = {p:.2g} over {len(shares)} clips); add clips"
+        return f"not by chance: sign-flip p = {p:.2g} over {counted(len(shares), 'clip')}"
+    return f"not settled: chance may give this (sign-flip p = {p:.2g} over {counted(len(shares), 'clip')}); add clips"
 
 
 _REGIONS = {"full": "", "mouth": "_mouth"}
@@ -365,8 +365,12 @@ def _heard(setup: str, reference: str) -> Condition:
     return Condition(Setup[setup], _reference(reference))
 
 
-def _assert(lipleak: "Evaluation", limit: Limit, confidence: float | None) -> Verdict:
+def _assert(lipleak: "Evaluation", limit: Limit, confidence: float | None, *, chosen: bool = True) -> Verdict:
+    """Judge; ``chosen`` says that the limit is the user's, and not one that was looked up for the expert."""
     __tracebackhide__ = True
+    if chosen and limit.metric.on_a_scale:
+        about = lipleak.corpus.provenance
+        refuse_unnamed(str(limit), lipleak.expert.identity.name, about.expert_reason)
     check_confidence(confidence, "confidence=")
     if confidence is not None:
         limit = replace(limit, confidence=confidence)

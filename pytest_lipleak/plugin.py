@@ -60,12 +60,16 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     session = config.stash[KEY]
     if session.settings.model is None:
         gates = len(session.settings.gates)
-        return (
-            [f"lipleak: {gates} gates are not judged: no model is named (--lipleak-model)"] if gates else []
-        )
+        if not gates:
+            return []
+        from pytest_lipleak.core.words import counted
+
+        return [f"lipleak: not judged, for no model is named (--lipleak-model): {counted(gates, 'gate')}"]
+    from pytest_lipleak.core.words import counted
+
     expert, why = session.chosen_expert()
     return [
-        f"lipleak: model {session.settings.model}, {len(session.clips)} clips ({session.clips.origin}), "
+        f"lipleak: model {session.settings.model}, {counted(len(session.clips), 'clip')} ({session.clips.origin}), "
         f"expert {expert} ({why}), protocol {session.protocol()}"
     ]
 
@@ -99,7 +103,8 @@ def pytest_collection_modifyitems(
         xdist.refuse(
             config,
             f"model {ours.settings.model!r} is named, but there is nothing to judge it by: no gate is configured, no "
-            f"test uses a lipleak fixture, and expert {ours.chosen_expert()[0]} has no default limits; give limits, "
+            f"test uses a lipleak fixture, and expert {ours.chosen_expert()[0]} has no default limits under protocol "
+            f"{ours.protocol()}; give limits, "
             "for example --lipleak-gate 'LSD-CR < 0.6' --lipleak-gate 'LSE-C_S < 3.0'",
         )
 
@@ -192,7 +197,8 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if session.unsaved:
         terminalreporter.write_line(session.unsaved, red=True)
     if session.only_skipped():
-        why = f"all {session.skipped_tests} tests of it were skipped (see -rs); a model that nothing judges fails"
+        tests = "the only test" if session.skipped_tests == 1 else f"all {session.skipped_tests} tests"
+        why = f"{tests} of it skipped (see -rs); a model that nothing judges fails"
         terminalreporter.write_line(f"NOT JUDGED: {session.settings.model}: {why}", red=True)
     if not session.results or config.get_verbosity() < -1:
         return

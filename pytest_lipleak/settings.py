@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -242,6 +242,7 @@ def read_settings(config: "pytest.Config", environment: Mapping[str, str] = os.e
         found = _resolved(lambda option: _candidates(option, config, environment), folders, environment)
         if found.model:
             _refuse_overlooked_ini_file(config)
+            _refuse_unknown_keys(config)
     except _RefusedError as error:
         raise pytest.UsageError(str(error)) from None
     return found
@@ -345,11 +346,22 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
     known = {option.variable for option in OPTIONS} | OTHER_VARIABLES
     for variable in environment:
         if variable.startswith("LIPLEAK_") and variable not in known:
-            from difflib import get_close_matches
+            raise _RefusedError(f"environment variable {variable} is not known; {_nearest(variable, known)}")
 
-            nearest = get_close_matches(variable, sorted(known), 1)
-            hint = f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(sorted(known))}"
-            raise _RefusedError(f"environment variable {variable} is not known; {hint}")
+
+def _refuse_unknown_keys(config: "pytest.Config") -> None:
+    """Likewise a misspelt ini key: pytest itself only warns."""
+    known = {option.ini for option in OPTIONS}
+    for key in config._get_unknown_ini_keys():  # pytest has no public way to ask, and itself warns of these
+        if key.startswith("lipleak_"):
+            raise _RefusedError(f"ini key {key} in {config.inipath} is not known; {_nearest(key, known)}")
+
+
+def _nearest(word: str, known: Set[str]) -> str:
+    from difflib import get_close_matches
+
+    nearest = get_close_matches(word, sorted(known), 1)
+    return f"did you mean {nearest[0]}?" if nearest else f"known are {', '.join(sorted(known))}"
 
 
 def _candidates(

@@ -106,8 +106,8 @@ class Workbench:
             from pytest_lipleak.report.html import require_jinja2
 
             require_jinja2()
-        for gate in settings.gates:
-            limit = Limit.parse(gate)
+        limits = [Limit.parse(gate) for gate in settings.gates]
+        for limit in limits:
             if limit.metric.over_sets and settings.shard is not None:
                 raise ConfigurationError(
                     f"{limit} compares whole sets of frames and cannot be put together from parts; leave it out, or "
@@ -134,6 +134,11 @@ class Workbench:
         if settings.weights is not None and not settings.weights.exists():
             raise MissingDataError(f"weights {settings.weights}: no such file or folder")
         len(self.clips)
+        if settings.shard is not None:
+            self._refuse_unnamed_expert("parts for `lipleak merge`")
+        for limit in limits:
+            if limit.metric.on_a_scale:
+                self._refuse_unnamed_expert(str(limit))
         self._check_expert()
         if self.first:
             _remove_forgotten_runs()
@@ -180,6 +185,12 @@ class Workbench:
         from pytest_lipleak.evaluation.comparison import matching
 
         return matching(self._baselines(), model, str(self.settings.compare))
+
+    def _refuse_unnamed_expert(self, what: str) -> None:
+        """Raise ``ConfigurationError`` where ``what`` is on one expert's scale and nobody named the expert."""
+        from pytest_lipleak.sync.experts import refuse_unnamed
+
+        refuse_unnamed(what, *self.chosen_expert())
 
     def _check_expert(self) -> None:
         from pytest_lipleak.sync.experts import SYNCNET, syncnet_weights

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pytest_lipleak import __version__
-from pytest_lipleak.cli import COMMANDS, GOOD, NOT_JUDGED, USAGE, main
+from pytest_lipleak.cli import COMMANDS, CUT_OFF, GOOD, NOT_JUDGED, USAGE, main
 from pytest_lipleak.sync.weights import SYNCNET_FILE, SYNCNET_SHA256
 
 KEYS = {
@@ -92,6 +92,7 @@ def test_score_against_other_audio(video: Path, capsys: pytest.CaptureFixture[st
 
 REFUSED = [
     (("missing.mp4",), "missing.mp4: no such file"),
+    ((".",), ".: is a folder, expected one media file"),
     (("empty.mp4",), "the file is empty (0 bytes)"),
     (("text.mp4",), "cannot be decoded"),
     (("VIDEO", "--audio", "missing.wav"), "missing.wav: no such file"),
@@ -351,6 +352,18 @@ def test_as_a_module_and_on_a_poor_console(video: Path) -> None:
     assert "LSE-C" in done.stdout
     done = subprocess.run([*command[:3], "--version"], capture_output=True, text=True, check=False)
     assert done.stdout == f"pytest-lipleak {__version__}\n"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes break otherwise there")
+def test_a_reader_that_wants_no_more_is_no_error() -> None:
+    """As ``lipleak report ... | head``."""
+    command = [sys.executable, "-m", "pytest_lipleak.cli", "report", "--paper", "all", "--format", "csv"]
+    running = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert running.stdout is not None
+    assert running.stderr is not None
+    running.stdout.close()
+    assert (running.wait(60), running.stderr.read()) == (CUT_OFF, b"")
+    running.stderr.close()
 
 
 LARGE = "latentsync_demo1.mp4"

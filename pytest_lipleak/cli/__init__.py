@@ -6,6 +6,7 @@ that runs it: ``(argparse.Namespace) -> exit code``. List the module in ``COMMAN
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -24,7 +25,7 @@ from pytest_lipleak.cli import (
     report,
     score,
 )
-from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED, USAGE
+from pytest_lipleak.cli.exit_codes import CUT_OFF, EXIT_STATUS, GOOD, LEAK, NOT_JUDGED, USAGE
 from pytest_lipleak.cli.words import here
 from pytest_lipleak.core.errors import LipleakError, UnscorableError
 
@@ -58,7 +59,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")
     command: Callable[[argparse.Namespace], int] = options.command
     try:
-        return command(options)
+        status = command(options)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Who read it (head, less) wanted no more; the end of the process must not write either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CUT_OFF
     except UnscorableError as error:
         print(here(f"lipleak: could not be judged: {error}", options), file=sys.stderr)
         return NOT_JUDGED

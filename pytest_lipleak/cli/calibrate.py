@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD
+from pytest_lipleak.core.words import counted
 
 
 def add(commands: Any) -> None:
@@ -76,14 +77,13 @@ def run(options: argparse.Namespace) -> int:
             evaluation = Evaluation(clips, model, expert, plan, store, device=device, weights=options.weights)
             evaluation.expert_objection()
             evaluation.need(Condition(setup, Reference.CR) for setup in Setup)
-            print(f"share {share:g}: {len(clips)} clips measured", flush=True)
+            print(f"share {share:g}: {counted(len(clips), 'clip')} measured", flush=True)
             return evaluation.corpus
 
         curve = calibrated(measured)
     options.output.parent.mkdir(parents=True, exist_ok=True)
     options.output.write_text(curve_text(curve), encoding="utf-8")
     print("\n".join(table_lines(curve)))
-    print(
-        f"{options.output}: {len(curve.clip_names)} clips, expert {curve.about['expert']}, protocol {protocol}"
-    )
+    clips_told = counted(len(curve.clip_names), "clip")
+    print(f"{options.output}: {clips_told}, expert {curve.about['expert']}, protocol {protocol}")
     return GOOD

@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.core.regressions import Allowance
     from pytest_lipleak.evaluation.comparison import check_comparable, differences, matching, regression
     from pytest_lipleak.report.baseline import comparison_lines, explain_regression
-    from pytest_lipleak.report.json import read_report
+    from pytest_lipleak.report.json import plain_data, read_report
 
     allowances = [Allowance.parse(text) for text in options.fail]
     before, after = (read_report(path).corpora for path in (options.before, options.after))
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         raise UnscorableError("the two results have no metric in common")
     judged = [regression(each, old, new, allow_unscored=options.allow_unscored) for each in allowances]
     if options.json:
-        print(json.dumps(_data(found, judged), indent=1, allow_nan=False))
+        print(json.dumps(plain_data(_data(found, judged)), indent=1, allow_nan=False))
     else:
         print(f"{old.provenance.model} ({options.before}) -> {new.provenance.model} ({options.after})")
         print("\n".join(comparison_lines(found, old, new, everything=options.all)))

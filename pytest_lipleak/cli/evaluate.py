@@ -128,10 +128,12 @@ def _evaluated(desk: _Desk, options: argparse.Namespace, *, to_stdout: bool) -> 
     limits = desk.limits()
     if not limits and not options.measure and not desk.settings.compare_fails:
         raise ConfigurationError(
-            f"no limit to judge by: expert {desk.chosen_expert()[0]} has no default gates; give some with --gate, for "
-            "example --gate 'LSD-CR < 0.6', or only measure with --measure"
+            f"no limit to judge by: expert {desk.chosen_expert()[0]} has no default gates under protocol "
+            f"{desk.protocol()}; give some with --gate, for example --gate 'LSD-CR < 0.6', or only measure with "
+            "--measure"
         )
     evaluation = desk.new_evaluation(desk.model)
+    _check_baseline(desk, evaluation)
     everything = [
         name
         for reference in ("CR", "AR")
@@ -150,8 +152,8 @@ def _evaluated(desk: _Desk, options: argparse.Namespace, *, to_stdout: bool) -> 
             evaluation.measure(name)
         evaluation.expert_objection()
     failed = {str(limit): why for limit in limits if (why := _judged(evaluation, limit))}
-    failed |= _regressions(desk, evaluation)
-    return _reported(desk, evaluation, failed, options, to_stdout=to_stdout)
+    regressions, undecided = _regressions(desk, evaluation)
+    return _reported(desk, evaluation, failed | regressions, undecided, options, to_stdout=to_stdout)
 
 
 def _judged(evaluation: "Evaluation", limit: "Limit") -> str | None:
@@ -165,31 +167,54 @@ def _judged(evaluation: "Evaluation", limit: "Limit") -> str | None:
     return None
 
 
-def _regressions(desk: _Desk, evaluation: "Evaluation") -> dict[str, str]:
-    """Judge what must not happen against the baseline; return the words of what failed, by limit.
+def _check_baseline(desk: _Desk, evaluation: "Evaluation") -> None:
+    """Refuse, before anything is measured, a baseline that the result could not be judged against."""
+    from pytest_lipleak.core.errors import UnscorableError
+    from pytest_lipleak.core.regressions import Allowance
+    from pytest_lipleak.evaluation.comparison import check_comparable, has
 
-    What cannot be judged is an error as at the start of a run: an allowance is always about a named file.
+    if not desk.settings.compare_fails:
+        return
+    baseline = desk.baseline(evaluation.model.name)
+    check_comparable(baseline.provenance, evaluation.corpus.provenance)
+    for allowance in map(Allowance.parse, desk.settings.compare_fails):
+        applies = (
+            not {c.reference for c in allowance.metric.conditions} & evaluation.corpus.not_applicable.keys()
+        )
+        if applies and not has(baseline, allowance.metric):
+            raise UnscorableError(
+                f"{allowance}: {allowance.metric.name} was not measured on all clips of {desk.baseline_name}"
+            )
+
+
+def _regressions(desk: _Desk, evaluation: "Evaluation") -> tuple[dict[str, str], list[str]]:
+    """Judge what must not happen against the baseline; return the words of what failed, by limit, and of what could
+    not be judged.
     """
     from pytest_lipleak.core.regressions import Allowance
     from pytest_lipleak.evaluation.comparison import judge_regression
     from pytest_lipleak.report.baseline import explain_regression
 
-    failed = {}
+    failed, undecided = {}, []
     for text in desk.settings.compare_fails:
         try:
             found = judge_regression(evaluation, Allowance.parse(text), desk.baseline(evaluation.model.name))
         except NotApplicableError as error:
             print(f"skipped {text}: {error}", file=sys.stderr)
             continue
+        except LipleakError as error:
+            undecided.append(f"{text}: {error}")
+            continue
         if not found.verdict.passed:
             failed[str(found.verdict.limit)] = explain_regression(found, desk.baseline_name)
-    return failed
+    return failed, undecided
 
 
 def _reported(
     desk: _Desk,
     evaluation: "Evaluation",
     failed: dict[str, str],
+    undecided: list[str],
     options: argparse.Namespace,
     *,
     to_stdout: bool,
@@ -219,7 +244,7 @@ def _reported(
         for name, verdict in sorted(verdicts.items()):
             if not verdict.passed and not options.quiet:
                 print(here(f"\n{failed.get(name) or explain(verdict)}", options))
-    troubles = [unsaved, *(why for _, _, why in compared)]
+    troubles = [unsaved, *undecided, *(why for _, _, why in compared)]
     for trouble in filter(None, troubles):
         print(here(f"lipleak: {trouble}", options), file=sys.stderr)
     if any(verdict.judged and not verdict.passed for verdict in verdicts.values()):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
+from pytest_lipleak.cli.words import here
 
 OFFERED = (
     "model", "model_arg", "clips", "expert", "protocol", "weights", "allow_unverified_weights", "device", "seed",
@@ -52,7 +53,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Probe, judge, print."""
     from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError
-    from pytest_lipleak.core.metrics import metric
+    from pytest_lipleak.core.metrics import REFERENCE_PROBES, metric
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.report.failures import explain
     from pytest_lipleak.report.json import plain_number, verdict_data
@@ -71,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         desk.check()
         evaluation = desk.new_evaluation(desk.model)
-        for name in ("REF_shift[{},CR]", "REF_swap[{},CR]", "REF_swap[{},AR]"):
+        for name in REFERENCE_PROBES:
             limit = Limit(metric(name.format(options.setup)), "<", options.limit)
             try:
                 verdict = evaluation.judge(limit)
@@ -79,8 +80,9 @@ def run(options: argparse.Namespace) -> int:
                 print(f"n/a    {limit.metric.name}: {error}", file=told)
                 continue
             verdicts.append(verdict)
-            words = verdict.headline if verdict.passed else explain(verdict)
-            print(("ok     " if verdict.passed else "FAILED ") + words, file=told, flush=True)
+            words = verdict.headline if verdict.passed else explain(verdict, can_keep=False)
+            mark = "ok     " if verdict.passed else "FAILED "
+            print(here(f"{mark}{words}", options), file=told, flush=True)
     finally:
         desk.close()
     if options.json:

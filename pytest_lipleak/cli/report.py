@@ -11,7 +11,6 @@ from pytest_lipleak.cli.exit_codes import GOOD
 from pytest_lipleak.core.errors import ConfigurationError, InputError
 
 if TYPE_CHECKING:
-    from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.report.json import Report
     from pytest_lipleak.report.side_by_side import Entry
     from pytest_lipleak.report.tables import Cell, Table
@@ -98,17 +97,18 @@ def _tables(reports: "dict[Path, Report]", options: argparse.Namespace) -> "list
 
 
 def _entries(reports: "dict[Path, Report]") -> "list[Entry]":
-    """The models of all files; two of one name are told apart by their file."""
+    """The models of all files."""
     from pytest_lipleak.report.side_by_side import entry_of
 
-    found: list[tuple[str, Corpus]] = [
-        (str(path.with_suffix("")), corpus) for path, report in reports.items() for corpus in report.corpora
-    ]
-    names = [corpus.provenance.model for _, corpus in found]
-    return [
-        entry_of(corpus, f"{name} ({file})" if names.count(name) > 1 else name)
-        for (file, corpus), name in zip(found, names, strict=True)
-    ]
+    found = [corpus for report in reports.values() for corpus in report.corpora]
+    return [entry_of(corpus, label) for corpus, label in zip(found, _labels(reports), strict=True)]
+
+
+def _labels(reports: "dict[Path, Report]") -> list[str]:
+    """What the models of all files are called; two of one name are told apart by their file."""
+    found = [(corpus.provenance.model, path) for path, report in reports.items() for corpus in report.corpora]
+    names = [name for name, _ in found]
+    return [f"{name} ({path.with_suffix('')})" if names.count(name) > 1 else name for name, path in found]
 
 
 def _one_model(reports: "dict[Path, Report]", layout: str, *, full: bool) -> str:
@@ -131,11 +131,14 @@ def _one_model(reports: "dict[Path, Report]", layout: str, *, full: bool) -> str
 
 def _laid_out(tables: "list[Table]", layout: str) -> str:
     from pytest_lipleak.report import render
+    from pytest_lipleak.report.json import plain_data
 
     if not tables:
         raise InputError("no table can be made: the files hold none of these metrics")
     if layout == "json":
-        return json.dumps({"tables": [_plain(asdict(table)) for table in tables]}, indent=1, allow_nan=False)
+        return json.dumps(
+            {"tables": [plain_data(asdict(table)) for table in tables]}, indent=1, allow_nan=False
+        )
     if layout == "terminal":
         bold = _best_in_bold if sys.stdout.isatty() else None
         best = any(cell.best for table in tables for row in table.rows for cell in row.cells)
@@ -152,17 +155,6 @@ def _laid_out(tables: "list[Table]", layout: str) -> str:
 
 def _best_in_bold(text: str, cell: "Cell") -> str:
     return f"\033[1m{text}\033[0m" if cell.best else text
-
-
-def _plain(value: Any) -> Any:
-    """Infinity and NaN as the reports have them."""
-    from pytest_lipleak.report.json import plain_number
-
-    if isinstance(value, float):
-        return plain_number(value)
-    if isinstance(value, dict):
-        return {name: _plain(inner) for name, inner in value.items()}
-    return [_plain(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def _html(reports: "dict[Path, Report]", options: argparse.Namespace) -> int:
@@ -183,7 +175,7 @@ def _html(reports: "dict[Path, Report]", options: argparse.Namespace) -> int:
         whole["unjudged"] = [*whole["unjudged"], *other["unjudged"]]
         whole["results"] = [*whole["results"], *other["results"]]
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    write_html(whole, options.output, options.media)
+    write_html(whole, options.output, options.media, labels=_labels(reports))
     return GOOD
 
 

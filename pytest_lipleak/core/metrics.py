@@ -74,6 +74,11 @@ class Metric:
         return all(column.measure in PICTURE_MEASURES for column in self.columns)
 
     @property
+    def on_a_scale(self) -> bool:
+        """Whether its values are on the scale of a sync expert; pictures and shares of a copy are not."""
+        return not self.is_picture and not self.is_probe
+
+    @property
     def over_null(self) -> bool:
         """Whether it is an excess over unrelated audio, which has a p value."""
         return any(column.measure in NULL_MEASURES for column in self.columns)
@@ -230,6 +235,9 @@ _PROBES: Mapping[str, tuple[tuple[Reference, ...], str]] = {
         "share of a change of the reference's mouth that arrives in the output, all else equal",
     ),
 }
+REFERENCE_PROBES = ("REF_shift[{},CR]", "REF_swap[{},CR]", "REF_swap[{},AR]")
+"""The causal probes of all references, with the setup to be filled in."""
+
 PROBE_MEASURES = frozenset({*_PROBES, *(f"{name}{FULL}" for name in _PROBES)})
 """Measures of takes that are generated a second time with another reference, each only when asked for."""
 
@@ -359,7 +367,14 @@ def _reference(text: str, name: str) -> Reference:
 
 
 def _unknown(name: str) -> ConfigurationError:
+    from difflib import get_close_matches
+
+    known: dict[str, list[str]] = {}
+    for each in KNOWN_METRICS:
+        known.setdefault(each.partition("[")[0].casefold(), []).append(each)
+    nearest = get_close_matches(name.partition("[")[0].strip().casefold(), known, 1)
+    hint = f"did you mean {' or '.join(known[nearest[0]])}? " if nearest else ""
     return ConfigurationError(
-        f"unknown metric {name!r}; known are {', '.join(KNOWN_METRICS)} "
+        f"unknown metric {name!r}; {hint}known are {', '.join(KNOWN_METRICS)} "
         "(SETUP is AM, XM or SI, REFERENCE is CR or AR, [GT] the real clips)"
     )

@@ -11,6 +11,7 @@ from pytest_lipleak.core.dose import Dose
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.metrics import Metric, metric
 from pytest_lipleak.core.scores import Unscored
+from pytest_lipleak.core.words import counted
 
 _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
@@ -21,6 +22,11 @@ _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
 _LIMIT = re.compile(
     r"(?P<metric>[^<>=]+)(?P<operator><=|>=|<|>)(?P<value>[^<>=@]+)"
     r"(@\s*(?:p\s*(?P<alpha>[^<>=@%]+)|(?P<percent>[^<>=@%p]+?)\s*%\s*))?"
+)
+
+_SEVERAL = (
+    "of several, each has an option --lipleak-gate of its own, or a line (a string) in the ini key lipleak_gates, or "
+    "they stand in the variable LIPLEAK_GATES with ';' between them"
 )
 
 MIN_UNITS = 5
@@ -143,8 +149,10 @@ class Limit:
         """
         match = _LIMIT.fullmatch(text.strip())
         if match is None:
+            several = len(re.findall("[<>]", text)) > 1
             raise ConfigurationError(
                 f"cannot read the gate {text!r}; expected METRIC < NUMBER, for example 'LSD-CR < 0.6'"
+                + (f"; {_SEVERAL}" if several else "")
             )
         value = _number(text, match["value"])
         confidence = None if match["percent"] is None else _number(text, match["percent"]) / 100
@@ -228,10 +236,8 @@ class Measurement:
             interval += f" at {_percent(self.confidence)} %"
         lost = len({entry.clip for entry in self.unscored} - self.per_clip.keys())
         every = self.planned or self.clips + lost
-        clips = (
-            f"{self.clips}{f' of {every}' if every != self.clips else ''} clip{'s' if self.clips != 1 else ''}"
-            f"{f' of {self.speakers} speakers' if self.speakers else ''}"
-        )
+        part = "" if every == self.clips else f"{self.clips} of "
+        clips = f"{part}{counted(every, 'clip')}{f' of {self.speakers} speakers' if self.speakers else ''}"
         chance = "" if self.p is None else f", p = {self.p:.2g}"
         judge = clips if self.metric.is_picture else f"{clips}{chance}, expert {self.expert}"
         return f"{self.metric.name} = {self.value:.3f}{interval} ({judge})"
@@ -298,7 +304,9 @@ def _objection(limit: Limit, measurement: Measurement, allow_unscored: bool) -> 
     if measurement.clips == 0:
         return f"no clip was scored, so {limit} cannot be judged"
     if measurement.unscored and not allow_unscored:
-        return f"{len(measurement.unscored)} takes could not be scored, so {limit} cannot be judged"
+        return (
+            f"{counted(len(measurement.unscored), 'take')} could not be scored, so {limit} cannot be judged"
+        )
     if math.isnan(measurement.value) or (math.isinf(measurement.value) and not limit.metric.unbounded):
         return f"the value is not a number, so {limit} cannot be judged"
     return None

@@ -12,6 +12,7 @@ from pytest_lipleak.core.errors import InputError, UnscorableError
 from pytest_lipleak.core.metrics import Metric, every_metric
 from pytest_lipleak.core.regressions import Allowance, Difference
 from pytest_lipleak.core.verdicts import Outcome, Verdict, judge
+from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.aggregate import clusters, measure
 from pytest_lipleak.evaluation.crops import MOUTH_ALIGNED, NOT_ALIGNED
 from pytest_lipleak.evaluation.evaluation import Evaluation
@@ -100,7 +101,7 @@ def incomparable(before: Provenance, after: Provenance) -> list[str]:
             reasons.append(f"{word}: {_short(mine, other)} in the baseline, {_short(other, mine)} now")
     if before.pairing and after.pairing and dict(before.pairing) != dict(after.pairing):
         changed = [clip for clip in before.pairing if before.pairing[clip] != after.pairing.get(clip)]
-        reasons.append(f"XM pairs: {len(changed)} clips have another partner, {changed[0]} for one")
+        reasons.append(f"XM pairs: another partner for {counted(len(changed), 'clip')}, {changed[0]} for one")
     return reasons
 
 
@@ -220,9 +221,8 @@ def regression(
     verdict = judge(allowance.limit(found.before), measurement, allow_unscored=allow_unscored)
     objection = None if allowance.metric.is_picture else before.objection or after.objection
     if objection is None and not allow_unscored and (gone := before.unscored_in(allowance.metric.columns)):
-        objection = (
-            f"{len(gone)} takes of the baseline could not be scored, so it is no measure for all clips"
-        )
+        lost = counted(len(gone), "take")
+        objection = f"{lost} of the baseline could not be scored, so it is no measure for all clips"
     if objection:
         verdict = replace(verdict, reason=objection, outcome=Outcome.NOT_JUDGED)
     return Regression(allowance, found, verdict)

@@ -14,6 +14,7 @@ from pytest_lipleak.core.dose import COLUMNS, OFFSET_RULE, Dose, DoseCurve, scal
 from pytest_lipleak.core.errors import InputError, MissingDataError, UnscorableError
 from pytest_lipleak.core.metrics import Column, Metric, metric
 from pytest_lipleak.core.verdicts import Measurement
+from pytest_lipleak.core.words import counted
 from pytest_lipleak.resources import resource
 from pytest_lipleak.statistics.bootstrap import expanded_shares
 from pytest_lipleak.statistics.isotonic import nondecreasing, reached
@@ -49,7 +50,9 @@ def calibrated(measured: Callable[[float], Corpus], shares: Sequence[float] = SH
         clip for clip in about.clip_names if all(clip in each for found in scores for each in found.values())
     ]
     if len(clips) < 2:
-        raise UnscorableError(f"{len(clips)} clips were scored under all conditions; a dose curve needs two")
+        raise UnscorableError(
+            f"scored under all conditions: {counted(len(clips), 'clip')}; a dose curve needs two"
+        )
     columns = {
         column: tuple(tuple(found[column][clip] for clip in clips) for found in scores) for column in COLUMNS
     }

@@ -6,6 +6,7 @@ import numpy as np
 
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.scores import Unscored, rank_p
+from pytest_lipleak.core.words import counted
 from pytest_lipleak.statistics.signs import sign_flip_p
 
 ALPHA = 0.05
@@ -75,8 +76,9 @@ def objection(own: Mapping[str, float], others: Mapping[str, Sequence[float]]) -
     p = sign_flip_p(mine - unrelated)
     if p <= max(ALPHA, 0.5 ** len(clips)):
         return None
+    told = counted(len(clips), "clip")
     return (
         f"this expert cannot judge these clips: the real clips score LSE-C {mine.mean():.2f} with their own audio "
-        f"and {unrelated.mean():.2f} with others' (p = {p:.2f}, {len(clips)} clips); check that the clips are in "
+        f"and {unrelated.mean():.2f} with others' (p = {p:.2f}, {told}); check that the clips are in "
         "sync and face-centred (or use --lipleak-protocol tracked), and that the expert's weights are right"
     )

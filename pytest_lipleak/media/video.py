@@ -46,6 +46,8 @@ def opened(path: Path) -> Iterator["InputContainer"]:
     """Open a media file; whatever goes wrong with it while the context lasts becomes an ``InputError``."""
     import av
 
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, expected one media file")
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     if path.stat().st_size == 0:

@@ -7,6 +7,7 @@ from typing import Any
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics import LEAKAGE_METRICS
 from pytest_lipleak.core.regressions import Difference
+from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.comparison import Regression, plain, remarks, six_decimals
 from pytest_lipleak.report.json import document
 
@@ -50,9 +51,11 @@ def comparison_lines(
     lost = {clip for each in found for clip in each.lost}
     return [
         *_aligned(rows),
-        *([f"{same} more metrics have not changed"] if same else []),
+        *([f"{counted(same, 'more metric')} without a change"] if same else []),
         *(
-            [f"mind: {len(lost)} clips have a score in one of the two only: {', '.join(sorted(lost)[:3])}"]
+            [
+                f"mind: with a score in one of both only, {counted(len(lost), 'clip')}: {', '.join(sorted(lost)[:3])}"
+            ]
             if lost
             else []
         ),

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
-from pytest_lipleak.core.verdicts import Verdict
+from pytest_lipleak.core.conditions import Reference
+from pytest_lipleak.core.metrics import Metric, metric
+from pytest_lipleak.core.verdicts import Outcome, Verdict
 
 ADVICE: Mapping[str, str] = {
     "LSE-C_S": "lips driven by silence agree with audio the model never heard: they come from the reference",
@@ -27,14 +29,31 @@ ADVICE: Mapping[str, str] = {
 }
 """What each metric's failure means, by the beginning of its name; the longest match counts."""
 
+_FROM_THE_VIDEO = "they come from the frames that the model edits, or from moving reference frames"
+ADVICE_AR: Mapping[str, str] = {
+    "LSE-C_S": f"lips driven by silence agree with audio the model never heard: {_FROM_THE_VIDEO}",
+    "LSE-D_S": f"lips driven by silence stay close to audio the model never heard: {_FROM_THE_VIDEO}",
+    "LSD": f"sync collapses when the audio is swapped: in AM the lips may not follow the audio; {_FROM_THE_VIDEO}",
+    "signed-LSD": f"AM is better in sync than XM: in AM the lips may not follow the audio; {_FROM_THE_VIDEO}",
+}
+"""Likewise under AR, where the reference may be a single frame: a still mouth is in sync with nothing."""
+
 REMEDY = (
     "try: train with another frame of the clip as reference (random, silent-face, most-dissimilar lips), "
     "and compare CR with AR"
 )
+REMEDY_AR = (
+    "try: look whether the mouth is masked wherever the model sees the frame it edits, and compare AR with CR"
+)
 
 
-def explain(verdict: Verdict) -> str:
-    """Return the failure's text; its first line stands alone."""
+def explain(verdict: Verdict, *, can_keep: bool = True) -> str:
+    """Return the failure's text; its first line stands alone.
+
+    Args:
+        verdict: that is not a pass.
+        can_keep: whether videos can be kept where this is shown.
+    """
     measurement = verdict.measurement
     lines = [verdict.headline]
     if measurement.unscored:
@@ -43,19 +62,32 @@ def explain(verdict: Verdict) -> str:
     if worst := measurement.worst():
         lines.append("  worst clips: " + ", ".join(f"{clip} {value:.2f}" for clip, value in worst))
         videos = [measurement.videos[clip] for clip, _ in worst if clip in measurement.videos]
-        lines.append(f"  videos: {', '.join(videos) if videos else 'keep them with --lipleak-keep DIR'}")
-    if not measurement.clips:
-        return "\n".join(lines)  # nothing was measured, so there is nothing to explain
-    lines.append(f"  meaning: {advice(measurement.metric.name)}")
+        if videos or can_keep:
+            lines.append(f"  videos: {', '.join(videos) if videos else 'keep them with --lipleak-keep DIR'}")
+    # What was not found to be broken has no meaning yet, and no remedy.
+    broken = verdict.outcome is Outcome.FAIL
+    if broken:
+        lines.append(f"  meaning: {advice(measurement.metric.name)}")
     if measurement.dose:
         lines.append(f"  dose: {measurement.dose}, on the scale of the control generators")
     if measurement.warning:
         lines.append(f"  mind: {measurement.warning}")
-    if not measurement.metric.is_picture and not measurement.metric.name.startswith(("LSE-C[", "LSE-D[")):
-        lines.append(f"  {REMEDY}")
+    if (
+        broken
+        and not measurement.metric.is_picture
+        and not measurement.metric.name.startswith(("LSE-C[", "LSE-D["))
+    ):
+        lines.append(f"  {REMEDY_AR if _under_ar(measurement.metric) else REMEDY}")
     return "\n".join(lines)
+
+
+def _under_ar(metric: Metric) -> bool:
+    """Whether it scores takes under AR alone; a probe changes the reference itself, so that one it may blame."""
+    references = {condition.reference for condition in metric.conditions}
+    return references == {Reference.AR} and not metric.is_probe
 
 
 def advice(name: str) -> str:
     """Return what a failure of the metric of this name means, in one line."""
-    return ADVICE[max((key for key in ADVICE if name.startswith(key)), key=len)]
+    table = {**ADVICE, **ADVICE_AR} if _under_ar(metric(name)) else ADVICE
+    return table[max((key for key in table if name.startswith(key)), key=len)]

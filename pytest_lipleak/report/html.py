@@ -26,6 +26,7 @@ from pytest_lipleak.evaluation.gallery import GAIN, WINDOW, file_stem, score_dig
 from pytest_lipleak.report import charts
 from pytest_lipleak.report.failures import advice
 from pytest_lipleak.report.json import FAIL, INCONCLUSIVE, NOT_JUDGED, PASS, outcome, read_document
+from pytest_lipleak.report.side_by_side import entry_of, side_by_side
 from pytest_lipleak.report.tables import WORDS, Table, corpus_tables
 
 WORST = 3
@@ -75,7 +76,12 @@ def require_jinja2() -> None:
 
 
 def write_html(
-    document: Mapping[str, Any], target: Path, media: Path | None = None, *, dose: Path | None = None
+    document: Mapping[str, Any],
+    target: Path,
+    media: Path | None = None,
+    *,
+    dose: Path | None = None,
+    labels: Sequence[str] = (),
 ) -> Path:
     """Write the report as a page that opens from disk.
 
@@ -86,6 +92,7 @@ def write_html(
         media: where the run left its filmstrips; by default the report's own folder of files. Kept videos are
             linked or copied to the report.
         dose: a dose curve of the user's own, as the run was given.
+        labels: what the results are called, where models of one name must be told apart.
 
     Returns:
         The page.
@@ -103,10 +110,14 @@ def write_html(
     corpora = read_document(document)
     for corpus in corpora if dose is not None else ():
         corpus.curve, _ = curve_for(corpus.provenance, dose)
+    names = list(labels) or [corpus.provenance.model for corpus in corpora]
     models = [
-        _Model(number, corpus, result, files, Markup)
-        for number, (corpus, result) in enumerate(zip(corpora, document["results"], strict=True), 1)
+        _Model(number, name, corpus, result, files, Markup)
+        for number, (name, corpus, result) in enumerate(
+            zip(names, corpora, document["results"], strict=True), 1
+        )
     ]
+    entries = [entry_of(corpus, name) for corpus, name in zip(corpora, names, strict=True)]
     environment = Environment(
         loader=PackageLoader("pytest_lipleak.report"),
         autoescape=True,
@@ -118,6 +129,7 @@ def write_html(
         verdict=document["verdict"],
         words=_HEADS[document["verdict"]],
         models=models,
+        side_by_side=side_by_side(entries) if len(entries) > 1 else (),
         unjudged=document.get("unjudged", ()),
         gain=GAIN,
         window=WINDOW,
@@ -226,12 +238,13 @@ class _Model:
     """What the page shows of one model."""
 
     def __init__(
-        self, number: int, corpus: Corpus, result: Mapping[str, Any], files: Files, markup: Any
+        self, number: int, label: str, corpus: Corpus, result: Mapping[str, Any], files: Files, markup: Any
     ) -> None:
         self.anchor = f"m{number}"
         self.corpus = corpus
         self.about = corpus.provenance
         self.name = corpus.provenance.model
+        self.label = label
         self.verdict: str = result["verdict"]
         self._result = result
         self._files = files

@@ -155,6 +155,8 @@ def read_report(path: Path) -> Report:
         corpora = read_document(data)
     except OSError as error:
         raise MissingDataError(f"{path}: cannot be read ({error.strerror})") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: is no JSON file, so is no report of pytest-lipleak ({error})") from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: is no report of pytest-lipleak ({type(error).__name__}: {error})"
@@ -168,6 +170,15 @@ def read_report(path: Path) -> Report:
 
 def _finite(verdict: Mapping[str, Any]) -> dict[str, Any]:
     return {**verdict, "value": plain_number(verdict["value"])}
+
+
+def plain_data(value: Any) -> Any:
+    """Return plain data with every number as reports have it."""
+    if isinstance(value, float):
+        return plain_number(value)
+    if isinstance(value, dict):
+        return {name: plain_data(inner) for name, inner in value.items()}
+    return [plain_data(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def plain_number(value: float) -> float | str | None:

@@ -13,6 +13,7 @@ from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import ConfigurationError, InputError, MissingDataError
 from pytest_lipleak.core.metrics import LEAKAGE_METRICS, PICTURE_ARROWS, Metric, metric
+from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.aggregate import every_measurement, suspicions
 from pytest_lipleak.report.tables import NOTHING, Cell, Column, Row, Table, with_best
 from pytest_lipleak.resources import resource
@@ -76,14 +77,14 @@ def entry_of(corpus: Corpus, label: str | None = None) -> Entry:
         "version": about.version,
     }
     lost = {entry.clip for entry in corpus.unscored.values()}
-    notes = [f"{len(lost)} clips have no score under some condition" if lost else ""]
+    notes = [f"no score under some condition: {counted(len(lost), 'clip')}" if lost else ""]
     notes += [corpus.objection or "", *suspicions(corpus)]
     return Entry(label or about.model, _scale(about), figures, choices, tuple(filter(None, notes)))
 
 
 def _scale(about: Provenance) -> str:
     face = f", {about.face}" if about.face else ""
-    clips = f"{len(about.clip_names)} clips ({about.clips}"
+    clips = f"{counted(len(about.clip_names), 'clip')} ({about.clips}"
     known = f", SHA-256 {about.clips_sha256[:8]})" if about.clips_sha256 else ")"
     return f"expert {about.expert}, protocol {about.protocol}{face}, {clips}{known}"
 

@@ -12,7 +12,6 @@ from pytest_lipleak.report.json import FAIL, INCONCLUSIVE, NOT_JUDGED, PASS, out
 from pytest_lipleak.report.render import Paint
 from pytest_lipleak.report.tables import WORDS, Cell
 from pytest_lipleak.report.terminal import table
-from pytest_lipleak.sync.experts import AS_ASKED, RENDERED
 
 # A limit that could not be judged is a failed test; no limit at all is only said.
 _COLOURS: Mapping[str, Mapping[str, bool]] = {
@@ -116,19 +115,9 @@ def verdict_words(verdicts: Mapping[str, Mapping[str, Any]], about: Provenance) 
     }
     found = [(each, limits) for each, limits in ended.items() if limits]
     if not found:
-        return f"PASSED: {count} kept{_chosen(about)}"
+        return f"PASSED: {count} kept"
     (worst, limits), *rest = found
     headword = "FAILED" if worst == FAIL else worst.upper()
     head = f"{headword}: {len(limits)} of {count} {_TOLD[worst]}: {', '.join(limits)}"
     more = "".join(f"; {len(limits)} {_TOLD[each]}: {', '.join(limits)}" for each, limits in rest)
-    return f"{head}{more}{_chosen(about)}"
-
-
-def _chosen(about: Provenance) -> str:
-    """Say in the verdict itself that nobody chose the expert on whose scale the limits were read.
-
-    The embedded clips are always judged by the expert that was made for them.
-    """
-    if about.expert_reason in ("", AS_ASKED, RENDERED):
-        return ""
-    return f" (judged by {about.expert}, chosen because {about.expert_reason})"
+    return f"{head}{more}"

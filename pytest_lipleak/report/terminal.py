@@ -3,11 +3,13 @@
 from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics import LEAKAGE_METRICS, metric
+from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.aggregate import suspicions
 from pytest_lipleak.evaluation.costs import STAGES
 from pytest_lipleak.report.progress import duration
 from pytest_lipleak.report.render import Paint, text_lines
 from pytest_lipleak.report.tables import Limits, Measure, corpus_tables
+from pytest_lipleak.sync.experts import AS_ASKED, RENDERED
 
 
 def table(
@@ -86,8 +88,11 @@ def _sensitivity(corpus: Corpus) -> list[str]:
 def heading(corpus: Corpus) -> str:
     """Return, in one line, what must agree before two reports are compared."""
     about = corpus.provenance
+    # Where nobody chose the expert on whose scale the values are, that is said.
+    why = "" if about.expert_reason in ("", AS_ASKED, RENDERED) else f" ({about.expert_reason})"
+    clips = counted(len(about.clip_names), "clip")
     return (
-        f"{len(about.clip_names)} clips ({about.clips}), expert {about.expert}, protocol {about.protocol}, "
+        f"{clips} ({about.clips}), expert {about.expert}{why}, protocol {about.protocol}, "
         f"AR {about.alternative_reference}, silence {about.silence}, seed {about.seed}"
     )
 
@@ -102,7 +107,7 @@ def footnotes(corpus: Corpus) -> list[str]:
     converted = [take for (_, condition), take in corpus.takes.items() if condition is None and take.notes]
     if converted:
         lines.append(
-            f"notes on {len(converted)} clips, e.g. {converted[0].clip}: {'; '.join(converted[0].notes)}"
+            f"notes on {counted(len(converted), 'clip')}, e.g. {converted[0].clip}: {'; '.join(converted[0].notes)}"
         )
     lines += list(corpus.provenance.notes)
     return ["", *lines] if lines else []

@@ -33,6 +33,28 @@ def choose_expert(name: str, weights: Path | None, *, rendered_clips: bool = Fal
     return EMBEDDED, f"no {SYNCNET_FILE} was found; `lipleak fetch` gets it"
 
 
+def refuse_unnamed(what: str, expert: str, reason: str) -> None:
+    """Refuse what somebody chose for the scale of one expert, where nobody named the expert.
+
+    What ``auto`` takes depends on whether SyncNet's file is found on a machine: limits chosen on one would be read
+    on another scale on the next, and a loose one passes every model.
+
+    Args:
+        what: a limit, for example, that begins the message.
+        expert: the chosen one, and
+        reason: why, as ``choose_expert`` returns it.
+
+    Raises:
+        ConfigurationError: it was chosen by what is found here.
+    """
+    if reason not in (AS_ASKED, RENDERED):
+        raise ConfigurationError(
+            f"{what}: on the scale of which expert? Nobody named one, and this machine would take {expert} ({reason}). "
+            "Scales differ: name the expert that the limits were chosen for, --lipleak-expert=embedded or "
+            "--lipleak-expert=syncnet"
+        )
+
+
 def load_expert(
     name: str,
     weights: Path | None = None,

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -77,6 +79,24 @@ def test_an_unknown_name_lists_the_known_ones(name: str) -> None:
     message = str(caught.value)
     assert repr(name) in message
     assert all(known in message for known in KNOWN_METRICS)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("lsd-cr", "LSD-CR"),
+        ("LSD_CR", "LSD-CR"),
+        ("LSE-C_S@ofset", "LSE-C_S@offset"),
+        ("LSEC[AM,CR]", "LSE-C[SETUP,REFERENCE]"),
+        ("SSIM", "SSIM[SETUP,REFERENCE]"),
+        ("REF_swap", "REF_swap[SI,REFERENCE] or REF_swap[XM,REFERENCE]"),
+    ],
+)
+def test_the_nearest_name_is_named(name: str, meant: str) -> None:
+    with pytest.raises(
+        ConfigurationError, match=re.escape(f"unknown metric {name!r}; did you mean {meant}? known")
+    ):
+        metric(name)
 
 
 @given(st.text(max_size=30))

@@ -51,7 +51,7 @@ def test_an_unscored_take_fails_unless_that_is_allowed(limit: Limit, value: floa
     measurement = measured(limit, value, unscored=(LOST,))
     strict, lenient = judge(limit, measurement), judge(limit, measurement, allow_unscored=True)
     assert not strict.passed
-    assert "1 takes could not be scored" in strict.headline
+    assert "1 take could not be scored" in strict.headline
     assert lenient.passed == judge(limit, measured(limit, value)).passed
 
 
@@ -95,6 +95,7 @@ def test_a_limit_reads_back_from_its_text(limit: Limit) -> None:
         ("LSD-CR < inf", "expected a finite number"),
         ("LSD-XY < 0.6", "unknown metric 'LSD-XY'"),
         ("LSE-C_S <> 3", "expected METRIC < NUMBER"),
+        ("LSD-CR < 0.6, LSE-C_S < 1", "in the variable LIPLEAK_GATES with ';' between them"),
         ("LSD-CR < 0.6 @ 95", "expected METRIC < NUMBER"),
         ("LSD-CR < 0.6 @", "expected METRIC < NUMBER"),
         ("LSD-CR < 0.6 @ x%", "'x' is not a number"),

@@ -115,7 +115,7 @@ def test_pairing_makes_a_common_shift_certain(scores: np.ndarray) -> None:
         ({"clip_names": NAMES[:-1]}, "clips: 8 (h) in the baseline, 7 now"),
         ({"seed": 1}, "seed: 0 in the baseline, 1 now"),
         ({"pairing_rule": "same-speaker"}, "pairing rule: any in the baseline"),
-        ({"pairing": {**ABOUT.pairing, "b": "h"}}, "XM pairs: 1 clips have another partner, b for one"),
+        ({"pairing": {**ABOUT.pairing, "b": "h"}}, "XM pairs: another partner for 1 clip, b for one"),
         ({"silence": "noise"}, "silence: zeros in the baseline, noise now"),
         ({"alternative_reference": "random"}, "alternative reference: first in the baseline, random now"),
         ({"verified_weights": False}, "unverified weights (fake 1)"),
@@ -163,7 +163,7 @@ def test_a_baseline_without_all_scores_passes_nothing(scores: np.ndarray) -> Non
     found = regression(Allowance.parse("LSE-C_S > +9"), before, corpus_of(scores))
     assert (found.verdict.passed, found.verdict.judged) == (False, False)
     assert found.difference.lost == ("a",)
-    assert "1 takes of the baseline could not be scored" in found.verdict.headline
+    assert "1 take of the baseline could not be scored" in found.verdict.headline
 
 
 def test_a_clip_that_lost_its_score_cannot_pass(scores: np.ndarray) -> None:

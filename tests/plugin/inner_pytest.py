@@ -173,7 +173,14 @@ class Project:
         return list((self.path / "temporary").glob("pytest-lipleak-*"))
 
     def measure(self, model: str, *arguments: str, subprocess: bool = False) -> Run:
-        """Run pytest with a model of ``models.py`` on the short clips, and a JSON report."""
+        """Run pytest with a model of ``models.py`` on the short clips, and a JSON report.
+
+        Limits are for the embedded expert, unless the arguments or the folder's ini file name another.
+        """
         name = model if ":" in model or model == "demo" else f"models.py:{model}"
         given = (f"--lipleak-model={name}", f"--lipleak-clips={self.clips}", "--lipleak-json=scores.json")
-        return self.run(*given, *arguments, subprocess=subprocess)
+        ini = self.path / "pytest.ini"
+        named = any(each.startswith("--lipleak-expert") for each in arguments)
+        named = named or (ini.is_file() and "lipleak_expert" in ini.read_text())
+        expert = () if named else ("--lipleak-expert=embedded",)
+        return self.run(*given, *expert, *arguments, subprocess=subprocess)

@@ -20,7 +20,8 @@ def evaluate(project: Project, monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.chdir(project.path)
 
     def run(model: str, *arguments: str) -> int:
-        return main(["evaluate", f"--model=models.py:{model}", f"--clips={project.clips}", *arguments])
+        given = (f"--model=models.py:{model}", f"--clips={project.clips}", "--expert=embedded")
+        return main(["evaluate", *given, *arguments])
 
     return run
 
@@ -53,7 +54,7 @@ def test_the_same_report_as_the_plugin(
     assert evaluate("Copy", gates[1], "-q", "--json=-") == GOOD
     assert json.loads(capsys.readouterr().out)["verdict"] == "pass"
     assert evaluate("Copy", gates[1], "-q") == GOOD
-    assert capsys.readouterr().out.splitlines()[0].startswith("PASSED: 1 limit kept (judged by embedded ")
+    assert capsys.readouterr().out.splitlines()[0].startswith("PASSED: 1 limit kept")
 
 
 def test_measure_only_judges_nothing(evaluate: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -89,7 +90,10 @@ def test_what_cannot_be_judged_is_neither_good_nor_a_leak(
         (("--model=paintre",), "paintre"),
         (("--shard=1/2",), "--shard measures for `lipleak merge`: name the part's file with --json"),
         (("--measure", "--gate=LSD-CR < 1"), "--measure judges nothing"),
-        (("--protocol=lrs",), "no limit to judge by: expert embedded has no default gates"),
+        (
+            ("--protocol=lrs",),
+            "no limit to judge by: expert embedded has no default gates under protocol lrs",
+        ),
     ],
 )
 def test_refused(
@@ -132,6 +136,21 @@ def test_baseline(evaluate: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluate("Copy", GATE, "--compare=base.json", "--compare-fail=LSE-C_S > +50") == GOOD
     assert evaluate("Copy", GATE, "--compare=base.json", "--seed=7") == NOT_JUDGED
     assert "seed" in capsys.readouterr().err
+    # A baseline that cannot be judged against is refused before the model is asked for anything.
+    for more, status, why in (
+        (["--compare-fail=LSE-C_S > +50", "--seed=7"], USAGE, "seed: 0 in the baseline, 7 now"),
+        (["--compare-fail=LSD-AR > +9"], NOT_JUDGED, "LSD-AR was not measured on all clips of base.json"),
+    ):
+        assert evaluate("Raises", GATE, "--compare=base.json", *more) == status
+        out, err = capsys.readouterr()
+        assert why in err
+        assert out == ""
+    # One that fails later takes no other result along.
+    assert (
+        evaluate("Raises", GATE, "--compare=base.json", "--compare-fail=LSE-C_S > +9", "--json=r.json") == 3
+    )
+    assert "out of memory in the decoder" in capsys.readouterr().err
+    assert json.loads(Path("r.json").read_text())["verdict"] == "not judged"
     assert evaluate("Raises", GATE, "--save-baseline=none.json") == NOT_JUDGED
     assert "none.json is not written" in capsys.readouterr().err
     assert not Path("none.json").exists()

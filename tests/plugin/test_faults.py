@@ -176,7 +176,12 @@ def test_a_killed_worker_costs_its_test_and_no_finished_take(faulty: Project) ->
 def test_two_runs_at_once_on_one_store_make_everything_once(faulty: Project) -> None:
     (faulty.path / "log").mkdir()
     command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", *GATES]
-    command += ["--lipleak-model=faulty:Known", f"--lipleak-clips={faulty.clips}", "--lipleak-store=store"]
+    command += [
+        "--lipleak-model=faulty:Known",
+        f"--lipleak-clips={faulty.clips}",
+        "--lipleak-expert=embedded",
+        "--lipleak-store=store",
+    ]
     command += [f"--lipleak-model-arg=log={faulty.path / 'log'}", "--lipleak-model-arg=seconds=0.2"]
     runs = [
         subprocess.Popen(
@@ -230,7 +235,12 @@ def test_a_full_disk_under_keep_is_said_and_no_score_is_lost(project: Project) -
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
 def test_workers_end_when_their_controller_is_killed(faulty: Project) -> None:
     command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", "-n2", *GATES]
-    command += ["--lipleak-model=faulty:Known", f"--lipleak-clips={faulty.clips}", "--lipleak-store=store"]
+    command += [
+        "--lipleak-model=faulty:Known",
+        f"--lipleak-clips={faulty.clips}",
+        "--lipleak-expert=embedded",
+        "--lipleak-store=store",
+    ]
     command += [f"--lipleak-model-arg=log={faulty.path / 'log'}", "--lipleak-model-arg=seconds=300"]
     run = subprocess.Popen(command, cwd=faulty.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     children = Path(f"/proc/{run.pid}/task/{run.pid}/children")

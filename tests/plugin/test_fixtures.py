@@ -129,7 +129,12 @@ OVERRIDES = {
 
 def test_overrides_reach_as_far_as_fixtures_do(project: Project, distribution: tuple[str, ...]) -> None:
     project.write(**OVERRIDES)
-    run = project.run(f"--lipleak-clips={project.clips}", "--lipleak-json=scores.json", *distribution)
+    run = project.run(
+        f"--lipleak-clips={project.clips}",
+        "--lipleak-expert=embedded",
+        "--lipleak-json=scores.json",
+        *distribution,
+    )
     assert run.counts == {"passed": 4}, run.text
     names = [result["provenance"]["model"] for result in run.json["results"]]
     assert names == [
@@ -153,7 +158,7 @@ def test_two_models_of_one_class_are_not_mixed_up(project: Project, order: str) 
         def test_it(lipleak): assert (lipleak.measure("LSE-D_S").value > 10.5) is {still}
         """
     project.write(test_a=module.format(still=True), test_b=module.format(still=False))
-    run = project.run(f"--lipleak-clips={project.clips}", *order.split())
+    run = project.run(f"--lipleak-clips={project.clips}", "--lipleak-expert=embedded", *order.split())
     assert run.counts == {"passed": 2}
     assert len(run.lines("= lip leakage: Model of test_[ab].py =")) == 2
 
@@ -180,7 +185,12 @@ def test_parametrised_models_have_rows_of_their_own(project: Project, distributi
             "    def generate(self, frames, audio, reference):\n"
             "        return np.repeat(frames[:1], len(frames), axis=0) if self.still else frames\n"
         )
-    run = project.run(f"--lipleak-clips={project.clips}", "--lipleak-json=scores.json", *distribution)
+    run = project.run(
+        f"--lipleak-clips={project.clips}",
+        "--lipleak-expert=embedded",
+        "--lipleak-json=scores.json",
+        *distribution,
+    )
     assert run.counts == {"passed": 2}, run.text
     names = [result["provenance"]["model"] for result in run.json["results"]]
     assert names == ["Function [checkpoint=copy #1]", "Function [checkpoint=still #0]"]

@@ -88,6 +88,7 @@ def test_a_part_on_the_command_line_loses_no_limit(
 ) -> None:
     monkeypatch.chdir(project.path)
     given = ["evaluate", "--model=models.py:Copy", f"--clips={project.clips}", "--shard=1/2", "--json=p.json"]
+    given.append("--expert=embedded")
     assert main([*given, "--gate=LSE-C[GT] > 0"]) == GOOD
     assert main([*given, "--gate=LSE-C[GT] > 0", "--gate=FID[AM,CR] < 10"]) == USAGE
     assert "FID[AM,CR] < 10 compares whole sets of frames" in capsys.readouterr().err

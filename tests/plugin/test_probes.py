@@ -25,6 +25,8 @@ def test_command(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert out.count("FAILED REF_s") == 3
     assert "REF_swap[SI,CR] = 1.000 [1.00, 1.00] (3 clips" in out
+    assert "--lipleak" not in out
+    assert "keep them" not in out, "this command keeps no videos"
     assert probe(project, "models.py:Still") == GOOD
     out = capsys.readouterr().out
     assert out.count("ok     REF_s") == 3

@@ -153,6 +153,14 @@ def test_under_xdist_it_is_said_once(project: Project, refused: tuple[str, ...])
     assert not run.lines("gw0|crash|INTERNAL")
 
 
+def test_a_misspelt_ini_key_is_refused_where_a_model_is_judged(project: Project) -> None:
+    project.ini("lipleak_gate = LSD-CR < 1", "other_key = 1")
+    run = project.run("--lipleak-model=demo")
+    assert run.code == pytest.ExitCode.USAGE_ERROR
+    assert run.lines("ERROR: ini key lipleak_gate in .*pytest.ini is not known; did you mean lipleak_gates")
+    assert project.run().code == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
 @pytest.mark.parametrize(
     ("ini", "words"),
     [
@@ -222,5 +230,7 @@ def test_ini_file_that_pytest_overlooks_is_not_silently_left_out(project: Projec
     (line,) = run.lines("ERROR")
     assert "pytest.ini sets lipleak_* keys, but pytest overlooks it" in line
     assert line.endswith("write --lipleak-clips=PATH")
-    run = project.run(arguments[0], f"--lipleak-clips={project.clips}", "--collect-only", "-q")
+    run = project.run(
+        arguments[0], f"--lipleak-clips={project.clips}", "--lipleak-expert=embedded", "--collect-only", "-q"
+    )
     assert run.lines("lipleak::LSE-C_S < 50")

@@ -70,13 +70,13 @@ def test_a_model_that_nothing_judges_fails(project: Project, distribution: tuple
     project.write(test_skipping=SKIPPING)
     run = project.measure("OnlyAR", *distribution)
     assert run.code == 1
-    assert run.lines("^NOT JUDGED: models.py:OnlyAR: all 1 tests of it were skipped")
+    assert run.lines("^NOT JUDGED: models.py:OnlyAR: the only test of it skipped")
     assert json.loads(run.json_file.read_text())["verdict"] == "not judged"
 
 
 def test_one_object_with_two_settings_is_two_models(project: Project) -> None:
     project.write(test_one=ONE_OBJECT)
-    run = project.run(f"--lipleak-clips={project.clips}")
+    run = project.run(f"--lipleak-clips={project.clips}", "--lipleak-expert=embedded")
     assert run.counts == {"passed": 1, "failed": 1}
     assert run.lines("^FAILED .*leaky")
 
@@ -91,7 +91,11 @@ def test_a_fingerprint_that_says_nothing_is_none(project: Project) -> None:
     project.write(test_plain=PLAIN)
     for returned, code in (("np.repeat(frames[:1], len(frames), axis=0)", 0), ("frames", 1)):
         (project.path / "says.py").write_text(FINGERPRINTS.format(returned=returned))
-        arguments = (f"--lipleak-clips={project.clips}", f"--lipleak-store={project.path / 'store'}")
+        arguments = (
+            f"--lipleak-clips={project.clips}",
+            "--lipleak-expert=embedded",
+            f"--lipleak-store={project.path / 'store'}",
+        )
         assert project.run("--lipleak-model=says.py:Says", *arguments).code == code
 
 

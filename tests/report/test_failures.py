@@ -40,6 +40,32 @@ def test_a_model_that_does_not_follow_gets_no_advice_on_references() -> None:
     assert "the lips do not follow the driving audio" in lines[-1]
 
 
+def test_what_is_not_broken_has_no_meaning_and_no_remedy() -> None:
+    many = {f"clip{n}": 0.5 + n for n in range(6)}
+    unsure = measurement("LSE-C_S", 3.0, per_clip=many, interval=(0.5, 5.5))
+    lines = explained("LSE-C_S < 1 @ 95%", unsure)
+    assert "inconclusive" in lines[0]
+    assert not [line for line in lines if line.startswith(("  meaning", "  try"))]
+    lost = (Unscored("four", None, "no face"),)
+    lines = explained("LSE-C_S < 1", measurement("LSE-C_S", 3.0, unscored=lost))
+    assert not [line for line in lines if line.startswith(("  meaning", "  try"))]
+
+
+def test_a_still_reference_is_not_blamed() -> None:
+    """Under AR the reference may be one frame, whose mouth is in sync with nothing."""
+    lines = explained("LSE-C_S[AR] < 1", measurement("LSE-C_S[AR]", 2.0))
+    assert "they come from the frames that the model edits" in lines[3]
+    assert "masked wherever the model sees" in lines[-1]
+    probe = explained("REF_swap[SI,AR] < 0.1", measurement("REF_swap[SI,AR]", 0.5))
+    assert "it is copied" in probe[3]
+    assert "another frame of the clip as reference" in probe[-1]
+
+
+def test_where_no_video_can_be_kept_none_is_advised() -> None:
+    found = judge(Limit.parse("LSE-C_S < 1"), measurement("LSE-C_S", 2.0))
+    assert "keep" not in explain(found, can_keep=False)
+
+
 def test_kept_videos_of_the_worst_clips() -> None:
     kept = {"two": "kept/two-SI-CR.mkv", "one": "kept/one-SI-CR.mkv"}
     lines = explained("LSE-C_S < 1", measurement("LSE-C_S", 2.0, videos=kept))

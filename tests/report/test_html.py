@@ -77,6 +77,24 @@ def test_verdict_first_then_numbers_of_the_json_report(tmp_path: Path) -> None:
         assert f"{value:.2f}" in page.words[at : at + 3]
 
 
+def test_several_models_stand_side_by_side(tmp_path: Path) -> None:
+    leaky, clean = (corpus(["a", "b", "c"], leak=leak) for leak in (0.8, 0.0))
+    both = report(leaky, *LIMITS)
+    both["results"] += report(clean, *LIMITS)["results"]
+    page = Page(write_html(both, tmp_path, labels=["ours <1>", "theirs"]))
+    start = page.words.index("Models side by side")
+    assert start < page.words.index("Limits"), "before what there is to say of each"
+    table = page.words[start : page.words.index("Silent input")]
+    assert table[1:4] == ["Leakage", "model", "LSE-C_S ↓"]
+    values = [f"{measure(each, metric('LSE-C_S')).value:.2f}" for each in (leaky, clean)]
+    assert [table[table.index(name) + 1] for name in ("ours <1>", "theirs")] == values
+    assert f"<strong>{values[1]}</strong>" in page.text
+    assert f"<strong>{values[0]}</strong>" not in page.text
+    assert len([word for word in page.words if word.startswith("ours <1>")]) >= 3
+    alone = Page(write_html(report(clean, *LIMITS), tmp_path / "alone"))
+    assert "Models side by side" not in alone.words
+
+
 def test_a_model_that_keeps_its_limits(tmp_path: Path) -> None:
     page = Page(write_html(report(corpus(["a", "b"]), "LSE-C_S < 1"), tmp_path))
     assert "Passed" in page.words

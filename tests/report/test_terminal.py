@@ -199,14 +199,15 @@ def test_a_model_that_beats_the_real_clips_is_warned_about() -> None:
     assert warning.startswith("better than real: LSE-C[AM,CR] is 4.10, the real clips' is 3.00")
 
 
-def test_the_verdict_says_when_nobody_chose_the_expert() -> None:
+def test_the_heading_says_when_nobody_chose_the_expert() -> None:
     found = corpus()
     judged = {"x": {"limit": "x", "metric": "LSE-C_S", "bound": "< 1", "passed": True, "judged": True}}
     found.provenance = replace(found.provenance, expert_reason="no weights were found")
     (summary,) = summaries([(found, judged)])
-    assert (
-        summary.verdict == "PASSED: 1 limit kept (judged by embedded 1, chosen because no weights were found)"
-    )
-    found.provenance = replace(found.provenance, expert_reason="as asked")
-    (summary,) = summaries([(found, judged)])
     assert summary.verdict == "PASSED: 1 limit kept"
+    assert summary.table[0].startswith(
+        "3 clips (embedded), expert embedded 1 (no weights were found), protocol "
+    )
+    found.provenance = replace(found.provenance, expert_reason="as asked", clip_names=("one",))
+    (summary,) = summaries([(found, judged)])
+    assert summary.table[0].startswith("1 clip (embedded), expert embedded 1, protocol ")

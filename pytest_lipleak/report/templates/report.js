@@ -47,12 +47,15 @@
       [button.textContent, button.dataset.label] = [button.dataset.label, button.textContent];
     });
   }
-  // A picture in every video, but only of clips that someone opens.
-  for (const clip of document.querySelectorAll("details.clip")) {
-    clip.addEventListener("toggle", () => {
-      if (clip.open) for (const video of clip.querySelectorAll("video")) video.preload = "metadata";
-    });
-  }
+  // A picture in every video, but only where someone looks: hundreds may be open.
+  const seen = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) continue;
+      entry.target.preload = "metadata";
+      seen.unobserve(entry.target);
+    }
+  }, { rootMargin: "50%" });
+  for (const video of document.querySelectorAll("details.clip video")) seen.observe(video);
   for (const button of document.querySelectorAll(".together")) {
     button.addEventListener("click", () => {
       const videos = [...button.parentElement.querySelectorAll("video")];
