@@ -13,7 +13,7 @@ GATES = ("--lipleak-gate=LSE-C_S < 0.5", "--lipleak-gate=LSE-C[XM,AR] > 0")
 
 
 def sources(page: Path) -> list[Path]:
-    found = re.findall(r'(?:src)="([^"]+)"', page.read_text())
+    found = re.findall(r'(?:src|"video" href)="([^"]+)"', page.read_text())
     return [page.parent / unquote(address) for address in found]
 
 

@@ -144,7 +144,8 @@ def test_a_link_opens_its_clip_and_its_pictures_load(opened: Any) -> None:
 def test_videos_play_together(opened: Any) -> None:
     opened.locator("details.clip summary").first.click()
     group = opened.locator(".videos").first
-    assert group.locator("video").count() == 4
+    assert group.locator("figure").count() == 4
+    assert group.locator("figcaption").all_inner_texts()[0] == "real"
     group.locator("button").click()
     for video in group.locator("video").element_handles():
         opened.wait_for_function("video => video.currentTime > 0.2 && video.videoWidth === 64", arg=video)
