@@ -121,7 +121,10 @@ REFUSED = [
         "cannot read the gate 'LSD-CR'; expected METRIC < NUMBER",
     ),
     (("--lipleak-model=demo", "--lipleak-gate=LSD-CR < low"), "'low' is not a number"),
-    (("--lipleak-model=demo", "--lipleak-gate=LSD-XX < 1"), "unknown metric 'LSD-XX'; did you mean LSD-CR? known are LSE-C_S"),
+    (
+        ("--lipleak-model=demo", "--lipleak-gate=LSD-XX < 1"),
+        "unknown metric 'LSD-XX'; did you mean LSD-CR? known are LSE-C_S",
+    ),
     (
         ("--lipleak-model=demo", "--lipleak-gate=LSD-CR > 1"),
         "lower is better, so this limit would pass when the",
