@@ -62,6 +62,7 @@ class Runs:
         (self.folder / f"{name}.log").mkdir(exist_ok=True)
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"-n{self.workers}"]
         command += ["--rootdir=.", "--lipleak-model=stress_model.py:Slow", "--lipleak-clips=clips"]
+        command.append("--lipleak-expert=embedded")
         command += [f"--lipleak-model-arg=log={self.folder / f'{name}.log'}", f"--lipleak-store={name}.store"]
         command += [f"--lipleak-model-arg=seconds={self.seconds}", f"--lipleak-json={name}.json"]
         command += [f"--lipleak-gate={gate}" for gate in GATES]
