@@ -100,8 +100,7 @@ class Workbench:
         from pytest_lipleak.generators.registry import check_name, parse_arguments
 
         settings = self.settings
-        check_name(settings.model or "")
-        parse_arguments(settings.model_args)
+        check_name(settings.model or "", parse_arguments(settings.model_args))
         if settings.html is not None:
             from pytest_lipleak.report.html import require_jinja2
 

@@ -27,11 +27,12 @@ from pytest_lipleak.core.clips import Audio, StreamedVideo, Video, digest_of
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
 from pytest_lipleak.generators.catalogue import COMMAND_PREFIX
+from pytest_lipleak.generators.facecrops import ClipFace, landmarks_of, usual_landmarks
 from pytest_lipleak.generators.handover import fetch_video, hand_over_audio, hand_over_video
 from pytest_lipleak.generators.limits import TimeUpError
 from pytest_lipleak.model_files import file_sha256, weights_digest
 
-PLACEHOLDERS = ("video", "audio", "reference", "output", "seed", "workdir")
+PLACEHOLDERS = ("video", "audio", "reference", "landmarks", "output", "seed", "workdir")
 NEEDED = ("video", "audio")
 EXAMPLE = f"{COMMAND_PREFIX} python inference.py --face {{video}} --audio {{audio}} --outfile {{output}}"
 SHELL_WORDS = frozenset({"|", "||", "&&", "&", ";", ">", ">>", "<", "2>&1"})
@@ -104,8 +105,8 @@ def load(
 
     Args:
         template: the command, with placeholders: ``{video}`` and ``{audio}`` are the input files, ``{reference}``
-            a video of the identity reference, ``{output}`` the video to write, ``{seed}`` a number,
-            ``{workdir}`` a folder of this call alone.
+            a video of the identity reference, ``{landmarks}`` 68 points of the face in every frame, a NumPy file,
+            ``{output}`` the video to write, ``{seed}`` a number, ``{workdir}`` a folder of this call alone.
         device: ``cuda:N`` shows the command that CUDA device only; others change nothing.
         repo: folder to run in; where pytest was started when not given; ``{workdir}`` for the call's own.
         python: an interpreter, or the folder of a virtual or conda environment, which ``python`` in the command
@@ -159,6 +160,8 @@ def load(
     generator.reference_from_video = "reference" not in placeholders and not any(
         "{reference}" in words for words in (cr_args, ar_args)
     )
+    if generator.sees("landmarks"):
+        generator.use_face = generator.remember_face
     generator.supports = _references(supports, ("CR", "AR") if switches else ("CR",))
     if {"CR", "AR"} <= set(generator.supports) and not switches:
         raise ConfigurationError(
@@ -210,6 +213,13 @@ class CommandGenerator:
         self._parallel = parallel or folder is None
         self._workdir = workdir
         self._tell: Callable[[str], None] = lambda text: None
+        self._face = ClipFace(None)
+        self.use_face: Callable[[ClipFace], None]
+        """There only with ``{landmarks}``: of others, faces are no business."""
+
+    def remember_face(self, face: ClipFace) -> None:
+        """Remember where the face of the next clip is."""
+        self._face = face
 
     def use_progress(self, tell: Callable[[str], None]) -> None:
         """Remember where the command's last line is shown."""
@@ -247,13 +257,16 @@ class CommandGenerator:
                 "video": folder / f"{stem}-video.mp4",
                 "audio": folder / f"{stem}-audio.wav",
                 "reference": folder / f"{stem}-reference.mp4",
+                "landmarks": folder / f"{stem}-landmarks.npy",
                 "output": folder / f"{stem}-output.mp4",
                 "workdir": folder,
             }
             hand_over_video(paths["video"], frames)
             hand_over_audio(paths["audio"], audio)
-            if self._sees("reference"):
+            if self.sees("reference"):
                 hand_over_video(paths["reference"], reference)
+            if self.sees("landmarks"):
+                np.save(paths["landmarks"], usual_landmarks(landmarks_of(frames, self._face)))
             values = {name: str(path) for name, path in paths.items()} | {"seed": str(self._seed)}
             words = [_filled(word, values) for word in (*self._words, *self._extra[kind])]
             before = self._results(values)
@@ -268,7 +281,8 @@ class CommandGenerator:
             warnings.warn(f"{shlex.join(self._words)}: {told}", stacklevel=2)
         return output
 
-    def _sees(self, placeholder: str) -> bool:
+    def sees(self, placeholder: str) -> bool:
+        """Whether the command, with or without the words of a reference, has this placeholder."""
         return any(
             f"{{{placeholder}}}" in word for words in (self._words, *self._extra.values()) for word in words
         )

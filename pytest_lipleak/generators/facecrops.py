@@ -33,6 +33,15 @@ LOWER_HALF = (0.5, 1.0, 0.0, 1.0)
 MAX_DIFFERENCE = 24.0
 """Mean difference, in grey levels, at which a reference is no longer a frame of the clip, even with another mouth."""
 
+USUAL_68 = (
+    162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389,
+    71, 63, 105, 66, 107, 336, 296, 334, 293, 301, 168, 197, 5, 4, 75, 97, 2, 326, 305,
+    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
+    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181, 78, 82, 13, 312, 308, 317, 14, 87,
+)  # fmt: skip
+"""Points of MediaPipe's mesh that lie nearest to the 68 of iBUG's markup, which dlib and face_alignment give:
+jaw, eyebrows, nose, eyes, outer and inner lips."""
+
 _LOOKED_AT = 24
 """Rows and columns by which frames are told apart."""
 
@@ -171,6 +180,11 @@ def landmarks_of(frames: Frames, face: ClipFace) -> NDArray[np.float32]:
         GeneratorError: a frame shows no face.
     """
     return _seen_everywhere(_finder(face)(frames, face.boxes))
+
+
+def usual_landmarks(mesh: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the 68 landmarks of iBUG's markup, float32 (T, 68, 2), of MediaPipe's mesh (T, 478, 2)."""
+    return mesh[:, USUAL_68]
 
 
 def reference_landmarks(

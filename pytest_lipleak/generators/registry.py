@@ -14,7 +14,14 @@ from typing import Any
 
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.errors import ConfigurationError
-from pytest_lipleak.generators.catalogue import COMMAND_PREFIX, DEMO, ONNX_SUFFIX, built_in_names, card_of
+from pytest_lipleak.generators.catalogue import (
+    COMMAND_PREFIX,
+    DEMO,
+    ONNX_SUFFIX,
+    SYSTEMS,
+    built_in_names,
+    card_of,
+)
 from pytest_lipleak.generators.command import check_template
 from pytest_lipleak.generators.protocol import Generator, check_declarations
 
@@ -134,14 +141,21 @@ def load_model(name: str, arguments: Mapping[str, Any] | None = None, device: st
     return Model(name, _built(target, name, arguments, device), given)
 
 
-def check_name(name: str) -> None:
-    """Refuse a name that cannot be found, without importing what it names.
+def check_name(name: str, arguments: Mapping[str, Any] | None = None) -> None:
+    """Refuse a name that cannot be found, or arguments that do not fit, without importing the user's code.
+
+    Args:
+        name: as for ``load_model``.
+        arguments: of the factory; None leaves them alone. Those of a user's own factory are seen when it is
+            imported.
 
     Raises:
-        ConfigurationError: as ``load_model`` does for a missing name, file or module.
+        ConfigurationError: as ``load_model`` does for a missing name, file, module, attribute or argument.
     """
     base, _, variant = name.partition(":")
-    where = name.rpartition(":")[0]
+    where, _, attribute = name.rpartition(":")
+    if arguments is not None:
+        _check_arguments(name, arguments)
     if name.startswith(COMMAND_PREFIX):
         check_template(variant)
     elif name.endswith(ONNX_SUFFIX):
@@ -155,10 +169,54 @@ def check_name(name: str) -> None:
     elif where.endswith(".py"):
         if not Path(where).is_file():
             raise ConfigurationError(f"model {name!r}: no such file {where}")
+        _check_attribute(Path(where), attribute.partition(".")[0], name)
     elif ":" in name:
         _check_module(where, name)
     elif name not in known_names():
         raise _unknown(name)
+
+
+def _check_arguments(name: str, arguments: Mapping[str, Any]) -> None:
+    """Bind the arguments of a model that comes with this package; its factory is cheap to import."""
+    if name.startswith(COMMAND_PREFIX):
+        _bound(
+            _attribute("pytest_lipleak.generators.command:load", name), {**arguments, "template": ""}, name
+        )
+    elif name.endswith(ONNX_SUFFIX):
+        _bound(
+            _attribute("pytest_lipleak.generators.onnx_model:load", name), {**arguments, "path": name}, name
+        )
+    elif name in SYSTEMS:
+        _bound(_attribute(card_of(name).factory, name), arguments, name)
+
+
+def _check_attribute(path: Path, attribute: str, name: str) -> None:
+    """Refuse an attribute that a file's source binds nowhere; what it may bind in other ways is left to its import."""
+    try:
+        nodes = list(ast.walk(ast.parse(path.read_bytes())))
+    except (SyntaxError, ValueError):
+        return  # its import says it better
+    bound = {
+        node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
+    bound |= {node.id for node in nodes if isinstance(node, ast.Name)}
+    for node in nodes:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            bound |= {(alias.asname or alias.name).partition(".")[0] for alias in node.names}
+    if attribute not in bound and not bound & {
+        "*",
+        "__getattr__",
+        "globals",
+        "exec",
+        "setattr",
+        "vars",
+        "locals",
+    }:
+        public = sorted(node.name for node in nodes if hasattr(node, "name") and isinstance(node.name, str))
+        offered = [one for one in public if not one.startswith("_")]
+        raise ConfigurationError(
+            f"model {name!r}: {path} has no attribute {attribute!r}; it has {', '.join(offered) or 'nothing'}"
+        )
 
 
 def _check_module(where: str, name: str) -> None:
@@ -253,13 +311,19 @@ def _built(target: Any, name: str, arguments: dict[str, Any], device: str) -> Ge
         return _checked(_Function(target), name)
     if "device" in parameters and "device" not in arguments:
         arguments = {**arguments, "device": device}
+    _bound(target, arguments, name)
+    return _checked(target(**arguments), name)
+
+
+def _bound(target: Callable[..., Any], arguments: Mapping[str, Any], name: str) -> None:
+    """Refuse arguments that a factory does not take, or lacks."""
     try:
         inspect.signature(target).bind(**arguments)
     except TypeError as error:
         raise ConfigurationError(
-            f"model {name!r}: {error}; it takes ({', '.join(parameters)}), set by --lipleak-model-arg key=value"
+            f"model {name!r}: {error}; it takes ({', '.join(_parameters(target))}), set by "
+            "--lipleak-model-arg key=value"
         ) from None
-    return _checked(target(**arguments), name)
 
 
 def _parameters(target: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:

@@ -1,12 +1,16 @@
 """What ``lipleak doctor --model`` prints."""
 
-from pytest_lipleak.evaluation.checkup import FIX, Checkup
+from pytest_lipleak.evaluation.checkup import FIX, LOOK, Checkup
 
 
 def text_of(result: Checkup) -> list[str]:
     """Return the lines that people read: the verdict first."""
-    failed = [finding.check for finding in result.findings if finding.verdict == FIX]
-    head = f"TO FIX: {', '.join(failed)}" if failed else "READY to be measured"
+    failed, doubted = (
+        ", ".join(finding.check for finding in result.findings if finding.verdict == verdict)
+        for verdict in (FIX, LOOK)
+    )
+    ready = f"READY to be measured, but look at: {doubted}" if doubted else "READY to be measured"
+    head = f"TO FIX: {failed}" if failed else ready
     frames, height, width, _ = result.shape
     calls = "1 call" if result.calls == 1 else f"{result.calls} calls"
     lines = [

@@ -90,6 +90,7 @@ def test_a_leak_is_nothing_to_fix_but_deafness_is_worth_a_look(look: Any) -> Non
     result = look("demo:leaky")
     assert [name for name, verdict in verdicts(result).items() if verdict == LOOK] == ["audio"]
     assert wrong(result) == []
+    assert text_of(result)[0].endswith(": READY to be measured, but look at: audio")
     assert "another mouth in it changes the output's mouth by" in told(result, "reference CR")
 
 

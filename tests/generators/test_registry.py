@@ -125,6 +125,43 @@ def test_classes_factories_functions_and_objects_work_from_modules_and_files(
 
 
 @pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("wav2lip", {"repo": "Wav2Lip"}, "missing a required argument: 'checkpoint'"),
+        (
+            "keysync",
+            {"repo": "a", "checkpoint": "b", "interpol": "c"},
+            "missing a required argument: 'interpolation'",
+        ),
+        ("musetalk", {"repo": "a", "checkpoint": "b", "face": "own"}, "unexpected keyword argument 'face'"),
+        ("cmd: python run.py {video} {audio} {output}", {"slak": 3}, "unexpected keyword argument 'slak'"),
+        ("absent.onnx", {"pad": 3}, "unexpected keyword argument 'pad'"),
+        ("studio/lips.py:Panter", {}, "has no attribute 'Panter'; it has .*Painter"),
+    ],
+)
+def test_what_cannot_be_built_is_refused_before_anything_is_imported(
+    package: Path, name: str, arguments: dict, said: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        check_name(name, arguments)
+
+
+def test_attributes_that_a_file_binds_in_its_own_ways_are_left_to_its_import(tmp_path: Path) -> None:
+    ways = {
+        "star": "from os import *",
+        "loop": "for load in (print,):\n    pass",
+        "tried": "try:\n    from os import getcwd as load\nexcept ImportError:\n    pass",
+        "named": "if (load := print):\n    pass",
+        "late": "globals()['lo' + 'ad'] = print",
+        "getter": "def __getattr__(name):\n    return print",
+        "broken": "def",
+    }
+    for name, source in ways.items():
+        (tmp_path / f"{name}.py").write_text(source)
+        check_name(f"{tmp_path / name}.py:load")
+
+
+@pytest.mark.parametrize(
     ("arguments", "device"), [({}, "cuda:1"), ({"device": "mine"}, "mine")], ids=["given", "overridden"]
 )
 def test_factories_that_take_a_device_get_it(package: Path, arguments: dict, device: str) -> None:

@@ -1,4 +1,4 @@
-"""LatentSync (Li et al. 2024): runs in its own environment, with CUDA.
+"""LatentSync (Li et al. 2024): runs in its own environment.
 
 Its reference are the latents of the current face, beside those of the masked one. Under AR our runner hands
 its pipeline the first face of the clip instead; the pixels around the mouth stay the current frame's.
@@ -6,7 +6,7 @@ its pipeline the first face of the clip instead; the pixels around the mouth sta
 
 from pytest_lipleak.generators.catalogue import ModelCard
 from pytest_lipleak.generators.command import CommandGenerator
-from pytest_lipleak.generators.systems.program import program, runner
+from pytest_lipleak.generators.systems.program import known_faces, program, runner
 
 CARD = ModelCard(
     name="latentsync",
@@ -16,9 +16,9 @@ CARD = ModelCard(
     alternative_reference="first",
     repository="bytedance/LatentSync",
     arguments={"repo": "folder of the checkout", "checkpoint": "latentsync_unet.pt"},
-    cuda=True,
     licence="Apache-2.0",
-    remarks="AR is the first frame only; optional: python=ENVIRONMENT, config (stage2_512.yaml), steps, guidance, seed",
+    remarks="AR is the first frame only; slow without CUDA; optional: python=ENVIRONMENT, config (stage2_512.yaml), "
+    "steps, guidance, seed, faces=track",
 )
 
 
@@ -31,6 +31,7 @@ def latentsync(
     steps: int = 20,
     guidance: float = 1.5,
     seed: int = 1247,
+    faces: str = "own",
 ) -> CommandGenerator:
     """Build the generator.
 
@@ -43,12 +44,14 @@ def latentsync(
         steps: of the diffusion.
         guidance: scale of the guidance by audio.
         seed: of the noise.
+        faces: ``own`` detector of the program, or ``track``, the clip's shared face track: needs no weights of
+            a detector.
     """
     return program(
         CARD,
         f"python '{runner('latentsync')}' --unet_config_path '{config}' --inference_ckpt_path {{checkpoint}} "
         f"--inference_steps {steps} --guidance_scale {guidance} --seed {{seed}} --temp_dir {{workdir}}/latentsync "
-        "--video_path {video} --audio_path {audio} --video_out_path {output}",
+        f"--video_path {{video}} --audio_path {{audio}} --video_out_path {{output}}{known_faces(CARD.name, faces)}",
         repo=repo,
         needs=("scripts/inference.py", "latentsync", config),
         checkpoints={"checkpoint": checkpoint},

@@ -8,7 +8,7 @@ no video, and that is the error.
 
 from pytest_lipleak.generators.catalogue import ModelCard
 from pytest_lipleak.generators.command import CommandGenerator
-from pytest_lipleak.generators.systems.program import program, runner
+from pytest_lipleak.generators.systems.program import known_faces, program, runner
 
 CARD = ModelCard(
     name="musetalk",
@@ -19,7 +19,8 @@ CARD = ModelCard(
     repository="TMElyralab/MuseTalk",
     arguments={"repo": "folder of the checkout", "checkpoint": "unet.pth of models/musetalkV15"},
     licence="MIT",
-    remarks="AR is the first frame only; optional: python=ENVIRONMENT, config, version (v15), seed",
+    remarks="AR is the first frame only; optional: python=ENVIRONMENT, config, version (v15), seed, faces=track "
+    "(needs no mmpose)",
 )
 
 
@@ -31,6 +32,7 @@ def musetalk(
     config: str = "models/musetalkV15/musetalk.json",
     version: str = "v15",
     seed: int = 0,
+    faces: str = "own",
 ) -> CommandGenerator:
     """Build the generator.
 
@@ -42,12 +44,14 @@ def musetalk(
         config: of the U-Net, from the checkout on.
         version: ``v15`` or ``v1``.
         seed: of the VAE's sampling.
+        faces: ``own`` detector of the program, or ``track``, the clip's shared face track: needs neither mmpose
+            nor weights of a detector.
     """
     return program(
         CARD,
         f"python '{runner('musetalk')}' --unet_model_path {{checkpoint}} --unet_config '{config}' "
         f"--version '{version}' --seed {{seed}} --workdir {{workdir}} --video {{video}} --audio {{audio}} "
-        "--output {output}",
+        f"--output {{output}}{known_faces(CARD.name, faces)}",
         repo=repo,
         needs=("scripts/inference.py", "musetalk"),
         checkpoints={"checkpoint": checkpoint},

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.generators.catalogue import ModelCard
 from pytest_lipleak.generators.checkout import Checkout, checkpoint_file
 from pytest_lipleak.generators.command import CommandGenerator, load
@@ -66,6 +67,17 @@ def program(
         *paths.values(), command=command, seed=seed, other_weights=others
     )
     return generator
+
+
+def known_faces(system: str, faces: str) -> str:
+    """Return the words by which a runner is told where the face is: none for its system's ``own`` detector.
+
+    Raises:
+        ConfigurationError: neither ``own`` nor ``track``.
+    """
+    if faces not in ("own", "track"):
+        raise ConfigurationError(f"model {system!r}: faces={faces}; expected own or track")
+    return " --landmarks {landmarks}" if faces == "track" else ""
 
 
 def runner(name: str) -> Path:

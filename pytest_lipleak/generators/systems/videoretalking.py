@@ -1,12 +1,13 @@
 """VideoReTalking (Cheng et al. 2022): runs in its own environment.
 
 Its reference is the current frame with a neutral expression; with ``--one_shot``, under AR, the first frame,
-moved to the current pose. File names are of the clip's content, because the program keeps landmarks by name.
+moved to the current pose. The program keeps landmarks and pictures by file name in the folder it runs in; our
+runner gives every call a folder of its own.
 """
 
 from pytest_lipleak.generators.catalogue import ModelCard
 from pytest_lipleak.generators.command import CommandGenerator
-from pytest_lipleak.generators.systems.program import program
+from pytest_lipleak.generators.systems.program import program, runner
 
 CARD = ModelCard(
     name="videoretalking",
@@ -34,7 +35,7 @@ def videoretalking(
     """
     return program(
         CARD,
-        "python inference.py --LNet_path {checkpoint} --re_preprocess --tmp_dir {workdir}/retalking "
+        f"python '{runner('videoretalking')}' {{workdir}} --LNet_path {{checkpoint}} --re_preprocess "
         "--face {video} --audio {audio} --outfile {output}",
         repo=repo,
         needs=("inference.py", "utils/inference_utils.py", "third_part"),

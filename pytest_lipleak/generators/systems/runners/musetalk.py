@@ -1,8 +1,8 @@
 """Runs MuseTalk from the folder of its checkout, with its own or the first frame as reference.
 
 Its VAE gives the network the latents of the masked face and, behind them, of the reference. To have the first
-frame as reference, the latter are kept from the first face. The seed makes the VAE's sampling repeatable.
-Needs nothing of pytest-lipleak.
+frame as reference, the latter are kept from the first face. The seed makes the VAE's sampling repeatable. With
+landmarks that are known beforehand, mmpose and a face detector are not needed. Needs nothing of pytest-lipleak.
 """
 
 import argparse
@@ -10,10 +10,48 @@ import importlib
 import json
 import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 REFERENCE_CHANNELS = slice(4, 8)
 """Of the latents (1, 8, 32, 32)."""
+
+
+LANDMARKS_MODULE = "musetalk.utils.preprocessing"
+"""Where the program takes its face boxes from; loads mmpose and a face detector."""
+
+NOSE = 29
+"""Of the 68 landmarks: the boundary between what is kept and what is generated."""
+
+
+def face_boxes(landmarks: Any, shift: int = 0) -> list[tuple[int, int, int, int]]:
+    """Return left, top, right, bottom per frame as the program makes them of its 68 landmarks, (T, 68, 2).
+
+    The nose bridge lies half-way between top and bottom.
+    """
+    boxes = []
+    for points in landmarks.astype(int):
+        left, bottom_right = points[:, 0].min(), points.max(axis=0)
+        middle = points[NOSE, 1] + shift
+        top = max(0, 2 * middle - bottom_right[1])
+        boxes.append((max(0, int(left)), int(top), int(bottom_right[0]), int(bottom_right[1])))
+    return boxes
+
+
+def know_faces(path: str) -> None:
+    """Put a module in place of the one that finds faces; it reads the landmarks (T, 68, 2) of a NumPy file."""
+    module: Any = ModuleType(LANDMARKS_MODULE)
+    module.coord_placeholder = (0.0, 0.0, 0.0, 0.0)
+    module.read_imgs = lambda paths: [importlib.import_module("cv2").imread(one) for one in paths]
+
+    def get_landmark_and_bbox(paths: list[str], shift: int = 0) -> Any:
+        known = importlib.import_module("numpy").load(path)
+        if len(known) != len(paths):
+            raise ValueError(f"landmarks of {len(known)} frames for a video of {len(paths)}")
+        return face_boxes(known, shift), module.read_imgs(paths)
+
+    module.get_landmark_and_bbox = get_landmark_and_bbox
+    sys.modules[LANDMARKS_MODULE] = module
 
 
 def keep_first_reference(vae: Any) -> None:
@@ -36,12 +74,17 @@ def main() -> None:
     for name in ("video", "audio", "output", "workdir", "unet_model_path", "unet_config", "version"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--reference", choices=("current", "first"), required=True)
+    parser.add_argument("--landmarks")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     task = {"task_0": {"video_path": given.video, "audio_path": given.audio, "result_name": given.output}}
     configuration = Path(given.workdir) / "task.yaml"
     configuration.write_text(json.dumps(task))  # JSON is YAML
-    sys.path.insert(0, str(Path.cwd()))
+    # In place of this file's own folder: a module there would go before the checkout's package of its name, which
+    # has no __init__.py.
+    sys.path[0] = str(Path.cwd())
+    if given.landmarks:
+        know_faces(given.landmarks)
     program: Any = importlib.import_module("scripts.inference")
     importlib.import_module("torch").manual_seed(given.seed)
     if given.reference == "first":
