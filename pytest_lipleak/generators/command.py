@@ -23,7 +23,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Audio, StreamedVideo, Video, digest_of
+from pytest_lipleak.core.clips import Audio, StreamedVideo, Video, digest_of, held
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
 from pytest_lipleak.generators.catalogue import COMMAND_PREFIX
@@ -266,7 +266,7 @@ class CommandGenerator:
             if self.sees("reference"):
                 hand_over_video(paths["reference"], reference)
             if self.sees("landmarks"):
-                np.save(paths["landmarks"], usual_landmarks(landmarks_of(frames, self._face)))
+                np.save(paths["landmarks"], usual_landmarks(landmarks_of(held(frames), self._face)))
             values = {name: str(path) for name, path in paths.items()} | {"seed": str(self._seed)}
             words = [_filled(word, values) for word in (*self._words, *self._extra[kind])]
             before = self._results(values)

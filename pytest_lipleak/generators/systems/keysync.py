@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Audio, Frames
+from pytest_lipleak.core.clips import Audio, Frames, held
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.generators.catalogue import ModelCard
 from pytest_lipleak.generators.facecrops import ClipFace, FaceCrops
@@ -100,5 +100,5 @@ class Heads(FaceCrops):
         missing = max(WINDOW - len(faces), -(len(faces) - WINDOW) % STEP)
         faces_and_more = np.concatenate([faces, np.repeat(faces[-1:], missing, axis=0)])
         heard = np.pad(audio, (0, missing * SAMPLES_PER_FRAME))
-        made: Frames = self.model.generate(faces_and_more, heard, reference)
+        made = held(self.model.generate(faces_and_more, heard, reference))
         return made[: len(faces)]
