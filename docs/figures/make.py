@@ -79,7 +79,7 @@ def photograph(page: Path) -> None:
 
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        view = browser.new_page(viewport={"width": 1280, "height": 1000})
+        view = browser.new_page(viewport={"width": 1280, "height": 1260})
         view.goto(page.resolve().as_uri())
         view.wait_for_timeout(1000)
         picture = cv2.imdecode(np.frombuffer(view.screenshot(), np.uint8), cv2.IMREAD_COLOR)

@@ -88,6 +88,11 @@ def test_reads_at_a_glance(opened: Any) -> None:
     assert value["y"] < size["height"]
     assert value["x"] + value["width"] <= size["width"]
     assert opened.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    names = [
+        box["height"] for row in opened.locator("table.limits tbody th").all() if (box := row.bounding_box())
+    ]
+    if size["width"] > 1000:
+        assert max(names) < 80, "names break on narrow screens alone"
     # Value and limit stand beside each other, however long the name.
     for box in opened.locator(".scroll:has(table.limits)").all():
         assert box.evaluate("box => box.scrollWidth - box.clientWidth") <= 0
