@@ -3,6 +3,7 @@
     PYTHONPATH=. python examples/tiny_lipsync/experiment.py measure CHECKPOINT ... --clips embedded --out OUT
     PYTHONPATH=. python examples/tiny_lipsync/experiment.py held-out FOLDER training/splits/grid_s1.csv sets/grid.csv
     PYTHONPATH=. python examples/tiny_lipsync/experiment.py tables OUT
+    PYTHONPATH=. python examples/tiny_lipsync/experiment.py judges OUT/release-3 OUT/second OUT/loss
     PYTHONPATH=. python examples/tiny_lipsync/experiment.py filmstrip CHECKPOINT ... --out mouths.webp
 
 ``measure`` writes one JSON report per variant, which ``lipleak report`` reads, too. ``--judge expert.onnx`` lets
@@ -44,7 +45,9 @@ class Desk(Workbench):
         return self._judge if self.judge else super().expert
 
 
-def measure(checkpoint: Path, clips: str, out: Path, judge: Path | None, weights: Path | None) -> None:
+def measure(
+    checkpoint: Path, clips: str, out: Path, judge: Path | None, weights: Path | None, dose: Path | None
+) -> None:
     """Measure one variant under all six conditions."""
     given = {
         "model": f"{HERE / 'tiny_lipsync.py'}:load",
@@ -53,6 +56,7 @@ def measure(checkpoint: Path, clips: str, out: Path, judge: Path | None, weights
         "expert": "embedded",
         "json": str(out),
         "weights": str(weights) if weights else None,
+        "dose": str(dose) if dose else None,
         "store": str(out.parent / "store"),
     }
     desk = Desk(given_settings(given, Path.cwd()), Path.cwd())
@@ -97,11 +101,7 @@ TABLES = {
 
 def tables(folder: Path) -> None:
     """Print one folder of reports as Markdown: a line per variant and reference, a column per metric."""
-    found = {}
-    for path in sorted(folder.glob("*.json"), key=lambda path: ORDER.index(path.stem)):
-        result = json.loads(path.read_text())["results"][0]
-        # Metrics under CR are known by their short names.
-        found[path.stem] = {m["metric"].replace("[CR]", ""): m for m in result["metrics"]}
+    found = _metrics(folder)
     for title, text in TABLES.items():
         columns = [name for name in text.split() if any(_short(name, "CR") in f for f in found.values())]
         if not columns:
@@ -114,7 +114,33 @@ def tables(folder: Path) -> None:
                 print(f"| {variant}, {reference} | {' | '.join(cells)} |")
 
 
+COMPARED = ("LSE-C[AM,{0}]", "LSE-C_S@offset[{0}]", "LSE-C_XO@offset[{0}]")
+
+
+def judges(folders: list[Path]) -> None:
+    """Print what several judges say of the same clips: a column per metric and judge."""
+    found = {folder.name: _metrics(folder) for folder in folders}
+    heads = [f"{name.replace(',{0}', '').replace('[{0}]', '')} {j}" for name in COMPARED for j in found]
+    print(f"\n| variant, reference | {' | '.join(heads)} |\n|---|{'---|' * len(heads)}")
+    first = next(iter(found.values()))
+    real = [next(iter(of.values()))["LSE-C[GT]"]["value"] for of in found.values()]
+    print(f"| real clips | {' | '.join(f'{value:.2f}' for value in real)} |{' |' * (len(heads) - len(real))}")
+    for variant in first:
+        for reference in ("CR", "AR"):
+            cells = [of[variant][_short(n, reference)]["value"] for n in COMPARED for of in found.values()]
+            print(f"| {variant}, {reference} | {' | '.join(f'{value:.2f}' for value in cells)} |")
+
+
 ORDER = ("cr", "ar", "silent", "hidden")
+
+
+def _metrics(folder: Path) -> dict[str, dict[str, Any]]:
+    """Metrics by variant and name, without the reference where it is CR, as the shorter names are."""
+    found = {}
+    for path in sorted(folder.glob("*.json"), key=lambda path: ORDER.index(path.stem)):
+        metrics = json.loads(path.read_text())["results"][0]["metrics"]
+        found[path.stem] = {_short(m["metric"], "CR"): m for m in metrics}
+    return found
 
 
 def _short(name: str, reference: str) -> str:
@@ -125,11 +151,17 @@ def _cell(metric: dict[str, Any] | None) -> str:
     if metric is None or metric["value"] is None:
         return ""
     low, high = metric["interval"]
-    dose = metric["dose"] and metric["dose"]["share"]
-    share = f", {100 * dose:.0f} %" if dose is not None else ""
+    dose = f", {_share(metric['dose'])}" if metric["dose"] else ""
     chance = f", p {metric['p']:.2g}" if metric["p"] is not None else ""
     digits = 3 if metric["metric"].startswith("LMD") else 2
-    return f"{metric['value']:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{share}{chance}"
+    return f"{metric['value']:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{dose}{chance}"
+
+
+def _share(dose: dict[str, Any]) -> str:
+    """``67 %``, or which end of the curve lies nearer."""
+    if dose["share"] is None:
+        return "> 100 %" if "more than" in dose["words"] else "< 0 %"
+    return f"{100 * dose['share']:.0f} %"
 
 
 def filmstrip(checkpoints: list[Path], picture: Path, name: str, other: str) -> None:
@@ -170,6 +202,7 @@ def main() -> None:
     one.add_argument("--out", type=Path, required=True, help="folder for CHECKPOINT.json")
     one.add_argument("--judge", type=Path, help="an expert in ONNX, of training.export")
     one.add_argument("--weights", type=Path, help="folder of model files, for landmarks and ArcFace")
+    one.add_argument("--dose", type=Path, help="dose curve of these clips, of lipleak calibrate")
     two = commands.add_parser("held-out")
     two.add_argument("folder", type=Path)
     two.add_argument("split", type=Path)
@@ -178,6 +211,8 @@ def main() -> None:
     two.add_argument("--fold", help="people that were left out; without it, clips with train 0")
     three = commands.add_parser("tables")
     three.add_argument("folder", type=Path, help="what measure wrote")
+    both = commands.add_parser("judges")
+    both.add_argument("folders", type=Path, nargs="+", help="what measure wrote, one folder per judge")
     four = commands.add_parser("filmstrip")
     four.add_argument("checkpoints", type=Path, nargs="+")
     four.add_argument("--out", type=Path, required=True)
@@ -188,11 +223,13 @@ def main() -> None:
         held_out(a.folder, a.split, a.manifest, a.most, a.fold)
     elif a.command == "tables":
         tables(a.folder)
+    elif a.command == "judges":
+        judges(a.folders)
     elif a.command == "filmstrip":
         filmstrip(a.checkpoints, a.out, a.clip, a.other)
     else:
         for checkpoint in a.checkpoints:
-            measure(checkpoint, a.clips, a.out / f"{checkpoint.stem}.json", a.judge, a.weights)
+            measure(checkpoint, a.clips, a.out / f"{checkpoint.stem}.json", a.judge, a.weights, a.dose)
 
 
 if __name__ == "__main__":
