@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
     from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.core.dose import DoseCurve
     from pytest_lipleak.core.errors import LipleakError
@@ -32,8 +34,10 @@ if TYPE_CHECKING:
 
 GIGABYTE = 10**9
 RUN_FOLDER = "pytest-lipleak-"
+PRESENT = "present-"
+"""Prefix of the lock files in it that its processes hold."""
 FORGOTTEN = 2 * 86400.0
-"""Seconds after which a run folder where nothing is made any more belongs to a run that was killed."""
+"""Seconds after which the folder of a run of which no process is left is removed."""
 
 
 class Workbench:
@@ -69,6 +73,7 @@ class Workbench:
         self._model_error: LipleakError | None = None
         self._expert: SyncExpert | None = None
         self._device: str | None = None
+        self._presence: BaseFileLock | None = None
 
     @property
     def folder(self) -> Path:
@@ -334,6 +339,7 @@ class Workbench:
         from pytest_lipleak.media.clipsets import read_pairs
         from pytest_lipleak.sync.protocols import Protocol
 
+        self._be_present()
         settings = self.settings
         number, workers = self.position
         plan = Plan(
@@ -373,6 +379,15 @@ class Workbench:
             expert_reason=self.chosen_expert()[1],
             dose=settings.dose,
         )
+
+    def _be_present(self) -> None:
+        """Show other runs that this one is alive: they remove the folders of runs that were killed."""
+        from filelock import FileLock
+
+        if self._presence is None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._presence = FileLock(self.folder / f"{PRESENT}{os.getpid()}")
+            self._presence.acquire()
 
     def _gallery(self) -> "Gallery | None":
         if self.settings.html is None:
@@ -496,6 +511,8 @@ class Workbench:
 
     def close(self) -> None:
         """Remove the run's artefacts; that is left to the first process."""
+        if self._presence is not None:
+            self._presence.release()
         if self.first and self.folder.exists():
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -503,8 +520,20 @@ class Workbench:
 def _remove_forgotten_runs() -> None:
     for folder in Path(tempfile.gettempdir()).glob(f"{RUN_FOLDER}*"):
         with suppress(OSError):
-            if time.time() - folder.stat().st_mtime > FORGOTTEN:
+            if time.time() - folder.stat().st_mtime > FORGOTTEN and not _is_alive(folder):
                 shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_alive(folder: Path) -> bool:
+    """Whether a process of the run that the folder belongs to is left: it holds its lock."""
+    from filelock import FileLock, Timeout
+
+    for path in folder.glob(f"{PRESENT}*"):
+        try:
+            FileLock(path).acquire(timeout=0).lock.release()
+        except Timeout:
+            return True
+    return False
 
 
 def _share(text: str | None) -> float | None:

@@ -1,10 +1,8 @@
 """Plan, generate, score: everything measured about one model on one clip set, on demand."""
 
 import math
-import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -12,10 +10,9 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Audio, Clip, Frames, check_audio, check_frames
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
-from pytest_lipleak.core.corpus import Corpus, Key, Provenance
+from pytest_lipleak.core.corpus import Corpus, Key
 from pytest_lipleak.core.errors import (
     ConfigurationError,
     GeneratorError,
@@ -30,14 +27,13 @@ from pytest_lipleak.core.scores import NullScores, TakeScore, Unscored
 from pytest_lipleak.core.verdicts import Limit, Measurement, Rules, Verdict, judge
 from pytest_lipleak.evaluation import sanity
 from pytest_lipleak.evaluation.aggregate import measure
-from pytest_lipleak.evaluation.artefacts import EMBEDDING_LIBRARIES, Artefacts, BusyError, Take
+from pytest_lipleak.evaluation.artefacts import Artefacts, BusyError, Take
 from pytest_lipleak.evaluation.costs import Stopwatch
 from pytest_lipleak.evaluation.crops import Crops
 from pytest_lipleak.evaluation.dose import curve_for
 from pytest_lipleak.evaluation.gallery import Gallery, file_stem
 from pytest_lipleak.evaluation.nulls import UnrelatedSpeech
-from pytest_lipleak.evaluation.pairing import ANY, GIVEN, mismatched_pairs
-from pytest_lipleak.evaluation.parts import part_of, shard_data
+from pytest_lipleak.evaluation.pairing import mismatched_pairs
 from pytest_lipleak.evaluation.pictures import (
     Pictures,
     PictureTools,
@@ -47,17 +43,17 @@ from pytest_lipleak.evaluation.pictures import (
 from pytest_lipleak.evaluation.plan import Plan as Plan
 from pytest_lipleak.evaluation.probes import probed
 from pytest_lipleak.evaluation.progress import Progress, Shown
+from pytest_lipleak.evaluation.provenance import provenance_of
 from pytest_lipleak.evaluation.references import reference_indices
-from pytest_lipleak.evaluation.store import Store, versions_of
+from pytest_lipleak.evaluation.store import Store
 from pytest_lipleak.generators.limits import LastWords, to_stderr
 from pytest_lipleak.generators.protocol import supported_references
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.generators.shared import SharedGenerator, ready
 from pytest_lipleak.media.audio import fit, silence
 from pytest_lipleak.media.clipsets import ClipSet
-from pytest_lipleak.model_files import file_sha256
 from pytest_lipleak.sync.expert import SyncExpert
-from pytest_lipleak.sync.protocols import Protocol, protocol_notes
+from pytest_lipleak.sync.protocols import Protocol
 
 
 class Evaluation:
@@ -110,10 +106,6 @@ class Evaluation:
         self.model = model
         self.expert = expert
         self.seed = plan.seed
-        self.silence_kind = plan.silence or getattr(model.generator, "silence", None) or "zeros"
-        self.strategy = (
-            plan.alternative_reference or getattr(model.generator, "alternative_reference", None) or "first"
-        )
         self._plan = plan
         self._partners = dict(plan.partners) if plan.partners is not None else None
         self._keep = keep
@@ -153,43 +145,21 @@ class Evaluation:
         self._unrelated = UnrelatedSpeech(clips, self.artefacts.speech, plan.seed)
         self._failures: dict[Key, LipleakError] = {}
         self._examined = False
-        # Clips that a pair list does not name are partners only, and are not measured.
-        every = tuple(name for name in clips if self._partners is None or name in self._partners)
-        names = every if plan.shard is None else part_of(every, *plan.shard)
+        about = provenance_of(
+            clips,
+            model,
+            expert,
+            plan,
+            crop_notes=self._crops.notes,
+            device=device,
+            arcface=arcface,
+            expert_reason=expert_reason,
+            sequential=rules.sequential,
+        )
+        self.silence_kind, self.strategy = about.silence, about.alternative_reference
         supported = supported_references(model.generator)
         self.corpus = Corpus(
-            Provenance(
-                model=model.name,
-                clips=clips.origin,
-                clip_names=names,
-                expert=expert.identity.label,
-                protocol=str(plan.protocol),
-                alternative_reference=self.strategy,
-                silence=self.silence_kind,
-                pairing={},
-                seed=plan.seed,
-                device=device,
-                version=__version__,
-                notes=(
-                    *protocol_notes(plan.protocol),
-                    *_choices_to_know(plan, arcface),
-                    *self._crops.notes,
-                    *_silence_to_know(plan, self.silence_kind),
-                ),
-                shard={} if plan.shard is None else shard_data(plan.shard, every),
-                weights_sha256=expert.identity.weights_sha256,
-                verified_weights=expert.identity.verified,
-                clips_sha256=clips.digest,
-                pairing_rule=self._pairing_rule,
-                face="; ".join(filter(None, (_face(plan), *self._crops.notes))),
-                expert_reason=expert_reason,
-                sequential=rules.sequential,
-                speakers={file.name: file.speaker for file in clips.files.values() if file.speaker},
-                fingerprint=model.fingerprint,
-                arguments={name: repr(value) for name, value in sorted(model.arguments.items())},
-                libraries=_libraries(),
-                begun=datetime.now(UTC).isoformat(timespec="seconds"),
-            ),
+            about,
             not_applicable={
                 reference: f"model {model.name!r} declares no {reference} (it supports {', '.join(supported)})"
                 for reference in Reference
@@ -492,17 +462,11 @@ class Evaluation:
     def pairs(self) -> dict[str, str]:
         """Return the partner of every clip under XM."""
         if self._partners is None:
-            self._partners = mismatched_pairs(self.clips, self.seed, self._pairing_rule)
+            self._partners = mismatched_pairs(self.clips, self.seed, self.corpus.provenance.pairing_rule)
         pairing = self.corpus.provenance.pairing
         if not pairing and isinstance(pairing, dict):
             pairing.update(self._partners)
         return self._partners
-
-    @property
-    def _pairing_rule(self) -> str:
-        if self._plan.partners is not None:
-            return GIVEN
-        return self._plan.pairing or getattr(self.model.generator, "pairing", None) or ANY
 
     def driving_audio(self, clip: Clip, setup: Setup) -> Audio:
         """Return the audio that drives ``clip`` under ``setup``: int16, shape (640 T,)."""
@@ -656,31 +620,6 @@ class Evaluation:
             self._failures[take.clip.name, condition] = error
             return None
         return str(path)
-
-
-def _choices_to_know(plan: Plan, arcface: Path | None) -> tuple[str, ...]:
-    """What a report must say of the user's choices beside protocol, seed and silence."""
-    told = [f"the {_face(plan)}"] if _face(plan) else []
-    if arcface is not None:
-        told.append(f"CSIM by {arcface.name}, SHA-256 {file_sha256(arcface)[:8]}")
-    return tuple(told)
-
-
-def _silence_to_know(plan: Plan, kind: str) -> tuple[str, ...]:
-    if kind == "zeros":
-        return ()
-    return (f"silence is white noise at -60 dBFS, {'as asked' if plan.silence else 'as the model declares'}",)
-
-
-def _face(plan: Plan) -> str:
-    if plan.protocol is not Protocol.TRACKED:
-        return ""
-    return f"{plan.face} face is tracked{', anew in generated videos' if plan.retrack else ''}"
-
-
-def _libraries() -> dict[str, str]:
-    found = {name: version for name, version in versions_of(*EMBEDDING_LIBRARIES).items() if version}
-    return {"python": platform.python_version(), **found}
 
 
 def _label(key: Key) -> str:

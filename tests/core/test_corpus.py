@@ -132,3 +132,18 @@ def test_workers_results_add_up(corpus: Corpus) -> None:
     assert [lost.reason for lost in corpus.unscored_in([Column("LSE-C", two)])] == ["no face"]
     assert corpus.unscored_in([Column("LSE-C", one)]) == ()
     assert corpus.not_applicable == {Reference.AR: "none"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "allowed"),
+    [([True, True], True), ([True, False], False), ([False, True], False), ([None, True], True)],
+)
+def test_clips_may_stay_unscored_where_every_part_that_asks_allows_it(
+    corpus: Corpus, asked: list[bool | None], allowed: bool
+) -> None:
+    for each in asked:
+        part = Corpus(corpus.provenance)
+        if each is not None:
+            part.asked["LSD-CR < 0.5"] = each
+        corpus.absorb(part)
+    assert corpus.asked == {"LSD-CR < 0.5": allowed}

@@ -1,0 +1,107 @@
+"""What an evaluation says of itself before anything is measured: the choices and versions that its numbers rest on."""
+
+import platform
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pytest_lipleak import __version__
+from pytest_lipleak.core.corpus import Provenance
+from pytest_lipleak.evaluation.artefacts import EMBEDDING_LIBRARIES
+from pytest_lipleak.evaluation.pairing import ANY, GIVEN
+from pytest_lipleak.evaluation.parts import part_of, shard_data
+from pytest_lipleak.evaluation.plan import Plan
+from pytest_lipleak.evaluation.store import versions_of
+from pytest_lipleak.generators.registry import Model
+from pytest_lipleak.media.clipsets import ClipSet
+from pytest_lipleak.model_files import file_sha256
+from pytest_lipleak.sync.expert import SyncExpert
+from pytest_lipleak.sync.protocols import Protocol, protocol_notes
+
+
+def provenance_of(
+    clips: ClipSet,
+    model: Model,
+    expert: SyncExpert,
+    plan: Plan,
+    *,
+    crop_notes: Sequence[str] = (),
+    device: str = "cpu",
+    arcface: Path | None = None,
+    expert_reason: str = "as asked",
+    sequential: bool = False,
+) -> Provenance:
+    """Return who is measured, by whom, on what and how; what the user leaves open is the model's own choice.
+
+    Args:
+        clips: the real clips; those that a pair list does not name are partners only, and are not measured.
+        model: the model under test.
+        expert: the sync expert that judges.
+        plan: the choices of the protocol.
+        crop_notes: what readers must know of the face crops.
+        device: as reported.
+        arcface: an ArcFace ONNX file of the user's, or None.
+        expert_reason: why this expert judges.
+        sequential: whether clips are measured until verdicts are settled.
+    """
+    every = tuple(name for name in clips if plan.partners is None or name in plan.partners)
+    silence = plan.silence or getattr(model.generator, "silence", None) or "zeros"
+    strategy = getattr(model.generator, "alternative_reference", None)
+    pairing_rule = plan.pairing or getattr(model.generator, "pairing", None) or ANY
+    return Provenance(
+        model=model.name,
+        clips=clips.origin,
+        clip_names=every if plan.shard is None else part_of(every, *plan.shard),
+        expert=expert.identity.label,
+        protocol=str(plan.protocol),
+        alternative_reference=plan.alternative_reference or strategy or "first",
+        silence=silence,
+        pairing={},
+        seed=plan.seed,
+        device=device,
+        version=__version__,
+        notes=(
+            *protocol_notes(plan.protocol),
+            *_choices_to_know(plan, arcface),
+            *crop_notes,
+            *_silence_to_know(plan, silence),
+        ),
+        shard={} if plan.shard is None else shard_data(plan.shard, every),
+        weights_sha256=expert.identity.weights_sha256,
+        verified_weights=expert.identity.verified,
+        clips_sha256=clips.digest,
+        pairing_rule=pairing_rule if plan.partners is None else GIVEN,
+        face="; ".join(filter(None, (_face(plan), *crop_notes))),
+        expert_reason=expert_reason,
+        sequential=sequential,
+        speakers={file.name: file.speaker for file in clips.files.values() if file.speaker},
+        fingerprint=model.fingerprint,
+        arguments={name: repr(value) for name, value in sorted(model.arguments.items())},
+        libraries=_libraries(),
+        begun=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+def _choices_to_know(plan: Plan, arcface: Path | None) -> tuple[str, ...]:
+    """What a report must say of the user's choices beside protocol, seed and silence."""
+    told = [f"the {_face(plan)}"] if _face(plan) else []
+    if arcface is not None:
+        told.append(f"CSIM by {arcface.name}, SHA-256 {file_sha256(arcface)[:8]}")
+    return tuple(told)
+
+
+def _silence_to_know(plan: Plan, kind: str) -> tuple[str, ...]:
+    if kind == "zeros":
+        return ()
+    return (f"silence is white noise at -60 dBFS, {'as asked' if plan.silence else 'as the model declares'}",)
+
+
+def _face(plan: Plan) -> str:
+    if plan.protocol is not Protocol.TRACKED:
+        return ""
+    return f"{plan.face} face is tracked{', anew in generated videos' if plan.retrack else ''}"
+
+
+def _libraries() -> dict[str, str]:
+    found = {name: version for name, version in versions_of(*EMBEDDING_LIBRARIES).items() if version}
+    return {"python": platform.python_version(), **found}
