@@ -39,8 +39,9 @@ class Network:
     """
 
     def __init__(self, part: str, weights: Path | None = None, threads: int = 1) -> None:
+        interpreter = _interpreter_class()  # before anything is downloaded for it
         content = _unpacked(obtain(FACE_LANDMARKER, weights), part)
-        self._interpreter = _interpreter_class()(model_content=content, num_threads=threads)
+        self._interpreter = interpreter(model_content=content, num_threads=threads)
         self._interpreter.allocate_tensors()
         (source,) = self._interpreter.get_input_details()
         self._source = source["index"]

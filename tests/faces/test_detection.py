@@ -140,7 +140,7 @@ def test_another_file_than_the_published_bundle_is_refused(tmp_path):
         FaceDetector(tmp_path)
 
 
-def test_missing_litert_names_the_extra(shared, monkeypatch):
+def test_missing_litert_names_the_extra_before_weights_are_sought(tmp_path, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "ai_edge_litert.interpreter", None)
     with pytest.raises(MissingExtraError, match=r"pytest-lipleak\[faces\]"):
-        FaceDetector(shared / "weights")
+        FaceDetector(tmp_path / "absent")

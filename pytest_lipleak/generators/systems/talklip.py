@@ -35,7 +35,8 @@ CARD = ModelCard(
     packages=("torch", "python_speech_features", "fairseq", "omegaconf", "torchvision"),
     extra="models",
     licence="none stated",
-    remarks="config.yaml of the checkout must name the AV-HuBERT weights; optional: batch",
+    remarks="config.yaml of the checkout must name the AV-HuBERT weights; AV-HuBERT has a licence of its own; "
+    "optional: batch",
 )
 
 SIZE = 96

@@ -7,6 +7,7 @@ its README asks for. Without CUDA, what the script puts there stays on the CPU. 
 import argparse
 import importlib
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ def stay_on_cpu(program: Any) -> None:
     torch: Any = importlib.import_module("torch")
     torch.Tensor.cuda = torch.nn.Module.cuda = lambda self, *_, **__: self
     torch.compile = lambda model, *_, **__: model
+    # On the CPU it would compute in bfloat16, which NumPy cannot read.
+    torch.autocast = lambda *_, **__: nullcontext()
     vae = importlib.import_module("diffusers").AutoencoderKLTemporalDecoder
     vae.set_use_memory_efficient_attention_xformers = lambda self, *_, **__: None
     # xformers has no attention on the CPU, and the checkout's own fails unless it is told what to skip: nothing.

@@ -24,7 +24,9 @@ def spying(module, *given, **named):
     if name in CLASSES:
         number = calls.get(name, 0)
         calls[name] = number + 1
-        for key, value in (*enumerate(given), *named.items()):
+        arguments = [*enumerate(given), *named.items()]
+        arguments += [pair for _, value in arguments if isinstance(value, dict) for pair in value.items()]
+        for key, value in arguments:
             if torch.is_tensor(value):
                 seen[f"{name}/{number:04d}/{key}"] = value.detach().float().cpu().numpy().copy()
     return call(module, *given, **named)

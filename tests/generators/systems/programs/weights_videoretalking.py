@@ -1,7 +1,7 @@
 """Random weights for VideoReTalking's networks in the formats that its checkout expects; run from its folder.
 
-What finds faces and what enhances pictures is replaced: face_alignment and the S3FD detector find what dlib's own
-detector does, GPEN and GFPGAN hand pictures back as they are. Its lip network and the three before it are its own.
+What finds faces and what enhances pictures is replaced: dlib's own detector finds the face, its landmarks are always
+the same, and GPEN and GFPGAN hand pictures back as they are. Its lip network and the three before it are its own.
 """
 
 import sys
