@@ -83,7 +83,7 @@ DEMO = ModelCard(
 KINDS = (
     ModelCard(
         name=f"{COMMAND_PREFIX} PROGRAM {{video}} {{audio}} {{output}}",
-        summary="any program that reads and writes files; {reference}, {landmarks}, {seed}, {workdir} where it takes them",
+        summary="any program that reads and writes files; may take {reference}, {landmarks}, {seed}, {workdir}",
         factory="pytest_lipleak.generators.command:load",
         supports=("CR", "AR"),
         alternative_reference="first",
