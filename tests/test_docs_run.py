@@ -243,9 +243,10 @@ def can_run(words: list[str]) -> bool:
 def write(block: Block, folder: Path) -> None:
     """Write a file that a page shows, unless it stands for one that the reader has."""
     named = re.match(r"# (\S+\.py)\n", block.code)
-    if named and not (folder / named[1]).exists():
-        # Who writes tests has left the checkout of this project, whose example has a file of that name.
+    if named:
+        # Who writes code has left the checkout of this project, with its example.
         shutil.rmtree(folder / "examples", ignore_errors=True)
+    if named and not (folder / named[1]).exists():
         (folder / named[1]).write_text(block.code)
 
 

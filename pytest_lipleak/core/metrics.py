@@ -372,8 +372,11 @@ def _unknown(name: str) -> ConfigurationError:
     known: dict[str, list[str]] = {}
     for each in KNOWN_METRICS:
         known.setdefault(each.partition("[")[0].casefold(), []).append(each)
-    nearest = get_close_matches(name.partition("[")[0].strip().casefold(), known, 1)
-    hint = f"did you mean {' or '.join(known[nearest[0]])}? " if nearest else ""
+    base = name.partition("[")[0].strip().casefold()
+    begun = [base] if base in known else [each for each in known if base and each.startswith(base)]
+    nearest = begun if 0 < len(begun) <= 2 else get_close_matches(base, known, 1)
+    meant = [form for each in nearest for form in known[each]]
+    hint = f"did you mean {' or '.join(meant)}? " if meant else ""
     return ConfigurationError(
         f"unknown metric {name!r}; {hint}known are {', '.join(KNOWN_METRICS)} "
         "(SETUP is AM, XM or SI, REFERENCE is CR or AR, [GT] the real clips)"

@@ -86,6 +86,7 @@ def test_an_unknown_name_lists_the_known_ones(name: str) -> None:
     [
         ("lsd-cr", "LSD-CR"),
         ("LSD_CR", "LSD-CR"),
+        ("LSD", "LSD-CR or LSD-AR"),
         ("LSE-C_S@ofset", "LSE-C_S@offset"),
         ("LSEC[AM,CR]", "LSE-C[SETUP,REFERENCE]"),
         ("SSIM", "SSIM[SETUP,REFERENCE]"),

@@ -70,7 +70,7 @@ def test_named_in_the_ini_file(program: Project) -> None:
     below = program.path / "below"
     below.mkdir()
     for model in (MODEL, "networks/lips.onnx"):
-        program.ini(f"lipleak_model = {model}", "lipleak_gates = LSE-C_S < 50")
+        program.ini(f"lipleak_model = {model}", "lipleak_gates = LSE-C_S < 50", "lipleak_expert = embedded")
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(below)
             run = program.run("--collect-only", f"--lipleak-clips={program.clips}")
