@@ -226,3 +226,16 @@ def test_keysync(runs_of: Callable[..., Any], scene: Scene) -> None:
         {"checkpoint": "keyframe.pt", "interpolation": "interpolation.pt", "faces": "track"},
     )
     assert list(runs) == ["AR"]
+    condition, kept, hidden = (
+        runs["AR"].given("DubbingWrapper", key)[0] for key in ("concat", "gt", "masks")
+    )
+    # Three guidances: without a condition, and twice with it, scaled as the latents of the first key frame, frame 0.
+    assert not condition[0].any()
+    for one, latents in zip(condition[1:], kept[1:, :, 0], strict=True):
+        np.testing.assert_allclose(one * 0.18215, latents, atol=1e-5)
+    assert np.abs(condition[2] * 0.18215 - kept[2, :, 2]).max() > 0.1
+    # In latents of 64 x 64, the box of the mouth below the nose is for the network to fill in.
+    assert (hidden[2, :, :, 40:50, 25:40] == 1).all()
+    assert not hidden[2, :, :, :24].any()
+    face = np.abs(runs["AR"].output.astype(float) - scene.frames).mean(axis=-1)
+    assert face[lips_of(scene)].mean() > 20
