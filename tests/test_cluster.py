@@ -108,6 +108,16 @@ def test_a_cluster_measures_to_the_bit_what_one_process_does(bench: Any, cluster
 
 
 @pytest.mark.slow
+def test_few_workers_of_a_cluster_hold_the_model_at_once(bench: Any, cluster: Any) -> None:
+    first, second = bench("Copy"), bench("Copy")
+    second.settings = second.settings._replace(workers_per_gpu=1)
+    alone, spread = (each.new_evaluation(each.model) for each in (first, second))
+    measure_on(f"dask={cluster.scheduler_address}", second, spread, LIMITS[1:2])
+    assert spread.judge(LIMITS[1]) == alone.judge(LIMITS[1])
+    assert not spread.failures
+
+
+@pytest.mark.slow
 def test_what_fails_there_fails_here_in_the_same_words(bench: Any, cluster: Any) -> None:
     each = bench("RaisesOnSilence")
     evaluation = each.new_evaluation(each.model)

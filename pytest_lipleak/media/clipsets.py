@@ -5,15 +5,16 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
-from pytest_lipleak.core.clips import Audio, Clip, beginning, digest_of
+from pytest_lipleak.core.clips import Audio, Clip, StreamedVideo, beginning, digest_of
 from pytest_lipleak.core.errors import InputError, MissingDataError
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLES_PER_FRAME
 from pytest_lipleak.media.audio import read_audio
-from pytest_lipleak.media.video import read_video
+from pytest_lipleak.media.video import VideoFile, read_video
 from pytest_lipleak.model_files import file_sha256
 from pytest_lipleak.resources import resource_path
 
@@ -27,7 +28,7 @@ LATE_FRAMES = 5
 """Audio may end this many frames before the video (containers cut at packets); more is an error."""
 
 KEPT_BYTES = 125_000_000
-"""Decoded frames kept in memory, besides those of the last clip; frames are large, decoding is cheap."""
+"""Decoded frames kept in memory, besides those of the last clip; those of other clips are decoded when looked at."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,19 @@ class ClipSet(Mapping[str, Clip]):
     def __getitem__(self, name: str) -> Clip:
         if name not in self._kept:
             self._kept[name] = self._load(self.files[name])
-            while len(self._kept) > 1 and sum(map(_bytes_held, self._kept.values())) > KEPT_BYTES:
-                self._kept.popitem(last=False)
+            self._let_go_of_frames(name)
         self._kept.move_to_end(name)
         return self._kept[name]
+
+    def _let_go_of_frames(self, latest: str) -> None:
+        """Stream from now on what was not asked for longest, until few enough frames are held."""
+        held = {name: int(getattr(clip.video, "nbytes", 0)) for name, clip in self._kept.items()}
+        total = sum(held.values())
+        for name in [name for name in held if held[name] and name != latest]:
+            if total <= KEPT_BYTES:
+                return
+            self._kept[name] = _streamed(self._kept[name], self.files[name].video)
+            total -= held[name]
 
     @cached_property
     def digest(self) -> str:
@@ -139,8 +149,14 @@ class ClipSet(Mapping[str, Clip]):
         return Clip(file.name, beginning(opened.video, length), audio, file.speaker, opened.notes + notes)
 
 
-def _bytes_held(clip: Clip) -> int:
-    return clip.audio.nbytes + int(getattr(clip.video, "nbytes", 0))
+def _streamed(clip: Clip, path: Path) -> Clip:
+    """The same clip, of which no frames are held."""
+    length, height, width, channels = clip.video.shape
+    video = StreamedVideo(lambda: islice(VideoFile(path), length), (length, height, width, channels))
+    streamed = replace(clip, video=video)
+    # Known already, and asked for far more often than pictures are.
+    vars(streamed)["digest"] = clip.digest
+    return streamed
 
 
 def audible_frames(audio_file: Path, frames: int, samples: int) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from encoding import encode, numbered, sine
 
+from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.core.errors import InputError, MissingDataError
 from pytest_lipleak.media import clipsets
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet, open_clips, read_pairs
@@ -194,10 +195,23 @@ def test_a_set_is_decoded_when_asked_and_remembers_little(
     assert clips["0"] is clips["0"]
     assert len(read) == 1
     monkeypatch.setattr(clipsets, "KEPT_BYTES", 4 * clips["0"].frames.nbytes)
+    first = clips["0"]
     for name in clips:
         clips[name]
-    clips["0"]
-    assert len(read) == 7, "the oldest of more than four was dropped and read again"
+    assert [isinstance(clips[name].video, np.ndarray) for name in clips] == [
+        False,
+        False,
+        True,
+        True,
+        True,
+        True,
+    ]
+    assert len(read) == 6
+    again = clips["0"]
+    assert again.digest == first.digest
+    assert (again.name, again.notes) == (first.name, first.notes)
+    np.testing.assert_array_equal(again.frames, first.frames)
+    assert Clip("0", again.video, again.audio).digest == first.digest
 
 
 def test_the_name_is_a_clip_or_a_key_error(videos: dict[str, Path]) -> None:
