@@ -95,7 +95,8 @@ def held_out(folder: Path, split: Path, manifest: Path, most: int, fold: str | N
 TABLES = {
     "Sync by condition": "LSE-C[AM,{0}] LSE-D[AM,{0}] LSE-C[XM,{0}] LSE-D[XM,{0}] LSE-C_S[{0}] LSE-D_S[{0}]",
     "Leakage": "LSE-C_S@offset[{0}] LSE-C_S@null[{0}] LSE-C_XO@offset[{0}] LSE-C_XO@null[{0}] signed-LSD-{0}",
-    "Pictures": "SSIM[AM,{0}] PSNR[AM,{0}] SSIM_mouth[AM,{0}] PSNR_mouth[AM,{0}] LMD_face[AM,{0}] CSIM[AM,{0}]",
+    "Pictures": "SSIM[AM,{0}] PSNR[AM,{0}] SSIM_mouth[AM,{0}] PSNR_mouth[AM,{0}] LMD_face[AM,{0}] CSIM[AM,{0}] "
+    "MAR_motion[SI,{0}]",
 }
 
 
