@@ -127,12 +127,14 @@ def measure_part(shared: tuple[Settings, Path, str, Sequence[str]], shard: tuple
             _benches[run] = Workbench(settings, start, run=run, first=False)
         bench = _benches[run]
         bench.settings = settings._replace(shard=f"{shard[0]}/{shard[1]}")
-        evaluation = bench.new_evaluation(bench.model)
-        for limit in limits:
-            # That it is left to others is no news; what failed is known by take.
-            with suppress(LipleakError):
-                evaluation.judge(Limit.parse(limit))
-        bench.let_go_of_model()
+        try:
+            evaluation = bench.new_evaluation(bench.model)
+            for limit in limits:
+                # That it is left to others is no news; what failed is known by take.
+                with suppress(LipleakError):
+                    evaluation.judge(Limit.parse(limit))
+        finally:
+            bench.let_go_of_model()
         failed = [
             (clip, str(condition or ""), words) for (clip, condition), words in evaluation.failures.items()
         ]

@@ -115,10 +115,13 @@ def _fixtures(item: pytest.Item) -> Iterable[str]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Let go of the model after every test, where other workers may be waiting for it."""
+def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
+    """Let go of the model after every test, where other workers may be waiting for it.
+
+    What goes wrong with that is the test's error, not pytest's.
+    """
     try:
-        return (yield)
+        yield
     finally:
         item.config.stash[KEY].let_go_of_model()
 

@@ -1,6 +1,7 @@
 """The same plan on a cluster of two processes: the same corpus and verdicts, to the bit."""
 
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,11 +9,19 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pytest_lipleak import cluster as cluster_module
 from pytest_lipleak.cli import GOOD, USAGE, main
-from pytest_lipleak.cluster import measure_on
-from pytest_lipleak.core.errors import ConfigurationError, ExecutorError, GeneratorError, InputError
+from pytest_lipleak.cluster import measure_on, measure_part
+from pytest_lipleak.core.errors import (
+    ConfigurationError,
+    ExecutorError,
+    GeneratorError,
+    InputError,
+    MissingDataError,
+)
 from pytest_lipleak.core.verdicts import Limit, Verdict
 from pytest_lipleak.evaluation.evaluation import Evaluation
+from pytest_lipleak.generators.shared import Slots
 from pytest_lipleak.media.clipsets import open_clips
 from pytest_lipleak.media.video import write_video
 from pytest_lipleak.settings import Settings
@@ -105,6 +114,22 @@ def test_a_cluster_measures_to_the_bit_what_one_process_does(bench: Any, cluster
     assert len(made) == len(here) == 3 * 4, "AM,CR; XM,CR; SI,CR; AM,AR of every clip, once"
     assert str(os.getpid()) not in {name.partition("-")[0] for name in made}
     assert not second.folder.exists()
+
+
+def test_a_part_that_fails_lets_go_of_the_model(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    settings = Settings(
+        model="models.py:Copy", expert="embedded", workers_per_gpu=1, device="cpu", pairs=Path("no-such.csv")
+    )
+    run = uuid.uuid4().hex
+    try:
+        with pytest.raises(MissingDataError, match=r"no-such\.csv"):
+            measure_part((settings, project, run, ()), (1, 1))
+        folder = cluster_module._benches[run].folder
+        assert (folder / "model-cpu.json").is_file(), "it was loaded"
+        assert Slots(folder, "cpu", 1).take()
+    finally:
+        cluster_module._forget(run)
 
 
 @pytest.mark.slow

@@ -39,7 +39,7 @@ from pytest_lipleak.generators.limits import LastWords, to_stderr
 from pytest_lipleak.generators.memory import MemoryWatch
 from pytest_lipleak.generators.protocol import run_generator
 from pytest_lipleak.generators.registry import Model
-from pytest_lipleak.generators.shared import ready
+from pytest_lipleak.generators.shared import BusyError, ready, without_waiting
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.video import HELD, stored_images, write_playable, write_video
 from pytest_lipleak.sync.expert import Embeddings, Suitability, SyncExpert, window_count
@@ -60,13 +60,11 @@ REAL = "real clip"
 
 
 LOOK_EVERY = 0.2
-"""Seconds between two looks at whether the model is free."""
+"""Seconds between two looks at whether the model is free; longer where a look takes long, to leave others room."""
+
+LOOK_AT_LEAST_EVERY = 5.0
 
 Result = TypeVar("Result")
-
-
-class BusyError(Exception):
-    """Another process is making what was asked for, or holds the model; there may be other work meanwhile."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +186,7 @@ class Artefacts:
                     return act()
                 self._tell("waits for another worker to let go of the model (--lipleak-workers-per-gpu)")
                 # Looking through all that is to be done takes a while in large clip sets, and others work here, too.
-                time.sleep(LOOK_EVERY + 2 * (time.monotonic() - begun))
+                time.sleep(min(LOOK_EVERY + 2 * (time.monotonic() - begun), LOOK_AT_LEAST_EVERY))
         finally:
             self._patient = False
 
@@ -226,7 +224,8 @@ class Artefacts:
             if not ready(self._model.generator):
                 raise BusyError
             self.introduce(take.clip)
-            with self._stopwatch("generation"):
+            # The store's lock is held, and whoever has the model may wait for it.
+            with without_waiting(), self._stopwatch("generation"):
                 output = run_generator(
                     self._model.generator,
                     self._model.name,
@@ -353,7 +352,7 @@ class Artefacts:
         def compute() -> dict[str, Any]:
             return vars(unrelated.scores(self.embedding(take), name, offset, but=but))
 
-        found = self._store.data("null", key, compute, about=self._about(take))
+        found = self.patiently(lambda: self._store.data("null", key, compute, about=self._about(take)))
         return NullScores(tuple(found["at_offset"]), tuple(found["free"]), found["recordings"])
 
     def review(self, clip: Clip) -> Suitability:

@@ -27,7 +27,7 @@ from pytest_lipleak.core.scores import NullScores, TakeScore, Unscored
 from pytest_lipleak.core.verdicts import Limit, Measurement, Rules, Verdict, judge
 from pytest_lipleak.evaluation import sanity
 from pytest_lipleak.evaluation.aggregate import measure
-from pytest_lipleak.evaluation.artefacts import Artefacts, BusyError, Take
+from pytest_lipleak.evaluation.artefacts import Artefacts, Take
 from pytest_lipleak.evaluation.costs import Stopwatch
 from pytest_lipleak.evaluation.crops import Crops
 from pytest_lipleak.evaluation.dose import curve_for
@@ -49,7 +49,7 @@ from pytest_lipleak.evaluation.store import Store
 from pytest_lipleak.generators.limits import LastWords, to_stderr
 from pytest_lipleak.generators.protocol import supported_references
 from pytest_lipleak.generators.registry import Model
-from pytest_lipleak.generators.shared import SharedGenerator, ready
+from pytest_lipleak.generators.shared import BusyError, SharedGenerator, ready
 from pytest_lipleak.media.audio import fit, silence
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.sync.expert import SyncExpert
@@ -541,17 +541,17 @@ class Evaluation:
 
     def _generated_first(self, keys: list[Key]) -> list[Key]:
         """Generate while this process may hold the model, as others can score meanwhile; return what is left."""
-        for key in keys:
-            name, condition = key
-            if condition is None or not self.artefacts.lacks(self.take(name, condition)):
-                continue
-            if not ready(self.model.generator):
+        for done, key in enumerate(keys):
+            self._progress(done, len(keys), _label(key))
+            if not self._attempt(key, partial(self._generate, *key)):
                 break
-            self._progress(keys.index(key), len(keys), _label(key))
-            self._attempt(key, partial(self._generate, name, condition))
         return self._open(keys)
 
-    def _generate(self, name: str, condition: Condition) -> None:
+    def _generate(self, name: str, condition: Condition | None) -> None:
+        if condition is None or not self.artefacts.lacks(self.take(name, condition)):
+            return
+        if not ready(self.model.generator):
+            raise BusyError
         # Where the real clip cannot be judged, nothing is generated for it.
         self._real_take(self.clips[name])
         self.artefacts.video(self.take(name, condition))

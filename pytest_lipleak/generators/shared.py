@@ -8,18 +8,23 @@ What a model declares of itself is written down by the first that loads it; the 
 import gc
 import json
 import os
+import re
+import sys
 import time
 import traceback
 import warnings
 import weakref
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.core.clips import Audio, Frames
+from pytest_lipleak.core.errors import GeneratorError
 from pytest_lipleak.generators.limits import free_device_memory
 from pytest_lipleak.generators.protocol import DECLARATIONS, Generator
+from pytest_lipleak.generators.registry import Model
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -27,11 +32,34 @@ if TYPE_CHECKING:
 LOOK_EVERY = 0.2
 """Seconds between two looks at whether a slot is free."""
 
-VALUES = ("supports", *DECLARATIONS, "uses_reference", "reference_from_video", "takes_videos", "fingerprint")
+TRUTHS = ("uses_reference", "reference_from_video", "takes_videos")
+VALUES = ("supports", *DECLARATIONS, *TRUTHS, "fingerprint")
 """Attributes of a generator that are noted down."""
 
 METHODS = ("use_clips", "use_progress", "use_face")
 """Methods by which a generator is told something; told again when it is loaded again."""
+
+_may_wait: ContextVar[bool] = ContextVar("_may_wait", default=True)
+
+
+class BusyError(BaseException):
+    """Another process is making what was asked for, or holds the model; there may be other work meanwhile.
+
+    Not an ``Exception``: a user's generator around a shared one would take it for a failure of the model.
+    """
+
+
+@contextmanager
+def without_waiting() -> Iterator[None]:
+    """Let a shared generator raise ``BusyError`` inside, where it would wait for a slot.
+
+    For callers that hold something which those who have a slot may need.
+    """
+    before = _may_wait.set(False)
+    try:
+        yield
+    finally:
+        _may_wait.reset(before)
 
 
 class Slots:
@@ -39,13 +67,14 @@ class Slots:
 
     Args:
         folder: shared by all processes of a run.
-        device: as torch names it.
+        device: its name, the same in all processes.
         count: how many slots there are.
     """
 
     def __init__(self, folder: Path, device: str, count: int) -> None:
         self.count = count
-        self._files = [folder / f"slot-{device.replace(':', '-')}-{number}.lock" for number in range(count)]
+        name = re.sub(r"[^\w-]", "-", device)
+        self._files = [folder / f"slot-{name}-{number}.lock" for number in range(count)]
         self._held: BaseFileLock | None = None
 
     def take(self) -> bool:
@@ -80,6 +109,7 @@ class SharedGenerator:
 
     Raises:
         LipleakError: as ``load`` does.
+        GeneratorError: what it declares cannot be read.
     """
 
     def __init__(self, load: Callable[[], Generator], slots: Slots, declared: Path) -> None:
@@ -97,13 +127,17 @@ class SharedGenerator:
             self._values["supports"] = tuple(self._values["supports"])
 
     def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
         if name in METHODS and name in self._values["methods"]:
             return lambda what: self._tell(name, what)
         if name in VALUES and name in self._values:
             return self._values[name]
-        if name == "batch" and self._generator is not None:
+        known = name in METHODS or name in VALUES
+        if self._generator is not None and not known:
             return getattr(self._generator, name)
-        raise AttributeError(name)
+        why = "" if known else " while it is not loaded in this process (--lipleak-workers-per-gpu)"
+        raise AttributeError(f"model {self._values['class']} has no attribute {name!r}{why}")
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name == "batch":
@@ -115,9 +149,11 @@ class SharedGenerator:
     def ready(self) -> bool:
         """Whether the generator is loaded; it is where a slot is free for it."""
         if self._generator is None and self.slots.take():
+            before = sys.exception()
             try:
                 self._generator = self._loaded()
-            except BaseException:
+            except BaseException as error:
+                _clear_frames(error, before)
                 self.slots.release()
                 raise
         return self._generator is not None
@@ -128,32 +164,45 @@ class SharedGenerator:
         return turn()
 
     def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
-        """Generate, as soon as there is a slot."""
+        """Generate, as soon as there is a slot.
+
+        Raises:
+            BusyError: there is none, inside ``without_waiting``.
+        """
+        before = sys.exception()
         try:
             return self._awaited().generate(frames, audio, reference)
         except BaseException as error:
             # Kept for reports, it would keep the generator, too.
-            traceback.clear_frames(error.__traceback__)
+            _clear_frames(error, before)
             raise
 
     def unload(self) -> None:
-        """Let go of the generator and of its slot."""
-        gone = None if self._generator is None else weakref.ref(self._generator)
-        self._generator = None
-        if gone is not None:
-            gc.collect()
-            free_device_memory()
-            if gone() is not None:
-                warnings.warn(
-                    "--lipleak-workers-per-gpu: something else holds the model, so its memory is not freed for other "
-                    "workers; name a class or a function that builds it, and keep no instance of it in a module",
-                    RuntimeWarning,
-                    stacklevel=2,
-                )
-        self.slots.release()
+        """Let go of the generator and of its slot, which is free whatever else fails."""
+        gone: Callable[[], object] = _reference(self._generator)
+        loaded, self._generator = self._generator is not None, None
+        failed = ""
+        try:
+            if loaded:
+                gc.collect()
+                free_device_memory()
+        except Exception as error:  # after a failed kernel, every call of CUDA raises
+            failed = f"{type(error).__name__}: {error}"
+        finally:
+            self.slots.release()
+        # Last, as a warning may be an error.
+        if failed:
+            _warn(f"the memory of the model may not be free for other workers: {failed}")
+        elif gone() is not None:
+            _warn(
+                "something else holds the model, so its memory is not freed for other workers; name a class or a "
+                "function that builds it, and keep no instance of it in a module"
+            )
 
     def _awaited(self) -> Generator:
         while not self.ready():
+            if not _may_wait.get():
+                raise BusyError
             time.sleep(LOOK_EVERY)
         assert self._generator is not None
         return self._generator
@@ -161,14 +210,8 @@ class SharedGenerator:
     def _loaded(self) -> Generator:
         generator = self._load()
         if not self._declared.is_file():
-            values: dict[str, Any] = {
-                name: getattr(generator, name) for name in VALUES if hasattr(generator, name)
-            }
-            if callable(fingerprint := values.get("fingerprint")):
-                values["fingerprint"] = fingerprint()
-            values["methods"] = [name for name in METHODS if callable(getattr(generator, name, None))]
             temporary = self._declared.with_suffix(f".{os.getpid()}")
-            temporary.write_text(json.dumps(values, default=list), encoding="utf-8")
+            temporary.write_text(_declarations(generator), encoding="utf-8")
             temporary.replace(self._declared)
         for name, what in self._told.items():
             getattr(generator, name)(what)
@@ -185,3 +228,56 @@ class SharedGenerator:
 def ready(generator: object) -> bool:
     """Whether a generator can run in this process now; one that is shared may have to wait for others."""
     return not isinstance(generator, SharedGenerator) or generator.ready()
+
+
+def _declarations(generator: Generator) -> str:
+    """What a generator says of itself, in the words in which all else reads it."""
+    try:
+        values: dict[str, Any] = {
+            name: getattr(generator, name) for name in VALUES if hasattr(generator, name)
+        }
+        values.update({name: bool(values[name]) for name in TRUTHS if name in values})
+        if "supports" in values:
+            values["supports"] = [str(name) for name in values["supports"]]
+        values["fingerprint"] = Model("", generator).fingerprint
+        values["methods"] = [name for name in METHODS if callable(getattr(generator, name, None))]
+        return json.dumps({**values, "class": type(generator).__name__})
+    except Exception as error:  # the user's own properties and methods
+        raise GeneratorError(
+            f"what the model ({type(generator).__name__}) declares of itself cannot be noted down for other workers "
+            f"(--lipleak-workers-per-gpu): {type(error).__name__}: {error}; expected are the names and types of "
+            "generators.protocol.Generator"
+        ) from error
+
+
+def _clear_frames(error: BaseException, before: BaseException | None) -> None:
+    """Forget the variables of all calls that an error, or one that led to it, went through.
+
+    What a nested function has from around it stays: ``unload`` warns where that is the model.
+
+    Args:
+        error: with its causes, contexts and, of a group, members.
+        before: what was being handled already; it is left as it is.
+    """
+    seen, ahead = {id(before)}, [error]
+    while ahead:
+        each = ahead.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        traceback.clear_frames(each.__traceback__)
+        ahead += [other for other in (each.__cause__, each.__context__) if other is not None]
+        if isinstance(each, BaseExceptionGroup):
+            ahead += each.exceptions
+
+
+def _reference(generator: Generator | None) -> Callable[[], object]:
+    """A weak reference; one to nothing where an object cannot have any (``__slots__``)."""
+    try:
+        return weakref.ref(generator) if generator is not None else lambda: None
+    except TypeError:
+        return lambda: None
+
+
+def _warn(text: str) -> None:
+    warnings.warn(f"--lipleak-workers-per-gpu: {text}", RuntimeWarning, stacklevel=3)
