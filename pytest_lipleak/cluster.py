@@ -52,6 +52,8 @@ def measure_on(executor: str, bench: Workbench, evaluation: Evaluation, limits: 
                 f"{limit}: {', '.join(whole)} compares whole sets of frames and cannot be put together from parts; "
                 "leave it out, or run without --executor"
             )
+    # What the model declares is known; from here on others load it.
+    bench.let_go_of_model()
     clips = len(evaluation.corpus.provenance.clip_names)
     texts = [f"{limit.metric.name} {limit.operator} {limit.value!r}" for limit in limits]
     with _client(executor) as client:

@@ -1,6 +1,7 @@
 """One pytest session's evaluations: built from the settings when first needed, collected for the reports."""
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from copy import copy
@@ -74,10 +75,26 @@ class LipleakSession(Workbench):
         if key not in self._ledgers:
             from pytest_lipleak.generators.registry import as_model
 
+            self._warn_where_not_shared(candidate)
             evaluation = self.new_evaluation(as_model(candidate, key[1]))
             evaluation.put_off = []
             self._ledgers[key] = _Ledger(candidate, evaluation)
         return self._ledgers[key].evaluation
+
+    def _warn_where_not_shared(self, candidate: Any) -> None:
+        """Say where --lipleak-workers-per-gpu is not kept: a fixture's own model is held by every worker.
+
+        One that stands around the session's model has asked for that.
+        """
+        if self.settings.workers_per_gpu and not self.alone and self._model is None:
+            name = getattr(candidate, "name", None) or type(candidate).__name__
+            warnings.warn(
+                f"--lipleak-workers-per-gpu does not count for {name}: the fixture lipleak_model returns a model of "
+                "its own, and every worker holds it; name it with --lipleak-model instead, or let the fixture return "
+                "a generator around the model of the fixture that it overrides",
+                RuntimeWarning,
+                stacklevel=3,
+            )
 
     def last_words(self, text: str) -> None:
         """Say, past pytest's capturing, why this process ends."""

@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -65,6 +65,8 @@ class Workbench:
         self.run = run or uuid.uuid4().hex
         self.position = position
         self.first = first
+        self.alone = first
+        """Whether no other process of the run uses the model."""
         self.default_gates = False
         """Whether the expert's default limits count where none is given."""
         self._compared_with: list[Corpus] | None = None
@@ -234,7 +236,7 @@ class Workbench:
 
     def _load_model(self) -> "Model":
         from pytest_lipleak.core.errors import ConfigurationError, GeneratorError, LipleakError
-        from pytest_lipleak.generators.registry import load_model, parse_arguments
+        from pytest_lipleak.generators.registry import Model, model_builder, parse_arguments
 
         name = self.settings.model
         if name is None:
@@ -245,10 +247,14 @@ class Workbench:
         # Before the model imports what it computes with.
         self._share_threads()
         arguments = parse_arguments(self.settings.model_args)
+        build: Callable[[], Model] | None = None
 
         def load() -> "Model":
+            nonlocal build
             try:
-                return load_model(name, arguments, self.device)
+                # A file of the user is executed once, however often the model is loaded.
+                build = build or model_builder(name, arguments, self.device)
+                return build()
             except LipleakError:
                 raise
             except (
@@ -259,13 +265,14 @@ class Workbench:
                     f"model {name!r} could not be loaded: {type(error).__name__}: {error}"
                 ) from error
 
-        if self.first or not self.settings.workers_per_gpu:
+        if self.alone or not self.settings.workers_per_gpu:
             return load()
-        from pytest_lipleak.generators.registry import Model
+        from pytest_lipleak.evaluation.devices import device_label
         from pytest_lipleak.generators.shared import SharedGenerator, Slots
 
-        slots = Slots(self.folder, self.device, self.settings.workers_per_gpu)
-        declared = self.folder / f"model-{self.device.replace(':', '-')}.json"
+        label = device_label(self.device)
+        slots = Slots(self.folder, label, self.settings.workers_per_gpu)
+        declared = self.folder / f"model-{label}.json"
         return Model(name, SharedGenerator(lambda: load().generator, slots, declared), arguments)
 
     def let_go_of_model(self) -> None:

@@ -4,11 +4,17 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pytest_lipleak.settings import Settings
+from pytest_lipleak.cluster import measure_on
+from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.generators.shared import SharedGenerator, Slots
+from pytest_lipleak.session import LipleakSession
+from pytest_lipleak.settings import Settings, read_settings
 from pytest_lipleak.workbench import FORGOTTEN, Workbench
 
 RUN = """
@@ -58,3 +64,51 @@ def test_a_run_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert list(bench.folder.iterdir())
     bench.close()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_controller_that_measures_elsewhere_does_not_keep_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    settings = Settings(model="demo", expert="embedded", device="cpu", workers_per_gpu=1)
+    alone, controller = Workbench(settings, tmp_path), Workbench(settings, tmp_path)
+    controller.alone = False
+    try:
+        assert not isinstance(alone.model.generator, SharedGenerator)
+        evaluation = controller.new_evaluation(controller.model)
+        others = Slots(controller.folder, "cpu", 1)
+        assert not others.take(), "it was loaded to be asked"
+        with pytest.raises(ConfigurationError, match="unknown executor"):
+            measure_on("ray", controller, evaluation, ())
+        assert others.take()
+    finally:
+        controller.close()
+
+
+def test_a_model_that_every_worker_holds_is_said_to_be(pytester: pytest.Pytester) -> None:
+    class Own:
+        def generate(self, frames: Any, audio: Any, reference: Any) -> Any:
+            return frames
+
+    class Around(Own):
+        def __init__(self, model: Any) -> None:
+            self.model = model
+
+    config = pytester.parseconfig(
+        "--lipleak-model=demo", "--lipleak-workers-per-gpu=1", "--lipleak-device=cpu"
+    )
+    session = LipleakSession(config, read_settings(config))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        session.evaluation(Own(), "one process needs no slot")
+    session.alone = False
+    try:
+        with pytest.warns(RuntimeWarning, match=r"--lipleak-workers-per-gpu does not count for Own"):
+            session.evaluation(Own(), "own")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            session.evaluation(Around(session.model.generator), "around")
+            session.evaluation(session.model)
+    finally:
+        session.let_go_of_model()
+        session.close()

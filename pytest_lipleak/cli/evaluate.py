@@ -106,6 +106,7 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigurationError("--executor makes parts of its own; leave --shard out")
     desk = _Desk(settings, Path.cwd())
     desk.quiet = options.quiet
+    desk.alone = not options.executor
     desk.default_gates = not options.measure
     try:
         desk.forget_reports()

@@ -43,6 +43,18 @@ def resolve_device(name: str, worker: int = 0) -> str:
     return name
 
 
+def device_label(device: str) -> str:
+    """Name a device of ``resolve_device`` so that processes which see others by the same number do not mix them up.
+
+    That is its entry in ``CUDA_VISIBLE_DEVICES``, where that is set; fit for the name of a file.
+    """
+    kind, _, index = device.partition(":")
+    visible = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    if kind == "cuda" and index.isdigit() and int(index) < len(visible):
+        index = visible[int(index)]
+    return re.sub(r"[^\w-]", "-", f"{kind}-{index}" if index else kind)
+
+
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 

@@ -122,6 +122,16 @@ def load_model(name: str, arguments: Mapping[str, Any] | None = None, device: st
     Raises:
         ConfigurationError: nothing of that name, or it is no generator; lists what is known.
     """
+    return model_builder(name, arguments, device)()
+
+
+def model_builder(
+    name: str, arguments: Mapping[str, Any] | None = None, device: str = "cpu"
+) -> Callable[[], Model]:
+    """Find what is called ``name``, and return what builds the generator: anew at every call, from one import.
+
+    Takes and raises what ``load_model`` does; a generator that is no good is refused when it is built.
+    """
     given = dict(arguments or {})
     arguments = given.copy()
     base, _, variant = name.partition(":")
@@ -138,7 +148,7 @@ def load_model(name: str, arguments: Mapping[str, Any] | None = None, device: st
         target = _attribute(name, name)
     else:
         target = _registered(name)
-    return Model(name, _built(target, name, arguments, device), given)
+    return lambda: Model(name, _built(target, name, arguments, device), given)
 
 
 def check_name(name: str, arguments: Mapping[str, Any] | None = None) -> None:

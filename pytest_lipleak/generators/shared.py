@@ -8,7 +8,6 @@ What a model declares of itself is written down by the first that loads it; the 
 import gc
 import json
 import os
-import re
 import sys
 import time
 import traceback
@@ -67,14 +66,13 @@ class Slots:
 
     Args:
         folder: shared by all processes of a run.
-        device: its name, the same in all processes.
+        device: its name, the same in all processes and fit for a file.
         count: how many slots there are.
     """
 
     def __init__(self, folder: Path, device: str, count: int) -> None:
         self.count = count
-        name = re.sub(r"[^\w-]", "-", device)
-        self._files = [folder / f"slot-{name}-{number}.lock" for number in range(count)]
+        self._files = [folder / f"slot-{device}-{number}.lock" for number in range(count)]
         self._held: BaseFileLock | None = None
 
     def take(self) -> bool:

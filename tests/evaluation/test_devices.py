@@ -7,7 +7,7 @@ import pytest
 
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.evaluation import devices
-from pytest_lipleak.evaluation.devices import resolve_device
+from pytest_lipleak.evaluation.devices import device_label, resolve_device
 
 
 @pytest.fixture
@@ -37,6 +37,28 @@ def gpus(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Non
 @pytest.mark.usefixtures("gpus")
 def test_workers_share_the_devices_in_turn(name: str, worker: int, device: str) -> None:
     assert resolve_device(name, worker) == device
+
+
+@pytest.mark.parametrize(
+    ("visible", "device", "label"),
+    [
+        (None, "cpu", "cpu"),
+        (None, "cuda:1", "cuda-1"),
+        ("", "cuda:1", "cuda-1"),
+        ("3", "cuda:0", "cuda-3"),
+        ("5, 2", "cuda:1", "cuda-2"),
+        ("GPU-8932f937-d72c,MIG-GPU-1/7/0", "cuda:1", "cuda-MIG-GPU-1-7-0"),
+        ("3", "mps", "mps"),
+        ("3", "cpu", "cpu"),
+    ],
+)
+def test_devices_that_workers_call_alike_are_told_apart(
+    visible: str | None, device: str, label: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert device_label(device) == label
 
 
 @pytest.mark.parametrize(

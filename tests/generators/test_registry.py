@@ -12,7 +12,14 @@ from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
 from pytest_lipleak.generators import registry
 from pytest_lipleak.generators.control import ControlGenerator
 from pytest_lipleak.generators.protocol import supported_references
-from pytest_lipleak.generators.registry import Model, as_model, check_name, known_names, load_model
+from pytest_lipleak.generators.registry import (
+    Model,
+    as_model,
+    check_name,
+    known_names,
+    load_model,
+    model_builder,
+)
 
 FRAMES = np.zeros((2, 4, 4, 3), np.uint8)
 AUDIO = np.zeros(2 * 640, np.int16)
@@ -221,6 +228,21 @@ def test_a_module_from_a_file_is_registered_before_it_runs(tmp_path: Path) -> No
     (tmp_path / "modern.py").write_text("from __future__ import annotations\n" + source)
     model = load_model(f"{tmp_path / 'modern.py'}:Model")
     assert painted(model) == 0
+
+
+def test_a_builder_runs_a_file_once_and_its_factory_at_every_call(tmp_path: Path) -> None:
+    source = (
+        "from pathlib import Path\nwith Path(__file__).with_name('log').open('a') as log:\n    log.write('run ')\n"
+        "class Painter:\n    def __init__(self, colour): self.colour = colour\n"
+        "    def generate(self, frames, audio, reference): return frames + self.colour\n"
+    )
+    (tmp_path / "noted.py").write_text(source)
+    build = model_builder(f"{tmp_path / 'noted.py'}:Painter", {"colour": 5})
+    first, second = build(), build()
+    assert (painted(first), painted(second)) == (5, 5)
+    assert first.generator is not second.generator
+    assert type(first.generator) is type(second.generator)
+    assert (tmp_path / "log").read_text() == "run "
 
 
 @pytest.fixture

@@ -47,7 +47,7 @@ class Declares:
 def shared(
     folder: Path, load: Callable[[], Any] = Declares, count: int = 1, device: str = "cpu"
 ) -> SharedGenerator:
-    return SharedGenerator(load, Slots(folder, device, count), folder / f"{device.replace(':', '-')}.json")
+    return SharedGenerator(load, Slots(folder, device, count), folder / f"{device}.json")
 
 
 def run(model: SharedGenerator) -> np.ndarray:
@@ -83,9 +83,9 @@ def test_one_slot_is_given_on_and_the_model_is_told_again_what_it_was_told(tmp_p
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_slots_are_of_a_device(tmp_path: Path, count: int) -> None:
-    here = [shared(tmp_path, count=count, device="cuda:0") for _ in range(3)]
+    here = [shared(tmp_path, count=count, device="cuda-0") for _ in range(3)]
     assert [ready(each) for each in here] == [number < count for number in range(3)]
-    assert ready(shared(tmp_path, count=count, device="cuda:1"))
+    assert ready(shared(tmp_path, count=count, device="cuda-1"))
 
 
 def test_who_calls_it_without_a_slot_waits(tmp_path: Path) -> None:
@@ -331,7 +331,7 @@ def test_the_memory_of_a_gpu_is_free_for_the_next_worker(tmp_path: Path) -> None
             self.weights = torch.zeros(2**28, dtype=torch.uint8, device="cuda:0")
 
     before = torch.cuda.memory_reserved("cuda:0")
-    model = shared(tmp_path, OnGpu, device="cuda:0")
+    model = shared(tmp_path, OnGpu, device="cuda-0")
     assert torch.cuda.memory_reserved("cuda:0") >= before + 2**28
     model.unload()
     assert torch.cuda.memory_reserved("cuda:0") <= before
