@@ -48,7 +48,7 @@ class StreamedVideo:
         shape: (T, H, W, 3).
 
     Raises (while iterating):
-        InputError: another number of pictures came than ``shape`` says.
+        InputError: another number of pictures came than ``shape`` says, or pictures of another size.
     """
 
     read: Callable[[], Iterable[Image]]
@@ -61,6 +61,11 @@ class StreamedVideo:
         count = 0
         for image in self.read():
             count += 1
+            if image.shape != self.shape[1:]:
+                raise InputError(
+                    f"picture {count} of a video is {image.shape[1]} x {image.shape[0]} pixels, expected "
+                    f"{self.shape[2]} x {self.shape[1]} like the others"
+                )
             yield image
         if count != len(self):
             raise InputError(
@@ -74,9 +79,14 @@ def held(video: Video) -> Frames:
 
 
 def frames_at(video: Video, indices: Sequence[int]) -> Frames:
-    """Return the frames at ``indices``, in any order, as a new array (N, H, W, 3)."""
+    """Return the frames at ``indices``, in any order, as a new array (N, H, W, 3); negative ones count from the end.
+
+    Raises:
+        IndexError: there is no such frame.
+    """
+    indices = [range(len(video))[index] for index in indices]
     if isinstance(video, np.ndarray):
-        return video[list(indices)]
+        return video[indices]
     frames = np.empty((len(indices), *video.shape[1:]), np.uint8)
     places = sorted(range(len(indices)), key=indices.__getitem__)
     for place, image in zip(places, picked(video, [indices[place] for place in places]), strict=True):

@@ -211,9 +211,20 @@ class Artefacts:
         fresh: list[Frames] = []
         # At once, not in the first pass: that may run in another thread.
         self.patiently(lambda: self._stored(take, fresh))
+        if fresh:
+            return fresh[0]
         _, height, width, channels = take.clip.video.shape
-        streamed = StreamedVideo(lambda: self._stored(take), (len(take.clip.video), height, width, channels))
-        return fresh[0] if fresh else streamed
+        return StreamedVideo(lambda: self._found(take), (len(take.clip.video), height, width, channels))
+
+    def _found(self, take: Take) -> Iterator[Image]:
+        """Begin another pass through a generated video; never make it again, as it might come out otherwise."""
+        path = self._store.find("video.mkv", self.source(take))
+        if path is None:
+            raise StoreError(
+                f"store {self._store.folder}: the generated video of {take.clip.name!r} under {take.label} was dropped "
+                "while it was looked at; raise --lipleak-store-limit, and do not clear the store during a run"
+            )
+        return _begun(path)
 
     def _stored(self, take: Take, fresh: list[Frames] | None = None) -> Iterator[Image]:
         """Begin a pass through a generated video; it is generated, and put into ``fresh`` if short, if nobody did."""

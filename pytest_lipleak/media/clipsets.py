@@ -14,7 +14,7 @@ from pytest_lipleak.core.clips import Audio, Clip, StreamedVideo, beginning, dig
 from pytest_lipleak.core.errors import InputError, MissingDataError
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLES_PER_FRAME
 from pytest_lipleak.media.audio import read_audio
-from pytest_lipleak.media.video import VideoFile, read_video
+from pytest_lipleak.media.video import FileState, VideoFile, file_state, read_video
 from pytest_lipleak.model_files import file_sha256
 from pytest_lipleak.resources import resource_path
 
@@ -71,6 +71,7 @@ class ClipSet(Mapping[str, Clip]):
             raise InputError(f"{origin}: two clips are called {twice!r}; give every clip a name of its own")
         self.origin = origin
         self._kept: OrderedDict[str, Clip] = OrderedDict()
+        self._states: dict[str, FileState] = {}
         self._audio: dict[str, tuple[Audio, tuple[str, ...]]] = {}
         self._digests: dict[str, str] = {}
 
@@ -98,7 +99,7 @@ class ClipSet(Mapping[str, Clip]):
         for name in [name for name in held if held[name] and name != latest]:
             if total <= KEPT_BYTES:
                 return
-            self._kept[name] = _streamed(self._kept[name], self.files[name].video)
+            self._kept[name] = _streamed(self._kept[name], self.files[name].video, self._states[name])
             total -= held[name]
 
     @cached_property
@@ -139,6 +140,7 @@ class ClipSet(Mapping[str, Clip]):
         return self._audio[file.name]
 
     def _load(self, file: ClipFile) -> Clip:
+        self._states[file.name] = file_state(file.video)
         opened = read_video(file.video)
         audio, notes = self._speech(file)
         frames = len(opened.video)
@@ -149,10 +151,12 @@ class ClipSet(Mapping[str, Clip]):
         return Clip(file.name, beginning(opened.video, length), audio, file.speaker, opened.notes + notes)
 
 
-def _streamed(clip: Clip, path: Path) -> Clip:
+def _streamed(clip: Clip, path: Path, state: FileState) -> Clip:
     """The same clip, of which no frames are held."""
     length, height, width, channels = clip.video.shape
-    video = StreamedVideo(lambda: islice(VideoFile(path), length), (length, height, width, channels))
+    video = StreamedVideo(
+        lambda: islice(VideoFile(path, state=state), length), (length, height, width, channels)
+    )
     streamed = replace(clip, video=video)
     # Known already, and asked for far more often than pictures are.
     vars(streamed)["digest"] = clip.digest

@@ -71,21 +71,25 @@ class VideoFile:
     Args:
         path: the file.
         most: yield no more than this many frames; the rest is decoded and counted all the same.
+        state: what the file must still be, where it was read before; see :func:`file_state`.
 
     After a complete pass ``length`` is the number of frames at 25 fps, beyond ``most`` too, and ``notes``
     says what was converted.
 
     Raises (while iterating):
-        InputError: missing, empty, corrupt or truncated file, or no video stream.
+        InputError: missing, empty, corrupt or truncated file, no video stream, or a file that was changed since the
+            first pass.
     """
 
-    def __init__(self, path: Path, most: int | None = None) -> None:
+    def __init__(self, path: Path, most: int | None = None, state: "FileState" = None) -> None:
         self.path = path
         self.length = 0
         self.notes: tuple[str, ...] = ()
         self._most = most
+        self._state = state
 
     def __iter__(self) -> Iterator[Image]:
+        self._check_unchanged()
         with opened(self.path) as container:
             if not container.streams.video:
                 raise InputError(f"{self.path}: no video stream")
@@ -103,7 +107,27 @@ class VideoFile:
                     yield _rgb(picture)
         if not length:
             raise InputError(f"{self.path}: the video stream has no decodable frame")
+        self._check_unchanged()
         self.length, self.notes = length, conversion.notes
+
+    def _check_unchanged(self) -> None:
+        # What was measured of the first pass, its hash above all, must be true of the others.
+        state = file_state(self.path)
+        if state != (self._state or state):
+            raise InputError(f"{self.path}: the file was changed while it was measured; run again")
+        self._state = state
+
+
+FileState = tuple[int, int, int] | None
+
+
+def file_state(path: Path) -> FileState:
+    """What tells that a file was written to or replaced: its time of change, size and number; None without a file."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 HELD = 50_000_000
@@ -121,11 +145,16 @@ def held_if_short(read: Callable[[], Iterable[Image]]) -> Video:
     """Look once through the pictures that ``read`` gives: a short video comes back as an array, a long one streamed.
 
     Raises:
-        InputError: there is no picture.
+        InputError: there is no picture, or their size changes.
     """
     images: list[Image] = []
     count, size, shape = 0, 0, (0, 0, 0)
     for image in read():
+        if count and image.shape != shape:
+            raise InputError(
+                f"the size of the pictures changes within the video, from {shape[1]} x {shape[0]} to "
+                f"{image.shape[1]} x {image.shape[0]} pixels"
+            )
         count, size, shape = count + 1, size + image.nbytes, image.shape
         images.append(image)
         if size > HELD:

@@ -118,3 +118,10 @@ def test_the_beginning_of_a_video(length: int) -> None:
 def test_a_video_that_lost_frames_is_an_error(count: int) -> None:
     with pytest.raises(InputError, match=f"a video of 9 frames had {count}"):
         list(streamed(MANY[:count]))
+
+
+def test_frames_count_from_the_end_in_streams_too_and_none_is_made_up() -> None:
+    for video in (MANY, StreamedVideo(lambda: iter(MANY), MANY.shape)):
+        np.testing.assert_array_equal(frames_at(video, [-1, 0]), MANY[[-1, 0]])
+        with pytest.raises(IndexError):
+            frames_at(video, [len(MANY)])

@@ -254,5 +254,5 @@ def test_a_file_that_changes_while_it_is_measured_is_an_error(
     clips = clip_set(tmp_path / "clips", FRAMES)
     clip = clips["0"]
     write_video(clips.files["0"].video, np.zeros((FRAMES - 9, SIZE, SIZE, 3), np.uint8), clip.audio)
-    with pytest.raises(Exception, match=r"a video of 30 frames had 21 when it was read again"):
+    with pytest.raises(Exception, match=r"the file was changed while it was measured"):
         clip.frames  # noqa: B018 - it decodes

@@ -357,7 +357,7 @@ TEMPLATES = [
     ("run {video} {output}", "no {audio} in it"),
     (
         "run {video} {audio} {out}",
-        "unknown placeholder {out}; there are {video}, {audio}, {reference}, {output}",
+        "unknown placeholder {out}; there are {video}, {audio}, {reference}, {landmarks}, {output}",
     ),
     ("run {video} {audio} {output} | tee x", "no shell runs it, so '|' has no meaning"),
 ]

@@ -212,3 +212,16 @@ def test_declarations_are_those_that_the_evaluation_knows() -> None:
 
     assert set(DECLARATIONS["alternative_reference"]) == set(STRATEGIES)
     assert {name: CHOICES[name] for name in DECLARATIONS} == dict(DECLARATIONS)
+
+
+def test_a_model_that_fills_one_buffer_again_and_again_changes_no_earlier_video() -> None:
+    class Reuses:
+        buffer = np.zeros_like(CLIP.frames)
+
+        def generate(self, frames, audio, reference):
+            self.buffer += 1
+            return self.buffer
+
+    model = Reuses()
+    first, second = (run_generator(model, "m", CLIP, CONDITION, CLIP.audio, CLIP.frames) for _ in range(2))
+    assert (first.min(), second.min()) == (1, 2)

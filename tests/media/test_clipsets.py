@@ -7,6 +7,7 @@ import pytest
 from encoding import encode, numbered, sine
 
 from pytest_lipleak.core.clips import Clip
+from pytest_lipleak.core.clips import held
 from pytest_lipleak.core.errors import InputError, MissingDataError
 from pytest_lipleak.media import clipsets
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet, open_clips, read_pairs
@@ -268,3 +269,16 @@ def test_a_list_without_pairs_and_a_missing_list_are_refused(tmp_path: Path, tri
         read_pairs(tmp_path / "pairs.txt", trio)
     with pytest.raises(MissingDataError, match="no such file"):
         read_pairs(tmp_path / "absent.txt", trio)
+
+
+def test_a_clip_that_is_replaced_is_not_read_again_as_the_same(
+    put: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clipsets, "KEPT_BYTES", 1)
+    folder = put("clips/one.mkv").parent
+    put("clips/two.mkv", "middle")
+    clips = open_clips(folder)
+    clips["one"], clips["two"]
+    put("clips/one.mkv", "high")
+    with pytest.raises(InputError, match=r"one\.mkv: the file was changed while it was measured"):
+        held(clips["one"].video)

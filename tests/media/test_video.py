@@ -9,9 +9,10 @@ from encoding import encode, noisy, numbered, numbers_in, sine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytest_lipleak.core.clips import StreamedVideo
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.media.audio import read_audio
-from pytest_lipleak.media.video import read_video, stored_images, write_playable, write_video
+from pytest_lipleak.media.video import held_if_short, read_video, stored_images, write_playable, write_video
 
 
 @settings(max_examples=15, deadline=None)
@@ -209,9 +210,9 @@ def test_what_is_no_media_file_is_named_and_refused(tmp_path: Path, content: byt
 
 
 @pytest.mark.parametrize("read", [read_video, read_audio])
-@pytest.mark.parametrize("name", ["absent.mp4", "."])
-def test_a_missing_file_is_named(tmp_path: Path, read: object, name: str) -> None:
-    with pytest.raises(InputError, match="no such file") as caught:
+@pytest.mark.parametrize(("name", "why"), [("absent.mp4", "no such file"), (".", "is a folder")])
+def test_a_missing_file_is_named(tmp_path: Path, read: object, name: str, why: str) -> None:
+    with pytest.raises(InputError, match=why) as caught:
         read(tmp_path / name)  # type: ignore[operator]
     assert str(tmp_path / name) in str(caught.value)
 
@@ -246,3 +247,26 @@ def test_frames_after_a_damaged_stretch_stay_where_the_sound_is(
     assert same[-25:].all()
     assert not same.all()
     assert "uneven frame rate" in video.notes[0]
+
+
+def test_a_long_file_that_is_replaced_between_two_passes_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_lipleak.media.video.HELD", 1000)
+    path = tmp_path / "talk.mkv"
+    write_video(path, np.full((6, 32, 32, 3), 10, np.uint8))
+    video = read_video(path).video
+    assert [int(image.mean()) for image in video] == [10] * 6
+    write_video(path, np.full((6, 32, 32, 3), 200, np.uint8))
+    with pytest.raises(InputError, match=r"talk\.mkv: the file was changed while it was measured"):
+        list(video)
+
+
+def test_pictures_of_two_sizes_are_no_video(monkeypatch: pytest.MonkeyPatch) -> None:
+    def read() -> list[np.ndarray]:
+        return [np.zeros((64, 64, 3), np.uint8), np.zeros((32, 32, 3), np.uint8)]
+
+    with pytest.raises(InputError, match=r"changes within the video, from 64 x 64 to 32 x 32"):
+        held_if_short(read)
+    with pytest.raises(InputError, match=r"picture 2 of a video is 32 x 32 pixels, expected 64 x 64"):
+        list(StreamedVideo(read, (2, 64, 64, 3)))
