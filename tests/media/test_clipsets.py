@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from encoding import encode, numbered, sine
 
-from pytest_lipleak.core.clips import Clip
-from pytest_lipleak.core.clips import held
+from pytest_lipleak.core.clips import Clip, held
 from pytest_lipleak.core.errors import InputError, MissingDataError
 from pytest_lipleak.media import clipsets
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet, open_clips, read_pairs
