@@ -144,6 +144,59 @@ def test_a_model_that_is_held_elsewhere_is_said_to_be(held: Project) -> None:
     assert run.lines("something else holds the model, so its memory is not freed")
 
 
+@pytest.mark.slow
+def test_a_warning_that_is_an_error_is_the_tests_own(held: Project) -> None:
+    run = measure(
+        held, "log", "-n2", "--lipleak-workers-per-gpu=1", "-Werror::RuntimeWarning", model="hoarded"
+    )
+    assert run.counts["passed"] == 4, run.text
+    assert run.counts["errors"] >= 1
+    assert "INTERNALERROR" not in run.text
+
+
+FIXTURE = """
+import pytest
+
+
+class Wrapper:
+    fingerprint = "wrapped"
+
+    def __init__(self, model):
+        self.model = model
+
+    def generate(self, frames, audio, reference):
+        return self.model.generate(frames, audio, reference)
+
+
+@pytest.fixture(scope="session")
+def lipleak_model(lipleak_model):
+    return Wrapper(lipleak_model.generator)
+"""
+TESTS = "".join(
+    f"""
+def test_{name}(lipleak):
+    assert lipleak.measure({limit!r}).value < 50
+"""
+    for name, limit in (("silent", "LSE-C_S"), ("mismatched", "LSD-CR"), ("own", "LSE-C_XO[CR]"))
+)
+
+
+@pytest.mark.slow
+def test_a_model_around_the_sessions_is_shared(held: Project) -> None:
+    (held.path / "conftest.py").write_text(FIXTURE)
+    (held.path / "test_wrapped.py").write_text(TESTS)
+    arguments = (
+        "--lipleak-model-arg=log=log",
+        "--lipleak-model-arg=seconds=0.3",
+        "--lipleak-workers-per-gpu=1",
+    )
+    run = held.measure("Known", "test_wrapped.py", "-n3", *arguments)
+    assert run.counts == {"passed": 3}, run.text
+    assert most_at_once(held, "log") == 1
+    assert set(made(held, "log").values()) == {1}
+    assert not run.lines("does not count for")
+
+
 def test_one_process_needs_no_slot(held: Project) -> None:
     run = measure(held, "log", "--lipleak-workers-per-gpu=1")
     assert run.counts == {"passed": 4}
