@@ -259,7 +259,7 @@ def assert_shown(expected: list[str], shown: str, block: Block) -> None:
 
 
 def alike(wanted: str, line: str) -> bool:
-    """Same words; and numbers with decimals, which are scores, to a twentieth, other than those of time."""
+    """Same words and numbers, those with decimals, which are scores, to a twentieth; other than those of time."""
     if wanted.startswith("time: "):
         # A step that took less than a second is not named: which ones depends on the machine.
         return line.startswith("time: ")
@@ -280,7 +280,7 @@ def alike(wanted: str, line: str) -> bool:
         return found is not None
     numbers = [part for part in parts if part[:1].isdigit()]
     return all(
-        "." not in number or abs(float(number) - float(other)) <= 0.05
+        abs(float(number) - float(other)) <= (0.05 if "." in number else 0)
         for number, other in zip(numbers, found.groups(), strict=True)
     )
 
