@@ -201,7 +201,7 @@ def test_no_curve_of_clips_that_cannot_be_judged() -> None:
 
     with pytest.raises(UnscorableError, match="cannot judge"):
         calibrated(objected)
-    with pytest.raises(UnscorableError, match="1 clips were scored"):
+    with pytest.raises(UnscorableError, match="scored under all conditions: 1 clip; a dose curve needs two"):
         calibrated(lambda share: leaking(share, about=replace(ABOUT, clip_names=NAMES[:1])))
     assert len(calibrated(lambda s: leaking(s)).clip_names) == 8
     assert COLUMNS

@@ -140,9 +140,9 @@ def test_what_the_model_says_of_itself_counts() -> None:
 
 
 def test_nothing_that_the_model_may_say_of_itself_is_dropped() -> None:
-    """Every optional attribute that the protocol documents, but those that are about geometry and memory."""
+    """Every optional attribute that the protocol documents, but those that are about geometry, memory and files."""
     documented = re.findall(r"^    ``(\w+)(?:\(\w*\))?``$", Generator.__doc__ or "", re.MULTILINE)
-    assert set(documented) == {*FORWARDED, "fingerprint", "batch", "use_face"}
+    assert set(documented) == {*FORWARDED, "fingerprint", "batch", "use_face", "takes_videos"}
     model = Recorder()
     for name in FORWARDED:
         setattr(model, name, object())

@@ -43,7 +43,7 @@ def test_a_run_that_does_not_ask_for_it_imports_nothing_heavy(
 
 
 def test_collecting_gates_loads_no_model_and_no_expert(project: Project) -> None:
-    (project.path / "side_effect.py").write_text("raise SystemExit('imported')")
+    (project.path / "side_effect.py").write_text("raise SystemExit('imported')\nclass Model: ...\n")
     project.write(conftest=LISTS_MODULES)
     run = project.measure(
         "side_effect.py:Model", "--collect-only", "--lipleak-gate", "LSD-CR < 0.6", subprocess=True

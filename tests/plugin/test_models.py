@@ -53,8 +53,6 @@ def test_failing_on_silence_leaves_other_conditions(project: Project) -> None:
     ("model", "arguments", "words"),
     [
         ("broken_factory", (), "could not be loaded: OSError: checkpoint.pth is not here"),
-        ("Missing", (), "models.py has no attribute 'Missing'; it has"),
-        ("FRAMES", (), "has no attribute 'FRAMES'"),
         ("np", (), "is a module; expected an object with generate"),
         (
             "Copy",
@@ -71,8 +69,16 @@ def test_that_cannot_be_loaded(project: Project, model: str, arguments: tuple[st
     assert not run.lines("registry.py|session.py")
 
 
+def test_what_a_file_does_not_hold_is_refused_before_anything_runs(project: Project) -> None:
+    run = project.measure("Missing", GATE)
+    assert run.code == pytest.ExitCode.USAGE_ERROR
+    assert run.lines(
+        r"^ERROR: model 'models.py:Missing': models.py has no attribute 'Missing'; it has Copy, "
+    )
+
+
 def test_module_that_exits_is_no_crash(project: Project) -> None:
-    (project.path / "script.py").write_text("import sys\nsys.exit('usage: script.py VIDEO')\n")
+    (project.path / "script.py").write_text("import sys\nsys.exit('usage: script.py VIDEO')\nModel = None\n")
     run = project.measure("script.py:Model", GATE)
     assert run.counts == {"failed": 1}
     assert run.lines("^model 'script.py:Model' could not be loaded: SystemExit: usage: script.py VIDEO")
