@@ -215,6 +215,13 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         if config.get_verbosity() >= 0:
             for line in summary.table:
                 terminalreporter.write_line(line)
+    if session.settings.store and config.get_verbosity() >= 0:
+        for corpus, _ in found:
+            if corpus.provenance.fingerprint is None:
+                name = corpus.provenance.model
+                terminalreporter.write_line(
+                    f"{session.settings.store}: nothing of {name} was kept, since it has no attribute fingerprint"
+                )
     if config.get_verbosity() > 0:
         for why_no_dose in {session.dose_curve(corpus)[1] for corpus, _ in found} - {None}:
             terminalreporter.write_line(str(why_no_dose))

@@ -84,6 +84,16 @@ def test_module_that_exits_is_no_crash(project: Project) -> None:
     assert run.lines("^model 'script.py:Model' could not be loaded: SystemExit: usage: script.py VIDEO")
 
 
+@pytest.mark.parametrize(
+    "workers", [(), ("-n0",), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "n0", "n2"]
+)
+def test_who_asks_for_a_store_is_told_that_nothing_was_kept(
+    project: Project, workers: tuple[str, ...]
+) -> None:
+    run = project.measure("Copy", GATE, "--lipleak-store=kept", *workers)
+    assert run.lines("kept: nothing of models.py:Copy was kept, since it has no attribute fingerprint")
+
+
 def test_arguments_reach_the_factory(project: Project) -> None:
     run = project.measure("Copy", GATE, "--lipleak-model-arg=log=calls")
     assert run.counts == {"passed": 1}
