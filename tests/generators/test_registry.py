@@ -191,6 +191,7 @@ def test_factories_that_take_a_device_get_it(package: Path, arguments: dict, dev
         ("studio.lips:ready", {"colour": 1}, ["ready-made", "colour"]),
         ("studio.lips:plain", {"colour": 1}, ["ready-made", "colour"]),
         ("studio.lips:build", {}, ["missing a required argument: 'colour'", "(colour, depth)"]),
+        ("studio.lips:build", {"color": 7}, ["missing a required argument: 'colour' (got 'color')"]),
         ("studio.lips:build", {"colour": 1, "hue": 2}, ["unexpected keyword argument 'hue'"]),
         ("studio.lips:needs_much", {"checkpoint": "x"}, ["'steps'", "--lipleak-model-arg"]),
     ],
