@@ -330,8 +330,12 @@ def _bound(target: Callable[..., Any], arguments: Mapping[str, Any], name: str) 
     try:
         inspect.signature(target).bind(**arguments)
     except TypeError as error:
-        # Of a misspelt argument Python says only that the right one is missing.
-        unknown = [repr(each) for each in arguments if each not in _parameters(target)]
+        # Where a misspelt argument leaves the right one missing, Python names only the latter.
+        unknown = [
+            repr(each)
+            for each in arguments
+            if each not in _parameters(target) and repr(each) not in str(error)
+        ]
         got = f" (got {', '.join(unknown)})" if unknown else ""
         raise ConfigurationError(
             f"model {name!r}: {error}{got}; it takes ({', '.join(_parameters(target))}), set by "
