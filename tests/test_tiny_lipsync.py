@@ -2,6 +2,7 @@
 
 import importlib
 import shutil
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 pytest.importorskip("safetensors")
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "tiny_lipsync"
-PARTS = ("network", "data", "sync_loss", "train", "tiny_lipsync")
+PARTS = ("data", "sync_loss", "train", "tiny_lipsync")
 CLIPS = ("anna_1", "mara_2", "omar_1", "zola_3")
 FRAMES = 85
 
@@ -24,7 +25,7 @@ def part(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(EXAMPLE.parent.parent))
     yield importlib.import_module
     for name in PARTS:
-        monkeypatch.delitem(__import__("sys").modules, name, raising=False)
+        monkeypatch.delitem(sys.modules, name, raising=False)
 
 
 def rendered(count: int = FRAMES) -> dict[str, Any]:
@@ -63,16 +64,65 @@ def test_the_suite_tells_the_variants_apart(
         run.stdout.fnmatch_lines(["*LSE-C_S@offset*not < 0.7*"])
 
 
+@pytest.mark.parametrize("variant", ["cr", "ar", "hidden"])
+def test_a_shipped_checkpoint_is_small_and_says_what_it_is(variant: str) -> None:
+    from safetensors import safe_open
+
+    path = EXAMPLE / "checkpoints" / f"{variant}.safetensors"
+    assert path.stat().st_size < 1_000_000
+    with safe_open(path, "pt") as file:
+        facts = file.metadata()
+    assert facts == {
+        "reference": variant if variant == "hidden" else variant.upper(),
+        "steps": "3000",
+        "seed": "0",
+        "sync": "0.01",
+    }
+
+
+def test_models_of_one_process_stay_apart(tmp_path: Path) -> None:
+    """A changed copy paints by its own code; and no file of the example gets in the way of a user's own ``data.py``."""
+    from pytest_lipleak.generators.registry import load_model
+
+    copy = tmp_path / "tiny_lipsync.py"
+    text = (EXAMPLE / copy.name).read_text()
+    copy.write_text(text.replace("self.colour(painted)", "-self.colour(painted)"))
+    arguments = {"checkpoint": str(EXAMPLE / "checkpoints" / "hidden.safetensors")}
+    paths = list(sys.path)
+    one, other = (load_model(f"{path}:load", arguments).generator for path in (EXAMPLE / copy.name, copy))
+    assert sys.path == paths
+    frames, audio = rendered(3)["anna_1"]
+    painted, negative = (model.generate(frames, audio, frames[:1]).astype(int) for model in (one, other))
+    mouth = (slice(None), slice(90, 105), slice(60, 100))
+    np.testing.assert_allclose(painted[mouth] + negative[mouth], 255, atol=2)
+    assert one.fingerprint != other.fingerprint
+
+
+def test_channels_that_nothing_wakes_are_left_out(part: Any) -> None:
+    import torch
+
+    tiny, train = part("tiny_lipsync"), part("train")
+    torch.manual_seed(0)
+    speech = tiny.Speech().eval()
+    asleep = torch.arange(160) % 4 == 0
+    speech.last[1].bias.data[asleep] = -1e3
+    speech.last[1].bias.data[~asleep] = 1e3
+    known, unknown = torch.rand(2, 50, 20, 40)
+    slim = train.without_idle(speech, [known[:20], known[20:]])
+    assert slim.last[0].weight.shape[0] == 120
+    torch.testing.assert_close(slim(unknown), speech(unknown))
+
+
 def test_a_network_that_hides_lips_cannot_copy_them(part: Any) -> None:
     import torch
 
-    network: ModuleType = part("network")
+    tiny: ModuleType = part("tiny_lipsync")
     torch.manual_seed(0)
     face, mel = torch.rand(2, 3, 72, 72), torch.rand(2, 20, 40)
     other = face.clone()
     other[:, :, 40:60, 25:50] = 1 - other[:, :, 40:60, 25:50]
     for hides_lips in (True, False):
-        painter = network.TinyLipSync(hides_lips=hides_lips).eval()
+        painter = tiny.TinyLipSync(hides_lips=hides_lips).eval()
         with torch.inference_mode():
             same = torch.equal(painter(face, face, mel), painter(face, other, mel))
         assert same is hides_lips
@@ -86,9 +136,9 @@ def test_the_sync_loss_sees_what_the_expert_sees(part: Any) -> None:
     from pytest_lipleak.generators.facecrops import cut
     from pytest_lipleak.sync.embedded import mouth_windows
 
-    data, sync_loss, train = part("data"), part("sync_loss"), part("train")
+    sync_loss, train = part("sync_loss"), part("train")
     frames, _ = rendered(5)["anna_1"]
-    crops = FaceCrops(lambda faces, audio, reference: faces, **data.CROPS)
+    crops = FaceCrops(lambda faces, audio, reference: faces, **part("tiny_lipsync").CROPS)
     faces = cut(frames, crops.boxes(frames), 72)
     pasted = crops.generate(frames, np.zeros(3200, np.int16), frames)
     rows, columns = sync_loss._window_matrices()
@@ -102,7 +152,7 @@ def test_what_is_heard_lies_around_its_frame(part: Any) -> None:
     """A click in frame 7 is heard in the windows of frames 5 to 9 alone, in the middle of that of frame 7."""
     audio = np.zeros(640 * 20, np.int16)
     audio[640 * 7 + 320] = 30000
-    mels = part("data").mels(audio, 20)
+    mels = part("tiny_lipsync").mels(audio, 20)
     assert mels.shape == (20, 20, 40)
     loud = [frame for frame in range(20) if mels[frame].max() > mels[0].max() + 0.5]
     assert loud == [5, 6, 7, 8, 9]
@@ -138,7 +188,7 @@ def test_training_writes_a_checkpoint_that_can_be_judged(part: Any, tmp_path: Pa
     torch.manual_seed(0)
     torch.save(sync_loss.Expert().state_dict(), tmp_path / "expert.pt")
     sync = sync_loss.SyncLoss(tmp_path / "expert.pt")
-    network = part("network").TinyLipSync()
+    network = part("tiny_lipsync").TinyLipSync()
     network.speech.load_state_dict(sync.expert.audio.state_dict())
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     log = train.train(

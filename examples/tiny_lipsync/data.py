@@ -13,19 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from network import MEL_COLUMNS, SIZE
 from numpy.typing import NDArray
+from tiny_lipsync import CROPS, SAMPLES_PER_FRAME, SIZE
 
 from pytest_lipleak import FaceCrops
 from pytest_lipleak.faces.centred import mouth_darkness
 from pytest_lipleak.generators.facecrops import cut
 from pytest_lipleak.media.clipsets import open_clips
-from pytest_lipleak.sync.logmel import log_mel
 
-CROPS = {"size": SIZE, "margins": (0, 0.1, 0, 0), "mask": None}
-"""How faces are cut out, in training and in use: ``FaceCrops`` with room for the chin."""
-SAMPLES_PER_FRAME = 640
-MEL_PER_FRAME = 4
 APART = 5
 """AR: the reference lies at least this many frames away, or its mouth would still be the same."""
 
@@ -43,13 +38,6 @@ class Talk:
     faces: NDArray[np.uint8]
     audio: NDArray[np.int16]
     closed: int
-
-
-def mels(audio: NDArray[np.int16], frames: int) -> NDArray[np.float32]:
-    """Log-mel around each frame, float32 (T, 20, 40): the frame itself, two before and two after."""
-    around = np.pad(audio, (2 * SAMPLES_PER_FRAME, 4 * SAMPLES_PER_FRAME))
-    mel = log_mel(around)
-    return np.stack([mel[i * MEL_PER_FRAME :][:MEL_COLUMNS] for i in range(frames)])
 
 
 def reference_frame(talk: Talk, start: int, stop: int, kind: str, random: np.random.Generator) -> slice | int:

@@ -5,9 +5,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from data import CROPS, MEL_PER_FRAME, SAMPLES_PER_FRAME, Talk
-from network import SIZE
+from data import Talk
 from numpy.typing import NDArray
+from tiny_lipsync import CROPS, MEL_PER_FRAME, SAMPLES_PER_FRAME, SIZE
 from torch import Tensor, nn
 
 from pytest_lipleak import FaceCrops
