@@ -102,7 +102,11 @@ OPTIONS = (
     _choice("face", "whose face is tracked where several are seen"),
     Option("retrack", "track the face anew in generated videos, not by the real clip's boxes", kind="flag"),
     Option("arcface", "ArcFace network of your own for CSIM (ONNX, input N,3,112,112)", "FILE", "path"),
-    Option("allow_unscored", "judge the rest when some clips cannot be scored", kind="flag"),
+    Option(
+        "allow_unscored",
+        "judge the rest when some clips cannot be scored; a model that fails on a clip is not covered",
+        kind="flag",
+    ),
     Option(
         "confidence",
         "judge by the whole interval of this coverage, for example 0.95, where a limit names none "

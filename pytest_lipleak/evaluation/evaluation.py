@@ -46,6 +46,7 @@ from pytest_lipleak.evaluation.progress import Progress, Shown
 from pytest_lipleak.evaluation.provenance import provenance_of
 from pytest_lipleak.evaluation.references import reference_indices
 from pytest_lipleak.evaluation.store import Store
+from pytest_lipleak.evaluation.way_out import way_out
 from pytest_lipleak.generators.limits import LastWords, to_stderr
 from pytest_lipleak.generators.protocol import supported_references
 from pytest_lipleak.generators.registry import Model
@@ -452,12 +453,14 @@ class Evaluation:
                 self.pairs()
 
     def _raise_failures(self, keys: Iterable[Key]) -> None:
-        failed = [self._failures[key] for key in keys if key in self._failures]
+        failed = {key: self._failures[key] for key in keys if key in self._failures}
         if failed:
-            more = f"\n{len(failed) - 1} more takes failed, the first with: {failed[1]}" if failed[1:] else ""
-            again = type(failed[0]).__new__(type(failed[0]))  # some build their words from other arguments
-            again.args = (f"{failed[0]}{more}",)
-            raise again from failed[0]
+            first, *others = failed.values()
+            more = f"\n{len(others)} more takes failed, the first with: {others[0]}" if others else ""
+            advice = way_out(first, tuple(failed), self.corpus.takes.keys(), self.silence_kind)
+            again = type(first).__new__(type(first))  # some build their words from other arguments
+            again.args = (f"{first}{more}{advice}",)
+            raise again from first
 
     def pairs(self) -> dict[str, str]:
         """Return the partner of every clip under XM."""

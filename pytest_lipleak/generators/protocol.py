@@ -1,5 +1,6 @@
 """What a model under test must offer, and the check of what it returns."""
 
+import re
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from typing import Any, Protocol, runtime_checkable
@@ -39,10 +40,8 @@ FORWARDED = (
 """Optional attributes that a generator which wraps another has from it; the rest (``fingerprint``, ``batch``,
 ``use_face``) is the wrapper's own business."""
 
-NO_ZEROS = (
-    '; if only silence fails, its audio front end cannot take exact zeros: declare silence = "noise", or use '
-    "--lipleak-silence=noise"
-)
+TAKE_NOISE = 'declare silence = "noise" on the model, or use --lipleak-silence=noise'
+NO_ZEROS = f"; if only silence fails, its audio front end cannot take exact zeros: {TAKE_NOISE}"
 
 
 @runtime_checkable
@@ -178,7 +177,9 @@ def run_generator(
     except GeneratorError as error:  # an adapter that words its own failure
         raise GeneratorError(f"{owner}: {error}") from error
     except Exception as error:
-        advice = f"; memory ended: {LOWER}" if is_out_of_memory(error) else NO_ZEROS if silent else ""
+        advice = f"; memory ended: {LOWER}" if is_out_of_memory(error) else ""
+        if silent and re.search(r"\bnan\b", str(error), re.IGNORECASE):
+            advice = NO_ZEROS
         raise GeneratorError(f"{owner}: generate() raised {type(error).__name__}: {error}{advice}") from error
     try:
         return checked_output(output, clip, owner)

@@ -34,18 +34,21 @@ def test_the_models_own_lines_are_shown(project: Project) -> None:
 
 
 def test_failing_on_one_clip_keeps_the_others(project: Project, distribution: tuple[str, ...]) -> None:
-    run = project.measure("RaisesOnOneClip", GATE, "--lipleak-gate=LSE-D[GT] < 90", *distribution)
+    gates = (GATE, "--lipleak-gate=LSE-D[GT] < 90", "--lipleak-allow-unscored")
+    run = project.measure("RaisesOnOneClip", *gates, *distribution)
     assert run.counts == {"failed": 1, "passed": 1}
-    assert run.lines(r"^model 'models.py:RaisesOnOneClip', clip 'clip2', condition \[SI,CR\]: .*too bright")
+    assert run.lines(r"^model 'models.py:RaisesOnOneClip', clip 'clip2', condition \[SI,CR\]: .*too bright$")
+    assert run.lines("^other clips work: .* --lipleak-allow-unscored .* does not cover a model that fails")
     takes = {(take["clip"], take["condition"]) for take in run.json["results"][0]["takes"]}
     assert takes == {(f"clip{n}", "GT") for n in range(3)} | {(f"clip{n}", "SI,CR") for n in range(2)}
     assert run.json["verdict"] == "not judged"
 
 
 def test_failing_on_silence_leaves_other_conditions(project: Project) -> None:
-    run = project.measure("RaisesOnSilence", GATE, "--lipleak-gate=LSE-D[AM,CR] < 90")
+    run = project.measure("RaisesOnSilence", "--lipleak-gate=LSE-D[AM,CR] < 90", GATE)
     assert run.counts == {"failed": 1, "passed": 1}
-    assert run.lines("no mel frames in silence")
+    assert run.lines("no mel frames in silence$")
+    assert run.lines("^only silence fails, .* --lipleak-silence=noise$")
     assert run.lines(r"^AM CR +\d")
 
 
