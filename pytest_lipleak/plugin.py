@@ -19,7 +19,7 @@ from pytest_lipleak.fixtures import (  # noqa: F401 - pytest finds fixtures amon
     lipleak_sync_expert,
 )
 from pytest_lipleak.session import KEY, LipleakSession
-from pytest_lipleak.settings import add_options, read_settings
+from pytest_lipleak.settings import add_options, read_settings, refuse_unknown_options
 
 MARKER = "lipleak: measures lip leakage; set on every test that uses a lipleak fixture and on every gate"
 
@@ -27,6 +27,12 @@ MARKER = "lipleak: measures lip leakage; set on every test that uses a lipleak f
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --lipleak-* and the ini keys."""
     add_options(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(args: list[str]) -> None:
+    """Refuse misspelt options before pytest looks for files of their name."""
+    refuse_unknown_options(args)
 
 
 def pytest_configure(config: pytest.Config) -> None:

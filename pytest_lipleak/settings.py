@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -359,6 +359,21 @@ def _refuse_unknown_keys(config: "pytest.Config") -> None:
     for key in config._get_unknown_ini_keys():  # pytest has no public way to ask, and itself warns of these
         if key.startswith("lipleak_"):
             raise _RefusedError(f"ini key {key} in {config.inipath} is not known; {_nearest(key, known)}")
+
+
+def refuse_unknown_options(arguments: Sequence[str]) -> None:
+    """Refuse a misspelt option with the right one: pytest names none, and may take it for the path of a test.
+
+    Raises:
+        pytest.UsageError: an argument begins with --lipleak- and is no option.
+    """
+    known = {option.flag for option in OPTIONS}
+    for argument in arguments:
+        flag = argument.partition("=")[0]
+        if flag.startswith("--lipleak-") and flag not in known:
+            import pytest
+
+            raise pytest.UsageError(f"option {flag} is not known; {_nearest(flag, known)}")
 
 
 def _nearest(word: str, known: Set[str]) -> str:

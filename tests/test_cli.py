@@ -138,6 +138,13 @@ def test_wrong_words_on_the_command_line(
     assert "usage: lipleak" in capsys.readouterr().err
 
 
+def test_a_misspelt_option_is_named_with_the_right_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["evaluate", "--model", "demo", "--gates", "LSD-CR < 1"])
+    assert stopped.value.code == USAGE
+    assert "unrecognized arguments: --gates LSD-CR < 1; did you mean --gate?\n" in capsys.readouterr().err
+
+
 def test_too_short_to_be_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     from pytest_lipleak.media.video import write_video
 

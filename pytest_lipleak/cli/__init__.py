@@ -8,7 +8,7 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from pytest_lipleak import __version__
 from pytest_lipleak.cli import (
@@ -53,7 +53,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0 good, 1 a limit is broken, 2 usage error or unusable input, 3 it could not be judged.
     """
-    options = parser().parse_args(arguments)
+    whole = parser()
+    options, unknown = whole.parse_known_args(arguments)
+    if unknown:
+        whole.error(f"unrecognized arguments: {' '.join(unknown)}{_meant(unknown[0], options.flags)}")
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Some consoles know no arrows; a number must not fail over its decoration.
         sys.stdout.reconfigure(errors="replace")
@@ -72,6 +75,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LipleakError as error:
         print(here(f"lipleak: {error}", options), file=sys.stderr)
         return USAGE
+
+
+def _meant(word: str, flags: Collection[str]) -> str:
+    from difflib import get_close_matches
+
+    nearest = get_close_matches(word.partition("=")[0], sorted(flags), 1)
+    return f"; did you mean {nearest[0]}?" if nearest else ""
 
 
 def parser() -> argparse.ArgumentParser:

@@ -195,6 +195,15 @@ def test_bad_variable(
     assert words in run.text
 
 
+@pytest.mark.parametrize("value", [("X",), ("LSD-CR < 1",), ()])
+def test_a_misspelt_option_is_refused_with_the_right_one(project: Project, value: tuple[str, ...]) -> None:
+    (project.path / "X").mkdir()
+    for given in (["--lipleak-gates", *value], [f"--lipleak-gates={''.join(value)}"]):
+        run = project.run("--lipleak-model=demo", *given)
+        assert run.code == pytest.ExitCode.USAGE_ERROR
+        assert run.lines("^ERROR: option --lipleak-gates is not known; did you mean --lipleak-gate\\?$")
+
+
 def test_misspelt_ini_key_is_refused_by_strict_config(project: Project) -> None:
     project.ini("lipleak_modle = demo", "addopts = --strict-config")
     assert "Unknown config option: lipleak_modle" in project.run().text
