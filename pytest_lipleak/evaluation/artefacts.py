@@ -5,7 +5,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -23,7 +22,6 @@ from pytest_lipleak.core.clips import (
     StreamedVideo,
     Video,
     digest_of,
-    frames_at,
     held,
 )
 from pytest_lipleak.core.errors import StoreError, UnscorableError
@@ -34,6 +32,7 @@ from pytest_lipleak.evaluation.nulls import UnrelatedSpeech
 from pytest_lipleak.evaluation.pictures import PictureTools
 from pytest_lipleak.evaluation.plan import Plan
 from pytest_lipleak.evaluation.store import Store, key_of, read_array, versions_of
+from pytest_lipleak.evaluation.takes import Take
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.limits import LastWords, to_stderr
 from pytest_lipleak.generators.memory import MemoryWatch
@@ -56,41 +55,12 @@ GENERATION_LIBRARIES = ("numpy", "onnxruntime", "opencv-python", "torch")
 EMBEDDING_LIBRARIES = ("ai-edge-litert", "av", *GENERATION_LIBRARIES)
 """Part of the keys: other versions of these make other pixels and embeddings."""
 
-REAL = "real clip"
-
-
 LOOK_EVERY = 0.2
 """Seconds between two looks at whether the model is free; longer where a look takes long, to leave others room."""
 
 LOOK_AT_LEAST_EVERY = 5.0
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, eq=False)
-class Take:
-    """A video of a clip, real or to be generated: what it is, not its frames.
-
-    Args:
-        clip: the real clip.
-        label: the condition or the probe, in the words of reports; not part of any key.
-        audio: drives the model, int16, shape (640 T,); None means the real clip itself.
-        reference: the identity reference: indices of frames of ``clip``, or frames, uint8 RGB
-            (T, H, W, 3) under CR, (R, H, W, 3) under AR.
-    """
-
-    clip: Clip
-    label: str = REAL
-    audio: Audio | None = None
-    reference: Sequence[int] | Frames = ()
-
-    @property
-    def reference_video(self) -> Video:
-        """The identity reference, uint8 RGB; the clip itself where every frame is its own reference."""
-        if isinstance(self.reference, np.ndarray):
-            return self.reference
-        own = list(self.reference) == list(range(len(self.clip.video)))
-        return self.clip.video if own else frames_at(self.clip.video, self.reference)
 
 
 class Artefacts:
@@ -151,7 +121,6 @@ class Artefacts:
         """Return the key of a take's video: a hash of all that its frames depend on."""
         if take.audio is None:
             return take.clip.digest
-        given = take.reference
         return key_of(
             model=self._model.name,
             # Without a fingerprint, what is on disk may come from other weights: never beyond this run.
@@ -163,7 +132,7 @@ class Artefacts:
             face=self._geometry if hasattr(self._model.generator, "use_face") else None,
             clip=take.clip.digest,
             audio=digest_of(take.audio),
-            reference=digest_of(given) if isinstance(given, np.ndarray) else list(map(int, given)),
+            reference=take.reference_key,
             device=self._kind_of_device,
             libraries=versions_of(*GENERATION_LIBRARIES),
             package=__version__,
@@ -226,7 +195,7 @@ class Artefacts:
             )
         return _begun(path)
 
-    def _stored(self, take: Take, fresh: list[Frames] | None = None) -> Iterator[Image]:
+    def _stored(self, take: Take, fresh: list[Frames]) -> Iterator[Image]:
         """Begin a pass through a generated video; it is generated, and put into ``fresh`` if short, if nobody did."""
         audio = take.audio
         assert audio is not None
@@ -249,7 +218,7 @@ class Artefacts:
                 )
             self._memory.note()
             write_video(path, output)
-            if fresh is not None and isinstance(output, np.ndarray) and output.nbytes <= HELD:
+            if isinstance(output, np.ndarray) and output.nbytes <= HELD:
                 fresh.append(output)
 
         found = self._store.load("video.mkv", self.source(take), make, _begun, about=self._about(take))

@@ -1,7 +1,6 @@
 """Causal probes: change the identity reference alone, and see whether the lips change with it."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,12 +8,11 @@ from pytest_lipleak.core.clips import Frames, held
 from pytest_lipleak.core.conditions import Condition
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics import FULL
-from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore
+from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore, TakeScore
+from pytest_lipleak.evaluation.artefacts import Artefacts
+from pytest_lipleak.evaluation.takes import Takes
 from pytest_lipleak.faces.centred import mouth_images
 from pytest_lipleak.generators.control import aligned, mouth_mask
-
-if TYPE_CHECKING:
-    from pytest_lipleak.evaluation.evaluation import Evaluation
 
 MOVED = 8
 """Frames by which the reference comes later: more than a syllable, less than the 15 frames that scores look at."""
@@ -23,29 +21,27 @@ STILL = 1.0
 """Mean squared difference of two mouths, in grey levels squared, below which there is no other mouth to swap in."""
 
 
-def moved_reference(lipleak: "Evaluation", clip: str, condition: Condition) -> tuple[float, float]:
+def moved_reference(
+    takes: Takes, artefacts: Artefacts, real: TakeScore, condition: Condition
+) -> tuple[float, float]:
     """Generate anew with the reference of ``MOVED`` frames later, all else equal; see ``followed``.
 
     Raises:
         UnscorableError: the clip is too short, or its real video has no sync to move.
         LipleakError: as ``Evaluation.measure``.
     """
-    real = lipleak.corpus.takes[clip, None].own
-    frames = len(lipleak.clips[clip].video)
-    later = MOVED if abs(real.offset - MOVED) <= MAX_SHIFT else -MOVED
+    clip = takes.clips[real.clip]
+    frames = len(clip.video)
+    later = MOVED if abs(real.own.offset - MOVED) <= MAX_SHIFT else -MOVED
     if frames < 4 * MOVED:
         raise UnscorableError(
             f"{frames} frames; a reference that comes {MOVED} frames later needs {4 * MOVED}"
         )
-    take = lipleak.take(clip, condition)
     indices = [(index + later) % frames for index in range(frames)]
-    audio = lipleak.driving_audio(lipleak.clips[clip], condition.setup)
-    moved = lipleak.probe_take(
-        clip, audio=audio, reference=indices, name=f"{condition}, reference {later:+d}"
-    )
-    own = lipleak.clips[clip].audio
-    stayed_score, moved_score = (lipleak.artefacts.score(each, own) for each in (take, moved))
-    return followed(stayed_score, moved_score, real, later)
+    audio = takes.driving_audio(clip, condition.setup)
+    moved = takes.probe(clip.name, audio, indices, f"{condition}, reference {later:+d}")
+    stayed_score = artefacts.score(takes.of(clip.name, condition), clip.audio)
+    return followed(stayed_score, artefacts.score(moved, clip.audio), real.own, later)
 
 
 def followed(stayed: SyncScore, moved: SyncScore, real: SyncScore, frames: int) -> tuple[float, float]:
@@ -71,7 +67,9 @@ def followed(stayed: SyncScore, moved: SyncScore, real: SyncScore, frames: int) 
     return (fall + rise) / 2, real.confidence_at(here) - real.confidence_at(there)
 
 
-def swapped_reference(lipleak: "Evaluation", clip: str, condition: Condition) -> tuple[float, float]:
+def swapped_reference(
+    takes: Takes, artefacts: Artefacts, real: TakeScore, condition: Condition
+) -> tuple[float, float]:
     """Generate anew with another mouth in the reference, all else equal, and look where the pictures changed.
 
     Every reference frame gets the mouth of the clip's frame whose mouth differs most from its own, blended into
@@ -85,8 +83,9 @@ def swapped_reference(lipleak: "Evaluation", clip: str, condition: Condition) ->
         UnscorableError: the clip's mouth never moves.
         LipleakError: as ``Evaluation.measure``.
     """
-    frames = lipleak.clips[clip].frames
-    take = lipleak.take(clip, condition)
+    clip = takes.clips[real.clip]
+    frames = clip.frames
+    take = takes.of(clip.name, condition)
     reference = held(take.reference_video)
     mouths, own = (mouth_images(each).reshape(len(each), -1) for each in (frames, reference))
     # Mean squared difference of every pair, without holding all pairs of pictures at once.
@@ -95,9 +94,9 @@ def swapped_reference(lipleak: "Evaluation", clip: str, condition: Condition) ->
     if float(apart.max(axis=1).mean()) < STILL:
         raise UnscorableError("the mouth never moves, so there is no other one to put into the reference")
     swapped = with_mouths(reference, frames[apart.argmax(axis=1)])
-    audio = lipleak.driving_audio(lipleak.clips[clip], condition.setup)
-    probe = lipleak.probe_take(clip, audio=audio, reference=swapped, name=f"{condition}, another mouth")
-    before, after = (lipleak.artefacts.frames(each).astype(np.float32) for each in (take, probe))
+    audio = takes.driving_audio(clip, condition.setup)
+    probe = takes.probe(clip.name, audio, swapped, f"{condition}, another mouth")
+    before, after = (artefacts.frames(each).astype(np.float32) for each in (take, probe))
     given = np.broadcast_to(swapped.astype(np.float32) - reference, before.shape)
     weight = mouth_mask(*frames.shape[1:3])
     arrived = float(np.mean(weight * (after - before) * given, dtype=np.float64))
@@ -113,13 +112,15 @@ def with_mouths(frames: Frames, donors: Frames) -> Frames:
     return np.asarray(np.clip(np.rint(np.stack(composed)), 0, 255), np.uint8)
 
 
-PROBES: Mapping[str, Callable[["Evaluation", str, Condition], tuple[float, float]]] = {
+PROBES: Mapping[str, Callable[[Takes, Artefacts, TakeScore, Condition], tuple[float, float]]] = {
     "REF_shift": moved_reference,
     "REF_swap": swapped_reference,
 }
 
 
-def probed(lipleak: "Evaluation", measure: str, clip: str, condition: Condition) -> dict[str, float]:
+def probed(
+    measure: str, takes: Takes, artefacts: Artefacts, real: TakeScore, condition: Condition
+) -> dict[str, float]:
     """Return a probe's measures of one clip: what followed the reference, and what a complete copy would give."""
-    found, full = PROBES[measure](lipleak, clip, condition)
+    found, full = PROBES[measure](takes, artefacts, real, condition)
     return {measure: found, f"{measure}{FULL}": full}

@@ -1,0 +1,161 @@
+"""What is measured of takes beyond their sync scores, and only when asked for: nulls, pictures, probes."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lipleak.core.conditions import Condition
+from pytest_lipleak.core.corpus import Key
+from pytest_lipleak.core.errors import UnscorableError
+from pytest_lipleak.core.metrics import SET_MEASURES, Metric
+from pytest_lipleak.core.scores import NullScores, TakeScore
+from pytest_lipleak.evaluation.artefacts import Artefacts
+from pytest_lipleak.evaluation.costs import Stopwatch
+from pytest_lipleak.evaluation.gallery import Gallery
+from pytest_lipleak.evaluation.nulls import UnrelatedSpeech
+from pytest_lipleak.evaluation.pictures import Pictures, PictureTools, kept_measure, set_measure
+from pytest_lipleak.evaluation.probes import probed
+from pytest_lipleak.evaluation.progress import Progress
+from pytest_lipleak.evaluation.record import Record, label_of
+from pytest_lipleak.evaluation.takes import Take, Takes
+
+
+@dataclass(frozen=True, eq=False)
+class Measures:
+    """Takes measures of takes that are made, or makes them for it.
+
+    Args:
+        record: where measures, and why there are none, are noted.
+        takes: what the model is given.
+        artefacts: generates, embeds and scores.
+        unrelated: the clip set's speech as null audio.
+        tools: the networks of picture measures.
+        progress: told about every measure.
+        stopwatch: takes the time.
+        gallery: where the pictures of a report are written, or None.
+    """
+
+    record: Record
+    takes: Takes
+    artefacts: Artefacts
+    unrelated: UnrelatedSpeech
+    tools: PictureTools
+    progress: Progress
+    stopwatch: Stopwatch
+    gallery: Gallery | None
+
+    def sanity(self) -> None:
+        """Score every real clip against unrelated audio: LSE-C, each by its best shift."""
+        corpus = self.record.corpus
+        with self.stopwatch("scoring"):
+            for (clip, condition), take in tuple(corpus.takes.items()):
+                if condition is None and clip not in corpus.unrelated:
+                    corpus.unrelated[clip] = self._against_unrelated(take).free or self._against_itself(clip)
+
+    def _against_itself(self, name: str) -> tuple[float, ...]:
+        """A clip alone is compared with its own speech half a clip later."""
+        clip = self.takes.clips[name]
+        return (self.artefacts.score(Take(clip), np.roll(clip.audio, len(clip.audio) // 2)).lse_c,)
+
+    def nulls(self, conditions: Iterable[Condition]) -> None:
+        """Score every take of these conditions against unrelated audio.
+
+        Raises:
+            UnscorableError: there is none.
+        """
+        wanted, corpus = set(conditions), self.record.corpus
+        with self.stopwatch("scoring"):
+            for key, take in tuple(corpus.takes.items()):
+                if key[1] in wanted and key not in corpus.nulls:
+                    null = self._against_unrelated(take)
+                    if not null.free:
+                        raise UnscorableError(
+                            f"{take.clip}: the clip set holds no speech but its own (and its XM partner's), so there "
+                            "is nothing unrelated to compare with; add clips with other speech"
+                        )
+                    corpus.nulls[key] = null
+
+    def _against_unrelated(self, take: TakeScore) -> NullScores:
+        # Under XM the partner's speech is not unrelated: it drove the lips.
+        partner = () if take.partner is None else (take.partner,)
+        source = self.takes.of(take.clip, take.condition)
+        return self.artefacts.null_scores(source, self.unrelated, take.own_offset, partner)
+
+    def pictures(self, metric: Metric) -> None:
+        """Take the picture measures that ``metric`` still lacks.
+
+        Raises:
+            LipleakError: of some clips; all others were finished first.
+        """
+        with self.stopwatch("other"):
+            for column in metric.columns:
+                assert column.condition is not None
+                if column.measure in SET_MEASURES:
+                    self._compare_sets(column.measure, column.condition)
+                else:
+                    self._of_every_clip(column.measure, column.condition, self._compared)
+
+    def probes(self, metric: Metric) -> None:
+        """Generate anew with another reference what ``metric`` asks for and still lacks; raises as ``pictures``."""
+        (condition,) = metric.conditions
+        self._of_every_clip(metric.columns[0].measure, condition, self._probed)
+
+    def _of_every_clip(
+        self,
+        measure: str,
+        condition: Condition,
+        take_measure: Callable[[str, str, Condition], Mapping[str, float]],
+    ) -> None:
+        record = self.record
+        keys: list[Key] = [(name, condition) for name in record.corpus.provenance.clip_names]
+
+        def note(key: Key) -> None:
+            found = take_measure(measure, key[0], condition)
+            record.corpus.pictures.setdefault(key, {}).update(found)
+
+        for done, key in enumerate(keys):
+            self.progress(done, len(keys), f"{measure} {label_of(key)}")
+            if record.lacks(measure, key):
+                record.attempt(key, partial(note, key), measure)
+        self.progress(len(keys), len(keys), "")
+        record.raise_failures(keys)
+
+    def _compared(self, measure: str, clip: str, condition: Condition) -> Mapping[str, float]:
+        output, real = self._pictures(clip, condition)
+        with self.stopwatch("pictures"):
+            found = kept_measure(measure, output, real)
+        if self.gallery is not None and measure.startswith("MAR"):
+            model = self.record.corpus.provenance.model
+            self.gallery.add_opening(
+                model, clip, condition, measure, found[measure], output.opening, real.opening
+            )
+        return found
+
+    def _compare_sets(self, measure: str, condition: Condition) -> None:
+        corpus = self.record.corpus
+        if (measure, condition) not in corpus.sets:
+            names = corpus.provenance.clip_names
+            with self.stopwatch("pictures"):
+                found = set_measure(measure, names, lambda name: self._pictures(name, condition))
+            corpus.sets[measure, condition] = found
+
+    def _pictures(self, name: str, condition: Condition) -> tuple[Pictures, Pictures]:
+        """The generated and the real video of a take; frames are read when a measure looks at them."""
+        # By name, not by clip: decoded clips are large, and the clip set keeps only a few.
+        clips, takes, artefacts = self.takes.clips, self.takes, self.artefacts
+        digest, source = clips[name].digest, artefacts.source(takes.of(name, condition))
+
+        def boxes() -> NDArray[np.float64] | None:
+            return artefacts.cropper(clips[name]).boxes
+
+        output = Pictures(self.tools, source, lambda: artefacts.video(takes.of(name, condition)), boxes)
+        return output, Pictures(self.tools, digest, lambda: clips[name].video, boxes)
+
+    def _probed(self, measure: str, clip: str, condition: Condition) -> Mapping[str, float]:
+        corpus = self.record.corpus
+        if refused := corpus.unscored.get((clip, None)):
+            raise UnscorableError(refused.reason)
+        return probed(measure, self.takes, self.artefacts, corpus.takes[clip, None], condition)

@@ -1,0 +1,63 @@
+"""What is known so far of one model's takes, and why the rest is not."""
+
+from collections.abc import Callable, Iterable
+
+from pytest_lipleak.core.corpus import Corpus, Key
+from pytest_lipleak.core.errors import LipleakError, UnscorableError
+from pytest_lipleak.core.scores import Unscored
+from pytest_lipleak.evaluation.way_out import way_out
+
+
+class Record:
+    """Scores and measures of takes, and why others have none.
+
+    Args:
+        corpus: holds what was measured, and what could not be scored.
+    """
+
+    def __init__(self, corpus: Corpus) -> None:
+        self.corpus = corpus
+        self.failures: dict[Key, LipleakError] = {}
+        """Takes that could not be made; they are not tried again."""
+
+    def attempt(self, key: Key, act: Callable[[], None], measure: str | None = None) -> None:
+        """Do something for a take, or for a measure of it, and note why it cannot be done."""
+        try:
+            act()
+        except UnscorableError as error:
+            why = Unscored(*key, str(error), measure)
+            if measure is None:
+                self.corpus.unscored[key] = why
+            else:
+                self.corpus.unpictured[key, measure] = why
+        except LipleakError as error:
+            self.failures[key] = error
+
+    def missing(self, keys: Iterable[Key]) -> list[Key]:
+        """Return those takes that are neither scored nor given up."""
+        lost = self.corpus.unscored
+        done = self.corpus.takes.keys() | lost.keys() | self.failures.keys()
+        return [key for key in keys if key not in done and (key[0], None) not in lost]
+
+    def lacks(self, measure: str, key: Key) -> bool:
+        """Whether a measure of a take is neither taken nor given up."""
+        known = self.corpus.pictures.get(key, {})
+        return not (measure in known or (key, measure) in self.corpus.unpictured or key in self.failures)
+
+    def raise_failures(self, keys: Iterable[Key]) -> None:
+        """Raise the first failure of these takes, saying how many there are and what to do."""
+        failed = {key: self.failures[key] for key in keys if key in self.failures}
+        if failed:
+            first, *others = failed.values()
+            more = f"\n{len(others)} more takes failed, the first with: {others[0]}" if others else ""
+            silence = self.corpus.provenance.silence
+            advice = way_out(first, tuple(failed), self.corpus.takes.keys(), silence)
+            again = type(first).__new__(type(first))  # some build their words from other arguments
+            again.args = (f"{first}{more}{advice}",)
+            raise again from first
+
+
+def label_of(key: Key) -> str:
+    """Return a take in the words of progress lines."""
+    name, condition = key
+    return f"{name} [{condition}]" if condition else f"{name} (real clip)"

@@ -1,0 +1,120 @@
+"""Takes: what the model is given for every clip under every condition, and outside the protocol."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pytest_lipleak.core.clips import (
+    Audio,
+    Clip,
+    Frames,
+    StreamedVideo,
+    Video,
+    check_audio,
+    check_video,
+    digest_of,
+    frames_at,
+)
+from pytest_lipleak.core.conditions import Condition, Setup
+from pytest_lipleak.core.corpus import Provenance
+from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.evaluation.pairing import mismatched_pairs
+from pytest_lipleak.evaluation.references import reference_indices
+from pytest_lipleak.media.audio import fit, silence
+from pytest_lipleak.media.clipsets import ClipSet
+
+REAL = "real clip"
+
+IdentityReference = Sequence[int] | Frames | StreamedVideo
+"""Indices of frames of the clip, or a video, uint8 RGB (T, H, W, 3) under CR, (R, H, W, 3) under AR."""
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """A video of a clip, real or to be generated: what it is, not its frames.
+
+    Args:
+        clip: the real clip.
+        label: the condition or the probe, in the words of reports; not part of any key.
+        audio: drives the model, int16, shape (640 T,); None means the real clip itself.
+        reference: the identity reference.
+    """
+
+    clip: Clip
+    label: str = REAL
+    audio: Audio | None = None
+    reference: IdentityReference = ()
+
+    @property
+    def reference_video(self) -> Video:
+        """The identity reference, uint8 RGB; the clip itself where every frame is its own reference."""
+        if isinstance(self.reference, np.ndarray | StreamedVideo):
+            return self.reference
+        own = list(self.reference) == list(range(len(self.clip.video)))
+        return self.clip.video if own else frames_at(self.clip.video, self.reference)
+
+    @cached_property
+    def reference_key(self) -> str | list[int]:
+        """What tells the identity reference from others: a hash, or the indices."""
+        if isinstance(self.reference, np.ndarray | StreamedVideo):
+            return digest_of(self.reference)
+        return list(map(int, self.reference))
+
+
+class Takes:
+    """The takes of a clip set under the choices of one evaluation.
+
+    Args:
+        clips: the real clips.
+        about: seed, silence, AR strategy and pairing rule; its ``pairing`` is filled when partners are first needed.
+        partners: pairs given by the user, partner by clip; None draws them.
+    """
+
+    def __init__(self, clips: ClipSet, about: Provenance, partners: Mapping[str, str] | None) -> None:
+        self.clips = clips
+        self._about = about
+        self._partners = dict(partners) if partners is not None else None
+
+    def pairs(self) -> dict[str, str]:
+        """Return the partner of every clip under XM.
+
+        Raises:
+            InputError: a clip has no possible partner.
+        """
+        about = self._about
+        if self._partners is None:
+            self._partners = mismatched_pairs(self.clips, about.seed, about.pairing_rule)
+        if not about.pairing and isinstance(about.pairing, dict):
+            about.pairing.update(self._partners)
+        return self._partners
+
+    def driving_audio(self, clip: Clip, setup: Setup) -> Audio:
+        """Return the audio that drives ``clip`` under ``setup``: int16, shape (640 T,)."""
+        samples = len(clip.audio)
+        if setup is Setup.AM:
+            return clip.audio
+        if setup is Setup.SI:
+            return silence(samples, self._about.silence, self._about.seed)
+        return fit(self.clips.speech(self.pairs()[clip.name]), samples)
+
+    def of(self, name: str, condition: Condition | None) -> Take:
+        """Return what the model is given for a clip under a condition, or the real clip for None."""
+        clip = self.clips[name]
+        if condition is None:
+            return Take(clip)
+        about = self._about
+        reference = reference_indices(clip, condition.reference, about.alternative_reference, about.seed)
+        return Take(clip, str(condition), self.driving_audio(clip, condition.setup), reference)
+
+    def probe(self, name: str, audio: Audio, reference: IdentityReference, label: str) -> Take:
+        """Return a take of a clip outside the protocol, see ``Evaluation.probe_take``."""
+        clip = self.clips[name]
+        try:
+            check_audio(audio, f"probe {label!r}")
+            if isinstance(reference, np.ndarray | StreamedVideo):
+                check_video(reference, f"probe {label!r}")
+        except ValueError as error:
+            raise ConfigurationError(str(error)) from None
+        return Take(clip, label, fit(audio, len(clip.audio)), reference)
