@@ -115,6 +115,25 @@ def pytest_collection_modifyitems(
         )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Import the model when a test that is left needs it: what cannot be is said once, before any test runs."""
+    ours = session.config.stash[KEY]
+    if ours.settings.model is None or session.config.option.collectonly:
+        return
+    if not any(
+        "lipleak_model" in _fixtures(item) or item.nodeid.startswith("lipleak::") for item in session.items
+    ):
+        return
+    from pytest_lipleak.core.errors import LipleakError
+
+    try:
+        ours.find_model()
+    except LipleakError as error:
+        session.items.clear()
+        xdist.refuse(session.config, str(error))
+
+
 def _fixtures(item: pytest.Item) -> Iterable[str]:
     names: Iterable[str] = getattr(item, "fixturenames", ())
     return names

@@ -10,9 +10,10 @@ import shutil
 import sys
 import tempfile
 import time
+import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from pytest_lipleak.sync.expert import SyncExpert
 
 GIGABYTE = 10**9
+OURS = Path(__file__).parent
 RUN_FOLDER = "pytest-lipleak-"
 PRESENT = "present-"
 """Prefix of the lock files in it that its processes hold."""
@@ -73,6 +75,7 @@ class Workbench:
         self._clips: ClipSet | None = None
         self._model: Model | None = None
         self._model_error: LipleakError | None = None
+        self._build_model: Callable[[], Model] | None = None
         self._expert: SyncExpert | None = None
         self._device: str | None = None
         self._presence: BaseFileLock | None = None
@@ -234,10 +237,18 @@ class Workbench:
                 raise
         return self._model
 
-    def _load_model(self) -> "Model":
-        from pytest_lipleak.core.errors import ConfigurationError, GeneratorError, LipleakError
-        from pytest_lipleak.generators.registry import Model, model_builder, parse_arguments
+    def find_model(self) -> None:
+        """Import what builds the model, without building it.
 
+        Raises:
+            ConfigurationError: none is named, or its module or factory cannot be used.
+            GeneratorError: its module cannot be imported.
+        """
+        from pytest_lipleak.core.errors import ConfigurationError
+        from pytest_lipleak.generators.registry import model_builder, parse_arguments
+
+        if self._build_model is not None:
+            return  # a file of the user is executed once, however often the model is loaded
         name = self.settings.model
         if name is None:
             raise ConfigurationError(
@@ -246,24 +257,42 @@ class Workbench:
             )
         # Before the model imports what it computes with.
         self._share_threads()
-        arguments = parse_arguments(self.settings.model_args)
-        build: Callable[[], Model] | None = None
+        with self._loading(name):
+            self._build_model = model_builder(name, parse_arguments(self.settings.model_args), self.device)
+
+    @contextmanager
+    def _loading(self, name: str) -> Iterator[None]:
+        """Word what comes out of the user's module or factory, which may be anything."""
+        from pytest_lipleak.core.errors import GeneratorError, LipleakError
+
+        try:
+            yield
+        except LipleakError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise GeneratorError(
+                f"model {name!r} could not be loaded: {type(error).__name__}: {error}{self._place_of(error)}"
+            ) from error
+
+    def _place_of(self, error: BaseException) -> str:
+        """Where the user's code raised it, for those who are shown no traceback."""
+        places = [
+            frame
+            for frame in traceback.extract_tb(error.__traceback__)
+            if not frame.filename.startswith("<") and not Path(frame.filename).is_relative_to(OURS)
+        ]
+        return f" ({self._as_named(places[-1].filename)}, line {places[-1].lineno})" if places else ""
+
+    def _load_model(self) -> "Model":
+        from pytest_lipleak.generators.registry import Model, parse_arguments
+
+        self.find_model()
+        name, build = str(self.settings.model), self._build_model
 
         def load() -> "Model":
-            nonlocal build
-            try:
-                # A file of the user is executed once, however often the model is loaded.
-                build = build or model_builder(name, arguments, self.device)
+            assert build is not None
+            with self._loading(name):
                 return build()
-            except LipleakError:
-                raise
-            except (
-                Exception,
-                SystemExit,
-            ) as error:  # the user's module or factory: anything may come out of it
-                raise GeneratorError(
-                    f"model {name!r} could not be loaded: {type(error).__name__}: {error}"
-                ) from error
 
         if self.alone or not self.settings.workers_per_gpu:
             return load()
@@ -273,6 +302,7 @@ class Workbench:
         label = device_label(self.device)
         slots = Slots(self.folder, label, self.settings.workers_per_gpu)
         declared = self.folder / f"model-{label}.json"
+        arguments = parse_arguments(self.settings.model_args)
         return Model(name, SharedGenerator(lambda: load().generator, slots, declared), arguments)
 
     def let_go_of_model(self) -> None:

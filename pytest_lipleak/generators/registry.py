@@ -130,7 +130,8 @@ def model_builder(
 ) -> Callable[[], Model]:
     """Find what is called ``name``, and return what builds the generator: anew at every call, from one import.
 
-    Takes and raises what ``load_model`` does; a generator that is no good is refused when it is built.
+    Takes and raises what ``load_model`` does, arguments that do not fit among it; what the factory raises, and a
+    generator that is no good, come when it is built.
     """
     given = dict(arguments or {})
     arguments = given.copy()
@@ -148,7 +149,8 @@ def model_builder(
         target = _attribute(name, name)
     else:
         target = _registered(name)
-    return lambda: Model(name, _built(target, name, arguments, device), given)
+    build = _builder(target, name, arguments, device)
+    return lambda: Model(name, build(), given)
 
 
 def check_name(name: str, arguments: Mapping[str, Any] | None = None) -> None:
@@ -249,7 +251,7 @@ def as_model(candidate: Any, name: str | None = None) -> Model:
     if isinstance(candidate, Model):
         return candidate if name is None else replace(candidate, name=name)
     label = name or getattr(candidate, "name", None) or type(candidate).__name__
-    return Model(str(label), _built(candidate, str(label), {}, "cpu"))
+    return Model(str(label), _builder(candidate, str(label), {}, "cpu")())
 
 
 def _registered(name: str) -> Any:
@@ -306,10 +308,10 @@ def _module_from_file(path: Path, name: str) -> ModuleType:
     return module
 
 
-def _built(target: Any, name: str, arguments: dict[str, Any], device: str) -> Generator:
+def _builder(target: Any, name: str, arguments: dict[str, Any], device: str) -> Callable[[], Generator]:
     if not isinstance(target, type) and callable(getattr(target, "generate", None)):
         _refuse_arguments(arguments, name)
-        return _checked(target, name)
+        return lambda: _checked(target, name)
     if not callable(target):
         raise ConfigurationError(
             f"model {name!r} is a {type(target).__name__}; expected an object with generate(frames, audio, reference), "
@@ -318,11 +320,11 @@ def _built(target: Any, name: str, arguments: dict[str, Any], device: str) -> Ge
     parameters = _parameters(target)
     if not isinstance(target, type) and {"frames", "audio", "reference"} <= parameters.keys():
         _refuse_arguments(arguments, name)
-        return _checked(_Function(target), name)
+        return lambda: _checked(_Function(target), name)
     if "device" in parameters and "device" not in arguments:
         arguments = {**arguments, "device": device}
     _bound(target, arguments, name)
-    return _checked(target(**arguments), name)
+    return lambda: _checked(target(**arguments), name)
 
 
 def _bound(target: Callable[..., Any], arguments: Mapping[str, Any], name: str) -> None:

@@ -1,7 +1,7 @@
 """Models that fail: the message names model, clip and condition; what was finished is kept."""
 
 import pytest
-from inner_pytest import Project
+from inner_pytest import Project, Run
 
 GATE = "--lipleak-gate=LSE-C_S < 50"
 
@@ -52,24 +52,25 @@ def test_failing_on_silence_leaves_other_conditions(project: Project) -> None:
     assert run.lines(r"^AM CR +\d")
 
 
-@pytest.mark.parametrize(
-    ("model", "arguments", "words"),
-    [
-        ("broken_factory", (), "could not be loaded: OSError: checkpoint.pth is not here"),
-        ("np", (), "is a module; expected an object with generate"),
-        (
-            "Copy",
-            ("--lipleak-model-arg=chekpoint=x",),
-            "it takes (log), set by --lipleak-model-arg key=value",
-        ),
-        ("function", ("--lipleak-model-arg=a=1",), "is ready-made and takes no arguments, but got a"),
-    ],
-)
-def test_that_cannot_be_loaded(project: Project, model: str, arguments: tuple[str, ...], words: str) -> None:
-    run = project.measure(model, GATE, "--lipleak-gate=LSE-D_S > 1", *arguments)
+def test_whose_factory_fails(project: Project) -> None:
+    run = project.measure("broken_factory", GATE, "--lipleak-gate=LSE-D_S > 1")
     assert run.counts == {"failed": 2}
-    assert words in run.text
+    assert run.lines(r"could not be loaded: OSError: checkpoint.pth is not here \(models.py, line \d+\)$")
     assert not run.lines("registry.py|session.py")
+
+
+UNUSABLE = [
+    ("models.py:np", (), "is a module; expected an object with generate"),
+    ("models.py:Copy", ("--lipleak-model-arg=chekpoint=x",), r"it takes \(log\), set by --lipleak-model-arg"),
+    ("models.py:function", ("--lipleak-model-arg=a=1",), "is ready-made and takes no arguments, but got a;"),
+    (
+        "imports.py:Model",
+        (),
+        r"could not be loaded: ModuleNotFoundError: No module named 'absent_package' \(imports.py, line 2\)$",
+    ),
+    ("misspelt.py:Model", (), r"could not be loaded: SyntaxError: .* \(misspelt.py, line 1\)$"),
+    ("exits.py:Model", (), r"could not be loaded: SystemExit: usage: script.py VIDEO \(exits.py, line 2\)$"),
+]
 
 
 def test_what_a_file_does_not_hold_is_refused_before_anything_runs(project: Project) -> None:
@@ -80,11 +81,44 @@ def test_what_a_file_does_not_hold_is_refused_before_anything_runs(project: Proj
     )
 
 
-def test_module_that_exits_is_no_crash(project: Project) -> None:
-    (project.path / "script.py").write_text("import sys\nsys.exit('usage: script.py VIDEO')\nModel = None\n")
-    run = project.measure("script.py:Model", GATE)
-    assert run.counts == {"failed": 1}
-    assert run.lines("^model 'script.py:Model' could not be loaded: SystemExit: usage: script.py VIDEO")
+@pytest.mark.parametrize(("model", "arguments", "words"), UNUSABLE, ids=[case[0] for case in UNUSABLE])
+def test_that_cannot_be_imported_is_refused_before_any_test_runs(
+    project: Project, model: str, arguments: tuple[str, ...], words: str
+) -> None:
+    run = unusable(project, model, *arguments)
+    assert run.lines(f"^ERROR: model '{model}'.*{words}")
+
+
+@pytest.mark.parametrize("workers", ["-n0", pytest.param("-n2", marks=pytest.mark.slow)])
+def test_that_cannot_be_imported_is_refused_once_by_all_workers(project: Project, workers: str) -> None:
+    run = unusable(project, "imports.py:Model", workers)
+    assert len(run.lines("absent_package")) == 1
+
+
+def unusable(project: Project, model: str, *arguments: str) -> Run:
+    """Run a test of one's own and a gate with a model that cannot be used; neither runs."""
+    project.write(
+        imports="import sys\nimport absent_package\nModel = None\n",
+        misspelt="Model = = 3\n",
+        exits="import sys\nsys.exit('usage: script.py VIDEO')\nModel = None\n",
+        test_other="from pathlib import Path\ndef test_it(): Path('ran').touch()\n",
+    )
+    run = project.measure(model, GATE, *arguments)
+    assert run.code == pytest.ExitCode.USAGE_ERROR
+    assert not (project.path / "ran").exists()
+    assert run.json["verdict"] == "not judged"
+    return run
+
+
+def test_that_no_test_needs_is_not_imported(project: Project) -> None:
+    """A model named in the ini file must cost nothing where other tests are chosen."""
+    project.write(
+        noted="from pathlib import Path\nPath('seen').touch()\nModel = None\n",
+        test_other="def test_it(): pass\n",
+    )
+    project.measure("noted.py:Model", GATE, "-k", "test_it")
+    project.measure("noted.py:Model", GATE, "--collect-only")
+    assert not (project.path / "seen").exists()
 
 
 @pytest.mark.parametrize(
