@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_lipleak.cli import GOOD, USAGE, main
-from pytest_lipleak.generators import registry
+from pytest_lipleak.generators import catalogue, registry
 from pytest_lipleak.generators.catalogue import KINDS, SYSTEMS, ModelCard, built_in_names, card_of
 from pytest_lipleak.generators.protocol import DECLARATIONS
 
@@ -64,6 +64,23 @@ def test_every_model_stands_in_one_line(capsys: pytest.CaptureFixture[str]) -> N
         assert any(line.strip().startswith(kind.name) for line in lines)
 
 
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_a_terminal_is_not_overflown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    """Nothing is lost, and nothing but what is to be copied whole, or cannot be parted, is wider."""
+    wide = [listed(capsys), *(listed(capsys, card.name) for card in CARDS)]
+    monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    for before, now in zip(
+        wide, [listed(capsys), *(listed(capsys, card.name) for card in CARDS)], strict=True
+    ):
+        assert sorted(before.split()) == sorted(now.split())
+        for line in now.splitlines():
+            parted = line.startswith("  run it:") or width < 80
+            assert len(line) <= width or parted, line
+
+
 def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     data = json.loads(listed(capsys, "--json"))
     assert [entry["name"] for entry in data["built_in"]] == list(built_in_names())
@@ -73,7 +90,8 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_one_by_itself(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytest_lipleak.cli.models.find_spec", lambda name: None)
+    monkeypatch.setattr(catalogue, "find_spec", lambda name: None)
+    monkeypatch.setattr("sys.modules", {})
     for card in CARDS:
         text = listed(capsys, card.name)
         assert text.startswith(f"{card.name}: {card.summary}\n")
@@ -95,8 +113,8 @@ def test_models_of_installed_packages(
     monkeypatch.setattr(registry, "entry_points", lambda group: [point])
     (line,) = (line for line in listed(capsys).splitlines() if line.startswith("painter"))
     assert line.split()[1:4] == ["?", "?", "?"]
-    assert "installed: studio-lips" in line
-    assert line.endswith("CC-BY-NC-4.0")
+    assert "CC-BY-NC-4.0" in line
+    assert line.endswith("installed: studio-lips")
     assert "no_such_package:Painter" in listed(capsys, "painter")
     (entry,) = json.loads(listed(capsys, "--json"))["registered"]
     assert entry == {

@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import sys
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
-from importlib.util import find_spec
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import GOOD
@@ -42,33 +44,32 @@ def run(options: argparse.Namespace) -> int:
         if not cards and not others:
             card_of(options.name)
     kinds = () if options.name is not None else KINDS
+    # Where nobody looks, a line each: for grep.
+    width = get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
     if options.json:
         print(json.dumps(_data(cards, others, kinds), indent=1))
     elif options.name is not None:
-        print(
-            "\n".join(
-                line for entry in (*map(_told, cards), *map(_told_registered, others)) for line in entry
-            )
-        )
+        told = [*(_told(card, width) for card in cards), *map(_told_registered, others)]
+        print("\n".join(line for lines in told for line in lines))
     else:
-        print("\n".join(_listing(cards, others, kinds)))
+        print("\n".join(_listing(cards, others, kinds, width)))
     return GOOD
 
 
 def _listing(
-    cards: Sequence["ModelCard"], others: Sequence["Registered"], kinds: Sequence["ModelCard"]
+    cards: Sequence["ModelCard"], others: Sequence["Registered"], kinds: Sequence["ModelCard"], width: int
 ) -> list[str]:
-    head = ("name", "references", "AR", "silence", "needs", "licence")
+    head = ("name", "references", "AR", "silence", "licence", "needs")
     rows = [head, *map(_row, cards)]
     rows += [
-        (entry.name, UNKNOWN, UNKNOWN, UNKNOWN, f"installed: {entry.package}", entry.licence)
+        (entry.name, UNKNOWN, UNKNOWN, UNKNOWN, entry.licence, f"installed: {entry.package}")
         for entry in others
     ]
-    lines = _aligned(rows)
+    lines = _fitted(rows, width)
     if others:
         lines.append(f"{UNKNOWN}: only the model itself can tell; lipleak doctor --model NAME asks it")
     lines += ["", "ways to name any other:"]
-    lines += [f"  {line}" for line in _aligned([(kind.name, kind.summary) for kind in kinds])]
+    lines += [f"  {line}" for line in _fitted([(kind.name, kind.summary) for kind in kinds], width - 2)]
     return [
         *lines,
         "",
@@ -83,8 +84,8 @@ def _row(card: "ModelCard") -> tuple[str, ...]:
         _references(card),
         card.alternative_reference or "none",
         card.silence,
-        _needs(card),
         licence,
+        _needs(card),
     )
 
 
@@ -93,42 +94,46 @@ def _references(card: "ModelCard") -> str:
 
 
 def _needs(card: "ModelCard") -> str:
-    needs = [*card.arguments, *card.packages, *(["CUDA"] if card.cuda else [])]
-    return ", ".join(needs) or "nothing"
+    own = ["an environment of its own (python=)"] if card.own_environment else []
+    return ", ".join([*card.arguments, *card.packages, *own]) or "nothing"
 
 
-def _missing(card: "ModelCard") -> list[str]:
-    return [package for package in card.packages if find_spec(package.partition(".")[0]) is None]
+def _told(card: "ModelCard", width: int) -> list[str]:
+    """Everything about one model."""
+    from pytest_lipleak.generators.catalogue import pip_install
 
-
-def _told(card: "ModelCard") -> list[str]:
-    """Everything about one model, a line each."""
-    missing = _missing(card)
-    extra = f" (pip install 'pytest-lipleak[{card.extra}]')" if card.extra else ""
+    environment = (
+        "python=INTERPRETER or ENVIRONMENT with the packages that the checkout asks for, where this one lacks them"
+        if card.own_environment
+        else ""
+    )
     entries = {
         "references": f"{_references(card)}; AR strategy: {card.alternative_reference or 'none'}",
         "silence": card.silence + (f": {card.silence_reason}" if card.silence_reason else ""),
         "checkout": f"https://github.com/{card.repository}" if card.repository else "",
         "arguments": "; ".join(f"{name}={what}" for name, what in card.arguments.items()),
-        "packages": ", ".join(card.packages) + extra if card.packages else "",
-        "missing": ", ".join(missing),
-        "device": "CUDA only" if card.cuda else "",
+        "environment": environment,
+        "packages": ", ".join(card.packages),
+        "missing": f"{', '.join(card.missing)}: {pip_install(card.missing)}" if card.missing else "",
         "licence": card.licence,
         "use": card.restriction.upper(),
         "remarks": card.remarks,
     }
-    lines = [f"{card.name}: {card.summary}"]
-    lines += [f"  {label + ':':12} {text}" for label, text in entries.items() if text]
+    lines = textwrap.wrap(f"{card.name}: {card.summary}", width)
+    for label, text in entries.items():
+        if text:
+            lines += _hanging(f"  {label + ':':13}", text, width)
     given = " ".join(f"--lipleak-model-arg={name}=..." for name in card.arguments)
-    return [*lines, f"  {'run it:':12} pytest --lipleak-model={card.name} {given}".rstrip()]
+    # Whole, to be copied.
+    return [*lines, f"  {'run it:':13}pytest --lipleak-model={card.name} {given}".rstrip()]
 
 
 def _told_registered(entry: "Registered") -> list[str]:
     return [
         f"{entry.name}: {entry.target}",
-        f"  {'package:':12} {entry.package} {entry.version}",
-        f"  {'licence:':12} {entry.licence}",
-        f"  {'references:':12} only the model itself can tell: lipleak doctor --model {entry.name}",
+        f"  {'package:':13}{entry.package} {entry.version}",
+        f"  {'licence:':13}{entry.licence}",
+        f"  {'references:':13}only the model itself can tell: lipleak doctor --model {entry.name}",
     ]
 
 
@@ -136,10 +141,23 @@ def _data(
     cards: Iterable["ModelCard"], others: Iterable["Registered"], kinds: Iterable["ModelCard"]
 ) -> dict[str, Any]:
     return {
-        "built_in": [asdict(card) | {"missing": _missing(card)} for card in cards],
+        "built_in": [asdict(card) | {"missing": card.missing} for card in cards],
         "registered": [asdict(entry) for entry in others],
         "ways": [asdict(kind) for kind in kinds],
     }
+
+
+def _fitted(rows: Sequence[Sequence[str]], width: int) -> list[str]:
+    """Align columns; where that is wider than the terminal, the last one goes below the others."""
+    lines = _aligned(rows)
+    if max(map(len, lines)) <= width:
+        return lines
+    above = _aligned([row[:-1] for row in rows])
+    return [
+        line
+        for first, row in zip(above, rows, strict=True)
+        for line in (first, *_hanging(" " * 4, row[-1], width))
+    ]
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -147,3 +165,15 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
+
+
+def _hanging(label: str, text: str, width: int) -> list[str]:
+    """Wrap ``text`` behind ``label``, and below itself; words and commands stay whole."""
+    return textwrap.wrap(
+        text,
+        max(width, 40),
+        initial_indent=label,
+        subsequent_indent=" " * len(label),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )

@@ -4,8 +4,10 @@ Nothing here imports a network library: a listing must not cost what running a m
 """
 
 import importlib
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 from pytest_lipleak.core.errors import ConfigurationError
 
@@ -29,6 +31,20 @@ SYSTEMS: Mapping[str, str] = {
 """Published systems: module by name. Each module holds its ``CARD`` and the factory that the card names."""
 
 
+EXTRAS: Mapping[str, str] = {"torch": "models", "librosa": "models", "ai_edge_litert": "faces"}
+"""Import names of packages that an extra of this package brings, and that extra."""
+
+PIP_NAMES: Mapping[str, str] = {
+    "cv2": "opencv-python",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "yaml": "PyYAML",
+    "PIL": "Pillow",
+    "face_alignment": "face-alignment",
+}
+"""Packages whose import name is not what pip calls them."""
+
+
 @dataclass(frozen=True)
 class ModelCard:
     """One line of ``lipleak models``, and what an adapter declares of itself.
@@ -44,9 +60,8 @@ class ModelCard:
         silence_reason: why, where it is not ``zeros``.
         repository: ``owner/name`` on GitHub of the checkout that the user brings, or empty.
         arguments: those that must be given, by name: what to put there.
-        packages: import names beyond this package's own dependencies.
-        extra: the extra of pytest-lipleak that brings those it can, or empty.
-        cuda: whether it cannot run without CUDA.
+        packages: import names beyond this package's own dependencies that must be importable here.
+        own_environment: whether it runs as a program, in an environment with the system's own packages.
         licence: SPDX name of the system's licence, or its own words where it has none of these names.
         restriction: ``research only`` or ``non-commercial`` where the licence of code or weights says so, else
             empty.
@@ -64,10 +79,22 @@ class ModelCard:
     repository: str = ""
     arguments: Mapping[str, str] = field(default_factory=dict)
     packages: tuple[str, ...] = ()
-    extra: str = ""
-    cuda: bool = False
+    own_environment: bool = False
     restriction: str = ""
     remarks: str = ""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Those of ``packages`` that are not installed; nothing is imported for this."""
+        return tuple(p for p in self.packages if p not in sys.modules and find_spec(p) is None)
+
+
+def pip_install(packages: Iterable[str]) -> str:
+    """Return the command that installs packages, given by their import names."""
+    extras = dict.fromkeys(EXTRAS[package] for package in packages if package in EXTRAS)
+    ours = [f"'pytest-lipleak[{','.join(extras)}]'"] if extras else []
+    others = [PIP_NAMES.get(package, package) for package in packages if package not in EXTRAS]
+    return " ".join(["pip install", *ours, *others])
 
 
 DEMO = ModelCard(
@@ -80,6 +107,18 @@ DEMO = ModelCard(
     remarks="knows only the speech of the clips it is measured on",
 )
 
+ONNX = ModelCard(
+    name=f"FILE{ONNX_SUFFIX}",
+    summary="a Wav2Lip-shaped network, mel and faces in, faces out, run by ONNX Runtime",
+    factory="pytest_lipleak.generators.onnx_model:load",
+    supports=("CR", "AR"),
+    alternative_reference="first",
+    silence="noise",
+    silence_reason="as for Wav2Lip",
+    packages=("librosa",),
+    licence="the network's own",
+)
+
 KINDS = (
     ModelCard(
         name=f"{COMMAND_PREFIX} PROGRAM {{video}} {{audio}} {{output}}",
@@ -90,18 +129,7 @@ KINDS = (
         licence="the program's own",
         remarks="CR alone without {reference} and ar_args",
     ),
-    ModelCard(
-        name=f"FILE{ONNX_SUFFIX}",
-        summary="a Wav2Lip-shaped network, mel and faces in, faces out, run by ONNX Runtime",
-        factory="pytest_lipleak.generators.onnx_model:load",
-        supports=("CR", "AR"),
-        alternative_reference="first",
-        silence="noise",
-        silence_reason="as for Wav2Lip",
-        packages=("librosa",),
-        extra="models",
-        licence="the network's own",
-    ),
+    ONNX,
     ModelCard(
         name="package.module:attribute, path/file.py:attribute",
         summary="your own code: a factory, a class, a function like generate, or a ready object",

@@ -16,19 +16,8 @@ from types import ModuleType
 from typing import Any
 
 from pytest_lipleak.core.errors import ConfigurationError, MissingExtraError, WeightsError
+from pytest_lipleak.generators.catalogue import pip_install
 from pytest_lipleak.model_files import file_sha256, load_checkpoint
-
-PIP_NAMES: Mapping[str, str] = {
-    "cv2": "opencv-python",
-    "skimage": "scikit-image",
-    "sklearn": "scikit-learn",
-    "yaml": "PyYAML",
-    "PIL": "Pillow",
-    "mpi4py": "mpi4py",
-    "face_alignment": "face-alignment",
-    "python_speech_features": "python_speech_features",
-}
-"""Packages whose import name is not what pip calls them."""
 
 
 class Checkout:
@@ -88,7 +77,7 @@ class Checkout:
             name = (error.name or str(error)).partition(".")[0]
             raise ConfigurationError(
                 f"model {self.system!r}: {self.path} needs the package {name!r}, which is not installed; "
-                f"install it with: pip install {PIP_NAMES.get(name, name)} (see the requirements in the checkout)"
+                f"install it with: {pip_install([name])} (see the requirements in the checkout)"
             ) from error
         finally:
             sys.path[:] = path

@@ -17,10 +17,14 @@ from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.generators.catalogue import (
     COMMAND_PREFIX,
     DEMO,
+    EXTRAS,
+    ONNX,
     ONNX_SUFFIX,
     SYSTEMS,
+    ModelCard,
     built_in_names,
     card_of,
+    pip_install,
 )
 from pytest_lipleak.generators.command import check_template
 from pytest_lipleak.generators.protocol import Generator, check_declarations
@@ -140,7 +144,7 @@ def model_builder(
         target = _attribute("pytest_lipleak.generators.command:load", name)
         arguments |= {"template": variant}
     elif name.endswith(ONNX_SUFFIX):
-        target = _attribute("pytest_lipleak.generators.onnx_model:load", name)
+        target = _attribute(ONNX.factory, name)
         arguments |= {"path": name}
     elif base in built_in_names():
         target = _attribute(card_of(base).factory, name)
@@ -162,7 +166,7 @@ def check_name(name: str, arguments: Mapping[str, Any] | None = None) -> None:
             imported.
 
     Raises:
-        ConfigurationError: as ``load_model`` does for a missing name, file, module, attribute or argument.
+        ConfigurationError: as ``load_model`` does for a missing name, file, module, attribute, argument or extra.
     """
     base, _, variant = name.partition(":")
     where, _, attribute = name.rpartition(":")
@@ -195,11 +199,25 @@ def _check_arguments(name: str, arguments: Mapping[str, Any]) -> None:
             _attribute("pytest_lipleak.generators.command:load", name), {**arguments, "template": ""}, name
         )
     elif name.endswith(ONNX_SUFFIX):
-        _bound(
-            _attribute("pytest_lipleak.generators.onnx_model:load", name), {**arguments, "path": name}, name
-        )
+        _bound(_attribute(ONNX.factory, name), {**arguments, "path": name}, name)
+        _check_extras(ONNX, name)
     elif name in SYSTEMS:
-        _bound(_attribute(card_of(name).factory, name), arguments, name)
+        card = card_of(name)
+        _bound(_attribute(card.factory, name), arguments, name)
+        for argument, what in card.arguments.items():
+            if not Path(str(arguments[argument])).expanduser().exists():
+                raise ConfigurationError(
+                    f"model {name!r}: {argument}={arguments[argument]}: no such file or folder; expected {what}"
+                )
+        _check_extras(card, name)
+
+
+def _check_extras(card: ModelCard, name: str) -> None:
+    """Refuse a model whose extras are missing; a checkout may hold other packages that it needs."""
+    if missing := [package for package in card.missing if package in EXTRAS]:
+        raise ConfigurationError(
+            f"model {name!r} needs {' and '.join(missing)}, not installed here; install with: {pip_install(missing)}"
+        )
 
 
 def _check_attribute(path: Path, attribute: str, name: str) -> None:

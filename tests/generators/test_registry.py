@@ -1,5 +1,6 @@
 """Every way to name a model, and what is said when it cannot be found or built."""
 
+import re
 import sys
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
-from pytest_lipleak.generators import registry
+from pytest_lipleak.generators import catalogue, registry
 from pytest_lipleak.generators.control import ControlGenerator
 from pytest_lipleak.generators.protocol import supported_references
 from pytest_lipleak.generators.registry import (
@@ -144,6 +145,16 @@ def test_classes_factories_functions_and_objects_work_from_modules_and_files(
         ("cmd: python run.py {video} {audio} {output}", {"slak": 3}, "unexpected keyword argument 'slak'"),
         ("absent.onnx", {"pad": 3}, "unexpected keyword argument 'pad'"),
         ("studio/lips.py:Panter", {}, "has no attribute 'Panter'; it has .*Painter"),
+        (
+            "wav2lip",
+            {"repo": "absent", "checkpoint": "studio"},
+            "repo=absent: no such file or folder; expected folder of the checkout",
+        ),
+        (
+            "keysync",
+            {"repo": "studio", "checkpoint": "studio/lips.py", "interpolation": "absent.pt"},
+            "interpolation=absent.pt: no such file or folder; expected the interpolation model's weights",
+        ),
     ],
 )
 def test_what_cannot_be_built_is_refused_before_anything_is_imported(
@@ -151,6 +162,32 @@ def test_what_cannot_be_built_is_refused_before_anything_is_imported(
 ) -> None:
     with pytest.raises(ConfigurationError, match=said):
         check_name(name, arguments)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "ip_lap",
+            "model 'ip_lap' needs torch and librosa and ai_edge_litert, not installed here; install with: "
+            "pip install 'pytest-lipleak[models,faces]'",
+        ),
+        (
+            "studio/lips.onnx",
+            "needs librosa, not installed here; install with: pip install 'pytest-lipleak[models]'",
+        ),
+    ],
+)
+def test_a_missing_extra_is_named_before_anything_is_imported(
+    package: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str
+) -> None:
+    (package / "studio" / "lips.onnx").touch()
+    given = dict.fromkeys(("repo", "checkpoint", "landmarks"), "studio") if name == "ip_lap" else {}
+    for extra in ("torch", "librosa", "ai_edge_litert"):
+        monkeypatch.delitem(sys.modules, extra, raising=False)
+    monkeypatch.setattr(catalogue, "find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        check_name(name, given)
 
 
 def test_attributes_that_a_file_binds_in_its_own_ways_are_left_to_its_import(tmp_path: Path) -> None:

@@ -27,7 +27,6 @@ CARD = ModelCard(
         "checkpoint": "e7.24.1.3_model260000_paper.pt",
     },
     packages=("torch", "librosa", "blobfile", "mpi4py", "tensorboard"),
-    extra="models",
     licence="CC-BY-NC-4.0",
     restriction="non-commercial",
     remarks="optional: steps (25 DDIM steps), seed (7), batch",

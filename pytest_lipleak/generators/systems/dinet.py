@@ -35,7 +35,6 @@ CARD = ModelCard(
         "deepspeech": "output_graph.pb, the DeepSpeech graph",
     },
     packages=("torch", "tensorflow", "python_speech_features", "ai_edge_litert"),
-    extra="faces",
     licence="none stated",
     remarks="optional: batch",
 )

@@ -46,7 +46,6 @@ CARD = ModelCard(
         "landmarks": "landmarkgenerator_checkpoint.pth",
     },
     packages=("torch", "torchvision", "librosa", "ai_edge_litert"),
-    extra="models,faces",
     licence="Apache-2.0",
 )
 

@@ -28,6 +28,7 @@ CARD = ModelCard(
         "checkpoint": "the keyframe model's weights",
         "interpolation": "the interpolation model's weights",
     },
+    own_environment=True,
     licence="Apache-2.0",
     remarks="no current reference; AR is the first frame only; slow without CUDA; optional: python=ENVIRONMENT, "
     "keyframes_config, interpolation_config, seed, faces=track",

@@ -16,6 +16,7 @@ CARD = ModelCard(
     alternative_reference="first",
     repository="bytedance/LatentSync",
     arguments={"repo": "folder of the checkout", "checkpoint": "latentsync_unet.pt"},
+    own_environment=True,
     licence="Apache-2.0",
     remarks="AR is the first frame only; slow without CUDA; optional: python=ENVIRONMENT, config (stage2_512.yaml), "
     "steps, guidance, seed, faces=track",

@@ -18,6 +18,7 @@ CARD = ModelCard(
     alternative_reference="first",
     repository="TMElyralab/MuseTalk",
     arguments={"repo": "folder of the checkout", "checkpoint": "unet.pth of models/musetalkV15"},
+    own_environment=True,
     licence="MIT",
     remarks="AR is the first frame only; optional: python=ENVIRONMENT, config, version (v15), seed, faces=track "
     "(needs no mmpose)",

@@ -33,7 +33,6 @@ CARD = ModelCard(
         "avhubert": "folder of the av_hubert checkout",
     },
     packages=("torch", "python_speech_features", "fairseq", "omegaconf", "torchvision"),
-    extra="models",
     licence="none stated",
     remarks="config.yaml of the checkout must name the AV-HuBERT weights; AV-HuBERT has a licence of its own; "
     "optional: batch",

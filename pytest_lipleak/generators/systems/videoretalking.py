@@ -17,6 +17,7 @@ CARD = ModelCard(
     alternative_reference="first",
     repository="OpenTalker/video-retalking",
     arguments={"repo": "folder of the checkout", "checkpoint": "LNet.pth"},
+    own_environment=True,
     licence="Apache-2.0",
     remarks="AR is the first frame only (--one_shot); optional: python=ENVIRONMENT",
 )

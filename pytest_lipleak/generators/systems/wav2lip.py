@@ -23,14 +23,14 @@ CARD = ModelCard(
     supports=("CR", "AR"),
     alternative_reference="first",
     silence="noise",
-    silence_reason="its front end was seen to make NaN of exact silence",
+    silence_reason="its front end is said to make NaN of exact silence",
     repository="Rudrabha/Wav2Lip",
     arguments={"repo": "folder of the checkout", "checkpoint": "wav2lip.pth or wav2lip_gan.pth"},
     packages=("torch", "librosa"),
-    extra="models",
-    licence="none (research and personal use only, by its README)",
+    licence="none stated",
     restriction="research only",
-    remarks="optional: pads=(top, bottom, left, right) in pixels, batch",
+    remarks="its README allows research, academic and personal use only; optional: pads=(top, bottom, left, right) in "
+    "pixels, batch",
 )
 
 SIZE = 96
