@@ -209,16 +209,17 @@ def test_its_last_line_is_shown_while_it_works(program: Callable[..., Model]) ->
 
 
 HANGS = """
-child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-Path("pids").write_text(f"{os.getpid()} {child.pid}")
+sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
+children = [subprocess.Popen(sleep, start_new_session=own) for own in (False, True)]
+Path("pids").write_text(" ".join(str(pid) for pid in (os.getpid(), *(child.pid for child in children))))
 print("at work")
-time.sleep(60)
+time.sleep(600)
 """
 
 
 def gone(pids: list[int]) -> bool:
-    """Whether all processes end within a few seconds; a zombie that nobody reaps has ended, too."""
-    deadline = time.monotonic() + 10
+    """Whether all processes end, on a busy machine within a minute; a zombie that nobody reaps has ended, too."""
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         states = [Path(f"/proc/{pid}/stat") for pid in pids]
         if all(not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z" for stat in states):
@@ -232,14 +233,19 @@ def gone(pids: list[int]) -> bool:
 def test_what_hangs_is_ended_with_its_children(
     program: Callable[..., Model], tmp_path: Path, own: bool
 ) -> None:
-    model = program(HANGS, **({"timeout": 2} if own else {}))
-    begun = time.monotonic()
-    message = failure(model, timeout=None if own else 2)
-    assert time.monotonic() - begun < 20
-    assert ("the command did not end within 2 s" if own else "did not return within 2 s") in message
+    for limit in (2, 10, 50):
+        begun = time.monotonic()
+        message = failure(
+            program(HANGS, **({"timeout": limit} if own else {})), timeout=None if own else limit
+        )
+        assert time.monotonic() - begun < limit + 300
+        assert (f"did not end within {limit} s" if own else f"did not return within {limit} s") in message
+        if (tmp_path / "pids").is_file():
+            break
+        # The machine is so busy that it had not begun.
     assert "the command said:\n  at work" in message
     pids = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
-    assert len(pids) == 2
+    assert len(pids) == 3
     assert gone(pids)
 
 
@@ -249,18 +255,18 @@ def test_it_ends_when_its_caller_is_killed(tmp_path: Path) -> None:
         "import os, subprocess, sys, time\nfrom pathlib import Path\n" + HANGS
     )
     leash = [sys.executable, str(Path(command.__file__).with_name("leash.py")), sys.executable, "program.py"]
-    caller = f"import subprocess, time; subprocess.Popen({leash!r}, stdin=subprocess.PIPE); time.sleep(60)"
+    caller = f"import subprocess, time; subprocess.Popen({leash!r}, stdin=subprocess.PIPE); time.sleep(600)"
     with subprocess.Popen([sys.executable, "-c", caller], cwd=tmp_path) as process:
         pids = tmp_path / "pids"
-        while not (pids.is_file() and pids.read_text()):
+        while not (pids.is_file() and len(pids.read_text().split()) == 3):
             time.sleep(0.05)
         process.kill()
     assert gone([int(pid) for pid in pids.read_text().split()])
 
 
 def test_what_stays_in_the_background_is_ended(program: Callable[..., Model], tmp_path: Path) -> None:
-    generate(program(HANGS.replace("time.sleep(60)\n", "write(output, read(video))\n")))
-    assert gone([int((tmp_path / "pids").read_text().split()[1])])
+    generate(program(HANGS.replace("\ntime.sleep(600)\n", "\nwrite(output, read(video))\n")))
+    assert gone([int(pid) for pid in (tmp_path / "pids").read_text().split()[1:]])
 
 
 def test_calls_in_one_folder_wait_for_each_other(program: Callable[..., Model]) -> None:
