@@ -1,6 +1,7 @@
 """The example of a trained network, as an outside user runs it, and the parts it is trained with."""
 
 import importlib
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 pytest.importorskip("safetensors")
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "tiny_lipsync"
-PARTS = ("data", "sync_loss", "train", "tiny_lipsync")
+PARTS = ("experiment", "data", "sync_loss", "train", "tiny_lipsync")
 CLIPS = ("anna_1", "mara_2", "omar_1", "zola_3")
 FRAMES = 85
 
@@ -48,13 +49,13 @@ def few_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.slow
 @pytest.mark.parametrize(("variant", "broken"), [("hidden", False), ("cr", True)])
 def test_the_suite_tells_the_variants_apart(
-    pytester: pytest.Pytester, few_clips: Path, variant: str, broken: bool
+    pytester: pytest.Pytester, few_clips: Path, variant: str, broken: bool, part: Any, capsys: Any
 ) -> None:
     """A copy of the example, its own gates, the shipped checkpoints, fewer and shorter clips than by default."""
     shutil.copytree(EXAMPLE, pytester.path, dirs_exist_ok=True)
     run = pytester.runpytest_subprocess(
         "-p", "no:randomly", "-p", "no:cacheprovider", f"--lipleak-clips={few_clips}", "-k", "LSE",
-        f"--lipleak-model-arg=checkpoint=checkpoints/{variant}.safetensors",
+        f"--lipleak-model-arg=checkpoint=checkpoints/{variant}.safetensors", f"--lipleak-json=out/{variant}.json",
     )  # fmt: skip
     outcomes = run.parseoutcomes()
     assert outcomes.get("errors", 0) == 0
@@ -62,6 +63,26 @@ def test_the_suite_tells_the_variants_apart(
     assert outcomes.get("passed", 0) + outcomes.get("failed", 0) == 6
     if broken:
         run.stdout.fnmatch_lines(["*LSE-C_S@offset*not < 0.7*"])
+    assert_tabulated(part("experiment"), pytester.path / "out", variant, broken, capsys)
+
+
+def assert_tabulated(experiment: Any, out: Path, variant: str, broken: bool, capsys: Any) -> None:
+    """The documentation's tables hold the report's numbers, and name the limits that the run found broken."""
+    metrics = json.loads((out / f"{variant}.json").read_text())["results"][0]["metrics"]
+    values = {metric["metric"]: metric["value"] for metric in metrics}
+    capsys.readouterr()
+    experiment.tables(out)
+    rows = [row for row in capsys.readouterr().out.splitlines() if row.startswith(f"| {variant}, ")]
+    for name in ("LSE-C_S", "LSE-C[XM,AR]", "LSD-CR", "LSE-C_S@offset[AR]"):
+        own = f"| {variant}, {'AR' if 'AR' in name else 'CR'} |"
+        assert any(row.startswith(own) and f"| {values[name]:.2f} [" in row for row in rows), name
+    experiment.compare([out, out])
+    silent = f"{values['LSE-C_S@offset']:.2f}"
+    assert f"| {silent} / {silent} |" in capsys.readouterr().out
+    experiment.broken([out])
+    told = capsys.readouterr().out.splitlines()[0].partition(": ")[2]
+    assert ("LSE-C_S@offset < 0.7" in told.split(", ")) is broken
+    assert broken or told == "none"
 
 
 @pytest.mark.parametrize("variant", ["cr", "ar", "hidden"])

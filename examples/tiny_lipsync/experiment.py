@@ -3,7 +3,8 @@
     PYTHONPATH=. python examples/tiny_lipsync/experiment.py measure CHECKPOINT ... --clips embedded --out OUT
     PYTHONPATH=. python examples/tiny_lipsync/experiment.py held-out FOLDER training/splits/grid_s1.csv sets/grid.csv
     PYTHONPATH=. python examples/tiny_lipsync/experiment.py tables OUT
-    PYTHONPATH=. python examples/tiny_lipsync/experiment.py judges OUT/release-3 OUT/second OUT/loss
+    PYTHONPATH=. python examples/tiny_lipsync/experiment.py compare OUT/release-3 OUT/second OUT/loss
+    PYTHONPATH=. python examples/tiny_lipsync/experiment.py broken OUT/release-3
     PYTHONPATH=. python examples/tiny_lipsync/experiment.py filmstrip CHECKPOINT ... --out mouths.webp
 
 ``measure`` writes one JSON report per variant, which ``lipleak report`` reads, too. ``--judge expert.onnx`` lets
@@ -17,16 +18,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pytest_lipleak.core.defaults import DEFAULT_GATES, LEAST_EXCESS
+from pytest_lipleak.core.verdicts import Limit
+from pytest_lipleak.evaluation.parts import judged_parts
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
-from pytest_lipleak.report.json import document
+from pytest_lipleak.report.json import document, read_document
 from pytest_lipleak.settings import given_settings
 from pytest_lipleak.sync.embedded import EmbeddedExpert
 from pytest_lipleak.workbench import Workbench
 
 HERE = Path(__file__).parent
 SYNC = ("LSD-{0}", "LSE-C_S[{0}]", "LSE-C_S@null[{0}]", "LSE-C_XO@null[{0}]")
-PICTURES = ("SSIM[AM,{0}]", "PSNR[AM,{0}]", "SSIM_mouth[AM,{0}]", "PSNR_mouth[AM,{0}]")
-FACES = ("LMD_face[AM,{0}]", "CSIM[AM,{0}]", "MAR_motion[SI,{0}]")
+PROBES = ("REF_shift[SI,{0}]", "REF_swap[SI,{0}]")
+SETUPS = ("AM", "XM", "SI")
+PICTURES = tuple(
+    f"{name}[{setup},{{0}}]" for name in ("SSIM", "PSNR", "SSIM_mouth", "PSNR_mouth") for setup in SETUPS
+)
+FACES = (*(f"CSIM[{setup},{{0}}]" for setup in SETUPS), "LMD_face[AM,{0}]", "MAR_motion[SI,{0}]")
 """What needs ``--weights``: MediaPipe's landmarker and ArcFace."""
 
 
@@ -63,10 +71,11 @@ def measure(
     desk.judge = judge
     try:
         evaluation = desk.new_evaluation(desk.model)
-        names = SYNC if judge else (*SYNC, *PICTURES, *(FACES if weights else ()))
+        names = SYNC if judge else (*SYNC, *PROBES, *PICTURES, *(FACES if weights else ()))
         for reference in ("CR", "AR"):
             for name in names:
-                evaluation.measure(name.format(reference))
+                if reference == "CR" or "REF_shift" not in name:  # only a reference that moves can be moved
+                    evaluation.measure(name.format(reference))
         if objection := evaluation.expert_objection():
             print(f"{out}: {objection}")
         evaluation.corpus.curve, _ = desk.dose_curve(evaluation.corpus)
@@ -94,9 +103,15 @@ def held_out(folder: Path, split: Path, manifest: Path, most: int, fold: str | N
 
 TABLES = {
     "Sync by condition": "LSE-C[AM,{0}] LSE-D[AM,{0}] LSE-C[XM,{0}] LSE-D[XM,{0}] LSE-C_S[{0}] LSE-D_S[{0}]",
-    "Leakage": "LSE-C_S@offset[{0}] LSE-C_S@null[{0}] LSE-C_XO@offset[{0}] LSE-C_XO@null[{0}] signed-LSD-{0}",
-    "Pictures": "SSIM[AM,{0}] PSNR[AM,{0}] SSIM_mouth[AM,{0}] PSNR_mouth[AM,{0}] LMD_face[AM,{0}] CSIM[AM,{0}] "
-    "MAR_motion[SI,{0}]",
+    "Leakage": "LSD-{0} signed-LSD-{0} LSE-C_S@offset[{0}] LSE-C_S@null[{0}] LSE-C_XO@offset[{0}] LSE-C_XO@null[{0}]",
+    "What the reference moves": "REF_shift[SI,{0}] REF_swap[SI,{0}] MAR_motion[SI,{0}]",
+    **{
+        f"Pictures, {setup}": " ".join(
+            f"{name}[{setup},{{0}}]" for name in ("SSIM", "PSNR", "SSIM_mouth", "PSNR_mouth", "CSIM")
+        )
+        + (" LMD_face[AM,{0}]" if setup == "AM" else "")
+        for setup in SETUPS
+    },
 }
 
 
@@ -107,7 +122,7 @@ def tables(folder: Path) -> None:
         columns = [name for name in text.split() if any(_short(name, "CR") in f for f in found.values())]
         if not columns:
             continue
-        heads = [name.replace(",{0}]", "]").replace("[{0}]", "").replace("-{0}", "") for name in columns]
+        heads = [_head(name) for name in columns]
         print(f"\n| {title} | {' | '.join(heads)} |\n|---|{'---|' * len(columns)}")
         for variant, metrics in found.items():
             for reference in ("CR", "AR"):
@@ -115,21 +130,38 @@ def tables(folder: Path) -> None:
                 print(f"| {variant}, {reference} | {' | '.join(cells)} |")
 
 
-COMPARED = ("LSE-C[AM,{0}]", "LSE-C_S@offset[{0}]", "LSE-C_XO@offset[{0}]")
+COMPARED = ("LSE-C[AM,{0}]", "LSE-C_S@offset[{0}]", "LSE-C_XO@offset[{0}]", "LSD-{0}")
 
 
-def judges(folders: list[Path]) -> None:
-    """Print what several judges say of the same clips: a column per metric and judge."""
-    found = {folder.name: _metrics(folder) for folder in folders}
-    heads = [f"{name.replace(',{0}', '').replace('[{0}]', '')} {j}" for name in COMPARED for j in found]
-    print(f"\n| variant, reference | {' | '.join(heads)} |\n|---|{'---|' * len(heads)}")
-    first = next(iter(found.values()))
-    real = [next(iter(of.values()))["LSE-C[GT]"]["value"] for of in found.values()]
-    print(f"| real clips | {' | '.join(f'{value:.2f}' for value in real)} |{' |' * (len(heads) - len(real))}")
-    for variant in first:
+def compare(folders: list[Path]) -> None:
+    """Print what several judges, or networks of several seeds, say of the same clips: one number per folder."""
+    found = [_metrics(folder) for folder in folders]
+    print(f"\n| {' / '.join(folder.name for folder in folders)} | {' | '.join(map(_head, COMPARED))} |")
+    print(f"|---|{'---|' * len(COMPARED)}")
+    real = [next(iter(of.values()))["LSE-C[GT]"]["value"] for of in found]
+    print(f"| real clips | {' / '.join(f'{value:.2f}' for value in real)} |{' |' * (len(COMPARED) - 1)}")
+    for variant in found[0]:
         for reference in ("CR", "AR"):
-            cells = [of[variant][_short(n, reference)]["value"] for n in COMPARED for of in found.values()]
-            print(f"| {variant}, {reference} | {' | '.join(f'{value:.2f}' for value in cells)} |")
+            values = [
+                [of[variant][_short(n, reference)]["value"] for of in found if variant in of]
+                for n in COMPARED
+            ]
+            cells = [" / ".join(f"{value:.2f}" for value in row) for row in values]
+            print(f"| {variant}, {reference} | {' | '.join(cells)} |")
+
+
+def broken(folders: list[Path]) -> None:
+    """Print which default gates, and which tests against chance, every variant breaks, in each folder of reports."""
+    limits = [Limit.parse(text) for text in DEFAULT_GATES["embedded", "direct"]]
+    for name, least in LEAST_EXCESS["embedded", "direct"].items():
+        limits += [Limit.parse(f"{name}[{reference}] < {least} @ p 0.01") for reference in ("CR", "AR")]
+    for path in (path for folder in folders for path in _reports(folder)):
+        corpus = read_document(json.loads(path.read_text()))[0]
+        verdicts = judged_parts(corpus, limits)
+        unjudged = [v for v in verdicts if not v.judged]
+        print(f"{path}: {', '.join(str(v.limit) for v in verdicts if v.judged and not v.passed) or 'none'}")
+        for verdict in unjudged:
+            print(f"  could not be judged: {verdict.headline}")
 
 
 ORDER = ("cr", "ar", "silent", "hidden")
@@ -138,10 +170,18 @@ ORDER = ("cr", "ar", "silent", "hidden")
 def _metrics(folder: Path) -> dict[str, dict[str, Any]]:
     """Metrics by variant and name, without the reference where it is CR, as the shorter names are."""
     found = {}
-    for path in sorted(folder.glob("*.json"), key=lambda path: ORDER.index(path.stem)):
+    for path in _reports(folder):
         metrics = json.loads(path.read_text())["results"][0]["metrics"]
         found[path.stem] = {_short(m["metric"], "CR"): m for m in metrics}
     return found
+
+
+def _reports(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.json"), key=lambda path: ORDER.index(path.stem))
+
+
+def _head(name: str) -> str:
+    return name.replace(",{0}]", "]").replace("[{0}]", "").replace("-{0}", "")
 
 
 def _short(name: str, reference: str) -> str:
@@ -212,8 +252,12 @@ def main() -> None:
     two.add_argument("--fold", help="people that were left out; without it, clips with train 0")
     three = commands.add_parser("tables")
     three.add_argument("folder", type=Path, help="what measure wrote")
-    both = commands.add_parser("judges")
-    both.add_argument("folders", type=Path, nargs="+", help="what measure wrote, one folder per judge")
+    both = commands.add_parser("compare")
+    both.add_argument(
+        "folders", type=Path, nargs="+", help="what measure wrote, one folder per judge or seed"
+    )
+    five = commands.add_parser("broken")
+    five.add_argument("folders", type=Path, nargs="+", help="what measure wrote, by the shipped judge")
     four = commands.add_parser("filmstrip")
     four.add_argument("checkpoints", type=Path, nargs="+")
     four.add_argument("--out", type=Path, required=True)
@@ -224,8 +268,10 @@ def main() -> None:
         held_out(a.folder, a.split, a.manifest, a.most, a.fold)
     elif a.command == "tables":
         tables(a.folder)
-    elif a.command == "judges":
-        judges(a.folders)
+    elif a.command == "compare":
+        compare(a.folders)
+    elif a.command == "broken":
+        broken(a.folders)
     elif a.command == "filmstrip":
         filmstrip(a.checkpoints, a.out, a.clip, a.other)
     else:
