@@ -170,22 +170,15 @@ def _judged(evaluation: "Evaluation", limit: "Limit") -> str | None:
 
 def _check_baseline(desk: _Desk, evaluation: "Evaluation") -> None:
     """Refuse, before anything is measured, a baseline that the result could not be judged against."""
-    from pytest_lipleak.core.errors import UnscorableError
     from pytest_lipleak.core.regressions import Allowance
-    from pytest_lipleak.evaluation.comparison import check_comparable, has
+    from pytest_lipleak.evaluation.comparison import check_comparable, check_measured
 
     if not desk.settings.compare_fails:
         return
     baseline = desk.baseline(evaluation.model.name)
     check_comparable(baseline.provenance, evaluation.corpus.provenance)
     for allowance in map(Allowance.parse, desk.settings.compare_fails):
-        applies = (
-            not {c.reference for c in allowance.metric.conditions} & evaluation.corpus.not_applicable.keys()
-        )
-        if applies and not has(baseline, allowance.metric):
-            raise UnscorableError(
-                f"{allowance}: {allowance.metric.name} was not measured on all clips of {desk.baseline_name}"
-            )
+        check_measured(allowance, baseline, evaluation, desk.baseline_name)
 
 
 def _regressions(desk: _Desk, evaluation: "Evaluation") -> tuple[dict[str, str], list[str]]:
@@ -222,7 +215,7 @@ def _reported(
 ) -> int:
     from pytest_lipleak.report.failures import explain
     from pytest_lipleak.report.json import document, verdict_data
-    from pytest_lipleak.report.summary import summaries
+    from pytest_lipleak.report.summary import leaks_first, summaries
 
     verdicts = {str(verdict.limit): verdict for verdict in evaluation.verdicts}
     evaluation.corpus.curve, why_no_dose = desk.dose_curve(evaluation.corpus)
@@ -242,7 +235,8 @@ def _reported(
             print("\n".join(["", f"compared with {desk.baseline_name}:", *lines]))
         if options.verbose and why_no_dose:
             print(here(why_no_dose, options))
-        for name, verdict in sorted(verdicts.items()):
+        for name in leaks_first(found[0][1]):
+            verdict = verdicts[name]
             if not verdict.passed and not options.quiet:
                 print(here(f"\n{failed.get(name) or explain(verdict)}", options))
     troubles = [unsaved, *undecided, *(why for _, _, why in compared)]

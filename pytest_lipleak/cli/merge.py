@@ -59,7 +59,8 @@ def run(options: argparse.Namespace) -> int:
         judged = judged and bool(verdicts) and all(verdict.judged for verdict in verdicts)
         broken = broken or any(verdict.judged and not verdict.passed for verdict in verdicts)
         found.append((corpus, {str(verdict.limit): verdict_data(verdict) for verdict in verdicts}))
-        told += [f"{_mark(verdict)} {verdict.headline}" for verdict in verdicts]
+        in_order = sorted(verdicts, key=lambda verdict: not verdict.limit.metric.shows_leak)
+        told += [f"{_mark(verdict)} {verdict.headline}" for verdict in in_order]
         for limit in limits or map(Limit.parse, corpus.asked):
             if why := why_not_applicable(corpus, limit):
                 told.append(f"n/a    {limit}: {why}")

@@ -74,6 +74,12 @@ class Metric:
         return all(column.measure in PICTURE_MEASURES for column in self.columns)
 
     @property
+    def shows_leak(self) -> bool:
+        """Whether a bad value means leakage; sync with the driving audio and pictures may be bad without."""
+        heard = len(self.columns) == 1 and self.columns[0].audio is Audio.DRIVING
+        return self.is_probe or not (heard or self.is_picture)
+
+    @property
     def on_a_scale(self) -> bool:
         """Whether its values are on the scale of a sync expert; pictures and shares of a copy are not."""
         return not self.is_picture and not self.is_probe

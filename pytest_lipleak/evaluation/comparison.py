@@ -164,6 +164,20 @@ def has(corpus: Corpus, metric: Metric) -> bool:
     return known >= set(corpus.provenance.clip_names)
 
 
+def check_measured(
+    allowance: Allowance, baseline: Corpus, lipleak: Evaluation, name: str = "the baseline"
+) -> None:
+    """Refuse, before anything is measured, a baseline that lacks what ``allowance`` speaks of.
+
+    Raises:
+        UnscorableError: it lacks the metric, on some clip at least.
+    """
+    wanted = allowance.metric
+    applies = lipleak.corpus.not_applicable.keys().isdisjoint(c.reference for c in wanted.conditions)
+    if applies and not has(baseline, wanted):
+        raise UnscorableError(f"{allowance}: {wanted.name} was not measured on all clips of {name}")
+
+
 def _difference(metric: Metric, before: Corpus, after: Corpus) -> Difference:
     for corpus, which in ((before, "the baseline"), (after, "the new result")):
         if not has(corpus, metric):
@@ -239,6 +253,7 @@ def judge_regression(lipleak: Evaluation, allowance: Allowance, baseline: Corpus
     if any(condition.setup is Setup.XM for condition in allowance.metric.conditions):
         lipleak.pairs()
     check_comparable(baseline.provenance, lipleak.corpus.provenance)
+    check_measured(allowance, baseline, lipleak)
     if not allowance.metric.is_picture:
         lipleak.expert_objection()
     lipleak.measure(allowance.metric)

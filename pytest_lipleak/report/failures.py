@@ -72,11 +72,7 @@ def explain(verdict: Verdict, *, can_keep: bool = True) -> str:
         lines.append(f"  dose: {measurement.dose}, on the scale of the control generators")
     if measurement.warning:
         lines.append(f"  mind: {measurement.warning}")
-    if (
-        broken
-        and not measurement.metric.is_picture
-        and not measurement.metric.name.startswith(("LSE-C[", "LSE-D["))
-    ):
+    if broken and measurement.metric.shows_leak:
         lines.append(f"  {REMEDY_AR if _under_ar(measurement.metric) else REMEDY}")
     return "\n".join(lines)
 

@@ -255,7 +255,9 @@ class _Model:
             self._takes.setdefault(condition, {})[clip] = take
         rows = [self._limit_row(verdict) for verdict in result["verdicts"]]
         order = (*_TOLD, PASS)
-        self.limits = sorted(rows, key=lambda row: order.index(row.outcome))
+        self.limits = sorted(
+            rows, key=lambda row: (order.index(row.outcome), not metric(row.name).shows_leak)
+        )
         self.broken = [row for row in self.limits if row.outcome != PASS]
         self.clips = [_Clip(self, name, f"{self.anchor}-{nth}") for nth, name in enumerate(self._names(), 1)]
         self._by_name = {clip.name: clip for clip in self.clips}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pytest_lipleak.core.corpus import Corpus, Provenance
-from pytest_lipleak.core.metrics import Metric
+from pytest_lipleak.core.metrics import Metric, metric
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.aggregate import measured
 from pytest_lipleak.report.json import FAIL, INCONCLUSIVE, NOT_JUDGED, PASS, outcome, verdict_on
@@ -95,10 +95,15 @@ def summaries(
         )
 
 
+def leaks_first(verdicts: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return verdicts by limit in the order in which people should read them: leaks before lost sync and pictures."""
+    return dict(sorted(verdicts.items(), key=lambda entry: not metric(entry[1]["metric"]).shows_leak))
+
+
 def limits_of(verdicts: Mapping[str, Mapping[str, Any]]) -> dict[str, list[tuple[str, str]]]:
     """Return, by metric, every bound that was judged and the word for how it ended."""
     limits: dict[str, list[tuple[str, str]]] = {}
-    for verdict in verdicts.values():
+    for verdict in leaks_first(verdicts).values():
         limits.setdefault(verdict["metric"], []).append((verdict["bound"], WORDS[outcome(verdict)]))
     return limits
 
@@ -111,7 +116,8 @@ def verdict_words(verdicts: Mapping[str, Mapping[str, Any]], about: Provenance) 
         return "NOT JUDGED: no limit was given"
     count = f"{len(verdicts)} limit{'s' if len(verdicts) > 1 else ''}"
     ended = {
-        each: [limit for limit, verdict in verdicts.items() if outcome(verdict) == each] for each in _TOLD
+        each: [limit for limit, verdict in leaks_first(verdicts).items() if outcome(verdict) == each]
+        for each in _TOLD
     }
     found = [(each, limits) for each, limits in ended.items() if limits]
     if not found:
