@@ -102,7 +102,10 @@ def pytest_collection_modifyitems(
     from pytest_lipleak.gates import collect_gates
 
     gates = collect_gates(session)
-    if gates or users:
+    if why := ours.unpaired() if gates else None:
+        items.clear()
+        xdist.refuse(config, why)
+    elif gates or users:
         items.extend(gates)
     else:
         items.clear()

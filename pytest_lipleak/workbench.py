@@ -368,6 +368,24 @@ class Workbench:
             texts = DEFAULT_GATES.get((self.chosen_expert()[0], self.protocol()), ())
         return list({str(limit): limit for limit in map(Limit.parse, texts)}.values())
 
+    def check_pairs(self, limits: "Iterable[Limit]") -> None:
+        """Refuse, before anything is measured, limits under XM where pairs must stay within one speaker and none can.
+
+        A model of the user's own may declare that rule, too; that is known when it is loaded.
+
+        Raises:
+            InputError: a clip's speaker is unknown, or has no other clip.
+        """
+        from pytest_lipleak.core.conditions import Setup
+        from pytest_lipleak.evaluation.pairing import refuse_unknown_speakers
+        from pytest_lipleak.generators.catalogue import DEMO
+
+        if self.settings.pairs is None and any(
+            condition.setup is Setup.XM for limit in limits for condition in limit.metric.conditions
+        ):
+            is_demo = (self.settings.model or "").partition(":")[0] == DEMO.name
+            refuse_unknown_speakers(self.clips, self.settings.pairing or (DEMO.pairing if is_demo else "any"))
+
     def new_evaluation(self, model: "Model") -> "Evaluation":
         """Return an evaluation of a model under these settings."""
         from pytest_lipleak.core.verdicts import Rules

@@ -133,6 +133,7 @@ def _evaluated(desk: _Desk, options: argparse.Namespace, *, to_stdout: bool) -> 
             f"{desk.protocol()}; give some with --gate, for example --gate 'LSD-CR < 0.6', or only measure with "
             "--measure"
         )
+    desk.check_pairs(limits)
     evaluation = desk.new_evaluation(desk.model)
     _check_baseline(desk, evaluation)
     everything = [

@@ -1,6 +1,7 @@
 """Which clip's audio drives which clip under XM: a seeded derangement."""
 
 import random
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from pytest_lipleak.core.errors import InputError
@@ -54,6 +55,20 @@ def mismatched_pairs(clips: ClipSet, seed: int, rule: str = ANY) -> dict[str, st
             clip, next((p for p in allowed[clip] if length[p] >= length[clip]), allowed[clip][0])
         )
     return {name: partners[name] for name in names}
+
+
+def refuse_unknown_speakers(clips: ClipSet, rule: str = SAME_SPEAKER) -> None:
+    """Refuse, from the list of files alone, clips that cannot be paired within one speaker.
+
+    Raises:
+        InputError: a clip's speaker is unknown, or has no other clip.
+    """
+    speakers = Counter(file.speaker for file in clips.files.values())
+    for name, file in clips.files.items():
+        if rule == SAME_SPEAKER and (file.speaker is None or speakers[file.speaker] < 2):
+            raise InputError(
+                f"{clips.origin}: clip {name!r} has no partner for XM: {_why(clips, name, rule)}"
+            )
 
 
 def _matching(

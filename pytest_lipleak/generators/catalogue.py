@@ -66,6 +66,7 @@ class ModelCard:
         restriction: ``research only`` or ``non-commercial`` where the licence of code or weights says so, else
             empty.
         remarks: what a user should know besides.
+        pairing: whose speech may drive a clip under XM, ``any`` or ``same-speaker``.
     """
 
     name: str
@@ -82,6 +83,7 @@ class ModelCard:
     own_environment: bool = False
     restriction: str = ""
     remarks: str = ""
+    pairing: str = "any"
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -105,6 +107,7 @@ DEMO = ModelCard(
     alternative_reference="first",
     licence="MIT",
     remarks="knows only the speech of the clips it is measured on",
+    pairing="same-speaker",
 )
 
 ONNX = ModelCard(

@@ -225,6 +225,17 @@ def test_nothing_to_judge_by_is_a_usage_error(project: Project, distribution: tu
     assert "expert syncnet has no default limits" in line
 
 
+def test_clips_that_cannot_be_paired_are_refused_at_the_start(
+    project: Project, distribution: tuple[str, ...]
+) -> None:
+    run = project.measure("demo", *distribution)
+    assert run.code == pytest.ExitCode.USAGE_ERROR
+    (line,) = run.lines("ERROR")
+    assert "clip 'clip0' has no partner for XM: its speaker is unknown" in line
+    silent = project.measure("demo", "--lipleak-gate=LSE-C_S < 50", "--collect-only", *distribution)
+    assert silent.code == 0, "silence needs no pairs"
+
+
 def test_clips_shown_as_one_would_type_them(project: Project) -> None:
     (project.path / "mine").symlink_to(project.clips)
     config = project.pytester.parseconfigure(
