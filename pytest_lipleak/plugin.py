@@ -195,8 +195,11 @@ class Watcher:
     def __init__(self, session: LipleakSession) -> None:
         self._session = session
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Look at every report; under xdist the controller sees those of all workers."""
+        if report.when == "call" or not report.passed:
+            self._session.resume_line()
         # The report of a crashed worker knows nothing of its test but the name.
         ours = "lipleak" in report.keywords or report.nodeid.startswith("lipleak::") or not report.keywords
         if report.failed and ours:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytest_lipleak.core.verdicts import Verdict
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.evaluation.progress import Progress
+    from pytest_lipleak.report.progress import ProgressLine
 
 
 class LipleakSession(Workbench):
@@ -48,6 +49,7 @@ class LipleakSession(Workbench):
         """Why the baseline that was asked for is not written."""
         self.compared: list[tuple[str, list[str], str | None]] = []
         """The comparison with the baseline, see ``comparisons``."""
+        self._line: ProgressLine | None = None
         self._ledgers: dict[tuple[int, str | None], _Ledger] = {}
 
     def check(self) -> None:
@@ -119,7 +121,15 @@ class LipleakSession(Workbench):
         has_terminal = self.config.pluginmanager.hasplugin("terminalreporter")
         if self.config.get_verbosity() < 0 or not (has_terminal or not self.first):
             return silent
-        return ProgressLine(self.config) if self.first else FileProgress(self._told / self._worker)
+        if not self.first:
+            return FileProgress(self._told / self._worker)
+        self._line = self._line or ProgressLine(self.config)
+        return self._line
+
+    def resume_line(self) -> None:
+        """Give the terminal's line back to pytest, which is about to write a test's result."""
+        if self._line is not None:
+            self._line.resume()
 
     @property
     def _told(self) -> Path:

@@ -53,7 +53,9 @@ def add(commands: Any) -> None:
         choices=("3", "4", "5", "6", "all"),
         help="print a table of the paper (Yaman et al. 2025) from its published figures",
     )
-    report.add_argument("--table", action="append", choices=("leakage", "SI", "XM", "AM"), help="these alone")
+    report.add_argument(
+        "--table", action="append", choices=("leakage", "offset", "SI", "XM", "AM"), help="these alone"
+    )
     report.add_argument("--digits", type=int, choices=range(7), default=2, metavar="N", help="default: 2")
     report.add_argument(
         "--media", type=Path, metavar="DIR", help="of --format html: the folder of pictures that the run left"

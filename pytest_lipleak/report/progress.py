@@ -1,5 +1,6 @@
 """How far generation and scoring are: one line that is rewritten, or a line now and then in a log."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -62,20 +63,30 @@ class ProgressLine:
         self._writer: Any = config.get_terminal_writer()
         self._rewritable = bool(self._reporter.isatty)
         self._pace = Pace(rewritable=self._rewritable)
+        self._interrupted: str | Path | None = None
 
     def __call__(self, done: int, wanted: int, what: str) -> None:
         """Show that ``done`` of ``wanted`` takes are finished and ``what`` comes now; clear the line at the end."""
         text = self._pace.words(done, wanted, what)
         if text is None:
             return
+        self._interrupted = self._interrupted or self._reporter.currentfspath
         with self._capture.global_and_fixture_disabled() if self._capture else nullcontext():
             if self._rewritable:
                 self._rewrite(text)
             else:
                 self._reporter.write_line(text)
 
+    def resume(self) -> None:
+        """Begin the line that pytest had begun anew, so that a test's result does not stand without its file."""
+        begun, self._interrupted = self._interrupted, None
+        if begun and self._reporter.currentfspath is None:
+            name = begun if isinstance(begun, str) else f"{os.path.relpath(begun, self._reporter.startpath)} "
+            self._reporter.write(name)
+            self._reporter.currentfspath = begun
+
     def _rewrite(self, text: str) -> None:
-        # pytest's own line is left alone; pytest writes the file name anew when the test's result comes.
+        # pytest's own line is left alone.
         self._reporter.ensure_newline()
         self._reporter.rewrite(text[: self._writer.fullwidth - 1], erase=True)
         if not text:

@@ -26,9 +26,18 @@ TITLES: Mapping[str, str] = {
     "XM": "Audio mismatched",
     "AM": "Audio matched",
     "leakage": "Leakage",
+    "offset": "Leakage at the clips' known offset",
 }
 PAPER = {"3": "SI", "4": "XM", "5": "AM", "6": "leakage"}
 """The paper's tables, and which of ours each is."""
+
+AT_OFFSET = tuple(f"LSE-C_{audio}@offset[{name}]" for audio in ("S", "XO") for name in Reference)
+"""What gates look at, beside the paper's four."""
+
+LEAKAGE_TABLES: Mapping[str, Sequence[str]] = {"leakage": LEAKAGE_METRICS, "offset": AT_OFFSET}
+
+PAIRS = "XM pairs"
+"""The choice that matters only where other speech drives."""
 
 MEASURES = ("SSIM", "SSIM_mouth", "PSNR", "PSNR_mouth", "FID", "KID", "LSE-C", "LSE-D", "CSIM", "LMD")
 """Columns of a setup's table in the paper's order, where they were measured; others follow."""
@@ -73,7 +82,7 @@ def entry_of(corpus: Corpus, label: str | None = None) -> Entry:
     choices = {
         "AR strategy": about.alternative_reference,
         "silence": about.silence,
-        "XM pairs": f"{about.pairing_rule}, seed {about.seed}",
+        **({PAIRS: f"{about.pairing_rule}, seed {about.seed}"} if about.pairing else {}),
         "version": about.version,
     }
     lost = {entry.clip for entry in corpus.unscored.values()}
@@ -150,16 +159,18 @@ def side_by_side(entries: Sequence[Entry], names: Iterable[str] = (), digits: in
     tables = []
     for scale in scales:
         alike = [entry for entry in entries if entry.scale == scale]
-        built = [_leakage(alike, digits), *(_of_setup(alike, setup, digits) for setup in SETUPS)]
+        leakage = [_leakage(alike, name, of, digits) for name, of in LEAKAGE_TABLES.items()]
+        built = [*leakage, *(_of_setup(alike, setup, digits) for setup in SETUPS)]
         tables += [with_best(table) for table in built if table.name in wanted and table.rows]
     return tables
 
 
-def _leakage(entries: Sequence[Entry], digits: int) -> Table:
-    metrics = [metric(name) for name in LEAKAGE_METRICS]
+def _leakage(entries: Sequence[Entry], name: str, wanted_names: Sequence[str], digits: int) -> Table:
+    wanted = [metric(name) for name in wanted_names]
+    metrics = [each for each in wanted if any(each.name in entry.figures for entry in entries)]
     rows = [Row(e.model, tuple(_cell(e, wanted, digits) for wanted in metrics)) for e in entries]
     columns = tuple(Column(wanted.name, wanted.better) for wanted in metrics)
-    return _table("leakage", entries, columns, rows)
+    return _table(name, entries, columns, rows)
 
 
 def _of_setup(entries: Sequence[Entry], setup: Setup, digits: int) -> Table:
@@ -189,14 +200,16 @@ def _of_setup(entries: Sequence[Entry], setup: Setup, digits: int) -> Table:
 def _table(name: str, entries: Sequence[Entry], columns: tuple[Column, ...], rows: list[Row]) -> Table:
     rows = [row for row in rows if any(cell.text for cell in row.cells)]
     title = f"{TITLES[name]} ({entries[0].scale})"
-    return Table(name, title, "model", columns, tuple(rows), _notes(entries))
+    return Table(name, title, "model", columns, tuple(rows), _notes(entries, name))
 
 
-def _notes(entries: Sequence[Entry]) -> tuple[str, ...]:
+def _notes(entries: Sequence[Entry], table: str) -> tuple[str, ...]:
     """What must be said of rows that stand in one table: where they were not made alike, and their warnings."""
     lines = [f"{entry.model}: {note}" for entry in entries for note in entry.notes]
     for choice in dict.fromkeys(name for entry in entries for name in entry.choices):
-        made = {entry.model: entry.choices.get(choice, "unknown") for entry in entries}
+        if choice == PAIRS and table in (Setup.SI, Setup.AM):
+            continue
+        made = {entry.model: entry.choices[choice] for entry in entries if choice in entry.choices}
         if len(set(made.values())) > 1:
             told = ", ".join(f"{model} {value}" for model, value in made.items())
             lines.append(f"mind: {choice} differs: {told}")

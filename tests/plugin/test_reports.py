@@ -239,3 +239,31 @@ def test_progress_on_a_terminal(project: Project, monkeypatch: pytest.MonkeyPatc
     out = child.read().decode()
     assert "lipleak: 0/6 takes: clip0 (real clip)" in out
     assert "1 passed" in out
+
+
+@pytest.mark.parametrize("verbose", [(), ("-v",)], ids=["short", "verbose"])
+def test_progress_in_a_log_leaves_pytests_lines_whole(
+    project: Project, monkeypatch: pytest.MonkeyPatch, verbose: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr("pytest_lipleak.report.progress.LINE_EVERY", 0)
+    project.write(
+        test_lips="""
+        from pytest_lipleak import assert_silent_lse_c_below
+        def test_good(lipleak): assert_silent_lse_c_below(lipleak, 50)
+        def test_bad(lipleak): assert_silent_lse_c_below(lipleak, 0.01, reference="AR")
+        def test_other(): pass
+        """
+    )
+    text = project.measure("Copy", *verbose).text
+    assert "lipleak: 1/3 takes, about" in text
+    shown = text[text.index("collected") : text.index("= FAILURES")].splitlines()[2:]
+    results = [line for line in shown if not line.startswith(("lipleak: ", "====")) and line]
+    if verbose:
+        begun = ["test_lips.py::test_good", "test_lips.py::test_bad"]
+        assert [line.split(" [")[0].strip() for line in results] == [
+            begun[0], f"{begun[0]} PASSED", begun[1], f"{begun[1]} FAILED", "test_lips.py::test_other PASSED",
+        ]  # fmt: skip
+    else:
+        assert [line.split(" [")[0].rstrip() for line in results] == [
+            "test_lips.py", "test_lips.py .", "test_lips.py F.",
+        ]  # fmt: skip

@@ -24,6 +24,7 @@ class Config:
         self.out = io.StringIO()
         self.isatty = isatty
         self.fullwidth = 40
+        self.currentfspath = None
         self.pluginmanager = self
 
     def getplugin(self, name: str) -> Any:

@@ -12,9 +12,11 @@ import pytest
 from test_terminal import corpus, score
 
 from pytest_lipleak.cli import GOOD, USAGE, main
-from pytest_lipleak.core.conditions import CONDITIONS
+from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.scores import TakeScore
+from pytest_lipleak.evaluation.aggregate import measure
 from pytest_lipleak.report.json import document
 from pytest_lipleak.report.side_by_side import entry_of, side_by_side
 from pytest_lipleak.resources import resource
@@ -96,7 +98,14 @@ def leaky(name: str) -> Corpus:
 def test_the_better_model_is_marked_and_the_real_clips_stand_beside() -> None:
     honest = named(corpus(*CONDITIONS), model="honest")
     tables = {table.name: table for table in side_by_side([entry_of(honest), entry_of(leaky("leaky"))])}
-    assert list(tables) == ["leakage", "SI", "XM", "AM"]
+    assert list(tables) == ["leakage", "offset", "SI", "XM", "AM"]
+    assert [column.name for column in tables["offset"].columns] == [
+        "LSE-C_S@offset", "LSE-C_S@offset[AR]", "LSE-C_XO@offset[CR]", "LSE-C_XO@offset[AR]",
+    ]  # fmt: skip
+    for row, measured in zip(tables["offset"].rows, (honest, leaky("leaky")), strict=True):
+        for column, cell in zip(tables["offset"].columns, row.cells, strict=True):
+            found = measure(measured, metric(column.name))
+            assert (cell.value, cell.interval) == (found.value, found.interval)
     marks = {row.label: [cell.best for cell in row.cells] for row in tables["leakage"].rows}
     # LSD is the same for both, so nobody is better.
     assert marks == {"honest": [True, True, False, False], "leaky": [False] * 4}
@@ -127,6 +136,23 @@ def test_what_differs_within_a_table_is_said() -> None:
     assert len(table.notes) == 1
 
 
+def test_pairs_are_spoken_of_only_where_there_are_any() -> None:
+    silent = [Condition(Setup.SI, reference) for reference in Reference]
+    about: dict[str, Any] = {"model": "other", "seed": 1, "pairing": {}}
+    pair = [entry_of(named(corpus(*silent), pairing={})), entry_of(named(corpus(*silent), **about))]
+    tables = side_by_side(pair)
+    assert [table.name for table in tables] == ["leakage", "offset", "SI"]
+    assert [column.name for column in tables[0].columns] == ["LSE-C_S", "LSE-D_S"], (
+        "no column without a value"
+    )
+    assert not any(table.notes for table in tables)
+    pairing = {"one": "two", "two": "three", "three": "one"}
+    spoken = [named(corpus(*CONDITIONS), model=f"m{seed}", seed=seed, pairing=pairing) for seed in (0, 1)]
+    tables = side_by_side([entry_of(each) for each in spoken])
+    said = {table.name: any("XM pairs differs" in note for note in table.notes) for table in tables}
+    assert said == {"leakage": True, "offset": True, "SI": False, "XM": True, "AM": False}
+
+
 def write(path: Path, *models: Corpus) -> str:
     path.write_text(json.dumps(document([(model, {}) for model in models])))
     return str(path)
@@ -144,7 +170,7 @@ def test_files_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     assert values == [2.0, 0.5]
     target = tmp_path / "deep" / "tables.tex"
     assert printed(capsys, first, "--format", "latex", "-o", str(target)) == ""
-    assert target.read_text().count(r"\begin{table}") == 4
+    assert target.read_text().count(r"\begin{table}") == 5
 
 
 def test_one_model_is_printed_as_pytest_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
