@@ -80,10 +80,15 @@ def _identity(about: Provenance) -> dict[str, Any]:
 def misfits(curve: DoseCurve, about: Provenance) -> list[str]:
     """Return why a curve must not be used for a result, empty when it may."""
     return [
-        f"{word.replace('_', ' ')} is {curve.about.get(word)!r} in the curve and {value!r} here"
+        f"{word.replace('_', ' ')} is {_told(curve.about.get(word))} in the curve and {_told(value)} here"
         for word, value in _identity(about).items()
         if curve.about.get(word) != value
     ]
+
+
+def _told(value: Any) -> str:
+    # The beginning of a hash tells it apart.
+    return repr(value[:12] if isinstance(value, str) and len(value) == 64 else value)
 
 
 @cache
