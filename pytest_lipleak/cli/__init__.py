@@ -69,6 +69,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Who read it (head, less) wanted no more; the end of the process must not write either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return CUT_OFF
+    except SystemExit as error:
+        # The model's own code, which must not choose what a run is worth.
+        print(
+            f"lipleak: could not be judged: the model ended the process (status {error.code})",
+            file=sys.stderr,
+        )
+        return NOT_JUDGED
     except UnscorableError as error:
         print(here(f"lipleak: could not be judged: {error}", options), file=sys.stderr)
         return NOT_JUDGED

@@ -154,8 +154,8 @@ def run_generator(
         last_words: told why the process ends when a call cannot be interrupted.
 
     Raises:
-        GeneratorError: it raised, took too long, or returned the wrong type, dtype, shape, frame count, or
-            NaN; names the model, the clip and the condition.
+        GeneratorError: it raised (``SystemExit``, too), took too long, or returned the wrong type, dtype, shape, frame
+            count, or NaN; names the model, the clip and the condition.
         InputError: the clip could not be decoded again.
     """
     owner = f"model {name!r}, clip {clip.name!r}, condition [{condition}]"
@@ -176,7 +176,8 @@ def run_generator(
         raise GeneratorError(str(error)) from error
     except GeneratorError as error:  # an adapter that words its own failure
         raise GeneratorError(f"{owner}: {error}") from error
-    except Exception as error:
+    # A script that ends the process over a missing face, say, would else end it with a good status.
+    except (Exception, SystemExit) as error:
         advice = f"; memory ended: {LOWER}" if is_out_of_memory(error) else ""
         if silent and re.search(r"\bnan\b", str(error), re.IGNORECASE):
             advice = NO_ZEROS

@@ -156,3 +156,26 @@ def test_baseline(evaluate: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert not Path("none.json").exists()
     assert evaluate("Copy", "--compare-fail=LSE-C_S > +50") == USAGE
     assert "--compare-fail: name the baseline with --compare FILE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("when", ["generate", "use_clips"])
+def test_a_model_that_ends_the_process_is_not_judged(
+    project: Project, capsys: pytest.CaptureFixture[str], when: str
+) -> None:
+    """With a good status, the run would pass for good."""
+    project.write(
+        leaves=f"""
+        class Leaves:
+            def generate(self, frames, audio, reference):
+                return frames
+
+        def leave(self, *given):
+            raise SystemExit(0)
+
+        Leaves.{when} = leave
+        """
+    )
+    given = ("--model=leaves.py:Leaves", f"--clips={project.clips}", "--expert=embedded", GATE)
+    assert main(["evaluate", *given]) == NOT_JUDGED
+    said = "".join(capsys.readouterr())
+    assert ("SystemExit: 0" if when == "generate" else "the model ended the process (status 0)") in said
