@@ -212,7 +212,7 @@ def _silence(subject: Subject, plain: Frames, kind: tuple[str, int]) -> str | No
 
 def _reference(subject: Subject, plain: Frames, index: int) -> str | None:
     given = subject.given()
-    swapped = with_mouths(given, np.repeat(subject.clip.frames[index : index + 1], len(given), axis=0))
+    swapped = held(with_mouths(given, subject.clip.frames, [index] * len(given)))
     change = swapped.astype(np.float32) - given
     weight = mouth_mask(*given.shape[1:3])
     full = float(np.mean(weight * change * change))

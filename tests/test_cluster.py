@@ -143,6 +143,19 @@ def test_few_workers_of_a_cluster_hold_the_model_at_once(bench: Any, cluster: An
 
 
 @pytest.mark.slow
+def test_a_sequential_verdict_rests_on_the_order_of_clips_there_too(bench: Any, cluster: Any) -> None:
+    first, second = bench("Copy"), bench("Copy")
+    for each in (first, second):
+        each.settings = each.settings._replace(sequential=True)
+    alone, spread = (each.new_evaluation(each.model) for each in (first, second))
+    measure_on(f"dask={cluster.scheduler_address}", second, spread, LIMITS[:2])
+    for limit in LIMITS[:2]:
+        verdict = spread.judge(limit)
+        assert verdict == alone.judge(limit)
+        assert verdict.measurement.planned == 3
+
+
+@pytest.mark.slow
 def test_what_fails_there_fails_here_in_the_same_words(bench: Any, cluster: Any) -> None:
     each = bench("RaisesOnSilence")
     evaluation = each.new_evaluation(each.model)

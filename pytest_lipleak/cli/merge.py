@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
 from pytest_lipleak.cli.words import here
+from pytest_lipleak.core.errors import InputError
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
@@ -91,6 +92,12 @@ def _read_parts(paths: Sequence[Path]) -> tuple[dict[str, dict[str, "Corpus"]], 
     for path in paths:
         report = read_report(path)
         for corpus in report.corpora:
+            if corpus.provenance.sequential:
+                # Clips that are missing would count as not needed.
+                raise InputError(
+                    f"{path}: was measured with --lipleak-sequential, on as many clips as its verdicts needed; measure "
+                    "parts without it"
+                )
             models.setdefault(corpus.provenance.model, {})[str(path)] = corpus
         unjudged.update(dict.fromkeys(report.data["unjudged"]))
     return models, list(unjudged)

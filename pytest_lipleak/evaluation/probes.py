@@ -1,11 +1,14 @@
 """Causal probes: change the identity reference alone, and see whether the lips change with it."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import repeat
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Frames, held
-from pytest_lipleak.core.conditions import Condition
+from pytest_lipleak.core.clips import Frames, Image, StreamedVideo, Video, frames_at, held
+from pytest_lipleak.core.conditions import Condition, Reference
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics import FULL
 from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore, TakeScore
@@ -13,9 +16,12 @@ from pytest_lipleak.evaluation.artefacts import Artefacts
 from pytest_lipleak.evaluation.takes import Takes
 from pytest_lipleak.faces.centred import mouth_images
 from pytest_lipleak.generators.control import aligned, mouth_mask
+from pytest_lipleak.media.video import HELD
 
 MOVED = 8
 """Frames by which the reference comes later: more than a syllable, less than the 15 frames that scores look at."""
+
+ROWS = 1024
 
 STILL = 1.0
 """Mean squared difference of two mouths, in grey levels squared, below which there is no other mouth to swap in."""
@@ -73,7 +79,8 @@ def swapped_reference(
     """Generate anew with another mouth in the reference, all else equal, and look where the pictures changed.
 
     Every reference frame gets the mouth of the clip's frame whose mouth differs most from its own, blended into
-    its place; the face around it stays. Only for face-centred clips.
+    its place; the face around it stays. Several frames for the whole clip (AR) get one mouth, which differs most
+    from their mean, and count by the mean of their changes. Only for face-centred clips.
 
     Returns:
         The change of the output projected on the change of the reference, over the mouth, and the change of the
@@ -84,32 +91,59 @@ def swapped_reference(
         LipleakError: as ``Evaluation.measure``.
     """
     clip = takes.clips[real.clip]
-    frames = clip.frames
     take = takes.of(clip.name, condition)
-    reference = held(take.reference_video)
-    mouths, own = (mouth_images(each).reshape(len(each), -1) for each in (frames, reference))
-    # Mean squared difference of every pair, without holding all pairs of pictures at once.
-    squares = [np.square(each).mean(axis=1) for each in (own, mouths)]
-    apart = squares[0][:, None] + squares[1][None] - 2 * (own @ mouths.T) / own.shape[1]
-    if float(apart.max(axis=1).mean()) < STILL:
+    reference = take.reference_video
+    every, own = (mouth_images(each).reshape(len(each), -1) for each in (clip.video, reference))
+    whole = condition.reference is Reference.AR
+    if whole:
+        own = own.mean(axis=0, keepdims=True)
+    others, apart = most_different(own, every)
+    if apart < STILL:
         raise UnscorableError("the mouth never moves, so there is no other one to put into the reference")
-    swapped = with_mouths(reference, frames[apart.argmax(axis=1)])
+    swapped = with_mouths(reference, clip.video, others * len(reference) if whole else others)
     audio = takes.driving_audio(clip, condition.setup)
     probe = takes.probe(clip.name, audio, swapped, f"{condition}, another mouth")
-    before, after = (artefacts.frames(each).astype(np.float32) for each in (take, probe))
-    given = np.broadcast_to(swapped.astype(np.float32) - reference, before.shape)
-    weight = mouth_mask(*frames.shape[1:3])
-    arrived = float(np.mean(weight * (after - before) * given, dtype=np.float64))
-    return arrived, float(np.mean(weight * given * given, dtype=np.float64))
+    after = artefacts.video(probe)
+    changes = (np.subtract(new, old, dtype=np.float32) for new, old in zip(swapped, reference, strict=True))
+    given = repeat(sum(changes) / len(reference), len(clip.video)) if whole else changes
+    weight = mouth_mask(*clip.video.shape[1:3])
+    arrived = full = 0.0
+    # Picture by picture: a long clip is not held.
+    for old, new, change in zip(artefacts.video(take), after, given, strict=True):
+        arrived += float(np.mean(weight * np.subtract(new, old, dtype=np.float32) * change, dtype=np.float64))
+        full += float(np.mean(weight * change * change, dtype=np.float64))
+    return arrived / len(clip.video), full / len(clip.video)
 
 
-def with_mouths(frames: Frames, donors: Frames) -> Frames:
-    """Return ``frames`` with the mouths of ``donors``, one per frame, aligned and blended in; uint8 (T, H, W, 3)."""
+def most_different(images: NDArray[np.float32], others: NDArray[np.float32]) -> tuple[list[int], float]:
+    """Return for each image, one per row, which of ``others`` differs most, and by how much: mean squares, averaged."""
+    squares = np.square(others).mean(axis=1)
+    found, apart = [], []
+    # A few rows at a time, so that the pairs of long clips need no memory.
+    for rows in np.array_split(images, -(-len(images) // ROWS)):
+        pairs = np.square(rows).mean(axis=1)[:, None] + squares - 2 * (rows @ others.T) / rows.shape[1]
+        found += pairs.argmax(axis=1).tolist()
+        apart += pairs.max(axis=1).tolist()
+    return found, float(np.mean(apart))
+
+
+def with_mouths(frames: Video, donors: Video, indices: Sequence[int]) -> Frames | StreamedVideo:
+    """Return ``frames`` with the mouths of ``donors`` at ``indices``, one per frame, aligned and blended in.
+
+    A long video is composed anew in every pass.
+    """
     mask = mouth_mask(*frames.shape[1:3])
-    composed = [
-        frame + mask * (aligned(donor, frame) - frame) for frame, donor in zip(frames, donors, strict=True)
-    ]
-    return np.asarray(np.clip(np.rint(np.stack(composed)), 0, 255), np.uint8)
+    used = sorted(set(indices))
+    donor = dict(zip(used, frames_at(donors, used), strict=True))
+
+    def compose() -> Iterator[Image]:
+        for frame, index in zip(frames, indices, strict=True):
+            mixed = frame + mask * (aligned(donor[index], frame) - frame)
+            yield np.asarray(np.clip(np.rint(mixed), 0, 255), np.uint8)
+
+    count, height, width, channels = frames.shape
+    composed = StreamedVideo(compose, (count, height, width, channels))
+    return held(composed) if math.prod(composed.shape) <= HELD else composed
 
 
 PROBES: Mapping[str, Callable[[Takes, Artefacts, TakeScore, Condition], tuple[float, float]]] = {

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_lipleak.core.clips import Clip, StreamedVideo
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
-from pytest_lipleak.evaluation import artefacts
+from pytest_lipleak.evaluation import artefacts, probes
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.gallery import Gallery
 from pytest_lipleak.evaluation.references import STRATEGIES, reference_frames
@@ -94,7 +94,7 @@ def measure(clips: ClipSet, folder: Path, **plan: Any) -> Evaluation:
 
 
 def hold(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    for module in (video, artefacts):
+    for module in (video, artefacts, probes):
         monkeypatch.setattr(module, "HELD", size)
 
 
@@ -222,6 +222,24 @@ def test_generating_holds_what_the_model_is_given_and_what_it_makes(
     assert not measured.failures
     assert videos * BYTES < peak < (videos + 0.5) * BYTES
     assert left < BYTES / 2, "inputs and result are let go"
+    probe = f"REF_swap[SI,{reference}]"
+    tracemalloc.start()
+    try:
+        streamed = measured.measure(probe)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < (videos + 0.5) * BYTES, "what is compared is not held"
+    hold(monkeypatch, 10**9)
+    held = Evaluation(
+        ClipSet([long_clip], "one long clip"),
+        measured.model,
+        Shades(),
+        Plan(Protocol.DIRECT),
+        Store(tmp_path / "held"),
+    )
+    assert held.measure(probe).per_clip == streamed.per_clip
+    assert streamed.value == pytest.approx(0.5, abs=0.02)
 
 
 def test_a_model_that_works_in_place_changes_neither_reference_nor_clip(

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from pytest_lipleak import assert_reference_does_not_move_lips
+from pytest_lipleak.core.clips import held
 from pytest_lipleak.core.errors import NotApplicableError
 from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.probes import followed, with_mouths
+from pytest_lipleak.evaluation.probes import followed, most_different, with_mouths
 from pytest_lipleak.evaluation.store import Store
 from pytest_lipleak.generators.control import ControlGenerator
 from pytest_lipleak.generators.registry import Model, load_model
@@ -21,9 +22,9 @@ NAMES = ("anna_1", "anna_2", "zola_1", "zola_2")
 PARTNERS = dict(zip(NAMES, ("anna_2", "anna_1", "zola_2", "zola_1"), strict=True))
 
 
-def evaluation(model: str | Model, store: Path) -> Evaluation:
+def evaluation(model: str | Model, store: Path, **choices: str) -> Evaluation:
     loaded = load_model(model) if isinstance(model, str) else model
-    plan = Plan(Protocol.DIRECT, partners=PARTNERS)
+    plan = Plan(Protocol.DIRECT, partners=PARTNERS, **choices)  # type: ignore[arg-type]
     return Evaluation(open_clips(EMBEDDED), loaded, load_expert("embedded"), plan, Store(store))
 
 
@@ -47,7 +48,7 @@ def test_a_copy_follows_and_anything_else_stays() -> None:
 
 def test_a_mouth_is_swapped_and_the_face_stays() -> None:
     frames = open_clips(EMBEDDED)["anna_1"].frames[:4]
-    swapped = with_mouths(frames, frames[[0, 3, 2, 0]])
+    swapped = held(with_mouths(frames, frames, [0, 3, 2, 0]))
     assert np.array_equal(swapped[[0, 2]], frames[[0, 2]]), "its own mouth changes nothing"
     assert np.array_equal(swapped[:, :40], frames[:, :40])
     assert not np.array_equal(swapped[1], frames[1])
@@ -69,6 +70,32 @@ def test_no_leak_gives_nothing_and_a_share_gives_that_share(tmp_path: Path) -> N
     assert "REF_shift[SI,CR] = " in text
     assert "lips move along when the reference is taken later" in text
     assert "not by chance: sign-flip p = 0.062 over 4 clips" in text
+
+
+class MeanReference:
+    """Shows the mean of its references, and less of the frame it was given."""
+
+    fingerprint = "1"
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        mixed = 0.6 * frames + 0.4 * reference.mean(axis=0)
+        return np.rint(mixed).astype(np.uint8)
+
+
+@pytest.mark.parametrize("strategy", ["multiple", "multiple-25"])
+def test_several_references_count_by_their_mean(tmp_path: Path, strategy: str) -> None:
+    mixed = evaluation(Model("mean", MeanReference()), tmp_path, alternative_reference=strategy)
+    assert mixed.measure("REF_swap[SI,AR]").value == pytest.approx(0.4, abs=0.01)
+
+
+@pytest.mark.parametrize("images", [3, 2500])
+def test_the_most_different_mouth_is_found_in_pieces(images: int) -> None:
+    noise = np.random.default_rng(images)
+    own, others = (noise.uniform(0, 255, (count, 6)).astype(np.float32) for count in (images, 40))
+    found, apart = most_different(own, others)
+    squares = np.square(own[:, None].astype(np.float64) - others).mean(axis=2)
+    assert found == squares.argmax(axis=1).tolist()
+    assert apart == pytest.approx(squares.max(axis=1).mean(), rel=1e-5)
 
 
 @pytest.mark.parametrize("declared", [{"supports": ()}, {"reference_from_video": True}], ids=str)

@@ -86,7 +86,6 @@ def test_merged_is_the_whole_to_the_bit(project: Project, capsys: pytest.Capture
         "weights_sha256": "0",
         "verified_weights": False,
         "pairing_rule": "given",
-        "sequential": True,
     }
     differences |= {"notes": ["JPEG step by another encoder"]}
     for word, value in differences.items():
@@ -111,6 +110,18 @@ def test_more_parts_than_clips_and_a_clip_that_fails(
     out = capsys.readouterr().out
     assert "1 of 3 clips were not measured" in out
     assert "NOT JUDGED: lipleak::LSE-C_S < 50 failed for another reason than a limit" in out
+
+
+def test_a_sequential_run_is_not_merged(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    limit = "--lipleak-gate=LSE-C_S < 50"
+    sequential = str(project.measure("Copy", limit, "--lipleak-sequential").json_file)
+    (part,) = json.loads(Path(sequential).read_text())["results"]
+    assert part["provenance"]["sequential"] is True
+    forged = changed(sequential, project.path / "forged.json", shard={"part": 1, "of": 1})
+    for file in (sequential, forged):
+        capsys.readouterr()
+        assert merge([file], "--gate=LSE-C_S < 50") == USAGE
+        assert "was measured with --lipleak-sequential" in capsys.readouterr().err
 
 
 def test_limits_on_a_reference_that_the_model_does_not_have(
