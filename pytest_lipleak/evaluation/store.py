@@ -36,6 +36,10 @@ ABANDONED = 3600.0
 """Seconds after which a temporary file whose writer is gone from this machine is removed; on a folder shared
 between machines the writer may live elsewhere."""
 
+PER_LOOK = 500
+"""A store is looked through for what to drop after one new artefact per so many that it holds: after every hundredth
+where it holds 50,000, and it may pass its limit by as many."""
+
 TRIES = 3
 """How often an artefact is made again that is dropped before it can be read."""
 
@@ -73,6 +77,7 @@ class Store:
     def __init__(self, folder: Path, limit: int | None = None) -> None:
         self.folder = folder
         self.limit = limit
+        self._until_look = 0
 
     def check(self) -> None:
         """Create the folder, see that it can be written to, and clear away what killed processes left.
@@ -266,7 +271,8 @@ class Store:
                 folder.rmdir()
 
     def _keep_within_limit(self, fresh: Path) -> None:
-        if self.limit is None:
+        self._until_look -= 1
+        if self.limit is None or self._until_look > 0:
             return
         try:
             # By the clock that stamps the files: this machine's may jump, or differ from a file server's.
@@ -274,6 +280,7 @@ class Store:
         except FileNotFoundError:
             return
         stored = self.artefacts(described=False, now=now)
+        self._until_look = len(stored) // PER_LOOK
         total = sum(artefact.size for artefact in stored)
         for artefact in stored:
             if total <= self.limit or artefact.used > now - IN_USE:

@@ -222,6 +222,21 @@ def test_beyond_the_limit_the_longest_unused_goes(store: Store) -> None:
     assert not list(store.folder.rglob(f"thing-{key_of(number=2)}*.json")), "its description goes with it"
 
 
+def test_a_large_store_is_not_looked_through_for_every_artefact(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pytest_lipleak.evaluation.store.PER_LOOK", 4)
+    fill(store, [600] * 40)
+    limited, looks = Store(store.folder, limit=40_000), []
+    look = limited.artefacts
+    monkeypatch.setattr(limited, "artefacts", lambda **how: looks.append(limited) or look(**how))
+    for number in range(100, 130):
+        limited.get_or_make(KIND, key_of(number=number), sized(1000))
+    assert len(looks) == 3, "after the first, the eleventh, the twenty-first"
+    left = sum(artefact.size for artefact in look())
+    assert 40_000 <= left <= 40_000 + 10 * 1000
+
+
 def test_looking_up_counts_as_use(store: Store) -> None:
     first, second = fill(store, (600, 500))
     assert store.find(KIND, key_of(number=0)) == first
