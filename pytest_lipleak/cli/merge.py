@@ -98,6 +98,9 @@ def _read_parts(paths: Sequence[Path]) -> tuple[dict[str, dict[str, "Corpus"]], 
                     f"{path}: was measured with --lipleak-sequential, on as many clips as its verdicts needed; measure "
                     "parts without it"
                 )
-            models.setdefault(corpus.provenance.model, {})[str(path)] = corpus
+            parts = models.setdefault(corpus.provenance.model, {})
+            if str(path) in parts:
+                raise InputError(f"{path} is named twice; name every part once")
+            parts[str(path)] = corpus
         unjudged.update(dict.fromkeys(report.data["unjudged"]))
     return models, list(unjudged)

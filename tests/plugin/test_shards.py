@@ -72,7 +72,8 @@ def test_merged_is_the_whole_to_the_bit(project: Project, capsys: pytest.Capture
 
     refused = [
         (files[:1], "part 2/2 is missing"),
-        ([files[0], files[0]], "part 2/2 is missing"),
+        ([files[0], files[0]], "part1.json is named twice"),
+        ([*files, files[1]], "part2.json is named twice"),
         ([*files, changed(files[1], project.path / "again.json")], "are both part 2/2"),
         ([str(project.path / "nowhere.json")], "nowhere.json: cannot be read"),
         ([str(project.path / "models.py")], "is no report of pytest-lipleak"),
