@@ -42,6 +42,9 @@ LOOK_EVERY = 0.2
 
 TAIL_LINES = 20
 TAIL_BYTES = 8192
+LINE_LENGTH = 400
+"""Characters of a log's line that are shown."""
+
 SOURCE_SUFFIXES = frozenset({".py", ".yaml", ".yml", ".json", ".toml", ".cfg", ".ini", ".sh"})
 """Files of a repository that decide what its model does, besides its weights."""
 
@@ -427,7 +430,11 @@ def _tail(log: Path) -> list[str]:
         file.seek(max(file.seek(0, os.SEEK_END) - TAIL_BYTES, 0))
         text = _COLOURS.sub("", file.read().decode(errors="replace")).replace("\r\n", "\n")
     lines = [line.rstrip().rpartition("\r")[2].rstrip() for line in text.split("\n")]
-    return [line for line in lines if line][-TAIL_LINES:]
+    return [_shortened(line) for line in lines if line][-TAIL_LINES:]
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= LINE_LENGTH else f"{line[:LINE_LENGTH]}..."
 
 
 def _last_line(log: Path) -> str:

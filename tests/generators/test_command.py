@@ -197,6 +197,8 @@ def test_the_log_as_a_terminal_shows_it(program: Callable[..., Model]) -> None:
     assert "\n  no CUDA\n" in message
     message = failure(program("print('\\x1b[31m 1 %\\r99 %'); sys.exit(1)"))
     assert "said:\n  99 %\n" in message
+    message = failure(program("print('y' * 9000); sys.exit(1)"))
+    assert f"said:\n  {'y' * command.LINE_LENGTH}...\n" in message
 
 
 def test_its_last_line_is_shown_while_it_works(program: Callable[..., Model]) -> None:
