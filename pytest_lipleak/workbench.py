@@ -448,7 +448,7 @@ class Workbench:
         if self.settings.html is None:
             return None
         from pytest_lipleak.evaluation.gallery import Gallery
-        from pytest_lipleak.report.html import files_of
+        from pytest_lipleak.report.page_files import files_of
 
         return Gallery(files_of(self.settings.html))
 
@@ -485,7 +485,7 @@ class Workbench:
         if self.settings.json is not None:
             self.settings.json.unlink(missing_ok=True)
         if self.settings.html is not None:
-            from pytest_lipleak.report.html import forget_page
+            from pytest_lipleak.report.page_files import forget_page
 
             forget_page(self.settings.html)
 

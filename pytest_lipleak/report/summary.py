@@ -23,7 +23,7 @@ _COLOURS: Mapping[str, Mapping[str, bool]] = {
 }
 
 
-_TOLD: Mapping[str, str] = {
+TOLD: Mapping[str, str] = {
     FAIL: "broken",
     NOT_JUDGED: "could not be judged",
     INCONCLUSIVE: "not settled by these clips",
@@ -117,13 +117,13 @@ def verdict_words(verdicts: Mapping[str, Mapping[str, Any]], about: Provenance) 
     count = f"{len(verdicts)} limit{'s' if len(verdicts) > 1 else ''}"
     ended = {
         each: [limit for limit, verdict in leaks_first(verdicts).items() if outcome(verdict) == each]
-        for each in _TOLD
+        for each in TOLD
     }
     found = [(each, limits) for each, limits in ended.items() if limits]
     if not found:
         return f"PASSED: {count} kept"
     (worst, limits), *rest = found
     headword = "FAILED" if worst == FAIL else worst.upper()
-    head = f"{headword}: {len(limits)} of {count} {_TOLD[worst]}: {', '.join(limits)}"
-    more = "".join(f"; {len(limits)} {_TOLD[each]}: {', '.join(limits)}" for each, limits in rest)
+    head = f"{headword}: {len(limits)} of {count} {TOLD[worst]}: {', '.join(limits)}"
+    more = "".join(f"; {len(limits)} {TOLD[each]}: {', '.join(limits)}" for each, limits in rest)
     return f"{head}{more}"

@@ -13,7 +13,8 @@ from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.evaluation.crops import Cropper
 from pytest_lipleak.evaluation.gallery import Gallery, file_stem
 from pytest_lipleak.media.video import write_playable
-from pytest_lipleak.report.html import files_of, write_html
+from pytest_lipleak.report.html import write_html
+from pytest_lipleak.report.page_files import files_of
 from pytest_lipleak.sync.protocols import Protocol
 
 pytestmark = pytest.mark.slow

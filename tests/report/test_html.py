@@ -20,7 +20,8 @@ from pytest_lipleak.evaluation.aggregate import measure
 from pytest_lipleak.evaluation.crops import Cropper
 from pytest_lipleak.evaluation.dose import _identity as identity
 from pytest_lipleak.evaluation.gallery import Gallery, file_stem
-from pytest_lipleak.report.html import files_of, forget_page, page_of, write_html
+from pytest_lipleak.report.html import write_html
+from pytest_lipleak.report.page_files import files_of, forget_page, page_of
 from pytest_lipleak.sync.protocols import Protocol
 
 pytest.importorskip("jinja2")

@@ -1,0 +1,448 @@
+"""What the HTML report shows of one model and of its clips: words, tables and drawings for the template."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
+from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.dose import scale_of
+from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore, TakeScore
+from pytest_lipleak.core.timebase import FRAME_RATE
+from pytest_lipleak.core.verdicts import Limit, Measurement
+from pytest_lipleak.evaluation.aggregate import measured
+from pytest_lipleak.evaluation.gallery import WINDOW
+from pytest_lipleak.report import charts
+from pytest_lipleak.report.failures import advice
+from pytest_lipleak.report.json import PASS, outcome
+from pytest_lipleak.report.page_files import Files
+from pytest_lipleak.report.summary import TOLD
+from pytest_lipleak.report.tables import WORDS, Table, corpus_tables
+
+WORST = 3
+"""Clips that are shown with a broken limit."""
+
+HALF_WINDOW = WINDOW // 2
+
+
+@dataclass(frozen=True)
+class LimitRow:
+    """One row of the table of limits.
+
+    ``outcome`` is one of the words of ``Outcome``, ``word`` what tables say of it.
+    """
+
+    name: str
+    arrow: str
+    meaning: str
+    value: str
+    interval: str
+    bound: str
+    outcome: str
+    word: str
+    gauge: Any
+    headline: str
+
+
+class ModelView:
+    """What the page shows of one model."""
+
+    def __init__(
+        self, number: int, label: str, corpus: Corpus, result: Mapping[str, Any], files: Files, markup: Any
+    ) -> None:
+        self.anchor = f"m{number}"
+        self.corpus = corpus
+        self.about = corpus.provenance
+        self.name = corpus.provenance.model
+        self.label = label
+        self.verdict: str = result["verdict"]
+        self._result = result
+        self._files = files
+        self._svg = markup
+        self._measured: dict[str, Measurement | None] = {}
+        self._takes: dict[Condition | None, dict[str, TakeScore]] = {}
+        for (clip, condition), take in corpus.takes.items():
+            self._takes.setdefault(condition, {})[clip] = take
+        rows = [self._limit_row(verdict) for verdict in result["verdicts"]]
+        order = (*TOLD, PASS)
+        self.limits = sorted(
+            rows, key=lambda row: (order.index(row.outcome), not metric(row.name).shows_leak)
+        )
+        self.broken = [row for row in self.limits if row.outcome != PASS]
+        self.clips = [
+            ClipView(self, name, f"{self.anchor}-{nth}") for nth, name in enumerate(self._names(), 1)
+        ]
+        self._by_name = {clip.name: clip for clip in self.clips}
+
+    def _names(self) -> list[str]:
+        scored = {clip for clip, _ in self.corpus.takes}
+        return [name for name in self.about.clip_names if name in scored]
+
+    @property
+    def words(self) -> str:
+        """The verdict in one line."""
+        count = len(self.limits)
+        if self.about.shard:
+            return (
+                f"part {self.about.shard['part']} of {self.about.shard['of']}; all parts are judged together"
+            )
+        if not count:
+            return "no limit was given"
+        limits = f"{count} limit{'s' if count > 1 else ''}"
+        ended = {each: sum(row.outcome == each for row in self.limits) for each in TOLD}
+        told = [f"{number} of {limits} {TOLD[each]}" for each, number in ended.items() if number]
+        return ", ".join(told) or f"{limits} kept"
+
+    @property
+    def facts(self) -> list[tuple[str, str]]:
+        """What must agree before two reports are compared."""
+        about = self.about
+        return [
+            ("clips", f"{len(about.clip_names)} ({about.clips})"),
+            ("sync expert", about.expert),
+            ("protocol", about.protocol),
+            ("AR strategy", about.alternative_reference),
+            ("silence", about.silence),
+            ("seed", str(about.seed)),
+            ("device", about.device),
+            ("pytest-lipleak", about.version),
+        ]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know: what the expert objects, what has no score, what was converted."""
+        found = [self.corpus.objection] if self.corpus.objection else []
+        found += self._result.get("warnings", ())
+        found += [
+            f"{reference} is not applicable: {why}" for reference, why in self.corpus.not_applicable.items()
+        ]
+        unscored = {entry.clip: entry.reason for entry in self.corpus.unscored.values()}
+        found += [f"unscored: {clip}: {why}" for clip, why in sorted(unscored.items())]
+        found += [f"unscored: {e.clip} [{e.condition}]: {e.reason}" for e in self.corpus.unpictured.values()]
+        found += [
+            f"{name}: {entry.warning}" for (name, _), entry in self.corpus.sets.items() if entry.warning
+        ]
+        return [*dict.fromkeys(found), *self.about.notes]
+
+    def measured(self, name: str) -> Measurement | None:
+        """Return a metric's measurement, None where it was not needed or does not apply."""
+        if name not in self._measured:
+            self._measured[name] = measured(self.corpus, metric(name))
+        return self._measured[name]
+
+    def _limit_row(self, verdict: Mapping[str, Any]) -> LimitRow:
+        limit = Limit.parse(verdict["limit"])
+        value = math.nan if verdict["value"] is None else float(verdict["value"])
+        ends = verdict.get("interval")
+        interval = (float(ends[0]), float(ends[1])) if ends else None
+        ended = outcome(verdict)
+        gauge = charts.gauge(
+            value, interval, limit.value, lower_is_better=limit.metric.better == "lower", ended=ended
+        )
+        digits = 3 if limit.metric.is_picture else 2
+        return LimitRow(
+            limit.metric.name,
+            limit.metric.arrow,
+            limit.metric.meaning,
+            "none" if math.isnan(value) else f"{value:.{digits}f}",
+            f"[{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]" if interval else "",
+            verdict["bound"],
+            ended,
+            WORDS[ended],
+            self._svg(gauge),
+            verdict["headline"],
+        )
+
+    @property
+    def tables(self) -> list[tuple[Table, str]]:
+        """The tables that every report prints, each with its title."""
+        tables = corpus_tables(self.corpus, lambda wanted: self.measured(wanted.name), {})
+        return [(table, table.name.capitalize()) for table in tables]
+
+    @staticmethod
+    def meaning(label: str) -> str:
+        """Return what the metric in a table's row measures; empty for other rows."""
+        with suppress(ConfigurationError):
+            return metric(label.rpartition(" ")[0]).meaning
+        return ""
+
+    def takes(self, condition: Condition | None) -> dict[str, TakeScore]:
+        """Return the takes of a condition by clip."""
+        return self._takes.get(condition, {})
+
+    @property
+    def curves(self) -> list[tuple[str, str, Any]]:
+        """Per condition its name, what it is, and the plot of distance against shift."""
+        every = [score for take in self.corpus.takes.values() for score in (take.own, take.driving) if score]
+        ends = charts.spread(value for score in every for value in score.mean_distances)
+        # mean_distances runs over shifts of the audio from -15 to 15.
+        shifts = range(-MAX_SHIFT, MAX_SHIFT + 1)
+        found = []
+        for condition in (None, *CONDITIONS):
+            takes = self.takes(condition)
+            if not takes:
+                continue
+            series = [
+                charts.Series(name, _AUDIO[name], {clip: s.mean_distances for clip, s in scores.items()})
+                for name, scores in _scores(takes, condition).items()
+            ]
+            title = f"{_label(condition)}: mean distance against shift"
+            plot = charts.curves(title, series, shifts, ends)
+            found.append(
+                (_label(condition), _SETUPS[condition.setup if condition else None], self._svg(plot))
+            )
+        return found
+
+    @property
+    def distributions(self) -> Any:
+        """LSE-C of every clip under every condition, against driving and own audio."""
+        rows = []
+        for condition in (None, *CONDITIONS):
+            for name, scores in _scores(self.takes(condition), condition).items():
+                told = {"real": "", "driving": " driving", "own": " own audio"}[name]
+                values = {clip: score.lse_c for clip, score in scores.items()}
+                rows.append(charts.Dots(f"{_label(condition)}{told}", name, values))
+        return self._svg(charts.distributions("LSE-C of every clip by condition", rows, "LSE-C"))
+
+    @cached_property
+    def columns(self) -> list[tuple[str, str]]:
+        """Columns of the table of clips: metric and what stands above it."""
+        wanted = [("LSE-C[GT]", "real")]
+        for reference in Reference:
+            wanted += [
+                (f"LSE-C[AM,{reference}]", f"AM {reference} ↑"),
+                (f"LSE-C[XM,{reference}]", f"XM {reference} ↑"),
+                (f"LSE-C_XO[{reference}]", f"XO {reference} ↓"),
+                (f"LSE-C_S[{reference}]", f"SI {reference} ↓"),
+            ]
+        return [(name, head) for name, head in wanted if self.measured(name) is not None]
+
+    @cached_property
+    def failures(self) -> "list[FailureView]":
+        """Broken limits, each with its worst clips."""
+        found = []
+        for row in self.broken:
+            measurement = self.measured(row.name)
+            worst = measurement.worst(WORST) if measurement else []
+            conditions = metric(row.name).conditions
+            last = conditions[-1] if conditions else None
+            clips = [(self._by_name[clip], value, last) for clip, value in worst if clip in self._by_name]
+            found.append(FailureView(row, advice(row.name), clips))
+        return found
+
+    @cached_property
+    def doses(self) -> list[tuple[str, str, Any]]:
+        """Per metric with a dose: its name, the dose in words, and the control generators' curve with the result."""
+        curve = self.corpus.curve
+        if curve is None:
+            return []
+        found = []
+        for name in _DOSED:
+            measurement = self.measured(name)
+            columns = scale_of(metric(name))
+            if measurement is None or measurement.dose is None or columns is None:
+                continue
+            values = [
+                measurement.metric.combine(
+                    [sum(curve.columns[c][n]) / len(curve.clip_names) for c in columns]
+                )
+                for n in range(len(curve.shares))
+            ]
+            plot = charts.dose(
+                f"{name} by copied share", curve.shares, values, measurement.value, measurement.dose.share
+            )
+            found.append((f"{name} {measurement.metric.arrow}", str(measurement.dose), self._svg(plot)))
+        return found
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether there are filmstrips to explain."""
+        return any(strip for clip in self.clips for _, strip, _ in clip.strips)
+
+
+@dataclass(frozen=True)
+class FailureView:
+    """A broken limit: its row, what that means, and its worst clips with value and condition."""
+
+    row: LimitRow
+    meaning: str
+    worst: "list[tuple[ClipView, float, Condition | None]]"
+
+
+class ClipView:
+    """What the page shows of one clip."""
+
+    def __init__(self, model: ModelView, name: str, anchor: str) -> None:
+        self.name = name
+        self.anchor = anchor
+        self._model = model
+        takes = {condition: model.takes(condition).get(name) for condition in (None, *CONDITIONS)}
+        self._takes = {condition: take for condition, take in takes.items() if take is not None}
+        self._entries: dict[Condition | None, dict[str, Any]] = {}
+
+    def _entry(self, take: TakeScore) -> dict[str, Any]:
+        if take.condition not in self._entries:
+            self._entries[take.condition] = self._model._files.entry(self._model.name, take)
+        return self._entries[take.condition]
+
+    def value(self, name: str) -> str:
+        """Return the clip's own value of a metric, empty without one."""
+        found = self._model.measured(name)
+        value = found.per_clip.get(self.name) if found else None
+        return "" if value is None else f"{value:.2f}"
+
+    @property
+    def partner(self) -> str | None:
+        """Whose audio drove it under XM."""
+        return next((take.partner for take in self._takes.values() if take.partner), None)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What happened to the clip and its takes."""
+        return tuple(dict.fromkeys(note for take in self._takes.values() for note in take.notes))
+
+    @cached_property
+    def strips(self) -> list[tuple[str, str | None, list[str]]]:
+        """Per condition its name, the address of the filmstrip, and the times of its frames."""
+        return [
+            (_label(condition), *self._picture(condition, "strip")) for condition in self._takes if condition
+        ]
+
+    def _picture(self, condition: Condition | None, kind: str) -> tuple[str | None, list[str]]:
+        take = self._takes.get(condition)
+        entry = self._entry(take) if take else {}
+        if take is None or not entry:
+            return None, []
+        frames = entry.get("spread" if kind == "strip" else "peaks", [])
+        times = [f"{frame / FRAME_RATE:.2f} s" for frame in frames]
+        return (self._model._files.picture(self._model.name, take, kind) if frames else None), times
+
+    def peaks(self, condition: Condition | None) -> tuple[str | None, list[str]]:
+        """Return the address of the picture of the moments that leak most, and what stands below each."""
+        address, times = self._picture(condition, "peaks")
+        take = self._takes.get(condition)
+        if take is None or address is None:
+            return None, []
+        confidence = take.own.window_confidence
+        starts = self._entry(take)["peaks"]
+        return address, [
+            f"{time}: confidence {confidence[at]:.1f}" for time, at in zip(times, starts, strict=True)
+        ]
+
+    @cached_property
+    def leaks(self) -> list[tuple[str, str, list[str]]]:
+        """Per condition whose audio was not the clip's own: the moments that agree most with it all the same."""
+        found = []
+        for condition in self._takes:
+            address, told = self.peaks(condition)
+            if condition and address:
+                found.append((_label(condition), address, told))
+        return found
+
+    @property
+    def videos(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        """Per reference the kept videos, the real one first: what it is and its address."""
+        files, name = self._model._files, self._model.name
+        kept = files.video(name, self._takes[None]) if None in self._takes else None
+        real = [("real", kept)] if kept else []
+        found = []
+        for reference in Reference:
+            made = [
+                (_label(condition), address)
+                for condition, take in self._takes.items()
+                if condition and condition.reference == reference and (address := files.video(name, take))
+            ]
+            if made:
+                found.append((str(reference), [*real, *made]))
+        return found
+
+    @cached_property
+    def timeline(self) -> Any:
+        """Sound, confidence per window and mouth opening of every take, on one time axis."""
+        tracks = self._tracks
+        real = self._takes.get(None)
+        windows = max((take.own.windows for take in self._takes.values()), default=0)
+        if not tracks or real is None:
+            return ""
+        title = f"{self.name}: confidence over time"
+        frames = windows + WINDOW
+        return self._model._svg(charts.timeline(title, tracks, frames, FRAME_RATE))
+
+    @property
+    def has_opening(self) -> bool:
+        """Whether the mouth's opening was measured."""
+        return any(track.opening for track in self._tracks)
+
+    @cached_property
+    def _tracks(self) -> list[charts.Track]:
+        return list(self._rows_over_time())
+
+    def _rows_over_time(self) -> Iterator[charts.Track]:
+        model = self._model
+        openings = {
+            condition: model._files.opening(
+                model.name, take, model.corpus.pictures.get((self.name, condition), {})
+            )
+            for condition, take in self._takes.items()
+        }
+        opened = next((found["real"] for found in openings.values() if found), None)
+        for condition, take in self._takes.items():
+            entry = self._entry(take)
+            lines = {"real" if condition is None else "own": _over_frames(take.own)}
+            if condition is not None and take.driving is not None:
+                lines = {"own": lines["own"]} if condition.setup is Setup.XM else {}
+                lines["driving"] = _over_frames(take.driving)
+            found = openings[condition]
+            opening = (
+                {"own": found["output"]}
+                if found
+                else {"real": opened}
+                if condition is None and opened
+                else {}
+            )
+            marks = [(start, start + WINDOW - 1) for start in entry.get("peaks", ())]
+            yield charts.Track(_label(condition), lines, entry.get("sound", ()), marks, opening)
+
+
+def _over_frames(score: SyncScore) -> list[float | None]:
+    """Confidence at the middle frame of every window."""
+    edge: Sequence[float | None] = [None] * HALF_WINDOW
+    return [*edge, *score.window_confidence, *edge]
+
+
+def _scores(takes: Mapping[str, TakeScore], condition: Condition | None) -> dict[str, dict[str, SyncScore]]:
+    """Scores by clip, by which audio they are against: what drove, and what the model never heard."""
+    if not takes:
+        return {}
+    own = {clip: take.own for clip, take in takes.items()}
+    if condition is None:
+        return {"real": own}
+    if condition.setup is Setup.AM:
+        return {"driving": own}
+    driving = {clip: take.driving for clip, take in takes.items() if take.driving}
+    return {"driving": driving, "own": own} if driving else {"own": own}
+
+
+_DOSED = ("LSE-C_S", "LSE-C_S[AR]", "LSD-CR", "LSD-AR", "LSE-C_XO@offset[CR]", "LSE-C_XO@offset[AR]")
+"""Metrics whose dose is drawn."""
+
+_AUDIO = {
+    "real": "real clips, their own audio",
+    "driving": "the driving audio",
+    "own": "the clip's own audio, which the model did not hear",
+}
+_SETUPS: Mapping[Setup | None, str] = {
+    None: "",
+    Setup.AM: "own audio drives",
+    Setup.XM: "other speech drives",
+    Setup.SI: "silence drives",
+}
+
+
+def _label(condition: Condition | None) -> str:
+    return f"{condition.setup} {condition.reference}" if condition else "real clips"
