@@ -42,7 +42,7 @@ def add(commands: Any) -> None:
     evaluate = commands.add_parser(
         "evaluate",
         help="measure a model under the six conditions and judge it, as pytest does with --lipleak-model",
-        description="Every option is also an environment variable LIPLEAK_*, as with pytest; ini files are not read.",
+        description="Every option is also an environment variable LIPLEAK_*, as with pytest; ini files\nare not read.",
         epilog=f"{EXAMPLES}\n{EXIT_STATUS}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

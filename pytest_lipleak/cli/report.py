@@ -33,8 +33,8 @@ def add(commands: Any) -> None:
     report = commands.add_parser(
         "report",
         help="tables from JSON reports (--lipleak-json), for terminal, Markdown, LaTeX, CSV or HTML",
-        description="Models of several reports become rows of one table where expert, protocol and clips are the same; "
-        "otherwise they get tables of their own. The best value is marked.",
+        description="Models of several reports become rows of one table where expert, protocol and\n"
+        "clips are the same; otherwise they get tables of their own. The best value is\nmarked.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -43,9 +43,9 @@ EXTRA_METRICS = (
 """Leakage metrics beyond the paper's four."""
 
 _SETUP_ROWS: Mapping[Setup, str] = {
-    Setup.AM: "audio-matched, against the driving audio",
-    Setup.XM: "audio-mismatched, against the driving audio",
-    Setup.SI: "silent-input, against the clip's own audio",
+    Setup.AM: "against their own, driving audio",
+    Setup.XM: "against the other, driving speech",
+    Setup.SI: "against their own audio, unheard",
 }
 
 
