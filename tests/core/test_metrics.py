@@ -153,3 +153,35 @@ def test_signed_lsd_is_bounded_by_lsd_and_reaches_it_when_both_scores_agree(
 def test_own_audio_metrics_are_scored_against_the_clip() -> None:
     for name in ("LSE-C_S", "LSE-D_S", "LSE-C_XO", "LSE-D_XO"):
         assert {column.audio for column in metric(name).columns} == {Audio.OWN}
+
+
+@pytest.mark.parametrize(
+    ("names", "leak"),
+    [
+        (
+            (
+                *LEAKAGE_METRICS,
+                "signed-LSD-AR",
+                "LSE-C_S@null",
+                "LSE-D_XO@fair[AR]",
+                "LSE-C[SI,AR]",
+                "REF_swap[SI,CR]",
+            ),
+            True,
+        ),
+        (
+            (
+                "LSE-C[AM,CR]",
+                "LSE-D[XM,AR]",
+                "LSE-C@fair[AM,CR]",
+                "LSE-C[GT]",
+                "SSIM[XM,CR]",
+                "FID[SI,AR]",
+                "MAR[SI,CR]",
+            ),
+            False,
+        ),
+    ],
+)
+def test_what_a_bad_value_says(names: tuple[str, ...], leak: bool) -> None:
+    assert {metric(name).shows_leak for name in names} == {leak}

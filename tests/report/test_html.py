@@ -79,6 +79,14 @@ def test_verdict_first_then_numbers_of_the_json_report(tmp_path: Path) -> None:
         assert f"{value:.2f}" in page.words[at : at + 4]
 
 
+def test_leaks_stand_before_lost_sync(tmp_path: Path) -> None:
+    page = Page(
+        write_html(report(corpus(["a", "b", "c"], leak=0.8), "LSE-C[XM,AR] > 9", "LSE-C_S < 1"), tmp_path)
+    )
+    failed = page.words[page.words.index("What failed, and where to look") :]
+    assert failed.index("LSE-C_S < 1") < failed.index("LSE-C[XM,AR] > 9")
+
+
 def test_several_models_stand_side_by_side(tmp_path: Path) -> None:
     leaky, clean = (corpus(["a", "b", "c"], leak=leak) for leak in (0.8, 0.0))
     both = report(leaky, *LIMITS)
