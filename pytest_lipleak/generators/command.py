@@ -130,8 +130,8 @@ def load(
             programs write temporary files of fixed names.
         workdir: keep the folders of all calls in this one.
         fingerprint: your own name for weights and code; with it results are reused across runs.
-        checkpoint: weight files; with ``repo``, their contents, the repository's source, and size and
-            time of other weights in it are the fingerprint.
+        checkpoint: weight files; with ``repo``, their contents, the repository's source, size and time of other
+            weights in it, and the packages of ``python``'s environment are the fingerprint.
 
     Raises:
         ConfigurationError: the command or an argument cannot be used.
@@ -174,7 +174,7 @@ def load(
     generator.alternative_reference = alternative_reference
     generator.silence = silence
     generator.pairing = pairing
-    generator.fingerprint = fingerprint or _hashed(checkpoint, repo, folder)
+    generator.fingerprint = fingerprint or _hashed(checkpoint, repo, folder, packages_of(python))
     generator.check_program()
     return generator
 
@@ -491,8 +491,21 @@ def _whole(name: str, value: object) -> int:
     return value
 
 
-def _hashed(checkpoint: str | Sequence[str], repo: str | None, folder: Path | None) -> str | None:
-    """The fingerprint of weight files, of the source beside them, and of other weights there, by size and time."""
+def packages_of(python: str | None) -> str:
+    """Names and versions of the packages of an environment, named as ``load`` takes it; empty without one."""
+    interpreter = _interpreter(python)
+    if interpreter is None:
+        return ""
+    found = interpreter.parent.parent.glob("lib/python*/*-packages/*.dist-info")
+    return " ".join(sorted(path.stem for path in found))
+
+
+def _hashed(
+    checkpoint: str | Sequence[str], repo: str | None, folder: Path | None, packages: str
+) -> str | None:
+    """The fingerprint of weight files, of the source beside them, of other weights there, by size and time, and of
+    the environment's packages.
+    """
     names = checkpoint.split(",") if isinstance(checkpoint, str) else checkpoint
     paths = [Path(name.strip()).expanduser() for name in names if name.strip()]
     if not paths:
@@ -510,5 +523,5 @@ def _hashed(checkpoint: str | Sequence[str], repo: str | None, folder: Path | No
     for path in (*paths, *source):
         name = path.relative_to(folder) if path.is_relative_to(folder) else path.name
         sha.update(f"{name} {file_sha256(path)}\n".encode())
-    sha.update(weights_digest(folder, paths).encode())
+    sha.update(f"{weights_digest(folder, paths)} {packages}".encode())
     return f"command-1 {sha.hexdigest()}"

@@ -473,3 +473,24 @@ def test_a_long_result_of_a_fixed_name_is_not_that_of_the_next_call(
     )
     np.testing.assert_array_equal(list(first), CLIP.frames)
     np.testing.assert_array_equal(list(second), CLIP.frames[::-1])
+
+
+def test_the_fingerprint_follows_the_environment(tmp_path: Path) -> None:
+    """An environment whose packages were renewed makes other videos, from the same weights."""
+    (tmp_path / "w.pth").write_text("weights")
+    environment = tmp_path / "env"
+    (environment / "bin").mkdir(parents=True)
+    (environment / "bin" / "python").symlink_to(sys.executable)
+    installed = environment / "lib" / "python3.10" / "site-packages"
+    (installed / "torch-2.4.0.dist-info").mkdir(parents=True)
+    given = {"checkpoint": "w.pth", "repo": str(tmp_path), "python": str(environment)}
+
+    def fingerprint() -> str | None:
+        return load_model("cmd: python run.py {video} {audio} {output}", given).fingerprint
+
+    first = fingerprint()
+    assert fingerprint() == first
+    (installed / "torch-2.4.0.dist-info").rename(installed / "torch-2.5.1.dist-info")
+    assert fingerprint() != first
+    assert command.packages_of(str(environment)) == "torch-2.5.1"
+    assert command.packages_of(None) == ""

@@ -1,13 +1,14 @@
 """Systems that run as programs in an environment of their own: how their adapters build the command."""
 
 from collections.abc import Sequence
+from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
 
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.generators.catalogue import ModelCard
 from pytest_lipleak.generators.checkout import Checkout, checkpoint_file
-from pytest_lipleak.generators.command import CommandGenerator, load
+from pytest_lipleak.generators.command import CommandGenerator, load, packages_of
 from pytest_lipleak.model_files import weights_digest
 
 
@@ -64,7 +65,11 @@ def program(
     # A program also loads weights that no argument names: face detectors, audio encoders, autoencoders.
     others = weights_digest(checkout.path, paths.values())
     generator.fingerprint = checkout.fingerprint(
-        *paths.values(), command=command, seed=seed, other_weights=others
+        *paths.values(),
+        command=command,
+        seed=seed,
+        other_weights=others,
+        packages=sha256(packages_of(python).encode()).hexdigest(),
     )
     return generator
 
