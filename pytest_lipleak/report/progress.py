@@ -70,7 +70,10 @@ class ProgressLine:
         text = self._pace.words(done, wanted, what)
         if text is None:
             return
-        self._interrupted = self._interrupted or self._reporter.currentfspath
+        begun = self._reporter.currentfspath
+        # After a result pytest sets a number: no line is begun then.
+        if self._interrupted is None and isinstance(begun, str | Path):
+            self._interrupted = begun
         with self._capture.global_and_fixture_disabled() if self._capture else nullcontext():
             if self._rewritable:
                 self._rewrite(text)

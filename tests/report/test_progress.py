@@ -24,7 +24,8 @@ class Config:
         self.out = io.StringIO()
         self.isatty = isatty
         self.fullwidth = 40
-        self.currentfspath = None
+        self.currentfspath: str | Path | int | None = None
+        self.startpath = Path.cwd()
         self.pluginmanager = self
 
     def getplugin(self, name: str) -> Any:
@@ -34,7 +35,10 @@ class Config:
         return self
 
     def ensure_newline(self) -> None:
-        pass
+        self.currentfspath = None
+
+    def write(self, text: str) -> None:
+        self.out.write(text)
 
     def rewrite(self, text: str, erase: bool = False) -> None:
         self.out.write("\r" + (text.ljust(self.fullwidth - 1) if erase else text))
@@ -65,6 +69,27 @@ def test_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(len(line) <= 39 for line in rewrites), "a longer one would wrap and stay"
     assert rewrites[-2:] == [" " * 39, ""], "nothing is left behind"
     assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("begun", "written"),
+    [
+        (Path.cwd() / "test_a.py", "test_a.py "),
+        ("test_a.py::test_it ", "test_a.py::test_it "),
+        (-2, ""),  # what pytest sets under -v after a result, as of the first of two subtests
+        (None, ""),
+    ],
+)
+def test_the_line_that_pytest_had_begun_is_begun_anew(begun: str | Path | int | None, written: str) -> None:
+    config = Config(isatty=True)
+    line = ProgressLine(config)  # type: ignore[arg-type]
+    config.currentfspath = begun
+    line(0, 1, "one")
+    line(1, 1, "")
+    config.out.truncate(0)
+    config.out.seek(0)
+    line.resume()
+    assert config.out.getvalue() == written
 
 
 def test_in_a_log_a_line_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
