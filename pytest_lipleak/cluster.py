@@ -15,7 +15,13 @@ from typing import Any
 
 from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.errors import ConfigurationError, ExecutorError, LipleakError, MissingExtraError
+from pytest_lipleak.core.errors import (
+    ConfigurationError,
+    ExecutorError,
+    LipleakError,
+    MissingExtraError,
+    retold,
+)
 from pytest_lipleak.core.metrics import SET_MEASURES
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.evaluation import Evaluation
@@ -27,7 +33,7 @@ PARTS_PER_WORKER = 4
 """So that one slow clip does not leave all other workers idle at the end."""
 
 Part = dict[str, Any]
-"""A part's ``corpus`` as plain data, and what ``failed``: clip, condition and words."""
+"""A part's ``corpus`` as plain data, and what ``failed``: clip, condition, kind of error and words."""
 
 
 def measure_on(executor: str, bench: Workbench, evaluation: Evaluation, limits: Sequence[Limit]) -> None:
@@ -81,7 +87,12 @@ def measure_on(executor: str, bench: Workbench, evaluation: Evaluation, limits: 
     ours, theirs = evaluation.corpus.provenance, merged.provenance
     check_alike("this process", ours, "the workers", theirs, (*AGREED, "clip_names"))
     named = {str(condition): condition for condition in CONDITIONS}
-    failed = {(clip, named.get(what)): words for part in parts for clip, what, words in part["failed"]}
+    kinds = {kind.__name__: kind for kind in LipleakError.__subclasses__()}
+    failed = {
+        (clip, named.get(what)): retold(kinds.get(kind, LipleakError), words)
+        for part in parts
+        for clip, what, kind, words in part["failed"]
+    }
     evaluation.take_over(merged, failed)
 
 
@@ -138,7 +149,8 @@ def measure_part(shared: tuple[Settings, Path, str, Sequence[str]], shard: tuple
         finally:
             bench.let_go_of_model()
         failed = [
-            (clip, str(condition or ""), words) for (clip, condition), words in evaluation.failures.items()
+            (clip, str(condition or ""), type(error).__name__, str(error))
+            for (clip, condition), error in evaluation.failures.items()
         ]
         return {"corpus": evaluation.corpus.to_dict(), "failed": failed}
 

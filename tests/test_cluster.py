@@ -18,9 +18,11 @@ from pytest_lipleak.core.errors import (
     GeneratorError,
     InputError,
     MissingDataError,
+    StoreError,
 )
 from pytest_lipleak.core.verdicts import Limit, Verdict
 from pytest_lipleak.evaluation.evaluation import Evaluation
+from pytest_lipleak.evaluation.way_out import ONLY_SOME
 from pytest_lipleak.generators.shared import Slots
 from pytest_lipleak.media.clipsets import open_clips
 from pytest_lipleak.media.video import write_video
@@ -165,6 +167,17 @@ def test_what_fails_there_fails_here_in_the_same_words(bench: Any, cluster: Any)
     ):
         evaluation.judge(LIMITS[1])
     assert evaluation.judge(LIMITS[0]).measurement.clips == 3
+
+
+@pytest.mark.slow
+def test_a_disk_that_fails_there_is_not_laid_on_the_model(bench: Any, cluster: Any, project: Path) -> None:
+    each = bench("Copy")
+    each.settings = each.settings._replace(keep=project / "models.py" / "videos")
+    evaluation = each.new_evaluation(each.model)
+    measure_on(f"dask={cluster.scheduler_address}", each, evaluation, LIMITS[1:2])
+    with pytest.raises(StoreError, match=r"cannot be written(.|\n)*more takes failed") as failed:
+        evaluation.judge(LIMITS[1])
+    assert ONLY_SOME not in str(failed.value)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,13 @@ class LipleakError(Exception):
     """Base of all errors that pytest-lipleak raises on purpose."""
 
 
+def retold(kind: type[LipleakError], words: str) -> LipleakError:
+    """Return an error of a kind with these words; some kinds build theirs from other arguments."""
+    error = kind.__new__(kind)
+    error.args = (words,)
+    return error
+
+
 class ConfigurationError(LipleakError):
     """An option, ini value, gate, metric or model name that cannot be used."""
 

@@ -11,7 +11,6 @@ from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Set
 from pytest_lipleak.core.corpus import Corpus, Key
 from pytest_lipleak.core.errors import (
     ConfigurationError,
-    GeneratorError,
     LipleakError,
     NotApplicableError,
 )
@@ -167,9 +166,9 @@ class Evaluation:
         return self._record.corpus
 
     @property
-    def failures(self) -> dict[Key, str]:
+    def failures(self) -> dict[Key, LipleakError]:
         """Why takes, or picture measures of them, could not be made: nothing of them is in ``corpus``."""
-        return {key: str(error) for key, error in self._record.failures.items()}
+        return dict(self._record.failures)
 
     def measure(self, metric: Metric | str, confidence: float | None = None) -> Measurement:
         """Return a metric's value, generating and scoring what it still needs.
@@ -279,12 +278,12 @@ class Evaluation:
                 break
         return verdict
 
-    def take_over(self, measured: Corpus, failures: Mapping[Key, str]) -> None:
+    def take_over(self, measured: Corpus, failures: Mapping[Key, LipleakError]) -> None:
         """Go on from what other processes measured of the same model, clips and plan: nothing of it is made here.
 
         Args:
             measured: their scores, of all clips.
-            failures: takes that they could not make, with the reason; those are not tried again.
+            failures: takes that they could not make, with the error; those are not tried again.
         """
         about = measured.provenance
         measured.curve = self.corpus.curve
@@ -293,7 +292,7 @@ class Evaluation:
         measured.costs.update(self.corpus.costs)
         measured.asked.clear()
         self._record.corpus = measured
-        self._record.failures.update({key: GeneratorError(words) for key, words in failures.items()})
+        self._record.failures.update(failures)
 
     def expert_objection(self) -> str | None:
         """Return why the sync expert cannot judge these clips, or None when it can; asked before any verdict.

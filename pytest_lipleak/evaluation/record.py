@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from pytest_lipleak.core.corpus import Corpus, Key
-from pytest_lipleak.core.errors import LipleakError, UnscorableError
+from pytest_lipleak.core.errors import LipleakError, UnscorableError, retold
 from pytest_lipleak.core.scores import Unscored
 from pytest_lipleak.evaluation.way_out import way_out
 
@@ -51,10 +51,10 @@ class Record:
             first, *others = failed.values()
             more = f"\n{len(others)} more takes failed, the first with: {others[0]}" if others else ""
             silence = self.corpus.provenance.silence
-            advice = way_out(first, tuple(failed), self.corpus.takes.keys(), silence)
-            again = type(first).__new__(type(first))  # some build their words from other arguments
-            again.args = (f"{first}{more}{advice}",)
-            raise again from first
+            # A take may be scored, and fail in a probe of it.
+            worked = self.corpus.takes.keys() - self.failures.keys()
+            advice = way_out(first, tuple(failed), worked, silence)
+            raise retold(type(first), f"{first}{more}{advice}") from first
 
 
 def label_of(key: Key) -> str:

@@ -20,7 +20,7 @@ def way_out(error: LipleakError, failed: Sequence[Key], worked: Collection[Key],
     Args:
         error: of the first take that failed.
         failed: those takes.
-        worked: takes of the model that are scored.
+        worked: takes of the model that are scored, and did not fail in a probe either.
         silence: which silence drives under SI.
     """
     if not isinstance(error, GeneratorError):
