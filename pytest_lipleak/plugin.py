@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_lipleak import xdist
+from pytest_lipleak import fixtures, xdist
 from pytest_lipleak.fixtures import (  # noqa: F401 - pytest finds fixtures among the plugin's names
     _lipleak_session,
     lipleak,
@@ -124,9 +124,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     ours = session.config.stash[KEY]
     if ours.settings.model is None or session.config.option.collectonly:
         return
-    if not any(
-        "lipleak_model" in _fixtures(item) or item.nodeid.startswith("lipleak::") for item in session.items
-    ):
+    if not any(_uses_named_model(item) for item in session.items):
         return
     from pytest_lipleak.core.errors import LipleakError
 
@@ -135,6 +133,22 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     except LipleakError as error:
         session.items.clear()
         xdist.refuse(session.config, str(error))
+
+
+def _uses_named_model(item: pytest.Item) -> bool:
+    """Whether the item is a gate, or its fixture lipleak_model is ours; one that overrides it may build on ours."""
+    if item.nodeid.startswith("lipleak::"):
+        return True
+    if "lipleak_model" not in _fixtures(item):
+        return False
+    # pytest has no public way to ask where an item's fixtures are defined.
+    info: Any = getattr(item, "_fixtureinfo", None)
+    for definition in reversed(info.name2fixturedefs.get("lipleak_model", ()) if info else ()):
+        if getattr(definition.func, "__module__", None) == fixtures.__name__:
+            return True
+        if "lipleak_model" not in definition.argnames:
+            return False
+    return True
 
 
 def _fixtures(item: pytest.Item) -> Iterable[str]:

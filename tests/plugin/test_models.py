@@ -116,9 +116,45 @@ def test_that_no_test_needs_is_not_imported(project: Project) -> None:
         noted="from pathlib import Path\nPath('seen').touch()\nModel = None\n",
         test_other="def test_it(): pass\n",
     )
-    project.measure("noted.py:Model", GATE, "-k", "test_it")
-    project.measure("noted.py:Model", GATE, "--collect-only")
+    run = project.measure("noted.py:Model", GATE, "-k", "test_it")
+    assert (run.code, run.counts) == (pytest.ExitCode.OK, {"passed": 1, "deselected": 1})
+    run = project.measure("noted.py:Model", GATE, "--collect-only")
+    assert run.code == pytest.ExitCode.OK
+    assert run.lines("2 tests collected")
     assert not (project.path / "seen").exists()
+
+
+def test_that_an_overriding_fixture_replaces_is_not_imported(
+    project: Project, distribution: tuple[str, ...]
+) -> None:
+    project.write(
+        absent="import absent_package\nModel = None\n",
+        conftest="""
+        import pytest, models
+        @pytest.fixture(scope="session")
+        def lipleak_model(): return models.Copy()
+        """,
+        test_it="""
+        def test_it(lipleak): assert lipleak.measure("LSE-D_S").value < 10
+        """,
+    )
+    run = project.measure("absent.py:Model", *distribution)
+    assert (run.code, run.counts) == (pytest.ExitCode.OK, {"passed": 1}), run.text
+    run = project.measure("absent.py:Model", GATE, *distribution)
+    assert run.code == pytest.ExitCode.USAGE_ERROR, "the gate judges the model that is named"
+
+
+def test_that_an_overriding_fixture_builds_on_is_imported_before_any_test_runs(project: Project) -> None:
+    project.write(
+        absent="import absent_package\nModel = None\n",
+        conftest="""
+        import pytest
+        @pytest.fixture(scope="session")
+        def lipleak_model(lipleak_model): return lipleak_model
+        """,
+        test_it="def test_it(lipleak): pass",
+    )
+    assert project.measure("absent.py:Model").code == pytest.ExitCode.USAGE_ERROR
 
 
 @pytest.mark.parametrize(
