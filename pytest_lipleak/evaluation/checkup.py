@@ -259,10 +259,10 @@ class _Examination:
 
     @property
     def unsteady(self) -> bool:
-        """Whether two runs of the same call differ by more than rounding."""
+        """Whether the mouth differs by more than rounding between two runs of the same call."""
         if self.first is None or self.again is None:
             return False
-        return int(_apart(self.first, self.again).max()) > NOISE
+        return int(_apart(self.first, self.again)[self.mouth].max(initial=0)) > NOISE
 
     def change(self, one: Frames, other: Frames) -> float:
         """Mean difference within the mouth, in grey levels."""

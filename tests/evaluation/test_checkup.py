@@ -120,6 +120,18 @@ class Random(Good):
         )
 
 
+class Flickers(Good):
+    """Deaf and blind to its reference; what changes at every call is far from the mouth."""
+
+    calls = 0
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        self.calls += 1
+        output = frames // 2
+        output[:, 0, 0] = 60 * (self.calls % 4)
+        return output
+
+
 class Deaf(Good):
     def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
         return super().generate(frames, audio * 0, reference)
@@ -172,6 +184,12 @@ CASES = [
     (UsesItAfterAll(), ["reference CR", "reference AR"], "reference AR", "though uses_reference is False"),
     (Random(), ["determinism"], "determinism", "grey levels, in 100% of the frames seed its random numbers"),
     (Random(), ["determinism"], "audio", "not to be told from what changes at every call"),
+    (
+        Flickers(),
+        ["determinism", "reference CR", "reference AR", "CR and AR"],
+        "audio",
+        "the output is the same whatever speech drives it",
+    ),
     (CrashesOnZeros(), ["silence"], "silence", 'declare silence = "noise"'),
     (BlackOnZeros(), ["silence"], "silence", "of the mouth has the grey level 0, as NaN has after a cast"),
     (NewFingerprint(), ["fingerprint"], "fingerprint", "it changes from one look to the next"),
