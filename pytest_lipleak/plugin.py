@@ -102,10 +102,7 @@ def pytest_collection_modifyitems(
     from pytest_lipleak.gates import collect_gates
 
     gates = collect_gates(session)
-    if why := ours.unpaired() if gates else None:
-        items.clear()
-        xdist.refuse(config, why)
-    elif gates or users:
+    if gates or users:
         items.extend(gates)
     else:
         items.clear()
@@ -120,15 +117,17 @@ def pytest_collection_modifyitems(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Import the model when a test that is left needs it: what cannot be is said once, before any test runs."""
+    """Refuse what the tests that are left cannot do, once and before any runs: pair the clips, import the model."""
     ours = session.config.stash[KEY]
     if ours.settings.model is None or session.config.option.collectonly:
         return
     if not any(_uses_named_model(item) for item in session.items):
         return
     from pytest_lipleak.core.errors import LipleakError
+    from pytest_lipleak.gates import Gate
 
     try:
+        ours.check_pairs(item.limit for item in session.items if isinstance(item, Gate))
         ours.find_model()
     except LipleakError as error:
         session.items.clear()

@@ -65,16 +65,6 @@ class LipleakSession(Workbench):
         except LipleakError as error:
             raise pytest.UsageError(str(error)) from None
 
-    def unpaired(self) -> str | None:
-        """Return why limits under XM cannot be judged on these clips, as far as that is known at once; or None."""
-        from pytest_lipleak.core.errors import LipleakError
-
-        try:
-            self.check_pairs(self.limits())
-        except LipleakError as error:
-            return str(error)
-        return None
-
     def evaluation(self, candidate: Any, name: str | None = None) -> "Evaluation":
         """Return the evaluation of a model, one per model object and run.
 

@@ -1,10 +1,11 @@
 """Command line over environment over ini file over default, for every kind of option; what is refused, and how."""
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from inner_pytest import Project
+from inner_pytest import Project, Run
 
 from pytest_lipleak.session import KEY
 from pytest_lipleak.settings import OPTIONS, Settings, read_settings
@@ -234,6 +235,26 @@ def test_clips_that_cannot_be_paired_are_refused_at_the_start(
     assert "clip 'clip0' has no partner for XM: its speaker is unknown" in line
     silent = project.measure("demo", "--lipleak-gate=LSE-C_S < 50", "--collect-only", *distribution)
     assert silent.code == 0, "silence needs no pairs"
+
+
+def test_clips_that_nothing_left_pairs_are_no_reason_to_refuse(
+    project: Project, distribution: tuple[str, ...]
+) -> None:
+    project.write(test_it="def test_unit(): pass")
+    gates = ("--lipleak-gate=LSE-C_S@offset < 9", "--lipleak-gate=LSE-C[XM,CR] > 0.1")
+
+    def run(*arguments: str) -> Run:
+        return project.measure("demo", *gates, *arguments, *distribution)
+
+    assert (silence := run("-k", "LSE-C_S")).code == pytest.ExitCode.OK, silence.text
+    assert silence.counts["passed"] == 1
+    assert (unit := run("-k", "unit")).code == pytest.ExitCode.OK, unit.text
+    assert unit.counts["passed"] == 1
+    assert (driven := run("-k", "XM")).code == pytest.ExitCode.USAGE_ERROR
+    assert len(driven.lines("ERROR.*clip 'clip0' has no partner for XM")) == 1
+    listed = run("--collect-only", "-q")
+    assert listed.code == pytest.ExitCode.OK
+    assert listed.lines(re.escape("lipleak::LSE-C(XM,CR) > 0.1"))
 
 
 def test_clips_shown_as_one_would_type_them(project: Project) -> None:
