@@ -180,6 +180,14 @@ def test_what_is_heard_lies_around_its_frame(part: Any) -> None:
     assert 7 <= mels[7].sum(1).argmax() <= 11
 
 
+def test_speech_of_another_length_is_cut_or_silent_at_its_end(part: Any) -> None:
+    mels = part("tiny_lipsync").mels
+    audio = np.random.default_rng(0).integers(-9000, 9000, 640 * 10).astype(np.int16)
+    short, silent = audio[:1500], np.zeros(640 * 10 - 1500, np.int16)
+    np.testing.assert_array_equal(mels(short, 10), mels(np.concatenate([short, silent]), 10))
+    np.testing.assert_array_equal(mels(np.append(audio, audio), 10), mels(audio, 10))
+
+
 def test_references_are_those_of_their_name(part: Any) -> None:
     data = part("data")
     talk = data.Talk(np.zeros((60, 72, 72, 3), np.uint8), np.zeros(640 * 60, np.int16), closed=3)

@@ -146,8 +146,13 @@ def _heard(
 
 
 def mels(audio: NDArray[np.int16], frames: int) -> NDArray[np.float32]:
-    """Log-mel around each frame, float32 (T, 20, 40): the frame itself, two before and two after."""
-    around = np.pad(audio, (2 * SAMPLES_PER_FRAME, 4 * SAMPLES_PER_FRAME))
+    """Log-mel around each frame, float32 (T, 20, 40): the frame itself, two before and two after.
+
+    Speech of another length is cut, or silent at its end.
+    """
+    speech = audio[: frames * SAMPLES_PER_FRAME]
+    missing = frames * SAMPLES_PER_FRAME - len(speech)
+    around = np.pad(speech, (2 * SAMPLES_PER_FRAME, 4 * SAMPLES_PER_FRAME + missing))
     mel = log_mel(around)
     return np.stack([mel[i * MEL_PER_FRAME :][:MEL_COLUMNS] for i in range(frames)])
 
@@ -177,7 +182,7 @@ class Painter:
     def generate(
         self, faces: NDArray[np.uint8], audio: NDArray[np.int16], reference: NDArray[np.uint8]
     ) -> NDArray[np.uint8]:
-        """Paint; ``FaceCrops`` says what comes and goes. Speech of another length is cut, or silent at its end."""
+        """Paint; ``FaceCrops`` says what comes and goes; ``mels`` what of the speech is heard."""
         reference = np.broadcast_to(reference, faces.shape)  # under AR one frame serves all
         heard = mels(audio, len(faces))
         painted = faces.copy()
