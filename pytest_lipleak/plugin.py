@@ -29,10 +29,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_options(parser)
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(args: list[str]) -> None:
-    """Refuse misspelt options before pytest looks for files of their name."""
-    refuse_unknown_options(args)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> Generator[None, None, None]:
+    """Refuse misspelt options, before pytest looks for files of their name; conftests may have options of theirs."""
+    yield
+    refuse_unknown_options(parser, args)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -361,18 +361,26 @@ def _refuse_unknown_keys(config: "pytest.Config") -> None:
             raise _RefusedError(f"ini key {key} in {config.inipath} is not known; {_nearest(key, known)}")
 
 
-def refuse_unknown_options(arguments: Sequence[str]) -> None:
+def refuse_unknown_options(parser: "pytest.Parser", arguments: Sequence[str]) -> None:
     """Refuse a misspelt option with the right one: pytest names none, and may take it for the path of a test.
 
+    Args:
+        parser: pytest's, when it knows the options of all plugins and of the user's conftests, too.
+        arguments: the command line's.
+
     Raises:
-        pytest.UsageError: an argument begins with --lipleak- and is no option.
+        pytest.UsageError: an argument begins with --lipleak- and is nobody's option.
     """
-    known = {option.flag for option in OPTIONS}
-    for argument in arguments:
+    if not any(argument.startswith("--lipleak-") for argument in arguments):
+        return  # most runs end here, and need not be parsed once more
+    found, unknown = parser.parse_known_and_unknown_args(arguments)
+    # With a space in its value argparse takes an option that it does not know for a path.
+    for argument in (*unknown, *found.file_or_dir):
         flag = argument.partition("=")[0]
-        if flag.startswith("--lipleak-") and flag not in known:
+        if flag.startswith("--lipleak-"):
             import pytest
 
+            known = {option.flag for option in OPTIONS}
             raise pytest.UsageError(f"option {flag} is not known; {_nearest(flag, known)}")
 
 

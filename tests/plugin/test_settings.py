@@ -205,6 +205,21 @@ def test_a_misspelt_option_is_refused_with_the_right_one(project: Project, value
         assert run.lines("^ERROR: option --lipleak-gates is not known; did you mean --lipleak-gate\\?$")
 
 
+@pytest.mark.parametrize("given", [["--lipleak-speaker=anna"], ["--lipleak-speaker", "anna"]])
+def test_an_option_of_the_users_conftest_is_not_misspelt(
+    project: Project, given: list[str], distribution: tuple[str, ...]
+) -> None:
+    project.write(
+        conftest="def pytest_addoption(parser): parser.addoption('--lipleak-speaker')",
+        test_it="def test_it(pytestconfig): assert pytestconfig.getoption('lipleak_speaker') == 'anna'",
+    )
+    run = project.run(*given, *distribution)
+    assert (run.code, run.counts) == (pytest.ExitCode.OK, {"passed": 1}), run.text
+    run = project.run(*given, "--lipleak-modle=demo", *distribution)
+    assert run.code == pytest.ExitCode.USAGE_ERROR
+    assert run.lines("^ERROR: option --lipleak-modle is not known; did you mean --lipleak-model\\?$")
+
+
 def test_misspelt_ini_key_is_refused_by_strict_config(project: Project) -> None:
     project.ini("lipleak_modle = demo", "addopts = --strict-config")
     assert "Unknown config option: lipleak_modle" in project.run().text
