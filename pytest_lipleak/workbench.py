@@ -3,6 +3,7 @@
 Knows nothing of pytest: the plugin's session and ``lipleak evaluate`` both stand on it.
 """
 
+import importlib
 import json
 import math
 import os
@@ -276,10 +277,14 @@ class Workbench:
 
     def _place_of(self, error: BaseException) -> str:
         """Where the user's code raised it, for those who are shown no traceback."""
+        if isinstance(error, SyntaxError) and Path(error.filename or "").is_file():
+            return ""  # it names its place itself
+        importing = Path(importlib.__file__).parent
         places = [
             frame
             for frame in traceback.extract_tb(error.__traceback__)
-            if not frame.filename.startswith("<") and not Path(frame.filename).is_relative_to(OURS)
+            if not frame.filename.startswith("<")
+            and not any(Path(frame.filename).is_relative_to(folder) for folder in (OURS, importing))
         ]
         return f" ({self._as_named(places[-1].filename)}, line {places[-1].lineno})" if places else ""
 

@@ -68,7 +68,13 @@ UNUSABLE = [
         (),
         r"could not be loaded: ModuleNotFoundError: No module named 'absent_package' \(imports.py, line 2\)$",
     ),
-    ("misspelt.py:Model", (), r"could not be loaded: SyntaxError: .* \(misspelt.py, line 1\)$"),
+    ("misspelt.py:Model", (), r"could not be loaded: SyntaxError: [^(]* \(misspelt.py, line 1\)$"),
+    ("misspelt:Model", (), r"could not be loaded: SyntaxError: [^(]* \(misspelt.py, line 1\)$"),
+    (
+        "chosen.py:Model",
+        (),
+        r"could not be loaded: ModuleNotFoundError: No module named 'absent_package' \(chosen.py, line 2\)$",
+    ),
     ("exits.py:Model", (), r"could not be loaded: SystemExit: usage: script.py VIDEO \(exits.py, line 2\)$"),
 ]
 
@@ -100,6 +106,7 @@ def unusable(project: Project, model: str, *arguments: str) -> Run:
     project.write(
         imports="import sys\nimport absent_package\nModel = None\n",
         misspelt="Model = = 3\n",
+        chosen="import importlib\nimportlib.import_module('absent_package')\nModel = None\n",
         exits="import sys\nsys.exit('usage: script.py VIDEO')\nModel = None\n",
         test_other="from pathlib import Path\ndef test_it(): Path('ran').touch()\n",
     )
