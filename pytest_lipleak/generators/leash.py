@@ -36,10 +36,21 @@ def main(command: Sequence[str]) -> int:
         print(f"{command[0]}: cannot be started: {error.strerror}", file=sys.stderr)
         return NOT_STARTED
     threading.Thread(target=_wait_for_end, args=(child,), daemon=True).start()
-    status = child.wait()
+    status = _status(child)
     # What it left running in the background would write into files that are read now.
     _end(child)
     return 128 - status if status < 0 else status
+
+
+def _status(child: "subprocess.Popen[bytes]") -> int:
+    """Wait for the command; on the way, bury those that were adopted, who would stay as zombies."""
+    if not hasattr(os, "wait"):
+        return child.wait()
+    pid = 0
+    while pid != child.pid:
+        pid, status = os.wait()
+    child.returncode = os.waitstatus_to_exitcode(status)
+    return child.returncode
 
 
 def _wait_for_end(child: "subprocess.Popen[bytes]") -> None:
@@ -73,7 +84,11 @@ def _adopt_orphans() -> None:
 
 
 def _descendants() -> list[int]:
-    """Processes below this one that still run, by /proc; none where there is no such folder."""
+    """Processes below this one that still run, by /proc; none where there is no such folder, or it is not ours."""
+    with suppress(OSError):
+        # In a container with the host's /proc the same numbers are other processes.
+        if Path("/proc/self").readlink().name != str(os.getpid()):
+            return []
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError, ValueError):  # it ended just now

@@ -15,6 +15,7 @@ from pytest_lipleak.generators.limits import (
     LastWords,
     TimeUpError,
     is_out_of_memory,
+    no_way_out,
     time_limit,
     to_stderr,
     with_smaller_batch,
@@ -154,8 +155,8 @@ def run_generator(
         last_words: told why the process ends when a call cannot be interrupted.
 
     Raises:
-        GeneratorError: it raised (``SystemExit``, too), took too long, or returned the wrong type, dtype, shape, frame
-            count, or NaN; names the model, the clip and the condition.
+        GeneratorError: it raised (``SystemExit``, too, and ``os._exit`` raises it), took too long, or returned the
+            wrong type, dtype, shape, frame count, or NaN; names the model, the clip and the condition.
         InputError: the clip could not be decoded again.
     """
     owner = f"model {name!r}, clip {clip.name!r}, condition [{condition}]"
@@ -164,7 +165,7 @@ def run_generator(
     def call() -> Any:
         given: Callable[[Video], Any] = _as_it_is if getattr(generator, "takes_videos", False) else _own
         inputs = given(clip.video), audio.copy(), given(reference)
-        with time_limit(timeout, owner, last_words):
+        with time_limit(timeout, owner, last_words), no_way_out():
             return generator.generate(*inputs)
 
     try:

@@ -205,11 +205,18 @@ def _check_arguments(name: str, arguments: Mapping[str, Any]) -> None:
         card = card_of(name)
         _bound(_attribute(card.factory, name), arguments, name)
         for argument, what in card.arguments.items():
-            if not Path(str(arguments[argument])).expanduser().exists():
+            if not _exists(str(arguments[argument])):
                 raise ConfigurationError(
                     f"model {name!r}: {argument}={arguments[argument]}: no such file or folder; expected {what}"
                 )
         _check_extras(card, name)
+
+
+def _exists(path: str) -> bool:
+    try:
+        return Path(path).expanduser().exists()
+    except RuntimeError:  # ~nobody
+        return False
 
 
 def _check_extras(card: ModelCard, name: str) -> None:

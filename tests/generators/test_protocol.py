@@ -1,5 +1,9 @@
 """What a model returns is checked; what it gets is a copy."""
 
+import os
+import signal
+import sys
+import threading
 from collections.abc import Callable
 
 import numpy as np
@@ -88,12 +92,41 @@ def test_the_user_can_still_interrupt() -> None:
         run(interrupt)
 
 
-def test_a_model_that_would_end_the_process_has_failed() -> None:
-    def leave(frames: np.ndarray) -> None:
-        raise SystemExit(0)
+@pytest.mark.parametrize("name", ["sys.exit", "os._exit"])
+def test_a_model_that_would_end_the_process_has_failed(name: str) -> None:
+    module, function = name.split(".")
 
+    def leave(frames: np.ndarray) -> None:
+        getattr(sys.modules[module], function)(0)
+
+    before = os._exit
     with pytest.raises(GeneratorError, match=r"generate\(\) raised SystemExit: 0"):
         run(leave)
+    assert os._exit is before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.parametrize("thread", [False, True])
+def test_forked_children_and_other_threads_end_the_process_as_they_like(thread: bool) -> None:
+    """As multiprocessing does, and the threads of pytest-timeout and xdist."""
+    ends: list[int] = []
+
+    def leave(frames: np.ndarray) -> None:
+        ending = threading.Thread(target=os._exit, args=(7,))
+        ending.start()
+        ending.join()
+
+    def fork(frames: np.ndarray) -> np.ndarray:
+        if (child := os.fork()) == 0:
+            try:
+                run(leave) if thread else os._exit(7)
+            finally:
+                os.kill(os.getpid(), signal.SIGKILL)
+        ends.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+        return frames
+
+    run(fork)
+    assert ends == [7]
 
 
 def test_a_model_that_works_in_place_changes_no_clip() -> None:

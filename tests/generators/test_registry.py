@@ -147,8 +147,8 @@ def test_classes_factories_functions_and_objects_work_from_modules_and_files(
         ("studio/lips.py:Panter", {}, "has no attribute 'Panter'; it has .*Painter"),
         (
             "wav2lip",
-            {"repo": "absent", "checkpoint": "studio"},
-            "repo=absent: no such file or folder; expected folder of the checkout",
+            {"repo": "~nobody-of-that-name/absent", "checkpoint": "studio"},
+            "repo=~nobody-of-that-name/absent: no such file or folder; expected folder of the checkout",
         ),
         (
             "keysync",
