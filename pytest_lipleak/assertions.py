@@ -368,6 +368,8 @@ def _heard(setup: str, reference: str) -> Condition:
 def _assert(lipleak: "Evaluation", limit: Limit, confidence: float | None, *, chosen: bool = True) -> Verdict:
     """Judge; ``chosen`` says that the limit is the user's, and not one that was looked up for the expert."""
     __tracebackhide__ = True
+    if not hasattr(lipleak, "judge"):
+        raise ConfigurationError(f"got {lipleak!r} to judge; expected the fixture lipleak, or an evaluation")
     if chosen and limit.metric.on_a_scale:
         about = lipleak.corpus.provenance
         refuse_unnamed(str(limit), lipleak.expert.identity.name, about.expert_reason)

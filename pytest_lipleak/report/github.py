@@ -70,7 +70,7 @@ def step_summary(
 
         parts += [
             f"## Lip leakage: {_inline(corpus.provenance.model)}",
-            f"**{_inline(verdict_words(verdicts, corpus.provenance))}**",
+            f"**{_inline(verdict_words(verdicts, corpus))}**",
             _inline(heading(corpus)),
             markdown(corpus_tables(corpus, measure, limits_of(verdicts))),
             "\n".join(f"- {_inline(note)}" for note in footnotes(corpus) if note),

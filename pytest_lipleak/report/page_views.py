@@ -21,7 +21,7 @@ from pytest_lipleak.report import charts
 from pytest_lipleak.report.failures import advice
 from pytest_lipleak.report.json import PASS, outcome
 from pytest_lipleak.report.page_files import Files
-from pytest_lipleak.report.summary import TOLD
+from pytest_lipleak.report.summary import TOLD, unwatched
 from pytest_lipleak.report.tables import WORDS, Table, corpus_tables
 
 WORST = 3
@@ -96,7 +96,8 @@ class ModelView:
         limits = f"{count} limit{'s' if count > 1 else ''}"
         ended = {each: sum(row.outcome == each for row in self.limits) for each in TOLD}
         told = [f"{number} of {limits} {TOLD[each]}" for each, number in ended.items() if number]
-        return ", ".join(told) or f"{limits} kept"
+        unseen = unwatched((row.name for row in self.limits), self.corpus)
+        return ", ".join(told) or "; ".join(filter(None, (f"{limits} kept", unseen)))
 
     @property
     def facts(self) -> list[tuple[str, str]]:

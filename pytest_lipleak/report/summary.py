@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_lipleak.core.corpus import Corpus, Provenance
+from pytest_lipleak.core.conditions import Reference
+from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics import Metric, metric
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.aggregate import measured
@@ -89,7 +90,7 @@ def summaries(
 
         yield Summary(
             corpus.provenance.model,
-            verdict_words(verdicts, corpus.provenance),
+            verdict_words(verdicts, corpus),
             _COLOURS[verdict_on(verdicts) if verdicts else ""],
             tuple(table(corpus, measure, limits_of(verdicts), full=full, paint=paint)),
         )
@@ -108,9 +109,17 @@ def limits_of(verdicts: Mapping[str, Mapping[str, Any]]) -> dict[str, list[tuple
     return limits
 
 
-def verdict_words(verdicts: Mapping[str, Mapping[str, Any]], about: Provenance) -> str:
+def unwatched(limited: Iterable[str], corpus: Corpus) -> str:
+    """Say under which of the model's references no metric with a limit looks for leaks; empty where all are seen."""
+    metrics = [each for each in map(metric, limited) if each.shows_leak]
+    seen = {condition.reference for each in metrics for condition in each.conditions}
+    unseen = [each for each in Reference if each not in seen and each not in corpus.not_applicable]
+    return f"none looks for leaks under {' or '.join(unseen)}" if unseen else ""
+
+
+def verdict_words(verdicts: Mapping[str, Mapping[str, Any]], corpus: Corpus) -> str:
     """Return the verdict on one model in one line."""
-    if shard := about.shard:
+    if shard := corpus.provenance.shard:
         return f"NOT JUDGED: part {shard['part']}/{shard['of']}; `lipleak merge` judges all parts together"
     if not verdicts:
         return "NOT JUDGED: no limit was given"
@@ -121,7 +130,8 @@ def verdict_words(verdicts: Mapping[str, Mapping[str, Any]], about: Provenance) 
     }
     found = [(each, limits) for each, limits in ended.items() if limits]
     if not found:
-        return f"PASSED: {count} kept"
+        unseen = unwatched((verdict["metric"] for verdict in verdicts.values()), corpus)
+        return "; ".join(filter(None, (f"PASSED: {count} kept", unseen)))
     (worst, limits), *rest = found
     headword = "FAILED" if worst == FAIL else worst.upper()
     head = f"{headword}: {len(limits)} of {count} {TOLD[worst]}: {', '.join(limits)}"

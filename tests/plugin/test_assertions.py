@@ -118,6 +118,10 @@ MISUSE = [
         "under SI there is no driving audio to follow; use assert_silent",
     ),
     ("assert_lse_c_above(lipleak, 1, setup='AX')", "setup='AX' is not known; use AM or XM"),
+    (
+        "assert_metric('demo', 'LSD-CR < 1')",
+        "got 'demo' to judge; expected the fixture lipleak, or an evaluation",
+    ),
     ("lipleak.measure('LSD')", "unknown metric 'LSD'"),
 ]
 

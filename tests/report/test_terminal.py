@@ -10,7 +10,7 @@ from _pytest._io import TerminalWriter
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.scores import SetScore, SyncScore, TakeScore, Unscored
-from pytest_lipleak.report.summary import painted, summaries
+from pytest_lipleak.report.summary import painted, summaries, unwatched
 
 NAMES = ("one", "two", "three")
 
@@ -213,10 +213,31 @@ def test_the_heading_says_when_nobody_chose_the_expert() -> None:
     judged = {"x": {"limit": "x", "metric": "LSE-C_S", "bound": "< 1", "passed": True, "judged": True}}
     found.provenance = replace(found.provenance, expert_reason="no weights were found")
     (summary,) = summaries([(found, judged)])
-    assert summary.verdict == "PASSED: 1 limit kept"
+    assert summary.verdict == "PASSED: 1 limit kept; none looks for leaks under AR"
     assert summary.table[0].startswith(
         "3 clips (embedded), expert embedded 1 (no weights were found), protocol "
     )
     found.provenance = replace(found.provenance, expert_reason="as asked", clip_names=("one",))
     (summary,) = summaries([(found, judged)])
     assert summary.table[0].startswith("1 clip (embedded), expert embedded 1, protocol ")
+
+
+@pytest.mark.parametrize(
+    ("limited", "unseen"),
+    [
+        (("LSE-C_S", "LSE-C_XO@offset[AR]"), ""),
+        (
+            ("LSE-C_XO@offset[CR]", "LSE-C[XM,AR]"),
+            "AR",
+        ),  # sync with the driving audio may be good in spite of a leak
+        (("LSE-C[AM,CR]", "SSIM[AM,AR]"), "CR or AR"),
+        (("LSD-AR",), "CR"),
+    ],
+)
+def test_a_reference_under_which_nothing_looks_for_leaks_is_named(
+    limited: tuple[str, ...], unseen: str
+) -> None:
+    found = corpus()
+    assert unwatched(limited, found) == (unseen and f"none looks for leaks under {unseen}")
+    found.not_applicable[Reference.CR] = found.not_applicable[Reference.AR] = "it has none"
+    assert unwatched(limited, found) == ""
