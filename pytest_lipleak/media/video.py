@@ -181,7 +181,7 @@ def _check_complete(path: Path, what: str, found: float, announced: float) -> No
     if found < 0.9 * announced:
         raise InputError(
             f"{path}: {found:.4g} {what} of the {announced:.4g} that the file announces are there; "
-            "the file is truncated or corrupt"
+            "the file is truncated or corrupt; get it anew, or leave it out"
         )
 
 

@@ -1,7 +1,7 @@
 """How much worse than a baseline a metric may get."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_lipleak.core.errors import ConfigurationError
@@ -51,7 +51,6 @@ def test_refused(text: str, words: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["LSD-CR", "LSE-C[XM,CR]"])
-@settings(deadline=None)
 @given(
     baseline=st.floats(-10, 10),
     change=st.floats(-10, 10),

@@ -62,7 +62,7 @@ def derangements(names: list[str], allowed: Callable[[str, str], bool]) -> Itera
     yield from extend(0, frozenset())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(sets, st.sampled_from(RULES), st.integers(0, 5))
 def test_every_clip_is_driven_by_other_speech(clips: SpokenSet, rule: str, seed: int) -> None:
     names, allowed = list(clips), may_drive(clips, rule)
@@ -79,7 +79,7 @@ def test_every_clip_is_driven_by_other_speech(clips: SpokenSet, rule: str, seed:
         assert len(set(pairs.values())) == len(names), "a permutation exists, so no speech is used twice"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(sets, st.integers(0, 5))
 def test_partners_are_long_enough_wherever_all_can_be(clips: SpokenSet, seed: int) -> None:
     lengths = {name: len(clips.speeches[name]) for name in clips}

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_lipleak.faces import landmarks as mesh
@@ -30,7 +30,6 @@ def test_mouth_opening_is_height_by_width():
     assert mesh.mouth_opening(drawn(15))[0] == pytest.approx(0.25)
 
 
-@settings(deadline=None)
 @given(
     gap=st.floats(0, 50),
     angle=st.floats(-3, 3),

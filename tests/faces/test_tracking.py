@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_lipleak.core.errors import ConfigurationError, UnscorableError
@@ -168,7 +168,6 @@ def demo_crop(image, x, y, bs, cs=0.40):
     return cv2.resize(cut, (224, 224))
 
 
-@settings(deadline=None)
 @given(x=st.floats(0, 90), y=st.floats(0, 70), s=st.floats(10, 60))
 def test_crop_equals_the_demo(x, y, s):
     image = np.random.default_rng(0).integers(0, 256, (70, 90, 3), np.uint8)

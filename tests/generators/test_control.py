@@ -87,7 +87,7 @@ def test_faint_noise_counts_as_silence_and_speech_does_not() -> None:
     )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(st.floats(0, 1))
 def test_the_leak_is_a_linear_blend(alpha: float) -> None:
     reference = face(np.linspace(100, 30, COUNT))

@@ -15,7 +15,7 @@ from pytest_lipleak.media.audio import read_audio
 from pytest_lipleak.media.video import held_if_short, read_video, stored_images, write_playable, write_video
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(1, 6), st.integers(2, 37), st.integers(2, 37), st.integers(0, 2**31))
 def test_lossless_video_comes_back_exactly_in_any_size(
     count: int, height: int, width: int, seed: int
@@ -42,7 +42,7 @@ def test_both_lossless_codecs_are_exact(
     np.testing.assert_array_equal(list(stored_images(tmp_path / "a.mkv")), frames)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(1, 9000), st.sampled_from([1, 300, 32767]), st.integers(0, 2**31))
 def test_sound_beside_it_is_exact_and_without_delay(samples: int, loudness: int, seed: int) -> None:
     audio = np.random.default_rng(seed).integers(-loudness - 1, loudness + 1, samples).astype(np.int16)

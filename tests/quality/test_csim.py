@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pictures import mesh, scenes
 
@@ -12,7 +12,6 @@ from pytest_lipleak.quality.csim import SIZE, TEMPLATE, FaceRecogniser, aligned,
 from pytest_lipleak.quality.sampling import evenly
 
 
-@settings(deadline=None)  # the first call imports scikit-image
 @given(st.integers(0, 10_000))
 def test_similarity_equals_scikit_image(seed):
     transform = pytest.importorskip("skimage.transform")
@@ -23,7 +22,6 @@ def test_similarity_equals_scikit_image(seed):
     assert offset == pytest.approx(expected.params[:2, 2], abs=1e-7)
 
 
-@settings(deadline=None)
 @given(angle=st.floats(-3, 3), scale=st.floats(0.3, 4), x=st.floats(-50, 50), y=st.floats(-50, 50))
 def test_similarity_finds_a_known_turn(angle, scale, x, y):
     known = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])

@@ -53,7 +53,7 @@ def test_same_set():
     assert fid(rows, rows[::-1]).value == pytest.approx(0, abs=1e-9)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000), shift=st.floats(-3, 3), scale=st.floats(0.2, 4))
 def test_both_are_symmetric_and_fid_not_negative(seed, shift, scale):
     one, other = drawn(30, seed=seed), drawn(25, shift=shift, scale=scale, seed=seed + 1)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pictures import mesh, noisy
 
@@ -22,7 +22,6 @@ def test_identical_videos_are_at_no_distance():
     assert lmd(points, points).mean_normalised == 0
 
 
-@settings(deadline=None)
 @given(x=st.floats(-30, 30), y=st.floats(-30, 30))
 def test_shift_is_its_length(x, y):
     real = mesh(4, eyes=80)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pictures import mesh, scenes
 
@@ -48,7 +48,6 @@ def test_energy_needs_two_frames_in_a_row():
     assert motion_energy(np.array([0.1, np.nan, 0.3, 0.3])) == 0
 
 
-@settings(deadline=None)
 @given(slope=st.floats(-2, 2), intercept=st.floats(0, 0.5))
 def test_slope_of_a_line(slope, intercept):
     found = opening_slope(slope * wave() + intercept, wave())
@@ -57,7 +56,6 @@ def test_slope_of_a_line(slope, intercept):
     assert found.frames == 100
 
 
-@settings(deadline=None)
 @given(st.integers(0, 1000))
 def test_slope_equals_scipy(seed):
     stats = pytest.importorskip("scipy.stats")
@@ -108,7 +106,6 @@ def test_mouth_region_holds_the_lips_and_is_one_size():
         assert (lips < box[2:]).all()
 
 
-@settings(deadline=None)
 @given(x=st.floats(-500, 800), y=st.floats(-500, 800), eyes=st.floats(1, 2000))
 def test_mouth_region_stays_inside_the_frame(x, y, eyes):
     boxes = mouth(mesh(2, eyes=eyes, at=(x, y)), 90, 120)

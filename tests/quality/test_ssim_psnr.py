@@ -94,7 +94,7 @@ def test_psnr_equals_scikit_image():
     assert psnr(output, real) == pytest.approx(expected, rel=1e-12)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(seed=st.integers(0, 1000), level=st.floats(1, 60))
 def test_both_are_symmetric_and_bounded(seed, level):
     real = scenes(1, 40, 40, seed=seed)
@@ -104,7 +104,7 @@ def test_both_are_symmetric_and_bounded(seed, level):
     assert -1 <= ssim(output, real)[0] < 1
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 1000))
 def test_both_fall_as_noise_rises(seed):
     real = scenes(1, 48, 48, seed=seed)

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_lipleak.statistics.isotonic import nondecreasing, reached
@@ -17,7 +17,6 @@ def isotonic() -> Any:
     return pytest.importorskip("sklearn.isotonic")
 
 
-@settings(deadline=None)
 @given(values=rows)
 def test_as_scikit_learn_pools_adjacent_violators(isotonic: Any, values: list[float]) -> None:
     expected = isotonic.isotonic_regression(np.array(values))
@@ -31,7 +30,6 @@ def test_many_rows_at_once_as_scipy() -> None:
     np.testing.assert_allclose(nondecreasing(values), expected, atol=1e-12)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0.01, 5), min_size=1, max_size=10), st.floats(0, 1))
 def test_a_rising_curve_is_inverted(steps: list[float], share: float) -> None:
     places = np.linspace(0, 1, len(steps) + 1)

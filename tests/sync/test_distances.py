@@ -17,7 +17,7 @@ def calc_pdist(video: np.ndarray, audio: np.ndarray) -> np.ndarray:
     return torch.stack(rows).numpy()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 60), st.integers(1, 64), st.sampled_from([1e-3, 1.0, 50.0]), st.integers(0, 2**31))
 def test_distances_are_those_of_the_demo_code(windows: int, width: int, scale: float, seed: int) -> None:
     random = np.random.default_rng(seed)

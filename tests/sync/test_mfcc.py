@@ -7,7 +7,7 @@ from python_speech_features import mfcc as reference
 from pytest_lipleak.sync.mfcc import mfcc
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(1, 5000),
     st.sampled_from([0, 1, 2, 50, 3000, 32_768]),

@@ -11,7 +11,7 @@ def embeddings(windows: int, seed: int = 0, width: int = 24) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(windows, width)).astype(np.float32)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.floats(-100, 100, width=32), min_size=1, max_size=60),
     st.sampled_from([1, 3, 9, 13]),
