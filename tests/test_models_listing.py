@@ -4,6 +4,7 @@ import importlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from types import SimpleNamespace
 
@@ -86,6 +87,11 @@ def test_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert [entry["name"] for entry in data["ways"]] == [kind.name for kind in KINDS]
     (demo,) = json.loads(listed(capsys, "demo", "--json"))["built_in"]
     assert (demo["supports"], demo["missing"], demo["licence"]) == (["CR", "AR"], [], "MIT")
+
+
+def test_missing_is_what_cannot_be_found() -> None:
+    card = replace(card_of("demo"), packages=("numpy", "no_such_package"))
+    assert card.missing == ("no_such_package",)
 
 
 def test_one_by_itself(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
