@@ -47,6 +47,7 @@ def pytest_configure(config: pytest.Config) -> None:
         from pytest_lipleak.report.github import GitHub
 
         config.pluginmanager.register(GitHub(config, session.judged), "lipleak-github")
+    session.check_outputs()
     session.forget_old_report()
     if session.settings.model is not None:
         session.check()
@@ -229,8 +230,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     ours = session.config.stash[KEY]
     if xdist.worker_input(session.config) is None:
         ours.results.extend(ours.fresh_results())
-        ours.write_reports()
-        ours.unsaved = ours.save_baseline()
+        ours.unsaved = [*ours.write_reports(), *filter(None, [ours.save_baseline()])]
         ours.compared = list(ours.comparisons())
         uncompared = any(why for _, _, why in ours.compared)
         if (ours.unsaved or uncompared) and session.exitstatus == pytest.ExitCode.OK:
@@ -240,10 +240,14 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Print a verdict and a table per model; the verdict alone with -q, nothing with -qq."""
+    """Print a verdict and a table per model; the verdict alone with -q, nothing with -qq. Say what is not written."""
+    _print_results(terminalreporter, config)
+    for why in config.stash[KEY].unsaved:
+        terminalreporter.write_line(why, red=True)
+
+
+def _print_results(terminalreporter: Any, config: pytest.Config) -> None:
     session = config.stash[KEY]
-    if session.unsaved:
-        terminalreporter.write_line(session.unsaved, red=True)
     if session.only_skipped():
         tests = "the only test" if session.skipped_tests == 1 else f"all {session.skipped_tests} tests"
         why = f"{tests} of it skipped (see -rs); a model that nothing judges fails"

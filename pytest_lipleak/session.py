@@ -13,7 +13,7 @@ import pytest
 
 from pytest_lipleak import xdist
 from pytest_lipleak.settings import Settings
-from pytest_lipleak.workbench import Workbench
+from pytest_lipleak.workbench import OUTPUTS, Workbench
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
@@ -45,8 +45,8 @@ class LipleakSession(Workbench):
         """Node ids of failed tests that measure leakage, with the limits that each of them judged."""
         self.skipped_tests = 0
         """How many tests that measure leakage were skipped: the model does not have what they ask about."""
-        self.unsaved: str | None = None
-        """Why the baseline that was asked for is not written."""
+        self.unsaved: list[str] = []
+        """What was asked for and is not written, a report or the baseline, and why."""
         self.compared: list[tuple[str, list[str], str | None]] = []
         """The comparison with the baseline, see ``comparisons``."""
         self._line: ProgressLine | None = None
@@ -186,6 +186,21 @@ class LipleakSession(Workbench):
         whole = self.settings.model is not None and self.settings.shard is None
         return whole and self.skipped_tests > 0 and not judged
 
+    def check_outputs(self) -> None:
+        """Refuse at once what could not be written at the end; said by the first process alone.
+
+        Raises:
+            pytest.UsageError: a path that cannot be written.
+        """
+        if not self.first or not any(getattr(self.settings, name) for name in OUTPUTS):
+            return
+        from pytest_lipleak.core.errors import LipleakError
+
+        try:
+            super().check_outputs()
+        except LipleakError as error:
+            raise pytest.UsageError(str(error)) from None
+
     def forget_old_report(self) -> None:
         """Remove the reports of an earlier run, so that a run that ends early leaves none that lies."""
         measures = self.settings.model is not None and not self.config.option.collectonly
@@ -197,16 +212,20 @@ class LipleakSession(Workbench):
             except LipleakError as error:
                 raise pytest.UsageError(str(error)) from None
 
-    def write_reports(self) -> None:
-        """Write the reports that are asked for, even when nothing was measured: old ones would lie."""
+    def write_reports(self) -> list[str]:
+        """Write the reports that are asked for, even when nothing was measured: old ones would lie.
+
+        Returns:
+            What is not written, and why.
+        """
         settings = self.settings
         asked_for = settings.json is not None or settings.html is not None
         if not asked_for or (settings.model is None and not self.results) or self.config.option.collectonly:
-            return
+            return []
         from pytest_lipleak.report.json import document
 
         found = self.merged()
-        self.write(document(found, self.unjudged(found)))
+        return self.write(document(found, self.unjudged(found)))
 
     def save_baseline(self) -> str | None:
         """Write the baseline where one is asked for; return why that was not possible, or None."""

@@ -39,6 +39,8 @@ OURS = Path(__file__).parent
 RUN_FOLDER = "pytest-lipleak-"
 PRESENT = "present-"
 """Prefix of the lock files in it that its processes hold."""
+OUTPUTS = ("json", "save_baseline", "html", "keep")
+"""Settings that name what is written for the user."""
 FORGOTTEN = 2 * 86400.0
 """Seconds after which the folder of a run of which no process is left is removed."""
 
@@ -474,11 +476,33 @@ class Workbench:
         except LipleakError as error:
             return None, str(error)
 
+    def check_outputs(self) -> None:
+        """Refuse at once what could not be written at the end; nothing is left, changed or removed.
+
+        Raises:
+            ConfigurationError: a path that cannot be written, naming the option.
+        """
+        settings = self.settings
+        for name in OUTPUTS:
+            path: Path | None = getattr(settings, name)
+            source = settings.sources.get(name, f"--lipleak-{name.replace('_', '-')}")
+            # A project's ini file must not stop runs that measure nothing.
+            if path is None or (settings.model is None and not source.startswith("--")):
+                continue
+            if name == "html":
+                from pytest_lipleak.report.page_files import check_page
+
+                check_page(path, source)
+            else:
+                from pytest_lipleak.outputs import check_writable
+
+                check_writable(path, source, "folder" if name == "keep" else "file")
+
     def forget_reports(self) -> None:
         """Remove the reports of an earlier run, so that a run that ends early leaves none that lies.
 
         Raises:
-            ConfigurationError: one of them is the baseline of this run.
+            ConfigurationError: one of them is the baseline of this run, or cannot be removed.
         """
         from pytest_lipleak.core.errors import ConfigurationError
 
@@ -487,27 +511,49 @@ class Workbench:
                 f"--lipleak-json and --lipleak-compare both name {self.settings.json}; the report would take the "
                 "baseline's place, so name another file for one of them"
             )
-        if self.settings.json is not None:
-            self.settings.json.unlink(missing_ok=True)
-        if self.settings.html is not None:
-            from pytest_lipleak.report.page_files import forget_page
+        try:
+            if self.settings.json is not None:
+                from pytest_lipleak.outputs import forget_file
 
-            forget_page(self.settings.html)
+                forget_file(self.settings.json)
+            if self.settings.html is not None:
+                from pytest_lipleak.report.page_files import forget_page
 
-    def write(self, report: dict[str, Any]) -> None:
-        """Write the reports that are asked for.
+                forget_page(self.settings.html)
+        except OSError as error:
+            raise ConfigurationError(
+                f"the report of an earlier run, {error.filename}, cannot be removed ({error.strerror}); remove it, or "
+                "name another with --lipleak-json or --lipleak-html"
+            ) from error
+
+    def write(self, report: dict[str, Any]) -> list[str]:
+        """Write the reports that are asked for; return what is not written and why.
 
         Args:
             report: as ``report.json.document`` makes it.
         """
+        if self.settings.json is None and self.settings.html is None:
+            return []
+        from pytest_lipleak.core.errors import OutputError
+        from pytest_lipleak.outputs import to_be_written, write_text
+
+        unsaved = []
         if self.settings.json is not None:
             text = json.dumps(report, indent=1, allow_nan=False)
-            self.settings.json.parent.mkdir(parents=True, exist_ok=True)
-            self.settings.json.write_text(f"{text}\n", encoding="utf-8")
+            try:
+                with to_be_written("JSON report", self.settings.json):
+                    write_text(self.settings.json, f"{text}\n")
+            except OutputError as error:
+                unsaved.append(str(error))
         if self.settings.html is not None:
             from pytest_lipleak.report.html import write_html
 
-            write_html(report, self.settings.html, dose=self.settings.dose)
+            try:
+                with to_be_written("HTML report", self.settings.html):
+                    write_html(report, self.settings.html, dose=self.settings.dose)
+            except OutputError as error:
+                unsaved.append(str(error))
+        return unsaved
 
     def save_as_baseline(
         self, found: "Sequence[tuple[Corpus, Mapping[str, Mapping[str, Any]]]]", unjudged: Sequence[str]
@@ -530,12 +576,15 @@ class Workbench:
             return f"baseline {path} is not written: {lost[0]} could not be measured"
         if unjudged:
             return f"baseline {path} is not written: {unjudged[0]} failed for another reason than a limit"
+        from pytest_lipleak.core.errors import OutputError
+        from pytest_lipleak.outputs import to_be_written, write_text
         from pytest_lipleak.report.baseline import baseline_text
 
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text(baseline_text(found), encoding="utf-8")
-        temporary.replace(path)
+        try:
+            with to_be_written("baseline", path):
+                write_text(path, baseline_text(found))
+        except OutputError as error:
+            return str(error)
         return None
 
     def compare_with_baseline(

@@ -13,7 +13,7 @@ NAME = PACKAGE.name
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("core",),
-    ("resources", "model_files"),
+    ("resources", "model_files", "outputs"),
     ("media", "statistics"),
     ("sync",),
     ("faces",),

@@ -27,7 +27,7 @@ from pytest_lipleak.cli import (
 )
 from pytest_lipleak.cli.exit_codes import CUT_OFF, EXIT_STATUS, GOOD, LEAK, NOT_JUDGED, USAGE
 from pytest_lipleak.cli.words import here
-from pytest_lipleak.core.errors import LipleakError, UnscorableError
+from pytest_lipleak.core.errors import LipleakError, OutputError, UnscorableError
 
 __all__ = ["GOOD", "LEAK", "NOT_JUDGED", "USAGE", "main"]
 
@@ -78,6 +78,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return NOT_JUDGED
     except UnscorableError as error:
         print(here(f"lipleak: could not be judged: {error}", options), file=sys.stderr)
+        return NOT_JUDGED
+    except OutputError as error:
+        print(here(f"lipleak: {error}", options), file=sys.stderr)
         return NOT_JUDGED
     except LipleakError as error:
         print(here(f"lipleak: {error}", options), file=sys.stderr)

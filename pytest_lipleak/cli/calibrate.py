@@ -7,6 +7,7 @@ from typing import Any
 
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD
 from pytest_lipleak.core.words import counted
+from pytest_lipleak.outputs import check_writable, to_be_written, write_text
 
 
 def add(commands: Any) -> None:
@@ -61,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.sync.experts import choose_expert, default_protocol, load_expert
     from pytest_lipleak.sync.protocols import Protocol
 
+    check_writable(options.output, "--output")
     name, _ = choose_expert(options.expert, options.weights, rendered_clips=options.clips == EMBEDDED)
     device = resolve_device(options.device)
     expert = load_expert(name, options.weights, device=device)
@@ -81,9 +83,9 @@ def run(options: argparse.Namespace) -> int:
             return evaluation.corpus
 
         curve = calibrated(measured)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(curve_text(curve), encoding="utf-8")
     print("\n".join(table_lines(curve)))
+    with to_be_written("dose curve", options.output):
+        write_text(options.output, curve_text(curve))
     clips_told = counted(len(curve.clip_names), "clip")
     print(f"{options.output}: {clips_told}, expert {curve.about['expert']}, protocol {protocol}")
     return GOOD

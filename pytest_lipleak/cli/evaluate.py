@@ -109,6 +109,7 @@ def run(options: argparse.Namespace) -> int:
     desk.alone = not options.executor
     desk.default_gates = not options.measure
     try:
+        desk.check_outputs()
         desk.forget_reports()
         desk.check()
         return _evaluated(desk, options, to_stdout=to_stdout)
@@ -224,8 +225,7 @@ def _reported(
     # What a part could not measure, no other part will: it must reach `lipleak merge`.
     lost = sorted(failed) if desk.settings.shard is not None else []
     report = document(found, lost)
-    desk.write(report)
-    unsaved = desk.save_as_baseline(found, ())
+    unsaved = [*desk.write(report), desk.save_as_baseline(found, ())]
     compared = list(desk.compare_with_baseline([evaluation.corpus]))
     if to_stdout:
         print(json.dumps(report, indent=1, allow_nan=False))
@@ -240,7 +240,7 @@ def _reported(
             verdict = verdicts[name]
             if not verdict.passed and not options.quiet:
                 print(here(f"\n{failed.get(name) or explain(verdict)}", options))
-    troubles = [unsaved, *undecided, *(why for _, _, why in compared)]
+    troubles = [*unsaved, *undecided, *(why for _, _, why in compared)]
     for trouble in filter(None, troubles):
         print(here(f"lipleak: {trouble}", options), file=sys.stderr)
     if any(verdict.judged and not verdict.passed for verdict in verdicts.values()):

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
 from pytest_lipleak.cli.words import here
-from pytest_lipleak.core.errors import InputError
+from pytest_lipleak.core.errors import InputError, OutputError
+from pytest_lipleak.outputs import check_writable, to_be_written, write_text
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
@@ -48,6 +50,9 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.report.json import document, verdict_data
     from pytest_lipleak.report.summary import summaries
 
+    to_file: Path | None = None if options.json == Path("-") else options.json
+    if to_file is not None:
+        check_writable(to_file, "--json")
     limits = [Limit.parse(gate) for gate in options.gate or ()]
     models, unjudged = _read_parts(options.parts)
     found, told = [], list[str]()
@@ -71,10 +76,14 @@ def run(options: argparse.Namespace) -> int:
     text = json.dumps(document(found, unjudged), indent=1, allow_nan=False) if options.json else ""
     if options.json == Path("-"):
         told = [text]
-    elif options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        options.json.write_text(f"{text}\n", encoding="utf-8")
     print(here("\n".join(told), options))
+    if to_file is not None:
+        try:
+            with to_be_written("JSON report", to_file):
+                write_text(to_file, f"{text}\n")
+        except OutputError as error:
+            print(f"lipleak: {error}", file=sys.stderr)
+            judged = False
     return LEAK if broken else GOOD if judged else NOT_JUDGED
 
 

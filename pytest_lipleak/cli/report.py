@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import GOOD
-from pytest_lipleak.core.errors import ConfigurationError, InputError
+from pytest_lipleak.core.errors import ConfigurationError, InputError, OutputError
+from pytest_lipleak.outputs import check_writable, to_be_written, write_text
 
 if TYPE_CHECKING:
     from pytest_lipleak.report.json import Report
@@ -23,7 +24,8 @@ examples:
   lipleak report --paper 6
   lipleak report --schema
 
-exit status: 0 printed, 2 usage or a file that is no report; this command judges nothing anew
+exit status: 0 printed or written, 2 usage or a file that is no report, 3 the file could not be written; this
+command judges nothing anew
 """
 FORMATS = ("terminal", "markdown", "latex", "csv", "json", "html")
 
@@ -69,12 +71,14 @@ def run(options: argparse.Namespace) -> int:
     """Read, lay out, print or write."""
     from pytest_lipleak.report.json import read_report, schema
 
+    layout = "json" if options.json else options.format
+    if options.output is not None:
+        _check_output(options.output, layout)
     if options.schema:
         return _written(json.dumps(schema(), indent=1, ensure_ascii=False), options)
     if not options.files and not options.paper:
         raise ConfigurationError("which report? Name a file that --lipleak-json wrote, or --paper 6")
     reports = {path: read_report(path) for path in options.files if path.suffix.lower() != ".csv"}
-    layout = "json" if options.json else options.format
     if layout == "html":
         return _html(reports, options)
     models = sum(len(report.corpora) for report in reports.values())
@@ -82,6 +86,15 @@ def run(options: argparse.Namespace) -> int:
     if alone and layout in ("terminal", "markdown"):
         return _written(_one_model(reports, layout, full=options.verbose), options)
     return _written(_laid_out(_tables(reports, options), layout), options)
+
+
+def _check_output(output: Path, layout: str) -> None:
+    from pytest_lipleak.report.page_files import check_page
+
+    if layout == "html":
+        check_page(output, "--output")
+    else:
+        check_writable(output, "--output")
 
 
 def _tables(reports: "dict[Path, Report]", options: argparse.Namespace) -> "list[Table]":
@@ -176,8 +189,8 @@ def _html(reports: "dict[Path, Report]", options: argparse.Namespace) -> int:
         whole["verdict"] = worst_of([whole["verdict"], other["verdict"]])
         whole["unjudged"] = [*whole["unjudged"], *other["unjudged"]]
         whole["results"] = [*whole["results"], *other["results"]]
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    write_html(whole, options.output, options.media, labels=_labels(reports))
+    with to_be_written("HTML report", options.output):
+        write_html(whole, options.output, options.media, labels=_labels(reports))
     return GOOD
 
 
@@ -185,6 +198,11 @@ def _written(text: str, options: argparse.Namespace) -> int:
     if options.output is None:
         print(text)
         return GOOD
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(f"{text}\n", encoding="utf-8")
+    try:
+        with to_be_written("report", options.output):
+            write_text(options.output, f"{text}\n")
+    except OutputError:
+        # What was asked for is told all the same.
+        print(text)
+        raise
     return GOOD

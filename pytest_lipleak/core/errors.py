@@ -57,5 +57,9 @@ class StoreError(LipleakError):
     """The folder of artefacts cannot be used: it cannot be written to, or its disk is full."""
 
 
+class OutputError(LipleakError):
+    """A report or another file that was asked for could not be written; what it was to hold is told all the same."""
+
+
 class ExecutorError(LipleakError):
     """A cluster that was to measure parts was lost, or its processes died over them."""

@@ -1,6 +1,5 @@
 """The HTML report: verdict on top, tables, plots, and every clip to look at; opens from disk without a network."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from pytest_lipleak.core.errors import MissingExtraError
 from pytest_lipleak.evaluation.dose import curve_for
 from pytest_lipleak.evaluation.gallery import GAIN, WINDOW
+from pytest_lipleak.outputs import write_text
 from pytest_lipleak.report.json import FAIL, INCONCLUSIVE, NOT_JUDGED, PASS, read_document
 from pytest_lipleak.report.page_files import Files, files_of, page_of
 from pytest_lipleak.report.page_views import ModelView
@@ -87,8 +87,5 @@ def write_html(
         gain=GAIN,
         window=WINDOW,
     )
-    page.parent.mkdir(parents=True, exist_ok=True)
-    temporary = page.with_name(f".{page.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(page)
+    write_text(page, text)
     return page

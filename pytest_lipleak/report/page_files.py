@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from pytest_lipleak.core.scores import TakeScore
 from pytest_lipleak.evaluation.gallery import file_stem, score_digest
+from pytest_lipleak.outputs import check_writable, forget_file
 
 FILES = (
     "*.strip.webp",
@@ -33,9 +34,21 @@ def files_of(target: Path) -> Path:
     return page.with_name("report_files" if page.name == "index.html" else f"{page.stem}_files")
 
 
+def check_page(target: Path, option: str) -> None:
+    """Refuse a report that could not be written, before anything is measured for it.
+
+    Raises:
+        ConfigurationError: see ``outputs.check_writable``.
+    """
+    if page_of(target) != target:
+        check_writable(target, option, "page")
+    check_writable(page_of(target), option)
+    check_writable(files_of(target), option, "folder")
+
+
 def forget_page(target: Path) -> None:
     """Remove an earlier report with its pictures and videos, and nothing else."""
-    page_of(target).unlink(missing_ok=True)
+    forget_file(page_of(target))
     for pattern in FILES:
         for path in files_of(target).rglob(pattern):
             with suppress(OSError):
