@@ -44,17 +44,13 @@ def check_writable(path: Path, option: str, kind: Kind = "file") -> None:
             raise ConfigurationError(f"{named}: is a {found}; name {WANTED[kind]}")
         place = path if path.is_dir() else next(folder for folder in path.parents if folder.exists())
         if not place.is_dir():
-            raise ConfigurationError(
-                f"{named}: {place} is a file, not a folder; name {WANTED[kind]} elsewhere"
-            )
+            raise ConfigurationError(f"{named}: {place} is a file, not a folder; name another place")
         # Permissions alone do not tell: root may write everywhere, and yet not to /proc or a read-only disk.
         with tempfile.TemporaryFile(dir=place):
             pass
     except (OSError, RuntimeError) as error:  # pathlib finds a loop of links to be a RuntimeError
         why = getattr(error, "strerror", None) or error
-        raise ConfigurationError(
-            f"{named}: cannot be written ({why}); name {WANTED[kind]} elsewhere"
-        ) from error
+        raise ConfigurationError(f"{named}: cannot be written ({why}); name another place") from error
 
 
 def write_text(path: Path, text: str) -> None:
