@@ -8,6 +8,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Clip, Image, Video, digest_of, picked
 from pytest_lipleak.core.conditions import Condition
+from pytest_lipleak.core.errors import StoreError
 from pytest_lipleak.core.scores import SyncScore, TakeScore
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.evaluation.crops import Cropper
@@ -57,7 +59,7 @@ class Gallery:
         self.folder = folder
 
     def add_real(self, model: str, take: TakeScore, clip: Clip) -> None:
-        """Write the sound of a real clip."""
+        """Write the sound of a real clip; raises ``StoreError`` where that cannot be."""
         path = self._entry(model, take.clip, None)
         if not _is_of(path, take.own):
             _write_json(path, {"of": score_digest(take.own), "sound": envelope(clip.audio)})
@@ -71,7 +73,7 @@ class Gallery:
         driving: Audio | None,
         cropper: Cropper,
     ) -> None:
-        """Write the filmstrips of a take.
+        """Write the filmstrips of a take; raises ``StoreError`` where they cannot be written.
 
         Args:
             model: its name.
@@ -93,7 +95,6 @@ class Gallery:
         files = {"strip": _sheet(*(each[: len(spread)] for each in views), group=len(spread))}
         if peaks:
             files["peaks"] = _sheet(*(each[len(spread) :] for each in views), group=WINDOW)
-        path.parent.mkdir(parents=True, exist_ok=True)
         for kind, data in files.items():
             _replace(path.with_suffix(f".{kind}.webp"), data)
         entry: dict[str, Any] = {"of": score_digest(take.own), "spread": spread, "peaks": peaks}
@@ -226,11 +227,20 @@ def _is_of(path: Path, score: SyncScore) -> bool:
 
 
 def _write_json(path: Path, data: Mapping[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     _replace(path, json.dumps(data, separators=(",", ":"), allow_nan=False).encode())
 
 
 def _replace(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(data)
-    temporary.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    except OSError as error:
+        raise StoreError(
+            f"picture for the HTML report {path}: cannot be written ({error.strerror or error}); free some space, name "
+            "another place with --lipleak-html, or leave it out; scores and artefacts that are finished stay"
+        ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -1,6 +1,7 @@
 """The work of one process: takes are generated, embedded and scored, those first that nobody else is at."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -115,7 +116,8 @@ class Work:
         if self.gallery is not None:
             speech = take.audio if partner else None
             video = partial(self.artefacts.video, take)
-            self.gallery.add(self.model.name, scored, clip, video, speech, self.artefacts.cropper(clip))
+            with self._outlived(take.clip.name, condition):
+                self.gallery.add(self.model.name, scored, clip, video, speech, self.artefacts.cropper(clip))
         return scored
 
     def _real_take(self, clip: Clip) -> TakeScore:
@@ -130,17 +132,23 @@ class Work:
         notes = clip.notes + cropper.notes + review.warnings
         scored = TakeScore(clip.name, None, own, own, own.offset, notes=notes, video=self._kept(take, None))
         if self.gallery is not None:
-            self.gallery.add_real(self.model.name, scored, clip)
+            with self._outlived(clip.name, None):
+                self.gallery.add_real(self.model.name, scored, clip)
         return scored
 
     def _kept(self, take: Take, condition: Condition | None) -> str | None:
         if self.keep is None:
             return None
         path = self.keep / f"{file_stem(self.model.name, take.clip.name, condition)}.mp4"
-        try:
+        with self._outlived(take.clip.name, condition):
             self.artefacts.write_to_look_at(take, path)
+        return None if (take.clip.name, condition) in self.record.failures else str(path)
+
+    @contextmanager
+    def _outlived(self, clip: str, condition: Condition | None) -> Iterator[None]:
+        """Note what cannot be written to look at: the score, which may have cost hours, is not lost over it."""
+        try:
+            yield
         except StoreError as error:
-            # Said in the end; the score, which may have cost hours, is not lost over it.
-            self.record.failures[take.clip.name, condition] = error
-            return None
-        return str(path)
+            # Said in the end.
+            self.record.failures[clip, condition] = error

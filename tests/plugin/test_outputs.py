@@ -158,6 +158,37 @@ def test_a_full_disk_at_the_end_costs_no_verdict(
     assert not (files(folder) & {"report.json", "page/index.html", "base.json"})
 
 
+def test_pictures_that_cannot_be_written_are_said_and_no_score_is_lost(
+    project: Project, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_bytes = Path.write_bytes
+
+    def full_beside_the_page(path: Path, data: bytes) -> int:
+        if "report_files" in path.parts:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return write_bytes(path, data)
+
+    monkeypatch.setattr(Path, "write_bytes", full_beside_the_page)
+    run = project.measure("Copy", "--lipleak-gate=LSE-C_S < 50", "--lipleak-html=page")
+    assert run.counts == {"failed": 1}
+    assert run.lines(
+        r"picture for the HTML report .*: cannot be written \(No space left on device\); free some"
+    )
+    assert not run.lines("Traceback|OSError")
+    assert run.json["verdict"] == "not judged"
+    assert len(run.json["results"][0]["takes"]) == 3, "the real clips are scored all the same"
+
+    capsys.readouterr()
+    chosen = [
+        "--model=models.py:Copy",
+        f"--clips={project.clips}",
+        "--expert=embedded",
+        "--gate=LSE-C_S < 50",
+    ]
+    assert main(["evaluate", *chosen, "--html=page"]) == NOT_JUDGED
+    assert "with --html, or leave it out" in capsys.readouterr().out
+
+
 ELSEWHERE = (
     ("report", "nowhere.json", "--output"),
     ("report", "nowhere.json", "--format=html", "--output"),
