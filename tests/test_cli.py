@@ -13,6 +13,8 @@ import pytest
 
 from pytest_lipleak import __version__
 from pytest_lipleak.cli import COMMANDS, CUT_OFF, GOOD, NOT_JUDGED, USAGE, main
+from pytest_lipleak.evaluation.dose import read_curve
+from pytest_lipleak.resources import resource
 from pytest_lipleak.sync.weights import SYNCNET_FILE, SYNCNET_SHA256
 
 KEYS = {
@@ -224,7 +226,7 @@ def test_every_help_has_exit_status_and_example(name: str, capsys: pytest.Captur
     assert "example" in text
     assert "exit status" in text or name == "completion"
     # What calibrate writes is JSON anyway.
-    assert "--json" in text or name in ("completion", "calibrate")
+    assert "--json" in text or name == "completion"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
@@ -399,3 +401,15 @@ def test_no_real_file_is_left_out(shared: Path) -> None:
     files = {path.name for path in (shared / "clips").iterdir() if path.suffix != ".csv"}
     named = {entry if isinstance(entry, str) else entry.values[0] for entry in clip_names()}
     assert files == named
+
+
+def test_calibrate_prints_the_curve_that_it_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = read_curve(resource("dose/embedded.json"))
+    monkeypatch.setattr("pytest_lipleak.evaluation.dose.calibrated", lambda measured: known)
+    assert main(["calibrate", f"--output={tmp_path / 'dose.json'}", "--json"]) == GOOD
+    out, err = capsys.readouterr()
+    assert out == (tmp_path / "dose.json").read_text()
+    assert set(json.loads(out)["columns"]) == set(known.columns)
+    assert "dose.json: 12 clips" in err

@@ -1,6 +1,7 @@
 """``lipleak calibrate``: the dose curve of a clip set, so that results can be read as a share of copied lips."""
 
 import argparse
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ def add(commands: Any) -> None:
         "--store", type=Path, help="keep generated videos and embeddings here, for the next time"
     )
     calibrate.add_argument("--output", type=Path, required=True, help="the file to write")
+    calibrate.add_argument("--json", action="store_true", help="print the curve as JSON, the rest on stderr")
     calibrate.set_defaults(command=run)
 
 
@@ -63,6 +65,7 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.sync.protocols import Protocol
 
     check_writable(options.output, "--output")
+    told = sys.stderr if options.json else sys.stdout
     name, _ = choose_expert(options.expert, options.weights, rendered_clips=options.clips == EMBEDDED)
     device = resolve_device(options.device)
     expert = load_expert(name, options.weights, device=device)
@@ -79,13 +82,15 @@ def run(options: argparse.Namespace) -> int:
             evaluation = Evaluation(clips, model, expert, plan, store, device=device, weights=options.weights)
             evaluation.expert_objection()
             evaluation.need(Condition(setup, Reference.CR) for setup in Setup)
-            print(f"share {share:g}: {counted(len(clips), 'clip')} measured", flush=True)
+            print(f"share {share:g}: {counted(len(clips), 'clip')} measured", file=told, flush=True)
             return evaluation.corpus
 
         curve = calibrated(measured)
-    print("\n".join(table_lines(curve)))
+    print("\n".join(table_lines(curve)), file=told)
+    if options.json:
+        print(curve_text(curve), end="")
     with to_be_written("dose curve", options.output):
         write_text(options.output, curve_text(curve))
     clips_told = counted(len(curve.clip_names), "clip")
-    print(f"{options.output}: {clips_told}, expert {curve.about['expert']}, protocol {protocol}")
+    print(f"{options.output}: {clips_told}, expert {curve.about['expert']}, protocol {protocol}", file=told)
     return GOOD
