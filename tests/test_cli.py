@@ -411,5 +411,5 @@ def test_calibrate_prints_the_curve_that_it_writes(
     assert main(["calibrate", f"--output={tmp_path / 'dose.json'}", "--json"]) == GOOD
     out, err = capsys.readouterr()
     assert out == (tmp_path / "dose.json").read_text()
-    assert set(json.loads(out)["columns"]) == set(known.columns)
+    assert json.loads(out).keys() >= known.to_dict().keys()
     assert "dose.json: 12 clips" in err
