@@ -2,8 +2,8 @@
 
     python examples/tiny_lipsync/data.py FOLDER CACHE.npz [--split FILE.csv] [--leave-out-fold 2] [--most 150]
 
-Decodes a folder once. ``--split`` names a table as in ``training/splits``: clips with ``train`` 0 are left out, and
-with ``--leave-out-fold`` all clips of these people.
+Decodes a folder once. ``--split`` names a table as in ``research/training/splits``: clips with ``train`` 0 are left
+out, and with ``--leave-out-fold`` all clips of these people.
 """
 
 import argparse
@@ -93,7 +93,9 @@ def main() -> None:
     parser.add_argument("--split", type=Path)
     parser.add_argument("--leave-out-fold")
     parser.add_argument("--most", type=int, default=150)
-    parser.add_argument("--late", type=Path, help="offsets.json of training.realign: frames of late audio")
+    parser.add_argument(
+        "--late", type=Path, help="offsets.json of research.training.realign: frames of late audio"
+    )
     a = parser.parse_args()
     names = None
     if a.split:

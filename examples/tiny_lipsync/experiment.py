@@ -1,7 +1,7 @@
 """Judges every variant on every set of clips by every judge, and writes the tables of ``docs/trained-network.md``.
 
     PYTHONPATH=. python examples/tiny_lipsync/experiment.py measure CHECKPOINT ... --clips embedded --out OUT
-    PYTHONPATH=. python examples/tiny_lipsync/experiment.py held-out FOLDER training/splits/grid_s1.csv sets/grid.csv
+    PYTHONPATH=. python examples/tiny_lipsync/experiment.py held-out FOLDER SPLIT.csv sets/grid.csv
     PYTHONPATH=. python examples/tiny_lipsync/experiment.py tables OUT
     PYTHONPATH=. python examples/tiny_lipsync/experiment.py compare OUT/release-3 OUT/second OUT/loss
     PYTHONPATH=. python examples/tiny_lipsync/experiment.py broken OUT/release-3
@@ -241,7 +241,7 @@ def main() -> None:
     one.add_argument("checkpoints", type=Path, nargs="+")
     one.add_argument("--clips", required=True)
     one.add_argument("--out", type=Path, required=True, help="folder for CHECKPOINT.json")
-    one.add_argument("--judge", type=Path, help="an expert in ONNX, of training.export")
+    one.add_argument("--judge", type=Path, help="an expert in ONNX, of research.training.export")
     one.add_argument("--weights", type=Path, help="folder of model files, for landmarks and ArcFace")
     one.add_argument("--dose", type=Path, help="dose curve of these clips, of lipleak calibrate")
     two = commands.add_parser("held-out")

@@ -1,4 +1,4 @@
-"""How well painted mouths agree with the speech, judged by a frozen sync expert of this project's ``training/``."""
+"""How well painted mouths agree with the speech, judged by a frozen expert of ``research/training/``."""
 
 from pathlib import Path
 
@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from pytest_lipleak import FaceCrops
 from pytest_lipleak.sync.embedded import FACE_SIZE, MOUTH_COLUMNS, MOUTH_HEIGHT, MOUTH_ROWS, MOUTH_WIDTH
 from pytest_lipleak.sync.logmel import log_mel
-from training.losses import MAX_SHIFT, clip_loss
-from training.network import FRAMES_PER_WINDOW, MEL_PER_WINDOW, Expert
+from research.training.losses import MAX_SHIFT, clip_loss
+from research.training.network import FRAMES_PER_WINDOW, MEL_PER_WINDOW, Expert
 
 GREY = torch.tensor([0.299, 0.587, 0.114])
 SCALE = 20.0
@@ -38,7 +38,7 @@ class SyncLoss(nn.Module):
     """Cross-entropy of the expert's distances: over the 31 shifts of the own speech, and against other clips' speech.
 
     Args:
-        weights: ``expert.pt`` of ``training.train``.
+        weights: ``expert.pt`` of ``research.training.train``.
     """
 
     def __init__(self, weights: Path) -> None:

@@ -85,8 +85,8 @@ class TinyLipSync(nn.Module):
 class Speech(nn.Module):
     """Log-mel (B, 20, 40) to what is heard, (B, 128) of length 1.
 
-    The layers are those of the embedded expert's audio tower (``training/network.py``), so that training may start from
-    one: learning from nothing what speech sounds like takes a network far longer than ten minutes.
+    The layers are those of the embedded expert's audio tower (``research/training/network.py``), so that training may
+    start from one: learning from nothing what speech sounds like takes a network far longer than ten minutes.
     """
 
     def __init__(self, width: int = 160) -> None:

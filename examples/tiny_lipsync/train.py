@@ -172,7 +172,7 @@ def main() -> None:
     )
     parser.add_argument("caches", type=Path, nargs="+", help="files that data.py wrote")
     parser.add_argument("--reference", choices=("CR", "AR", "silent", "hidden"), required=True)
-    parser.add_argument("--expert", type=Path, required=True, help="expert.pt of training.train")
+    parser.add_argument("--expert", type=Path, required=True, help="expert.pt of research.training.train")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--runs", type=int, default=6, help="runs of 8 frames per batch")

@@ -35,7 +35,7 @@ def test_audio_has_a_row_per_window(expert: EmbeddedExpert, samples: int, rows: 
 def test_embeddings_are_the_golden_ones(expert: EmbeddedExpert) -> None:
     golden = json.loads(GOLDEN.read_text())
     assert golden["sha256"] == expert.identity.weights_sha256, (
-        "the weights were trained anew: run `python -m training.release`, which raises the release"
+        "the weights were trained anew: run `python -m research.training.release`, which raises the release"
     )
     video, audio = expert.embed_video(drawn_mouth()), expert.embed_audio(speech_like())
     np.testing.assert_allclose(video[[0, 17]][:, ::16], golden["video"], atol=2e-3)

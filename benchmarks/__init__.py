@@ -1,1 +1,0 @@
-"""Speed and memory against the reference way of scoring: ``python -m benchmarks`` (see docs/performance.md)."""

@@ -1,0 +1,1 @@
+"""How the shipped data came about, and what is said of the product: rendering, training, benchmarks, known guilt."""
