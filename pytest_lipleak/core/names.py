@@ -1,0 +1,103 @@
+"""Names of clips, models and files: which are accepted, and how they are shown and turned into file names.
+
+Names come from strangers: from folders, manifests and reports. This is the one place that says what is safe.
+"""
+
+import re
+import unicodedata
+from hashlib import sha256
+from pathlib import PurePosixPath, PureWindowsPath
+
+from pytest_lipleak.core.errors import InputError
+
+LONGEST_NAME = 500
+"""Characters a clip's name may have, its sub-folders included."""
+
+LONGEST_STEM = 150
+"""Bytes of a file stem; file systems take 255 for a whole file name, with condition and suffix."""
+
+_BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+_UNSAFE_CATEGORIES = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
+_RESERVED = re.compile(
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])(?=\.|$)", re.IGNORECASE
+)
+_PLAIN = re.compile(r"[a-z0-9_][a-z0-9_=.-]*(?:[/:][a-z0-9_=-][a-z0-9_=.-]*)*")
+_TOLD_APART = re.compile(r"-[0-9a-f]{8}")
+_SEPARATORS = str.maketrans({"/": "+", ":": "@"})
+
+
+def is_unsafe(character: str) -> bool:
+    """Whether a character can begin a line, move the cursor or reorder the text around it."""
+    return character in _BIDIRECTIONAL or unicodedata.category(character) in _UNSAFE_CATEGORIES
+
+
+def escaped(text: str) -> str:
+    """Return ``text`` on one line, with every unsafe character written as its escape, ``\\x1b`` for ESC."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(ascii(letter)[1:-1] if is_unsafe(letter) else letter for letter in text)
+
+
+def check_name(text: str, where: str) -> str:
+    """Return a clip's name unchanged, or refuse it.
+
+    Args:
+        text: the name, sub-folders separated by ``/``.
+        where: the file and line it stands in, for the message.
+
+    Raises:
+        InputError: the name is empty, longer than ``LONGEST_NAME``, absolute, climbs out of its folder with
+            ``..``, or holds control characters, line breaks, marks that reorder text or bytes that are no text.
+    """
+    shown = escaped(text if len(text) <= 80 else f"{text[:77]}...")
+    if not text.strip():
+        raise InputError(f"{where}: a clip's name is empty; give every clip a name")
+    if len(text) > LONGEST_NAME:
+        raise InputError(
+            f"{where}: the name '{shown}' has {len(text)} characters; at most {LONGEST_NAME} are accepted, "
+            "give the clip a shorter name"
+        )
+    unsafe = next((letter for letter in text if is_unsafe(letter)), None)
+    if unsafe is not None:
+        raise InputError(
+            f"{where}: the name '{shown}' holds the character U+{ord(unsafe):04X}, which is no printable text; "
+            "rename it with printable characters only"
+        )
+    if PurePosixPath(text).is_absolute() or PureWindowsPath(text).anchor:
+        raise InputError(f"{where}: the name '{shown}' is an absolute path; give a name such as 'ann/1'")
+    if ".." in re.split(r"[/\\]", text):
+        raise InputError(
+            f"{where}: the name '{shown}' leads out of its folder ('..'); give a name such as 'ann/1'"
+        )
+    return text
+
+
+def file_stem(name: str) -> str:
+    """Return the stem of a file or folder that belongs to a clip or model, safe on every file system.
+
+    A name of small letters, digits and ``_ = . -`` stays as it is, with ``+`` for ``/`` and ``@`` for ``:``. Any
+    other name, one with capitals among them (many file systems do not tell them apart), is made readable and gets
+    eight hexadecimal digits of its hash. So stems are as unique as names, whatever else is in the folder, and
+    every process finds the same one.
+
+    Args:
+        name: any text.
+
+    Returns:
+        At most ``LONGEST_STEM`` bytes in UTF-8; no separators, no leading or trailing dot, no reserved name.
+    """
+    plain = _PLAIN.fullmatch(name) and not name.endswith(".") and len(name) <= LONGEST_STEM
+    if plain and not _RESERVED.match(name) and not _TOLD_APART.search(name, len(name) - 9):
+        return name.translate(_SEPARATORS)
+    digits = sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    kept = unicodedata.normalize("NFC", name).translate(_SEPARATORS)
+    readable = "".join(letter if _is_readable(letter) else "_" for letter in kept)
+    readable = re.sub(r"_{2,}", "_", readable).strip(".")
+    if not readable or not (readable[0].isalnum() or readable[0] == "_") or _RESERVED.match(readable):
+        readable = f"_{readable}"
+    short = readable.encode()[: LONGEST_STEM - 9].decode(errors="ignore")
+    return f"{short}-{digits}"
+
+
+def _is_readable(letter: str) -> bool:
+    return letter in "_=.-+@" or (unicodedata.category(letter)[0] in "LMN" and not is_unsafe(letter))
