@@ -2,9 +2,8 @@
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 import pytest_lipleak
 
@@ -47,6 +46,7 @@ def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+@cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -92,25 +92,32 @@ def test_every_room_has_a_floor() -> None:
     assert rooms == set(FLOOR), "give a new room its floor in FLOORS"
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in MODULES if p.parent != PACKAGE or p.stem != "__init__"], ids=name_of
-)
-def test_imports_run_downwards(path: Path) -> None:
-    room = room_of(path)
-    upwards = {other for other in rooms_entered(path) if other != room and FLOOR[other] >= FLOOR[room]}
-    assert not upwards, f"{name_of(path)} imports from {upwards}, which is not below {room}"
+def test_imports_run_downwards() -> None:
+    upwards = [
+        f"{name_of(path)} imports from {other}, which is not below {room_of(path)}"
+        for path in MODULES
+        if name_of(path) != "__init__.py"
+        for other in rooms_entered(path) - {room_of(path)}
+        if FLOOR[other] >= FLOOR[room_of(path)]
+    ]
+    assert upwards == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_only_the_top_floors_know_pytest(path: Path) -> None:
-    knows = {target for target in imports(path) if target.split(".")[0] in ("pytest", "_pytest", "xdist")}
-    assert room_of(path) in SEES_PYTEST or not knows
+def test_only_the_top_floors_know_pytest() -> None:
+    knows = {
+        name_of(path): target
+        for path in MODULES
+        for target in imports(path)
+        if target.split(".")[0] in ("pytest", "_pytest", "xdist") and room_of(path) not in SEES_PYTEST
+    }
+    assert knows == {}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_heavy_packages_are_imported_when_used(path: Path) -> None:
-    heavy = {target.split(".")[0] for target in imported_at_once(path)} & HEAVY
-    assert not heavy, f"{name_of(path)} imports {heavy} at once; import inside the function that needs it"
+def test_heavy_packages_are_imported_when_used() -> None:
+    heavy = {path: {target.split(".")[0] for target in imported_at_once(path)} & HEAVY for path in MODULES}
+    assert {name_of(path): names for path, names in heavy.items() if names} == {}, (
+        "import inside the function that needs it"
+    )
 
 
 def test_the_plugin_needs_only_the_standard_library_and_pytest() -> None:
@@ -153,6 +160,5 @@ def undocumented(path: Path) -> Iterator[str]:
             waiting += [(f"{node.name}.", child) for child in node.body]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name_of)
-def test_public_names_are_explained(path: Path) -> None:
-    assert list(undocumented(path)) == []
+def test_public_names_are_explained() -> None:
+    assert {name_of(path): names for path in MODULES if (names := list(undocumented(path)))} == {}

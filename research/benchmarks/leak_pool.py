@@ -1,4 +1,4 @@
-"""Control generators with every copied share on real clips, cheaply: the pool of `python -m research.benchmarks.validity`.
+"""Control generators with every copied share on real clips: the pool of `python -m research.benchmarks.validity`.
 
 A control generator under CR mixes two videos: the one that leaks nothing and the one that copies. Both are made
 once per clip by the generator itself; every share in between is their mixture.

@@ -53,10 +53,9 @@ def project(pytester: pytest.Pytester, clip_folder: Path, monkeypatch: pytest.Mo
 @pytest.fixture(
     params=[
         pytest.param((), id="plain"),
-        pytest.param(("-n0",), id="n0"),
         pytest.param(("-n2",), id="n2", marks=pytest.mark.slow),
     ]
 )
 def distribution(request: pytest.FixtureRequest) -> tuple[str, ...]:
-    """Without xdist's options, with it switched off, and with two workers."""
+    """Without workers, and with two; test_xdist.py has the other ways to distribute."""
     return request.param
