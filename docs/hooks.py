@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_lipleak.cli import parser
 from pytest_lipleak.core.metrics import KNOWN_METRICS, metric
-from pytest_lipleak.settings import CHOICES, OPTIONS
+from pytest_lipleak.settings.options import OPTIONS, PARTS
 
 ROOT = Path(__file__).parent.parent
 
@@ -30,13 +30,17 @@ def metrics_table() -> str:
 
 
 def options_table() -> str:
-    """Every option of the plugin in its three spellings."""
-    lines = ["| option | environment variable | ini key | meaning |", "|---|---|---|---|"]
-    for option in OPTIONS:
-        flag = option.flag if option.kind == "flag" else f"{option.flag}={option.metavar}"
-        words = option.help.replace("|", r"\|").replace("%%", "%").replace("<", r"\<")
-        values = f" ({len(CHOICES[option.name])} choices)" if option.name in CHOICES else ""
-        lines.append(f"| `{flag}` | `{option.variable}` | `{option.ini}` | {words}{values} |")
+    """Every option of the plugin in its three spellings, with the commands that take it, too."""
+    lines = []
+    for part, kind in PARTS.items():
+        lines += [f"## {str(kind.__doc__).removesuffix('.')}", ""]
+        lines += ["| option | environment variable | ini key | meaning | commands |", "|---|---|---|---|---|"]
+        for option in (option for option in OPTIONS if option.part == part):
+            flag = option.flag if option.is_flag else f"{option.flag}={option.metavar}"
+            words = option.meaning.replace("|", r"\|").replace("%%", "%").replace("<", r"\<")
+            taken = ", ".join(option.commands)
+            lines.append(f"| `{flag}` | `{option.variable}` | `{option.ini}` | {words} | {taken} |")
+        lines.append("")
     return "\n".join(lines)
 
 

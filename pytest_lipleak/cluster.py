@@ -26,7 +26,7 @@ from pytest_lipleak.core.metrics import SET_MEASURES
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.evaluation.parts import AGREED, check_alike, merged_parts
-from pytest_lipleak.settings import Settings
+from pytest_lipleak.settings.options import Settings
 from pytest_lipleak.workbench import Workbench
 
 PARTS_PER_WORKER = 4
@@ -139,7 +139,7 @@ def measure_part(shared: tuple[Settings, Path, str, Sequence[str]], shard: tuple
             _benches.clear()
             _benches[run] = Workbench(settings, start, run=run, first=False)
         bench = _benches[run]
-        bench.settings = settings._replace(shard=f"{shard[0]}/{shard[1]}")
+        bench.settings = settings._replace(machine=settings.machine._replace(shard=shard))
         try:
             evaluation = bench.new_evaluation(bench.model)
             for limit in limits:

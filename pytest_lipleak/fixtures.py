@@ -77,7 +77,7 @@ def lipleak_silent_audio(_lipleak_session: LipleakSession) -> "Callable[[int], A
     from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
     from pytest_lipleak.media.audio import silence
 
-    kind, seed = _lipleak_session.preference("silence", "zeros"), _lipleak_session.settings.seed
+    kind, seed = _lipleak_session.preference("silence", "zeros"), _lipleak_session.settings.plan.seed
     return lambda frames: silence(frames * SAMPLES_PER_FRAME, kind, seed)
 
 
@@ -88,9 +88,9 @@ def lipleak_mismatched_pairs(_lipleak_session: LipleakSession) -> dict[str, str]
     from pytest_lipleak.media.clipsets import read_pairs
 
     settings, clips = _lipleak_session.settings, _lipleak_session.clips
-    if settings.pairs:
-        return read_pairs(settings.pairs, clips)
-    return mismatched_pairs(clips, settings.seed, _lipleak_session.preference("pairing", "any"))
+    if settings.inputs.pairs:
+        return read_pairs(settings.inputs.pairs, clips)
+    return mismatched_pairs(clips, settings.plan.seed, _lipleak_session.preference("pairing", "any"))
 
 
 @pytest.fixture(scope="session")
@@ -100,7 +100,7 @@ def lipleak_references(_lipleak_session: LipleakSession) -> "Callable[[Clip, str
     from pytest_lipleak.evaluation.references import reference_frames
 
     strategy = _lipleak_session.preference("alternative_reference", "first")
-    seed = _lipleak_session.settings.seed
+    seed = _lipleak_session.settings.plan.seed
     return lambda clip, reference: reference_frames(clip, Reference(reference), strategy, seed)
 
 

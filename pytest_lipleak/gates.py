@@ -29,7 +29,7 @@ class Gates(pytest.Collector):
             *(Gate.from_parent(self, limit=limit) for limit in session.limits()),
             *(
                 RegressionGate.from_parent(self, allowance=Allowance.parse(text))
-                for text in session.settings.compare_fails
+                for text in session.settings.rules.compare_fails
             ),
         ]
 

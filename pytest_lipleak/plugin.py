@@ -19,7 +19,8 @@ from pytest_lipleak.fixtures import (  # noqa: F401 - pytest finds fixtures amon
     lipleak_sync_expert,
 )
 from pytest_lipleak.session import KEY, LipleakSession
-from pytest_lipleak.settings import add_options, read_settings, refuse_unknown_options
+from pytest_lipleak.settings.parsers import add_options, refuse_unknown_options
+from pytest_lipleak.settings.resolve import read_settings
 
 MARKER = "lipleak: measures lip leakage; set on every test that uses a lipleak fixture and on every gate"
 
@@ -49,7 +50,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(GitHub(config, session.judged), "lipleak-github")
     session.check_outputs()
     session.forget_old_report()
-    if session.settings.model is not None:
+    if session.settings.inputs.model is not None:
         session.check()
     elif session.settings.asked_for_gates:
         raise pytest.UsageError(
@@ -66,8 +67,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """One line on model, clips, expert and protocol; silent when no model is named."""
     session = config.stash[KEY]
-    if session.settings.model is None:
-        gates = len(session.settings.gates)
+    if session.settings.inputs.model is None:
+        gates = len(session.settings.rules.gates)
         if not gates:
             return []
         from pytest_lipleak.core.words import counted
@@ -77,8 +78,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
     expert, why = session.chosen_expert()
     return [
-        f"lipleak: model {session.settings.model}, {counted(len(session.clips), 'clip')} ({session.clips.origin}), "
-        f"expert {expert} ({why}), protocol {session.protocol()}"
+        f"lipleak: model {session.settings.inputs.model}, {counted(len(session.clips), 'clip')} "
+        f"({session.clips.origin}), expert {expert} ({why}), protocol {session.protocol()}"
     ]
 
 
@@ -95,7 +96,7 @@ def pytest_collection_modifyitems(
             item.add_marker("lipleak")
     ours = config.stash[KEY]
     chosen_by_id = any("::" in argument for argument in config.args) and not ours.settings.asked_for_gates
-    if ours.settings.model is None or chosen_by_id:
+    if ours.settings.inputs.model is None or chosen_by_id:
         return
     # Only the fixture itself judges a model; the others hand out data.
     users = [item for item in items if "lipleak" in _fixtures(item)]
@@ -110,10 +111,10 @@ def pytest_collection_modifyitems(
         items.clear()
         xdist.refuse(
             config,
-            f"model {ours.settings.model!r} is named, but there is nothing to judge it by: no gate is configured, no "
-            f"test uses a lipleak fixture, and expert {ours.chosen_expert()[0]} has no default limits under protocol "
-            f"{ours.protocol()}; give limits, "
-            "for example --lipleak-gate 'LSD-CR < 0.6' --lipleak-gate 'LSE-C_S < 3.0'",
+            f"model {ours.settings.inputs.model!r} is named, but there is nothing to judge it by: no gate is "
+            f"configured, no test uses a lipleak fixture, and expert {ours.chosen_expert()[0]} has no default limits "
+            f"under protocol {ours.protocol()}; give limits, for example --lipleak-gate 'LSD-CR < 0.6' --lipleak-gate "
+            "'LSE-C_S < 3.0'",
         )
 
 
@@ -121,7 +122,7 @@ def pytest_collection_modifyitems(
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse what the tests that are left cannot do, once and before any runs: pair the clips, import the model."""
     ours = session.config.stash[KEY]
-    if ours.settings.model is None or session.config.option.collectonly:
+    if ours.settings.inputs.model is None or session.config.option.collectonly:
         return
     if not any(_uses_named_model(item) for item in session.items):
         return
@@ -251,7 +252,7 @@ def _print_results(terminalreporter: Any, config: pytest.Config) -> None:
     if session.only_skipped():
         tests = "the only test" if session.skipped_tests == 1 else f"all {session.skipped_tests} tests"
         why = f"{tests} of it skipped (see -rs); a model that nothing judges fails"
-        terminalreporter.write_line(f"NOT JUDGED: {session.settings.model}: {why}", red=True)
+        terminalreporter.write_line(f"NOT JUDGED: {session.settings.inputs.model}: {why}", red=True)
     if not session.results or config.get_verbosity() < -1:
         return
     from pytest_lipleak.report.summary import painted, summaries
@@ -264,12 +265,13 @@ def _print_results(terminalreporter: Any, config: pytest.Config) -> None:
         if config.get_verbosity() >= 0:
             for line in summary.table:
                 terminalreporter.write_line(line)
-    if session.settings.store and config.get_verbosity() >= 0:
+    store = session.settings.machine.store
+    if store and config.get_verbosity() >= 0:
         for corpus, _ in found:
             if corpus.provenance.fingerprint is None:
                 name = corpus.provenance.model
                 terminalreporter.write_line(
-                    f"{session.settings.store}: nothing of {name} was kept, since it has no attribute fingerprint"
+                    f"{store}: nothing of {name} was kept, since it has no attribute fingerprint"
                 )
     if config.get_verbosity() > 0:
         for why_no_dose in {session.dose_curve(corpus)[1] for corpus, _ in found} - {None}:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_lipleak import xdist
-from pytest_lipleak.settings import Settings
-from pytest_lipleak.workbench import OUTPUTS, Workbench
+from pytest_lipleak.settings.options import Settings
+from pytest_lipleak.workbench import Workbench
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
@@ -88,7 +88,7 @@ class LipleakSession(Workbench):
 
         One that stands around the session's model has asked for that.
         """
-        if self.settings.workers_per_gpu and not self.alone and self._model is None:
+        if self.settings.machine.workers_per_gpu and not self.alone and self._model is None:
             name = getattr(candidate, "name", None) or type(candidate).__name__
             warnings.warn(
                 f"--lipleak-workers-per-gpu does not count for {name}: the fixture lipleak_model returns a model of "
@@ -133,7 +133,7 @@ class LipleakSession(Workbench):
     def watch_workers(self) -> "Callable[[], None]":
         """Begin to show what the workers do; return what ends it."""
         reporter: Any = self.config.pluginmanager.getplugin("terminalreporter")
-        if self.settings.model is None or reporter is None or self.config.get_verbosity() < 0:
+        if self.settings.inputs.model is None or reporter is None or self.config.get_verbosity() < 0:
             return lambda: None
         from pytest_lipleak.report.progress import WorkersProgress
 
@@ -183,7 +183,7 @@ class LipleakSession(Workbench):
         """Whether a model is named and no limit was judged because every test of it was skipped."""
         judged = any(verdict["judged"] for result in self.results for verdict in result["verdicts"])
         # A shard leaves all judging to `lipleak merge`.
-        whole = self.settings.model is not None and self.settings.shard is None
+        whole = self.settings.inputs.model is not None and self.settings.machine.shard is None
         return whole and self.skipped_tests > 0 and not judged
 
     def check_outputs(self) -> None:
@@ -192,7 +192,7 @@ class LipleakSession(Workbench):
         Raises:
             pytest.UsageError: a path that cannot be written.
         """
-        if not self.first or not any(getattr(self.settings, name) for name in OUTPUTS):
+        if not self.first or not any(self.settings.outputs):
             return
         from pytest_lipleak.core.errors import LipleakError
 
@@ -203,7 +203,7 @@ class LipleakSession(Workbench):
 
     def forget_old_report(self) -> None:
         """Remove the reports of an earlier run, so that a run that ends early leaves none that lies."""
-        measures = self.settings.model is not None and not self.config.option.collectonly
+        measures = self.settings.inputs.model is not None and not self.config.option.collectonly
         if measures and xdist.run_id(self.config) is None:
             from pytest_lipleak.core.errors import LipleakError
 
@@ -219,8 +219,12 @@ class LipleakSession(Workbench):
             What is not written, and why.
         """
         settings = self.settings
-        asked_for = settings.json is not None or settings.html is not None
-        if not asked_for or (settings.model is None and not self.results) or self.config.option.collectonly:
+        asked_for = settings.outputs.json is not None or settings.outputs.html is not None
+        if (
+            not asked_for
+            or (settings.inputs.model is None and not self.results)
+            or self.config.option.collectonly
+        ):
             return []
         from pytest_lipleak.report.json import document
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_lipleak.evaluation.store import Store
     from pytest_lipleak.generators.registry import Model
     from pytest_lipleak.media.clipsets import ClipSet
-    from pytest_lipleak.settings import Settings
+    from pytest_lipleak.settings.options import Settings
     from pytest_lipleak.sync.expert import SyncExpert
 
 GIGABYTE = 10**9
@@ -39,8 +39,6 @@ OURS = Path(__file__).parent
 RUN_FOLDER = "pytest-lipleak-"
 PRESENT = "present-"
 """Prefix of the lock files in it that its processes hold."""
-OUTPUTS = ("json", "save_baseline", "html", "keep")
-"""Settings that name what is written for the user."""
 FORGOTTEN = 2 * 86400.0
 """Seconds after which the folder of a run of which no process is left is removed."""
 
@@ -94,8 +92,8 @@ class Workbench:
         if self._clips is None:
             from pytest_lipleak.media.clipsets import open_clips
 
-            self._clips = open_clips(self.settings.clips)
-            self._clips.origin = self._as_named(self.settings.clips)
+            self._clips = open_clips(self.settings.inputs.clips)
+            self._clips.origin = self._as_named(self.settings.inputs.clips)
         return self._clips
 
     def _as_named(self, path: str) -> str:
@@ -113,40 +111,41 @@ class Workbench:
         from pytest_lipleak.generators.registry import check_name, parse_arguments
 
         settings = self.settings
-        check_name(settings.model or "", parse_arguments(settings.model_args))
-        if settings.html is not None:
+        check_name(settings.inputs.model or "", parse_arguments(settings.inputs.model_args))
+        if settings.outputs.html is not None:
             from pytest_lipleak.report.html import require_jinja2
 
             require_jinja2()
-        limits = [Limit.parse(gate) for gate in settings.gates]
+        limits = [Limit.parse(gate) for gate in settings.rules.gates]
         for limit in limits:
-            if limit.metric.over_sets and settings.shard is not None:
+            if limit.metric.over_sets and settings.machine.shard is not None:
                 raise ConfigurationError(
                     f"{limit} compares whole sets of frames and cannot be put together from parts; leave it out, or "
                     "run without --lipleak-shard"
                 )
         self._check_baseline()
-        if settings.dose is not None:
+        if settings.inputs.dose is not None:
             from pytest_lipleak.evaluation.dose import read_curve
 
-            read_curve(settings.dose)
-        if settings.sequential and (settings.shard or settings.compare or settings.save_baseline):
+            read_curve(settings.inputs.dose)
+        whole = settings.machine.shard or settings.inputs.compare or settings.outputs.save_baseline
+        if settings.rules.sequential and whole:
             raise ConfigurationError(
                 "--lipleak-sequential measures only as many clips as verdicts need; parts (--lipleak-shard) and "
                 "baselines need all of them, so leave one of them out"
             )
-        if settings.shard is not None and settings.json is None:
+        if settings.machine.shard is not None and settings.outputs.json is None:
             raise ConfigurationError(
                 "--lipleak-shard measures for `lipleak merge`: name the part's file with --lipleak-json"
             )
-        if settings.pairs is not None and not settings.pairs.is_file():
-            raise MissingDataError(f"pairs {settings.pairs}: no such file")
-        if settings.arcface is not None and not settings.arcface.is_file():
-            raise MissingDataError(f"ArcFace network {settings.arcface}: no such file")
-        if settings.weights is not None and not settings.weights.exists():
-            raise MissingDataError(f"weights {settings.weights}: no such file or folder")
+        if settings.inputs.pairs is not None and not settings.inputs.pairs.is_file():
+            raise MissingDataError(f"pairs {settings.inputs.pairs}: no such file")
+        if settings.scoring.arcface is not None and not settings.scoring.arcface.is_file():
+            raise MissingDataError(f"ArcFace network {settings.scoring.arcface}: no such file")
+        if settings.scoring.weights is not None and not settings.scoring.weights.exists():
+            raise MissingDataError(f"weights {settings.scoring.weights}: no such file or folder")
         len(self.clips)
-        if settings.shard is not None:
+        if settings.machine.shard is not None:
             self._refuse_unnamed_expert("parts for `lipleak merge`")
         for limit in limits:
             if limit.metric.on_a_scale:
@@ -163,30 +162,30 @@ class Workbench:
         from pytest_lipleak.core.regressions import Allowance
 
         settings = self.settings
-        for text in settings.compare_fails:
+        for text in settings.rules.compare_fails:
             Allowance.parse(text)
-        if settings.compare_fails and settings.compare is None:
+        if settings.rules.compare_fails and settings.inputs.compare is None:
             raise ConfigurationError("--lipleak-compare-fail: name the baseline with --lipleak-compare FILE")
-        if settings.shard is not None and (settings.compare or settings.save_baseline):
+        if settings.machine.shard is not None and (settings.inputs.compare or settings.outputs.save_baseline):
             raise ConfigurationError(
                 "a part of the clips is no baseline: `lipleak merge --json FILE` writes that of all parts, and "
                 "`lipleak compare` compares it"
             )
-        if settings.compare is not None:
+        if settings.inputs.compare is not None:
             self._baselines()
 
     def _baselines(self) -> "list[Corpus]":
         from pytest_lipleak.report.json import read_report
 
-        assert self.settings.compare is not None
+        assert self.settings.inputs.compare is not None
         if self._compared_with is None:
-            self._compared_with = read_report(self.settings.compare).corpora
+            self._compared_with = read_report(self.settings.inputs.compare).corpora
         return self._compared_with
 
     @property
     def baseline_name(self) -> str:
         """The baseline's file, as people should read it."""
-        return self._as_named(str(self.settings.compare))
+        return self._as_named(str(self.settings.inputs.compare))
 
     def baseline(self, model: str) -> "Corpus":
         """Return the baseline of a model.
@@ -196,7 +195,7 @@ class Workbench:
         """
         from pytest_lipleak.evaluation.comparison import matching
 
-        return matching(self._baselines(), model, str(self.settings.compare))
+        return matching(self._baselines(), model, str(self.settings.inputs.compare))
 
     def _refuse_unnamed_expert(self, what: str) -> None:
         """Raise ``ConfigurationError`` where ``what`` is on one expert's scale and nobody named the expert."""
@@ -210,7 +209,8 @@ class Workbench:
         name, _ = self.chosen_expert()
         # Hashed once, by the controller; the workers hash again only when they load.
         if name == SYNCNET and self.first:
-            syncnet_weights(self.settings.weights, allow_unverified=self.settings.allow_unverified_weights)
+            scoring = self.settings.scoring
+            syncnet_weights(scoring.weights, allow_unverified=scoring.allow_unverified_weights)
 
     @property
     def device(self) -> str:
@@ -218,7 +218,7 @@ class Workbench:
         if self._device is None:
             from pytest_lipleak.evaluation.devices import resolve_device
 
-            self._device = resolve_device(self.settings.device, self.position[0])
+            self._device = resolve_device(self.settings.machine.device, self.position[0])
         return self._device
 
     @property
@@ -252,7 +252,7 @@ class Workbench:
 
         if self._build_model is not None:
             return  # a file of the user is executed once, however often the model is loaded
-        name = self.settings.model
+        name = self.settings.inputs.model
         if name is None:
             raise ConfigurationError(
                 "no model to test: name one with --lipleak-model (or LIPLEAK_MODEL, or ini key lipleak_model), "
@@ -261,7 +261,9 @@ class Workbench:
         # Before the model imports what it computes with.
         self._share_threads()
         with self._loading(name):
-            self._build_model = model_builder(name, parse_arguments(self.settings.model_args), self.device)
+            self._build_model = model_builder(
+                name, parse_arguments(self.settings.inputs.model_args), self.device
+            )
 
     @contextmanager
     def _loading(self, name: str) -> Iterator[None]:
@@ -294,27 +296,27 @@ class Workbench:
         from pytest_lipleak.generators.registry import Model, parse_arguments
 
         self.find_model()
-        name, build = str(self.settings.model), self._build_model
+        name, build = str(self.settings.inputs.model), self._build_model
 
         def load() -> "Model":
             assert build is not None
             with self._loading(name):
                 return build()
 
-        if self.alone or not self.settings.workers_per_gpu:
+        if self.alone or not self.settings.machine.workers_per_gpu:
             return load()
         from pytest_lipleak.evaluation.devices import device_label
         from pytest_lipleak.generators.shared import SharedGenerator, Slots
 
         label = device_label(self.device)
-        slots = Slots(self.folder, label, self.settings.workers_per_gpu)
+        slots = Slots(self.folder, label, self.settings.machine.workers_per_gpu)
         declared = self.folder / f"model-{label}.json"
-        arguments = parse_arguments(self.settings.model_args)
+        arguments = parse_arguments(self.settings.inputs.model_args)
         return Model(name, SharedGenerator(lambda: load().generator, slots, declared), arguments)
 
     def let_go_of_model(self) -> None:
         """Unload the model where other processes may be waiting for it (--lipleak-workers-per-gpu)."""
-        if self._model is not None and self.settings.workers_per_gpu:
+        if self._model is not None and self.settings.machine.workers_per_gpu:
             from pytest_lipleak.generators.shared import SharedGenerator
 
             if isinstance(self._model.generator, SharedGenerator):
@@ -327,16 +329,16 @@ class Workbench:
 
     def preference(self, name: str, default: str) -> str:
         """Return a setting that the model named in the settings may prefer otherwise, as its evaluation does."""
-        own = getattr(self.model.generator, name, None) if self.settings.model is not None else None
-        return str(getattr(self.settings, name) or own or default)
+        own = getattr(self.model.generator, name, None) if self.settings.inputs.model is not None else None
+        return str(getattr(self.settings.plan, name) or own or default)
 
     def chosen_expert(self) -> tuple[str, str]:
         """The sync expert's name, and why it judges."""
         from pytest_lipleak.media.clipsets import EMBEDDED
         from pytest_lipleak.sync.experts import choose_expert
 
-        settings = self.settings
-        return choose_expert(settings.expert, settings.weights, rendered_clips=settings.clips == EMBEDDED)
+        scoring, clips = self.settings.scoring, self.settings.inputs.clips
+        return choose_expert(scoring.expert, scoring.weights, rendered_clips=clips == EMBEDDED)
 
     @property
     def expert(self) -> "SyncExpert":
@@ -347,8 +349,8 @@ class Workbench:
             name, _ = self.chosen_expert()
             self._expert = load_expert(
                 name,
-                self.settings.weights,
-                allow_unverified=self.settings.allow_unverified_weights,
+                self.settings.scoring.weights,
+                allow_unverified=self.settings.scoring.allow_unverified_weights,
                 device=self.device if self.device.startswith("cuda") else "cpu",
                 threads=self._share_threads() or 0,
             )
@@ -358,7 +360,7 @@ class Workbench:
         """Name of the protocol in use."""
         from pytest_lipleak.sync.experts import default_protocol
 
-        name = self.settings.protocol
+        name = self.settings.scoring.protocol
         return str(default_protocol(self.chosen_expert()[0])) if name == "auto" else name
 
     def limits(self) -> "list[Limit]":
@@ -370,7 +372,7 @@ class Workbench:
         from pytest_lipleak.core.defaults import DEFAULT_GATES
         from pytest_lipleak.core.verdicts import Limit
 
-        texts = self.settings.gates
+        texts = self.settings.rules.gates
         if not texts and self.default_gates:
             texts = DEFAULT_GATES.get((self.chosen_expert()[0], self.protocol()), ())
         return list({str(limit): limit for limit in map(Limit.parse, texts)}.values())
@@ -387,11 +389,13 @@ class Workbench:
         from pytest_lipleak.evaluation.pairing import refuse_unknown_speakers
         from pytest_lipleak.generators.catalogue import DEMO
 
-        if self.settings.pairs is None and any(
+        if self.settings.inputs.pairs is None and any(
             condition.setup is Setup.XM for limit in limits for condition in limit.metric.conditions
         ):
-            is_demo = (self.settings.model or "").partition(":")[0] == DEMO.name
-            refuse_unknown_speakers(self.clips, self.settings.pairing or (DEMO.pairing if is_demo else "any"))
+            is_demo = (self.settings.inputs.model or "").partition(":")[0] == DEMO.name
+            refuse_unknown_speakers(
+                self.clips, self.settings.plan.pairing or (DEMO.pairing if is_demo else "any")
+            )
 
     def new_evaluation(self, model: "Model") -> "Evaluation":
         """Return an evaluation of a model under these settings."""
@@ -406,14 +410,14 @@ class Workbench:
         number, workers = self.position
         plan = Plan(
             Protocol(self.protocol()),
-            seed=settings.seed,
-            silence=settings.silence,
-            alternative_reference=settings.alternative_reference,
-            pairing=settings.pairing,
-            face=settings.face,
-            retrack=settings.retrack,
-            shard=_parsed_shard(settings.shard),
-            partners=read_pairs(settings.pairs, self.clips) if settings.pairs else None,
+            seed=settings.plan.seed,
+            silence=settings.plan.silence,
+            alternative_reference=settings.plan.alternative_reference,
+            pairing=settings.plan.pairing,
+            face=settings.scoring.face,
+            retrack=settings.scoring.retrack,
+            shard=settings.machine.shard,
+            partners=read_pairs(settings.inputs.pairs, self.clips) if settings.inputs.pairs else None,
         )
         kept = self._persistent_store() if model.fingerprint is not None else None
         return Evaluation(
@@ -424,22 +428,22 @@ class Workbench:
             kept or Store(self.folder),
             run=self.run,
             device=self.device,
-            weights=settings.weights,
-            arcface=settings.arcface,
-            keep=settings.keep,
+            weights=settings.scoring.weights,
+            arcface=settings.scoring.arcface,
+            keep=settings.outputs.keep,
             gallery=self._gallery(),
             rules=Rules(
-                settings.allow_unscored,
-                _share(settings.confidence),
-                settings.inconclusive,
-                settings.sequential,
+                settings.rules.allow_unscored,
+                settings.rules.confidence,
+                settings.rules.inconclusive,
+                settings.rules.sequential,
             ),
             progress=self.progress(),
             lead=number / workers,
-            timeout=settings.timeout or None,
+            timeout=settings.machine.timeout or None,
             last_words=self.last_words,
             expert_reason=self.chosen_expert()[1],
-            dose=settings.dose,
+            dose=settings.inputs.dose,
         )
 
     def _be_present(self) -> None:
@@ -452,19 +456,19 @@ class Workbench:
             self._presence.acquire()
 
     def _gallery(self) -> "Gallery | None":
-        if self.settings.html is None:
+        if self.settings.outputs.html is None:
             return None
         from pytest_lipleak.evaluation.gallery import Gallery
         from pytest_lipleak.report.page_files import files_of
 
-        return Gallery(files_of(self.settings.html))
+        return Gallery(files_of(self.settings.outputs.html))
 
     def _persistent_store(self) -> "Store | None":
         from pytest_lipleak.evaluation.store import Store
 
         settings = self.settings
-        limit = None if settings.store_limit is None else settings.store_limit * GIGABYTE
-        return None if settings.store is None else Store(settings.store, limit)
+        limit = None if settings.machine.store_limit is None else settings.machine.store_limit * GIGABYTE
+        return None if settings.machine.store is None else Store(settings.machine.store, limit)
 
     def dose_curve(self, corpus: "Corpus") -> "tuple[DoseCurve | None, str | None]":
         """Return the curve on which a model's results are read as a share of copied lips, and why there is none."""
@@ -472,7 +476,7 @@ class Workbench:
         from pytest_lipleak.evaluation.dose import curve_for
 
         try:
-            return curve_for(corpus.provenance, self.settings.dose)
+            return curve_for(corpus.provenance, self.settings.inputs.dose)
         except LipleakError as error:
             return None, str(error)
 
@@ -483,11 +487,10 @@ class Workbench:
             ConfigurationError: a path that cannot be written, naming the option.
         """
         settings = self.settings
-        for name in OUTPUTS:
-            path: Path | None = getattr(settings, name)
+        for name, path in settings.outputs._asdict().items():
             source = settings.sources.get(name, f"--lipleak-{name.replace('_', '-')}")
             # A project's ini file must not stop runs that measure nothing.
-            if path is None or (settings.model is None and not source.startswith("--")):
+            if path is None or (settings.inputs.model is None and not source.startswith("--")):
                 continue
             if name == "html":
                 from pytest_lipleak.report.page_files import check_page
@@ -506,20 +509,23 @@ class Workbench:
         """
         from pytest_lipleak.core.errors import ConfigurationError
 
-        if self.settings.json is not None and self.settings.json == self.settings.compare:
+        if (
+            self.settings.outputs.json is not None
+            and self.settings.outputs.json == self.settings.inputs.compare
+        ):
             raise ConfigurationError(
-                f"--lipleak-json and --lipleak-compare both name {self.settings.json}; the report would take the "
-                "baseline's place, so name another file for one of them"
+                f"--lipleak-json and --lipleak-compare both name {self.settings.outputs.json}; the report would take "
+                "the baseline's place, so name another file for one of them"
             )
         try:
-            if self.settings.json is not None:
+            if self.settings.outputs.json is not None:
                 from pytest_lipleak.outputs import forget_file
 
-                forget_file(self.settings.json)
-            if self.settings.html is not None:
+                forget_file(self.settings.outputs.json)
+            if self.settings.outputs.html is not None:
                 from pytest_lipleak.report.page_files import forget_page
 
-                forget_page(self.settings.html)
+                forget_page(self.settings.outputs.html)
         except OSError as error:
             raise ConfigurationError(
                 f"the report of an earlier run, {error.filename}, cannot be removed ({error.strerror}); remove it, or "
@@ -532,25 +538,25 @@ class Workbench:
         Args:
             report: as ``report.json.document`` makes it.
         """
-        if self.settings.json is None and self.settings.html is None:
+        if self.settings.outputs.json is None and self.settings.outputs.html is None:
             return []
         from pytest_lipleak.core.errors import OutputError
         from pytest_lipleak.outputs import to_be_written, write_text
 
         unsaved = []
-        if self.settings.json is not None:
+        if self.settings.outputs.json is not None:
             text = json.dumps(report, indent=1, allow_nan=False)
             try:
-                with to_be_written("JSON report", self.settings.json):
-                    write_text(self.settings.json, f"{text}\n")
+                with to_be_written("JSON report", self.settings.outputs.json):
+                    write_text(self.settings.outputs.json, f"{text}\n")
             except OutputError as error:
                 unsaved.append(str(error))
-        if self.settings.html is not None:
+        if self.settings.outputs.html is not None:
             from pytest_lipleak.report.html import write_html
 
             try:
-                with to_be_written("HTML report", self.settings.html):
-                    write_html(report, self.settings.html, dose=self.settings.dose)
+                with to_be_written("HTML report", self.settings.outputs.html):
+                    write_html(report, self.settings.outputs.html, dose=self.settings.inputs.dose)
             except OutputError as error:
                 unsaved.append(str(error))
         return unsaved
@@ -566,7 +572,7 @@ class Workbench:
             found: scores of each model, and its verdicts by limit.
             unjudged: tests that failed for another reason than a limit.
         """
-        path = self.settings.save_baseline
+        path = self.settings.outputs.save_baseline
         if path is None:
             return None
         if not any(corpus.takes for corpus, _ in found):
@@ -591,7 +597,7 @@ class Workbench:
         self, corpora: "Iterable[Corpus]"
     ) -> "Iterator[tuple[str, list[str], str | None]]":
         """Yield, per model, its name, the lines of its comparison with the baseline, and why there is none."""
-        if self.settings.compare is None:
+        if self.settings.inputs.compare is None:
             return
         from pytest_lipleak.core.errors import LipleakError
         from pytest_lipleak.evaluation.comparison import differences
@@ -643,14 +649,3 @@ def _is_alive(folder: Path) -> bool:
         except Timeout:
             return True
     return False
-
-
-def _share(text: str | None) -> float | None:
-    return None if text is None else float(text)
-
-
-def _parsed_shard(text: str | None) -> tuple[int, int] | None:
-    if text is None:
-        return None
-    part, _, parts = text.partition("/")
-    return int(part), int(parts)

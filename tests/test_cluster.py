@@ -26,7 +26,7 @@ from pytest_lipleak.evaluation.way_out import ONLY_SOME
 from pytest_lipleak.generators.shared import Slots
 from pytest_lipleak.media.clipsets import open_clips
 from pytest_lipleak.media.video import write_video
-from pytest_lipleak.settings import Settings
+from pytest_lipleak.settings.resolve import make_settings
 from pytest_lipleak.workbench import Workbench
 
 MODELS = '''
@@ -86,7 +86,9 @@ def bench(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     benches = []
 
     def begin(model: str) -> Workbench:
-        settings = Settings(model=f"models.py:{model}", clips=str(project / "clips"), expert="embedded")
+        settings = make_settings(
+            {"model": f"models.py:{model}", "clips": "clips", "expert": "embedded"}, project, {}
+        )
         benches.append(Workbench(settings, project))
         return benches[-1]
 
@@ -121,8 +123,16 @@ def test_a_cluster_measures_to_the_bit_what_one_process_does(bench: Any, cluster
 
 def test_a_part_that_fails_lets_go_of_the_model(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project)
-    settings = Settings(
-        model="models.py:Copy", expert="embedded", workers_per_gpu=1, device="cpu", pairs=Path("no-such.csv")
+    settings = make_settings(
+        {
+            "model": "models.py:Copy",
+            "expert": "embedded",
+            "workers_per_gpu": 1,
+            "device": "cpu",
+            "pairs": "no-such.csv",
+        },
+        project,
+        {},
     )
     run = uuid.uuid4().hex
     try:
@@ -138,7 +148,7 @@ def test_a_part_that_fails_lets_go_of_the_model(project: Path, monkeypatch: pyte
 @pytest.mark.slow
 def test_few_workers_of_a_cluster_hold_the_model_at_once(bench: Any, cluster: Any) -> None:
     first, second = bench("Copy"), bench("Copy")
-    second.settings = second.settings._replace(workers_per_gpu=1)
+    second.settings = second.settings._replace(machine=second.settings.machine._replace(workers_per_gpu=1))
     alone, spread = (each.new_evaluation(each.model) for each in (first, second))
     measure_on(f"dask={cluster.scheduler_address}", second, spread, LIMITS[1:2])
     assert spread.judge(LIMITS[1]) == alone.judge(LIMITS[1])
@@ -149,7 +159,7 @@ def test_few_workers_of_a_cluster_hold_the_model_at_once(bench: Any, cluster: An
 def test_a_sequential_verdict_rests_on_the_order_of_clips_there_too(bench: Any, cluster: Any) -> None:
     first, second = bench("Copy"), bench("Copy")
     for each in (first, second):
-        each.settings = each.settings._replace(sequential=True)
+        each.settings = each.settings._replace(rules=each.settings.rules._replace(sequential=True))
     alone, spread = (each.new_evaluation(each.model) for each in (first, second))
     measure_on(f"dask={cluster.scheduler_address}", second, spread, LIMITS[:2])
     for limit in LIMITS[:2]:
@@ -173,7 +183,9 @@ def test_what_fails_there_fails_here_in_the_same_words(bench: Any, cluster: Any)
 @pytest.mark.slow
 def test_a_disk_that_fails_there_is_not_laid_on_the_model(bench: Any, cluster: Any, project: Path) -> None:
     each = bench("Copy")
-    each.settings = each.settings._replace(keep=project / "models.py" / "videos")
+    each.settings = each.settings._replace(
+        outputs=each.settings.outputs._replace(keep=project / "models.py" / "videos")
+    )
     evaluation = each.new_evaluation(each.model)
     measure_on(f"dask={cluster.scheduler_address}", each, evaluation, LIMITS[1:2])
     with pytest.raises(StoreError, match=r"cannot be written(.|\n)*more takes failed") as failed:
@@ -229,7 +241,7 @@ def test_workers_that_die_are_an_error(bench: Any, cluster: Any) -> None:
 def test_workers_that_measure_something_else_are_refused(bench: Any, cluster: Any) -> None:
     each = bench("Copy")
     evaluation = each.new_evaluation(each.model)
-    each.settings = each.settings._replace(seed=7)
+    each.settings = each.settings._replace(plan=each.settings.plan._replace(seed=7))
     with pytest.raises(InputError, match="this process and the workers disagree in seed: 0 and 7"):
         measure_on(f"dask={cluster.scheduler_address}", each, evaluation, LIMITS[:1])
     assert evaluation.corpus.takes == {}

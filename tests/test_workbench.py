@@ -14,15 +14,16 @@ from pytest_lipleak.cluster import measure_on
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.generators.shared import SharedGenerator, Slots
 from pytest_lipleak.session import LipleakSession
-from pytest_lipleak.settings import Settings, read_settings
+from pytest_lipleak.settings.resolve import make_settings, read_settings
 from pytest_lipleak.workbench import FORGOTTEN, Workbench
 
 RUN = """
 import sys, time
 from pathlib import Path
-from pytest_lipleak.settings import Settings
+from pytest_lipleak.settings.resolve import make_settings
 from pytest_lipleak.workbench import Workbench
-bench = Workbench(Settings(model="demo", expert="embedded", device="cpu"), Path.cwd(), run=sys.argv[1])
+settings = make_settings({"model": "demo", "expert": "embedded", "device": "cpu"}, Path.cwd(), {})
+bench = Workbench(settings, Path.cwd(), run=sys.argv[1])
 bench.new_evaluation(bench.model)
 print(bench.folder, flush=True)
 time.sleep(120)
@@ -49,7 +50,7 @@ def test_only_folders_of_dead_runs_are_removed(tmp_path: Path, monkeypatch: pyte
         long_ago = time.time() - FORGOTTEN - 60
         for folder in folders[:2]:
             os.utime(folder, (long_ago, long_ago))
-        Workbench(Settings(model="demo", expert="embedded"), tmp_path).check()
+        Workbench(make_settings({"model": "demo", "expert": "embedded"}, tmp_path, {}), tmp_path).check()
         assert [folder.exists() for folder in folders] == [False, True, True]
     finally:
         for each in running:
@@ -59,7 +60,9 @@ def test_only_folders_of_dead_runs_are_removed(tmp_path: Path, monkeypatch: pyte
 
 def test_a_run_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    bench = Workbench(Settings(model="demo", expert="embedded", device="cpu"), tmp_path)
+    bench = Workbench(
+        make_settings({"model": "demo", "expert": "embedded", "device": "cpu"}, tmp_path, {}), tmp_path
+    )
     bench.new_evaluation(bench.model)
     assert list(bench.folder.iterdir())
     bench.close()
@@ -70,7 +73,9 @@ def test_a_controller_that_measures_elsewhere_does_not_keep_the_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    settings = Settings(model="demo", expert="embedded", device="cpu", workers_per_gpu=1)
+    settings = make_settings(
+        {"model": "demo", "expert": "embedded", "device": "cpu", "workers_per_gpu": 1}, tmp_path, {}
+    )
     alone, controller = Workbench(settings, tmp_path), Workbench(settings, tmp_path)
     controller.alone = False
     try:

@@ -23,7 +23,7 @@ from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.parts import judged_parts
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 from pytest_lipleak.report.json import document, read_document
-from pytest_lipleak.settings import given_settings
+from pytest_lipleak.settings.resolve import make_settings
 from pytest_lipleak.sync.embedded import EmbeddedExpert
 from pytest_lipleak.workbench import Workbench
 
@@ -67,7 +67,7 @@ def measure(
         "dose": str(dose) if dose else None,
         "store": str(out.parent / "store"),
     }
-    desk = Desk(given_settings(given, Path.cwd()), Path.cwd())
+    desk = Desk(make_settings(given, Path.cwd()), Path.cwd())
     desk.judge = judge
     try:
         evaluation = desk.new_evaluation(desk.model)

@@ -28,6 +28,7 @@ from pytest_lipleak.cli import (
 from pytest_lipleak.cli.exit_codes import CUT_OFF, EXIT_STATUS, GOOD, LEAK, NOT_JUDGED, USAGE
 from pytest_lipleak.cli.words import here
 from pytest_lipleak.core.errors import LipleakError, OutputError, UnscorableError
+from pytest_lipleak.settings.resolve import check_environment
 
 __all__ = ["GOOD", "LEAK", "NOT_JUDGED", "USAGE", "main"]
 
@@ -62,6 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")
     command: Callable[[argparse.Namespace], int] = options.command
     try:
+        check_environment()
         status = command(options)
         sys.stdout.flush()
         return status

@@ -2,14 +2,14 @@
 
 import argparse
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import GOOD
 from pytest_lipleak.core.errors import ConfigurationError, MissingDataError
+from pytest_lipleak.settings.parsers import add_arguments
+from pytest_lipleak.settings.resolve import command_settings
 
 if TYPE_CHECKING:
     from pytest_lipleak.evaluation.store import Artefact, Store
@@ -23,7 +23,7 @@ def add(commands: Any) -> None:
         epilog="example: lipleak cache list --store artefacts; exit status: 0 done, 2 there is no such store",
     )
     cache.add_argument("action", choices=tuple(_ACTIONS), help="what to do")
-    cache.add_argument("--store", type=Path, help="the folder (default: LIPLEAK_STORE)")
+    add_arguments(cache, "cache")
     cache.add_argument("--json", action="store_true", help="print it as JSON")
     cache.set_defaults(command=run)
 
@@ -32,12 +32,12 @@ def run(options: argparse.Namespace) -> int:
     """Print what the store holds, or clear it."""
     from pytest_lipleak.evaluation.store import Store
 
-    folder = options.store or os.environ.get("LIPLEAK_STORE")
-    if not folder:
+    folder = command_settings("cache", options).machine.store
+    if folder is None:
         raise ConfigurationError("which store? Name its folder with --store or LIPLEAK_STORE")
-    if not Path(folder).is_dir():
+    if not folder.is_dir():
         raise MissingDataError(f"store {folder}: no such folder")
-    store = Store(Path(folder))
+    store = Store(folder)
     if options.json:
         print(json.dumps(_data(options.action, store), indent=1))
         return GOOD

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
+from pytest_lipleak.settings.parsers import add_arguments
+from pytest_lipleak.settings.resolve import command_settings
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.regressions import Difference
@@ -29,9 +31,7 @@ def add(commands: Any) -> None:
         help="what must not happen: 'LSD-CR > +0.1', 'LSD-CR > +10%% +0.05', 'LSE-C[XM,CR] < -0.2' (repeatable)",
     )
     compare.add_argument("--model", help="which model's results, where a file holds several")
-    compare.add_argument(
-        "--allow-unscored", action="store_true", help="judge the rest when clips have no score"
-    )
+    add_arguments(compare, "compare")
     compare.add_argument("--all", action="store_true", help="list metrics that have not changed, too")
     compare.add_argument("--json", action="store_true", help="print everything as JSON")
     compare.set_defaults(command=run)
@@ -45,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.report.baseline import comparison_lines, explain_regression
     from pytest_lipleak.report.json import plain_data, read_report
 
+    rules = command_settings("compare", options).rules
     allowances = [Allowance.parse(text) for text in options.fail]
     before, after = (read_report(path).corpora for path in (options.before, options.after))
     names = [corpus.provenance.model for corpus in after]
@@ -60,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     found = differences(old, new)
     if not found:
         raise UnscorableError("the two results have no metric in common")
-    judged = [regression(each, old, new, allow_unscored=options.allow_unscored) for each in allowances]
+    judged = [regression(each, old, new, allow_unscored=rules.allow_unscored) for each in allowances]
     if options.json:
         print(json.dumps(plain_data(_data(found, judged)), indent=1, allow_nan=False))
     else:

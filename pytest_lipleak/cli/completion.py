@@ -36,7 +36,10 @@ def run(options: argparse.Namespace) -> int:
 
     whole = parser()
     for action in _actions(whole):
-        if action.type is Path:
+        option = getattr(action, "option", None)
+        if option is not None:
+            action.choices = option.choices or None
+        if action.type is Path or (option is not None and option.is_path):
             action.complete = shtab.FILE  # type: ignore[attr-defined]
     print(shtab.complete(whole, options.shell))
     return GOOD

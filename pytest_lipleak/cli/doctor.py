@@ -11,6 +11,12 @@ from typing import Any
 from pytest_lipleak import __version__
 from pytest_lipleak.cli.exit_codes import GOOD
 from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.settings.options import Settings, offered_by
+from pytest_lipleak.settings.parsers import add_arguments
+from pytest_lipleak.settings.resolve import command_settings
+
+MODEL_FILES = ("weights", "allow_unverified_weights")
+"""Settings that matter without a model, too."""
 
 TO_FIX = 1
 """Exit status when a model is not fit to be measured."""
@@ -41,56 +47,36 @@ def add(commands: Any) -> None:
         "With --model the exit status is 0 when nothing is to be fixed, 1 when something is, "
         "2 when the model cannot be loaded",
     )
-    doctor.add_argument("--weights", type=Path, help="folder with model files")
+    add_arguments(doctor, "doctor", MODEL_FILES)
     model = doctor.add_argument_group(
         "a model",
-        "calls it about ten times on a short clip and says what is to be fixed before it is measured",
+        "calls it about ten times on a short clip and says what is to be fixed before it is measured; --model= looks "
+        "at the installation where LIPLEAK_MODEL names a model",
     )
-    model.add_argument("--model", metavar="NAME", help="as for --lipleak-model")
-    model.add_argument(
-        "--model-arg",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="argument of its factory (repeatable)",
-    )
-    model.add_argument(
-        "--clips", default="embedded", metavar="PATH", help="real clips (default: the embedded ones)"
-    )
+    add_arguments(model, "doctor", [o.field for o in offered_by("doctor") if o.field not in MODEL_FILES])
     model.add_argument("--clip", metavar="NAME", help="which of them (default: the first)")
     model.add_argument(
         "--frames", type=int, default=50, metavar="N", help="how many frames of it (default: 50)"
     )
-    model.add_argument(
-        "--protocol", default="auto", help="direct, lrs or tracked (default: the expert's own)"
-    )
-    model.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:N or mps (default: auto)")
-    model.add_argument("--timeout", type=int, metavar="SECONDS", help="time that one call may take")
     doctor.add_argument("--json", action="store_true", help="print everything as JSON")
     doctor.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Look at the installation, or at a model."""
-    return _installation(options) if options.model is None else _model(options)
+    settings = command_settings("doctor", options)
+    if settings.inputs.model is None:
+        return _installation(settings.scoring.weights, as_json=options.json)
+    return _model(settings, options)
 
 
-def _model(options: argparse.Namespace) -> int:
+def _model(settings: Settings, options: argparse.Namespace) -> int:
     from pytest_lipleak.evaluation.checkup import examine
     from pytest_lipleak.report.checkup import text_of
-    from pytest_lipleak.settings import Settings
     from pytest_lipleak.workbench import Workbench
 
     if options.frames < 10:
         raise ConfigurationError(f"--frames {options.frames}: expected 10 or more")
-    settings = Settings(
-        model=options.model,
-        model_args=tuple(options.model_arg),
-        clips=options.clips,
-        protocol=options.protocol,
-        weights=options.weights,
-        device=options.device,
-    )
     workbench = Workbench(settings, Path.cwd())
     try:
         workbench.check()
@@ -98,7 +84,7 @@ def _model(options: argparse.Namespace) -> int:
         if clip not in workbench.clips:
             raise ConfigurationError(f"--clip {clip}: there are {', '.join(workbench.clips)}")
         evaluation = workbench.new_evaluation(workbench.model)
-        result = examine(evaluation, clip, frames=options.frames, timeout=options.timeout)
+        result = examine(evaluation, clip, frames=options.frames, timeout=settings.machine.timeout or None)
     finally:
         workbench.close()
     if options.json:
@@ -108,7 +94,7 @@ def _model(options: argparse.Namespace) -> int:
     return TO_FIX if result.to_fix else GOOD
 
 
-def _installation(options: argparse.Namespace) -> int:
+def _installation(weights: Path | None, *, as_json: bool) -> int:
     from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
     from pytest_lipleak.model_files import cache_folder
     from pytest_lipleak.sync.experts import load_expert
@@ -117,11 +103,11 @@ def _installation(options: argparse.Namespace) -> int:
     about = {
         "embedded clips": str(len(open_clips(EMBEDDED))),
         "embedded expert": load_expert("embedded").identity.label,
-        "SyncNet v2": _syncnet(options.weights),
+        "SyncNet v2": _syncnet(weights),
         "download folder": str(cache_folder()),
         "CUDA through torch": _cuda(),
     }
-    if options.json:
+    if as_json:
         versions = {"pytest-lipleak": __version__, "python": sys.version.split()[0], **packages}
         print(json.dumps({"versions": versions, **about}, indent=1))
         return GOOD

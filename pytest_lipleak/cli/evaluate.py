@@ -2,20 +2,24 @@
 
 import argparse
 import json
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
 from pytest_lipleak.cli.words import here
 from pytest_lipleak.core.errors import ConfigurationError, LipleakError, NotApplicableError
+from pytest_lipleak.settings.options import OPTIONS
+from pytest_lipleak.settings.parsers import add_arguments
+from pytest_lipleak.settings.resolve import command_settings
 from pytest_lipleak.workbench import Workbench
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.evaluation.progress import Progress
-    from pytest_lipleak.settings import Settings
 
 EXAMPLES = """\
 examples:
@@ -26,19 +30,9 @@ examples:
   lipleak evaluate --model my_package.lipsync:load --clips clips/ --executor dask=tcp://scheduler:8786
 """
 
-OFFERED = (
-    "model", "model_arg", "clips", "pairs", "gate", "expert", "protocol", "weights", "allow_unverified_weights",
-    "device", "workers_per_gpu", "seed", "silence", "alternative_reference", "pairing", "face", "retrack", "arcface",
-    "allow_unscored", "confidence", "timeout", "shard", "json", "html", "dose", "save_baseline", "compare",
-    "compare_fail", "sequential", "keep", "store", "store_limit",
-)  # fmt: skip
-"""Settings that work here; a setting of the plugin that does not is refused, not ignored."""
-
 
 def add(commands: Any) -> None:
     """Add the subcommand's parser: the plugin's options without their prefix."""
-    from pytest_lipleak.settings import OPTIONS
-
     evaluate = commands.add_parser(
         "evaluate",
         help="measure a model under the six conditions and judge it, as pytest does with --lipleak-model",
@@ -46,16 +40,7 @@ def add(commands: Any) -> None:
         epilog=f"{EXAMPLES}\n{EXIT_STATUS}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    for option in OPTIONS:
-        flag = f"--{option.name.replace('_', '-')}"
-        words = option.help.replace("--lipleak-", "--")
-        if option.name not in OFFERED:
-            continue
-        if option.kind == "flag":
-            evaluate.add_argument(flag, action="store_true", default=None, help=words)
-        else:
-            action = "append" if option.kind == "list" else "store"
-            evaluate.add_argument(flag, action=action, metavar=option.metavar, help=words)
+    add_arguments(evaluate, "evaluate")
     evaluate.add_argument(
         "--measure",
         action="store_true",
@@ -86,23 +71,20 @@ class _Desk(Workbench):
 
 def run(options: argparse.Namespace) -> int:
     """Measure, judge, print, write the reports."""
-    from pytest_lipleak.settings import given_settings
-
-    given = {name: value for name, value in vars(options).items() if name in OFFERED}
-    to_stdout = given.get("json") == "-"
+    to_stdout = options.json == "-"
     if to_stdout:
-        given["json"] = None
-    settings = given_settings(given, Path.cwd())
-    _refuse_what_does_not_work_here(settings)
-    if settings.model is None:
+        options.json = None
+    _refuse_what_does_not_work_here(os.environ)
+    settings = command_settings("evaluate", options)
+    if settings.inputs.model is None:
         raise ConfigurationError(
             "which model? Name it with --model or LIPLEAK_MODEL, for example --model demo"
         )
-    if options.measure and settings.gates:
+    if options.measure and settings.rules.gates:
         raise ConfigurationError("--measure judges nothing, and --gate gives limits; leave one of them out")
-    if to_stdout and settings.shard is not None:
+    if to_stdout and settings.machine.shard is not None:
         raise ConfigurationError("--shard: name the part's file with --json FILE")
-    if options.executor and settings.shard is not None:
+    if options.executor and settings.machine.shard is not None:
         raise ConfigurationError("--executor makes parts of its own; leave --shard out")
     desk = _Desk(settings, Path.cwd())
     desk.quiet = options.quiet
@@ -117,18 +99,19 @@ def run(options: argparse.Namespace) -> int:
         desk.close()
 
 
-def _refuse_what_does_not_work_here(settings: "Settings") -> None:
-    plural = {"model_args": "model_arg", "gates": "gate", "compare_fails": "compare_fail"}
-    for name, source in settings.sources.items():
-        if plural.get(name, name) not in OFFERED:
+def _refuse_what_does_not_work_here(environment: Mapping[str, str]) -> None:
+    """A rule of the project's that was not kept would look as if it had been."""
+    for option in OPTIONS:
+        if "evaluate" not in option.commands and environment.get(option.variable):
             raise ConfigurationError(
-                f"{source}: `lipleak evaluate` does not know this setting; unset it, or use pytest"
+                f"environment variable {option.variable}: `lipleak evaluate` does not know this setting; unset it, or "
+                "use pytest"
             )
 
 
 def _evaluated(desk: _Desk, options: argparse.Namespace, *, to_stdout: bool) -> int:
     limits = desk.limits()
-    if not limits and not options.measure and not desk.settings.compare_fails:
+    if not limits and not options.measure and not desk.settings.rules.compare_fails:
         raise ConfigurationError(
             f"no limit to judge by: expert {desk.chosen_expert()[0]} has no default gates under protocol "
             f"{desk.protocol()}; give some with --gate, for example --gate 'LSD-CR < 0.6', or only measure with "
@@ -175,11 +158,11 @@ def _check_baseline(desk: _Desk, evaluation: "Evaluation") -> None:
     from pytest_lipleak.core.regressions import Allowance
     from pytest_lipleak.evaluation.comparison import check_comparable, check_measured
 
-    if not desk.settings.compare_fails:
+    if not desk.settings.rules.compare_fails:
         return
     baseline = desk.baseline(evaluation.model.name)
     check_comparable(baseline.provenance, evaluation.corpus.provenance)
-    for allowance in map(Allowance.parse, desk.settings.compare_fails):
+    for allowance in map(Allowance.parse, desk.settings.rules.compare_fails):
         check_measured(allowance, baseline, evaluation, desk.baseline_name)
 
 
@@ -192,7 +175,7 @@ def _regressions(desk: _Desk, evaluation: "Evaluation") -> tuple[dict[str, str],
     from pytest_lipleak.report.baseline import explain_regression
 
     failed, undecided = {}, []
-    for text in desk.settings.compare_fails:
+    for text in desk.settings.rules.compare_fails:
         try:
             found = judge_regression(evaluation, Allowance.parse(text), desk.baseline(evaluation.model.name))
         except NotApplicableError as error:
@@ -223,7 +206,7 @@ def _reported(
     evaluation.corpus.curve, why_no_dose = desk.dose_curve(evaluation.corpus)
     found = [(evaluation.corpus, {name: verdict_data(verdict) for name, verdict in sorted(verdicts.items())})]
     # What a part could not measure, no other part will: it must reach `lipleak merge`.
-    lost = sorted(failed) if desk.settings.shard is not None else []
+    lost = sorted(failed) if desk.settings.machine.shard is not None else []
     report = document(found, lost)
     unsaved = [*desk.write(report), desk.save_as_baseline(found, ())]
     compared = list(desk.compare_with_baseline([evaluation.corpus]))
@@ -249,6 +232,6 @@ def _reported(
         print(here(f"lipleak: {name}: {failed[name]}", options), file=sys.stderr)
     if any(troubles) or lost:
         return NOT_JUDGED
-    if options.measure or desk.settings.shard is not None:
+    if options.measure or desk.settings.machine.shard is not None:
         return GOOD
     return GOOD if verdicts and all(verdict.passed for verdict in verdicts.values()) else NOT_JUDGED

@@ -12,6 +12,8 @@ from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
 from pytest_lipleak.cli.words import here
 from pytest_lipleak.core.errors import InputError, OutputError
 from pytest_lipleak.outputs import check_writable, to_be_written, write_text
+from pytest_lipleak.settings.parsers import add_arguments
+from pytest_lipleak.settings.resolve import command_settings
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
@@ -28,12 +30,7 @@ def add(commands: Any) -> None:
         epilog="example: lipleak merge part*.json --gate 'LSD-CR < 0.6' --json whole.json; " + EXIT_STATUS,
     )
     merge.add_argument("parts", type=Path, nargs="+", help="the parts' JSON files, all of them")
-    merge.add_argument(
-        "--gate", action="append", help="a limit to keep, instead of those of the parts (repeatable)"
-    )
-    merge.add_argument(
-        "--allow-unscored", action="store_true", help="judge the rest when clips have no score"
-    )
+    add_arguments(merge, "merge")
     merge.add_argument(
         "--json",
         type=Path,
@@ -50,10 +47,11 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.report.json import document, verdict_data
     from pytest_lipleak.report.summary import summaries
 
+    rules = command_settings("merge", options).rules
     to_file: Path | None = None if options.json == Path("-") else options.json
     if to_file is not None:
         check_writable(to_file, "--json")
-    limits = [Limit.parse(gate) for gate in options.gate or ()]
+    limits = [Limit.parse(gate) for gate in rules.gates]
     models, unjudged = _read_parts(options.parts)
     found, told = [], list[str]()
     judged, broken = not unjudged, False
@@ -61,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
         corpus = merged_parts(parts)
         if len(parts) > 1 and corpus.provenance.fingerprint is None:
             corpus.provenance = replace(corpus.provenance, notes=(*corpus.provenance.notes, ON_TRUST))
-        verdicts = judged_parts(corpus, limits, allow_unscored=options.allow_unscored)
+        verdicts = judged_parts(corpus, limits, allow_unscored=rules.allow_unscored)
         judged = judged and bool(verdicts) and all(verdict.judged for verdict in verdicts)
         broken = broken or any(verdict.judged and not verdict.passed for verdict in verdicts)
         found.append((corpus, {str(verdict.limit): verdict_data(verdict) for verdict in verdicts}))

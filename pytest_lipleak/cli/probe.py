@@ -8,18 +8,13 @@ from typing import Any
 
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
 from pytest_lipleak.cli.words import here
-
-OFFERED = (
-    "model", "model_arg", "clips", "expert", "protocol", "weights", "allow_unverified_weights", "device", "seed",
-    "silence", "alternative_reference", "pairing", "face", "allow_unscored", "timeout", "store", "store_limit",
-)  # fmt: skip
-"""Settings of the plugin that matter here."""
+from pytest_lipleak.settings.parsers import add_arguments
+from pytest_lipleak.settings.resolve import command_settings
 
 
 def add(commands: Any) -> None:
     """Add the subcommand's parser."""
     from pytest_lipleak.core.defaults import PROBE_LIMIT
-    from pytest_lipleak.settings import OPTIONS
 
     probe = commands.add_parser(
         "probe",
@@ -28,15 +23,7 @@ def add(commands: Any) -> None:
         "Shares: 0 without any effect, 1 for a complete copy.",
         epilog=f"example: lipleak probe --model demo:leaky=0.25. {EXIT_STATUS}",
     )
-    for option in OPTIONS:
-        if option.name in OFFERED:
-            flag = f"--{option.name.replace('_', '-')}"
-            words = option.help.replace("--lipleak-", "--")
-            if option.kind == "flag":
-                probe.add_argument(flag, action="store_true", default=None, help=words)
-            else:
-                action = "append" if option.kind == "list" else "store"
-                probe.add_argument(flag, action=action, metavar=option.metavar, help=words)
+    add_arguments(probe, "probe")
     probe.add_argument(
         "--setup", choices=("SI", "XM"), default="SI", help="what drives: silence or other speech"
     )
@@ -57,12 +44,10 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.report.failures import explain
     from pytest_lipleak.report.json import plain_number, verdict_data
-    from pytest_lipleak.settings import given_settings
     from pytest_lipleak.workbench import Workbench
 
-    given = {name: value for name, value in vars(options).items() if name in OFFERED}
-    settings = given_settings(given, Path.cwd())
-    if settings.model is None:
+    settings = command_settings("probe", options)
+    if settings.inputs.model is None:
         raise ConfigurationError(
             "which model? Name it with --model or LIPLEAK_MODEL, for example --model demo"
         )

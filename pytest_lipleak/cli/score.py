@@ -7,6 +7,8 @@ from typing import Any
 
 from pytest_lipleak.cli.exit_codes import GOOD
 from pytest_lipleak.core.scores import MAX_SHIFT
+from pytest_lipleak.settings.parsers import add_arguments
+from pytest_lipleak.settings.resolve import command_settings
 
 
 def add(commands: Any) -> None:
@@ -19,18 +21,10 @@ def add(commands: Any) -> None:
     )
     score.add_argument("video", type=Path, help="a talking-face video")
     score.add_argument("--audio", type=Path, help="score against this audio instead of the video's own")
-    score.add_argument("--expert", default="auto", help="auto, syncnet or embedded (default: auto)")
-    score.add_argument("--weights", type=Path, help="SyncNet's weights file, or a folder with model files")
-    score.add_argument(
-        "--protocol", default="auto", help="lrs, direct or tracked (default: the expert's own)"
-    )
-    score.add_argument(
-        "--face", default="largest", choices=("largest", "speaking"), help="whose face, if several"
-    )
+    add_arguments(score, "score")
     score.add_argument(
         "--jpeg", default="pyav", help="who makes the JPEG step of lrs: pyav (default), or ffmpeg on PATH"
     )
-    score.add_argument("--device", default="cpu", help="cpu, cuda, cuda:N (default: cpu)")
     score.add_argument(
         "--offset",
         type=int,
@@ -38,7 +32,6 @@ def add(commands: Any) -> None:
         metavar="FRAMES",
         help=f"known audio-video offset, {-MAX_SHIFT} to {MAX_SHIFT} frames; adds the score at it",
     )
-    score.add_argument("--allow-unverified-weights", action="store_true", help="accept other SyncNet weights")
     score.add_argument("--json", action="store_true", help="print everything as JSON")
     score.set_defaults(command=run)
 
@@ -48,15 +41,17 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.evaluation.devices import resolve_device
     from pytest_lipleak.evaluation.scoring import score_file
 
+    settings = command_settings("score", options)
+    scoring = settings.scoring
     result = score_file(
         options.video,
         audio=options.audio,
-        expert=options.expert,
-        protocol=options.protocol,
-        weights=options.weights,
-        allow_unverified=options.allow_unverified_weights,
-        device=resolve_device(options.device),
-        face=options.face,
+        expert=scoring.expert,
+        protocol=scoring.protocol,
+        weights=scoring.weights,
+        allow_unverified=scoring.allow_unverified_weights,
+        device=resolve_device(settings.machine.device),
+        face=scoring.face,
         jpeg=options.jpeg,
     )
     data = result.to_dict()

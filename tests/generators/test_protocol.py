@@ -248,10 +248,11 @@ def test_a_declaration_that_nobody_can_read_is_refused(attribute: str, value: ob
 
 def test_declarations_are_those_that_the_evaluation_knows() -> None:
     from pytest_lipleak.evaluation.references import STRATEGIES
-    from pytest_lipleak.settings import CHOICES
+    from pytest_lipleak.settings.options import OPTIONS
 
+    choices = {option.name: option.choices for option in OPTIONS}
     assert set(DECLARATIONS["alternative_reference"]) == set(STRATEGIES)
-    assert {name: CHOICES[name] for name in DECLARATIONS} == dict(DECLARATIONS)
+    assert {name: choices[name] for name in DECLARATIONS} == dict(DECLARATIONS)
 
 
 def test_a_model_that_fills_one_buffer_again_and_again_changes_no_earlier_video() -> None:

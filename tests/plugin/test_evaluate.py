@@ -8,8 +8,7 @@ import pytest
 from inner_pytest import Project
 
 from pytest_lipleak.cli import GOOD, LEAK, NOT_JUDGED, USAGE, main
-from pytest_lipleak.cli.evaluate import OFFERED
-from pytest_lipleak.settings import OPTIONS
+from pytest_lipleak.settings.options import OPTIONS, offered_by
 
 GATE = "--gate=LSE-C_S < 50"
 LIMITS = ("LSD-CR < 0.001", "LSE-C_S < 50")
@@ -122,7 +121,7 @@ def test_environment(
 
 def test_no_setting_of_the_plugin_is_forgotten() -> None:
     # What a test does that is neither kept nor broken is a matter of tests alone.
-    assert {option.name for option in OPTIONS} - set(OFFERED) == {"inconclusive"}
+    assert {o.name for o in OPTIONS} - {o.name for o in offered_by("evaluate")} == {"inconclusive"}
 
 
 def test_baseline(evaluate: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from inner_pytest import Project
 
 from pytest_lipleak.cli import USAGE, main
 from pytest_lipleak.core.errors import ConfigurationError
-from pytest_lipleak.settings import Settings
+from pytest_lipleak.settings.resolve import make_settings
 from pytest_lipleak.sync.experts import SYNCNET_FILE, choose_expert, refuse_unnamed
 from pytest_lipleak.workbench import Workbench
 
@@ -53,9 +53,11 @@ def test_the_command_line_says_its_own_option(
 
 def test_default_gates_and_the_embedded_clips_need_no_name(project: Project) -> None:
     """The former are looked up for the expert; the latter have but one."""
-    desk = Workbench(Settings(model="demo", gates=("LSE-C_S < 1",)), project.path)
+    desk = Workbench(
+        make_settings({"model": "demo", "gate": ["LSE-C_S < 1"]}, project.path, {}), project.path
+    )
     desk.check()
-    desk = Workbench(Settings(model="demo", clips=str(project.clips)), project.path)
+    desk = Workbench(make_settings({"model": "demo", "clips": project.clips}, project.path, {}), project.path)
     desk.default_gates = True
     desk.check()
     assert len(desk.limits()) == 6

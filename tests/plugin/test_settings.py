@@ -8,11 +8,17 @@ import pytest
 from inner_pytest import Project, Run
 
 from pytest_lipleak.session import KEY
-from pytest_lipleak.settings import OPTIONS, Settings, read_settings
+from pytest_lipleak.settings.options import OPTIONS, Settings
+from pytest_lipleak.settings.resolve import read_settings
 
 
 def settings(project: Project, *arguments: str, **environment: str) -> Settings:
     return read_settings(project.pytester.parseconfig(*arguments), environment)
+
+
+def field(found: Settings, name: str) -> Any:
+    (option,) = (option for option in OPTIONS if option.field == name)
+    return getattr(getattr(found, option.part), name)
 
 
 KINDS = [
@@ -26,7 +32,7 @@ KINDS = [
 @pytest.mark.parametrize(("name", "given", "variable", "ini", "default"), KINDS)
 def test_precedence(project: Project, name: str, given: str, variable: str, ini: str, default: Any) -> None:
     def got(*arguments: str, **environment: str) -> Any:
-        value = getattr(settings(project, *arguments, **environment), name)
+        value = field(settings(project, *arguments, **environment), name)
         return None if value is None else str(value)
 
     flag, key = f"--lipleak-{name}", f"LIPLEAK_{name.upper()}"
@@ -40,13 +46,18 @@ def test_precedence(project: Project, name: str, given: str, variable: str, ini:
 
 
 def test_lists_replace_each_other_and_are_not_mixed(project: Project) -> None:
-    assert settings(project).gates == ()
+    assert settings(project).rules.gates == ()
     project.ini("lipleak_gates =", "    LSD-CR < 1", "    LSD-AR < 2")
-    assert settings(project).gates == ("LSD-CR < 1", "LSD-AR < 2")
-    assert settings(project, LIPLEAK_GATES="LSD-CR < 3; LSD-AR < 4;").gates == ("LSD-CR < 3", "LSD-AR < 4")
+    assert settings(project).rules.gates == ("LSD-CR < 1", "LSD-AR < 2")
+    assert settings(project, LIPLEAK_GATES="LSD-CR < 3; LSD-AR < 4;").rules.gates == (
+        "LSD-CR < 3",
+        "LSD-AR < 4",
+    )
     given = ("--lipleak-gate", "LSD-CR < 5", "--lipleak-gate", "LSD-AR < 6")
-    assert settings(project, *given, LIPLEAK_GATES="LSD-CR < 3").gates == ("LSD-CR < 5", "LSD-AR < 6")
-    assert settings(project, "--lipleak-model-arg", "a=1", "--lipleak-model-arg", "b=2").model_args == (
+    assert settings(project, *given, LIPLEAK_GATES="LSD-CR < 3").rules.gates == ("LSD-CR < 5", "LSD-AR < 6")
+    assert settings(
+        project, "--lipleak-model-arg", "a=1", "--lipleak-model-arg", "b=2"
+    ).inputs.model_args == (
         "a=1",
         "b=2",
     )
@@ -54,12 +65,12 @@ def test_lists_replace_each_other_and_are_not_mixed(project: Project) -> None:
 
 @pytest.mark.parametrize("word", ["1", "true", "Yes", "on"])
 def test_flags(project: Project, word: str) -> None:
-    assert not settings(project).allow_unscored
-    assert settings(project, "--lipleak-allow-unscored").allow_unscored
-    assert settings(project, LIPLEAK_ALLOW_UNSCORED=word).allow_unscored
+    assert not settings(project).rules.allow_unscored
+    assert settings(project, "--lipleak-allow-unscored").rules.allow_unscored
+    assert settings(project, LIPLEAK_ALLOW_UNSCORED=word).rules.allow_unscored
     project.ini(f"lipleak_allow_unscored = {word}")
-    assert settings(project).allow_unscored
-    assert not settings(project, LIPLEAK_ALLOW_UNSCORED="0").allow_unscored, "environment beats ini"
+    assert settings(project).rules.allow_unscored
+    assert not settings(project, LIPLEAK_ALLOW_UNSCORED="0").rules.allow_unscored, "environment beats ini"
 
 
 def test_toml_values_of_their_own_type(project: Project) -> None:
@@ -68,7 +79,11 @@ def test_toml_values_of_their_own_type(project: Project) -> None:
         "lipleak_allow_unscored = true\n"
     )
     got = settings(project)
-    assert (got.gates, got.seed, got.allow_unscored) == (("LSD-CR < 1", "LSE-C_S < 2"), 7, True)
+    assert (got.rules.gates, got.plan.seed, got.rules.allow_unscored) == (
+        ("LSD-CR < 1", "LSE-C_S < 2"),
+        7,
+        True,
+    )
 
 
 def test_paths_are_meant_from_where_they_are_written(
@@ -82,19 +97,20 @@ def test_paths_are_meant_from_where_they_are_written(
         "--rootdir", str(project.path), "-c", str(project.path / "pytest.ini")
     )
     got = read_settings(config, {"LIPLEAK_KEEP": "kept"})
-    assert got.clips == str(project.path / "videos")
-    assert got.json == project.path / "out" / "scores.json"
-    assert got.keep == config.invocation_params.dir / "kept"
-    assert got.model == f"{project.path / 'models.py'}:Copy"
-    assert settings(project, "--lipleak-clips=embedded").clips == "embedded"
+    assert got.inputs.clips == str(project.path / "videos")
+    assert got.outputs.json == project.path / "out" / "scores.json"
+    assert got.outputs.keep == config.invocation_params.dir / "kept"
+    assert got.inputs.model == f"{project.path / 'models.py'}:Copy"
+    assert settings(project, "--lipleak-clips=embedded").inputs.clips == "embedded"
 
 
 def test_every_option_has_help_a_field_and_three_spellings(project: Project) -> None:
-    fields = set(Settings._fields)
     for option in OPTIONS:
         assert option.help
-        assert {option.name, f"{option.name}s"} & fields
+        assert option.ini in {f"lipleak_{option.name}", f"lipleak_{option.name}s"}
         assert option.variable == option.ini.upper()
+        assert field(Settings(), option.field) == option.default
+        assert set(option.defaults) <= set(option.commands)
     assert len({option.variable for option in OPTIONS} | {"LIPLEAK_CACHE"}) == len(OPTIONS) + 1
 
 
@@ -278,7 +294,7 @@ def test_clips_shown_as_one_would_type_them(project: Project) -> None:
         "--lipleak-model=demo", f"--lipleak-clips={project.path / 'mine'}"
     )
     assert config.stash[KEY].clips.origin == "mine"
-    assert Path(config.stash[KEY].settings.clips).is_absolute()
+    assert Path(config.stash[KEY].settings.inputs.clips).is_absolute()
 
 
 def test_ini_file_that_pytest_overlooks_is_not_silently_left_out(project: Project) -> None:

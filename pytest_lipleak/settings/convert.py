@@ -1,0 +1,113 @@
+"""From what somebody wrote, as text or as TOML has it, to a checked value."""
+
+import re
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+
+
+class RefusedError(Exception):
+    """A value that is not allowed: worded here, raised as the family of errors of whoever asks."""
+
+
+class Origin(NamedTuple):
+    """Where a value comes from.
+
+    Args:
+        source: in the words of an error message, for example ``--seed`` or ``ini key lipleak_seed``.
+        folder: from where relative paths are meant.
+    """
+
+    source: str
+    folder: Path
+
+
+Convert = Callable[[Any, Origin], Any]
+"""Returns the checked value, or raises ``RefusedError`` with what is wrong and what is allowed."""
+
+
+def text(value: Any, origin: Origin) -> str:
+    """Any text."""
+    return str(value)
+
+
+def number(value: Any, origin: Origin) -> int:
+    """A whole number, 0 or more."""
+    if not re.fullmatch(r"\s*\d{1,18}\s*", str(value)):
+        raise RefusedError(f"{value!r} is not allowed; expected a whole number, 0 or more")
+    return int(value)
+
+
+def flag(value: Any, origin: Origin) -> bool:
+    """Yes or no, in the words of ini files."""
+    word = str(value).strip().lower()
+    if word not in (*TRUE, *FALSE):
+        raise RefusedError(f"{value!r} is neither true nor false; use one of these (or 1, 0)")
+    return word in TRUE
+
+
+def entries(value: Any, origin: Origin) -> tuple[str, ...]:
+    """A list; one text holds its entries separated by ``;``."""
+    found = value.split(";") if isinstance(value, str) else value
+    return tuple(entry.strip() for entry in found if entry.strip())
+
+
+def path(value: Any, origin: Origin) -> Path:
+    """A path, absolute from now on: tests may change the working directory."""
+    return origin.folder / Path(str(value)).expanduser()
+
+
+def clips(value: Any, origin: Origin) -> str:
+    """A path, or the word for the clips that are shipped."""
+    return "embedded" if value == "embedded" else str(path(value, origin))
+
+
+def model(value: Any, origin: Origin) -> str:
+    """A model's name; a relative ``file.py:attribute`` or ``model.onnx`` may lie beside the ini file that names it."""
+    name = str(value)
+    where, colon, attribute = (name, "", "") if name.endswith(".onnx") else name.rpartition(":")
+    beside = origin.folder / where
+    if where.endswith((".py", ".onnx")) and not Path(where).is_file() and beside.is_file():
+        return f"{beside}{colon}{attribute}"
+    return name
+
+
+def device(value: Any, origin: Origin) -> str:
+    """Where networks run."""
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(value)):
+        raise RefusedError(f"{value!r} is no device; use auto, cpu, cuda, cuda:N or mps")
+    return str(value)
+
+
+def confidence(value: Any, origin: Origin) -> float:
+    """Coverage of an interval."""
+    if not re.fullmatch(r"0?\.[5-9]\d*", str(value)):
+        raise RefusedError(f"{value!r} is no share from 0.5 to below 1; write for example 0.95")
+    return float(value)
+
+
+def shard(value: Any, origin: Origin) -> tuple[int, int]:
+    """Part I of N, from ``I/N``."""
+    match = re.fullmatch(r"([1-9]\d{0,5})/([1-9]\d{0,5})", str(value))
+    if match is None or int(match[1]) > int(match[2]):
+        raise RefusedError(f"{value!r} is no part; write I/N with I from 1 to N, for example 2/8")
+    return int(match[1]), int(match[2])
+
+
+def one_of(value: Any, choices: Iterable[str]) -> None:
+    """Refuse what is none of ``choices``."""
+    if value not in choices:
+        from difflib import get_close_matches
+
+        meant = "".join(f"; did you mean {word}?" for word in get_close_matches(str(value), [*choices], 1))
+        raise RefusedError(f"{value!r} is not allowed; choose one of {', '.join(choices)}{meant}")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return a question for the name that was probably meant, or all that are known."""
+    from difflib import get_close_matches
+
+    found = get_close_matches(word, sorted(known), 1)
+    return f"did you mean {found[0]}?" if found else f"known are {', '.join(sorted(known))}"
