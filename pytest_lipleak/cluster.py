@@ -25,7 +25,7 @@ from pytest_lipleak.core.errors import (
 from pytest_lipleak.core.metrics import SET_MEASURES
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.evaluation import Evaluation
-from pytest_lipleak.evaluation.parts import AGREED, check_alike, merged_parts
+from pytest_lipleak.evaluation.results.parts import AGREED, check_alike, merged_parts
 from pytest_lipleak.settings.options import Settings
 from pytest_lipleak.workbench import Workbench
 

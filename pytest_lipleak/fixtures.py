@@ -84,7 +84,7 @@ def lipleak_silent_audio(_lipleak_session: LipleakSession) -> "Callable[[int], A
 @pytest.fixture(scope="session")
 def lipleak_mismatched_pairs(_lipleak_session: LipleakSession) -> dict[str, str]:
     """The XM pairs: for every clip the clip whose audio drives it."""
-    from pytest_lipleak.evaluation.pairing import mismatched_pairs
+    from pytest_lipleak.evaluation.plan.pairing import mismatched_pairs
     from pytest_lipleak.media.clipsets import read_pairs
 
     settings, clips = _lipleak_session.settings, _lipleak_session.clips
@@ -97,7 +97,7 @@ def lipleak_mismatched_pairs(_lipleak_session: LipleakSession) -> dict[str, str]
 def lipleak_references(_lipleak_session: LipleakSession) -> "Callable[[Clip, str], Frames]":
     """A function from a clip and ``"CR"`` or ``"AR"`` to its identity reference frames."""
     from pytest_lipleak.core.conditions import Reference
-    from pytest_lipleak.evaluation.references import reference_frames
+    from pytest_lipleak.evaluation.plan.references import reference_frames
 
     strategy = _lipleak_session.preference("alternative_reference", "first")
     seed = _lipleak_session.settings.plan.seed

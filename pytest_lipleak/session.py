@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.core.verdicts import Verdict
     from pytest_lipleak.evaluation.evaluation import Evaluation
-    from pytest_lipleak.evaluation.progress import Progress
+    from pytest_lipleak.evaluation.make.progress import Progress
     from pytest_lipleak.report.progress import ProgressLine
 
 

@@ -26,7 +26,7 @@ from pytest_lipleak.core.defaults import PROBE_LIMIT
 from pytest_lipleak.core.errors import ConfigurationError, MissingExtraError, UnscorableError
 from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
-from pytest_lipleak.evaluation.probes import with_mouths
+from pytest_lipleak.evaluation.measures.probes import with_mouths
 from pytest_lipleak.generators.control import mouth_mask
 from pytest_lipleak.generators.protocol import run_generator, supported_references
 from pytest_lipleak.generators.registry import Model, as_model

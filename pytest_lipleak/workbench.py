@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from pytest_lipleak.core.errors import LipleakError
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.evaluation import Evaluation
-    from pytest_lipleak.evaluation.gallery import Gallery
-    from pytest_lipleak.evaluation.progress import Progress
-    from pytest_lipleak.evaluation.store import Store
+    from pytest_lipleak.evaluation.make.gallery import Gallery
+    from pytest_lipleak.evaluation.make.progress import Progress
+    from pytest_lipleak.evaluation.make.store import Store
     from pytest_lipleak.generators.registry import Model
     from pytest_lipleak.media.clipsets import ClipSet
     from pytest_lipleak.settings.options import Settings
@@ -125,7 +125,7 @@ class Workbench:
                 )
         self._check_baseline()
         if settings.inputs.dose is not None:
-            from pytest_lipleak.evaluation.dose import read_curve
+            from pytest_lipleak.evaluation.results.dose import read_curve
 
             read_curve(settings.inputs.dose)
         whole = settings.machine.shard or settings.inputs.compare or settings.outputs.save_baseline
@@ -216,7 +216,7 @@ class Workbench:
     def device(self) -> str:
         """Where networks run."""
         if self._device is None:
-            from pytest_lipleak.evaluation.devices import resolve_device
+            from pytest_lipleak.evaluation.make.devices import resolve_device
 
             self._device = resolve_device(self.settings.machine.device, self.position[0])
         return self._device
@@ -305,7 +305,7 @@ class Workbench:
 
         if self.alone or not self.settings.machine.workers_per_gpu:
             return load()
-        from pytest_lipleak.evaluation.devices import device_label
+        from pytest_lipleak.evaluation.make.devices import device_label
         from pytest_lipleak.generators.shared import SharedGenerator, Slots
 
         label = device_label(self.device)
@@ -323,7 +323,7 @@ class Workbench:
                 self._model.generator.unload()
 
     def _share_threads(self) -> int | None:
-        from pytest_lipleak.evaluation.devices import share_threads
+        from pytest_lipleak.evaluation.make.devices import share_threads
 
         return share_threads(self.position[1])
 
@@ -386,7 +386,7 @@ class Workbench:
             InputError: a clip's speaker is unknown, or has no other clip.
         """
         from pytest_lipleak.core.conditions import Setup
-        from pytest_lipleak.evaluation.pairing import refuse_unknown_speakers
+        from pytest_lipleak.evaluation.plan.pairing import refuse_unknown_speakers
         from pytest_lipleak.generators.catalogue import DEMO
 
         if self.settings.inputs.pairs is None and any(
@@ -401,7 +401,7 @@ class Workbench:
         """Return an evaluation of a model under these settings."""
         from pytest_lipleak.core.verdicts import Rules
         from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-        from pytest_lipleak.evaluation.store import Store
+        from pytest_lipleak.evaluation.make.store import Store
         from pytest_lipleak.media.clipsets import read_pairs
         from pytest_lipleak.sync.protocols import Protocol
 
@@ -458,13 +458,13 @@ class Workbench:
     def _gallery(self) -> "Gallery | None":
         if self.settings.outputs.html is None:
             return None
-        from pytest_lipleak.evaluation.gallery import Gallery
+        from pytest_lipleak.evaluation.make.gallery import Gallery
         from pytest_lipleak.report.page_files import files_of
 
         return Gallery(files_of(self.settings.outputs.html))
 
     def _persistent_store(self) -> "Store | None":
-        from pytest_lipleak.evaluation.store import Store
+        from pytest_lipleak.evaluation.make.store import Store
 
         settings = self.settings
         limit = None if settings.machine.store_limit is None else settings.machine.store_limit * GIGABYTE
@@ -473,7 +473,7 @@ class Workbench:
     def dose_curve(self, corpus: "Corpus") -> "tuple[DoseCurve | None, str | None]":
         """Return the curve on which a model's results are read as a share of copied lips, and why there is none."""
         from pytest_lipleak.core.errors import LipleakError
-        from pytest_lipleak.evaluation.dose import curve_for
+        from pytest_lipleak.evaluation.results.dose import curve_for
 
         try:
             return curve_for(corpus.provenance, self.settings.inputs.dose)

@@ -1,8 +1,9 @@
 """The house: imports run downwards only, heavy packages are imported when used, public names are explained."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest_lipleak
@@ -26,6 +27,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("plugin", "cli"),
 )
 """Rooms by floor, lowest first. A room may import from lower floors, and within itself."""
+
+INSIDE: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "evaluation": (("plan",), ("make",), ("measures",), ("results",), ("evaluation",)),
+}
+"""Floors within a room; what is not named stands above those that are."""
 
 FLOOR = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
 SEES_PYTEST = {"assertions", "report", "settings", "xdist", "session", "gates", "fixtures", "plugin"}
@@ -101,6 +107,38 @@ def test_imports_run_downwards() -> None:
         if FLOOR[other] >= FLOOR[room_of(path)]
     ]
     assert upwards == []
+
+
+def test_imports_run_downwards_inside_rooms_too() -> None:
+    upwards = []
+    for path in MODULES:
+        room, *inside = path.relative_to(PACKAGE).with_suffix("").parts
+        if room in INSIDE and inside:
+            floors = {name: height for height, names in enumerate(INSIDE[room]) for name in names}
+            height = floors.get(inside[0], len(floors))
+            upwards += [
+                f"{name_of(path)} imports {target}"
+                for target in imports(path)
+                if target.startswith(f"{NAME}.{room}.")
+                and (entered := target.split(".")[2]) != inside[0]
+                and floors.get(entered, len(floors)) >= height
+            ]
+    assert upwards == []
+
+
+def test_no_file_imports_itself_by_way_of_others() -> None:
+    modules = {".".join((NAME, *path.relative_to(PACKAGE).with_suffix("").parts)): path for path in MODULES}
+    below = {
+        name: {
+            module
+            for target in imports(path)
+            for module in (target, target.rpartition(".")[0])
+            if module in modules and module != name
+        }
+        for name, path in modules.items()
+    }
+    sorter = TopologicalSorter(below)
+    sorter.prepare()  # raises CycleError, which names the files
 
 
 def test_only_the_top_floors_know_pytest() -> None:

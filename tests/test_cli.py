@@ -13,7 +13,7 @@ import pytest
 
 from pytest_lipleak import __version__
 from pytest_lipleak.cli import COMMANDS, CUT_OFF, GOOD, NOT_JUDGED, USAGE, main
-from pytest_lipleak.evaluation.dose import read_curve
+from pytest_lipleak.evaluation.results.dose import read_curve
 from pytest_lipleak.resources import resource
 from pytest_lipleak.sync.weights import SYNCNET_FILE, SYNCNET_SHA256
 
@@ -98,8 +98,14 @@ REFUSED = [
     (("empty.mp4",), "the file is empty (0 bytes)"),
     (("text.mp4",), "cannot be decoded"),
     (("VIDEO", "--audio", "missing.wav"), "missing.wav: no such file"),
-    (("VIDEO", "--expert", "nobody"), "--expert: 'nobody' is not allowed; choose one of auto, syncnet, embedded"),
-    (("VIDEO", "--protocol", "raw"), "--protocol: 'raw' is not allowed; choose one of auto, lrs, direct, tracked"),
+    (
+        ("VIDEO", "--expert", "nobody"),
+        "--expert: 'nobody' is not allowed; choose one of auto, syncnet, embedded",
+    ),
+    (
+        ("VIDEO", "--protocol", "raw"),
+        "--protocol: 'raw' is not allowed; choose one of auto, lrs, direct, tracked",
+    ),
     (("VIDEO", "--device", "tpu"), "--device: 'tpu' is no device; use auto, cpu, cuda, cuda:N or mps"),
     (("VIDEO", "--face", "left"), "--face: 'left' is not allowed; choose one of largest, speaking"),
     (("VIDEO", "--weights", "nowhere"), "nowhere: no such file or folder"),
@@ -268,7 +274,7 @@ def test_doctor_names_the_extra_of_a_missing_package(
 def test_cache_is_listed_and_cleared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from pytest_lipleak.evaluation.store import Store
+    from pytest_lipleak.evaluation.make.store import Store
 
     def said(action: str) -> list[str]:
         assert main(["cache", action]) == GOOD
@@ -408,7 +414,7 @@ def test_calibrate_prints_the_curve_that_it_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     known = read_curve(resource("dose/embedded.json"))
-    monkeypatch.setattr("pytest_lipleak.evaluation.dose.calibrated", lambda measured: known)
+    monkeypatch.setattr("pytest_lipleak.evaluation.results.dose.calibrated", lambda measured: known)
     assert main(["calibrate", f"--output={tmp_path / 'dose.json'}", "--json"]) == GOOD
     out, err = capsys.readouterr()
     assert out == (tmp_path / "dose.json").read_text()

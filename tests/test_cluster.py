@@ -22,7 +22,7 @@ from pytest_lipleak.core.errors import (
 )
 from pytest_lipleak.core.verdicts import Limit, Verdict
 from pytest_lipleak.evaluation.evaluation import Evaluation
-from pytest_lipleak.evaluation.way_out import ONLY_SOME
+from pytest_lipleak.evaluation.make.way_out import ONLY_SOME
 from pytest_lipleak.generators.shared import Slots
 from pytest_lipleak.media.clipsets import open_clips
 from pytest_lipleak.media.video import write_video

@@ -6,7 +6,7 @@ import pytest
 
 from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.store import Store
+from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.generators.registry import load_model
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
 from pytest_lipleak.sync.experts import load_expert

@@ -155,7 +155,7 @@ def test_the_sync_loss_sees_what_the_expert_sees(part: Any) -> None:
 
     from pytest_lipleak import FaceCrops
     from pytest_lipleak.generators.facecrops import cut
-    from pytest_lipleak.sync.embedded import mouth_windows
+    from pytest_lipleak.sync.mouth_window import mouth_windows
 
     sync_loss, train = part("sync_loss"), part("train")
     frames, _ = rendered(5)["anna_1"]

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
+from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.evaluation.scoring import score_file
-from pytest_lipleak.evaluation.store import Store
 from pytest_lipleak.faces import tracking
 from pytest_lipleak.faces.detection import Face
 from pytest_lipleak.generators.registry import Model

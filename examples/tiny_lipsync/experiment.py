@@ -20,7 +20,7 @@ from typing import Any
 
 from pytest_lipleak.core.defaults import DEFAULT_GATES, LEAST_EXCESS
 from pytest_lipleak.core.verdicts import Limit
-from pytest_lipleak.evaluation.parts import judged_parts
+from pytest_lipleak.evaluation.results.parts import judged_parts
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 from pytest_lipleak.report.json import document, read_document
 from pytest_lipleak.settings.resolve import make_settings

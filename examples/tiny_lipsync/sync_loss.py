@@ -11,8 +11,8 @@ from tiny_lipsync import CROPS, MEL_PER_FRAME, SAMPLES_PER_FRAME, SIZE
 from torch import Tensor, nn
 
 from pytest_lipleak import FaceCrops
-from pytest_lipleak.sync.embedded import FACE_SIZE, MOUTH_COLUMNS, MOUTH_HEIGHT, MOUTH_ROWS, MOUTH_WIDTH
 from pytest_lipleak.sync.logmel import log_mel
+from pytest_lipleak.sync.mouth_window import FACE_SIZE, MOUTH_COLUMNS, MOUTH_HEIGHT, MOUTH_ROWS, MOUTH_WIDTH
 from research.training.losses import MAX_SHIFT, clip_loss
 from research.training.network import FRAMES_PER_WINDOW, MEL_PER_WINDOW, Expert
 

@@ -12,7 +12,7 @@ from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
 
 if TYPE_CHECKING:
-    from pytest_lipleak.evaluation.store import Artefact, Store
+    from pytest_lipleak.evaluation.make.store import Artefact, Store
 
 
 def add(commands: Any) -> None:
@@ -30,7 +30,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print what the store holds, or clear it."""
-    from pytest_lipleak.evaluation.store import Store
+    from pytest_lipleak.evaluation.make.store import Store
 
     folder = command_settings("cache", options).machine.store
     if folder is None:

@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     """Measure every share, write the curve, print what it says."""
     from pytest_lipleak.core.conditions import Condition, Reference, Setup
     from pytest_lipleak.core.corpus import Corpus
-    from pytest_lipleak.evaluation.dose import calibrated, curve_text, table_lines
+    from pytest_lipleak.evaluation.results.dose import calibrated, curve_text, table_lines
     from pytest_lipleak.generators.registry import load_model
     from pytest_lipleak.workbench import Workbench
 

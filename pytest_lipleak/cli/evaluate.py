@@ -19,7 +19,7 @@ from pytest_lipleak.workbench import Workbench
 if TYPE_CHECKING:
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.evaluation import Evaluation
-    from pytest_lipleak.evaluation.progress import Progress
+    from pytest_lipleak.evaluation.make.progress import Progress
 
 EXAMPLES = """\
 examples:

@@ -43,7 +43,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Put the parts together and judge the whole."""
     from pytest_lipleak.core.verdicts import Limit
-    from pytest_lipleak.evaluation.parts import judged_parts, merged_parts, why_not_applicable
+    from pytest_lipleak.evaluation.results.parts import judged_parts, merged_parts, why_not_applicable
     from pytest_lipleak.report.json import document, verdict_data
     from pytest_lipleak.report.summary import summaries
 

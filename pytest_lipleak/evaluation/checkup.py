@@ -17,7 +17,7 @@ from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import GeneratorError
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLES_PER_FRAME
 from pytest_lipleak.evaluation.evaluation import Evaluation
-from pytest_lipleak.evaluation.references import reference_indices
+from pytest_lipleak.evaluation.plan.references import reference_indices
 from pytest_lipleak.faces.mouths import mouth_mask, with_other_mouths
 from pytest_lipleak.generators.protocol import run_generator, supported_references
 from pytest_lipleak.media.audio import fit, silence

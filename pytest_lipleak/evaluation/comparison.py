@@ -13,9 +13,9 @@ from pytest_lipleak.core.metrics import Metric, every_metric
 from pytest_lipleak.core.regressions import Allowance, Difference
 from pytest_lipleak.core.verdicts import Outcome, Verdict, judge
 from pytest_lipleak.core.words import counted
-from pytest_lipleak.evaluation.aggregate import clusters, measure
-from pytest_lipleak.evaluation.crops import MOUTH_ALIGNED, NOT_ALIGNED
 from pytest_lipleak.evaluation.evaluation import Evaluation
+from pytest_lipleak.evaluation.make.crops import MOUTH_ALIGNED, NOT_ALIGNED
+from pytest_lipleak.evaluation.results.aggregate import clusters, measure
 from pytest_lipleak.statistics.bootstrap import expanded_interval
 
 DECIMALS = 6

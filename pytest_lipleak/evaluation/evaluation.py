@@ -17,23 +17,23 @@ from pytest_lipleak.core.errors import (
 from pytest_lipleak.core.metrics import SET_MEASURES, Metric
 from pytest_lipleak.core.metrics import metric as metric_called
 from pytest_lipleak.core.verdicts import Limit, Measurement, Rules, Verdict, judge
-from pytest_lipleak.evaluation import sanity
-from pytest_lipleak.evaluation.aggregate import measure
-from pytest_lipleak.evaluation.artefacts import Artefacts
-from pytest_lipleak.evaluation.costs import Stopwatch
-from pytest_lipleak.evaluation.crops import Crops
-from pytest_lipleak.evaluation.dose import curve_for
-from pytest_lipleak.evaluation.gallery import Gallery
-from pytest_lipleak.evaluation.measures import Measures
-from pytest_lipleak.evaluation.nulls import UnrelatedSpeech
-from pytest_lipleak.evaluation.pictures import PictureTools
-from pytest_lipleak.evaluation.plan import Plan as Plan
-from pytest_lipleak.evaluation.progress import Progress, Shown
-from pytest_lipleak.evaluation.provenance import provenance_of
-from pytest_lipleak.evaluation.record import Record
-from pytest_lipleak.evaluation.store import Store
-from pytest_lipleak.evaluation.takes import Take, Takes
-from pytest_lipleak.evaluation.work import Work
+from pytest_lipleak.evaluation.make.artefacts import Artefacts
+from pytest_lipleak.evaluation.make.costs import Stopwatch
+from pytest_lipleak.evaluation.make.crops import Crops
+from pytest_lipleak.evaluation.make.gallery import Gallery
+from pytest_lipleak.evaluation.make.nulls import UnrelatedSpeech
+from pytest_lipleak.evaluation.make.picture_tools import PictureTools
+from pytest_lipleak.evaluation.make.progress import Progress, Shown
+from pytest_lipleak.evaluation.make.record import Record
+from pytest_lipleak.evaluation.make.store import Store
+from pytest_lipleak.evaluation.make.work import Work
+from pytest_lipleak.evaluation.measures.on_demand import Measures
+from pytest_lipleak.evaluation.plan.choices import Plan as Plan
+from pytest_lipleak.evaluation.plan.takes import Take, Takes
+from pytest_lipleak.evaluation.results import sanity
+from pytest_lipleak.evaluation.results.aggregate import measure
+from pytest_lipleak.evaluation.results.dose import curve_for
+from pytest_lipleak.evaluation.results.provenance import provenance_of
 from pytest_lipleak.generators.limits import LastWords, to_stderr
 from pytest_lipleak.generators.protocol import supported_references
 from pytest_lipleak.generators.registry import Model

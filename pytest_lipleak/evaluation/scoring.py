@@ -7,7 +7,7 @@ from typing import Any
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
-from pytest_lipleak.evaluation.crops import Cropper, Crops
+from pytest_lipleak.evaluation.make.crops import Cropper, Crops
 from pytest_lipleak.media.audio import read_audio
 from pytest_lipleak.media.clipsets import audible_frames
 from pytest_lipleak.media.ffmpeg import FfmpegFile

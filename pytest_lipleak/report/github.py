@@ -10,7 +10,7 @@ import pytest
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics import Metric
 from pytest_lipleak.core.verdicts import Measurement
-from pytest_lipleak.evaluation.aggregate import measured
+from pytest_lipleak.evaluation.results.aggregate import measured
 from pytest_lipleak.report.render import markdown
 from pytest_lipleak.report.summary import limits_of, verdict_words
 from pytest_lipleak.report.tables import corpus_tables

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.core.errors import MissingExtraError
-from pytest_lipleak.evaluation.dose import curve_for
-from pytest_lipleak.evaluation.gallery import GAIN, WINDOW
+from pytest_lipleak.evaluation.make.gallery import GAIN, WINDOW
+from pytest_lipleak.evaluation.results.dose import curve_for
 from pytest_lipleak.outputs import write_text
 from pytest_lipleak.report.json import FAIL, INCONCLUSIVE, NOT_JUDGED, PASS, read_document
 from pytest_lipleak.report.page_files import Files, files_of, page_of

@@ -15,8 +15,8 @@ from typing import Any
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import InputError, MissingDataError
 from pytest_lipleak.core.verdicts import Measurement, Outcome, Verdict
-from pytest_lipleak.evaluation.aggregate import every_measurement, suspicions
-from pytest_lipleak.evaluation.dose import curve_for
+from pytest_lipleak.evaluation.results.aggregate import every_measurement, suspicions
+from pytest_lipleak.evaluation.results.dose import curve_for
 
 SCHEMA_VERSION = 1
 

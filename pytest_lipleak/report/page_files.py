@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 from pytest_lipleak.core.scores import TakeScore
-from pytest_lipleak.evaluation.gallery import file_stem, score_digest
+from pytest_lipleak.evaluation.make.gallery import file_stem, score_digest
 from pytest_lipleak.outputs import check_writable, forget_file
 
 FILES = (

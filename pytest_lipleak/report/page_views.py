@@ -15,8 +15,8 @@ from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore, TakeScore
 from pytest_lipleak.core.timebase import FRAME_RATE
 from pytest_lipleak.core.verdicts import Limit, Measurement
-from pytest_lipleak.evaluation.aggregate import measured
-from pytest_lipleak.evaluation.gallery import WINDOW
+from pytest_lipleak.evaluation.make.gallery import WINDOW
+from pytest_lipleak.evaluation.results.aggregate import measured
 from pytest_lipleak.report import charts
 from pytest_lipleak.report.failures import advice
 from pytest_lipleak.report.json import PASS, outcome

@@ -14,7 +14,7 @@ from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import ConfigurationError, InputError, MissingDataError
 from pytest_lipleak.core.metrics import LEAKAGE_METRICS, PICTURE_ARROWS, Metric, metric
 from pytest_lipleak.core.words import counted
-from pytest_lipleak.evaluation.aggregate import every_measurement, suspicions
+from pytest_lipleak.evaluation.results.aggregate import every_measurement, suspicions
 from pytest_lipleak.report.tables import NOTHING, Cell, Column, Row, Table, with_best
 from pytest_lipleak.resources import resource
 

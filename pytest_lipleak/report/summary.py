@@ -8,7 +8,7 @@ from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics import Metric, metric
 from pytest_lipleak.core.verdicts import Measurement
-from pytest_lipleak.evaluation.aggregate import measured
+from pytest_lipleak.evaluation.results.aggregate import measured
 from pytest_lipleak.report.json import FAIL, INCONCLUSIVE, NOT_JUDGED, PASS, outcome, verdict_on
 from pytest_lipleak.report.render import Paint
 from pytest_lipleak.report.tables import WORDS, Cell

@@ -4,8 +4,8 @@ from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics import LEAKAGE_METRICS, metric
 from pytest_lipleak.core.words import counted
-from pytest_lipleak.evaluation.aggregate import suspicions
-from pytest_lipleak.evaluation.costs import STAGES
+from pytest_lipleak.evaluation.make.costs import STAGES
+from pytest_lipleak.evaluation.results.aggregate import suspicions
 from pytest_lipleak.report.progress import duration
 from pytest_lipleak.report.render import Paint, text_lines
 from pytest_lipleak.report.tables import Limits, Measure, corpus_tables

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Image
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLE_RATE
-from pytest_lipleak.sync.embedded import mouth_windows
 from pytest_lipleak.sync.expert import Suitability
 from pytest_lipleak.sync.logmel import mel_power
+from pytest_lipleak.sync.mouth_window import mouth_windows
 
 MIN_SPEECH_SECONDS = 2.0
 """Less speech than this in the clip, pauses between words included: refused."""

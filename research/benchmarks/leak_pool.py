@@ -21,8 +21,8 @@ from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.scores import MAX_SHIFT, TakeScore
-from pytest_lipleak.evaluation.pairing import SAME_SPEAKER, mismatched_pairs
-from pytest_lipleak.evaluation.probes import MOVED, followed
+from pytest_lipleak.evaluation.measures.probes import MOVED, followed
+from pytest_lipleak.evaluation.plan.pairing import SAME_SPEAKER, mismatched_pairs
 from pytest_lipleak.generators.control import ControlGenerator
 from pytest_lipleak.media.audio import fit
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
@@ -246,7 +246,7 @@ def judged(clips: ClipSet, folder: Path, expert: SyncExpert, changed: int) -> Ce
 
 
 def _unrelated(video: Embeddings, speech: Embeddings, offset: int) -> float:
-    """Confidence at an offset against a whole other recording, as `evaluation/nulls.py` scores it."""
+    """Confidence at an offset against a whole other recording, as `evaluation/make/nulls.py` scores it."""
     (means,) = shifted_means(video, speech, np.zeros(1, np.int64))
     return float(np.median(means) - means[MAX_SHIFT - offset])
 

@@ -47,7 +47,7 @@ def ours(
     video: str, weights: str, protocol: str, expert: str = "syncnet", device: str = "cpu"
 ) -> dict[str, Any]:
     """Score one file as ``lipleak score`` does."""
-    from pytest_lipleak.evaluation.crops import Crops
+    from pytest_lipleak.evaluation.make.crops import Crops
     from pytest_lipleak.media.audio import read_audio
     from pytest_lipleak.media.video import VideoFile
     from pytest_lipleak.sync.protocols import Protocol
@@ -96,7 +96,7 @@ def stages(video: str, weights: str) -> dict[str, Any]:
 
 def six(videos: list[str], audios: list[str], own: str, weights: str) -> dict[str, Any]:
     """Score six generated videos with sharing: against the own audio, and under XM against the partner's."""
-    from pytest_lipleak.evaluation.crops import Crops
+    from pytest_lipleak.evaluation.make.crops import Crops
     from pytest_lipleak.media.audio import read_audio
     from pytest_lipleak.media.video import VideoFile
     from pytest_lipleak.sync.protocols import Protocol

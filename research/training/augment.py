@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.sync.embedded import MOUTH_HEIGHT, MOUTH_WIDTH
+from pytest_lipleak.sync.mouth_window import MOUTH_HEIGHT, MOUTH_WIDTH
 from research.training.prepare import ABOVE, BESIDE
 
 HEIGHT, WIDTH = MOUTH_HEIGHT, MOUTH_WIDTH

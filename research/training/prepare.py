@@ -20,7 +20,7 @@ import av
 import cv2
 import numpy as np
 
-from pytest_lipleak.sync.embedded import (
+from pytest_lipleak.sync.mouth_window import (
     FACE_SIZE,
     MOUTH_COLUMNS,
     MOUTH_HEIGHT,

@@ -9,7 +9,7 @@ from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.scores import SyncScore, TakeScore, Unscored
-from pytest_lipleak.evaluation.aggregate import measure, measured
+from pytest_lipleak.evaluation.results.aggregate import measure, measured
 
 AM, XM, SI = (Condition(setup, Reference.CR) for setup in Setup)
 

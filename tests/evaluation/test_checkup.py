@@ -11,7 +11,7 @@ import pytest
 from pytest_lipleak.cli import USAGE, main
 from pytest_lipleak.evaluation.checkup import FIX, LOOK, OK, Checkup, examine
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.store import Store
+from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.faces.mouths import mouth_mask, with_other_mouths
 from pytest_lipleak.generators.registry import as_model, load_model
 from pytest_lipleak.media.clipsets import ClipSet, open_clips

@@ -7,7 +7,7 @@ import pytest
 from pytest_lipleak.core.defaults import DEFAULT_GATES, LEAST_EXCESS
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.store import Store
+from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.generators.registry import load_model
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 from pytest_lipleak.sync.experts import load_expert

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pytest_lipleak.core.errors import ConfigurationError
-from pytest_lipleak.evaluation import devices
-from pytest_lipleak.evaluation.devices import device_label, resolve_device
+from pytest_lipleak.evaluation.make import devices
+from pytest_lipleak.evaluation.make.devices import device_label, resolve_device
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def test_onnx_runtime_with_cuda_serves_where_torch_sees_none(
 
 SEEN = """
 import sys
-from pytest_lipleak.evaluation.devices import share_threads
+from pytest_lipleak.evaluation.make.devices import share_threads
 if "first" in sys.argv[3:]:
     import torch
 print(share_threads(int(sys.argv[1]), int(sys.argv[2])))

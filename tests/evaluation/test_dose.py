@@ -15,7 +15,9 @@ from pytest_lipleak.core.dose import COLUMNS, Dose, DoseCurve, scale_of
 from pytest_lipleak.core.errors import InputError, MissingDataError, UnscorableError
 from pytest_lipleak.core.metrics import every_metric, metric
 from pytest_lipleak.core.scores import SyncScore, TakeScore
-from pytest_lipleak.evaluation.dose import (
+from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
+from pytest_lipleak.evaluation.make.store import Store
+from pytest_lipleak.evaluation.results.dose import (
     calibrated,
     curve_for,
     curve_text,
@@ -24,8 +26,6 @@ from pytest_lipleak.evaluation.dose import (
     read_curve,
     table_lines,
 )
-from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.store import Store
 from pytest_lipleak.generators.registry import load_model
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 from pytest_lipleak.sync.experts import load_expert

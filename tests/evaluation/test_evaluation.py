@@ -25,7 +25,7 @@ from pytest_lipleak.core.errors import (
 )
 from pytest_lipleak.core.verdicts import Limit, Rules
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.store import Store
+from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.audio import read_audio
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet

@@ -11,8 +11,8 @@ from clip_sets import spoken
 from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.scores import SyncScore, TakeScore
-from pytest_lipleak.evaluation.crops import Cropper
-from pytest_lipleak.evaluation.gallery import (
+from pytest_lipleak.evaluation.make.crops import Cropper
+from pytest_lipleak.evaluation.make.gallery import (
     CELL,
     COLUMNS,
     GAIN,

@@ -8,9 +8,9 @@ import pytest
 from clip_sets import random_levels, write_clips
 
 from pytest_lipleak.core.conditions import CONDITIONS
-from pytest_lipleak.evaluation import artefacts as rooms
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.store import Store
+from pytest_lipleak.evaluation.make import artefacts as rooms
+from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.sync.expert import ExpertIdentity

@@ -10,11 +10,12 @@ import pytest
 
 from pytest_lipleak.core.clips import Clip, StreamedVideo
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
-from pytest_lipleak.evaluation import artefacts, probes
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.gallery import Gallery
-from pytest_lipleak.evaluation.references import STRATEGIES, reference_frames
-from pytest_lipleak.evaluation.store import Store
+from pytest_lipleak.evaluation.make import artefacts
+from pytest_lipleak.evaluation.make.gallery import Gallery
+from pytest_lipleak.evaluation.make.store import Store
+from pytest_lipleak.evaluation.measures.on_demand import probes
+from pytest_lipleak.evaluation.plan.references import STRATEGIES, reference_frames
 from pytest_lipleak.faces import tracking
 from pytest_lipleak.faces.detection import Face
 from pytest_lipleak.generators.registry import Model

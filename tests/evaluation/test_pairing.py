@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_lipleak.core.errors import InputError
-from pytest_lipleak.evaluation.pairing import ANY, SAME_SPEAKER, mismatched_pairs
+from pytest_lipleak.evaluation.plan.pairing import ANY, SAME_SPEAKER, mismatched_pairs
 
 RULES = (ANY, SAME_SPEAKER)
 

@@ -14,9 +14,9 @@ from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import ConfigurationError, WeightsError
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.verdicts import Limit
-from pytest_lipleak.evaluation.aggregate import measure
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.store import Store
+from pytest_lipleak.evaluation.make.store import Store
+from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.generators.registry import as_model, load_model
 from pytest_lipleak.media.clipsets import EMBEDDED, ClipSet, open_clips
 from pytest_lipleak.report.terminal import table

@@ -10,8 +10,8 @@ from pytest_lipleak.core.clips import held
 from pytest_lipleak.core.errors import NotApplicableError
 from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.probes import followed, most_different, with_mouths
-from pytest_lipleak.evaluation.store import Store
+from pytest_lipleak.evaluation.make.store import Store
+from pytest_lipleak.evaluation.measures.probes import followed, most_different, with_mouths
 from pytest_lipleak.generators.control import ControlGenerator
 from pytest_lipleak.generators.registry import Model, load_model
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
@@ -119,7 +119,7 @@ def test_only_what_the_model_has_is_probed(tmp_path: Path) -> None:
 
 def test_a_still_mouth_has_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     still = evaluation("demo", tmp_path)
-    monkeypatch.setattr("pytest_lipleak.evaluation.probes.STILL", 1e9)
+    monkeypatch.setattr("pytest_lipleak.evaluation.measures.probes.STILL", 1e9)
     found = still.measure("REF_swap[SI,AR]")
     assert found.clips == 0
     assert {entry.measure for entry in found.unscored} == {"REF_swap"}

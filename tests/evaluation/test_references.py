@@ -4,7 +4,7 @@ import pytest
 from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.errors import ConfigurationError
-from pytest_lipleak.evaluation.references import STRATEGIES, reference_frames, reference_indices
+from pytest_lipleak.evaluation.plan.references import STRATEGIES, reference_frames, reference_indices
 
 
 def speaking(openings: list[int], seed: int = 0) -> Clip:

@@ -16,14 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_lipleak.core.errors import StoreError
-from pytest_lipleak.evaluation.store import ABANDONED, Store, key_of, versions_of
+from pytest_lipleak.evaluation.make.store import ABANDONED, Store, key_of, versions_of
 from pytest_lipleak.media.video import stored_images, write_video
 
 KIND, KEY = "thing.bin", key_of(what="thing")
 WRITER = """
 import sys, time
 from pathlib import Path
-from pytest_lipleak.evaluation.store import Store
+from pytest_lipleak.evaluation.make.store import Store
 
 folder, log, seconds, key = sys.argv[1:]
 
@@ -225,7 +225,7 @@ def test_beyond_the_limit_the_longest_unused_goes(store: Store) -> None:
 def test_a_large_store_is_not_looked_through_for_every_artefact(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pytest_lipleak.evaluation.store.PER_LOOK", 4)
+    monkeypatch.setattr("pytest_lipleak.evaluation.make.store.PER_LOOK", 4)
     fill(store, [600] * 40)
     limited, looks = Store(store.folder, limit=40_000), []
     look = limited.artefacts

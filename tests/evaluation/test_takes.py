@@ -10,7 +10,7 @@ from clip_sets import coded, levels_of_audio, levels_of_frames, random_levels, s
 from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.store import Store
+from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.sync.expert import ExpertIdentity

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_lipleak.core.clips import Audio
-from pytest_lipleak.evaluation.nulls import APART, AUDIOS, ENOUGH, NEAREST, UnrelatedSpeech, beginnings
+from pytest_lipleak.evaluation.make.nulls import APART, AUDIOS, ENOUGH, NEAREST, UnrelatedSpeech, beginnings
 from pytest_lipleak.sync.score import score
 
 

@@ -14,9 +14,9 @@ from filelock import FileLock
 
 from pytest_lipleak.core.conditions import CONDITIONS, Condition
 from pytest_lipleak.core.errors import LipleakError
-from pytest_lipleak.evaluation import artefacts
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.store import Store
+from pytest_lipleak.evaluation.make import artefacts
+from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.generators import shared
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.generators.shared import BusyError, SharedGenerator, Slots

@@ -11,7 +11,7 @@ from inner_pytest import Project
 
 from pytest_lipleak.cli import NOT_JUDGED, USAGE, main
 from pytest_lipleak.core.errors import ConfigurationError
-from pytest_lipleak.evaluation.dose import read_curve, table_lines
+from pytest_lipleak.evaluation.results.dose import read_curve, table_lines
 from pytest_lipleak.outputs import check_writable, forget_file, write_text
 from pytest_lipleak.resources import resource
 from pytest_lipleak.settings.resolve import make_settings
@@ -226,7 +226,7 @@ def test_other_commands_tell_what_they_cannot_write(
     capsys.readouterr()
     request.getfixturevalue("full")
     request.getfixturevalue("monkeypatch").setattr(
-        "pytest_lipleak.evaluation.dose.calibrated", lambda _: curve
+        "pytest_lipleak.evaluation.results.dose.calibrated", lambda _: curve
     )
     for command, shown in {
         ("merge", str(part), "--json=old.json"): "PASSED: 1 limit kept",

@@ -14,7 +14,7 @@ import pytest
 from inner_pytest import Project, Run
 
 from pytest_lipleak.core.metrics import metric
-from pytest_lipleak.evaluation.aggregate import measure
+from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.report.json import read_document, schema
 
 LIMITS = ("LSD-CR < 0.001", "LSE-C_S < 50", "LSE-C[XM,CR] > 0", "LSE-C_S < 60")

@@ -6,7 +6,7 @@ from pytest_lipleak.core.conditions import CONDITIONS, Condition, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.scores import SyncScore, TakeScore
 from pytest_lipleak.core.verdicts import Limit, judge
-from pytest_lipleak.evaluation.aggregate import measure
+from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.report.json import document, verdict_data
 
 WINDOWS = 120

@@ -10,8 +10,8 @@ import pytest
 from corpora import corpus, report
 
 from pytest_lipleak.core.clips import Clip
-from pytest_lipleak.evaluation.crops import Cropper
-from pytest_lipleak.evaluation.gallery import Gallery, file_stem
+from pytest_lipleak.evaluation.make.crops import Cropper
+from pytest_lipleak.evaluation.make.gallery import Gallery, file_stem
 from pytest_lipleak.media.video import write_playable
 from pytest_lipleak.report.html import write_html
 from pytest_lipleak.report.page_files import files_of

@@ -16,10 +16,10 @@ from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.core.dose import COLUMNS, DoseCurve
 from pytest_lipleak.core.errors import InputError, MissingExtraError
 from pytest_lipleak.core.metrics import metric
-from pytest_lipleak.evaluation.aggregate import measure
-from pytest_lipleak.evaluation.crops import Cropper
-from pytest_lipleak.evaluation.dose import _identity as identity
-from pytest_lipleak.evaluation.gallery import Gallery, file_stem
+from pytest_lipleak.evaluation.make.crops import Cropper
+from pytest_lipleak.evaluation.make.gallery import Gallery, file_stem
+from pytest_lipleak.evaluation.results.aggregate import measure
+from pytest_lipleak.evaluation.results.dose import _identity as identity
 from pytest_lipleak.report.html import write_html
 from pytest_lipleak.report.page_files import files_of, forget_page, page_of
 from pytest_lipleak.sync.protocols import Protocol

@@ -16,7 +16,7 @@ from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Set
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.scores import TakeScore
-from pytest_lipleak.evaluation.aggregate import measure
+from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.report.json import document
 from pytest_lipleak.report.side_by_side import entry_of, side_by_side
 from pytest_lipleak.resources import resource

@@ -21,7 +21,7 @@ from pytest_lipleak.core.conditions import Condition
 from pytest_lipleak.core.errors import StoreError
 from pytest_lipleak.core.scores import SyncScore, TakeScore
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
-from pytest_lipleak.evaluation.crops import Cropper
+from pytest_lipleak.evaluation.make.crops import Cropper
 
 COLUMNS = 10
 """Frames in a filmstrip, evenly spread."""

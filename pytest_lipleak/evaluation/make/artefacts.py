@@ -26,13 +26,13 @@ from pytest_lipleak.core.clips import (
 )
 from pytest_lipleak.core.errors import StoreError, UnscorableError
 from pytest_lipleak.core.scores import NullScores, SyncScore
-from pytest_lipleak.evaluation.costs import Stopwatch
-from pytest_lipleak.evaluation.crops import Cropper, Crops
-from pytest_lipleak.evaluation.nulls import UnrelatedSpeech
-from pytest_lipleak.evaluation.pictures import PictureTools
-from pytest_lipleak.evaluation.plan import Plan
-from pytest_lipleak.evaluation.store import Store, key_of, read_array, versions_of
-from pytest_lipleak.evaluation.takes import Take
+from pytest_lipleak.evaluation.make.costs import Stopwatch
+from pytest_lipleak.evaluation.make.crops import Cropper, Crops
+from pytest_lipleak.evaluation.make.nulls import UnrelatedSpeech
+from pytest_lipleak.evaluation.make.picture_tools import PictureTools
+from pytest_lipleak.evaluation.make.store import Store, key_of, read_array, versions_of
+from pytest_lipleak.evaluation.plan.choices import Plan
+from pytest_lipleak.evaluation.plan.takes import Take
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.limits import LastWords, to_stderr
 from pytest_lipleak.generators.memory import MemoryWatch

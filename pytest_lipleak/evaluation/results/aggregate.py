@@ -12,8 +12,8 @@ from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics import PICTURE_MEASURES, Column, Metric, metric
 from pytest_lipleak.core.verdicts import MIN_UNITS, Measurement
-from pytest_lipleak.evaluation.dose import with_dose
-from pytest_lipleak.evaluation.nulls import ENOUGH
+from pytest_lipleak.evaluation.make.nulls import ENOUGH
+from pytest_lipleak.evaluation.results.dose import with_dose
 from pytest_lipleak.statistics.bootstrap import CONFIDENCE, expanded_interval
 from pytest_lipleak.statistics.nulls import chance_p, least_p
 from pytest_lipleak.statistics.sequences import difference_sequence, mean_sequence

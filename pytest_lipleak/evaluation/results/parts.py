@@ -8,8 +8,8 @@ from typing import Any
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import ConfigurationError, InputError, UnscorableError
 from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, judge
-from pytest_lipleak.evaluation import sanity
-from pytest_lipleak.evaluation.aggregate import measure
+from pytest_lipleak.evaluation.results import sanity
+from pytest_lipleak.evaluation.results.aggregate import measure
 
 AGREED = (
     "model", "fingerprint", "arguments", "expert", "weights_sha256", "verified_weights", "protocol", "face",

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from pytest_lipleak import __version__
 from pytest_lipleak.core.corpus import Provenance
-from pytest_lipleak.evaluation.artefacts import EMBEDDING_LIBRARIES
-from pytest_lipleak.evaluation.pairing import ANY, GIVEN
-from pytest_lipleak.evaluation.parts import part_of, shard_data
-from pytest_lipleak.evaluation.plan import Plan
-from pytest_lipleak.evaluation.store import versions_of
+from pytest_lipleak.evaluation.make.artefacts import EMBEDDING_LIBRARIES
+from pytest_lipleak.evaluation.make.store import versions_of
+from pytest_lipleak.evaluation.plan.choices import Plan
+from pytest_lipleak.evaluation.plan.pairing import ANY, GIVEN
+from pytest_lipleak.evaluation.results.parts import part_of, shard_data
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.model_files import file_sha256

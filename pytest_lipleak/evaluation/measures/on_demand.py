@@ -12,15 +12,16 @@ from pytest_lipleak.core.corpus import Key
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics import SET_MEASURES, Metric
 from pytest_lipleak.core.scores import NullScores, TakeScore
-from pytest_lipleak.evaluation.artefacts import Artefacts
-from pytest_lipleak.evaluation.costs import Stopwatch
-from pytest_lipleak.evaluation.gallery import Gallery
-from pytest_lipleak.evaluation.nulls import UnrelatedSpeech
-from pytest_lipleak.evaluation.pictures import Pictures, PictureTools, kept_measure, set_measure
-from pytest_lipleak.evaluation.probes import probed
-from pytest_lipleak.evaluation.progress import Progress
-from pytest_lipleak.evaluation.record import Record, label_of
-from pytest_lipleak.evaluation.takes import Take, Takes
+from pytest_lipleak.evaluation.make.artefacts import Artefacts
+from pytest_lipleak.evaluation.make.costs import Stopwatch
+from pytest_lipleak.evaluation.make.gallery import Gallery
+from pytest_lipleak.evaluation.make.nulls import UnrelatedSpeech
+from pytest_lipleak.evaluation.make.picture_tools import PictureTools
+from pytest_lipleak.evaluation.make.progress import Progress
+from pytest_lipleak.evaluation.make.record import Record, label_of
+from pytest_lipleak.evaluation.measures.pictures import Pictures, kept_measure, set_measure
+from pytest_lipleak.evaluation.measures.probes import probed
+from pytest_lipleak.evaluation.plan.takes import Take, Takes
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Audio, Clip, Image
-from pytest_lipleak.evaluation.store import Store, key_of, versions_of
+from pytest_lipleak.evaluation.make.store import Store, key_of, versions_of
 from pytest_lipleak.sync.expert import SyncExpert
 from pytest_lipleak.sync.protocols import Protocol, whole_frame_crops
 
@@ -41,7 +41,7 @@ class Cropper:
     def __call__(self, frames: Iterable[Image]) -> Iterable[Image]:
         """Yield the face crop of every RGB frame (H, W, 3)."""
         if self.corners is not None:
-            from pytest_lipleak.sync.embedded import aligned_faces
+            from pytest_lipleak.sync.mouth_window import aligned_faces
 
             return aligned_faces(frames, self.corners)
         if self.track is None:

@@ -20,8 +20,8 @@ from pytest_lipleak.core.clips import (
 from pytest_lipleak.core.conditions import Condition, Setup
 from pytest_lipleak.core.corpus import Provenance
 from pytest_lipleak.core.errors import ConfigurationError
-from pytest_lipleak.evaluation.pairing import mismatched_pairs
-from pytest_lipleak.evaluation.references import reference_indices
+from pytest_lipleak.evaluation.plan.pairing import mismatched_pairs
+from pytest_lipleak.evaluation.plan.references import reference_indices
 from pytest_lipleak.media.audio import fit, silence
 from pytest_lipleak.media.clipsets import ClipSet
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from pytest_lipleak.core.corpus import Corpus, Key
 from pytest_lipleak.core.errors import LipleakError, UnscorableError, retold
 from pytest_lipleak.core.scores import Unscored
-from pytest_lipleak.evaluation.way_out import way_out
+from pytest_lipleak.evaluation.make.way_out import way_out
 
 
 class Record:

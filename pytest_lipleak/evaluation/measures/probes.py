@@ -12,8 +12,8 @@ from pytest_lipleak.core.conditions import Condition, Reference
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics import FULL
 from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore, TakeScore
-from pytest_lipleak.evaluation.artefacts import Artefacts
-from pytest_lipleak.evaluation.takes import Takes
+from pytest_lipleak.evaluation.make.artefacts import Artefacts
+from pytest_lipleak.evaluation.plan.takes import Takes
 from pytest_lipleak.faces.centred import mouth_images
 from pytest_lipleak.generators.control import aligned, mouth_mask
 from pytest_lipleak.media.video import HELD

@@ -11,11 +11,11 @@ from pytest_lipleak.core.conditions import Condition, Setup
 from pytest_lipleak.core.corpus import Key
 from pytest_lipleak.core.errors import StoreError, UnscorableError
 from pytest_lipleak.core.scores import TakeScore
-from pytest_lipleak.evaluation.artefacts import Artefacts
-from pytest_lipleak.evaluation.gallery import Gallery, file_stem
-from pytest_lipleak.evaluation.progress import Progress
-from pytest_lipleak.evaluation.record import Record, label_of
-from pytest_lipleak.evaluation.takes import Take, Takes
+from pytest_lipleak.evaluation.make.artefacts import Artefacts
+from pytest_lipleak.evaluation.make.gallery import Gallery, file_stem
+from pytest_lipleak.evaluation.make.progress import Progress
+from pytest_lipleak.evaluation.make.record import Record, label_of
+from pytest_lipleak.evaluation.plan.takes import Take, Takes
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.generators.shared import BusyError, SharedGenerator, ready
 

@@ -1,0 +1,1 @@
+"""What is measured beyond sync scores, and only when asked for."""

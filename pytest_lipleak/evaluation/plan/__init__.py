@@ -1,0 +1,1 @@
+"""What is to be made: the user's choices, pairs, references, and what the model is given."""
