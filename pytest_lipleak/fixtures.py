@@ -85,7 +85,7 @@ def lipleak_silent_audio(_lipleak_session: LipleakSession) -> "Callable[[int], A
 def lipleak_mismatched_pairs(_lipleak_session: LipleakSession) -> dict[str, str]:
     """The XM pairs: for every clip the clip whose audio drives it."""
     from pytest_lipleak.evaluation.plan.pairing import mismatched_pairs
-    from pytest_lipleak.media.clipsets import read_pairs
+    from pytest_lipleak.media.pair_lists import read_pairs
 
     settings, clips = _lipleak_session.settings, _lipleak_session.clips
     if settings.inputs.pairs:

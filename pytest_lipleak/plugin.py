@@ -77,9 +77,11 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     from pytest_lipleak.core.words import counted
 
     expert, why = session.chosen_expert()
+    listing = session.clips.listing
     return [
         f"lipleak: model {session.settings.inputs.model}, {counted(len(session.clips), 'clip')} "
-        f"({session.clips.origin}), expert {expert} ({why}), protocol {session.protocol()}"
+        f"({session.clips.origin}), expert {expert} ({why}), protocol {session.protocol()}",
+        *([f"lipleak: {listing.summary}"] if listing.left_out else []),
     ]
 
 

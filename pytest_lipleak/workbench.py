@@ -402,7 +402,7 @@ class Workbench:
         from pytest_lipleak.core.verdicts import Rules
         from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
         from pytest_lipleak.evaluation.make.store import Store
-        from pytest_lipleak.media.clipsets import read_pairs
+        from pytest_lipleak.media.pair_lists import read_pairs
         from pytest_lipleak.sync.protocols import Protocol
 
         self._be_present()

@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.dose import DoseCurve
+from pytest_lipleak.core.listing import Listing
 from pytest_lipleak.core.metrics import FULL, NULL_MEASURES, PICTURE_MEASURES, PROBE_MEASURES, Audio, Column
 from pytest_lipleak.core.scores import NullScores, SetScore, SyncScore, TakeScore, Unscored
 
@@ -48,6 +49,7 @@ class Provenance:
         arguments: of the model's factory, as Python writes them.
         libraries: versions of Python and of every package that makes pixels or embeddings.
         begun: when the measuring began, UTC, ISO 8601.
+        listing: how many files were found for the clip set, and why some are no clips of it (``Listing.to_dict``).
     """
 
     model: str
@@ -75,6 +77,13 @@ class Provenance:
     arguments: Mapping[str, str] = field(default_factory=dict)
     libraries: Mapping[str, str] = field(default_factory=dict)
     begun: str = field(default="", compare=False)
+    listing: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def reader_notes(self) -> tuple[str, ...]:
+        """What readers must know: files that were left out first, then ``notes``."""
+        left_out = [Listing.from_dict(self.listing).summary] if self.listing.get("left_out") else []
+        return (*left_out, *self.notes)
 
     @property
     def in_order(self) -> tuple[str, ...]:

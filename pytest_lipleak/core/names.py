@@ -6,7 +6,6 @@ Names come from strangers: from folders, manifests and reports. This is the one 
 import re
 import unicodedata
 from hashlib import sha256
-from pathlib import PurePosixPath, PureWindowsPath
 
 from pytest_lipleak.core.errors import InputError
 
@@ -23,6 +22,7 @@ _RESERVED = re.compile(
 )
 _PLAIN = re.compile(r"[a-z0-9_][a-z0-9_=.-]*(?:[/:][a-z0-9_=-][a-z0-9_=.-]*)*")
 _TOLD_APART = re.compile(r"-[0-9a-f]{8}")
+_ABSOLUTE = re.compile(r"[/\\]|[a-z]:[/\\]", re.IGNORECASE)
 _SEPARATORS = str.maketrans({"/": "+", ":": "@"})
 
 
@@ -49,7 +49,7 @@ def check_name(text: str, where: str) -> str:
         InputError: the name is empty, longer than ``LONGEST_NAME``, absolute, climbs out of its folder with
             ``..``, or holds control characters, line breaks, marks that reorder text or bytes that are no text.
     """
-    shown = escaped(text if len(text) <= 80 else f"{text[:77]}...")
+    shown = _short(text)
     if not text.strip():
         raise InputError(f"{where}: a clip's name is empty; give every clip a name")
     if len(text) > LONGEST_NAME:
@@ -57,19 +57,39 @@ def check_name(text: str, where: str) -> str:
             f"{where}: the name '{shown}' has {len(text)} characters; at most {LONGEST_NAME} are accepted, "
             "give the clip a shorter name"
         )
-    unsafe = next((letter for letter in text if is_unsafe(letter)), None)
-    if unsafe is not None:
-        raise InputError(
-            f"{where}: the name '{shown}' holds the character U+{ord(unsafe):04X}, which is no printable text; "
-            "rename it with printable characters only"
-        )
-    if PurePosixPath(text).is_absolute() or PureWindowsPath(text).anchor:
+    check_printable(text, where, "name")
+    if _ABSOLUTE.match(text):
         raise InputError(f"{where}: the name '{shown}' is an absolute path; give a name such as 'ann/1'")
     if ".." in re.split(r"[/\\]", text):
         raise InputError(
             f"{where}: the name '{shown}' leads out of its folder ('..'); give a name such as 'ann/1'"
         )
     return text
+
+
+def check_printable(text: str, where: str, what: str) -> None:
+    """Refuse text that is shown in reports and holds unsafe characters.
+
+    Args:
+        text: the text.
+        where: the file and line it stands in, for the message.
+        what: what it is, for example ``speaker``.
+
+    Raises:
+        InputError: it holds control characters, line breaks, marks that reorder text or bytes that are no text.
+    """
+    if text.isascii() and text.isprintable():
+        return
+    unsafe = next((letter for letter in text if is_unsafe(letter)), None)
+    if unsafe is not None:
+        raise InputError(
+            f"{where}: the {what} '{_short(text)}' holds the character U+{ord(unsafe):04X}, which is no printable "
+            "text; write it with printable characters only"
+        )
+
+
+def _short(text: str) -> str:
+    return escaped(text if len(text) <= 80 else f"{text[:77]}...")
 
 
 def file_stem(name: str) -> str:

@@ -1,19 +1,24 @@
 """Sets of clips: a folder of videos, a CSV manifest, the LRS2 layout, or the embedded clips."""
 
-import csv
 import hashlib
-from collections import OrderedDict
+import os
+import re
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pytest_lipleak.core.clips import Audio, Clip, StreamedVideo, beginning, digest_of
 from pytest_lipleak.core.errors import InputError, MissingDataError
+from pytest_lipleak.core.listing import Listing
+from pytest_lipleak.core.names import check_name, check_printable, escaped
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLES_PER_FRAME
 from pytest_lipleak.media.audio import read_audio
+from pytest_lipleak.media.clip_folders import videos_in
+from pytest_lipleak.media.tables import Row, is_file, read_table
 from pytest_lipleak.media.video import FileState, VideoFile, file_state, read_video
 from pytest_lipleak.model_files import file_sha256
 from pytest_lipleak.resources import resource_path
@@ -21,11 +26,14 @@ from pytest_lipleak.resources import resource_path
 EMBEDDED = "embedded"
 """Name of the clips that ship with the package."""
 
-VIDEO_SUFFIXES = frozenset(
-    {".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts", ".webm", ".wmv"}
-)
+TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
+"""Endings of manifests."""
+
 LATE_FRAMES = 5
 """Audio may end this many frames before the video (containers cut at packets); more is an error."""
+
+AUDIO_BYTES = 500_000_000
+"""Decoded audio kept in memory; that of other clips is decoded when it is needed again."""
 
 KEPT_BYTES = 125_000_000
 """Decoded frames kept in memory, besides those of the last clip; those of other clips are decoded when looked at."""
@@ -56,18 +64,22 @@ class ClipSet(Mapping[str, Clip]):
     Args:
         files: at least one clip, names unique.
         origin: what the user named, for reports.
+        left_out: why other files there are no clips, by their name.
 
     Raises:
         InputError: no clips, or two of one name.
     """
 
-    def __init__(self, files: Sequence[ClipFile], origin: str) -> None:
+    def __init__(
+        self, files: Sequence[ClipFile], origin: str, left_out: Mapping[str, str] | None = None
+    ) -> None:
+        self.listing = Listing(len(files), left_out or {})
         if not files:
-            raise InputError(f"{origin}: 0 clips; expected at least one video file to measure")
+            why = f" ({self.listing.summary})" if left_out else ""
+            raise InputError(f"{origin}: 0 clips{why}; expected at least one video file to measure")
         self.files = {file.name: file for file in sorted(files, key=lambda file: file.name)}
         if len(self.files) < len(files):
-            names = [file.name for file in files]
-            twice = next(name for name in names if names.count(name) > 1)
+            twice = Counter(file.name for file in files).most_common(1)[0][0]
             raise InputError(f"{origin}: two clips are called {twice!r}; give every clip a name of its own")
         self.origin = origin
         self._kept: OrderedDict[str, Clip] = OrderedDict()
@@ -185,9 +197,9 @@ def open_clips(spec: str | Path) -> ClipSet:
 
     Args:
         spec: ``embedded``; a folder, searched for videos at any depth (sub-folders count as speakers and
-            LRS2's ``.txt`` transcripts are read); a single video; or a CSV manifest with the columns
-            ``file`` and optionally ``audio``, ``speaker`` (or ``person``), ``text``, ``name``, paths
-            relative to the manifest.
+            LRS2's ``.txt`` transcripts are read; see ``clip_folders.videos_in``); a single video; or a manifest,
+            a table (see ``tables.read_table``) with the columns ``file`` and optionally ``audio``, ``speaker`` (or
+            ``person``), ``text``, ``name``, paths relative to the manifest.
 
     Raises:
         MissingDataError: there is no such file or folder.
@@ -196,16 +208,21 @@ def open_clips(spec: str | Path) -> ClipSet:
     if str(spec) == EMBEDDED:
         return _embedded()
     path = Path(spec)
-    if path.is_dir():
-        return ClipSet([_in_folder(path, video) for video in _videos(path)], str(spec))
-    if not path.exists():
+    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for names that are too long
+        return _in_folder(path, str(spec))
+    if not os.path.lexists(path):
         raise MissingDataError(
-            f"clips {str(spec)!r}: no such file or folder; name a folder of videos, a CSV manifest, "
+            f"clips '{escaped(str(spec))}': no such file or folder; name a folder of videos, a CSV manifest, "
             f"or {EMBEDDED!r} for the clips that ship with pytest-lipleak"
         )
-    if path.suffix.lower() == ".csv":
+    if not is_file(path):
+        raise InputError(
+            f"clips '{escaped(str(spec))}': is no file or folder (a pipe, a device or a link to nothing?); name a "
+            "folder of videos, a manifest or a video"
+        )
+    if path.suffix.lower() in TABLE_SUFFIXES:
         return ClipSet(_manifest(path), str(spec))
-    return ClipSet([ClipFile(path.stem, path)], str(spec))
+    return ClipSet([ClipFile(check_name(path.stem, str(path.parent)), path)], str(spec))
 
 
 _UNPACKED = ExitStack()
@@ -217,102 +234,71 @@ def _embedded() -> ClipSet:
     return ClipSet(_manifest(folder / "manifest.csv"), EMBEDDED)
 
 
-def _videos(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
+def _in_folder(folder: Path, origin: str) -> ClipSet:
+    videos, left_out = videos_in(folder)
+    files = [
+        ClipFile(name, video, speaker=video.relative_to(folder).parent.name or None, text=_transcript(video))
+        for name, video in _named_by_place(folder, videos).items()
+    ]
+    return ClipSet(files, origin, left_out)
 
 
-def _in_folder(folder: Path, video: Path) -> ClipFile:
-    relative = video.relative_to(folder)
-    speaker = relative.parent.name or None
-    name = relative.with_suffix("").as_posix()
-    if len(list(video.parent.glob(f"{video.stem}.*"))) > 1 and _has_twin(video):
-        name = relative.as_posix()
-    return ClipFile(name, video, speaker=speaker, text=_transcript(video.with_suffix(".txt")))
+def _named_by_place(folder: Path, videos: Sequence[Path]) -> dict[str, Path]:
+    """Return the videos by name: their place below the folder, without the ending where that tells them apart."""
+    names = {video: video.relative_to(folder).with_suffix("").as_posix() for video in videos}
+    while twice := {name for name, count in Counter(names.values()).items() if count > 1}:
+        # One that bears its ending may be called like another that lacks it.
+        names |= {
+            video: video.relative_to(folder).as_posix() for video, name in names.items() if name in twice
+        }
+    return {check_name(name, str(folder)): video for video, name in names.items()}
 
 
-def _has_twin(video: Path) -> bool:
-    twins = [path for path in video.parent.glob(f"{video.stem}.*") if path.suffix.lower() in VIDEO_SUFFIXES]
-    return len(twins) > 1
-
-
-def _transcript(path: Path) -> str | None:
-    """The words after ``Text:`` in LRS2's transcript files."""
-    if not path.is_file():
+def _transcript(video: Path) -> str | None:
+    """The words after ``Text:`` in the first line of LRS2's transcript files."""
+    path = video.with_suffix(".txt")
+    if not is_file(path):
         return None
-    first = path.read_text(encoding="utf-8", errors="replace").partition("\n")[0]
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        first = file.readline(10_000)
     label, _, words = first.partition(":")
     return words.strip() or None if label.strip().lower() == "text" else None
 
 
 def _manifest(path: Path) -> list[ClipFile]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.DictReader(file))
-    if rows and "file" not in rows[0]:
-        raise InputError(f"{path}: no column 'file'; found {', '.join(rows[0])}")
-    return [_row(path, number, row) for number, row in enumerate(rows, start=2)]
+    return [_row(path, row) for row in read_table(path, required=["file"])]
 
 
-def _row(manifest: Path, line: int, row: Mapping[str, str | None]) -> ClipFile:
-    cells = {key: (value or "").strip() or None for key, value in row.items() if key is not None}
-    name = cells["file"]
-    if name is None:
-        raise InputError(f"{manifest}, line {line}: the column 'file' is empty")
-    files = {column: _named(manifest, line, column, cells.get(column)) for column in ("file", "audio")}
-    video = files["file"]
-    assert video is not None
+def _row(manifest: Path, row: Row) -> ClipFile:
+    if "file" not in row.cells:
+        raise InputError(f"{row.where}: the column 'file' is empty; name the clip's video")
+    speaker = row.cells.get("speaker") or row.cells.get("person")
+    if speaker is not None:
+        check_printable(speaker, row.where, "speaker")
+    name = row.cells.get("name")
     return ClipFile(
-        cells.get("name") or Path(name).with_suffix("").as_posix(),
-        video,
-        files["audio"],
-        cells.get("speaker") or cells.get("person"),
-        cells.get("text"),
+        check_name(_name_of(row.cells["file"]) if name is None else name, row.where),
+        _named_file(manifest, row, "file"),
+        _named_file(manifest, row, "audio") if "audio" in row.cells else None,
+        speaker,
+        row.cells.get("text"),
     )
 
 
-def _named(manifest: Path, line: int, column: str, name: str | None) -> Path | None:
-    if name is None:
-        return None
+def _name_of(file: str) -> str:
+    """The name of a clip that has none of its own: where its file lies, wherever that is, without the ending."""
+    parts = [part for part in re.split(r"[/\\]+", file) if part not in ("", ".", "..")]
+    return PurePosixPath(*parts).with_suffix("").as_posix() if parts else file
+
+
+def _named_file(manifest: Path, row: Row, column: str) -> Path:
+    name = row.cells[column]
     path = manifest.parent / name
-    if not path.is_file():
-        raise InputError(f"{manifest}, line {line}: {column} {name!r} is not a file beside the manifest")
+    if not is_file(path) and "\\" in name:  # written under Windows
+        path = manifest.parent / name.replace("\\", "/")
+    if not is_file(path):
+        shown = escaped(name if len(name) <= 200 else f"{name[:197]}...")
+        raise InputError(
+            f"{row.where}: {column} '{shown}' is not a file beside the manifest; paths are relative to it"
+        )
     return path
-
-
-def read_pairs(path: Path, clips: ClipSet) -> dict[str, str]:
-    """Read a pair list in the format of Wav2Lip's test lists.
-
-    Each line is ``audio_id video_id``; ids are clip names, with or without suffix. Returns the partner
-    (whose audio drives) of every named video.
-
-    Raises:
-        InputError: a line that does not parse, names an unknown clip, a clip twice, or pairs a clip with
-            its own speech.
-    """
-    if not path.is_file():
-        raise MissingDataError(f"pairs {path}: no such file")
-    partners: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip() or line.lstrip().startswith("#"):
-            continue
-        where = f"{path}, line {number}"
-        ids = line.split()
-        if len(ids) != 2:
-            raise InputError(f"{where}: expected 'audio_id video_id', got {line.strip()!r}")
-        partner, video = (_known(name, clips, where) for name in ids)
-        if video in partners:
-            raise InputError(f"{where}: the video {video!r} is listed twice")
-        if partner == video or clips.same_speech(partner, video):
-            raise InputError(f"{where}: {video!r} is paired with its own speech; that is not a mismatch")
-        partners[video] = partner
-    if not partners:
-        raise InputError(f"{path}: 0 pairs; expected lines 'audio_id video_id'")
-    return partners
-
-
-def _known(name: str, clips: ClipSet, where: str) -> str:
-    for candidate in (name, Path(name).with_suffix("").as_posix()):
-        if candidate in clips:
-            return candidate
-    raise InputError(
-        f"{where}: no clip {name!r} in {clips.origin} (known: {', '.join(list(clips)[:5])}, ...)"
-    )

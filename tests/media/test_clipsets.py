@@ -9,7 +9,8 @@ from encoding import encode, numbered, sine
 from pytest_lipleak.core.clips import Clip, held
 from pytest_lipleak.core.errors import InputError, MissingDataError
 from pytest_lipleak.media import clipsets
-from pytest_lipleak.media.clipsets import ClipFile, ClipSet, open_clips, read_pairs
+from pytest_lipleak.media.clipsets import ClipFile, ClipSet, open_clips
+from pytest_lipleak.media.pair_lists import read_pairs
 
 Put = Callable[[str], Path]
 

@@ -79,6 +79,7 @@ def provenance_of(
         arguments={name: repr(value) for name, value in sorted(model.arguments.items())},
         libraries=_libraries(),
         begun=datetime.now(UTC).isoformat(timespec="seconds"),
+        listing=clips.listing.to_dict(),
     )
 
 
