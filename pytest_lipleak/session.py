@@ -52,6 +52,11 @@ class LipleakSession(Workbench):
         self._line: ProgressLine | None = None
         self._ledgers: dict[tuple[int, str | None], _Ledger] = {}
 
+    @property
+    def measures(self) -> bool:
+        """Whether tests will run; ``--collect-only`` lists them."""
+        return not self.config.option.collectonly
+
     def check(self) -> None:
         """Refuse at once what cannot work, before anything is loaded or generated.
 
@@ -203,8 +208,7 @@ class LipleakSession(Workbench):
 
     def forget_old_report(self) -> None:
         """Remove the reports of an earlier run, so that a run that ends early leaves none that lies."""
-        measures = self.settings.inputs.model is not None and not self.config.option.collectonly
-        if measures and xdist.run_id(self.config) is None:
+        if self.settings.inputs.model is not None and self.measures and xdist.run_id(self.config) is None:
             from pytest_lipleak.core.errors import LipleakError
 
             try:
@@ -220,11 +224,7 @@ class LipleakSession(Workbench):
         """
         settings = self.settings
         asked_for = settings.outputs.json is not None or settings.outputs.html is not None
-        if (
-            not asked_for
-            or (settings.inputs.model is None and not self.results)
-            or self.config.option.collectonly
-        ):
+        if not asked_for or (settings.inputs.model is None and not self.results) or not self.measures:
             return []
         from pytest_lipleak.report.json import document
 
@@ -233,7 +233,7 @@ class LipleakSession(Workbench):
 
     def save_baseline(self) -> str | None:
         """Write the baseline where one is asked for; return why that was not possible, or None."""
-        if self.config.option.collectonly:
+        if not self.measures:
             return None
         return self.save_as_baseline(*self.judged())
 

@@ -7,20 +7,15 @@ import importlib
 import json
 import math
 import os
-import shutil
 import sys
-import tempfile
-import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from filelock import BaseFileLock
-
     from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.core.dose import DoseCurve
     from pytest_lipleak.core.errors import LipleakError
@@ -31,16 +26,12 @@ if TYPE_CHECKING:
     from pytest_lipleak.evaluation.make.store import Store
     from pytest_lipleak.generators.registry import Model
     from pytest_lipleak.media.clipsets import ClipSet
+    from pytest_lipleak.private_folders import PrivateFolder
     from pytest_lipleak.settings.options import Settings
     from pytest_lipleak.sync.expert import SyncExpert
 
 GIGABYTE = 10**9
 OURS = Path(__file__).parent
-RUN_FOLDER = "pytest-lipleak-"
-PRESENT = "present-"
-"""Prefix of the lock files in it that its processes hold."""
-FORGOTTEN = 2 * 86400.0
-"""Seconds after which the folder of a run of which no process is left is removed."""
 
 
 class Workbench:
@@ -79,12 +70,24 @@ class Workbench:
         self._build_model: Callable[[], Model] | None = None
         self._expert: SyncExpert | None = None
         self._device: str | None = None
-        self._presence: BaseFileLock | None = None
+        self._folder: PrivateFolder | None = None
 
     @property
     def folder(self) -> Path:
         """The run's own artefacts; shared by all workers of the run, removed at its end."""
-        return Path(tempfile.gettempdir()) / f"{RUN_FOLDER}{self.run}"
+        return self._private_folder.path
+
+    @property
+    def _private_folder(self) -> "PrivateFolder":
+        from pytest_lipleak.private_folders import PrivateFolder
+
+        self._folder = self._folder or PrivateFolder(self.run)
+        return self._folder
+
+    @property
+    def measures(self) -> bool:
+        """Whether this run will measure; one that only lists changes and removes nothing."""
+        return True
 
     @property
     def clips(self) -> "ClipSet":
@@ -151,8 +154,10 @@ class Workbench:
             if limit.metric.on_a_scale:
                 self._refuse_unnamed_expert(str(limit))
         self._check_expert()
-        if self.first:
-            _remove_forgotten_runs()
+        if self.first and self.measures:
+            from pytest_lipleak.private_folders import remove_forgotten
+
+            remove_forgotten()
             if store := self._persistent_store():
                 store.check()
 
@@ -309,7 +314,7 @@ class Workbench:
         from pytest_lipleak.generators.shared import SharedGenerator, Slots
 
         label = device_label(self.device)
-        slots = Slots(self.folder, label, self.settings.machine.workers_per_gpu)
+        slots = Slots(self._private_folder.enter(), label, self.settings.machine.workers_per_gpu)
         declared = self.folder / f"model-{label}.json"
         arguments = parse_arguments(self.settings.inputs.model_args)
         return Model(name, SharedGenerator(lambda: load().generator, slots, declared), arguments)
@@ -405,7 +410,7 @@ class Workbench:
         from pytest_lipleak.media.pair_lists import read_pairs
         from pytest_lipleak.sync.protocols import Protocol
 
-        self._be_present()
+        self._private_folder.enter()
         settings = self.settings
         number, workers = self.position
         plan = Plan(
@@ -446,15 +451,6 @@ class Workbench:
             dose=settings.inputs.dose,
         )
 
-    def _be_present(self) -> None:
-        """Show other runs that this one is alive: they remove the folders of runs that were killed."""
-        from filelock import FileLock
-
-        if self._presence is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._presence = FileLock(self.folder / f"{PRESENT}{os.getpid()}")
-            self._presence.acquire()
-
     def _gallery(self) -> "Gallery | None":
         if self.settings.outputs.html is None:
             return None
@@ -468,7 +464,11 @@ class Workbench:
 
         settings = self.settings
         limit = None if settings.machine.store_limit is None else settings.machine.store_limit * GIGABYTE
-        return None if settings.machine.store is None else Store(settings.machine.store, limit)
+        if settings.machine.store is None:
+            return None
+        store = Store(settings.machine.store, limit, shared=settings.machine.store_shared)
+        store.refuse_others()
+        return store
 
     def dose_curve(self, corpus: "Corpus") -> "tuple[DoseCurve | None, str | None]":
         """Return the curve on which a model's results are read as a share of copied lips, and why there is none."""
@@ -626,26 +626,6 @@ class Workbench:
 
     def close(self) -> None:
         """Remove the run's artefacts; that is left to the first process."""
-        if self._presence is not None:
-            self._presence.release()
-        if self.first and self.folder.exists():
-            shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def _remove_forgotten_runs() -> None:
-    for folder in Path(tempfile.gettempdir()).glob(f"{RUN_FOLDER}*"):
-        with suppress(OSError):
-            if time.time() - folder.stat().st_mtime > FORGOTTEN and not _is_alive(folder):
-                shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_alive(folder: Path) -> bool:
-    """Whether a process of the run that the folder belongs to is left: it holds its lock."""
-    from filelock import FileLock, Timeout
-
-    for path in folder.glob(f"{PRESENT}*"):
-        try:
-            FileLock(path).acquire(timeout=0).lock.release()
-        except Timeout:
-            return True
-    return False
+        # The first may only have waited for others who worked in the folder.
+        if self._folder is not None or self.first:
+            self._private_folder.leave(remove=self.first)

@@ -13,7 +13,7 @@ NAME = PACKAGE.name
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("core",),
-    ("resources", "model_files", "outputs"),
+    ("resources", "model_files", "outputs", "private_folders"),
     ("media", "statistics"),
     ("sync",),
     ("faces",),

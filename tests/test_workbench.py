@@ -13,9 +13,10 @@ import pytest
 from pytest_lipleak.cluster import measure_on
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.generators.shared import SharedGenerator, Slots
+from pytest_lipleak.private_folders import FORGOTTEN
 from pytest_lipleak.session import LipleakSession
 from pytest_lipleak.settings.resolve import make_settings, read_settings
-from pytest_lipleak.workbench import FORGOTTEN, Workbench
+from pytest_lipleak.workbench import Workbench
 
 RUN = """
 import sys, time

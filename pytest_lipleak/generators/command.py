@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,6 +32,7 @@ from pytest_lipleak.generators.facecrops import ClipFace, landmarks_of, usual_la
 from pytest_lipleak.generators.handover import fetch_video, hand_over_audio, hand_over_video
 from pytest_lipleak.generators.limits import TimeUpError
 from pytest_lipleak.model_files import file_sha256, weights_digest
+from pytest_lipleak.private_folders import MARK, PrivateFolder, lock_file
 
 PLACEHOLDERS = ("video", "audio", "reference", "landmarks", "output", "seed", "workdir")
 NEEDED = ("video", "audio")
@@ -235,9 +237,7 @@ class CommandGenerator:
         from filelock import FileLock
 
         name = sha256(str(self._folder).encode()).hexdigest()[:16]
-        return FileLock(
-            Path(tempfile.gettempdir()) / f"pytest-lipleak-command-{name}.lock", poll_interval=LOOK_EVERY
-        )
+        return FileLock(lock_file(f"command-{name}"), poll_interval=LOOK_EVERY)
 
     def check_program(self) -> None:
         """Raise ``ConfigurationError`` where there is no program of the command's name."""
@@ -387,20 +387,21 @@ def _working_folder(within: Path | None, stem: str) -> Iterator[Path]:
     """A folder of this call alone. It is removed, but for the log where the call failed; in ``within`` all stays."""
     if within is not None:
         within.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f"pytest-lipleak-command-{stem}-", dir=within))
-    kept = [folder] if within is not None else []
+        yield Path(tempfile.mkdtemp(prefix=f"pytest-lipleak-command-{stem}-", dir=within))
+        return
+    private = PrivateFolder(f"command-{stem}-{uuid.uuid4().hex[:8]}")
+    folder = private.enter()
+    kept: tuple[str, ...] = (LOG, MARK)
     try:
         yield folder
-    except BaseException:
-        kept += [folder, folder / LOG] if (folder / LOG).is_file() else []
-        raise
+        kept = ()
     finally:
-        if within is None:
-            for path in folder.iterdir():
-                if path not in kept:
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
-            if not kept:
-                folder.rmdir()
+        if not (folder / LOG).is_file():
+            kept = ()
+        for path in folder.iterdir():
+            if kept and path.name not in kept:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+        private.leave(remove=not kept)
 
 
 def _is_first(reference: Video, frames: Video) -> bool:

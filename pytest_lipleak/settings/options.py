@@ -356,6 +356,14 @@ class Machine(NamedTuple):
             commands=(EVALUATE, PROBE, CALIBRATE),
         ),
     ] = None
+    store_shared: Annotated[
+        bool,
+        Option(
+            "use that folder although others own it or may write to it; whoever can write there can forge a pass",
+            convert.flag,
+            commands=(EVALUATE, PROBE, CALIBRATE),
+        ),
+    ] = False
 
 
 class Settings(NamedTuple):

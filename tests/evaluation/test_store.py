@@ -3,8 +3,10 @@
 import errno
 import os
 import signal
+import stat
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +20,7 @@ from hypothesis import strategies as st
 from pytest_lipleak.core.errors import StoreError
 from pytest_lipleak.evaluation.make.store import ABANDONED, Store, key_of, versions_of
 from pytest_lipleak.media.video import stored_images, write_video
+from pytest_lipleak.private_folders import STORE_MARK
 
 KIND, KEY = "thing.bin", key_of(what="thing")
 WRITER = """
@@ -49,7 +52,8 @@ def writer(store: Store, log: Path, seconds: float) -> subprocess.Popen[str]:
 
 
 def leftovers(store: Store) -> list[str]:
-    return sorted(path.name for path in store.folder.rglob("*") if path.is_file() and path.suffix != ".lock")
+    files = (path for path in store.folder.rglob("*") if path.is_file() and path.suffix != ".lock")
+    return sorted(path.name for path in files if path.name != STORE_MARK)
 
 
 def sized(count: int) -> Callable[[Path], object]:
@@ -323,18 +327,19 @@ def test_artefacts_say_what_they_are(store: Store) -> None:
 def test_only_old_leftovers_of_dead_writers_are_removed(store: Store) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    store.folder.mkdir(parents=True)
+    folder = store.folder / KEY[:2]
+    folder.mkdir(parents=True)
     ages = {
-        f"tmp-a-{dead.pid}.mkv": 0.0,
-        f"tmp-b-{dead.pid}.mkv": ABANDONED + 60,
-        f"tmp-c-{os.getpid()}.mkv": 9e9,
+        f"tmp-a-{KEY}-{dead.pid}.mkv": 0.0,
+        f"tmp-b-{KEY}-{dead.pid}.mkv": ABANDONED + 60,
+        f"tmp-c-{KEY}-{os.getpid()}.mkv": 9e9,
     }
-    ages |= {f"tmp-d-{dead.pid}.mkv": -ABANDONED - 60}
+    ages |= {f"tmp-d-{KEY}-{dead.pid}.mkv": -ABANDONED - 60}
     for name, age in ages.items():
-        (store.folder / name).touch()
-        os.utime(store.folder / name, (max(time.time() - age, 0),) * 2)
+        (folder / name).touch()
+        os.utime(folder / name, (max(time.time() - age, 0),) * 2)
     store.check()
-    assert leftovers(store) == [f"tmp-a-{dead.pid}.mkv", f"tmp-c-{os.getpid()}.mkv"]
+    assert leftovers(store) == [f"tmp-a-{KEY}-{dead.pid}.mkv", f"tmp-c-{KEY}-{os.getpid()}.mkv"]
 
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
@@ -463,3 +468,142 @@ def test_a_clock_that_jumps_during_a_run_loses_nothing(
         monkeypatch.setattr(time, "time", lambda number=number: real() + (number + 1) * jump)
         assert limited.load(KIND, key, whole, Path.read_bytes) == b"whole"
     limited.check()
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o777], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+def test_a_store_is_made_for_its_user_alone(tmp_path: Path, umask: None) -> None:
+    store = Store(tmp_path / "store")
+    store.refuse_others()
+    store.check()
+    assert mode_of(store.folder) == 0o700
+    store.refuse_others()
+
+
+def test_so_is_one_whose_first_artefact_comes_unchecked(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        made = Store(tmp_path / "store").get_or_make(KIND, KEY, whole)
+    finally:
+        os.umask(before)
+    assert made is not None
+    assert mode_of(tmp_path / "store") == 0o700
+
+
+@pytest.mark.parametrize("mode", [0o770, 0o722, 0o777, 0o1777])
+def test_a_store_that_others_may_write_to_is_refused_unless_it_is_shared(tmp_path: Path, mode: int) -> None:
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store").chmod(mode)
+    with pytest.raises(StoreError, match=rf"mode {mode:o}\).*can forge a pass.*--lipleak-store-shared"):
+        Store(tmp_path / "store").refuse_others()
+    Store(tmp_path / "store", shared=True).refuse_others()
+
+
+def test_so_is_one_in_a_folder_where_everybody_may_replace_it(tmp_path: Path) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    store = Store(tmp_path / "open" / "deep" / "store")
+    with pytest.raises(StoreError, match="everybody may replace it"):
+        store.refuse_others()
+    (tmp_path / "open").chmod(0o1777)
+    store.refuse_others()
+
+
+def test_files_that_are_not_the_stores_are_never_touched(tmp_path: Path) -> None:
+    """A user names the folder of a project as the store, and clears it."""
+    names = [
+        "poetry.lock",
+        "deep/uv.lock",
+        "ab/uv.lock",
+        "tmp-notes-12.txt",
+        "ab/tmp-notes-12.txt",
+        "experiment-seed1-0123456789abcdef.pt",
+        f"ab/run-{KEY}-0123456789abcdef.pt",
+    ]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("mine")
+        os.utime(tmp_path / name, (0, 0))
+    (tmp_path / "cd").mkdir()
+    (tmp_path / "my").mkdir()
+    store = Store(tmp_path, limit=1)
+    store.check()
+    store.get_or_make(KIND, KEY, whole)
+    assert [artefact.kind for artefact in store.artefacts()] == ["thing"]
+    assert len(store.clear()) == 1
+    assert [name for name in names if not (tmp_path / name).exists()] == []
+    assert (tmp_path / "my").is_dir()
+
+
+OTHER_USER = """
+import os, pwd, sys, tempfile
+from pathlib import Path
+from pytest_lipleak.core.errors import StoreError
+from pytest_lipleak.evaluation.make.store import Store, key_of
+with tempfile.TemporaryDirectory() as folder:  # imports all that is needed: others may not read the interpreter
+    Store(Path(folder)).get_or_make("thing.bin", key_of(), lambda path: path.write_bytes(b"whole"))
+os.setgid(65534)
+os.setuid(int(sys.argv[2]))
+os.umask(0o022)
+store = Store(Path(sys.argv[1]), shared=sys.argv[3] == "shared")
+try:
+    store.refuse_others()
+    store.check()
+    for key in (key_of(what="thing"), key_of(what=sys.argv[2])):
+        print(store.get_or_make("thing.bin", key, lambda path: path.write_bytes(b"whole")).stat().st_uid)
+except StoreError as error:
+    print(f"StoreError: {error}")
+"""
+
+
+def as_user(number: int, folder: Path, how: str) -> str:
+    command = [sys.executable, "-c", OTHER_USER, str(folder), str(number), how]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert not done.stderr, done.stderr
+    return done.stdout
+
+
+@pytest.fixture
+def public() -> Iterator[Path]:
+    """A folder that other users reach; pytest's own is private."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        pytest.skip("only root can be several users")
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o1777)
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o755, 0o775])
+@pytest.mark.parametrize("how", ["shared", ""])
+def test_a_second_user_is_told_whose_store_it_is(public: Path, mode: int, how: str) -> None:
+    folder = public / "store"
+    folder.mkdir()
+    folder.chmod(mode)
+    os.chown(folder, 4711, 4711)
+    told = as_user(65534, folder, how)
+    assert told.startswith(f"StoreError: store {folder}: "), told
+    assert ("cannot be written to" in told) if how else ("belongs to user 4711" in told), told
+    assert "--lipleak-store" in told
+
+
+def test_two_users_share_a_store_that_is_declared_so(public: Path) -> None:
+    folder = public / "store"
+    folder.mkdir()
+    os.chown(folder, 4711, 65534)
+    folder.chmod(0o2770)
+    first = as_user(4711, folder, "shared").split()
+    second = as_user(65534, folder, "shared").split()
+    assert len(first) == len(second) == 2, (first, second)
+    assert second[0] == first[0] != second[1], "the first is used again, the second is made"
+    for path in folder.rglob("*"):
+        if path.parent != folder:
+            assert mode_of(path) & 0o070, path

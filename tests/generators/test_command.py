@@ -21,6 +21,7 @@ from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
 from pytest_lipleak.generators import command
 from pytest_lipleak.generators.protocol import run_generator, supported_references
 from pytest_lipleak.generators.registry import Model, check_name, load_model
+from pytest_lipleak.private_folders import MARK
 
 RNG = np.random.default_rng(0)
 CLIP = Clip(
@@ -87,9 +88,9 @@ def failure(model: Model, **options: Any) -> str:
 
 
 def left(tmp_path: Path) -> list[str]:
-    """What calls left behind, locks aside."""
+    """What calls left behind, locks and marks aside."""
     files = (path for path in (tmp_path / "temporary").rglob("*") if path.is_file())
-    return [path.name for path in files if path.suffix != ".lock"]
+    return [path.name for path in files if path.suffix != ".lock" and path.name != MARK]
 
 
 def test_a_copy_comes_back_bit_by_bit_although_its_size_is_odd(

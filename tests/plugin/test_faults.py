@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 from inner_pytest import Project, Run
 
+from pytest_lipleak.evaluation.make.store import Store
+from pytest_lipleak.private_folders import PrivateFolder
+
 FAULTY = '''
 import signal
 import subprocess
@@ -126,14 +129,46 @@ def takes(run: Run) -> list[dict]:
     return result["takes"]
 
 
-def test_what_a_killed_run_left_is_removed_two_days_later(project: Project) -> None:
+def age(folder: Path, days: float) -> None:
+    os.utime(folder, (time.time() - days * 86400,) * 2)
+
+
+def left_behind(temporary: Path, name: str, days: float) -> Path:
+    """The folder of a process that was killed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tempfile.tempdir", str(temporary))
+        folder = PrivateFolder(name)
+        path = folder.enter()
+        (path / "video.mkv").touch()
+        folder.leave(remove=False)
+    age(path, days)
+    return path
+
+
+def test_what_a_killed_run_left_is_removed_two_days_later_and_nothing_else(project: Project) -> None:
     temporary = project.path / "temporary"
-    for name, days in (("pytest-lipleak-0a", 3), ("pytest-lipleak-0b", 1), ("pytest-of-anna", 3)):
-        (temporary / name).mkdir()
-        (temporary / name / "video.mkv").touch()
-        os.utime(temporary / name, (time.time() - days * 86400,) * 2)
-    assert project.measure("Copy", "--collect-only").code == 0
-    assert {"pytest-lipleak-0b", "pytest-of-anna"} == {path.name for path in temporary.iterdir()}
+    old, young = left_behind(temporary, "0a", 3), left_behind(temporary, "0b", 1)
+    results, home, anna = (temporary / f"pytest-{name}" for name in ("lipleak-results", "home", "of-anna"))
+    for folder in (results, home, anna):
+        folder.mkdir()
+        (folder / "video.mkv").touch()
+        age(folder, 300)
+    (temporary / "pytest-lipleak-home").symlink_to(home)
+    renamed = left_behind(temporary, "0c", 3).rename(temporary / "pytest-lipleak-renamed")
+    store = left_behind(temporary, "0d", 3) / "store"
+    Store(store).check()
+    age(store.parent, 3)
+    before = set(temporary.iterdir())
+    assert project.measure("Copy", "--collect-only", f"--lipleak-store={results}").code == 0
+    assert project.measure("Copy", "--co", f"--lipleak-store={results}").code == 0
+    assert set(temporary.iterdir()) == before
+    assert [path.name for path in results.iterdir()] == ["video.mkv"]
+    results.chmod(0o700)
+    assert project.measure("Copy", *GATES, f"--lipleak-store={results}").code in (0, 1)
+    assert before - set(temporary.iterdir()) == {old}
+    left = (young, results, home, anna, renamed)
+    assert [folder for folder in left if not (folder / "video.mkv").is_file()] == []
+    assert store.is_dir()
 
 
 @pytest.mark.slow

@@ -9,6 +9,8 @@ import errno
 import hashlib
 import json
 import os
+import re
+import stat
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -16,10 +18,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_lipleak.core.errors import LipleakError, StoreError
+from pytest_lipleak.private_folders import OTHERS_WRITE, PRIVATE, STORE_MARK
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -44,6 +48,14 @@ TRIES = 3
 """How often an artefact is made again that is dropped before it can be read."""
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+TMP = "tmp-"
+"""Prefix of files that are being written."""
+
+_KEY = r"[0-9a-f]{40}"
+_ARTEFACT = re.compile(rf"(\w+)-({_KEY})-[0-9a-f]{{{DIGEST_LENGTH}}}\.\w+")
+_TEMPORARY = re.compile(rf"{TMP}\w+-({_KEY})-\d+\.\w+")
+_LOCK = re.compile(rf"\w+-({_KEY})\.lock")
+
 FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR})
 
 
@@ -69,14 +81,19 @@ class Artefact:
 class Store:
     """A folder of artefacts, in sub-folders by the first two digits of their keys.
 
+    It is believed: whoever can write to it decides what is measured. So it is made for its user alone. Other files
+    in it are never touched.
+
     Args:
         folder: created when needed.
         limit: bytes; beyond it, what was not used for longest is dropped. None keeps everything.
+        shared: whether others may write to it; what is made in it gets the folder's own permissions.
     """
 
-    def __init__(self, folder: Path, limit: int | None = None) -> None:
+    def __init__(self, folder: Path, limit: int | None = None, *, shared: bool = False) -> None:
         self.folder = folder
         self.limit = limit
+        self.shared = shared
         self._until_look = 0
 
     def check(self) -> None:
@@ -85,12 +102,53 @@ class Store:
         Raises:
             StoreError: it cannot be written to, or its disk is full.
         """
-        probe = self.folder / f"tmp-probe-{os.getpid()}"
+        probe = self.folder / f"{TMP}probe-{os.getpid()}"
         with self._worded():
-            self.folder.mkdir(parents=True, exist_ok=True)
+            self._make_folder()
             probe.write_bytes(b"probe")
             probe.unlink()
+            # Folders of runs that were killed are removed, and a store may lie in one.
+            if not (self.folder / STORE_MARK).exists():
+                (self.folder / STORE_MARK).touch()
         self._remove_abandoned()
+
+    def refuse_others(self) -> None:
+        """Refuse a folder that others own or may write to, unless it is said to be shared.
+
+        Raises:
+            StoreError: it is such a folder, or lies in one.
+        """
+        if self.shared or not hasattr(os, "geteuid"):
+            return
+        try:
+            found = self.folder.stat()
+        except FileNotFoundError:
+            found = None  # made when needed, for this user alone
+        except OSError as error:
+            raise StoreError(
+                f"store {self.folder}: cannot be looked into ({error.strerror}); it is somebody else's, so name "
+                "another folder with --lipleak-store"
+            ) from error
+        why = ""
+        if found is not None and found.st_uid not in (os.geteuid(), 0):
+            why = f"belongs to {_user(found.st_uid)}, and this process runs as {_user(os.geteuid())}"
+        elif found is not None and found.st_mode & OTHERS_WRITE:
+            why = f"others may write to it (mode {stat.S_IMODE(found.st_mode):o})"
+        elif exposed := _exposed(self.folder):
+            why = f"everybody may replace it, for {exposed} is open to all"
+        if why:
+            raise StoreError(
+                f"store {self.folder}: {why}; whoever can write there can forge a pass, so name a folder of your own, "
+                "close this one (chmod 700), or say that it is shared with --lipleak-store-shared"
+            )
+
+    def _make_folder(self) -> None:
+        if not self.folder.exists():
+            with suppress(OSError):  # the folder itself is then what cannot be made
+                self.folder.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):
+                self.folder.mkdir(mode=PRIVATE)
+                self.folder.chmod(PRIVATE)
 
     def find(self, kind: str, key: str) -> Path | None:
         """Return the artefact if it is there and whole, and note that it was used.
@@ -209,13 +267,15 @@ class Store:
 
     def _make(self, kind: str, key: str, make: Callable[[Path], None], about: Mapping[str, Any]) -> Path:
         stem, _, suffix = kind.partition(".")
-        temporary = self._folder_of(key) / f"tmp-{stem}-{key}-{os.getpid()}.{suffix}"
+        temporary = self._folder_of(key) / f"{TMP}{stem}-{key}-{os.getpid()}.{suffix}"
         described = temporary.with_suffix(".about")
         try:
             make(temporary)
             described.write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
+            self._share(described)
             described.replace(self._description(kind, key))
             final = temporary.parent / f"{stem}-{key}-{_content_digest(temporary)}.{suffix}"
+            self._share(temporary)
             temporary.replace(final)
         finally:
             # A maker may never have begun to write, and its own error must not be lost over cleaning up.
@@ -233,10 +293,8 @@ class Store:
         """
         now = time.time() if now is None else now
         found = []
-        for path in self.folder.rglob("*-*-*.*"):
+        for path in self._files(_ARTEFACT):
             parts = path.stem.split("-")
-            if len(parts) != 3 or len(parts[2]) != DIGEST_LENGTH or parts[0] == "tmp":
-                continue
             try:
                 status = path.stat()
             except FileNotFoundError:
@@ -261,14 +319,25 @@ class Store:
     def _remove_locks(self) -> None:
         from filelock import FileLock, Timeout
 
-        for path in self.folder.rglob("*.lock"):
+        for path in self._files(_LOCK):
             # Only its holder removes a lock file. Who waits for it meanwhile locks a file without a name, which
             # filelock notices and tries anew.
             with suppress(Timeout, OSError), FileLock(path).acquire(timeout=0):
                 path.unlink(missing_ok=True)
-        for folder in self.folder.glob("??"):
+        for folder in self._sub_folders():
             with suppress(OSError):
                 folder.rmdir()
+
+    def _sub_folders(self) -> Iterator[Path]:
+        return self.folder.glob("[0-9a-f][0-9a-f]")
+
+    def _files(self, named: re.Pattern[str]) -> Iterator[Path]:
+        """The files of that kind of name where the store lays them; a user's folder may be named as a store."""
+        for folder in self._sub_folders():
+            for path in folder.iterdir() if folder.is_dir() else ():
+                match = named.fullmatch(path.name)
+                if match and match[match.lastindex or 0].startswith(folder.name):
+                    yield path
 
     def _keep_within_limit(self, fresh: Path) -> None:
         self._until_look -= 1
@@ -303,7 +372,7 @@ class Store:
 
     def _remove_abandoned(self) -> None:
         now = time.time()
-        for path in self.folder.rglob("tmp-*"):
+        for path in chain(self.folder.glob(f"{TMP}probe-*"), self._files(_TEMPORARY)):
             writer = path.stem.rpartition("-")[2]
             with suppress(OSError):
                 age = abs(now - path.stat().st_mtime)
@@ -313,9 +382,25 @@ class Store:
     def _lock(self, kind: str, key: str) -> "BaseFileLock":
         from filelock import FileLock
 
-        self._folder_of(key).mkdir(parents=True, exist_ok=True)
-        # Lock files stay until the store is cleared.
-        return FileLock(self._folder_of(key) / f"{kind.partition('.')[0]}-{key}.lock")
+        folder = self._folder_of(key)
+        if not folder.is_dir():
+            self._make_folder()
+            with suppress(FileExistsError):
+                folder.mkdir()
+                self._share(folder)
+        # Lock files stay until the store is cleared. Who shares the store must be able to lock them, too.
+        mode = _without_execution(self.folder) if self.shared else -1
+        return FileLock(folder / f"{kind.partition('.')[0]}-{key}.lock", mode=mode)
+
+    def _share(self, path: Path) -> None:
+        """Give what was made in a shared store the permissions of its folder."""
+        if self.shared:
+            with suppress(PermissionError):  # somebody else's
+                path.chmod(
+                    stat.S_IMODE(self.folder.stat().st_mode)
+                    if path.is_dir()
+                    else _without_execution(self.folder)
+                )
 
     def _description(self, kind: str, key: str) -> Path:
         return self._folder_of(key) / f"{kind.partition('.')[0]}-{key}.json"
@@ -371,6 +456,30 @@ def _version(package: str) -> str | None:
         return version(package)
     except PackageNotFoundError:
         return None
+
+
+def _without_execution(folder: Path) -> int:
+    """Permissions of a file in a folder: those of the folder, but nobody runs it."""
+    return stat.S_IMODE(folder.stat().st_mode) & 0o666
+
+
+def _exposed(folder: Path) -> Path | None:
+    """Return a folder above that everybody may write to and rename things in, or None; /tmp is sticky."""
+    for above in folder.absolute().parents:
+        with suppress(OSError):
+            mode = above.stat().st_mode
+            if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+                return above
+    return None
+
+
+def _user(number: int) -> str:
+    """The user's name, else the number."""
+    with suppress(ImportError, KeyError):
+        import pwd
+
+        return f"user {pwd.getpwuid(number).pw_name}"
+    return f"user {number}"
 
 
 def _read_description(path: Path) -> dict[str, Any]:

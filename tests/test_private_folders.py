@@ -1,0 +1,195 @@
+"""Folders in the temporary directory: private, and removed only where this package made them for this user."""
+
+import json
+import os
+import platform
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from pytest_lipleak.core.errors import StoreError
+from pytest_lipleak.private_folders import FORGOTTEN, MARK, PREFIX, PrivateFolder, lock_file, remove_forgotten
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o777], ids=oct)
+def umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+def forgotten(name: str = "0a") -> Path:
+    folder = PrivateFolder(name)
+    path = folder.enter()
+    (path / "video.mkv").touch()
+    folder.leave(remove=False)
+    grow_old(path)
+    return path
+
+
+def grow_old(path: Path) -> None:
+    os.utime(path, (time.time() - FORGOTTEN - 60,) * 2, follow_symlinks=False)
+
+
+def test_it_is_its_users_alone_whatever_the_umask(umask: None) -> None:
+    folder = PrivateFolder("0a")
+    assert stat.S_IMODE(folder.enter().stat().st_mode) == 0o700
+    folder.leave(remove=False)
+    PrivateFolder("0a").enter()  # another process of the run
+    folder.leave(remove=True)
+    assert not folder.path.exists()
+
+
+def test_what_was_forgotten_is_removed() -> None:
+    path = forgotten()
+    remove_forgotten()
+    assert not path.exists()
+
+
+def young(path: Path) -> None:
+    os.utime(path)
+
+
+def without_mark(path: Path) -> None:
+    (path / MARK).unlink()
+    grow_old(path)
+
+
+def of_another(**change: object) -> Callable[[Path], None]:
+    def disguise(path: Path) -> None:
+        mark = json.loads((path / MARK).read_text())
+        (path / MARK).write_text(json.dumps(mark | change))
+        grow_old(path)
+
+    disguise.__name__ = f"of_another_{next(iter(change))}"
+    return disguise
+
+
+def with_a_broken_mark(path: Path) -> None:
+    (path / MARK).write_text("[" * 100_000)
+    grow_old(path)
+
+
+def with_a_linked_mark(path: Path) -> None:
+    (path / MARK).rename(path / "elsewhere")
+    (path / MARK).symlink_to(path / "elsewhere")
+    grow_old(path)
+
+
+def open_to_others(path: Path) -> None:
+    path.chmod(0o770)
+
+
+def holding_a_store(path: Path) -> None:
+    from pytest_lipleak.evaluation.make.store import Store
+
+    Store(path / "deep" / "store").check()
+    grow_old(path)
+
+
+def being_a_store(path: Path) -> None:
+    from pytest_lipleak.evaluation.make.store import Store
+
+    Store(path).check()
+    grow_old(path)
+
+
+@pytest.mark.parametrize(
+    "disguise",
+    [
+        young,
+        without_mark,
+        of_another(folder=f"{PREFIX}0b"),
+        of_another(user=4711),
+        of_another(machine=f"{platform.node()}2"),
+        with_a_broken_mark,
+        with_a_linked_mark,
+        open_to_others,
+        holding_a_store,
+        being_a_store,
+    ],
+    ids=lambda disguise: disguise.__name__,
+)
+def test_what_may_be_somebody_elses_or_of_use_stays(disguise: Callable[[Path], None]) -> None:
+    path = forgotten()
+    disguise(path)
+    remove_forgotten()
+    assert (path / "video.mkv").exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give folders away")
+def test_another_users_folder_stays() -> None:
+    path = forgotten()
+    os.chown(path, 4711, 4711)
+    remove_forgotten()
+    assert (path / "video.mkv").exists()
+    with pytest.raises(StoreError, match="somebody else owns it"):
+        PrivateFolder("0a").enter()
+
+
+def test_links_are_not_followed(temporary: Path) -> None:
+    home = forgotten().rename(temporary / "home")
+    link = temporary / f"{PREFIX}0a"
+    link.symlink_to(home)
+    grow_old(link)
+    grow_old(home)
+    remove_forgotten()
+    assert (home / "video.mkv").exists()
+    with pytest.raises(StoreError, match="is a link"):
+        PrivateFolder("0a").enter()
+    PrivateFolder("0a").leave(remove=True)
+    assert (home / "video.mkv").exists()
+
+
+def test_a_folder_in_which_a_process_works_stays_however_old_it_is(temporary: Path) -> None:
+    code = (
+        "import sys, time, tempfile\n"
+        "tempfile.tempdir = sys.argv[1]\n"
+        "from pytest_lipleak.private_folders import PrivateFolder\n"
+        "folder = PrivateFolder('0a')\n"
+        "print(folder.enter(), flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(temporary)], stdout=subprocess.PIPE, text=True
+    )
+    try:
+        assert process.stdout is not None
+        path = Path(process.stdout.readline().strip())
+        grow_old(path)
+        remove_forgotten()
+        assert path.is_dir()
+    finally:
+        process.kill()
+        process.communicate()
+    grow_old(path)
+    remove_forgotten()
+    assert not path.exists()
+
+
+def test_locks_of_this_user_lie_in_a_private_folder(umask: None) -> None:
+    path = lock_file("command-0a")
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    grow_old(path.parent)
+    remove_forgotten()
+    assert lock_file("command-0a") == path
+
+
+def test_a_folder_of_locks_that_somebody_prepared_is_refused(temporary: Path) -> None:
+    folder = lock_file("command-0a").parent
+    folder.rmdir()
+    (temporary / "elsewhere").mkdir()
+    folder.symlink_to(temporary / "elsewhere")
+    with pytest.raises(StoreError, match=r"is a link.*TMPDIR"):
+        lock_file("command-0a")
