@@ -113,6 +113,10 @@ class Workbench:
         from pytest_lipleak.core.verdicts import Limit
         from pytest_lipleak.generators.registry import check_name, parse_arguments
 
+        if self.measures:
+            from pytest_lipleak.libraries import check_libraries
+
+            check_libraries()
         settings = self.settings
         check_name(settings.inputs.model or "", parse_arguments(settings.inputs.model_args))
         if settings.outputs.html is not None:

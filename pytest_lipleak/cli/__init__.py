@@ -28,6 +28,7 @@ from pytest_lipleak.cli import (
 from pytest_lipleak.cli.exit_codes import CUT_OFF, EXIT_STATUS, GOOD, LEAK, NOT_JUDGED, USAGE
 from pytest_lipleak.cli.words import here
 from pytest_lipleak.core.errors import LipleakError, OutputError, UnscorableError
+from pytest_lipleak.libraries import load_failure
 from pytest_lipleak.settings.resolve import check_environment
 
 __all__ = ["GOOD", "LEAK", "NOT_JUDGED", "USAGE", "main"]
@@ -86,6 +87,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return NOT_JUDGED
     except LipleakError as error:
         print(here(f"lipleak: {error}", options), file=sys.stderr)
+        return USAGE
+    except ImportError as error:
+        if not (words := load_failure(error)):
+            raise
+        print(f"lipleak: {words}", file=sys.stderr)
         return USAGE
 
 

@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from pytest_lipleak import __version__
 from pytest_lipleak.cli.exit_codes import GOOD
 from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.libraries import OPENCV, opencv_builds, opencv_warning, version_of
 from pytest_lipleak.settings.options import Settings, offered_by
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
@@ -23,7 +23,7 @@ TO_FIX = 1
 
 PACKAGES = {
     "numpy": "",
-    "opencv-python": "",
+    OPENCV: "",
     "av": "",
     "onnxruntime": "",
     "pytest-xdist": "xdist",
@@ -99,7 +99,7 @@ def _installation(weights: Path | None, *, as_json: bool) -> int:
     from pytest_lipleak.model_files import cache_folder
     from pytest_lipleak.sync.experts import load_expert
 
-    packages = {package: _version(package) for package in PACKAGES}
+    packages = {package: version_of(package) for package in PACKAGES}
     about = {
         "embedded clips": str(len(open_clips(EMBEDDED))),
         "embedded expert": load_expert("embedded").identity.label,
@@ -107,6 +107,8 @@ def _installation(weights: Path | None, *, as_json: bool) -> int:
         "download folder": str(cache_folder()),
         "CUDA through torch": _cuda(),
     }
+    if warning := opencv_warning():
+        about["warning"] = warning
     if as_json:
         versions = {"pytest-lipleak": __version__, "python": sys.version.split()[0], **packages}
         print(json.dumps({"versions": versions, **about}, indent=1))
@@ -115,17 +117,11 @@ def _installation(weights: Path | None, *, as_json: bool) -> int:
     for package, found in packages.items():
         extra = PACKAGES[package]
         missing = f"missing: pip install 'pytest-lipleak[{extra}]'" if extra else "MISSING"
-        print(f"  {package} {found or missing}")
+        build = f" ({', '.join(opencv_builds())})" if package == OPENCV and found else ""
+        print(f"  {package} {found or missing}{build}")
     for name, words in about.items():
         print(f"{name}: {words}")
     return GOOD
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
 
 
 def _syncnet(weights: Path | None) -> str:

@@ -1,6 +1,6 @@
 """MediaPipe's Face Landmarker bundle: its networks, run by LiteRT without the ``mediapipe`` package.
 
-``mediapipe`` installs opencv-contrib-python, which overwrites this package's opencv-python: only one of
+``mediapipe`` installs opencv-contrib-python, which overwrites this package's cv2: only one of
 them can own ``cv2``. The bundle is a zip of TensorFlow Lite files, and LiteRT alone runs them.
 """
 

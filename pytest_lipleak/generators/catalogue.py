@@ -35,7 +35,7 @@ EXTRAS: Mapping[str, str] = {"torch": "models", "librosa": "models", "ai_edge_li
 """Import names of packages that an extra of this package brings, and that extra."""
 
 PIP_NAMES: Mapping[str, str] = {
-    "cv2": "opencv-python",
+    "cv2": "opencv-python-headless",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
     "yaml": "PyYAML",

@@ -16,7 +16,7 @@ from typing import Any
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 from research.benchmarks.measure import Run, interleaved, ratios, run, spread, task
 
-PACKAGES = ("pytest-lipleak", "onnxruntime", "torch", "numpy", "opencv-python", "av", "pytest")
+PACKAGES = ("pytest-lipleak", "onnxruntime", "torch", "numpy", "opencv-python-headless", "av", "pytest")
 
 
 def clip_file(number: int = 0) -> Path:

@@ -1,5 +1,6 @@
 """Models of face crops: what they are shown, and that nothing but the face changes."""
 
+import inspect
 import re
 
 import numpy as np
@@ -141,7 +142,7 @@ def test_what_the_model_says_of_itself_counts() -> None:
 
 def test_nothing_that_the_model_may_say_of_itself_is_dropped() -> None:
     """Every optional attribute that the protocol documents, but those that are about geometry, memory and files."""
-    documented = re.findall(r"^    ``(\w+)(?:\(\w*\))?``$", Generator.__doc__ or "", re.MULTILINE)
+    documented = re.findall(r"^``(\w+)(?:\(\w*\))?``$", inspect.getdoc(Generator) or "", re.MULTILINE)
     assert set(documented) == {*FORWARDED, "fingerprint", "batch", "use_face", "takes_videos"}
     model = Recorder()
     for name in FORWARDED:

@@ -304,7 +304,8 @@ def test_workers_end_when_their_controller_is_killed(faulty: Project) -> None:
 def test_a_model_that_prints_forks_and_leaks_changes_nothing(faulty: Project, way: tuple[str, ...]) -> None:
     undisturbed = takes(measure(faulty, "Known", "undisturbed"))
     run = measure(faulty, "Noisy", "log", *way)
-    assert run.counts == {"passed": 2}
+    # From 3.12 on Python itself warns of a fork in a process with threads.
+    assert {how: count for how, count in run.counts.items() if how != "warnings"} == {"passed": 2}
     assert len(run.text) < 10_000
     assert takes(run) == undisturbed
     assert not faulty.run_folders()

@@ -39,6 +39,7 @@ from pytest_lipleak.generators.memory import MemoryWatch
 from pytest_lipleak.generators.protocol import run_generator
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.generators.shared import BusyError, ready, without_waiting
+from pytest_lipleak.libraries import OPENCV
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.video import HELD, stored_images, write_playable, write_video
 from pytest_lipleak.sync.expert import Embeddings, Suitability, SyncExpert, window_count
@@ -51,7 +52,7 @@ KEPT_SPEECH = 64_000_000
 STORE_FORMAT = 4
 """Part of every key; raise it when what is stored changes its meaning."""
 
-GENERATION_LIBRARIES = ("numpy", "onnxruntime", "opencv-python", "torch")
+GENERATION_LIBRARIES = ("numpy", "onnxruntime", OPENCV, "torch")
 EMBEDDING_LIBRARIES = ("ai-edge-litert", "av", *GENERATION_LIBRARIES)
 """Part of the keys: other versions of these make other pixels and embeddings."""
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Audio, Clip, Image
 from pytest_lipleak.evaluation.make.store import Store, key_of, versions_of
+from pytest_lipleak.libraries import OPENCV
 from pytest_lipleak.sync.expert import SyncExpert
 from pytest_lipleak.sync.protocols import Protocol, whole_frame_crops
 
@@ -157,7 +158,7 @@ class Crops:
             face=self._face,
             # It is asked only who speaks.
             expert=None if identity is None or self._face == "largest" else identity.weights_sha256,
-            libraries=versions_of("ai-edge-litert", "numpy", "opencv-python", "onnxruntime"),
+            libraries=versions_of("ai-edge-litert", "numpy", OPENCV, "onnxruntime"),
             package=__version__,
         )
         known = self._store.data("track", key, compute, about={"clip": clip.name})

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Video, digest_of
 from pytest_lipleak.evaluation.make.store import Store, key_of, read_array, versions_of
+from pytest_lipleak.libraries import OPENCV
 from pytest_lipleak.model_files import file_sha256
 from pytest_lipleak.sync.protocols import Protocol
 
@@ -96,6 +97,6 @@ class PictureTools:
             protocol=str(self.protocol),
             arcface=file_sha256(self._arcface) if self._arcface else None,
             device=self._device.partition(":")[0],
-            libraries=versions_of("numpy", "opencv-python", "ai-edge-litert", "onnxruntime", "torch"),
+            libraries=versions_of("numpy", OPENCV, "ai-edge-litert", "onnxruntime", "torch"),
             package=__version__,
         )

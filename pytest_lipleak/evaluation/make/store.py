@@ -17,12 +17,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_lipleak.core.errors import LipleakError, StoreError
+from pytest_lipleak.libraries import version_of
 from pytest_lipleak.private_folders import OTHERS_WRITE, PRIVATE, STORE_MARK
 
 if TYPE_CHECKING:
@@ -450,12 +450,7 @@ def versions_of(*packages: str) -> dict[str, str | None]:
     return {package: _version(package) for package in packages}
 
 
-@cache
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
+_version = cache(version_of)
 
 
 def _without_execution(folder: Path) -> int:
