@@ -1,0 +1,196 @@
+"""The members of the bench: every class of leak, everything an honest model may do, and what only looks like one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from research.known_guilt.edits import Ellipse, LowerHalf, Whole
+from research.known_guilt.generator import HONEST, LEAKS, WEAK, Member
+from research.known_guilt.leaks import Leak, Timing
+from research.known_guilt.lips import Filmed, Heard, Painted, Retrieved, Still, Warped
+
+LIPS_ALONE = Ellipse(0.5)
+SMALL = Ellipse(0.75)
+WHOLE_FACE = LowerHalf()
+WARPED = Warped()
+HEARD = "when something is heard"
+
+
+def _honest(name: str, kind: str, lips, edit=Ellipse(), finish="", leak=None) -> Member:
+    return Member(name, HONEST, kind, lips, leak, edit, finish)
+
+
+def _leaks(name: str, kind: str, leak, lips=Filmed(), edit=Ellipse(), finish="", **more) -> Member:
+    return Member(name, LEAKS, kind, lips, leak, edit, finish, **more)
+
+
+HONEST_MEMBERS = (
+    _honest("filmed", "plain", Filmed()),
+    _honest("filmed, lower half", "plain", Filmed(), WHOLE_FACE),
+    _honest("warped", "plain", WARPED, WHOLE_FACE),
+    _honest("painted", "plain", Painted(), Whole()),
+    _honest("retrieved", "plain", Retrieved()),
+    _honest("filmed, small", "small edit", Filmed(), SMALL),
+    _honest("filmed, lips alone", "small edit", Filmed(), LIPS_ALONE),
+    _honest("warped, lips alone", "small edit", WARPED, LIPS_ALONE),
+    _honest("painted, lips alone", "small edit", Painted(), LIPS_ALONE),
+    _honest("retrieved, lips alone", "small edit", Retrieved(), LIPS_ALONE),
+    _honest("warped, ellipse", "small edit", WARPED),
+    _honest("filmed, noise", "degraded", Filmed(), finish="noise 10"),
+    _honest("warped, noise, lips alone", "degraded", WARPED, LIPS_ALONE, "noise 10"),
+    _honest("filmed, blur", "degraded", Filmed(), finish="blur 3"),
+    _honest("filmed, JPEG", "degraded", Filmed(), finish="JPEG 30"),
+    _honest("filmed, H.264 crf 23", "degraded", Filmed(), finish="H.264 crf 23"),
+    _honest("filmed, H.264 crf 35", "degraded", Filmed(), finish="H.264 crf 35"),
+    _honest("warped, H.264 crf 35", "degraded", WARPED, WHOLE_FACE, "H.264 crf 35"),
+    _honest("filmed, lips alone, H.264 crf 35", "degraded", Filmed(), LIPS_ALONE, "H.264 crf 35"),
+    _honest("painted, JPEG", "degraded", Painted(), Whole(), "JPEG 30"),
+    _honest("filmed, low resolution", "degraded", Filmed(), finish="20 pixels wide"),
+    _honest("painted, sharpened", "degraded", Painted(), Whole(), "sharpened"),
+    _honest("filmed, tinted", "degraded", Filmed(), finish="tinted"),
+    _honest("filmed, 1 late", "late", Filmed(late=1)),
+    _honest("filmed, 3 late", "late", Filmed(late=3)),
+    _honest("warped, 3 late", "late", Warped(Heard(late=3)), WHOLE_FACE),
+    _honest("painted, 2 late", "late", Painted(late=2), Whole()),
+    _honest("filmed, half frame rate", "frame rate", Filmed(), finish="half frame rate"),
+    _honest("warped, half frame rate", "frame rate", WARPED, WHOLE_FACE, "half frame rate"),
+    _honest("filmed, a third of the frame rate", "frame rate", Filmed(), finish="third of the frame rate"),
+    _honest("filmed, last frames repeated", "frame rate", Filmed(), finish="last 10 frames repeated"),
+    _honest("filmed, idle in silence", "lively", Filmed("idle")),
+    _honest("filmed, idle, lips alone", "lively", Filmed("idle"), LIPS_ALONE),
+    _honest("filmed, open in silence", "lively", Filmed("open")),
+    _honest("warped, idle", "lively", Warped(Heard(motion="idle", gain=0.8)), WHOLE_FACE),
+    _honest("warped, chewing", "lively", Warped(Heard(motion="chewing", gain=0.6)), WHOLE_FACE),
+    _honest("retrieved, chewing", "lively", Retrieved(Heard(motion="chewing", gain=0.6))),
+    _honest("warped, sampled anew", "sampled", Warped(Heard(sampled=0.1)), WHOLE_FACE),
+    _honest("retrieved, sampled anew", "sampled", Retrieved(Heard(sampled=0.1))),
+    _honest("warped, other teeth", "texture", Warped(teeth=False, jaw=0.12), WHOLE_FACE),
+    _honest("retrieved among all reference mouths", "texture", Filmed(), leak=Leak(1.0, form="nearest of all")),
+)
+
+WEAK_MEMBERS = (
+    Member("still", WEAK, "does not follow", Still()),
+    Member("still, lips alone", WEAK, "does not follow", Still(), edit=LIPS_ALONE),
+    Member("warped, loudness alone", WEAK, "does not follow", Warped(Heard(loudness=True)), edit=WHOLE_FACE),
+    Member("warped, amplitude .3", WEAK, "does not follow", Warped(Heard(gain=0.3)), edit=WHOLE_FACE),
+    Member(
+        "warped, babbling", WEAK, "does not follow", Warped(Heard(gain=0.0, motion="babbling")), edit=WHOLE_FACE
+    ),
+)
+
+LEAKY_MEMBERS = (
+    # How much, by every way to make lips and every edit.
+    _leaks("copy", "share", Leak(1.0)),
+    _leaks("copy .5", "share", Leak(0.5)),
+    _leaks("copy .3", "share", Leak(0.3)),
+    _leaks("copy .25", "share", Leak(0.25)),
+    _leaks("copy .3, warped", "share", Leak(0.3), WARPED),
+    _leaks("copy .5, warped, lower half", "share", Leak(0.5), WARPED, WHOLE_FACE),
+    _leaks("copy .3, painted", "share", Leak(0.3), Painted(), WHOLE_FACE),
+    _leaks("copy .3, retrieved", "share", Leak(0.3), Retrieved()),
+    _leaks("painted cr", "share", None, Painted("cr"), Whole()),
+    _leaks("painted ar, given the current frame", "share", None, Painted("ar"), Whole()),
+    _leaks("copy .5, small", "small edit", Leak(0.5), edit=SMALL),
+    _leaks("copy .5, lips alone", "small edit", Leak(0.5), edit=LIPS_ALONE),
+    _leaks("copy .3, lips alone, warped", "small edit", Leak(0.3), WARPED, LIPS_ALONE),
+    _leaks("copy .3, lower half", "share", Leak(0.3), edit=WHOLE_FACE),
+    # When it arrives.
+    _leaks("copy, 3 late", "lag", Leak(1.0, timing=Timing(3))),
+    _leaks("copy, 4 early", "lag", Leak(1.0, timing=Timing(-4))),
+    _leaks("copy, 6 late", "lag", Leak(1.0, timing=Timing(6))),
+    _leaks("copy .5, 5 late", "lag", Leak(0.5, timing=Timing(5))),
+    _leaks("copy .3, 4 early, warped", "lag", Leak(0.3, timing=Timing(-4)), WARPED),
+    _leaks("copy .5, 6 early, lips alone", "lag", Leak(0.5, timing=Timing(-6)), edit=LIPS_ALONE),
+    _leaks("copy, 3 late, swinging by 3", "swinging lag", Leak(1.0, timing=Timing(3, swing=3))),
+    _leaks("copy .5, swinging by 4", "swinging lag", Leak(0.5, timing=Timing(0, swing=4))),
+    # From the input frames.
+    _leaks("input .5, 3 late", "input frames", Leak(0.5, "input", Timing(3))),
+    _leaks("input .3", "input frames", Leak(0.3, "input")),
+    _leaks("input, 4 late", "input frames", Leak(1.0, "input", Timing(4)), WARPED),
+    _leaks("input .4, lips alone, painted", "input frames", Leak(0.4, "input"), Painted(), LIPS_ALONE),
+    # In which clips.
+    _leaks("copy in 1 of 12", "some clips", Leak(1.0, which="one in twelve")),
+    _leaks("copy in 1 of 12, warped", "some clips", Leak(1.0, which="one in twelve"), WARPED),
+    _leaks("copy .7 in 2 of 12, 3 late", "some clips", Leak(0.7, timing=Timing(3), which="two in twelve")),
+    _leaks("copy in a quarter", "a quarter of the clips", Leak(1.0, which="a quarter")),
+    _leaks("copy .5 in a quarter, 2 late", "a quarter of the clips", Leak(0.5, timing=Timing(2), which="a quarter")),
+    _leaks("input .6 in a quarter", "a quarter of the clips", Leak(0.6, "input", which="a quarter"), WARPED),
+    _leaks("copy for one person", "some people", Leak(1.0, which="one person"), needs_people=True),
+    _leaks("copy .5 in half of the calls", "random", Leak(0.5, which="half of the calls")),
+    _leaks("copy in half of the calls, warped", "random", Leak(1.0, which="half of the calls"), WARPED),
+    # When in the clip; silence detectors.
+    _leaks("closed in silence, else .3", "silence detector", Leak(0.3, when=HEARD)),
+    _leaks("closed in silence, else .5, 4 late", "silence detector", Leak(0.5, timing=Timing(4), when=HEARD)),
+    _leaks("closed in silence, else .4, warped", "silence detector", Leak(0.4, when=HEARD), WARPED),
+    _leaks("closed in silence, else input .4", "silence detector", Leak(0.4, "input", when=HEARD), Retrieved()),
+    _leaks("copy in silence alone", "silence alone", Leak(1.0, when="in silence alone")),
+    _leaks("copy .3 in silence alone, warped", "silence alone", Leak(0.3, when="in silence alone"), WARPED),
+    _leaks("copy in pauses", "part of the time", Leak(1.0, when="in pauses of the driving speech")),
+    _leaks("copy where it is quiet", "part of the time", Leak(1.0, when="in its quiet half")),
+    _leaks("copy where it is loud", "part of the time", Leak(1.0, when="where it is loud"), WARPED),
+    _leaks("copy in the first half", "part of the time", Leak(1.0, when="in the first half")),
+    _leaks("copy .6 in the last third", "part of the time", Leak(0.6, when="in the last third")),
+    _leaks("copy every other half second", "part of the time", Leak(0.6, when="every other half second")),
+    _leaks("copy .6 of wide mouths", "part of the time", Leak(0.6, when="where the own mouth is wide open")),
+    # In what form.
+    _leaks("mirrored .5", "form", Leak(0.5, form="mirrored")),
+    _leaks("mirrored, 3 late", "form", Leak(1.0, timing=Timing(3), form="mirrored"), WARPED),
+    _leaks("smoothed .6", "form", Leak(0.6, form="smoothed over time")),
+    _leaks("blurred .6", "form", Leak(0.6, form="blurred")),
+    _leaks("movement .3", "form", Leak(0.3, form="movement"), WARPED),
+    _leaks("texture .6", "form", Leak(0.6, form="texture")),
+    _leaks("coarse .6", "form", Leak(0.6, form="coarse")),
+    _leaks("blocks .6", "form", Leak(0.6, form="blocks")),
+    _leaks("left half", "form", Leak(1.0, form="left half")),
+    _leaks("lower lip and chin .6", "form", Leak(0.6, form="lower lip and chin")),
+    _leaks("upper lip", "form", Leak(1.0, form="upper lip")),
+    _leaks("brightness .6", "form", Leak(0.6, form="brightness")),
+    _leaks("nearest within a quarter second", "form", Leak(1.0, form="nearest within a quarter second")),
+    _leaks("copy .5, H.264 crf 35", "form", Leak(0.5), finish="H.264 crf 35"),
+    _leaks("copy .5, 20 pixels wide", "form", Leak(0.5), finish="20 pixels wide"),
+    # How wide the mouth opens, and no pixel.
+    _leaks("opening", "opening alone", Leak(1.0, form="opening"), WARPED, WHOLE_FACE),
+    _leaks("opening .5", "opening alone", Leak(0.5, form="opening"), WARPED, WHOLE_FACE),
+    _leaks("opening, 3 late, retrieved", "opening alone", Leak(1.0, timing=Timing(3), form="opening"), Retrieved()),
+    _leaks("opening .6, retrieved", "opening alone", Leak(0.6, form="opening"), Retrieved()),
+    _leaks("opening of the input", "opening alone", Leak(1.0, "input", form="opening"), WARPED, WHOLE_FACE),
+    _leaks("smoothed opening .7", "opening alone", Leak(0.7, form="smoothed opening"), WARPED, WHOLE_FACE),
+    _leaks("shut or open as the reference", "opening alone", Leak(0.8, form="opening, shut or open"), Retrieved()),
+    _leaks("opening .6, closed in silence", "opening alone", Leak(0.6, form="opening", when=HEARD), WARPED),
+    _leaks("cheeks and chin", "through the cheeks", Leak(1.0, "input", form="cheeks and chin"), WARPED),
+    # Nobody's list.
+    _leaks("inverted opening", "unusual", Leak(0.7, form="inverted opening"), WARPED, WHOLE_FACE),
+    _leaks("inverted movement .5", "unusual", Leak(0.5, form="movement, inverted")),
+    _leaks("backwards", "unusual", Leak(1.0, timing=Timing(speed=-1))),
+    _leaks("half speed", "unusual", Leak(1.0, timing=Timing(speed=0.5))),
+    _leaks("copy, 20 late", "unusual", Leak(1.0, timing=Timing(20))),
+    _leaks(
+        "copy .5, only where reference and frame are one",
+        "unusual",
+        Leak(0.5, when="where reference and frame are one"),
+    ),
+    Member("edge follows the input's mouth", LEAKS, "unusual", WARPED, edit=Ellipse(0.55, follows_mouth=0.6)),
+    # A still mouth.
+    _leaks("still mouth of the first frame", "still mouth", Leak(1.0), alternative=True),
+    _leaks("half a still mouth of the first frame", "still mouth", Leak(0.5), alternative=True),
+    _leaks("half a still mouth, warped", "still mouth", Leak(0.5), WARPED, alternative=True),
+    _leaks("painted cr, first frame", "still mouth", None, Painted("cr"), Whole(), alternative=True),
+)
+
+MEMBERS: Mapping[str, Member] = {
+    member.name: member for member in (*HONEST_MEMBERS, *WEAK_MEMBERS, *LEAKY_MEMBERS)
+}
+
+SMALL_BENCH = (
+    "filmed",
+    "filmed, lips alone",
+    "warped",
+    "still",
+    "copy",
+    "copy .5, 5 late",
+    "closed in silence, else .3",
+    "copy in 1 of 12",
+    "input .5, 3 late",
+    "opening",
+)
+"""What CI runs: one of the classes that went wrong before."""

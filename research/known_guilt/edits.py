@@ -1,0 +1,81 @@
+"""Which part of the frame a generator repaints: from the lips alone to the lower half."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pytest_lipleak.core.clips import Frames
+from pytest_lipleak.generators.control import FEATHER, MASK_CENTRE, MASK_RADII
+from research.known_guilt.scene import Scene, opening
+
+
+@dataclass(frozen=True)
+class Ellipse:
+    """An ellipse around the mouth, with a soft edge.
+
+    Args:
+        scale: 1 reaches from nose to chin, as the control generators' does; 0.5 holds the lips alone.
+        follows_mouth: its size follows how wide the *input's* mouth is open, as a face box does that was found in
+            every frame: the edge of the edit tells what the clip says.
+    """
+
+    scale: float = 1.0
+    follows_mouth: float = 0.0
+
+    def masks(self, scene: Scene) -> np.ndarray:
+        """Float32 (T or 1, H, W, 1) in 0..1."""
+        scales = np.array([self.scale], np.float32)
+        if self.follows_mouth:
+            scales = self.scale * (1 + self.follows_mouth * opening(scene.frames))
+        height, width = scene.frames.shape[1:3]
+        y, x = np.mgrid[:height, :width].astype(np.float32)
+        radius = np.hypot(
+            ((y + 0.5) / height - MASK_CENTRE[0]) / MASK_RADII[0],
+            ((x + 0.5) / width - MASK_CENTRE[1]) / MASK_RADII[1],
+        )
+        return np.clip((1 - radius / scales[:, None, None]) / FEATHER, 0, 1)[..., None]
+
+
+@dataclass(frozen=True)
+class LowerHalf:
+    """Everything below the nose, as Wav2Lip repaints it.
+
+    Args:
+        top: first row, a share of the height.
+    """
+
+    top: float = 0.45
+
+    def masks(self, scene: Scene) -> np.ndarray:
+        """Float32 (1, H, W, 1) in 0..1."""
+        height, width = scene.frames.shape[1:3]
+        y, x = np.mgrid[:height, :width].astype(np.float32)
+        rows = np.clip(((y + 0.5) / height - self.top) / 0.04, 0, 1)
+        columns = np.clip(np.minimum(x + 0.5, width - x - 0.5) / width / 0.08 - 0.5, 0, 1)
+        return (rows * columns)[None, ..., None]
+
+
+@dataclass(frozen=True)
+class Whole:
+    """The whole frame: whatever made the faces has pasted them already."""
+
+    def masks(self, scene: Scene) -> np.ndarray:
+        """Ones."""
+        return np.ones((1, 1, 1, 1), np.float32)
+
+
+def pasted(scene: Scene, faces: Frames, masks: np.ndarray) -> Frames:
+    """Return the input frames with ``faces`` where the masks are 1."""
+    if masks.size == 1:
+        return faces
+    output = scene.frames.copy()
+    # Picture by picture: only the rows and columns that change.
+    rows, columns = masks.max(axis=(0, 2, 3)) > 0, masks.max(axis=(0, 1, 3)) > 0
+    area = tuple(slice(int(axis.argmax()), len(axis) - int(axis[::-1].argmax())) for axis in (rows, columns))
+    for at, (frame, face) in enumerate(zip(scene.frames, faces, strict=True)):
+        mask = masks[at % len(masks)][area]
+        mixed = frame[area] + mask * (face[area].astype(np.float32) - frame[area])
+        output[at][area] = np.rint(mixed)
+    return output

@@ -1,0 +1,131 @@
+"""What happens to the pictures after the lips were made: none of it is a leak."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+
+import av
+import cv2
+import numpy as np
+
+from pytest_lipleak.core.clips import Frames
+
+MOUTH = (slice(None), slice(64, 124), slice(40, 120))
+"""The mouth in a frame of 160 x 160."""
+
+
+def h264(crf: int) -> Callable[[Frames], Frames]:
+    """H.264 at a constant rate factor, there and back."""
+
+    def change(frames: Frames) -> Frames:
+        target = io.BytesIO()
+        with av.open(target, "w", format="mp4") as container:
+            options = {"crf": str(crf), "threads": "1", "preset": "veryfast"}
+            stream = container.add_stream("libx264", rate=25, options=options)
+            stream.height, stream.width = frames.shape[1:3]
+            stream.pix_fmt = "yuv420p"
+            for frame in frames:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
+            container.mux(stream.encode())
+        target.seek(0)
+        with av.open(target) as container:
+            return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+
+    return change
+
+
+def jpeg(quality: int) -> Callable[[Frames], Frames]:
+    """Every frame through JPEG."""
+
+    def change(frames: Frames) -> Frames:
+        flags = [cv2.IMWRITE_JPEG_QUALITY, quality]
+        return np.stack([cv2.imdecode(cv2.imencode(".jpg", frame, flags)[1], cv2.IMREAD_COLOR) for frame in frames])
+
+    return change
+
+
+def noise(sigma: float) -> Callable[[Frames], Frames]:
+    """Gaussian noise, other in every frame and call."""
+    draw = np.random.default_rng(5)
+
+    def change(frames: Frames) -> Frames:
+        noisy = frames + draw.normal(0, sigma, frames.shape).astype(np.float32)
+        return np.asarray(np.clip(np.rint(noisy), 0, 255), np.uint8)
+
+    return change
+
+
+def blur(sigma: float) -> Callable[[Frames], Frames]:
+    """Gaussian blur of the mouth, sigma in pixels of 160."""
+
+    def change(frames: Frames) -> Frames:
+        changed = frames.copy()
+        changed[MOUTH] = [cv2.GaussianBlur(frame, (0, 0), sigma) for frame in frames[MOUTH]]
+        return changed
+
+    return change
+
+
+def low_resolution(width: int) -> Callable[[Frames], Frames]:
+    """The mouth at ``width`` pixels, enlarged again, as a small network paints it."""
+
+    def change(frames: Frames) -> Frames:
+        changed = frames.copy()
+        for at, mouth in enumerate(frames[MOUTH]):
+            small = cv2.resize(mouth, (width, width * 3 // 4), interpolation=cv2.INTER_AREA)
+            changed[at, MOUTH[1], MOUTH[2]] = cv2.resize(small, mouth.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+        return changed
+
+    return change
+
+
+def held(every: int) -> Callable[[Frames], Frames]:
+    """Every ``every``-th frame is shown for so many."""
+
+    def change(frames: Frames) -> Frames:
+        return frames[np.arange(len(frames)) // every * every]
+
+    return change
+
+
+def last_repeated(count: int) -> Callable[[Frames], Frames]:
+    """The output ends early, and its last frame is repeated ``count`` times."""
+
+    def change(frames: Frames) -> Frames:
+        return frames[np.minimum(np.arange(len(frames)), len(frames) - 1 - count)]
+
+    return change
+
+
+def tinted(frames: Frames) -> Frames:
+    """Another white balance and gamma in the mouth, flickering slowly."""
+    changed = frames.copy()
+    swing = 1 + 0.06 * np.sin(np.arange(len(frames)) / 9)
+    gains = (np.array([1.08, 1.0, 0.93]) * swing[:, None])[:, None, None].astype(np.float32)
+    changed[MOUTH] = np.clip(np.rint(frames[MOUTH] * gains), 0, 255)
+    return changed
+
+
+def sharpened(frames: Frames) -> Frames:
+    """An unsharp mask, as a face restorer leaves it."""
+    changed = frames.copy()
+    for at, mouth in enumerate(frames[MOUTH]):
+        soft = cv2.GaussianBlur(mouth, (0, 0), 2)
+        changed[at, MOUTH[1], MOUTH[2]] = cv2.addWeighted(mouth, 1.8, soft, -0.8, 0)
+    return changed
+
+
+FINISHES: Mapping[str, Callable[[Frames], Frames]] = {
+    "H.264 crf 23": h264(23),
+    "H.264 crf 35": h264(35),
+    "JPEG 30": jpeg(30),
+    "noise 10": noise(10),
+    "blur 3": blur(3),
+    "20 pixels wide": low_resolution(20),
+    "half frame rate": held(2),
+    "third of the frame rate": held(3),
+    "last 10 frames repeated": last_repeated(10),
+    "tinted": tinted,
+    "sharpened": sharpened,
+}

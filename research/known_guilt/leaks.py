@@ -1,0 +1,268 @@
+"""What is copied from the clip's own lips: from where, how late, how much, when, in which clips, and in what form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lipleak.core.clips import Frames
+from pytest_lipleak.faces.centred import mouth_images
+from research.known_guilt.scene import MEMO, Scene, Signal, content, opening, smoothed
+
+QUIET = 400.0
+"""RMS below which driving speech pauses, int16 units."""
+
+
+def _audible(scene: Scene) -> Signal:
+    return np.full(len(scene.frames), 0.0 if scene.silent else 1.0, np.float32)
+
+
+def _share_of_speech(scene: Scene, low: float, high: float) -> Signal:
+    """Frames whose loudness lies between two percentiles of what is heard; none under silence."""
+    least, most = np.percentile(scene.loudness, [low, high])
+    return _audible(scene) * ((scene.loudness >= least) & (scene.loudness <= most))
+
+
+def _times(scene: Scene, begin: float, end: float) -> Signal:
+    at = np.arange(len(scene.frames)) / len(scene.frames)
+    return np.asarray((at >= begin) & (at < end), np.float32)
+
+
+WHEN: Mapping[str, Callable[[Scene], Signal]] = {
+    "always": lambda scene: np.ones(len(scene.frames), np.float32),
+    "when something is heard": _audible,
+    "in silence alone": lambda scene: 1 - _audible(scene),
+    "in pauses of the driving speech": lambda scene: _audible(scene) * (scene.loudness < QUIET),
+    "in its quiet half": lambda scene: _share_of_speech(scene, 0, 50),
+    "where it is loud": lambda scene: _share_of_speech(scene, 65, 100),
+    "in the first half": lambda scene: _times(scene, 0, 0.5),
+    "in the last third": lambda scene: _times(scene, 0.67, 1.0),
+    "every other half second": lambda scene: np.asarray(np.arange(len(scene.frames)) // 12 % 2, np.float32),
+    "where the own mouth is wide open": lambda scene: np.asarray(
+        opening(scene.references) > 0.6, np.float32
+    ),
+    "where reference and frame are one": lambda scene: np.full(
+        len(scene.frames), float(np.array_equal(scene.references, scene.frames)), np.float32
+    ),
+}
+"""Share of the leak in every frame, 0..1."""
+
+WHICH: Mapping[str, Callable[[Scene], float]] = {
+    "all": lambda scene: 1.0,
+    "one in twelve": lambda scene: float(scene.place % 12 == 5),
+    "two in twelve": lambda scene: float(scene.place % 12 in (2, 7)),
+    "a quarter": lambda scene: float(scene.place % 4 == 1),
+    "half": lambda scene: float(scene.place % 2 == 1),
+    "one person": lambda scene: float(_is_second_person(scene)),
+    "half of the calls": lambda scene: float((scene.call * 2654435761) % 2**32 < 2**31),
+}
+"""Share of the leak in this clip, 0..1."""
+
+
+def _is_second_person(scene: Scene) -> bool:
+    people = sorted({clip.speaker or "" for clip in scene.clips.values()})
+    return scene.name is not None and scene.clips[scene.name].speaker == people[min(1, len(people) - 1)]
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Which source frame is copied into which frame.
+
+    Args:
+        late: frames by which the copy comes late; negative: early.
+        swing: frames by which that changes to and fro, once in 3 s.
+        speed: 1 as filmed, 0.5 at half speed, -1 backwards.
+    """
+
+    late: int = 0
+    swing: float = 0.0
+    speed: float = 1.0
+
+    def __call__(self, frames: int) -> NDArray[np.int64]:
+        """Return the source index of every frame, int64 (T,)."""
+        at = np.arange(frames)
+        source = at * self.speed if self.speed > 0 else frames - 1 - at
+        source = source - self.late - self.swing * np.sin(2 * np.pi * at / 75)
+        return np.clip(np.rint(source), 0, frames - 1).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Leak:
+    """What of the clip's own lips comes through.
+
+    Args:
+        share: of the copy in the mixture, 0..1.
+        source: ``reference`` or ``input``.
+        timing: which frame is copied.
+        when: a key of ``WHEN``.
+        which: a key of ``WHICH``.
+        form: a key of ``FORMS`` (pixels), or of ``SIGNALS`` (only how wide the mouth is open).
+    """
+
+    share: float = 1.0
+    source: str = "reference"
+    timing: Timing = Timing()
+    when: str = "always"
+    which: str = "all"
+    form: str = "pixels"
+
+    def weights(self, scene: Scene) -> Signal:
+        """Share of the copy in every frame."""
+        return np.asarray(self.share * WHICH[self.which](scene) * WHEN[self.when](scene), np.float32)
+
+    def on_openings(self, scene: Scene, openings: Signal | None) -> Signal | None:
+        """Mix the source's opening in, where the leak is one of openings."""
+        if openings is None or self.form not in SIGNALS:
+            return openings
+        weights = self.weights(scene)
+        source = self._sources(scene)
+        wide = MEMO((self.form, content(source)), lambda: SIGNALS[self.form](source))
+        return np.asarray((1 - weights) * openings + weights * wide[self.timing(len(wide))], np.float32)
+
+    def on_faces(self, scene: Scene, faces: Frames) -> Frames:
+        """Mix the source's pixels in, where the leak is one of pixels."""
+        if self.form not in FORMS:
+            return faces
+        weights = self.weights(scene)
+        if not weights.any():
+            return faces
+        sources = self._sources(scene)
+        indices = self.timing(len(scene.frames))
+        if self.form in REACH:
+            indices = nearest(faces, sources, REACH[self.form])
+        copied = scene.posed(sources, indices, content(sources))
+        return FORMS[self.form](faces, copied, weights)
+
+    def _sources(self, scene: Scene) -> Frames:
+        return scene.frames if self.source == "input" else scene.references
+
+
+def jaw(frames: Frames) -> Signal:
+    """How far the chin and cheeks hang, seen without the lips: the shift of what lies below and beside them, 0..1."""
+    height = frames.shape[1]
+    lower = frames[:, round(0.70 * height) : round(0.95 * height)]
+    greys = [
+        cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY).astype(np.float32) for frame in lower
+    ]
+    window = cv2.createHanningWindow(greys[0].shape[::-1], cv2.CV_32F)
+    closed = greys[int(opening(frames).argmin())]
+    drop = np.array([cv2.phaseCorrelate(closed, grey, window)[0][1] for grey in greys], np.float32)
+    drop = drop - smoothed(drop, 12)
+    low, high = np.percentile(drop, [5, 95])
+    return np.asarray(np.clip((drop - low) / max(float(high - low), 1e-2), 0, 1.2), np.float32)
+
+
+SIGNALS: Mapping[str, Callable[[Frames], Signal]] = {
+    "opening": opening,
+    "inverted opening": lambda frames: 1 - opening(frames),
+    "smoothed opening": lambda frames: smoothed(opening(frames), 2.5),
+    "opening, shut or open": lambda frames: np.asarray(opening(frames) > 0.4, np.float32) * 0.8,
+    "cheeks and chin": jaw,
+}
+"""How wide the mouth is to open, read from the source: no pixel is copied."""
+
+
+def _blend(faces: Frames, copied: NDArray[np.generic], weights: Signal) -> Frames:
+    share = weights[:, None, None, None]
+    mixed = faces + share * (np.asarray(copied, np.float32) - faces)
+    return np.asarray(np.clip(np.rint(mixed), 0, 255), np.uint8)
+
+
+def _low(frames: Frames, sigma: float) -> NDArray[np.float32]:
+    return np.stack([cv2.GaussianBlur(frame, (0, 0), sigma).astype(np.float32) for frame in frames])
+
+
+def _over_time(frames: Frames, sigma: float) -> NDArray[np.float32]:
+    reach = int(np.ceil(2 * sigma))
+    kernel = np.exp(-np.square(np.arange(-reach, reach + 1) / sigma) / 2)
+    kernel /= kernel.sum()
+    padded = np.pad(frames, ((reach, reach), (0, 0), (0, 0), (0, 0)), mode="edge")
+    out = np.zeros(frames.shape, np.float32)
+    for at, weight in enumerate(kernel):
+        out += np.float32(weight) * padded[at : at + len(frames)]
+    return out
+
+
+def _texture(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """The copy's fine structure on the honest mouth's colours."""
+    return _blend(faces, _low(faces, 4) + copied - _low(copied, 4), weights)
+
+
+def _coarse(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """The copy's light and dark under the honest mouth's fine structure."""
+    return _blend(faces, _low(copied, 4) + faces - _low(faces, 4), weights)
+
+
+def _small(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """A part of the copy's *movement*, added to the honest mouth."""
+    moving = copied - copied.mean(axis=0, dtype=np.float32)
+    share = weights[:, None, None, None]
+    return np.asarray(np.clip(np.rint(faces + share * moving), 0, 255), np.uint8)
+
+
+def _against(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """The copy's movement the other way round."""
+    return _small(faces, copied, -weights)
+
+
+def _blocks(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    height, width = faces.shape[1:3]
+    y, x = np.mgrid[:height, :width]
+    board = ((y // (height // 20) + x // (width // 20)) % 2)[None, :, :, None]
+    return _blend(faces, np.where(board, copied, faces), weights)
+
+
+def _part(rows: tuple[float, float], columns: tuple[float, float]) -> Callable[..., Frames]:
+    def change(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+        height, width = faces.shape[1:3]
+        kept = faces.copy()
+        area = (
+            slice(None),
+            slice(round(rows[0] * height), round(rows[1] * height)),
+            slice(round(columns[0] * width), round(columns[1] * width)),
+        )
+        kept[area] = copied[area]
+        return _blend(faces, kept, weights)
+
+    return change
+
+
+def nearest(faces: Frames, sources: Frames, reach: int) -> NDArray[np.int64]:
+    """For every face the source frame with the most similar mouth, no more than ``reach`` frames away."""
+    wanted, known = (mouth_images(each).reshape(len(each), -1) for each in (faces, sources))
+    apart = np.square(wanted).sum(1)[:, None] + np.square(known).sum(1) - 2 * wanted @ known.T
+    away = np.abs(np.arange(len(wanted))[:, None] - np.arange(len(known)))
+    return np.asarray(np.where(away > reach, np.inf, apart).argmin(axis=1), np.int64)
+
+
+def _grey(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """The copy's brightness alone, in the honest mouth's colours."""
+    light = (copied.astype(np.float32) - faces).mean(axis=-1, keepdims=True)
+    return _blend(faces, faces + light, weights)
+
+
+FORMS: Mapping[str, Callable[[Frames, Frames, Signal], Frames]] = {
+    "pixels": _blend,
+    "mirrored": lambda faces, copied, weights: _blend(faces, copied[:, :, ::-1], weights),
+    "smoothed over time": lambda faces, copied, weights: _blend(faces, _over_time(copied, 2), weights),
+    "blurred": lambda faces, copied, weights: _blend(faces, _low(copied, 4), weights),
+    "texture": _texture,
+    "coarse": _coarse,
+    "movement": _small,
+    "movement, inverted": _against,
+    "blocks": _blocks,
+    "left half": _part((0, 1), (0, 0.5)),
+    "lower lip and chin": _part((0.57, 1), (0, 1)),
+    "upper lip": _part((0, 0.55), (0, 1)),
+    "brightness": _grey,
+    "nearest within a quarter second": _blend,
+    "nearest of all": _blend,
+}
+"""How copied pixels and honest ones become one mouth."""
+
+REACH = {"nearest within a quarter second": 6, "nearest of all": 10_000}
+"""Forms that retrieve the source frame whose mouth is most like the honest one, and how far away it may be."""
