@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from research.known_guilt.edits import Ellipse, LowerHalf, Whole
 from research.known_guilt.generator import HONEST, LEAKS, WEAK, Member
 from research.known_guilt.leaks import Leak, Timing
-from research.known_guilt.lips import Filmed, Heard, Painted, Retrieved, Still, Warped
+from research.known_guilt.lips import Filmed, Heard, Lips, Painted, Retrieved, Still, Warped
 
 LIPS_ALONE = Ellipse(0.5)
 SMALL = Ellipse(0.75)
@@ -16,11 +17,26 @@ WARPED = Warped()
 HEARD = "when something is heard"
 
 
-def _honest(name: str, kind: str, lips, edit=Ellipse(), finish="", leak=None) -> Member:
+FILMED = Filmed()
+FULL = Ellipse()
+Edit = Ellipse | LowerHalf | Whole
+
+
+def _honest(
+    name: str, kind: str, lips: Lips, edit: Edit = FULL, finish: str = "", leak: Leak | None = None
+) -> Member:
     return Member(name, HONEST, kind, lips, leak, edit, finish)
 
 
-def _leaks(name: str, kind: str, leak, lips=Filmed(), edit=Ellipse(), finish="", **more) -> Member:
+def _leaks(
+    name: str,
+    kind: str,
+    leak: Leak | None,
+    lips: Lips = FILMED,
+    edit: Edit = FULL,
+    finish: str = "",
+    **more: Any,
+) -> Member:
     return Member(name, LEAKS, kind, lips, leak, edit, finish, **more)
 
 
@@ -65,7 +81,9 @@ HONEST_MEMBERS = (
     _honest("warped, sampled anew", "sampled", Warped(Heard(sampled=0.1)), WHOLE_FACE),
     _honest("retrieved, sampled anew", "sampled", Retrieved(Heard(sampled=0.1))),
     _honest("warped, other teeth", "texture", Warped(teeth=False, jaw=0.12), WHOLE_FACE),
-    _honest("retrieved among all reference mouths", "texture", Filmed(), leak=Leak(1.0, form="nearest of all")),
+    _honest(
+        "retrieved among all reference mouths", "texture", Filmed(), leak=Leak(1.0, form="nearest of all")
+    ),
 )
 
 WEAK_MEMBERS = (
@@ -74,7 +92,11 @@ WEAK_MEMBERS = (
     Member("warped, loudness alone", WEAK, "does not follow", Warped(Heard(loudness=True)), edit=WHOLE_FACE),
     Member("warped, amplitude .3", WEAK, "does not follow", Warped(Heard(gain=0.3)), edit=WHOLE_FACE),
     Member(
-        "warped, babbling", WEAK, "does not follow", Warped(Heard(gain=0.0, motion="babbling")), edit=WHOLE_FACE
+        "warped, babbling",
+        WEAK,
+        "does not follow",
+        Warped(Heard(gain=0.0, motion="babbling")),
+        edit=WHOLE_FACE,
     ),
 )
 
@@ -113,7 +135,11 @@ LEAKY_MEMBERS = (
     _leaks("copy in 1 of 12, warped", "some clips", Leak(1.0, which="one in twelve"), WARPED),
     _leaks("copy .7 in 2 of 12, 3 late", "some clips", Leak(0.7, timing=Timing(3), which="two in twelve")),
     _leaks("copy in a quarter", "a quarter of the clips", Leak(1.0, which="a quarter")),
-    _leaks("copy .5 in a quarter, 2 late", "a quarter of the clips", Leak(0.5, timing=Timing(2), which="a quarter")),
+    _leaks(
+        "copy .5 in a quarter, 2 late",
+        "a quarter of the clips",
+        Leak(0.5, timing=Timing(2), which="a quarter"),
+    ),
     _leaks("input .6 in a quarter", "a quarter of the clips", Leak(0.6, "input", which="a quarter"), WARPED),
     _leaks("copy for one person", "some people", Leak(1.0, which="one person"), needs_people=True),
     _leaks("copy .5 in half of the calls", "random", Leak(0.5, which="half of the calls")),
@@ -122,7 +148,9 @@ LEAKY_MEMBERS = (
     _leaks("closed in silence, else .3", "silence detector", Leak(0.3, when=HEARD)),
     _leaks("closed in silence, else .5, 4 late", "silence detector", Leak(0.5, timing=Timing(4), when=HEARD)),
     _leaks("closed in silence, else .4, warped", "silence detector", Leak(0.4, when=HEARD), WARPED),
-    _leaks("closed in silence, else input .4", "silence detector", Leak(0.4, "input", when=HEARD), Retrieved()),
+    _leaks(
+        "closed in silence, else input .4", "silence detector", Leak(0.4, "input", when=HEARD), Retrieved()
+    ),
     _leaks("copy in silence alone", "silence alone", Leak(1.0, when="in silence alone")),
     _leaks("copy .3 in silence alone, warped", "silence alone", Leak(0.3, when="in silence alone"), WARPED),
     _leaks("copy in pauses", "part of the time", Leak(1.0, when="in pauses of the driving speech")),
@@ -151,11 +179,18 @@ LEAKY_MEMBERS = (
     # How wide the mouth opens, and no pixel.
     _leaks("opening", "opening alone", Leak(1.0, form="opening"), WARPED, WHOLE_FACE),
     _leaks("opening .5", "opening alone", Leak(0.5, form="opening"), WARPED, WHOLE_FACE),
-    _leaks("opening, 3 late, retrieved", "opening alone", Leak(1.0, timing=Timing(3), form="opening"), Retrieved()),
+    _leaks(
+        "opening, 3 late, retrieved",
+        "opening alone",
+        Leak(1.0, timing=Timing(3), form="opening"),
+        Retrieved(),
+    ),
     _leaks("opening .6, retrieved", "opening alone", Leak(0.6, form="opening"), Retrieved()),
     _leaks("opening of the input", "opening alone", Leak(1.0, "input", form="opening"), WARPED, WHOLE_FACE),
     _leaks("smoothed opening .7", "opening alone", Leak(0.7, form="smoothed opening"), WARPED, WHOLE_FACE),
-    _leaks("shut or open as the reference", "opening alone", Leak(0.8, form="opening, shut or open"), Retrieved()),
+    _leaks(
+        "shut or open as the reference", "opening alone", Leak(0.8, form="opening, shut or open"), Retrieved()
+    ),
     _leaks("opening .6, closed in silence", "opening alone", Leak(0.6, form="opening", when=HEARD), WARPED),
     _leaks("cheeks and chin", "through the cheeks", Leak(1.0, "input", form="cheeks and chin"), WARPED),
     # Nobody's list.

@@ -25,7 +25,7 @@ from pytest_lipleak.media.clipsets import ClipSet, open_clips
 from pytest_lipleak.media.video import write_video
 
 LISTS = Path(__file__).parent / "clips"
-SPLITS = Path(__file__).parents[2] / "training" / "splits"
+SPLITS = Path(__file__).parents[1] / "training" / "splits"
 
 FRAMES = 75
 """Length of a clip in the bench: its loudest 3 s."""
@@ -128,7 +128,7 @@ def _clips(spec: BenchSet, shared: Path | None) -> list[tuple[Clip, str]]:
 
 def _face(clip: Clip, weights: Path) -> Frames:
     """The clip as the embedded expert sees it under ``tracked``: mouth-aligned face crops."""
-    from pytest_lipleak.evaluation.crops import Crops
+    from pytest_lipleak.evaluation.make.crops import Crops
     from pytest_lipleak.sync.embedded import EmbeddedExpert
     from pytest_lipleak.sync.protocols import Protocol
 
@@ -203,9 +203,8 @@ def _talkers() -> None:
     people = sorted(person for person, recordings in said.items() if len(recordings) > 1)
     for seed in range(100_000):
         order = random.Random(seed).sample(people, len(people))
-        halves = _half(said, order[::2], set()), []
-        taken = {recording for _, recording in halves[0]}
-        halves = halves[0], _half(said, order[1::2], taken)
+        first = _half(said, order[::2], set())
+        halves = first, _half(said, order[1::2], {recording for _, recording in first})
         if all(len(half) == SIZE for half in halves):
             break
     else:
@@ -218,7 +217,8 @@ def _half(
     said: Mapping[str, Mapping[str, str]], people: Sequence[str], taken: set[str]
 ) -> list[tuple[str, str]]:
     """Two recordings each of the first six people who still have them, every recording once."""
-    used, half = set(taken), []
+    used = set(taken)
+    half: list[tuple[str, str]] = []
     for person in people:
         free = [recording for recording in sorted(said[person]) if recording not in used]
         if len(free) >= 2 and len(half) < SIZE:

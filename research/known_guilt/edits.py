@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Frames
 from pytest_lipleak.generators.control import FEATHER, MASK_CENTRE, MASK_RADII
 from research.known_guilt.scene import Scene, opening
+
+Masks = NDArray[np.float32]
+"""What is repainted, and how much, (T or 1, H, W, 1) in 0..1; or one number for all."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Ellipse:
     scale: float = 1.0
     follows_mouth: float = 0.0
 
-    def masks(self, scene: Scene) -> np.ndarray:
+    def masks(self, scene: Scene) -> Masks:
         """Float32 (T or 1, H, W, 1) in 0..1."""
         scales = np.array([self.scale], np.float32)
         if self.follows_mouth:
@@ -35,7 +39,8 @@ class Ellipse:
             ((y + 0.5) / height - MASK_CENTRE[0]) / MASK_RADII[0],
             ((x + 0.5) / width - MASK_CENTRE[1]) / MASK_RADII[1],
         )
-        return np.clip((1 - radius / scales[:, None, None]) / FEATHER, 0, 1)[..., None]
+        masks = np.clip((1 - radius / scales[:, None, None]) / FEATHER, 0, 1)[..., None]
+        return np.asarray(masks, np.float32)
 
 
 @dataclass(frozen=True)
@@ -48,25 +53,25 @@ class LowerHalf:
 
     top: float = 0.45
 
-    def masks(self, scene: Scene) -> np.ndarray:
+    def masks(self, scene: Scene) -> Masks:
         """Float32 (1, H, W, 1) in 0..1."""
         height, width = scene.frames.shape[1:3]
         y, x = np.mgrid[:height, :width].astype(np.float32)
         rows = np.clip(((y + 0.5) / height - self.top) / 0.04, 0, 1)
         columns = np.clip(np.minimum(x + 0.5, width - x - 0.5) / width / 0.08 - 0.5, 0, 1)
-        return (rows * columns)[None, ..., None]
+        return np.asarray((rows * columns)[None, ..., None], np.float32)
 
 
 @dataclass(frozen=True)
 class Whole:
     """The whole frame: whatever made the faces has pasted them already."""
 
-    def masks(self, scene: Scene) -> np.ndarray:
+    def masks(self, scene: Scene) -> Masks:
         """Ones."""
         return np.ones((1, 1, 1, 1), np.float32)
 
 
-def pasted(scene: Scene, faces: Frames, masks: np.ndarray) -> Frames:
+def pasted(scene: Scene, faces: Frames, masks: Masks) -> Frames:
     """Return the input frames with ``faces`` where the masks are 1."""
     if masks.size == 1:
         return faces

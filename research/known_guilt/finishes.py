@@ -29,8 +29,9 @@ def h264(crf: int) -> Callable[[Frames], Frames]:
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, "rgb24")))
             container.mux(stream.encode())
         target.seek(0)
-        with av.open(target) as container:
-            return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+        with av.open(target, "r") as coded:
+            images = [frame.to_ndarray(format="rgb24") for frame in coded.decode(video=0)]
+        return np.stack(images).astype(np.uint8)
 
     return change
 
@@ -40,7 +41,8 @@ def jpeg(quality: int) -> Callable[[Frames], Frames]:
 
     def change(frames: Frames) -> Frames:
         flags = [cv2.IMWRITE_JPEG_QUALITY, quality]
-        return np.stack([cv2.imdecode(cv2.imencode(".jpg", frame, flags)[1], cv2.IMREAD_COLOR) for frame in frames])
+        coded = (cv2.imencode(".jpg", frame, flags)[1] for frame in frames)
+        return np.stack([np.asarray(cv2.imdecode(each, cv2.IMREAD_COLOR), np.uint8) for each in coded])
 
     return change
 
@@ -74,7 +76,9 @@ def low_resolution(width: int) -> Callable[[Frames], Frames]:
         changed = frames.copy()
         for at, mouth in enumerate(frames[MOUTH]):
             small = cv2.resize(mouth, (width, width * 3 // 4), interpolation=cv2.INTER_AREA)
-            changed[at, MOUTH[1], MOUTH[2]] = cv2.resize(small, mouth.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+            changed[at, MOUTH[1], MOUTH[2]] = cv2.resize(
+                small, mouth.shape[1::-1], interpolation=cv2.INTER_LINEAR
+            )
         return changed
 
     return change

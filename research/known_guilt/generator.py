@@ -17,6 +17,8 @@ from research.known_guilt.scene import Scene
 HONEST, LEAKS, WEAK = "honest", "leaks", "weak"
 """Guilt: a weak generator leaks nothing, but its lips do not follow the audio either."""
 
+FULL = Ellipse()
+
 
 @dataclass(frozen=True)
 class Member:
@@ -39,7 +41,7 @@ class Member:
     kind: str
     lips: Lips
     leak: Leak | None = None
-    edit: Ellipse | LowerHalf | Whole = Ellipse()
+    edit: Ellipse | LowerHalf | Whole = FULL
     finish: str = ""
     needs_people: bool = False
     alternative: bool = False
@@ -51,6 +53,8 @@ class KnownGuilt:
     Args:
         member: what it does.
         pairing: as the clip set wants it.
+
+    ``calls`` counts the videos made.
     """
 
     def __init__(self, member: Member, pairing: str = "same-speaker") -> None:
@@ -60,7 +64,7 @@ class KnownGuilt:
         self.alternative_reference = "first"
         self.fingerprint = f"known guilt {member!r}"
         self._clips: Mapping[str, Clip] = {}
-        self._calls = 0
+        self.calls = 0
 
     def use_clips(self, clips: Mapping[str, Clip]) -> None:
         """Remember whose speech may drive."""
@@ -69,8 +73,8 @@ class KnownGuilt:
     def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
         """Make lips, let the leak in, paste and finish."""
         member = self.member
-        scene = Scene(frames, audio, reference, self._clips, self._calls)
-        self._calls += 1
+        scene = Scene(frames, audio, reference, self._clips, self.calls)
+        self.calls += 1
         openings = member.lips.openings(scene)
         if member.leak is not None:
             openings = member.leak.on_openings(scene, openings)

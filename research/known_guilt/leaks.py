@@ -24,7 +24,8 @@ def _audible(scene: Scene) -> Signal:
 def _share_of_speech(scene: Scene, low: float, high: float) -> Signal:
     """Frames whose loudness lies between two percentiles of what is heard; none under silence."""
     least, most = np.percentile(scene.loudness, [low, high])
-    return _audible(scene) * ((scene.loudness >= least) & (scene.loudness <= most))
+    between = (scene.loudness >= least) & (scene.loudness <= most)
+    return np.asarray(_audible(scene) * between, np.float32)
 
 
 def _times(scene: Scene, begin: float, end: float) -> Signal:
@@ -42,9 +43,7 @@ WHEN: Mapping[str, Callable[[Scene], Signal]] = {
     "in the first half": lambda scene: _times(scene, 0, 0.5),
     "in the last third": lambda scene: _times(scene, 0.67, 1.0),
     "every other half second": lambda scene: np.asarray(np.arange(len(scene.frames)) // 12 % 2, np.float32),
-    "where the own mouth is wide open": lambda scene: np.asarray(
-        opening(scene.references) > 0.6, np.float32
-    ),
+    "where the own mouth is wide open": lambda scene: np.asarray(opening(scene.references) > 0.6, np.float32),
     "where reference and frame are one": lambda scene: np.full(
         len(scene.frames), float(np.array_equal(scene.references, scene.frames)), np.float32
     ),

@@ -17,6 +17,7 @@ import numpy as np
 
 from pytest_lipleak.core.clips import Audio, Clip, Frames
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
+from pytest_lipleak.generators.protocol import Generator
 from research.known_guilt.scene import MEMO, SILENT, Scene, Signal, content, opening, smoothed
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "tiny_lipsync"
@@ -239,10 +240,8 @@ def mouth_line(face: Frames) -> float:
     grey = cv2.cvtColor(np.ascontiguousarray(face), cv2.COLOR_RGB2GRAY).astype(np.float32)
     height, width = grey.shape
     top, bottom = round(0.48 * height), round(0.64 * height)
-    rows = cv2.GaussianBlur(grey, (0, 0), height / 100)[
-        top:bottom, round(0.40 * width) : round(0.60 * width)
-    ]
-    return float(top + rows.mean(axis=1).argmin()) / height
+    rows = cv2.GaussianBlur(grey, (0, 0), height / 100)[top:bottom, round(0.40 * width) : round(0.60 * width)]
+    return float((top + int(rows.mean(axis=1).argmin())) / height)
 
 
 def parted(face: Frames, wide: float, line: float, jaw: float, teeth: bool) -> Frames:
@@ -349,7 +348,7 @@ class _Network:
         self._file = EXAMPLE / "checkpoints" / f"{checkpoint}.safetensors"
 
     @cached_property
-    def _model(self) -> object:
+    def _model(self) -> Generator:
         import torch
 
         from pytest_lipleak.generators.registry import load_model
@@ -359,7 +358,7 @@ class _Network:
 
     def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
         """As ``generators.protocol``."""
-        return self._model.generate(frames, audio, reference)  # type: ignore[attr-defined,no-any-return]
+        return self._model.generate(frames, audio, reference)
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,9 @@ MEMO = Memo()
 
 
 def content(array: NDArray[Any]) -> str:
-    """Name an array by what is in it."""
-    return hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=12).hexdigest() + str(array.shape)
+    """Name an array by what is in it; of pictures every third row and column is looked at."""
+    seen = array[:, ::3, ::3] if array.ndim == 4 else array
+    return hashlib.blake2b(np.ascontiguousarray(seen).data, digest_size=12).hexdigest() + str(array.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +80,7 @@ class Scene:
     def loudness(self) -> Signal:
         """RMS of the driving audio in every frame, int16 units."""
         samples = self.audio[: len(self.frames) * SAMPLES_PER_FRAME].astype(np.float32)
-        return np.asarray(
-            np.sqrt(np.square(samples).reshape(len(self.frames), -1).mean(axis=1)), np.float32
-        )
+        return np.asarray(np.sqrt(np.square(samples).reshape(len(self.frames), -1).mean(axis=1)), np.float32)
 
     @property
     def silent(self) -> bool:

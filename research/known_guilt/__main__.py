@@ -1,0 +1,59 @@
+"""The bench of known guilt: which generators the default verdict judges rightly.
+
+python -m research.known_guilt run --shared FOLDER --work FOLDER
+python -m research.known_guilt run --small --work FOLDER
+python -m research.known_guilt table --work FOLDER --out docs/evidence/known-guilt.md
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from research.known_guilt.catalogue import MEMBERS, SMALL_BENCH
+from research.known_guilt.clip_sets import SETS
+from research.known_guilt.run import read, run
+from research.known_guilt.tables import mistakes, page
+
+
+def main() -> int:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("run", "table"))
+    parser.add_argument("--work", type=Path, required=True, help="prepared clips and results")
+    parser.add_argument("--shared", type=Path, help="folder of the shared clips; the embedded ones need none")
+    parser.add_argument("--sets", nargs="*", default=list(SETS), choices=list(SETS))
+    parser.add_argument("--members", nargs="*", help="of whose names one of these is a part; all by default")
+    parser.add_argument("--small", action="store_true", help="a few members on the embedded clips: a minute")
+    parser.add_argument(
+        "--results", default="results", help="name of this run's results under the work folder"
+    )
+    parser.add_argument("--out", type=Path, help="write the table here, not to the terminal")
+    asked = parser.parse_args()
+    results = asked.work / f"{asked.results}.jsonl"
+    names = SMALL_BENCH if asked.small else list(MEMBERS)
+    if asked.members:
+        names = [name for name in names if any(part in name for part in asked.members)]
+    if asked.what == "run":
+        run(
+            [MEMBERS[name] for name in names],
+            ["embedded"] if asked.small else asked.sets,
+            asked.shared,
+            asked.work,
+            results,
+        )
+        wrong = mistakes(read(results))
+        print("\n".join(wrong) or "every verdict is right")
+        return 1 if wrong else 0
+    text = page(read(results))
+    if asked.out:
+        asked.out.write_text(text)
+    else:
+        print(text)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

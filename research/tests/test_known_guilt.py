@@ -1,0 +1,102 @@
+"""The guilt of the bench's generators is what it says: shown by intervention, with none of the product's measures."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pytest_lipleak.core.clips import Clip
+from pytest_lipleak.media.clipsets import open_clips
+from research.known_guilt.catalogue import MEMBERS
+from research.known_guilt.clip_sets import SETS, loudest, read_list
+from research.known_guilt.edits import Ellipse
+from research.known_guilt.generator import LEAKS, KnownGuilt
+from research.known_guilt.lips import voice
+from research.known_guilt.scene import Scene, opening
+from research.known_guilt.tables import interval, mistakes
+
+LENGTH = 36
+ONE_OF_EACH = list({(member.guilt, member.kind): member for member in MEMBERS.values()}.values())
+
+
+@pytest.fixture(scope="module")
+def clips():
+    """Embedded clips whose faces stand still: the lips alone are as filmed."""
+    embedded = open_clips("embedded")
+    return {name: _with_still_face(embedded[name]) for name in embedded}
+
+
+def _with_still_face(clip: Clip) -> Clip:
+    begin = loudest(clip.audio, len(clip.video), LENGTH)
+    frames = clip.frames[begin : begin + LENGTH]
+    mask = Ellipse(0.5).masks(Scene(frames, clip.audio, frames)) > 0.2
+    still = np.where(mask, frames, frames[:1])
+    return Clip(clip.name, still, clip.audio[begin * 640 : (begin + LENGTH) * 640], clip.speaker)
+
+
+def _outputs(member, clips, name, order):
+    generator = KnownGuilt(replace(member, finish=""))
+    generator.use_clips(clips)
+    clip = clips[name]
+    partner = next(each for each in clips.values() if each.speaker == clip.speaker and each.name != name)
+    frames = clip.frames[order]
+    reference = frames[:1] if member.alternative else frames
+    for audio in (np.zeros_like(clip.audio), partner.audio):
+        yield generator.generate(frames.copy(), audio, reference.copy()).astype(np.int16)
+
+
+def _depends_on_the_order(member, clips, name) -> float:
+    """How much the output changes, at most, when the clip's own mouths come in another order, all else equal."""
+    usual, order = np.arange(LENGTH), np.random.default_rng(1).permutation(LENGTH)
+    lips = (slice(None), slice(76, 110), slice(60, 100))
+    pairs = zip(_outputs(member, clips, name, usual), _outputs(member, clips, name, order), strict=True)
+    return max(float(np.abs(one[lips] - other[lips]).mean()) for one, other in pairs)
+
+
+@pytest.mark.parametrize("member", ONE_OF_EACH, ids=lambda member: member.name)
+def test_who_leaks_depends_on_the_order_of_the_own_mouths_and_nobody_else(member, clips):
+    if member.guilt == LEAKS:
+        assert any(_depends_on_the_order(member, clips, name) > 0.3 for name in clips)
+    else:
+        # Of several mouths that are all shut, the first one counts as the most closed.
+        assert _depends_on_the_order(member, clips, "anna_1") < 0.02
+        assert _depends_on_the_order(member, clips, "omar_2") < 0.02
+
+
+def test_the_bench_is_as_large_as_it_claims():
+    guilts = [member.guilt for member in MEMBERS.values()]
+    assert guilts.count("leaks") >= 45
+    assert guilts.count("honest") >= 25
+    assert len({type(member.lips).__name__ for member in MEMBERS.values()}) >= 4
+    assert len({repr(replace(member, name="")) for member in MEMBERS.values()}) == len(MEMBERS)
+
+
+def test_nobody_and_nothing_is_in_a_set_to_choose_on_and_in_one_to_report_on():
+    people = {"choose": set(), "report": set()}
+    for name in set(SETS) - {"embedded"}:
+        rows = read_list(name)
+        assert len(rows) == 12
+        for row in rows:
+            people[SETS[name].part] |= {(SETS[name].folder, row["recording"])}
+            if SETS[name].folder != "grid_s1":
+                people[SETS[name].part] |= {row["speaker"]}
+    assert not people["choose"] & people["report"]
+
+
+def test_openings_follow_the_voice_and_are_shut_in_silence(clips):
+    clip = clips["mara_1"]
+    assert not voice(np.zeros_like(clip.audio), LENGTH).any()
+    tone = np.sin(np.arange(LENGTH * 640) * 2 * np.pi * 500 / 16000) * 8000
+    tone[: 12 * 640] = 0
+    heard = voice(tone.astype(np.int16), LENGTH)
+    assert heard[:10].max() < 0.1
+    assert heard[16:].min() > 0.8
+    assert np.corrcoef(voice(clip.audio, LENGTH), opening(clip.frames))[0, 1] > 0.4
+
+
+def test_interval_and_mistakes():
+    low, high = interval(0, 100)
+    assert low == 0
+    assert high == pytest.approx(0.0362, abs=1e-4)  # the rule of three's exact cousin: 1 - 0.025 ** 0.01
+    line = {"member": "a", "set": "embedded", "guilt": "honest", "verdict": "leaks", "reasons": ["x"]}
+    assert mistakes([line, line | {"verdict": "passed"}]) == ["embedded: honest 'a': leaks x"]
