@@ -10,6 +10,7 @@ from pytest_lipleak.session import KEY, LipleakSession
 if TYPE_CHECKING:
     from pytest_lipleak.core.clips import Audio, Clip, Frames
     from pytest_lipleak.evaluation.evaluation import Evaluation
+    from pytest_lipleak.generators.contract import Chosen
     from pytest_lipleak.media.clipsets import ClipSet
     from pytest_lipleak.sync.expert import SyncExpert
 
@@ -71,37 +72,53 @@ def lipleak_clips(_lipleak_session: LipleakSession) -> "ClipSet":
     return _lipleak_session.clips
 
 
-@pytest.fixture(scope="session")
-def lipleak_silent_audio(_lipleak_session: LipleakSession) -> "Callable[[int], Audio]":
+@pytest.fixture
+def lipleak_silent_audio(request: pytest.FixtureRequest) -> "Callable[[int], Audio]":
     """A function from a number of frames to silence of that length: int16, shape (640 frames,)."""
     from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
     from pytest_lipleak.media.audio import silence
 
-    kind, seed = _lipleak_session.preference("silence", "zeros"), _lipleak_session.settings.plan.seed
+    kind, seed = _chosen(request).silence, request.config.stash[KEY].settings.plan.seed
     return lambda frames: silence(frames * SAMPLES_PER_FRAME, kind, seed)
 
 
-@pytest.fixture(scope="session")
-def lipleak_mismatched_pairs(_lipleak_session: LipleakSession) -> dict[str, str]:
+@pytest.fixture
+def lipleak_mismatched_pairs(request: pytest.FixtureRequest) -> dict[str, str]:
     """The XM pairs: for every clip the clip whose audio drives it."""
     from pytest_lipleak.evaluation.plan.pairing import mismatched_pairs
     from pytest_lipleak.media.pair_lists import read_pairs
 
-    settings, clips = _lipleak_session.settings, _lipleak_session.clips
+    session = request.config.stash[KEY]
+    settings, clips = session.settings, session.clips
     if settings.inputs.pairs:
         return read_pairs(settings.inputs.pairs, clips)
-    return mismatched_pairs(clips, settings.plan.seed, _lipleak_session.preference("pairing", "any"))
+    return mismatched_pairs(clips, settings.plan.seed, _chosen(request).pairing)
 
 
-@pytest.fixture(scope="session")
-def lipleak_references(_lipleak_session: LipleakSession) -> "Callable[[Clip, str], Frames]":
+@pytest.fixture
+def lipleak_references(request: pytest.FixtureRequest) -> "Callable[[Clip, str], Frames]":
     """A function from a clip and ``"CR"`` or ``"AR"`` to its identity reference frames."""
     from pytest_lipleak.core.conditions import Reference
     from pytest_lipleak.evaluation.plan.references import reference_frames
 
-    strategy = _lipleak_session.preference("alternative_reference", "first")
-    seed = _lipleak_session.settings.plan.seed
+    strategy, seed = _chosen(request).alternative_reference, request.config.stash[KEY].settings.plan.seed
     return lambda clip, reference: reference_frames(clip, Reference(reference), strategy, seed)
+
+
+def _chosen(request: pytest.FixtureRequest) -> "Chosen":
+    """What counts for the model of the test that asks: another module, class or test may have another.
+
+    Fixtures that rest on it are therefore not session-scoped, and a test needs no model to have the defaults.
+    """
+    from pytest_lipleak.generators.contract import choose
+    from pytest_lipleak.generators.registry import as_model
+
+    settings = request.config.stash[KEY].settings
+    manager: Any = request._fixturemanager  # pytest has no public way to ask where a fixture is defined
+    own = manager.getfixturedefs("lipleak_model", request.node)[-1].func.__module__ == __name__
+    if own and settings.inputs.model is None:
+        return choose(settings.plan)
+    return choose(settings.plan, as_model(request.getfixturevalue("lipleak_model")).declared.choices)
 
 
 @pytest.fixture(scope="session")

@@ -20,15 +20,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Audio, Clip, Frames, held
+from pytest_lipleak.core.clips import Audio, Clip, Frames, frames_at, held
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.defaults import PROBE_LIMIT
 from pytest_lipleak.core.errors import ConfigurationError, MissingExtraError, UnscorableError
 from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.evaluation.measures.probes import with_mouths
+from pytest_lipleak.evaluation.plan.references import reference_indices
+from pytest_lipleak.generators.contract import Choices, choose
 from pytest_lipleak.generators.control import mouth_mask
-from pytest_lipleak.generators.protocol import run_generator, supported_references
+from pytest_lipleak.generators.facecrops import ClipFace
+from pytest_lipleak.generators.protocol import run_generator
 from pytest_lipleak.generators.registry import Model, as_model
 from pytest_lipleak.media.audio import silence
 from pytest_lipleak.sync.score import score
@@ -127,14 +130,16 @@ class Subject:
     reference: Reference
 
     def given(self) -> Frames:
-        """The unchanged identity reference: every frame under CR, the first under AR."""
-        return self.clip.frames if self.reference is Reference.CR else self.clip.frames[:1]
+        """The unchanged identity reference: every frame under CR, those of the model's AR strategy under AR."""
+        strategy = choose(Choices(), self.model.declared.choices).alternative_reference
+        return frames_at(self.clip.video, reference_indices(self.clip, self.reference, strategy, seed=0))
 
     def generate(
         self, audio: Audio | None = None, reference: Frames | None = None, frames: Frames | None = None
     ) -> Frames:
         """Call the model with changed inputs; what is None stays as it is."""
         clip = self.clip if frames is None else Clip(self.clip.name, frames, self.clip.audio)
+        self.model.show_face(lambda: ClipFace(None))
         made = run_generator(
             self.model.generator,
             self.model.name,
@@ -142,6 +147,7 @@ class Subject:
             f"{self.reference}, changed inputs",
             self.clip.audio if audio is None else audio,
             self.given() if reference is None else reference,
+            takes_videos=self.model.declared.takes_videos,
         )
         return held(made)
 
@@ -195,7 +201,7 @@ def _shift(subject: Subject, plain: Frames, frames: int) -> str | None:
 def _silence(subject: Subject, plain: Frames, kind: tuple[str, int]) -> str | None:
     samples = len(subject.clip.audio)
     # A model whose audio front end cannot take exact zeros is only ever given noise.
-    noise_only = getattr(subject.model.generator, "silence", None) == "noise"
+    noise_only = subject.model.declared.choices.silence == "noise"
     usual = ("noise", 0) if noise_only else ("zeros", 0)
     if kind == usual or (noise_only and kind[0] == "zeros"):
         raise UntriedError
@@ -321,9 +327,8 @@ def _subject(model: Any, clips: Mapping[str, Clip], clip: str | None, expert: "S
 
         expert = EmbeddedExpert()
     loaded = as_model(model)
-    if callable(use_clips := getattr(loaded.generator, "use_clips", None)):
-        use_clips(clips)
-    has = supported_references(loaded.generator)
+    loaded.introduce(clips, lambda text: None)
+    has = loaded.declared.references
     name = next(iter(clips)) if clip is None else clip
     return Subject(loaded, clips[name], expert, Reference.CR if Reference.CR in has else Reference.AR)
 

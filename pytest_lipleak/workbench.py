@@ -336,11 +336,6 @@ class Workbench:
 
         return share_threads(self.position[1])
 
-    def preference(self, name: str, default: str) -> str:
-        """Return a setting that the model named in the settings may prefer otherwise, as its evaluation does."""
-        own = getattr(self.model.generator, name, None) if self.settings.inputs.model is not None else None
-        return str(getattr(self.settings.plan, name) or own or default)
-
     def chosen_expert(self) -> tuple[str, str]:
         """The sync expert's name, and why it judges."""
         from pytest_lipleak.media.clipsets import EMBEDDED

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pytest_lipleak.cli import GOOD, main
+from pytest_lipleak.core.choices import PAIRINGS, SILENCES, STRATEGIES
 from pytest_lipleak.generators import command, onnx_model
-from pytest_lipleak.generators.protocol import DECLARATIONS
 
 DOCS = Path(__file__).parent.parent / "docs" / "adapters.md"
 
@@ -97,6 +97,10 @@ def test_every_placeholder_argument_and_attribute_is_explained() -> None:
             "threads",
         }:
             assert f"`{argument}`" in text or f"`{argument}=" in text, argument
-    for attribute, values in DECLARATIONS.items():
+    for attribute, values in {
+        "alternative_reference": STRATEGIES,
+        "silence": SILENCES,
+        "pairing": PAIRINGS,
+    }.items():
         assert f"| `{attribute}` |" in text
         assert all(f"`{value}`" in text for value in values)

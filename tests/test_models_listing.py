@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_lipleak.cli import GOOD, USAGE, main
+from pytest_lipleak.core.choices import SILENCES, STRATEGIES
 from pytest_lipleak.generators import registry
 from pytest_lipleak.generators.catalogue import KINDS, SYSTEMS, ModelCard, built_in_names, card_of
-from pytest_lipleak.generators.protocol import DECLARATIONS
 
 CARDS = [card_of(name) for name in built_in_names()]
 
@@ -28,10 +28,10 @@ def test_a_card_is_whole_and_says_what_can_be_declared(card: ModelCard) -> None:
     assert card.summary
     assert card.licence
     assert set(card.supports) <= {"CR", "AR"}
-    assert card.silence in DECLARATIONS["silence"]
+    assert card.silence in SILENCES
     assert card.silence == "zeros" or card.silence_reason
     if "AR" in card.supports:
-        assert card.alternative_reference in DECLARATIONS["alternative_reference"]
+        assert card.alternative_reference in STRATEGIES
     else:
         assert card.alternative_reference is None
     assert card.restriction in ("", "research only", "non-commercial")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_lipleak.core.clips import Clip
+from pytest_lipleak.core.clips import Audio, Clip, Frames
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.errors import ConfigurationError, UnscorableError
 from pytest_lipleak.generators.control import ControlGenerator
@@ -26,6 +26,7 @@ from pytest_lipleak.strategies import (
     reference_frames,
     silences,
 )
+from pytest_lipleak.sync.embedded import EmbeddedExpert
 
 FRAMES = 75
 
@@ -219,3 +220,27 @@ def test_speech_is_known_at_any_loudness_and_a_little_early_or_late(
     noise = np.random.default_rng(0).normal(0, 3000, len(clip.audio)).astype(np.int16)
     with pytest.raises(ValueError, match="belongs to no clip"):
         model.generate(clip.frames, noise, clip.frames)
+
+
+def test_the_model_is_given_what_its_evaluation_would_give(clips: dict[str, Clip]) -> None:
+    class Asks:
+        supports = ("AR",)
+        alternative_reference = "multiple"
+
+        def __init__(self) -> None:
+            self.face: Any = None
+            self.references = 0
+
+        def use_face(self, face: Any) -> None:
+            self.face = face
+
+        def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
+            assert self.face is not None
+            self.references = len(reference)
+            return frames
+
+    model, clip = Asks(), clips["anna_1"]
+    made = Subject(as_model(model), clip, EmbeddedExpert(), Reference.AR).generate()
+    assert np.array_equal(made, clip.frames)
+    assert model.references == 5
+    assert model.face.boxes is None, "of face-centred frames"

@@ -19,7 +19,8 @@ from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLES_PER_FRAME
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.evaluation.plan.references import reference_indices
 from pytest_lipleak.faces.mouths import mouth_mask, with_other_mouths
-from pytest_lipleak.generators.protocol import run_generator, supported_references
+from pytest_lipleak.generators.contract import batch_of, fingerprint_of
+from pytest_lipleak.generators.protocol import run_generator
 from pytest_lipleak.media.audio import fit, silence
 
 OK, LOOK, FIX = "ok", "look", "fix"
@@ -150,16 +151,17 @@ class _Examination:
             yield Finding("signature", OK, "generate(frames, audio, reference)")
 
     def declarations(self) -> Iterator[Finding]:
-        supports = getattr(self.generator, "supports", None)
-        told = "CR and AR, by default" if supports is None else ", ".join(supports) or "no reference"
-        strategy = (
-            "none" if supports == () or Reference.AR not in self.supported else self.evaluation.strategy
+        about = self.model.declared
+        told = (
+            "CR and AR, by default" if about.supports is None else ", ".join(about.supports) or "no reference"
         )
-        batch = getattr(self.generator, "batch", None)
+        chosen = about.sees_reference and Reference.AR in about.references
+        strategy = self.evaluation.strategy if chosen else "none"
+        batch = batch_of(self.generator)
         yield Finding(
             "declares", OK,
             f"supports {told}; AR {strategy}; silence {self.evaluation.silence_kind}"
-            + (f"; batch {batch}" if isinstance(batch, int) else ""),
+            + ("" if batch is None else f"; batch {batch}"),
         )  # fmt: skip
         fingerprint = self.model.fingerprint
         if fingerprint is None:
@@ -167,7 +169,7 @@ class _Examination:
                 "fingerprint", LOOK, "none: nothing is reused in another run (--lipleak-store)",
                 "give it one that changes with weights and code",
             )  # fmt: skip
-        elif fingerprint != self.model.fingerprint:
+        elif fingerprint != fingerprint_of(self.generator, self.model.name):
             yield Finding("fingerprint", FIX, "it changes from one look to the next", "build it once")
         else:
             short = fingerprint if len(fingerprint) <= 50 else f"{fingerprint[:50]}..."
@@ -175,7 +177,7 @@ class _Examination:
 
     @property
     def supported(self) -> tuple[Reference, ...]:
-        return supported_references(self.generator)
+        return self.model.declared.references
 
     @property
     def usual(self) -> Condition:
@@ -206,6 +208,7 @@ class _Examination:
                 str(condition),
                 self.clip.audio if audio is None else audio,
                 self.reference(condition.reference) if reference is None else reference,
+                takes_videos=self.model.declared.takes_videos,
                 timeout=self.timeout,
             )
             return held(made)
@@ -327,7 +330,7 @@ class _Examination:
     def references(self) -> Iterator[Finding]:
         if self.first is None:
             return
-        if getattr(self.generator, "supports", None) == ():
+        if not self.model.declared.sees_reference:
             yield Finding("reference", OK, "a mask-free model: none is used, CR is not applicable")
             return
         outputs = {self.usual.reference: self.first}
@@ -347,12 +350,12 @@ class _Examination:
 
     @property
     def declares_use(self) -> bool:
-        return bool(getattr(self.generator, "uses_reference", True))
+        return self.model.declared.uses_reference
 
     def dependence(self, reference: Reference, output: Frames) -> Finding:
         """Say how the output changes with the reference, and with nothing but its mouth."""
         check, condition = f"reference {reference}", Condition(Setup.AM, reference)
-        if getattr(self.generator, "reference_from_video", False):
+        if self.model.declared.reference_from_video:
             return Finding(
                 check, LOOK, "not looked at: the model finds its reference in the video and takes no other",
                 "probes of the reference do not apply to it",

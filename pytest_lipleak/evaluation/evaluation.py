@@ -35,7 +35,6 @@ from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.evaluation.results.dose import curve_for
 from pytest_lipleak.evaluation.results.provenance import provenance_of
 from pytest_lipleak.generators.limits import LastWords, to_stderr
-from pytest_lipleak.generators.protocol import supported_references
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.sync.expert import SyncExpert
@@ -137,7 +136,7 @@ class Evaluation:
             sequential=rules.sequential,
         )
         self.silence_kind, self.strategy = about.silence, about.alternative_reference
-        supported = supported_references(model.generator)
+        supported = model.declared.references
         corpus = Corpus(
             about,
             not_applicable={
@@ -202,8 +201,7 @@ class Evaluation:
                 self._measures.nulls(metric.conditions)
 
     def _check_probe(self, metric: Metric) -> None:
-        generator = self.model.generator
-        if getattr(generator, "reference_from_video", False) or getattr(generator, "supports", None) == ():
+        if not self.model.declared.takes_other_references:
             # It would make the same video whatever reference it is offered: no evidence that nothing leaks.
             raise NotApplicableError(
                 f"{metric.name}: model {self.model.name!r} cannot be given another reference"

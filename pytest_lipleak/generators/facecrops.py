@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Frames, check_frames
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
-from pytest_lipleak.generators.protocol import FORWARDED
+from pytest_lipleak.generators.contract import batch_of, fingerprint_of, forward
 
 Boxes = NDArray[np.int64]
 """Left, top, right, bottom per frame in whole pixels, shape (T, 4); right and bottom are excluded."""
@@ -109,23 +109,20 @@ class FaceCrops:
         self._mask = None if mask is None else _four("mask", mask, 0, 1)
         self._feather = _in_range("feather", feather, 0, 0.5)
         self._face = ClipFace(None)
-        for name in FORWARDED:
-            if hasattr(model, name):
-                setattr(self, name, getattr(model, name))
+        forward(model, self)
 
     @property
     def fingerprint(self) -> str | None:
         """The model's own, with this geometry; None when the model has none."""
-        own = getattr(self.model, "fingerprint", None)
-        own = own() if callable(own) else own
-        if own is None or own == "":
+        own = fingerprint_of(self.model)
+        if own is None:
             return None
         return f"{own} crops-1 {self._size} {self._margins} {self._pads} {self._mask} {self._feather}"
 
     @property
-    def batch(self) -> Any:
+    def batch(self) -> int | None:
         """The model's batch, or None; halved when memory ends."""
-        return getattr(self.model, "batch", None)
+        return batch_of(self.model)
 
     @batch.setter
     def batch(self, frames: int) -> None:

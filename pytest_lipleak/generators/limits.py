@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn, TypeVar
 
+from pytest_lipleak.generators.contract import batch_of
+
 GRACE = 5.0
 """Seconds that a call has to end after its time is up, before the process is given up; then it is told again."""
 
@@ -163,8 +165,8 @@ def with_smaller_batch(generator: object, owner: str, call: Callable[[], Result]
 
 def _halved(generator: object) -> int:
     """Halve the batch and return it; 0 where there is none to halve."""
-    batch = getattr(generator, "batch", None)
-    if not isinstance(batch, int) or batch < 2:
+    batch = batch_of(generator)
+    if batch is None or batch < 2:
         return 0
     try:
         generator.batch = batch // 2  # type: ignore[attr-defined]

@@ -1,15 +1,15 @@
 """What a model under test must offer, and the check of what it returns."""
 
 import re
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from pytest_lipleak.core.clips import Audio, Clip, Frames, Video, check_video, held
-from pytest_lipleak.core.conditions import Condition, Reference
+from pytest_lipleak.core.conditions import Condition
 from pytest_lipleak.core.errors import GeneratorError, InputError
+from pytest_lipleak.generators.contract import turn_of
 from pytest_lipleak.generators.limits import (
     LOWER,
     LastWords,
@@ -22,25 +22,6 @@ from pytest_lipleak.generators.limits import (
 )
 from pytest_lipleak.media.video import HELD
 
-DECLARATIONS: Mapping[str, tuple[str, ...]] = {
-    "alternative_reference": ("first", "random", "multiple", "multiple-25", "silent-face", "most-dissimilar"),
-    "silence": ("zeros", "noise"),
-    "pairing": ("any", "same-speaker"),
-}
-"""Optional attributes of a generator whose value is one of these names; None counts as not there."""
-
-FORWARDED = (
-    "supports",
-    *DECLARATIONS,
-    "uses_reference",
-    "reference_from_video",
-    "use_clips",
-    "turn",
-    "use_progress",
-)
-"""Optional attributes that a generator which wraps another has from it; the rest (``fingerprint``, ``batch``,
-``use_face``) is the wrapper's own business."""
-
 TAKE_NOISE = 'declare silence = "noise" on the model, or use --lipleak-silence=noise'
 NO_ZEROS = f"; if only silence fails, its audio front end cannot take exact zeros: {TAKE_NOISE}"
 
@@ -49,7 +30,7 @@ NO_ZEROS = f"; if only silence fails, its audio front end cannot take exact zero
 class Generator(Protocol):
     """A talking-face generator.
 
-    Optional attributes, looked up where present:
+    Optional attributes, read and checked by ``generators.contract``:
 
     ``alternative_reference``
         name of its AR strategy (``first``, ``random``, ``multiple``, ``multiple-25``,
@@ -100,37 +81,6 @@ class Generator(Protocol):
         """
 
 
-def supported_references(generator: object) -> tuple[Reference, ...]:
-    """The references a generator declares, all of them when it declares nothing.
-
-    Raises:
-        GeneratorError: ``supports`` is not made of "CR" and "AR".
-    """
-    declared = getattr(generator, "supports", tuple(Reference))
-    try:
-        references = tuple(Reference(str(name).upper()) for name in declared)
-    except (TypeError, ValueError):
-        raise GeneratorError(
-            f"the model's `supports` is {declared!r}; expected some of {[str(r) for r in Reference]}"
-        ) from None
-    return references or (Reference.AR,)
-
-
-def check_declarations(generator: object, name: str) -> None:
-    """Refuse what a generator declares of itself and nobody can read; at a default it would go unnoticed.
-
-    Raises:
-        GeneratorError: names the attribute, its value and what is allowed.
-    """
-    supported_references(generator)
-    for attribute, allowed in DECLARATIONS.items():
-        declared = getattr(generator, attribute, None)
-        if declared is not None and declared not in allowed:
-            raise GeneratorError(
-                f"model {name!r}: its `{attribute}` is {declared!r}; expected one of {', '.join(allowed)}"
-            )
-
-
 def run_generator(
     generator: Generator,
     name: str,
@@ -139,6 +89,7 @@ def run_generator(
     audio: Audio,
     reference: Video,
     *,
+    takes_videos: bool = False,
     timeout: float | None = None,
     last_words: LastWords = to_stderr,
 ) -> Video:
@@ -151,6 +102,7 @@ def run_generator(
         condition: or a probe's name, for the words of an error.
         audio: drives the model.
         reference: the identity reference.
+        takes_videos: whether it declares so.
         timeout: seconds that one call may take, or None; see ``limits.time_limit``.
         last_words: told why the process ends when a call cannot be interrupted.
 
@@ -163,13 +115,13 @@ def run_generator(
     silent = not audio.any()
 
     def call() -> Any:
-        given: Callable[[Video], Any] = _as_it_is if getattr(generator, "takes_videos", False) else _own
+        given: Callable[[Video], Any] = _as_it_is if takes_videos else _own
         inputs = given(clip.video), audio.copy(), given(reference)
         with time_limit(timeout, owner, last_words), no_way_out():
             return generator.generate(*inputs)
 
     try:
-        with getattr(generator, "turn", nullcontext)():
+        with turn_of(generator):
             output = with_smaller_batch(generator, owner, call)
     except InputError:
         raise

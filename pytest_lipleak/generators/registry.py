@@ -7,13 +7,14 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pytest_lipleak.core.clips import Audio, Frames
-from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.core.clips import Audio, Clip, Frames
+from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
 from pytest_lipleak.generators.catalogue import (
     COMMAND_PREFIX,
     DEMO,
@@ -27,7 +28,9 @@ from pytest_lipleak.generators.catalogue import (
     pip_install,
 )
 from pytest_lipleak.generators.command import check_template
-from pytest_lipleak.generators.protocol import Generator, check_declarations
+from pytest_lipleak.generators.contract import Declared, declared_by, fingerprint_of
+from pytest_lipleak.generators.facecrops import ClipFace
+from pytest_lipleak.generators.protocol import Generator
 
 GROUP = "pytest_lipleak.generators"
 """Entry-point group under which packages register generators by name."""
@@ -47,12 +50,46 @@ class Model:
     generator: Generator
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
+    @cached_property
+    def declared(self) -> Declared:
+        """What the generator says of itself, read once.
+
+        Raises:
+            GeneratorError: it says something that nobody can read.
+        """
+        return declared_by(self.generator, self.name)
+
     @property
     def fingerprint(self) -> str | None:
         """What identifies weights and code, or None when the model does not say."""
-        fingerprint = getattr(self.generator, "fingerprint", None)
-        said = fingerprint() if callable(fingerprint) else fingerprint
-        return None if said is None or said == "" else str(said)
+        return self.declared.fingerprint
+
+    def check_unchanged(self) -> None:
+        """Refuse a model whose weights or code changed: what it made would be stored as made by those it had before.
+
+        Raises:
+            GeneratorError: its fingerprint is another than at first.
+        """
+        before = self.fingerprint
+        if before is not None and (now := fingerprint_of(self.generator, self.name)) != before:
+            raise GeneratorError(
+                f"model {self.name!r}: its fingerprint was {before!r} and is {now!r} now; what was made before and "
+                "after must not count as one model's: build a new object for other weights"
+            )
+
+    def introduce(self, clips: Mapping[str, Clip], tell: Callable[[str], None]) -> None:
+        """Tell the generator, where it asks, which clips there are and where its progress is shown."""
+        generator: Any = self.generator
+        if "use_clips" in self.declared.hooks:
+            generator.use_clips(clips)
+        if "use_progress" in self.declared.hooks:
+            generator.use_progress(tell)
+
+    def show_face(self, find: Callable[[], ClipFace]) -> None:
+        """Tell the generator, where it asks, where the face of the next clip is; ``find`` is called only then."""
+        generator: Any = self.generator
+        if "use_face" in self.declared.hooks:
+            generator.use_face(find())
 
 
 def known_names() -> list[str]:
@@ -390,7 +427,7 @@ def _checked(candidate: Any, name: str) -> Generator:
         raise ConfigurationError(
             f"model {name!r} built a {type(candidate).__name__} without a generate(frames, audio, reference) method"
         )
-    check_declarations(candidate, name)
+    declared_by(candidate, name)
     generator: Generator = candidate
     return generator
 

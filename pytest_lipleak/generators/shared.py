@@ -14,16 +14,15 @@ import traceback
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.core.clips import Audio, Frames
-from pytest_lipleak.core.errors import GeneratorError
+from pytest_lipleak.generators.contract import ATTRIBUTES, HOOKS, read_attributes, turn_of
 from pytest_lipleak.generators.limits import free_device_memory
-from pytest_lipleak.generators.protocol import DECLARATIONS, Generator
-from pytest_lipleak.generators.registry import Model
+from pytest_lipleak.generators.protocol import Generator
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -31,12 +30,8 @@ if TYPE_CHECKING:
 LOOK_EVERY = 0.2
 """Seconds between two looks at whether a slot is free."""
 
-TRUTHS = ("uses_reference", "reference_from_video", "takes_videos")
-VALUES = ("supports", *DECLARATIONS, *TRUTHS, "fingerprint")
-"""Attributes of a generator that are noted down."""
-
-METHODS = ("use_clips", "use_progress", "use_face")
-"""Methods by which a generator is told something; told again when it is loaded again."""
+NOTED = tuple(name for name, attribute in ATTRIBUTES.items() if attribute.noted)
+"""Attributes of a generator that are noted down; what it was told by ``HOOKS`` it is told again when loaded again."""
 
 _may_wait: ContextVar[bool] = ContextVar("_may_wait", default=True)
 
@@ -127,11 +122,9 @@ class SharedGenerator:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        if name in METHODS and name in self._values["methods"]:
-            return lambda what: self._tell(name, what)
-        if name in VALUES and name in self._values:
-            return self._values[name]
-        known = name in METHODS or name in VALUES
+        known = name in NOTED
+        if known and name in self._values:
+            return (lambda what: self._tell(name, what)) if name in HOOKS else self._values[name]
         if self._generator is not None and not known:
             return getattr(self._generator, name)
         why = "" if known else " while it is not loaded in this process (--lipleak-workers-per-gpu)"
@@ -158,8 +151,7 @@ class SharedGenerator:
 
     def turn(self) -> AbstractContextManager[Any]:
         """The generator's own ``turn``; waits for a slot first."""
-        turn: Callable[[], AbstractContextManager[Any]] = getattr(self._awaited(), "turn", nullcontext)
-        return turn()
+        return turn_of(self._awaited())
 
     def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
         """Generate, as soon as there is a slot.
@@ -230,22 +222,9 @@ def ready(generator: object) -> bool:
 
 def _declarations(generator: Generator) -> str:
     """What a generator says of itself, in the words in which all else reads it."""
-    try:
-        values: dict[str, Any] = {
-            name: getattr(generator, name) for name in VALUES if hasattr(generator, name)
-        }
-        values.update({name: bool(values[name]) for name in TRUTHS if name in values})
-        if "supports" in values:
-            values["supports"] = [str(name) for name in values["supports"]]
-        values["fingerprint"] = Model("", generator).fingerprint
-        values["methods"] = [name for name in METHODS if callable(getattr(generator, name, None))]
-        return json.dumps({**values, "class": type(generator).__name__})
-    except Exception as error:  # the user's own properties and methods
-        raise GeneratorError(
-            f"what the model ({type(generator).__name__}) declares of itself cannot be noted down for other workers "
-            f"(--lipleak-workers-per-gpu): {type(error).__name__}: {error}; expected are the names and types of "
-            "generators.protocol.Generator"
-        ) from error
+    said = read_attributes(generator, type(generator).__name__)
+    noted = {name: said[name] for name in NOTED if name in said and (name not in HOOKS or said[name])}
+    return json.dumps({**noted, "class": type(generator).__name__})
 
 
 def _clear_frames(error: BaseException, before: BaseException | None) -> None:

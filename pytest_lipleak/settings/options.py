@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple
 
+from pytest_lipleak.core.choices import PAIRINGS, SILENCES, STRATEGIES
 from pytest_lipleak.settings import convert
 from pytest_lipleak.settings.convert import Convert
 
@@ -205,15 +206,13 @@ class Plan(NamedTuple):
     ] = 0
     silence: Annotated[
         str | None,
-        Option(
-            "what silence is; the model's own choice, else zeros", choices=("zeros", "noise"), commands=RUNS
-        ),
+        Option("what silence is; the model's own choice, else zeros", choices=SILENCES, commands=RUNS),
     ] = None
     alternative_reference: Annotated[
         str | None,
         Option(
             "AR strategy; the model's own, else first",
-            choices=("first", "random", "multiple", "multiple-25", "silent-face", "most-dissimilar"),
+            choices=STRATEGIES,
             commands=RUNS,
         ),
     ] = None
@@ -221,7 +220,7 @@ class Plan(NamedTuple):
         str | None,
         Option(
             "who may be paired with whom under XM; the model's own choice, else any",
-            choices=("any", "same-speaker"),
+            choices=PAIRINGS,
             commands=MEASURES,
             defaults={CALIBRATE: "same-speaker"},
         ),

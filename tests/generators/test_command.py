@@ -19,7 +19,8 @@ from pytest_lipleak.core.clips import Clip, StreamedVideo
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
 from pytest_lipleak.generators import command
-from pytest_lipleak.generators.protocol import run_generator, supported_references
+from pytest_lipleak.generators.contract import declared_by
+from pytest_lipleak.generators.protocol import run_generator
 from pytest_lipleak.generators.registry import Model, check_name, load_model
 from pytest_lipleak.private_folders import MARK
 
@@ -295,7 +296,9 @@ def test_calls_in_one_folder_wait_for_each_other(program: Callable[..., Model]) 
 def test_references_it_can_tell_apart(
     program: Callable[..., Model], words: str, arguments: dict[str, Any], references: tuple[str, ...]
 ) -> None:
-    assert tuple(map(str, supported_references(program("pass", words, **arguments).generator))) == references
+    assert (
+        tuple(map(str, declared_by(program("pass", words, **arguments).generator).references)) == references
+    )
 
 
 def test_words_that_select_the_reference(program: Callable[..., Model], tmp_path: Path) -> None:

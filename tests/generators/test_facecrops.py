@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
+from pytest_lipleak.generators.contract import FORWARDED, declared_by
 from pytest_lipleak.generators.facecrops import (
     CENTRED_BOX,
     ClipFace,
@@ -20,7 +21,7 @@ from pytest_lipleak.generators.facecrops import (
     places_of,
     widened,
 )
-from pytest_lipleak.generators.protocol import FORWARDED, Generator, supported_references
+from pytest_lipleak.generators.protocol import Generator
 
 T, SIDE = 6, 140
 AUDIO = np.zeros(T * 640, np.int16)
@@ -131,7 +132,7 @@ def test_a_reference_is_found_again_shifted_or_with_another_mouth() -> None:
 def test_what_the_model_says_of_itself_counts() -> None:
     model = Recorder()
     faces = FaceCrops(model, 64)
-    assert supported_references(faces) == ("AR",)
+    assert declared_by(faces).references == ("AR",)
     assert (faces.alternative_reference, faces.silence, faces.batch) == ("random", "noise", 8)  # type: ignore[attr-defined]
     faces.batch = 4
     assert model.batch == 4

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
+from pytest_lipleak.generators.contract import declared_by
 from pytest_lipleak.generators.facecrops import FaceCrops
 from pytest_lipleak.generators.mel import mel_windows
-from pytest_lipleak.generators.protocol import supported_references
 from pytest_lipleak.generators.registry import check_name, load_model
 
 onnx = pytest.importorskip("onnx")
@@ -133,7 +133,7 @@ def test_a_whole_clip(tmp_path: Path) -> None:
     """Pasted where the face is; CR and AR differ, and nothing changes outside of the box."""
     model = load_model(str(write_network(tmp_path / "m.onnx")), {"pads": (0, 0, 0, 0)})
     assert isinstance(model.generator, FaceCrops)
-    assert supported_references(model.generator) == ("CR", "AR")
+    assert declared_by(model.generator).references == ("CR", "AR")
     current, other = (
         model.generator.generate(FRAMES, AUDIO, reference) for reference in (FRAMES, FRAMES[:1])
     )

@@ -12,12 +12,10 @@ import pytest
 from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import GeneratorError
+from pytest_lipleak.generators.contract import declared_by
 from pytest_lipleak.generators.protocol import (
-    DECLARATIONS,
     Generator,
-    check_declarations,
     run_generator,
-    supported_references,
 )
 
 CLIP = Clip("ann/1", np.full((4, 6, 8, 3), 50, np.uint8), np.arange(4 * 640, dtype=np.int16))
@@ -163,11 +161,11 @@ def test_references_are_as_declared_and_mask_free_models_run_as_ar(
 ) -> None:
     model = Returns(lambda frames: frames)
     model.supports = declared  # type: ignore[attr-defined]
-    assert tuple(map(str, supported_references(model))) == references
+    assert tuple(map(str, declared_by(model).references)) == references
 
 
 def test_who_declares_nothing_supports_both() -> None:
-    assert supported_references(object()) == (Reference.CR, Reference.AR)
+    assert declared_by(object()).references == (Reference.CR, Reference.AR)
 
 
 @pytest.mark.parametrize("declared", [("XR",), 3, None, "CR", ("CR", "")])
@@ -175,7 +173,7 @@ def test_a_declaration_that_cannot_be_read_is_shown(declared: object) -> None:
     model = Returns(lambda frames: frames)
     model.supports = declared  # type: ignore[attr-defined]
     with pytest.raises(GeneratorError, match="expected some of") as caught:
-        supported_references(model)
+        declared_by(model)
     assert repr(declared) in str(caught.value)
 
 
@@ -237,22 +235,30 @@ def test_an_adapters_own_words_stay_as_they_are() -> None:
 )
 def test_a_declaration_that_nobody_can_read_is_refused(attribute: str, value: object, allowed: str) -> None:
     model = Returns(lambda frames: frames)
-    check_declarations(model, "m")
+    declared_by(model, "m")
     setattr(model, attribute, None)
-    check_declarations(model, "m")
+    declared_by(model, "m")
     setattr(model, attribute, value)
     with pytest.raises(GeneratorError) as caught:
-        check_declarations(model, "m")
+        declared_by(model, "m")
     assert str(caught.value) == f"model 'm': its `{attribute}` is {value!r}; expected one of {allowed}"
 
 
 def test_declarations_are_those_that_the_evaluation_knows() -> None:
+    from pytest_lipleak.core import choices as core
     from pytest_lipleak.evaluation.plan.references import STRATEGIES
     from pytest_lipleak.settings.options import OPTIONS
 
     choices = {option.name: option.choices for option in OPTIONS}
-    assert set(DECLARATIONS["alternative_reference"]) == set(STRATEGIES)
-    assert {name: choices[name] for name in DECLARATIONS} == dict(DECLARATIONS)
+    assert choices["alternative_reference"] == tuple(STRATEGIES)
+    assert (
+        choices.items()
+        >= {
+            "alternative_reference": core.STRATEGIES,
+            "silence": core.SILENCES,
+            "pairing": core.PAIRINGS,
+        }.items()
+    )
 
 
 def test_a_model_that_fills_one_buffer_again_and_again_changes_no_earlier_video() -> None:

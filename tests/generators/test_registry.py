@@ -11,8 +11,8 @@ import pytest
 
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
 from pytest_lipleak.generators import catalogue, registry
+from pytest_lipleak.generators.contract import declared_by
 from pytest_lipleak.generators.control import ControlGenerator
-from pytest_lipleak.generators.protocol import supported_references
 from pytest_lipleak.generators.registry import (
     Model,
     as_model,
@@ -372,7 +372,7 @@ def test_a_function_declares_in_its_attributes() -> None:
     mask_free.supports = ()  # type: ignore[attr-defined]
     mask_free.fingerprint = "v1"  # type: ignore[attr-defined]
     model = as_model(mask_free)
-    assert supported_references(model.generator) == ("AR",)
+    assert declared_by(model.generator).references == ("AR",)
     assert model.fingerprint == "v1"
     assert not hasattr(model.generator, "use_clips")
 

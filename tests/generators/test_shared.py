@@ -18,7 +18,7 @@ import pytest
 
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.errors import GeneratorError
-from pytest_lipleak.generators.protocol import supported_references
+from pytest_lipleak.generators.contract import declared_by
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.generators.shared import BusyError, SharedGenerator, Slots, ready, without_waiting
 
@@ -60,7 +60,7 @@ def test_what_it_declares_is_known_to_those_that_wait(tmp_path: Path) -> None:
     second = shared(tmp_path, load=lambda: pytest.fail("there is no slot"))  # type: ignore[arg-type,return-value]
     assert not ready(second)
     assert second.supports == ("AR",)
-    assert supported_references(second) == ("AR",)
+    assert declared_by(second).references == ("AR",)
     assert (second.silence, second.fingerprint) == ("noise", "weights 1")
     assert callable(second.use_clips)
     for name in ("pairing", "use_face", "batch", "uses_reference"):
@@ -265,7 +265,7 @@ def test_what_it_declares_is_read_as_without_the_option(tmp_path: Path) -> None:
         folder.mkdir()
         model: Any = shared(folder, Odd)
         assert Model("odd", model).fingerprint == Model("odd", Odd()).fingerprint
-        assert supported_references(model) == supported_references(Odd()) == (Reference.AR,)
+        assert declared_by(model).references == declared_by(Odd()).references == (Reference.AR,)
         assert (model.uses_reference, model.takes_videos, model.pairing) == (False, True, None)
 
 
@@ -275,7 +275,9 @@ def test_a_declaration_that_cannot_be_read_is_said_and_keeps_no_slot(tmp_path: P
         def takes_videos(self) -> bool:
             raise OSError("no server")
 
-    with pytest.raises(GeneratorError, match=r"\(Asks\).*--lipleak-workers-per-gpu.*OSError: no server"):
+    with pytest.raises(
+        GeneratorError, match=r"model 'Asks': its `takes_videos` cannot be read: OSError: no server"
+    ):
         shared(tmp_path, Asks)
     assert ready(shared(tmp_path))
 

@@ -244,3 +244,71 @@ def test_pairs_file_and_strategy_of_the_settings(project: Project) -> None:
         "--lipleak-silence=noise",
     )
     assert run.counts == {"passed": 3}
+
+
+OWN_CHOICES = """
+import numpy as np
+import pytest
+from models import Copy
+
+class Noisy(Copy):
+    silence = "noise"
+    alternative_reference = "multiple"
+    pairing = "same-speaker"
+
+{fixture}
+
+def test_silence(lipleak_silent_audio, lipleak, lipleak_clips):
+    audio = lipleak_silent_audio(75)
+    assert lipleak.silence_kind == "noise" and audio.any()
+    assert np.array_equal(audio, lipleak.driving_audio(lipleak_clips["clip0"], Setup.SI))
+
+def test_references(lipleak_references, lipleak, lipleak_clips):
+    clip = lipleak_clips["clip0"]
+    assert len(lipleak_references(clip, "AR")) == 5
+    taken = lipleak.take("clip0", Condition(Setup.SI, Reference.AR)).reference_video
+    assert np.array_equal(lipleak_references(clip, "AR"), taken)
+
+def test_pairs(request):
+    with pytest.raises(Exception, match="its speaker is unknown"):
+        request.getfixturevalue("lipleak_mismatched_pairs")
+"""
+
+FIXTURES = {
+    "session": '@pytest.fixture(scope="session")\ndef lipleak_model(): return Noisy()',
+    "test": "@pytest.fixture\ndef lipleak_model(): return Noisy()",
+    "around": "@pytest.fixture\ndef lipleak_model(lipleak_model):\n    assert lipleak_model\n    return Noisy()",
+}
+
+
+@pytest.mark.parametrize("scope", FIXTURES)
+def test_what_the_model_of_a_module_chooses_counts_for_every_fixture_there(
+    project: Project, scope: str, distribution: tuple[str, ...]
+) -> None:
+    head = "from pytest_lipleak import Condition, Reference, Setup\n"
+    project.write(
+        test_a_noisy=head + OWN_CHOICES.format(fixture=FIXTURES[scope]),
+        test_b_plain="""
+        def test_plain(lipleak_silent_audio, lipleak_references, lipleak_mismatched_pairs, lipleak_clips):
+            assert not lipleak_silent_audio(25).any()
+            assert len(lipleak_references(lipleak_clips["clip0"], "AR")) == 1
+            assert len(lipleak_mismatched_pairs) == 3
+        """,
+    )
+    run = project.measure("Copy", *distribution)
+    assert run.counts == {"passed": 4}, run.text
+    asked = project.measure("Copy", "--lipleak-silence=zeros", *distribution)
+    assert asked.counts == {"passed": 3, "failed": 1}, "what is asked for outranks the model's own"
+
+
+def test_fixtures_that_hand_out_data_need_no_model(project: Project) -> None:
+    project.write(
+        test_it="""
+        def test_it(lipleak_silent_audio, lipleak_mismatched_pairs, lipleak_references, lipleak_clips):
+            assert not lipleak_silent_audio(25).any()
+            assert len(lipleak_references(lipleak_clips["clip0"], "AR")) == 5
+            assert len(lipleak_mismatched_pairs) == 3
+        """
+    )
+    run = project.run(f"--lipleak-clips={project.clips}", "--lipleak-alternative-reference=multiple")
+    assert run.counts == {"passed": 1}, run.text

@@ -40,6 +40,7 @@ def test_a_run_that_does_not_ask_for_it_imports_nothing_heavy(
         for name in (
             *("plugin", "session", "workbench", "fixtures", "xdist"),
             *("settings", "settings.convert", "settings.options", "settings.parsers", "settings.resolve"),
+            *("core", "core.choices"),
         )
     }
     assert "lipleak" not in "".join(line for line in run.text.splitlines() if not line.startswith("plugins:"))

@@ -128,9 +128,9 @@ class Artefacts:
             fingerprint=self._model.fingerprint or f"run {self._run or os.getpid()}",
             arguments=sorted((name, repr(value)) for name, value in self._model.arguments.items()),
             # A model that is told the clip set may answer with any of its clips.
-            others=self._clips.digest if hasattr(self._model.generator, "use_clips") else None,
+            others=self._clips.digest if "use_clips" in self._model.declared.hooks else None,
             # One that is told where the face is depends on how that was found.
-            face=self._geometry if hasattr(self._model.generator, "use_face") else None,
+            face=self._geometry if "use_face" in self._model.declared.hooks else None,
             clip=take.clip.digest,
             audio=digest_of(take.audio),
             reference=take.reference_key,
@@ -214,10 +214,12 @@ class Artefacts:
                     take.label,
                     audio,
                     take.reference_video,
+                    takes_videos=self._model.declared.takes_videos,
                     timeout=self._timeout,
                     last_words=self._last_words,
                 )
             self._memory.note()
+            self._model.check_unchanged()
             write_video(path, output)
             if isinstance(output, np.ndarray) and output.nbytes <= HELD:
                 fresh.append(output)
@@ -389,12 +391,9 @@ class Artefacts:
     def introduce(self, clip: Clip) -> None:
         """Tell the model what it wants to know beyond its inputs: once for all clips, and of this clip's face."""
         if not self._introduced:
-            for method, given in (("use_clips", self._clips), ("use_progress", self._tell)):
-                if callable(use := getattr(self._model.generator, method, None)):
-                    use(given)
+            self._model.introduce(self._clips, self._tell)
         self._introduced = True
-        if callable(use_face := getattr(self._model.generator, "use_face", None)):
-            use_face(ClipFace(self.cropper(clip).boxes, partial(self._find_landmarks, clip)))
+        self._model.show_face(lambda: ClipFace(self.cropper(clip).boxes, partial(self._find_landmarks, clip)))
 
     def _find_landmarks(
         self, clip: Clip, frames: Frames, boxes: NDArray[np.float64] | None

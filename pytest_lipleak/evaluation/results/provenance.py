@@ -10,8 +10,9 @@ from pytest_lipleak.core.corpus import Provenance
 from pytest_lipleak.evaluation.make.artefacts import EMBEDDING_LIBRARIES
 from pytest_lipleak.evaluation.make.store import versions_of
 from pytest_lipleak.evaluation.plan.choices import Plan
-from pytest_lipleak.evaluation.plan.pairing import ANY, GIVEN
+from pytest_lipleak.evaluation.plan.pairing import GIVEN
 from pytest_lipleak.evaluation.results.parts import part_of, shard_data
+from pytest_lipleak.generators.contract import choose
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.model_files import file_sha256
@@ -45,17 +46,15 @@ def provenance_of(
         sequential: whether clips are measured until verdicts are settled.
     """
     every = tuple(name for name in clips if plan.partners is None or name in plan.partners)
-    silence = plan.silence or getattr(model.generator, "silence", None) or "zeros"
-    strategy = getattr(model.generator, "alternative_reference", None)
-    pairing_rule = plan.pairing or getattr(model.generator, "pairing", None) or ANY
+    chosen = choose(plan, model.declared.choices)
     return Provenance(
         model=model.name,
         clips=clips.origin,
         clip_names=every if plan.shard is None else part_of(every, *plan.shard),
         expert=expert.identity.label,
         protocol=str(plan.protocol),
-        alternative_reference=plan.alternative_reference or strategy or "first",
-        silence=silence,
+        alternative_reference=chosen.alternative_reference,
+        silence=chosen.silence,
         pairing={},
         seed=plan.seed,
         device=device,
@@ -64,13 +63,13 @@ def provenance_of(
             *protocol_notes(plan.protocol),
             *_choices_to_know(plan, arcface),
             *crop_notes,
-            *_silence_to_know(plan, silence),
+            *_silence_to_know(plan, chosen.silence),
         ),
         shard={} if plan.shard is None else shard_data(plan.shard, every),
         weights_sha256=expert.identity.weights_sha256,
         verified_weights=expert.identity.verified,
         clips_sha256=clips.digest,
-        pairing_rule=pairing_rule if plan.partners is None else GIVEN,
+        pairing_rule=chosen.pairing if plan.partners is None else GIVEN,
         face="; ".join(filter(None, (_face(plan), *crop_notes))),
         expert_reason=expert_reason,
         sequential=sequential,

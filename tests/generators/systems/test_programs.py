@@ -16,7 +16,7 @@ from scenes import LENGTH, centred, write
 
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
 from pytest_lipleak.generators.catalogue import SYSTEMS, card_of
-from pytest_lipleak.generators.protocol import supported_references
+from pytest_lipleak.generators.contract import declared_by
 from pytest_lipleak.generators.registry import load_model
 from pytest_lipleak.generators.systems.program import runner
 
@@ -250,7 +250,7 @@ def test_the_program_is_run_and_its_reference_switched(name: str, tmp_path: Path
     model = load_model(name, arguments(name, tmp_path))
     generator: Any = model.generator
     whole = np.s_[:] if name != "keysync" else np.s_[:, 20:90, 40:120]
-    for reference in supported_references(generator):
+    for reference in declared_by(generator).references:
         given = frames if reference == "CR" else frames[:1]
         output = generator.generate(frames.copy(), scene.audio, given)
         assert output.shape == (LENGTH, *frames.shape[1:])
