@@ -441,7 +441,9 @@ def test_the_alternative_reference_is_the_users_then_the_models_then_first(
 
 
 def test_an_unknown_alternative_reference_is_refused(start: Start) -> None:
-    evaluation = start(Recorder(follows_audio, alternative_reference="last"))
+    with pytest.raises(GeneratorError, match="its `alternative_reference` is 'last'; expected one of first"):
+        start(Recorder(follows_audio, alternative_reference="last"))
+    evaluation = start(Recorder(follows_audio), plan={"alternative_reference": "last"})
     with pytest.raises(ConfigurationError, match="unknown alternative reference 'last'"):
         evaluation.measure("LSD-AR")
 
