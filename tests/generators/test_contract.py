@@ -12,7 +12,7 @@ import pytest
 import pytest_lipleak
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.errors import GeneratorError
-from pytest_lipleak.evaluation.plan import Plan
+from pytest_lipleak.evaluation.plan.choices import Plan
 from pytest_lipleak.generators.contract import (
     ATTRIBUTES,
     HOOKS,
