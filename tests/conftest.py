@@ -92,21 +92,21 @@ def most_pictures_alive(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """A function that says how many decoded pictures were in memory at most, from now on."""
     import weakref
 
-    from pytest_lipleak.media import video
+    from pytest_lipleak.media.geometry import Upright
 
     alive: weakref.WeakSet[np.ndarray] = weakref.WeakSet()
     most = 0
-    convert = video._rgb
+    convert = Upright.__call__
 
     class Picture(np.ndarray):
         __hash__ = object.__hash__  # a set asks for it
 
-    def noted(frame: object) -> np.ndarray:
+    def noted(self: Upright, frame: object) -> np.ndarray:
         nonlocal most
-        picture = convert(frame).view(Picture)  # type: ignore[arg-type]
+        picture = convert(self, frame).view(Picture)  # type: ignore[arg-type]
         alive.add(picture)
         most = max(most, len(alive))
         return picture
 
-    monkeypatch.setattr(video, "_rgb", noted)
+    monkeypatch.setattr(Upright, "__call__", noted)
     return lambda: most

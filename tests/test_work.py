@@ -16,7 +16,7 @@ from pytest_lipleak.evaluation.scoring import score_file
 from pytest_lipleak.faces import tracking
 from pytest_lipleak.faces.detection import Face
 from pytest_lipleak.generators.registry import Model
-from pytest_lipleak.media import clipsets, video
+from pytest_lipleak.media import clipsets, timeline, video
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
 from pytest_lipleak.media.video import write_video
 from pytest_lipleak.sync import syncnet
@@ -50,7 +50,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     towers = tower("video windows", 4), tower("audio windows", 0)
     monkeypatch.setattr(syncnet, "_onnx_towers", lambda weights, threads, device: towers)
-    for module, name in ((clipsets, "read_video"), (clipsets, "read_audio"), (video, "opened")):
+    for module, name in ((clipsets, "read_video"), (timeline, "survey"), (video, "opened")):
         monkeypatch.setattr(module, name, counted(name, getattr(module, name)))
     monkeypatch.setattr(tracking, "track", counted("face tracks", tracking.track))
     monkeypatch.setattr(tracking, "FaceDetector", lambda weights: Detector(done))
@@ -111,7 +111,7 @@ def test_six_conditions_share_decoding_faces_and_speech(
     measured.need()
     assert len(measured.corpus.takes) == CLIPS * TAKES, measured.corpus.unscored
     assert work["read_video"] == CLIPS
-    assert work["read_audio"] == CLIPS
+    assert work["survey"] == CLIPS
     assert work["generated"] == CLIPS * 6
     assert work["video windows"] == CLIPS * TAKES * WINDOWS
     # All clips are equally long here, so a partner's speech is the very audio of another clip.

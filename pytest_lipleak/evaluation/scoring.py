@@ -8,9 +8,9 @@ from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.evaluation.make.crops import Cropper, Crops
-from pytest_lipleak.media.audio import read_audio
 from pytest_lipleak.media.clipsets import audible_frames
 from pytest_lipleak.media.ffmpeg import FfmpegFile
+from pytest_lipleak.media.timeline import Recording
 from pytest_lipleak.media.video import VideoFile
 from pytest_lipleak.sync.expert import ExpertIdentity
 from pytest_lipleak.sync.experts import choose_expert, default_protocol, load_expert
@@ -91,24 +91,26 @@ def score_file(
     how = default_protocol(name) if protocol == "auto" else Protocol(protocol)
     by_ffmpeg = _jpeg_step(jpeg, how)
     judge = load_expert(name, weights, allow_unverified=allow_unverified, device=device)
-    heard, conversions = read_audio(audio or video)
+    recording = Recording(video, audio)
+    heard = recording.audio
     seen: VideoFile | FfmpegFile
     # The picture may be longer than the sound; how long it is, is known when it has been decoded.
     audible = len(heard) // SAMPLES_PER_FRAME
     crops = Crops(how, weights, face, judge)
     if by_ffmpeg:
-        seen, cropper = FfmpegFile(video, audible), Cropper(Protocol.DIRECT)
+        seen, cropper = FfmpegFile(recording.timeline, audible), Cropper(Protocol.DIRECT)
     else:
-        seen = VideoFile(video, audible)
+        seen = VideoFile(recording.timeline, audible)
         cropper = crops.through(seen, heard)
     by_window, review = judge.examine(cropper(seen), heard)
-    audible_frames(audio or video, seen.length, len(heard))
+    audible_frames(recording.audio_file, seen.length, len(heard))
     result = score_of(by_window)
     # A lone file may be real or generated, so what would be refused in an evaluation is only said here.
     warnings = (*(f"unreliable: {reason}" for reason in review.refusals), *review.warnings)
     aligned = crops.notes if cropper.corners is not None else ()
     made = (*protocol_notes(cropper.protocol), *aligned)
-    notes = [*seen.notes, *made, *conversions, *cropper.notes, *warnings]
+    conversions = (*recording.timeline.notes, *seen.notes, *made, *recording.sound_notes)
+    notes = [*conversions, *cropper.notes, *warnings]
     if not judge.identity.verified:
         notes.append("unverified weights: these are not published numbers")
     return FileScore(result, seen.length, how, judge.identity, tuple(notes))

@@ -10,7 +10,8 @@ import numpy as np
 from pytest_lipleak.core.clips import Audio, Image, StreamedVideo, Video
 from pytest_lipleak.core.errors import GeneratorError, InputError
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLE_RATE
-from pytest_lipleak.media.video import held_if_short, opened, stored_images, with_even_sides, write_video
+from pytest_lipleak.media.opening import opened
+from pytest_lipleak.media.video import held_if_short, stored_images, with_even_sides, write_video
 
 RATE_SLACK = 0.05
 """Frames per second by which a file's rate may differ: containers round their clocks."""

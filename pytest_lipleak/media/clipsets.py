@@ -16,10 +16,10 @@ from pytest_lipleak.core.errors import InputError, MissingDataError
 from pytest_lipleak.core.listing import Listing
 from pytest_lipleak.core.names import check_name, check_printable, escaped
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLES_PER_FRAME
-from pytest_lipleak.media.audio import read_audio
 from pytest_lipleak.media.clip_folders import videos_in
 from pytest_lipleak.media.tables import Row, is_file, read_table
-from pytest_lipleak.media.video import FileState, VideoFile, file_state, read_video
+from pytest_lipleak.media.timeline import Recording, Timeline
+from pytest_lipleak.media.video import VideoFile, read_video
 from pytest_lipleak.model_files import file_sha256
 from pytest_lipleak.resources import resource_path
 
@@ -83,8 +83,7 @@ class ClipSet(Mapping[str, Clip]):
             raise InputError(f"{origin}: two clips are called {twice!r}; give every clip a name of its own")
         self.origin = origin
         self._kept: OrderedDict[str, Clip] = OrderedDict()
-        self._states: dict[str, FileState] = {}
-        self._audio: dict[str, tuple[Audio, tuple[str, ...]]] = {}
+        self._recordings: dict[str, Recording] = {}
         self._digests: dict[str, str] = {}
 
     def __iter__(self) -> Iterator[str]:
@@ -111,7 +110,7 @@ class ClipSet(Mapping[str, Clip]):
         for name in [name for name in held if held[name] and name != latest]:
             if total <= KEPT_BYTES:
                 return
-            self._kept[name] = _streamed(self._kept[name], self.files[name].video, self._states[name])
+            self._kept[name] = _streamed(self._kept[name], self._recording(name).timeline)
             total -= held[name]
 
     @cached_property
@@ -126,7 +125,7 @@ class ClipSet(Mapping[str, Clip]):
 
     def speech(self, name: str) -> Audio:
         """Return the whole audio of a clip, int16 mono 16 kHz, without decoding its frames."""
-        return self._speech(self.files[name])[0]
+        return self._recording(name).audio
 
     def same_speech(self, one: str, other: str) -> bool:
         """Whether two clips say the same: same samples, or same text where both are known."""
@@ -146,29 +145,28 @@ class ClipSet(Mapping[str, Clip]):
             self._digests[name] = digest_of(self.speech(name))
         return self._digests[name]
 
-    def _speech(self, file: ClipFile) -> tuple[Audio, tuple[str, ...]]:
-        if file.name not in self._audio:
-            self._audio[file.name] = read_audio(file.audio or file.video)
-        return self._audio[file.name]
+    def _recording(self, name: str) -> Recording:
+        if name not in self._recordings:
+            file = self.files[name]
+            self._recordings[name] = Recording(file.video, file.audio)
+        return self._recordings[name]
 
     def _load(self, file: ClipFile) -> Clip:
-        self._states[file.name] = file_state(file.video)
-        opened = read_video(file.video)
-        audio, notes = self._speech(file)
+        recording = self._recording(file.name)
+        opened = read_video(recording.timeline)
+        audio, notes = recording.audio, opened.notes + recording.sound_notes
         frames = len(opened.video)
-        length = audible_frames(file.audio or file.video, frames, len(audio))
+        length = audible_frames(recording.audio_file, frames, len(audio))
         if length < frames:
-            notes = (*notes, f"last {frames - length} frames without audio left out")
+            notes += (f"last {frames - length} frames without audio left out",)
         audio = audio[: length * SAMPLES_PER_FRAME]
-        return Clip(file.name, beginning(opened.video, length), audio, file.speaker, opened.notes + notes)
+        return Clip(file.name, beginning(opened.video, length), audio, file.speaker, notes)
 
 
-def _streamed(clip: Clip, path: Path, state: FileState) -> Clip:
+def _streamed(clip: Clip, timeline: Timeline) -> Clip:
     """The same clip, of which no frames are held."""
     length, height, width, channels = clip.video.shape
-    video = StreamedVideo(
-        lambda: islice(VideoFile(path, state=state), length), (length, height, width, channels)
-    )
+    video = StreamedVideo(lambda: islice(VideoFile(timeline), length), (length, height, width, channels))
     streamed = replace(clip, video=video)
     # Known already, and asked for far more often than pictures are.
     vars(streamed)["digest"] = clip.digest

@@ -1,26 +1,86 @@
 """Video files in and out of arrays, through PyAV: no ffmpeg binary is needed."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from pytest_lipleak.core.clips import Audio, Frames, Image, StreamedVideo, Video, held
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLE_RATE
+from pytest_lipleak.media.conversion import Conversion
+from pytest_lipleak.media.geometry import Upright
+from pytest_lipleak.media.limits import MOST_DAMAGED
+from pytest_lipleak.media.opening import file_state, opened
+from pytest_lipleak.media.timeline import Timeline, decoded_pictures, survey
+from pytest_lipleak.media.tracks import require
 
-if TYPE_CHECKING:
-    from av import Packet, VideoFrame
-    from av.container import InputContainer
-    from av.stream import Stream
-    from av.video.stream import VideoStream
 
-STATES_DURATION = frozenset({"asf", "flv", "matroska", "mov", "mp4", "webm"})
-"""Container formats whose header states the duration; others (MPEG streams, say) only let it be guessed."""
+class VideoFile:
+    """The pictures of a file as upright RGB at 25 frames per second, decoded anew in every pass.
+
+    Iterating yields uint8 images (H, W, 3) and keeps none, so that memory does not grow with the length.
+    Other and uneven frame rates are converted by taking, for every 1/25 s, the frame shown at that time.
+
+    Args:
+        timeline: what :func:`survey` found out about the file, or the file itself.
+        most: yield no more than this many frames; the rest is decoded and counted all the same.
+
+    After a complete pass ``length`` is the number of frames at 25 fps, beyond ``most`` too, and ``notes``
+    says what was converted.
+
+    Raises (while iterating):
+        InputError: no decodable video stream, or a file that was changed since it was looked at first; see also
+            :func:`survey` and :class:`Upright`.
+    """
+
+    def __init__(self, timeline: Timeline | Path, most: int | None = None) -> None:
+        self.length = 0
+        self.notes: tuple[str, ...] = ()
+        self._given = timeline
+        self._most = most
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """What was found out about the file."""
+        return survey(self._given, sound=False) if isinstance(self._given, Path) else self._given
+
+    def __iter__(self) -> Iterator[Image]:
+        self._check_unchanged()
+        path, index = self.timeline.path, require(self.timeline.path, self.timeline.tracks, "video")
+        with opened(path) as container:
+            stream: Any = container.streams[index]
+            stream.thread_type = "AUTO"
+            conversion = Conversion(stream.average_rate or stream.guessed_rate)
+            upright = Upright(path, stream.sample_aspect_ratio)
+            damaged: list[int] = []
+            length = 0
+            pictures = decoded_pictures(container, stream, damaged)
+            for length, picture in enumerate(conversion.apply(pictures), 1):
+                if self._most is None or length <= self._most:
+                    yield upright(picture)
+        if not length:
+            raise InputError(f"{path}: the video stream has no decodable frame")
+        self._check_unchanged()
+        self.length = length
+        self.notes = (*upright.notes, *conversion.notes, *_damage(path, len(damaged), length))
+
+    def _check_unchanged(self) -> None:
+        # What was measured of the first pass, its hash above all, must be true of the others.
+        if file_state(self.timeline.path) != self.timeline.state:
+            raise InputError(f"{self.timeline.path}: the file was changed while it was measured; run again")
+
+
+def _damage(path: Path, packets: int, frames: int) -> tuple[str, ...]:
+    if packets > MOST_DAMAGED * frames:
+        raise InputError(
+            f"{path}: {packets} pictures cannot be decoded, {frames} can; the file is corrupt; get it anew, or "
+            "leave it out"
+        )
+    return (f"{packets} picture(s) cannot be decoded: the one before stays",) if packets else ()
 
 
 @dataclass(frozen=True)
@@ -41,104 +101,15 @@ class OpenedVideo:
         return held(self.video)
 
 
-@contextmanager
-def opened(path: Path) -> Iterator["InputContainer"]:
-    """Open a media file; whatever goes wrong with it while the context lasts becomes an ``InputError``."""
-    import av
-
-    if path.is_dir():
-        raise InputError(f"{path}: is a folder, expected one media file")
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
-    if path.stat().st_size == 0:
-        raise InputError(f"{path}: the file is empty (0 bytes)")
-    try:
-        with av.open(str(path)) as container:
-            yield container
-    except av.error.FFmpegError as error:
-        raise InputError(
-            f"{path}: cannot be decoded ({error.strerror}); the file is corrupt, truncated or not a media file"
-        ) from error
-
-
-class VideoFile:
-    """The frames of a file's first video stream as RGB at 25 frames per second, decoded anew in every pass.
-
-    Iterating yields uint8 images (H, W, 3) and keeps none, so that memory does not grow with the length.
-    Any container and codec PyAV reads. Other and uneven frame rates are converted by taking, for every
-    1/25 s, the frame shown at that time.
-
-    Args:
-        path: the file.
-        most: yield no more than this many frames; the rest is decoded and counted all the same.
-        state: what the file must still be, where it was read before; see :func:`file_state`.
-
-    After a complete pass ``length`` is the number of frames at 25 fps, beyond ``most`` too, and ``notes``
-    says what was converted.
-
-    Raises (while iterating):
-        InputError: missing, empty, corrupt or truncated file, no video stream, or a file that was changed since the
-            first pass.
-    """
-
-    def __init__(self, path: Path, most: int | None = None, state: "FileState" = None) -> None:
-        self.path = path
-        self.length = 0
-        self.notes: tuple[str, ...] = ()
-        self._most = most
-        self._state = state
-
-    def __iter__(self) -> Iterator[Image]:
-        self._check_unchanged()
-        with opened(self.path) as container:
-            if not container.streams.video:
-                raise InputError(f"{self.path}: no video stream")
-            stream = container.streams.video[0]
-            stream.thread_type = "AUTO"
-            conversion = _Conversion(stream.average_rate or stream.guessed_rate)
-            length, sizes = 0, set()
-            for length, picture in enumerate(conversion.apply(_decoded(self.path, container, stream)), 1):
-                sizes.add((picture.width, picture.height))
-                if len(sizes) > 1:
-                    raise InputError(
-                        f"{self.path}: the frame size changes within the video; cut it into clips of one size"
-                    )
-                if self._most is None or length <= self._most:
-                    yield _rgb(picture)
-        if not length:
-            raise InputError(f"{self.path}: the video stream has no decodable frame")
-        self._check_unchanged()
-        self.length, self.notes = length, conversion.notes
-
-    def _check_unchanged(self) -> None:
-        # What was measured of the first pass, its hash above all, must be true of the others.
-        state = file_state(self.path)
-        if state != (self._state or state):
-            raise InputError(f"{self.path}: the file was changed while it was measured; run again")
-        self._state = state
-
-
-FileState = tuple[int, int, int] | None
-
-
-def file_state(path: Path) -> FileState:
-    """What tells that a file was written to or replaced: its time of change, size and number; None without a file."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_mtime_ns, status.st_size, status.st_ino
-
-
 HELD = 50_000_000
 """Bytes of frames up to which a video is held in memory; a longer one is decoded anew in every pass."""
 
 
-def read_video(path: Path) -> OpenedVideo:
+def read_video(file: Timeline | Path) -> OpenedVideo:
     """Decode a video once, and hold it where it is short; see :class:`VideoFile`, also for the errors."""
-    file = VideoFile(path)
-    video = held_if_short(lambda: file)
-    return OpenedVideo(video, file.notes)
+    pictures = VideoFile(file)
+    video = held_if_short(lambda: pictures)
+    return OpenedVideo(video, (*pictures.timeline.notes, *pictures.notes))
 
 
 def held_if_short(read: Callable[[], Iterable[Image]]) -> Video:
@@ -164,96 +135,12 @@ def held_if_short(read: Callable[[], Iterable[Image]]) -> Video:
     return np.stack(images) if size <= HELD else StreamedVideo(read, (count, *shape))
 
 
-def _decoded(path: Path, container: "InputContainer", stream: "VideoStream") -> Iterator["VideoFrame"]:
-    packets, end = 0, 0.0
-    for packet in container.demux():
-        end = max(end, _end(packet))
-        if packet.stream.index == stream.index:
-            packets += packet.size > 0
-            yield from stream.decode(packet)
-    _check_complete(path, "frames", packets, stream.frames)
-    _check_complete(path, "seconds", end, _stated_duration(container))
-
-
-def _check_complete(path: Path, what: str, found: float, announced: float) -> None:
-    # Some muxers count one frame more or less than they hold; a truncated download lacks many. Packets
-    # are counted, not decoded frames: an edit list may hide frames of a whole file.
-    if found < 0.9 * announced:
-        raise InputError(
-            f"{path}: {found:.4g} {what} of the {announced:.4g} that the file announces are there; "
-            "the file is truncated or corrupt; get it anew, or leave it out"
-        )
-
-
-def _stated_duration(container: "InputContainer") -> float:
-    """Seconds that the header promises, over all streams; 0 where it promises nothing."""
-    stated = STATES_DURATION.intersection(container.format.name.split(","))
-    return (container.duration or 0) / 1e6 if stated else 0.0
-
-
-def _end(packet: "Packet[Stream]") -> float:
-    if packet.pts is None or packet.time_base is None:
-        return 0.0
-    return float((packet.pts + (packet.duration or 0)) * packet.time_base)
-
-
-class _Conversion:
-    """Which frame is on the screen at every 1/25 s.
-
-    Args:
-        rate: frames per second that the file states; None leaves the frames as they are.
-    """
-
-    def __init__(self, rate: Fraction | None) -> None:
-        self.notes: tuple[str, ...] = ()
-        self._rate = rate
-
-    def apply(self, frames: Iterator["VideoFrame"]) -> Iterator["VideoFrame"]:
-        """Yield the frames at 25 fps; ``notes`` are complete afterwards."""
-        if self._rate is None:
-            yield from frames
-            return
-        period = 1 / float(self._rate)
-        steady = self._rate == FRAME_RATE
-        came, went, start, time = 0, 0, 0.0, 0.0
-        on_screen = held = None
-        for frame in frames:
-            time = came * period if frame.time is None else frame.time
-            start = start if came else time
-            time -= start
-            # A gap (dropped frames, a damaged stretch) would shift all that follows against the sound.
-            steady = steady and abs(time - came * period) < 0.5 / FRAME_RATE
-            time = came * period if steady else time
-            # Half a millisecond of slack: time stamps are rounded to the container's clock.
-            while on_screen is not None and went / FRAME_RATE + 5e-4 < time:
-                if held is not None:
-                    yield held
-                held, went = on_screen, went + 1
-            on_screen, came = frame, came + 1
-        if on_screen is None:
-            return
-        # The last frame lasts one period; of what was shown at most the held frame lies beyond that end.
-        length = max(round((time + period) * FRAME_RATE), 1)
-        if held is not None and went <= length:
-            yield held
-        for _ in range(went, length):
-            yield on_screen
-        if not steady:
-            what = "frame rate" if self._rate != FRAME_RATE else "uneven frame rate"
-            self.notes = (
-                f"{what} converted from {float(self._rate):g} to {FRAME_RATE} ({came} to {length} frames)",
-            )
-
-
 def stored_images(path: Path) -> Iterator[Image]:
     """Decode a video that ``write_video`` wrote, exactly, image by image (H, W, 3): none is kept."""
     with opened(path) as container:
+        upright = Upright(path, None)
         for frame in container.decode(video=0):
-            yield _rgb(frame)
-
-
-def _rgb(frame: "VideoFrame") -> Image:
-    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+            yield upright(frame)
 
 
 _LOSSLESS = {

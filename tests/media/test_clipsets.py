@@ -11,6 +11,7 @@ from pytest_lipleak.core.errors import InputError, MissingDataError
 from pytest_lipleak.media import clipsets
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet, open_clips
 from pytest_lipleak.media.pair_lists import read_pairs
+from pytest_lipleak.media.timeline import Timeline
 
 Put = Callable[[str], Path]
 
@@ -185,9 +186,9 @@ def test_longer_audio_is_cut_to_the_frames(tmp_path: Path) -> None:
 def test_a_set_is_decoded_when_asked_and_remembers_little(
     monkeypatch: pytest.MonkeyPatch, videos: dict[str, Path]
 ) -> None:
-    read: list[Path] = []
+    read: list[Timeline] = []
     original = clipsets.read_video
-    monkeypatch.setattr(clipsets, "read_video", lambda path: read.append(path) or original(path))
+    monkeypatch.setattr(clipsets, "read_video", lambda timeline: read.append(timeline) or original(timeline))
     clips = ClipSet([ClipFile(str(n), videos["low"]) for n in range(6)], "here")
     assert len(clips) == 6
     assert "3" in clips

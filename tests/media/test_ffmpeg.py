@@ -11,6 +11,8 @@ from encoding import encode, noisy, sine
 from pytest_lipleak.core.errors import ConfigurationError, InputError
 from pytest_lipleak.evaluation.scoring import score_file
 from pytest_lipleak.media.ffmpeg import FfmpegFile
+from pytest_lipleak.media.timeline import Timeline, survey
+from pytest_lipleak.media.tracks import Tracks
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs an ffmpeg binary on PATH")
 
@@ -23,7 +25,7 @@ def test_pictures_are_those_of_the_reference_command(tmp_path: Path) -> None:
     command = ["ffmpeg", "-v", "error", "-y", "-i", str(video), "-threads", "1", "-f", "image2"]
     subprocess.run([*command, str(tmp_path / "%06d.jpg")], check=True, stdin=subprocess.DEVNULL)
     theirs = [cv2.imread(str(file))[..., ::-1] for file in sorted(tmp_path.glob("*.jpg"))]
-    file = FfmpegFile(video, most=30)
+    file = FfmpegFile(survey(video, sound=False), most=30)
     np.testing.assert_array_equal(np.stack(list(file)), np.stack(theirs[:30]))
     assert file.length == len(theirs) == 40
     assert file.notes[0].startswith("JPEG step by ffmpeg version")
@@ -34,13 +36,13 @@ def test_what_ffmpeg_cannot_decode_is_named(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(b"not a video\n" * 100)
     with pytest.raises(InputError, match="ffmpeg cannot decode"):
-        list(FfmpegFile(path))
+        list(FfmpegFile(Timeline(path, None, Tracks(0, None, (), {}), 0.0, None, ())))
 
 
 def test_without_the_binary_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(ConfigurationError, match="needs an ffmpeg binary"):
-        FfmpegFile(Path("a.mp4"))
+        FfmpegFile(Timeline(Path("a.mp4"), None, Tracks(0, None, (), {}), 0.0, None, ()))
 
 
 @pytest.mark.parametrize(

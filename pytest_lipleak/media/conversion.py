@@ -1,0 +1,62 @@
+"""Frames of any rate, even an uneven one, as 25 a second."""
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+from pytest_lipleak.core.timebase import FRAME_RATE
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+
+SLACK = 5e-4
+"""Seconds: time stamps are rounded to the container's clock."""
+
+
+class Conversion:
+    """Which frame is on the screen at every 1/25 s.
+
+    Args:
+        rate: frames per second that the file states; None where it states nothing.
+    """
+
+    def __init__(self, rate: Fraction | None) -> None:
+        self.notes: tuple[str, ...] = ()
+        self._rate = rate or Fraction(FRAME_RATE)
+
+    def apply(self, frames: Iterator[tuple[float, "VideoFrame"]]) -> Iterator["VideoFrame"]:
+        """Yield the frames, which come with their times in seconds, at 25 fps; ``notes`` are complete afterwards."""
+        period = 1 / float(self._rate)
+        steady = self._rate == FRAME_RATE
+        came, went, start, time = 0, 0, 0.0, 0.0
+        on_screen = held = None
+        for stamp, frame in frames:
+            start = start if came else stamp
+            time = stamp - start
+            # A gap (dropped frames, a damaged stretch) would shift all that follows against the sound.
+            steady = steady and abs(time - came * period) < 0.5 / FRAME_RATE
+            time = came * period if steady else time
+            while on_screen is not None and went / FRAME_RATE + SLACK < time:
+                if held is not None:
+                    yield held
+                held, went = on_screen, went + 1
+            on_screen, came = frame, came + 1
+        if on_screen is None:
+            return
+        # Of what was shown, at most the held frame lies beyond the end of the last one.
+        length = max(round((time + (period if steady else _duration(on_screen, period))) * FRAME_RATE), 1)
+        if held is not None and went <= length:
+            yield held
+        for _ in range(went, length):
+            yield on_screen
+        if not steady:
+            what = "frame rate" if self._rate != FRAME_RATE else "uneven frame rate"
+            self.notes = (
+                f"{what} converted from {float(self._rate):g} to {FRAME_RATE} ({came} to {length} frames)",
+            )
+
+
+def _duration(frame: "VideoFrame", period: float) -> float:
+    """How long the last frame is shown: as it says; where it says nothing, as long as frames are on average."""
+    stated = float(frame.duration * frame.time_base) if frame.duration and frame.time_base else 0.0
+    return stated or period

@@ -1,0 +1,315 @@
+"""One file on one clock: which streams are read, where the first picture is, and the sound that belongs to it.
+
+:class:`Recording` is the way from files to a clip: one pass over the packets chooses the streams, finds the first
+picture that can be decoded, which is time 0, decodes the sound and lays it on that clock; the pictures are then decoded
+as often as they are looked at.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_lipleak.core.clips import Audio
+from pytest_lipleak.core.errors import InputError
+from pytest_lipleak.media.limits import (
+    LARGEST_BACKSTEP,
+    LONGEST_CLIP,
+    LONGEST_GAP,
+    LONGEST_STOP,
+    MOST_DAMAGED,
+    backstep,
+    check_picture_size,
+    jump,
+)
+from pytest_lipleak.media.opening import FileState, file_state, opened
+from pytest_lipleak.media.sound import SoundTrack
+from pytest_lipleak.media.tracks import Tracks, choose_tracks, require
+
+if TYPE_CHECKING:
+    from av import Packet, VideoFrame
+    from av.container import InputContainer
+    from av.video.stream import VideoStream
+
+STATES_DURATION = frozenset({"asf", "flv", "matroska", "mov", "mp4", "webm"})
+"""Container formats whose header states the duration; others (MPEG streams, say) only let it be guessed."""
+
+STATES_PACKETS = frozenset({"avi"})
+"""Container formats whose header states how many packets a stream has, and no edit list hides some."""
+
+
+@dataclass(frozen=True, eq=False)
+class Timeline:
+    """What one pass over a file finds out.
+
+    Args:
+        path: the file.
+        state: what it was then; see :func:`file_state`.
+        tracks: the streams that are read.
+        zero: seconds on the file's clock at which the first decodable picture is shown; None without pictures.
+        audio: int16 mono, 16 kHz; sample 0 is at ``zero``, or the first sample of a file without pictures; None where
+            the sound was not asked for.
+        notes: what was chosen and mended, in words.
+    """
+
+    path: Path
+    state: FileState
+    tracks: Tracks
+    zero: float | None
+    audio: Audio | None
+    notes: tuple[str, ...]
+
+
+def survey(path: Path, *, pictures: bool = True, sound: bool = True) -> Timeline:
+    """Look once through the packets of a file, and decode its sound.
+
+    Args:
+        path: the file.
+        pictures: whether sample 0 is at its first picture; else it is the first sample, whatever else is in the file.
+        sound: whether its sound is wanted.
+
+    Raises:
+        InputError: what is wanted is missing or cannot be decoded; the file is corrupt or truncated; its clock jumps
+            or runs backwards; it is beyond one of the limits in ``media/limits.py``.
+    """
+    state = file_state(path)
+    tracks = choose_tracks(path)
+    if sound:
+        require(path, tracks, "audio")
+    survey = _Survey(path, tracks, pictures, sound)
+    survey.run()
+    return Timeline(path, state, tracks, survey.zero, survey.audio(), (*tracks.notes, *survey.notes()))
+
+
+class _Survey:
+    """One pass over the packets of a file."""
+
+    def __init__(self, path: Path, tracks: Tracks, pictures: bool, sound: bool) -> None:
+        self.path = path
+        self.zero: float | None = None
+        self._tracks = tracks
+        self._picture = tracks.video if pictures else None
+        self._sound = SoundTrack(path) if sound else None
+        self._clock = _PictureClock(path)
+        self._packets = self._damaged = 0
+        self._end = 0.0
+
+    def run(self) -> None:
+        with opened(self.path) as container:
+            if self._picture is not None:
+                video: Any = container.streams[self._picture]
+                check_picture_size(self.path, video.codec_context.width, video.codec_context.height)
+                first = next(decoded_pictures(container, video), None)
+                if first is None:
+                    raise InputError(f"{self.path}: the video stream has no decodable frame")
+                self.zero = first[0]
+        with opened(self.path) as container:
+            counts = self._read(container)
+            self._check_complete(container, counts)
+        if self._sound is not None:
+            self._sound.finish()
+        self._check_stops()
+
+    def _read(self, container: "InputContainer") -> dict[int, int]:
+        counts: dict[int, int] = {}
+        for packet in container.demux():
+            index = packet.stream.index
+            counts[index] = counts.get(index, 0) + (packet.size > 0)
+            self._end = max(self._end, _end(packet))
+            if index == self._picture and packet.size:
+                self._clock.pass_by(packet)
+            if self._sound is not None and index == self._tracks.audio:
+                self._hear(packet)
+        return counts
+
+    def _hear(self, packet: Any) -> None:
+        import av
+
+        assert self._sound is not None
+        if packet.size == 0 and packet.dts is not None:
+            return
+        self._packets += packet.size > 0
+        try:
+            frames = packet.stream.decode(packet)
+        except av.error.InvalidDataError:
+            self._damaged += 1
+            return
+        for frame in frames:
+            if frame.samples:
+                self._sound.add(frame)
+
+    def _check_complete(self, container: "InputContainer", counts: dict[int, int]) -> None:
+        formats = set(container.format.name.split(","))
+        if self._damaged > MOST_DAMAGED * self._packets:
+            raise InputError(
+                f"{self.path}: {self._damaged} of {self._packets} sound packets cannot be decoded; "
+                "the file is corrupt; get it anew, or leave it out"
+            )
+        if formats & STATES_DURATION:
+            _check_announced(self.path, "seconds", self._end, (container.duration or 0) / 1e6)
+        if formats & STATES_PACKETS and self._picture is not None:
+            frames = container.streams[self._picture].frames
+            _check_announced(self.path, "frames", counts.get(self._picture, 0), frames)
+
+    def _check_stops(self) -> None:
+        """Refuse a time in which there is neither sound nor a new picture: the clock of the whole file jumps."""
+        if self._sound is None or self._picture is None:
+            return
+        silent = [*self._sound.gaps, (self._sound.end, float("inf"))]
+        for begin, end in self._clock.gaps:
+            for quiet, loud in silent:
+                stop = max(begin, quiet), min(end, loud)
+                if stop[1] - stop[0] > LONGEST_STOP:
+                    raise jump(self.path, "neither sound nor pictures between", *stop)
+
+    def audio(self) -> Audio | None:
+        return None if self._sound is None else self._sound.on_clock(self.zero)
+
+    def notes(self) -> tuple[str, ...]:
+        notes = self._sound.notes() if self._sound is not None else ()
+        if self._damaged:
+            notes += (
+                f"{self._damaged} of {self._packets} sound packets cannot be decoded: silence in their place",
+            )
+        begin = self._clock.begin
+        if self.zero is not None and begin is not None and self.zero - begin > LARGEST_BACKSTEP:
+            notes += (
+                f"the first {self.zero - begin:.2f} s of the video cannot be decoded (the file begins in the middle of "
+                "a recording): the clip begins with the first picture that can",
+            )
+        return notes
+
+
+class _PictureClock:
+    """The decoding times of a video stream: they ascend, whatever the order of its pictures.
+
+    ``gaps`` are places (begin, end) longer than ``LONGEST_STOP`` without a new picture.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.begin: float | None = None
+        self.gaps: list[tuple[float, float]] = []
+        self._path = path
+        self._last: float | None = None
+
+    def pass_by(self, packet: "Packet[Any]") -> None:
+        time = _time(packet)
+        if time is None or packet.is_discard:
+            return
+        shown = time if packet.pts is None else float(packet.pts * packet.time_base)
+        self.begin = shown if self.begin is None else min(self.begin, shown)
+        last = time if self._last is None else self._last
+        if time - last > LONGEST_GAP:
+            raise jump(self._path, f"no new picture for longer than {LONGEST_GAP:g} s", last, time)
+        if time - last < -LARGEST_BACKSTEP:
+            raise backstep(self._path, "picture", last, time)
+        if time - self.begin > LONGEST_CLIP:
+            raise InputError(
+                f"{self._path}: longer than {LONGEST_CLIP / 3600:g} hours; cut the clip to the part that matters"
+            )
+        if time - last > LONGEST_STOP:
+            self.gaps.append((last, time))
+        self._last = time
+
+
+def _time(packet: "Packet[Any]") -> float | None:
+    stamp = packet.pts if packet.dts is None else packet.dts
+    return None if stamp is None or packet.time_base is None else float(stamp * packet.time_base)
+
+
+def _end(packet: "Packet[Any]") -> float:
+    if packet.pts is None or packet.time_base is None:
+        return 0.0
+    return float((packet.pts + (packet.duration or 0)) * packet.time_base)
+
+
+def _check_announced(path: Path, what: str, found: float, announced: float) -> None:
+    # Some muxers count one frame more or less than they hold; a truncated download lacks many. Packets
+    # are counted, not decoded frames.
+    if found < 0.9 * announced:
+        raise InputError(
+            f"{path}: {found:.4g} {what} of the {announced:.4g} that the file announces are there; "
+            "the file is truncated or corrupt; get it anew, or leave it out"
+        )
+
+
+def decoded_pictures(
+    container: "InputContainer", stream: "VideoStream", damaged: list[int] | None = None
+) -> Iterator[tuple[float, "VideoFrame"]]:
+    """Yield the pictures of a stream with the times in seconds at which they are shown.
+
+    The first is the first whole one: what a stream that was cut inside a group of pictures leaves in front of it is
+    no picture. Containers that store only the order of decoding (AVI) show the n-th picture at the n-th time.
+    A packet that cannot be decoded is left out, its size added to ``damaged``.
+    """
+    import av
+
+    period = 1 / float(stream.average_rate or stream.guessed_rate or 25)
+    times: deque[tuple[float | None, bool]] = deque()
+    last: float | None = None
+    for packet in container.demux(stream):
+        if packet.size:
+            times.append((_time(packet), packet.is_keyframe))
+        elif packet.dts is not None:
+            continue
+        try:
+            frames: list[Any] = stream.decode(packet)
+        except av.error.InvalidDataError:
+            if times:
+                times.pop()
+            if damaged is not None and last is not None:
+                damaged.append(packet.size)
+            continue
+        for frame in frames:
+            if last is None:
+                if frame.is_corrupt:
+                    continue
+                while len(times) > 1 and not times[0][1]:
+                    times.popleft()
+            slot = times.popleft()[0] if times else None
+            stamp = slot if frame.time is None else frame.time
+            last = stamp if stamp is not None else 0.0 if last is None else last + period
+            yield last, frame
+
+
+class Recording:
+    """A video file and its sound, on one clock; each is decoded when asked for.
+
+    Args:
+        video: the video file.
+        audio: a file with the sound instead of the video's own, which starts at its own first sample.
+    """
+
+    def __init__(self, video: Path, audio: Path | None = None) -> None:
+        self.video = video
+        self.audio_file = audio or video
+        self._apart = audio is not None and not _same(video, audio)
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """The video file's clock, and its sound where it is the clip's."""
+        return survey(self.video, sound=not self._apart)
+
+    @cached_property
+    def _heard(self) -> Timeline:
+        return survey(self.audio_file, pictures=False) if self._apart else self.timeline
+
+    @property
+    def audio(self) -> Audio:
+        """The whole sound, int16 mono 16 kHz; no picture but the first is decoded for it."""
+        assert self._heard.audio is not None
+        return self._heard.audio
+
+    @property
+    def sound_notes(self) -> tuple[str, ...]:
+        """What was chosen and mended in a sound file of its own; the video file's notes stand in its timeline."""
+        return self._heard.notes if self._apart else ()
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False

@@ -1,0 +1,160 @@
+"""Which of a file's streams is the picture and which the sound: what a player takes."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_lipleak.core.errors import InputError
+from pytest_lipleak.media.opening import opened
+
+NAMES = {"video": "video", "audio": "sound"}
+MISSING = {
+    "video": "no video stream",
+    "audio": "no audio stream; lip sync cannot be judged without the clip's own speech",
+}
+PATIENCE = 300
+"""Packets of a track that may fail before it counts as one that cannot be decoded."""
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """The streams of a file that are read.
+
+    Args:
+        video: index of the picture's stream, or None where there is none.
+        audio: index of the sound's stream, likewise.
+        notes: which of how many were taken, where there was a choice.
+        missing: why there is none, by kind.
+    """
+
+    video: int | None
+    audio: int | None
+    notes: tuple[str, ...]
+    missing: dict[str, str]
+
+
+def choose_tracks(path: Path) -> Tracks:
+    """Choose as players do: the track marked as default, else the first; of those that can be decoded.
+
+    Attached pictures (cover art, thumbnails) are no video, nor is a track of one picture beside one of many.
+
+    Raises:
+        InputError: the file cannot be opened.
+    """
+    with opened(path) as container:
+        kinds = {kind: [s for s in container.streams if s.type == kind] for kind in NAMES}
+        attached = [stream for stream in kinds["video"] if _is_attached(stream)]
+        kinds["video"] = [stream for stream in kinds["video"] if not _is_attached(stream)]
+        codecs = _codecs(container)
+        usable = {kind: [s for s in found if s.codec_context is not None] for kind, found in kinds.items()}
+        rivals = [stream for found in usable.values() if len(found) > 1 for stream in found]
+        if rivals:
+            packets, decoded = _tried(container, rivals)
+            for kind, found in usable.items():
+                if len(found) > 1:
+                    usable[kind] = _best(found, packets, decoded)
+        chosen: dict[str, int] = {}
+        missing, notes = dict(MISSING), []
+        for kind, found in usable.items():
+            if found:
+                best = min(found, key=lambda stream: (not _is_default(stream), stream.index))
+                chosen[kind] = best.index
+                if len(kinds[kind]) > 1:
+                    notes.append(_note(kind, kinds[kind], best, found, codecs))
+            elif kinds[kind]:
+                names = ", ".join(codecs.get(stream.index, "unknown") for stream in kinds[kind])
+                missing[kind] = (
+                    f"none of its {len(kinds[kind])} {NAMES[kind]} tracks can be decoded (codec: {names}); "
+                    "convert the file to a common codec first"
+                )
+        if attached:
+            notes.append(f"{len(attached)} attached picture(s) left out")
+    return Tracks(chosen.get("video"), chosen.get("audio"), tuple(notes), missing)
+
+
+def _is_attached(stream: Any) -> bool:
+    from av.stream import Disposition
+
+    pictures = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+    return bool(stream.disposition & pictures)
+
+
+def _is_default(stream: Any) -> bool:
+    from av.stream import Disposition
+
+    return bool(stream.disposition & Disposition.default)
+
+
+def _codecs(container: Any) -> dict[int, str]:
+    """Codec names by stream."""
+    names = {s.index: s.codec_context.name for s in container.streams if s.codec_context is not None}
+    if len(names) < len(container.streams):
+        # PyAV has no name for a codec that nobody decodes; FFmpeg's own description has.
+        import av
+
+        level = av.logging.get_level()
+        av.logging.set_level(av.logging.INFO)
+        try:
+            described = container.dumps_format()
+        finally:
+            av.logging.set_level(level)
+        lines = re.findall(r"Stream #\d+:(\d+).*?: (?:Audio|Video): (\w+)(?: \((\w+) /)?", described)
+        for index, name, tag in lines:
+            names.setdefault(int(index), tag if name == "none" and tag else name)
+    return names
+
+
+def _tried(container: Any, streams: list[Any]) -> tuple[Counter[int], set[int]]:
+    """How many packets some streams have, and which of them give at least one picture or sound when decoded."""
+    import av
+
+    packets: Counter[int] = Counter()
+    decoded: set[int] = set()
+    for packet in container.demux(streams):
+        index = packet.stream.index
+        packets[index] += packet.size > 0
+        if index not in decoded and packets[index] <= PATIENCE:
+            try:
+                if packet.stream.decode(packet):
+                    decoded.add(index)
+            except av.error.FFmpegError:
+                continue
+    return packets, decoded
+
+
+def _best(streams: list[Any], packets: Counter[int], decoded: set[int]) -> list[Any]:
+    """Those that move or sound; where none does, those that can be decoded at all."""
+    whole = [stream for stream in streams if stream.index in decoded]
+    moving = [stream for stream in whole if stream.type == "audio" or packets[stream.index] > 1]
+    return moving or whole
+
+
+def _note(kind: str, streams: list[Any], best: Any, usable: list[Any], codecs: dict[int, str]) -> str:
+    number = [stream.index for stream in streams].index(best.index) + 1
+    others = [
+        f"track {place} ({codecs.get(stream.index, 'unknown')}{_why(stream, usable)})"
+        for place, stream in enumerate(streams, 1)
+        if stream is not best
+    ]
+    marked = " (marked default)" if _is_default(best) else ""
+    return f"{NAMES[kind]} track {number} of {len(streams)}{marked}; left out: {', '.join(others)}"
+
+
+def _why(stream: Any, usable: list[Any]) -> str:
+    if stream in usable:
+        return ""
+    return ", cannot be decoded" if stream.codec_context is None else ", nothing or one picture in it"
+
+
+def require(path: Path, tracks: Tracks, kind: str) -> int:
+    """Return the index of the chosen stream of a kind.
+
+    Raises:
+        InputError: there is none.
+    """
+    index: int | None = getattr(tracks, kind)
+    if index is None:
+        raise InputError(f"{path}: {tracks.missing[kind]}")
+    return index
