@@ -47,6 +47,8 @@ class SoundTrack:
 
     Args:
         path: the file, for errors.
+        run_in: whether the first frame is the codec's run-in, of which the file says nothing: no part of a sound that
+            is on its own clock. (On a picture's clock, time stamps count it.)
 
     ``gaps`` and ``overlaps`` are places (begin, end) in seconds on the file's clock, ``end`` is where the sound ends.
 
@@ -55,7 +57,7 @@ class SoundTrack:
             allow.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, run_in: bool = False) -> None:
         self.gaps: list[tuple[float, float]] = []
         self.overlaps: list[tuple[float, float]] = []
         self.end = 0.0
@@ -66,6 +68,8 @@ class SoundTrack:
         self._waiting: deque[AudioFrame] = deque()
         self._ahead = 0.0
         self._seconds = self._start = 0.0
+        self._has_run_in = run_in
+        self._run_in = 0.0
 
     def add(self, frame: "AudioFrame") -> None:
         """Take the next frame."""
@@ -94,6 +98,7 @@ class SoundTrack:
         if not self._sections:
             begin = self.end = frame.time or 0.0
             self._start = begin
+            self._run_in = length if self._has_run_in else 0.0
         if moved > 0:
             self.gaps.append((self.end, begin))
         elif moved < 0:
@@ -146,13 +151,16 @@ class SoundTrack:
     def on_clock(self, zero: float | None) -> Audio:
         """Return the sound whose sample 0 is at ``zero`` seconds of the file's clock, or at its own beginning.
 
+        Its own beginning is its first sample. What lies before time 0 is the run-in of a codec, not sound.
+
         Raises:
             InputError: there is no sound, or it begins too long before or after ``zero``.
         """
         lengths = [sum(map(len, section.pieces)) for section in self._sections]
         if not sum(lengths):
             raise InputError(f"{self._path}: the audio stream is empty")
-        zero = self._sections[0].begin if zero is None else zero
+        if zero is None:
+            zero = max(self._sections[0].begin, 0.0) + self._run_in
         if abs(self._sections[0].begin - zero) > LONGEST_DELAY:
             raise InputError(
                 f"{self._path}: the sound begins at {place(self._sections[0].begin)}, the picture at {place(zero)}; at "
