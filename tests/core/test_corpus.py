@@ -147,3 +147,11 @@ def test_clips_may_stay_unscored_where_every_part_that_asks_allows_it(
             part.asked["LSD-CR < 0.5"] = each
         corpus.absorb(part)
     assert corpus.asked == {"LSD-CR < 0.5": allowed}
+
+
+def test_whoever_objects_is_heard_whoever_merges(corpus: Corpus) -> None:
+    other = Corpus(corpus.provenance, objection="this expert cannot judge these clips")
+    corpus.absorb(other)
+    assert corpus.objection == "this expert cannot judge these clips"
+    corpus.absorb(Corpus(corpus.provenance))
+    assert corpus.objection == "this expert cannot judge these clips"

@@ -9,7 +9,7 @@ from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.scores import SyncScore, TakeScore, Unscored
-from pytest_lipleak.evaluation.results.aggregate import measure, measured
+from pytest_lipleak.evaluation.results.aggregate import measure, measured, suspicions
 
 AM, XM, SI = (Condition(setup, Reference.CR) for setup in Setup)
 
@@ -128,3 +128,15 @@ def test_an_interval_is_over_speakers_where_enough_are_known() -> None:
     assert measure(corpus, metric("LSE-C_S")).interval == alone.interval, (
         "two speakers cannot speak for others"
     )
+
+
+@pytest.mark.parametrize(("followed", "deaf"), [(1.0, True), (0.9, True), (1.01, False)])
+def test_lips_that_follow_no_audio_score_as_real_lips_do_with_others_speech(
+    followed: float, deaf: bool
+) -> None:
+    corpus = corpus_of("a", "b")
+    corpus.unrelated = {"a": (0.8, 1.0), "b": (1.2, 1.0)}
+    for clip in ("a", "b"):
+        take(corpus, clip, None, 5.0, 5.0)
+        take(corpus, clip, AM, followed, 9.0)
+    assert any(words.startswith("lips follow no audio") for words in suspicions(corpus)) is deaf
