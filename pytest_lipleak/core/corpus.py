@@ -10,8 +10,23 @@ from typing import Any
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.dose import DoseCurve
 from pytest_lipleak.core.listing import Listing
-from pytest_lipleak.core.metrics import FULL, NULL_MEASURES, PICTURE_MEASURES, PROBE_MEASURES, Audio, Column
-from pytest_lipleak.core.scores import NullScores, SetScore, SyncScore, TakeScore, Unscored
+from pytest_lipleak.core.metrics import (
+    FULL,
+    LIPS,
+    LIPS_SLOPE,
+    NULL_MEASURES,
+    OVER_FLOOR,
+    PICTURE_MEASURES,
+    PROBE_MEASURES,
+    SCAN_MEASURES,
+    SYNC,
+    Audio,
+    Column,
+)
+from pytest_lipleak.core.scores import LAGS, LagScan, NullScores, SetScore, SyncScore, TakeScore, Unscored
+
+PROBED = 4
+"""Clips at most that causal probes are taken on: each of them is generated a few times more."""
 
 Key = tuple[str, Condition | None]
 """Clip name and condition; None stands for the real clip."""
@@ -92,6 +107,14 @@ class Provenance:
         random.Random(f"lipleak order {self.seed}").shuffle(names)
         return tuple(names)
 
+    @property
+    def probed(self) -> tuple[str, ...]:
+        """Those clips that causal probes are taken on: a seeded draw from the whole set, the same in every part."""
+        every = sorted(self.shard.get("clips", self.clip_names))
+        count = max(min(PROBED, 3 * len(every) // 4), 1)
+        drawn = random.Random(f"lipleak probes {self.seed}").sample(every, min(count, len(every)))
+        return tuple(name for name in self.clip_names if name in drawn)
+
 
 @dataclass
 class Corpus:
@@ -109,6 +132,8 @@ class Corpus:
         unrelated: LSE-C of each real clip against other clips' audio, which the objection rests on.
         asked: limits that a part leaves to ``lipleak merge``, and whether clips may stay unscored.
         nulls: scores of takes against unrelated audio, where something asked for them.
+        scans: of takes under silence and under other speech: the clip's own speech and lips at every lag, over the
+            floor.
         curve: the scale on which results are read as a share of copied lips, where there is one; not written.
         costs: seconds by stage (generation, tracking, embedding, ...), of every process that measured.
     """
@@ -125,15 +150,22 @@ class Corpus:
     asked: dict[str, bool] = field(default_factory=dict)
     costs: dict[str, dict[str, float]] = field(default_factory=dict, compare=False)
     nulls: dict[Key, NullScores] = field(default_factory=dict)
+    scans: dict[Key, LagScan] = field(default_factory=dict)
     curve: DoseCurve | None = field(default=None, compare=False, repr=False)
 
     def column(self, column: Column) -> dict[str, float]:
         """Return the column's value for every clip that has it."""
         if column.measure in PICTURE_MEASURES | PROBE_MEASURES:
             return {
-                clip: measures[column.measure]
+                clip: measures[column.name]
                 for (clip, condition), measures in self.pictures.items()
-                if condition == column.condition and column.measure in measures
+                if condition == column.condition and column.name in measures
+            }
+        if column.measure in SCAN_MEASURES:
+            return {
+                clip: _at_lag(scan, column)
+                for (clip, condition), scan in self.scans.items()
+                if condition == column.condition
             }
         takes = {
             key[0]: (take, self.nulls.get(key))
@@ -148,7 +180,7 @@ class Corpus:
         found: dict[tuple[Key, str], Unscored] = {}
         for column in columns:
             if column.measure in PICTURE_MEASURES | PROBE_MEASURES:
-                wanted = (column.condition, column.measure.removesuffix(FULL))
+                wanted = (column.condition, column.measure.removesuffix(FULL).removesuffix(SYNC))
                 lost = {k: entry for k, entry in self.unpictured.items() if (k[0][1], k[1]) == wanted}
             else:
                 conditions = (column.condition, None)
@@ -172,6 +204,7 @@ class Corpus:
             # Allowed only where every process allows it.
             self.asked[limit] = self.asked.get(limit, True) and allow_unscored
         self.nulls.update(other.nulls)
+        self.scans.update(other.scans)
         # A process tells its totals, so what it said last counts.
         self.costs.update(other.costs)
 
@@ -217,6 +250,10 @@ class Corpus:
                 for key, null in sorted(self.nulls.items(), key=_order)
                 if key in self.takes
             ],
+            "scans": [
+                {"clip": key[0], "condition": _text(key[1]), **scan.to_dict()}
+                for key, scan in sorted(self.scans.items(), key=_order)
+            ],
             "costs": {process: dict(seconds) for process, seconds in sorted(self.costs.items())},
         }
 
@@ -251,7 +288,22 @@ class Corpus:
                 )
                 for entry in data.get("nulls", ())
             },
+            {
+                (entry["clip"], _condition(entry["condition"])): LagScan.from_dict(entry)
+                for entry in data.get("scans", ())
+            },
         )
+
+
+def _at_lag(scan: LagScan, column: Column) -> float:
+    assert column.lag is not None
+    place = column.lag - LAGS.start
+    values: Mapping[str, Callable[[], float]] = {
+        OVER_FLOOR: lambda: scan.over_unrelated(column.lag or 0),
+        LIPS: lambda: scan.lips[0][place],
+        LIPS_SLOPE: lambda: scan.slope[place],
+    }
+    return values[column.measure]()
 
 
 def _value(take: TakeScore, null: NullScores | None, column: Column) -> float | None:

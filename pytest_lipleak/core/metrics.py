@@ -14,6 +14,7 @@ from typing import Literal
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.core.scores import LAGS
 
 Direction = Literal["lower", "higher"]
 
@@ -34,15 +35,22 @@ class Column:
     Args:
         measure: "LSE-C" or "LSE-D", by the best of 31 shifts; "LSE-C@fair" and "LSE-D@fair", the same without
             zero padding; "LSE-C@offset", the confidence at the clip's known offset; "LSE-C@null" and
-            "LSE-C@null-free", the excess over unrelated audio at that offset and by the best shift; or one of
-            ``PICTURE_MEASURES``.
+            "LSE-C@null-free", the excess over unrelated audio at that offset and by the best shift; one of
+            ``SCAN_MEASURES`` or ``PICTURE_MEASURES``; or what a probe found, see ``PROBE_MEASURES``.
         condition: the condition of the take, None for the real clip.
         audio: which audio the take is scored against.
+        lag: frames by which lips come later than in the real clip, of a measure that is taken at every lag.
     """
 
     measure: str
     condition: Condition | None
     audio: Audio = Audio.DRIVING
+    lag: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Measure and lag."""
+        return self.measure if self.lag is None else f"{self.measure}{self.lag:+d}"
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,8 @@ class Metric:
         unbounded: whether infinity is a good value (PSNR of identical pictures) and no accident.
         differences: where the value is the average of absolute differences of means: pairs of columns. Empty
             where it is linear in the columns.
+        beside: conditions that must be generated, too, though none of its columns is of them.
+        worst: whether its value is that of the worst clip, and no mean over clips.
     """
 
     name: str
@@ -67,6 +77,8 @@ class Metric:
     meaning: str
     unbounded: bool = False
     differences: tuple[tuple[int, int], ...] = ()
+    beside: tuple[Condition, ...] = ()
+    worst: bool = False
 
     @property
     def is_picture(self) -> bool:
@@ -82,7 +94,22 @@ class Metric:
     @property
     def on_a_scale(self) -> bool:
         """Whether its values are on the scale of a sync expert; pictures and shares of a copy are not."""
-        return not self.is_picture and not self.is_probe
+        return not self.is_picture and not self.is_probe and not self.is_lips
+
+    @property
+    def over_lags(self) -> bool:
+        """Whether it looks at every lag, over the floor of the region that the model edits."""
+        return any(column.measure in SCAN_MEASURES for column in self.columns)
+
+    @property
+    def is_lips(self) -> bool:
+        """Whether it compares lips with lips, without any audio."""
+        return any(column.measure in (LIPS, LIPS_SLOPE) for column in self.columns)
+
+    @property
+    def has_p(self) -> bool:
+        """Whether there is a p value: what chance would give."""
+        return self.over_null or self.over_lags
 
     @property
     def over_null(self) -> bool:
@@ -93,6 +120,11 @@ class Metric:
     def is_probe(self) -> bool:
         """Whether takes are generated a second time for it, with another reference."""
         return any(column.measure in PROBE_MEASURES for column in self.columns)
+
+    @property
+    def of_reference(self) -> bool:
+        """Whether it changes the identity reference, which not every model can be given."""
+        return self.is_probe and self.columns[0].measure.startswith("REF_")
 
     @property
     def over_sets(self) -> bool:
@@ -107,7 +139,8 @@ class Metric:
     @property
     def conditions(self) -> tuple[Condition, ...]:
         """The conditions that must be generated, each once."""
-        return tuple(dict.fromkeys(c.condition for c in self.columns if c.condition is not None))
+        own = (column.condition for column in self.columns if column.condition is not None)
+        return tuple(dict.fromkeys((*self.beside, *own)))
 
 
 def lip_sync_difference(means: Sequence[float]) -> float:
@@ -157,6 +190,61 @@ _FAIR = ", without the zero padding that favours short clips"
 NULL_MEASURES = frozenset({"LSE-C@null", "LSE-C@null-free"})
 """Excesses over unrelated audio."""
 
+OVER_FLOOR, LIPS, LIPS_SLOPE = "LSE-C@floor", "LipCorr", "LipCorr slope"
+SCAN_MEASURES = frozenset({OVER_FLOOR, LIPS, LIPS_SLOPE})
+"""Measures that are taken at every lag of ``LAGS``."""
+
+LEAST_SLOPE = 0.05
+"""Share of the clip's own lip movement below which a correlation of lips counts for nothing."""
+
+
+def _best_lag(means: Sequence[float]) -> float:
+    return max(means)
+
+
+def _best_lag_of_lips(means: Sequence[float]) -> float:
+    """The highest correlation among the lags at which lips move enough with the clip's own."""
+    pairs = zip(means[: len(LAGS)], means[len(LAGS) :], strict=True)
+    return max((correlation for correlation, slope in pairs if slope >= LEAST_SLOPE), default=0.0)
+
+
+def _over_lags(
+    base: str, setup: Setup, measures: Sequence[str], *, worst: bool, meaning: str
+) -> Callable[[Reference], Metric]:
+    """A measure taken at every lag, over the floor of the region that the model edits."""
+
+    def build(reference: Reference) -> Metric:
+        # The region is where the model changes anything, under silence or other speech.
+        both = tuple(Condition(each, reference) for each in (Setup.SI, Setup.XM) if each is not setup)
+        condition = Condition(setup, reference)
+        columns = tuple(Column(measure, condition, Audio.OWN, lag) for measure in measures for lag in LAGS)
+        bare = setup is Setup.SI and reference is Reference.CR
+        combine = _best_lag if len(measures) == 1 else _best_lag_of_lips
+        name = base if bare else f"{base}[{reference}]"
+        return Metric(name, "lower", columns, combine, meaning, beside=both, worst=worst)
+
+    return build
+
+
+_FLOOR_WORDS = (
+    "agreement with the clip's own speech at the best of 21 lags, over unrelated speech and over the floor"
+)
+_LIPS_WORDS = "correlation of the lips with the clip's own lips at the best of 21 lags, over the floor"
+_SCANS: Mapping[str, Callable[[Reference], Metric]] = {
+    f"{base}_{name}{suffix}": _over_lags(
+        f"{base}_{name}{suffix}", setup, measures, worst=bool(worst), meaning=f"{words}, {driven}{worst}"
+    )
+    for base, plain, suffix_worst, measures, words in (
+        ("LSE-C", "@floor", "@worst", (OVER_FLOOR,), _FLOOR_WORDS),
+        ("LipCorr", "", "@worst", (LIPS, LIPS_SLOPE), _LIPS_WORDS),
+    )
+    for suffix, worst in ((plain, ""), (suffix_worst, ": of the worst clip"))
+    for name, setup, driven in (
+        ("S", Setup.SI, "driven by silence"),
+        ("XO", Setup.XM, "driven by other speech"),
+    )
+}
+
 _VARIANTS: tuple[tuple[str, Direction, str, str], ...] = (
     ("C", "lower", "null", _OVER_NULL + ", at the clip's known offset"),
     ("C", "lower", "null-free", _OVER_NULL + ", by the best of 31 shifts"),
@@ -172,6 +260,7 @@ _BY_REFERENCE: Mapping[str, Callable[[Reference], Metric]] = {
     "LSE-C_XO@offset": _against_own(
         "LSE-C_XO@offset", "LSE-C@offset", "lower", Setup.XM, _OTHER + _AT_OFFSET
     ),
+    **_SCANS,
     **{
         f"LSE-{letter}_{name}@{suffix}": _against_own(
             f"LSE-{letter}_{name}@{suffix}", f"LSE-{letter}@{suffix}", better, setup, words + more
@@ -229,23 +318,40 @@ SET_MEASURES = frozenset({"FID", "KID"})
 """Those that compare sets of frames."""
 
 FULL = "_full"
-"""Behind a probe's name: what a complete copy would give."""
+"""Behind the name of a probe's measure: what a complete copy would give."""
 
-_PROBES: Mapping[str, tuple[tuple[Reference, ...], str]] = {
+SYNC = "_sync"
+"""Behind the name of a probe's measure: what moved of the sync with the clip's own speech, not of the pixels."""
+
+_BOTH = tuple(Reference)
+_PROBES: Mapping[str, tuple[tuple[Reference, ...], bool, str]] = {
     "REF_shift": (
         (Reference.CR,),
-        "share of the real sync that moves along when the reference comes 8 frames later, all else equal",
+        True,
+        "share of the lips, or of their sync, that comes 8 frames earlier when the mouths of the reference do",
+    ),
+    "FRAME_shift": (
+        _BOTH,
+        True,
+        "share of the lips, or of their sync, that comes 8 frames earlier when the mouths of the input frames do",
     ),
     "REF_swap": (
-        tuple(Reference),
+        _BOTH,
+        False,
         "share of a change of the reference's mouth that arrives in the output, all else equal",
     ),
 }
-REFERENCE_PROBES = ("REF_shift[{},CR]", "REF_swap[{},CR]", "REF_swap[{},AR]")
-"""The causal probes of all references, with the setup to be filled in."""
+"""Of each probe: its references, whether it is taken at every lag, and its meaning."""
 
-PROBE_MEASURES = frozenset({*_PROBES, *(f"{name}{FULL}" for name in _PROBES)})
-"""Measures of takes that are generated a second time with another reference, each only when asked for."""
+REFERENCE_PROBES = ("REF_shift[{},CR]", "REF_swap[{},CR]", "REF_swap[{},AR]")
+"""The causal probes of the reference, with the setup to be filled in."""
+
+FRAME_PROBES = ("FRAME_shift[{},CR]", "FRAME_shift[{},AR]")
+"""Those of the input frames."""
+
+PROBES = tuple(_PROBES)
+PROBE_MEASURES = frozenset(f"{name}{part}" for name in _PROBES for part in ("", FULL, SYNC, f"{SYNC}{FULL}"))
+"""Measures of takes that are generated a second time with another mouth, each only when asked for."""
 
 LEAKAGE_METRICS = ("LSE-C_S", "LSE-D_S", "LSD-CR", "LSD-AR")
 """The paper's four, in the order of its Table 6."""
@@ -260,7 +366,7 @@ KNOWN_METRICS = (
     ),
     *(
         f"{name}[{setup},{'REFERENCE' if len(of) > 1 else of[0]}]"
-        for name, (of, _) in _PROBES.items()
+        for name, (of, _, _) in _PROBES.items()
         for setup in ("SI", "XM")
     ),
 )
@@ -286,7 +392,7 @@ def every_metric() -> tuple[Metric, ...]:
         ),
         *(
             f"{name}[{setup},{ref}]"
-            for name, (of, _) in _PROBES.items()
+            for name, (of, _, _) in _PROBES.items()
             for setup in ("SI", "XM")
             for ref in of
         ),
@@ -327,18 +433,42 @@ def metric(name: str) -> Metric:
 
 
 def _probe(base: str, arguments: list[str], name: str) -> Metric:
-    references, meaning = _PROBES[base]
+    references, at_lags, meaning = _PROBES[base]
     reference = _reference(arguments[1], name)
     if arguments[0] not in (Setup.SI, Setup.XM) or reference not in references:
         raise _unknown(name)
     condition = Condition(Setup[arguments[0]], reference)
-    columns = Column(base, condition), Column(f"{base}{FULL}", condition)
-    return Metric(f"{base}[{condition}]", "lower", columns, _share_of_full, meaning)
+    if not at_lags:
+        columns: tuple[Column, ...] = Column(base, condition), Column(f"{base}{FULL}", condition)
+        return Metric(f"{base}[{condition}]", "lower", columns, _share_of_full, meaning)
+    # Where the model edits at all is seen in its outputs under silence and under other speech.
+    both = tuple(
+        Condition(setup, reference) for setup in (Setup.SI, Setup.XM) if setup is not condition.setup
+    )
+    columns = tuple(
+        column
+        for part in ("", SYNC)
+        for column in (
+            *(Column(f"{base}{part}", condition, lag=lag) for lag in LAGS),
+            Column(f"{base}{part}{FULL}", condition),
+        )
+    )
+    return Metric(f"{base}[{condition}]", "lower", columns, _share_at_best_lag, meaning, beside=both)
 
 
 def _share_of_full(means: Sequence[float]) -> float:
     found, full = means
     return found / full if full > 0 else math.nan
+
+
+def _share_at_best_lag(means: Sequence[float]) -> float:
+    """The larger of two shares, of the pixels and of the sync, each at its best lag."""
+    half = len(means) // 2
+    shares = []
+    for part in (means[:half], means[half:]):
+        *found, full = part
+        shares.append(max(found) / full if full > 0 else math.nan)
+    return max(shares) if not any(map(math.isnan, shares)) else math.nan
 
 
 def _picture(base: str, arguments: list[str], name: str) -> Metric:

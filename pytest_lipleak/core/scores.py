@@ -13,6 +13,9 @@ MAX_SHIFT = 15
 
 SHIFTS = 2 * MAX_SHIFT + 1
 
+LAGS = range(-10, 11)
+"""Lags at which leaks are sought, in frames around a clip's known offset; positive: lips later than in the clip."""
+
 FAIR_WINDOWS = 20
 """With fewer windows the outermost shifts rest on less than five; there is no length-fair score then."""
 
@@ -126,6 +129,44 @@ class NullScores:
             "p": rank_p(own, self.at_offset),
             "p_free": rank_p(score.lse_c, self.free),
         }
+
+
+@dataclass(frozen=True)
+class LagScan:
+    """What one output has of its clip's own speech and lips at every lag of ``LAGS``, over its floor.
+
+    Args:
+        excess: confidence of the output minus that of its floor, 21 lags a row: against the clip's own speech, then
+            against unrelated audios.
+        lips: correlation of the output's lips with others', 21 lags a row: with the clip's own, then with those of
+            unrelated clips.
+        slope: share of the clip's own lip movement that is in the output's, at each lag.
+        region: share of the face that the model edits.
+    """
+
+    excess: tuple[tuple[float, ...], ...]
+    lips: tuple[tuple[float, ...], ...]
+    slope: tuple[float, ...]
+    region: float
+
+    def over_unrelated(self, lag: int) -> float:
+        """Excess of the own speech over the mean of unrelated ones, at a lag."""
+        own, *others = (row[lag - LAGS.start] for row in self.excess)
+        return own - mean(others)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON-ready data; ``from_dict`` reads it back exactly."""
+        return {
+            **vars(self),
+            "excess": [list(row) for row in self.excess],
+            "lips": [list(r) for r in self.lips],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "LagScan":
+        """Read what ``to_dict`` wrote."""
+        excess, lips = (tuple(map(tuple, data[name])) for name in ("excess", "lips"))
+        return cls(excess, lips, tuple(data["slope"]), data["region"])
 
 
 def rank_p(observed: float, null: Sequence[float]) -> float:

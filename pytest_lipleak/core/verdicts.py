@@ -99,10 +99,10 @@ class Limit:
                 f"the limit of {self.metric.name}: alpha {self.alpha:g} is not allowed; give 0.5 or less, for example "
                 "0.01"
             )
-        if self.alpha is not None and (not self.metric.over_null or self.confidence is not None):
+        if self.alpha is not None and (not self.metric.has_p or self.confidence is not None):
             raise ConfigurationError(
-                f"{self.metric.name}: only an excess over unrelated audio (LSE-C_S@null, LSE-C_XO@null) has a p value, "
-                "and it takes no confidence beside it"
+                f"{self.metric.name}: only what is compared with chance has a p value (LSE-C_S@floor, LipCorr_XO and "
+                "their kin), and it takes no confidence beside it"
             )
         check_confidence(self.confidence, f"the limit of {self.metric.name}")
         if self.operator not in _OPERATORS:

@@ -190,7 +190,7 @@ class Evaluation:
         if metric.is_probe:
             self._check_probe(metric)
             self._check_applicable(metric.conditions)
-            self.need(())
+            self.need(metric.conditions, self.corpus.provenance.probed)
             self._measures.probes(metric)
         elif metric.is_picture:
             self._check_applicable(metric.conditions)
@@ -199,8 +199,12 @@ class Evaluation:
             self.need(metric.conditions)
             if metric.over_null:
                 self._measures.nulls(metric.conditions)
+            if metric.over_lags:
+                self._measures.scans.scan(metric.conditions[-1].reference)
 
     def _check_probe(self, metric: Metric) -> None:
+        if not metric.of_reference:
+            return
         if not self.model.declared.takes_other_references:
             # It would make the same video whatever reference it is offered: no evidence that nothing leaks.
             raise NotApplicableError(
@@ -259,7 +263,7 @@ class Evaluation:
     def _settled(self, limit: Limit) -> Verdict:
         """Measure and judge; in a sequential run clip by clip, until the verdict is settled."""
         allow = self.rules.allow_unscored
-        whole = limit.metric.is_picture or limit.metric.is_probe
+        whole = limit.metric.is_picture or limit.metric.is_probe or limit.metric.over_lags
         if not self.rules.sequential or whole or limit.confidence is None:
             return judge(limit, self.measure(limit.metric, limit.confidence), allow_unscored=allow)
         # Whatever other limits have measured already: the verdict follows from the order alone, in every process.

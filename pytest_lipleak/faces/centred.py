@@ -48,7 +48,11 @@ def mouth_darkness(frames: Video) -> NDArray[np.float32]:
     An open mouth is dark: the measure is the mean of what lies below 60 % of the region's median
     brightness. It orders the frames of one clip; it is no absolute opening.
     """
-    images = mouth_images(frames)
+    return darkness(mouth_images(frames))
+
+
+def darkness(images: NDArray[np.float32]) -> NDArray[np.float32]:
+    """As ``mouth_darkness``, of grey mouth regions, float32 (T, height, width)."""
     dark = 0.6 * np.median(images)
     shadow: NDArray[np.float32] = np.maximum(dark - images, 0).mean(axis=(1, 2))
     return shadow

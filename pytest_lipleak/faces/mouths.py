@@ -32,7 +32,7 @@ def with_other_mouths(frames: Frames, boxes: NDArray[np.float64] | None = None) 
     Returns:
         uint8 RGB, shape (T, H, W, 3).
     """
-    places = list(_places(frames, boxes))
+    places = list(places_of(frames.shape, boxes))
     looks = mouth_images(
         np.stack([_resized(frame[place]) for frame, place in zip(frames, places, strict=True)])
     )
@@ -50,18 +50,17 @@ def with_other_mouths(frames: Frames, boxes: NDArray[np.float64] | None = None) 
 def mouth_mask(shape: tuple[int, ...], boxes: NDArray[np.float64] | None = None) -> NDArray[np.bool_]:
     """Return where the mouth is in frames of ``shape`` (T, H, W, 3): bool (T, H, W)."""
     found = np.zeros(shape[:3], bool)
-    blank = np.broadcast_to(np.zeros((), np.uint8), shape)
-    for index, place in enumerate(_places(blank, boxes)):
+    for index, place in enumerate(places_of(shape, boxes)):
         region = found[index][place]
         region[:] = _mask(*region.shape)[..., 0] > 0
     return found
 
 
-def _places(frames: Frames, boxes: NDArray[np.float64] | None) -> Iterator[tuple[slice, slice]]:
-    """Rows and columns of what a face-centred frame would show of each frame."""
-    height, width = frames.shape[1:3]
+def places_of(shape: tuple[int, ...], boxes: NDArray[np.float64] | None) -> Iterator[tuple[slice, slice]]:
+    """Rows and columns of what a face-centred frame would show of each frame of a video of ``shape`` (T, H, W, 3)."""
+    count, height, width = shape[:3]
     if boxes is None:
-        yield from [(slice(0, height), slice(0, width))] * len(frames)
+        yield from [(slice(0, height), slice(0, width))] * count
         return
     for left, top, right, bottom in boxes:
         sides = np.array([right - left, bottom - top] * 2) * AROUND

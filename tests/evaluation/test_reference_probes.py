@@ -8,10 +8,9 @@ import pytest
 from pytest_lipleak import assert_reference_does_not_move_lips
 from pytest_lipleak.core.clips import held
 from pytest_lipleak.core.errors import NotApplicableError
-from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.make.store import Store
-from pytest_lipleak.evaluation.measures.probes import followed, most_different, with_mouths
+from pytest_lipleak.evaluation.measures.probes import most_different, with_mouths
 from pytest_lipleak.generators.control import ControlGenerator
 from pytest_lipleak.generators.registry import Model, load_model
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
@@ -28,24 +27,6 @@ def evaluation(model: str | Model, store: Path, **choices: str) -> Evaluation:
     return Evaluation(open_clips(EMBEDDED), loaded, load_expert("embedded"), plan, Store(store))
 
 
-def dip(at: dict[int, float]) -> SyncScore:
-    means = [10.0] * 31
-    for offset, depth in at.items():
-        means[15 - offset] = 10 - depth
-    return SyncScore(tuple(means), 70)
-
-
-def test_a_copy_follows_and_anything_else_stays() -> None:
-    real = dip({2: 4.0})
-    assert followed(real, dip({-6: 4.0}), real, 8) == (4.0, 4.0)
-    assert followed(real, real, real, 8) == (0.0, 4.0)
-    assert followed(dip({}), dip({-6: 1.0}), real, 8) == (0.5, 4.0)
-    # Against the direction it is negative, so chance does not add up.
-    assert followed(dip({-6: 1.0}), dip({}), real, 8) == (-0.5, 4.0)
-    with pytest.raises(ValueError, match="beyond 15"):
-        followed(real, real, dip({-8: 4.0}), 8)
-
-
 def test_a_mouth_is_swapped_and_the_face_stays() -> None:
     frames = open_clips(EMBEDDED)["anna_1"].frames[:4]
     swapped = held(with_mouths(frames, frames, [0, 3, 2, 0]))
@@ -58,18 +39,22 @@ def test_no_leak_gives_nothing_and_a_share_gives_that_share(tmp_path: Path) -> N
     whole = evaluation("demo", tmp_path)
     verdicts = assert_reference_does_not_move_lips(whole)
     assert [verdict.measurement.value for verdict in verdicts] == [0.0, 0.0, 0.0]
+    assert whole.measure("FRAME_shift[XM,CR]").value == pytest.approx(0, abs=0.02)
     leaky = evaluation("demo:leaky=0.25", tmp_path)
     swap = [leaky.measure(f"REF_swap[SI,{reference}]") for reference in ("CR", "AR")]
     for found in swap:
         # Under the mask's feathered rim less than the share arrives.
         assert 0.2 < found.value < 0.27
-        assert found.clips == 4
+        assert found.clips == 3, "of four clips three are probed"
+    shift = leaky.measure("REF_shift[XM,CR]")
+    assert 0.2 < shift.value < 0.35
+    assert leaky.measure("FRAME_shift[XM,CR]").value == pytest.approx(0, abs=0.05)
     with pytest.raises(AssertionError) as failed:
         assert_reference_does_not_move_lips(leaky)
     text = str(failed.value)
     assert "REF_shift[SI,CR] = " in text
-    assert "lips move along when the reference is taken later" in text
-    assert "not by chance: sign-flip p = 0.062 over 4 clips" in text
+    assert "lips move along when the mouths of the reference come earlier" in text
+    assert "not by chance: sign-flip p = 0.12 over 3 clips" in text
 
 
 class MeanReference:

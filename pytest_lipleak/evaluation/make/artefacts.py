@@ -3,7 +3,7 @@
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import chain
@@ -33,6 +33,7 @@ from pytest_lipleak.evaluation.make.picture_tools import PictureTools
 from pytest_lipleak.evaluation.make.store import Store, key_of, read_array, versions_of
 from pytest_lipleak.evaluation.plan.choices import Plan
 from pytest_lipleak.evaluation.plan.takes import Take
+from pytest_lipleak.faces.small import Faces, grey_faces
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.limits import LastWords, to_stderr
 from pytest_lipleak.generators.memory import MemoryWatch
@@ -132,6 +133,8 @@ class Artefacts:
             # One that is told where the face is depends on how that was found.
             face=self._geometry if "use_face" in self._model.declared.hooks else None,
             clip=take.clip.digest,
+            # Where the face is, is known of the real clip.
+            **({} if take.original is None else {"original": take.original.digest}),
             audio=digest_of(take.audio),
             reference=take.reference_key,
             device=self._kind_of_device,
@@ -204,7 +207,7 @@ class Artefacts:
         def make(path: Path) -> None:
             if not ready(self._model.generator):
                 raise BusyError
-            self.introduce(take.clip)
+            self.introduce(take.real)
             # The store's lock is held, and whoever has the model may wait for it.
             with without_waiting(), self._stopwatch("generation"):
                 output = run_generator(
@@ -272,7 +275,7 @@ class Artefacts:
     def _embed(self, take: Take) -> Embeddings:
         video = self.video(take)
         anew = self._plan.retrack and take.audio is not None
-        cropper = self.cropper(take.clip, video if anew else None)
+        cropper = self.cropper(take.real, video if anew else None)
         with self._stopwatch("embedding"):
             rows = self._expert.embed_video(cropper(video))
         length = len(take.clip.video)
@@ -284,7 +287,7 @@ class Artefacts:
         identity = self._expert.identity
         return key_of(
             source=self.source(take),
-            clip=take.clip.digest,
+            clip=take.real.digest,
             expert=[identity.name, identity.version, identity.weights_sha256],
             # Under lrs, the encoder of the JPEG step stands in the notes; under tracked, whether mouths are aligned.
             protocol=[str(self._plan.protocol), *protocol_notes(self._plan.protocol), *self._crops.notes],
@@ -337,6 +340,39 @@ class Artefacts:
 
         found = self.patiently(lambda: self._store.data("null", key, compute, about=self._about(take)))
         return NullScores(tuple(found["at_offset"]), tuple(found["free"]), found["recordings"])
+
+    def faces(self, take: Take) -> Faces:
+        """Return a take's face crops, grey and small, uint8 (T, SIDE, SIDE), by the geometry of the real clip."""
+        cropper, video = self.cropper(take.real), self.video(take)
+        return grey_faces(cropper(video))
+
+    def embedding_of(self, crops: Iterable[Image]) -> Embeddings:
+        """Return face crops that no model made as the sync expert sees them, float32 (W, D); not kept."""
+        with self._stopwatch("embedding"):
+            return self._expert.embed_video(crops)
+
+    def array_of(self, kind: str, clip: Clip, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        """Return an array that follows from a real clip's face crops alone, from the store where it was made before."""
+        key = key_of(of=self._embedding_key(Take(clip)), format=STORE_FORMAT)
+
+        def write(path: Path) -> None:
+            with path.open("wb") as file:
+                np.save(file, make())
+
+        found = self._store.load(f"{kind}.npy", key, write, read_array, about={"clip": clip.name})
+        assert found is not None
+        return found
+
+    def data_of(
+        self, kind: str, takes: Sequence[Take], compute: Callable[[], Any], *, wait: bool = True, **of: Any
+    ) -> Any:
+        """Return JSON-ready data that follows from what a sync expert sees in takes, and from ``of``.
+
+        None where another process is computing it and ``wait`` is false.
+        """
+        key = key_of(takes=[self._embedding_key(take) for take in takes], of=of, format=STORE_FORMAT)
+        about = self._about(takes[0]) | {"expert": self._expert.identity.label}
+        return self.patiently(lambda: self._store.data(kind, key, compute, wait=wait, about=about))
 
     def review(self, clip: Clip) -> Suitability:
         """Return whether the sync expert can judge a real clip.

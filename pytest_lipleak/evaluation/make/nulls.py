@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Iterable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio
 from pytest_lipleak.core.scores import MAX_SHIFT, NullScores
@@ -68,24 +69,34 @@ class UnrelatedSpeech:
             but: other clips whose speech is not unrelated either: the partner that drove it.
             count: how many audios; fewer where the other recordings do not hold as many.
         """
-        related = (clip, *but)
-        others = {
-            name: rows
-            for name, rows in self.pool.items()
-            if not any(self._clips.same_speech(name, own) for own in related)
-        }
-        means = [np.empty((0, 2 * MAX_SHIFT + 1))]
-        for rows, starts in zip(
-            others.values(), beginnings(list(map(len, others.values())), count), strict=True
-        ):
-            if len(starts):
-                means.append(shifted_means(video, rows, starts))
-        found = np.concatenate(means)
+        found = self.mean_distances(video, (clip, *but), count)
         middle = np.median(found, axis=1)
         at_offset = middle - found[:, MAX_SHIFT - offset]
         return NullScores(
-            tuple(at_offset.tolist()), tuple((middle - found.min(axis=1)).tolist()), min(len(others), count)
+            tuple(at_offset.tolist()),
+            tuple((middle - found.min(axis=1)).tolist()),
+            min(len(self.others((clip, *but))), count),
         )
+
+    def mean_distances(self, video: Embeddings, related: Iterable[str], count: int) -> NDArray[np.float64]:
+        """Mean distances of a video to up to ``count`` unrelated audios, (K, 31), the same audios for every video.
+
+        Args:
+            video: embeddings, float32 (W, D).
+            related: clips whose speech is not unrelated.
+            count: how many audios; fewer where the other recordings do not hold as many.
+        """
+        others = [self.pool[name] for name in self.others(related)]
+        means = [np.empty((0, 2 * MAX_SHIFT + 1))]
+        for rows, starts in zip(others, beginnings(list(map(len, others)), count), strict=True):
+            if len(starts):
+                means.append(shifted_means(video, rows, starts))
+        return np.concatenate(means)
+
+    def others(self, related: Iterable[str]) -> list[str]:
+        """Clips of the pool whose speech is none of these clips', in seeded order."""
+        known = tuple(related)
+        return [name for name in self.pool if not any(self._clips.same_speech(name, own) for own in known)]
 
     @property
     def pool(self) -> dict[str, Embeddings]:

@@ -242,7 +242,13 @@ class Store:
         )
 
     def data(
-        self, kind: str, key: str, compute: Callable[[], Any], *, about: Mapping[str, Any] | None = None
+        self,
+        kind: str,
+        key: str,
+        compute: Callable[[], Any],
+        *,
+        wait: bool = True,
+        about: Mapping[str, Any] | None = None,
     ) -> Any:
         """Return small JSON-ready data, computing it if nobody did; read back even when fresh, so never different.
 
@@ -250,6 +256,7 @@ class Store:
             kind: name of the artefact, for example ``"score"``.
             key: see ``key_of``.
             compute: gives the data; floats come back to the bit.
+            wait: whether to wait for another process that is computing it; otherwise None is returned.
             about: JSON-ready words for people who list the store.
 
         Raises:
@@ -260,10 +267,9 @@ class Store:
             path.write_text(json.dumps(compute()), encoding="utf-8")
 
         text = self.load(
-            f"{kind}.json", key, make, lambda path: path.read_text(encoding="utf-8"), about=about
+            f"{kind}.json", key, make, lambda path: path.read_text(encoding="utf-8"), wait=wait, about=about
         )
-        assert text is not None
-        return json.loads(text)
+        return None if text is None else json.loads(text)
 
     def _make(self, kind: str, key: str, make: Callable[[Path], None], about: Mapping[str, Any]) -> Path:
         stem, _, suffix = kind.partition(".")

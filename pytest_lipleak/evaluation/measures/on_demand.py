@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,8 @@ from pytest_lipleak.evaluation.make.picture_tools import PictureTools
 from pytest_lipleak.evaluation.make.progress import Progress
 from pytest_lipleak.evaluation.make.record import Record, label_of
 from pytest_lipleak.evaluation.measures.pictures import Pictures, kept_measure, set_measure
-from pytest_lipleak.evaluation.measures.probes import probed
+from pytest_lipleak.evaluation.measures.probes import PROBES, Probed
+from pytest_lipleak.evaluation.measures.scans import Scans
 from pytest_lipleak.evaluation.plan.takes import Take, Takes
 
 
@@ -47,6 +48,11 @@ class Measures:
     progress: Progress
     stopwatch: Stopwatch
     gallery: Gallery | None
+
+    @cached_property
+    def scans(self) -> Scans:
+        """Compares outputs with the clip's own speech and lips at every lag."""
+        return Scans(self.record, self.takes, self.artefacts, self.unrelated, self.progress, self.stopwatch)
 
     def sanity(self) -> None:
         """Score every real clip against unrelated audio: LSE-C, each by its best shift."""
@@ -101,17 +107,20 @@ class Measures:
 
     def probes(self, metric: Metric) -> None:
         """Generate anew with another reference what ``metric`` asks for and still lacks; raises as ``pictures``."""
-        (condition,) = metric.conditions
-        self._of_every_clip(metric.columns[0].measure, condition, self._probed)
+        condition = metric.conditions[-1]
+        names = self.record.corpus.provenance.probed
+        self._of_every_clip(metric.columns[0].measure, condition, self._probed, names)
 
     def _of_every_clip(
         self,
         measure: str,
         condition: Condition,
         take_measure: Callable[[str, str, Condition], Mapping[str, float]],
+        clips: Iterable[str] | None = None,
     ) -> None:
         record = self.record
-        keys: list[Key] = [(name, condition) for name in record.corpus.provenance.clip_names]
+        names = record.corpus.provenance.clip_names if clips is None else clips
+        keys: list[Key] = [(name, condition) for name in names]
 
         def note(key: Key) -> None:
             found = take_measure(measure, key[0], condition)
@@ -159,4 +168,7 @@ class Measures:
         corpus = self.record.corpus
         if refused := corpus.unscored.get((clip, None)):
             raise UnscorableError(refused.reason)
-        return probed(measure, self.takes, self.artefacts, corpus.takes[clip, None], condition)
+        region = partial(self.scans.region, clip, condition.reference)
+        return PROBES[measure](
+            Probed(self.takes, self.artefacts, corpus.takes[clip, None], condition, region)
+        )

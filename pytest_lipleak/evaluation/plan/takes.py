@@ -1,7 +1,7 @@
 """Takes: what the model is given for every clip under every condition, and outside the protocol."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -40,12 +40,19 @@ class Take:
         label: the condition or the probe, in the words of reports; not part of any key.
         audio: drives the model, int16, shape (640 T,); None means the real clip itself.
         reference: the identity reference.
+        original: the real clip where the frames of ``clip`` were changed, for a probe; None where they were not.
     """
 
     clip: Clip
     label: str = REAL
     audio: Audio | None = None
     reference: IdentityReference = ()
+    original: Clip | None = None
+
+    @property
+    def real(self) -> Clip:
+        """The real clip, by whose face everything is cropped."""
+        return self.clip if self.original is None else self.original
 
     @property
     def reference_video(self) -> Video:
@@ -108,8 +115,13 @@ class Takes:
         reference = reference_indices(clip, condition.reference, about.alternative_reference, about.seed)
         return Take(clip, str(condition), self.driving_audio(clip, condition.setup), reference)
 
-    def probe(self, name: str, audio: Audio, reference: IdentityReference, label: str) -> Take:
-        """Return a take of a clip outside the protocol, see ``Evaluation.probe_take``."""
+    def probe(
+        self, name: str, audio: Audio, reference: IdentityReference, label: str, frames: Video | None = None
+    ) -> Take:
+        """Return a take of a clip outside the protocol, see ``Evaluation.probe_take``.
+
+        ``frames``: what the model edits instead of the clip's own, as many and as large.
+        """
         clip = self.clips[name]
         try:
             check_audio(audio, f"probe {label!r}")
@@ -117,4 +129,7 @@ class Takes:
                 check_video(reference, f"probe {label!r}")
         except ValueError as error:
             raise ConfigurationError(str(error)) from None
-        return Take(clip, label, fit(audio, len(clip.audio)), reference)
+        audio = fit(audio, len(clip.audio))
+        if frames is None:
+            return Take(clip, label, audio, reference)
+        return Take(replace(clip, video=frames), label, audio, reference, clip)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.core.metrics import PICTURE_MEASURES, Column, Metric, metric
+from pytest_lipleak.core.metrics import PICTURE_MEASURES, PROBES, Column, Metric, metric
 from pytest_lipleak.core.verdicts import MIN_UNITS, Measurement
 from pytest_lipleak.evaluation.make.nulls import ENOUGH
+from pytest_lipleak.evaluation.measures.lag_scan import scan_p
 from pytest_lipleak.evaluation.results.dose import with_dose
 from pytest_lipleak.statistics.bootstrap import CONFIDENCE, expanded_interval
 from pytest_lipleak.statistics.nulls import chance_p, least_p
@@ -36,42 +37,51 @@ def measure(
     if metric.over_sets:
         return _over_sets(corpus, metric)
     columns = [corpus.column(column) for column in metric.columns]
-    clips = [clip for clip in corpus.provenance.clip_names if all(clip in column for column in columns)]
+    planned = corpus.provenance.probed if metric.is_probe else corpus.provenance.clip_names
+    clips = [clip for clip in planned if all(clip in column for column in columns)]
     # Takes of a clip that the expert does not hear may be there already; they count for nothing.
     clips = [clip for clip in clips if metric.is_picture or (clip, None) not in corpus.unscored]
-    unscored = corpus.unscored_in(metric.columns)
+    unscored = tuple(entry for entry in corpus.unscored_in(metric.columns) if entry.clip in planned)
     if among is not None:
         clips = [clip for clip in clips if clip in among]
         unscored = tuple(entry for entry in unscored if entry.clip in among)
     sequential = corpus.provenance.sequential
-    missing = set(corpus.provenance.clip_names) - set(clips) - {entry.clip for entry in unscored}
+    missing = set(planned) - set(clips) - {entry.clip for entry in unscored}
     if missing and not sequential:
         raise UnscorableError(
-            f"{metric.name}: {len(missing)} of {len(corpus.provenance.clip_names)} clips were not measured "
+            f"{metric.name}: {len(missing)} of {len(planned)} clips were not measured "
             f"({', '.join(sorted(missing)[:3])}, ...)"
         )
     rows = np.array([[column[clip] for column in columns] for clip in clips], np.float64)
     finite = bool(clips) and bool(np.isfinite(rows).all())
     coverage = CONFIDENCE if confidence is None else confidence
     speakers = None if sequential else clusters(corpus, clips)
-    p, smallest_p = _chance(corpus, metric, clips) if metric.over_null else (None, None)
+    p, smallest_p = _chance(corpus, metric, clips) if metric.has_p else (None, None)
+    per_clip = {clip: metric.combine(row.tolist()) for clip, row in zip(clips, rows, strict=True)}
     measurement = Measurement(
         metric=metric,
-        value=metric.combine(rows.mean(axis=0).tolist()) if clips else math.nan,
+        value=_value(metric, rows, per_clip) if clips else math.nan,
         interval=_interval(corpus, metric, clips, rows, coverage, speakers) if finite else None,
-        per_clip={clip: metric.combine(row.tolist()) for clip, row in zip(clips, rows, strict=True)},
+        per_clip=per_clip,
         unscored=unscored,
         expert=corpus.provenance.expert,
         videos=_videos(corpus, metric),
         confidence=coverage,
         speakers=len(set(speakers)) if speakers else None,
-        planned=len(corpus.provenance.clip_names) if sequential else None,
+        planned=len(planned) if sequential else None,
         p=p,
         least_p=smallest_p,
     )
     if metric.over_null:
         measurement = replace(measurement, warning=_few_recordings(corpus, metric, clips))
     return measurement if missing else with_dose(measurement, corpus)
+
+
+def _value(metric: Metric, rows: NDArray[np.float64], per_clip: Mapping[str, float]) -> float:
+    if metric.worst:
+        # Python's max would pass over a NaN that is not the first.
+        return float(np.max(list(per_clip.values())))
+    return metric.combine(rows.mean(axis=0).tolist())
 
 
 def _few_recordings(corpus: Corpus, metric: Metric, clips: list[str]) -> str | None:
@@ -94,7 +104,10 @@ def _interval(
     confidence: float,
     speakers: list[str] | None,
 ) -> tuple[float, float] | None:
-    if not corpus.provenance.sequential:
+    if metric.worst:
+        return None
+    # A best lag of means is no mean of best lags: no sequence holds for it, and all clips are measured.
+    if not corpus.provenance.sequential or metric.over_lags or metric.is_probe:
         return expanded_interval(rows, metric.combine, confidence=confidence, clusters=speakers)
     place = {clip: number for number, clip in enumerate(corpus.provenance.in_order)}
     ordered = rows[sorted(range(len(clips)), key=lambda index: place[clips[index]])]
@@ -109,6 +122,11 @@ def _interval(
 
 def _chance(corpus: Corpus, metric: Metric, clips: list[str]) -> tuple[float, float]:
     """The p of an excess over unrelated audio over all clips, and the smallest that it could have been."""
+    if metric.over_lags:
+        condition = metric.columns[0].condition
+        scans = [corpus.scans[clip, condition] for clip in clips]
+        tables = [np.array(scan.lips if metric.is_lips else scan.excess) for scan in scans]
+        return scan_p(tables, worst=metric.worst), least_p([len(table) - 1 for table in tables])
     (column,) = metric.columns
     takes = [corpus.takes[clip, column.condition] for clip in clips]
     nulls = [corpus.nulls[clip, column.condition] for clip in clips]
@@ -166,15 +184,19 @@ def every_measurement(corpus: Corpus) -> list[Measurement]:
         names += [f"LSD-{reference}", f"signed-LSD-{reference}", f"LSE-C_S@offset[{reference}]"]
         names += [f"{measure}[{reference}]" for measure in ("LSE-C_XO", "LSE-D_XO", "LSE-C_XO@offset")]
         names += [
-            f"LSE-C_{audio}@{how}[{reference}]" for audio in ("S", "XO") for how in ("null", "null-free")
+            f"{base}_{audio}{how}[{reference}]"
+            for base, kinds in (
+                ("LSE-C", ("@floor", "@worst", "@null", "@null-free")),
+                ("LipCorr", ("", "@worst")),
+            )
+            for how in kinds
+            for audio in ("S", "XO")
         ]
     taken = {
         (name, of) for (_, of), values in corpus.pictures.items() for name in values
     } | corpus.sets.keys()
     taken |= {(measure, key[1]) for key, measure in corpus.unpictured}
-    names += sorted(
-        f"{name}[{of}]" for name, of in taken if name in PICTURE_MEASURES | {"REF_shift", "REF_swap"}
-    )
+    names += sorted(f"{name}[{of}]" for name, of in taken if name in PICTURE_MEASURES | set(PROBES))
     found = (measured(corpus, metric(name)) for name in names)
     return [measurement for measurement in found if measurement is not None]
 

@@ -1,0 +1,35 @@
+"""The floor: what a model without any leak would score in the region that this model edits.
+
+Real frames with one still mouth of the clip in the edited region: jaw, cheeks and head move as in the clip, the lips do
+not. What the clip's own speech agrees with there is no leak, and is taken off. Nothing is generated for it.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from pytest_lipleak.core.clips import Image
+from pytest_lipleak.faces.centred import MOUTH_COLUMNS, MOUTH_ROWS, darkness
+from pytest_lipleak.faces.small import SIDE, Faces, Region, soft
+from pytest_lipleak.generators.control import aligned
+
+
+def most_closed(faces: Faces) -> int:
+    """Return the frame whose mouth is most closed, of grey faces (T, SIDE, SIDE)."""
+    rows, columns = (
+        slice(round(low * SIDE), round(high * SIDE)) for low, high in (MOUTH_ROWS, MOUTH_COLUMNS)
+    )
+    return int(darkness(faces[:, rows, columns].astype(np.float32)).argmin())
+
+
+def floor_frames(crops: Iterable[Image], still: Image, region: Region) -> Iterator[Image]:
+    """Yield every face crop with the mouth of ``still`` in ``region``, aligned on eyes and nose.
+
+    Args:
+        crops: of the real clip, uint8 RGB (H, W, 3).
+        still: the crop whose mouth is used, of the same size.
+        region: bool (SIDE, SIDE), in shares of the crop.
+    """
+    weight = soft(region, *still.shape[:2])
+    for crop in crops:
+        yield np.asarray(np.clip(np.rint(crop + weight * (aligned(still, crop) - crop)), 0, 255), np.uint8)

@@ -1,0 +1,87 @@
+"""Sync with the clip's own speech at every lag, over unrelated speech and over the floor.
+
+A leak may come late: a copied frame of some moments ago is in sync with the clip's own speech at another offset. So all
+lags are looked at, and chance may look at as many.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lipleak.core.scores import LAGS, MAX_SHIFT
+
+DRAWS = 9999
+SEED = 20251113
+
+
+def confidences(mean_distances: NDArray[np.floating], offset: int) -> NDArray[np.float64]:
+    """Confidence at every lag around a clip's known offset.
+
+    Args:
+        mean_distances: one row per audio, (N, 31), of shifts -15..15.
+        offset: in SyncNet's sign.
+
+    Returns:
+        (N, 21): median minus the mean distance at lags -10..10, positive where lips come later than in the real clip;
+        NaN where the shift lies beyond 15 frames.
+    """
+    rows = np.asarray(mean_distances, np.float64)
+    places = MAX_SHIFT - (offset + np.array(LAGS))
+    inside = (places >= 0) & (places < rows.shape[1])
+    at = np.median(rows, axis=1)[:, None] - rows[:, np.clip(places, 0, rows.shape[1] - 1)]
+    return np.where(inside, at, np.nan)
+
+
+def excesses(output: NDArray[np.floating], floor: NDArray[np.floating], offset: int) -> NDArray[np.float64]:
+    """How much more an output agrees with every audio than its floor does, at every lag.
+
+    Args:
+        output: mean distances, (1 + K, 31): against the clip's own speech, then against K unrelated audios.
+        floor: likewise of the floor video, against the same audios.
+        offset: the clip's known offset.
+
+    Returns:
+        (1 + K, 21); 0 at lags that cannot be looked at.
+    """
+    return np.nan_to_num(confidences(output, offset) - confidences(floor, offset), nan=0.0)
+
+
+def scan_p(
+    excess: Sequence[NDArray[np.floating]], *, worst: bool = False, draws: int = DRAWS, seed: int = SEED
+) -> float:
+    """One-sided p of the best lag of the mean over clips, or of the worst clip, by drawing one audio per clip.
+
+    Without a leak a clip's own speech is one among its unrelated ones. For each draw one audio per clip plays the part
+    of the own one, the others that of the unrelated ones, and the best of all lags is taken as for the real one: the
+    search over lags is paid for.
+
+    Args:
+        excess: of each clip, (1 + K, 21), own audio first.
+        worst: whether the worst clip at its own best lag counts, and not the mean over clips.
+        draws: how many.
+        seed: of the draws.
+
+    Returns:
+        p = (1 + draws at least as high) / (1 + draws); 1 without clips, or without unrelated audio.
+
+    Source: Westfall & Young 1993, "Resampling-Based Multiple Testing", maximum statistic; Phipson & Smyth 2010.
+    """
+    excess = [rows for rows in excess if len(rows) > 1]
+    if not excess:
+        return 1.0
+    generator = np.random.default_rng(seed)
+    sums = np.full((draws, excess[0].shape[1]), -np.inf if worst else 0.0)
+    observed = sums[0].copy()
+    for rows in excess:
+        others = (rows.sum(axis=0) - rows) / (len(rows) - 1)
+        apart = np.asarray(rows - others, np.float64)
+        drawn = apart[generator.integers(len(rows), size=draws)]
+        if worst:
+            np.maximum(sums, drawn, out=sums)
+            np.maximum(observed, apart[0], out=observed)
+        else:
+            sums += drawn
+            observed += apart[0]
+    best = float(observed.max())
+    return float((1 + (sums.max(axis=1) >= best - 1e-9 * max(1.0, abs(best))).sum()) / (1 + draws))

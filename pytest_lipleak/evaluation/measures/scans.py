@@ -1,0 +1,197 @@
+"""Takes the lag scan and the comparison of lips to the clips: what of a clip is in what was made of it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lipleak.core.clips import Clip, Image
+from pytest_lipleak.core.conditions import Condition, Reference, Setup
+from pytest_lipleak.core.errors import UnscorableError
+from pytest_lipleak.core.scores import LagScan
+from pytest_lipleak.evaluation.make.artefacts import Artefacts
+from pytest_lipleak.evaluation.make.costs import Stopwatch
+from pytest_lipleak.evaluation.make.nulls import UnrelatedSpeech
+from pytest_lipleak.evaluation.make.progress import Progress
+from pytest_lipleak.evaluation.make.record import Record, label_of
+from pytest_lipleak.evaluation.measures.edited_region import edited_region
+from pytest_lipleak.evaluation.measures.floor import floor_frames, most_closed
+from pytest_lipleak.evaluation.measures.lag_scan import excesses
+from pytest_lipleak.evaluation.measures.lips import Movement, correlations, movement, without
+from pytest_lipleak.evaluation.plan.takes import Take, Takes
+from pytest_lipleak.faces.small import SIDE, Faces, Region, enlarged, grey_faces, lips_region
+from pytest_lipleak.sync.distances import distances
+from pytest_lipleak.sync.expert import Embeddings
+
+SCANNED = (Setup.SI, Setup.XM)
+"""Setups in which the clip's own speech was not heard."""
+
+UNRELATED = 20
+"""Unrelated audios, and unrelated lips, that a scan is compared with at most."""
+
+DECIMALS = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Scans:
+    """Scans the outputs of one model.
+
+    Args:
+        record: where scans are noted, and why there are none.
+        takes: what the model is given.
+        artefacts: generates and embeds.
+        unrelated: the clip set's speech as null audio.
+        progress: told about every clip.
+        stopwatch: takes the time.
+    """
+
+    record: Record
+    takes: Takes
+    artefacts: Artefacts
+    unrelated: UnrelatedSpeech
+    progress: Progress
+    stopwatch: Stopwatch
+
+    def scan(self, reference: Reference) -> None:
+        """Scan what was generated of every clip with this reference, and note it; those that are scored."""
+        corpus = self.record.corpus
+        wanted = [
+            name
+            for name in corpus.provenance.clip_names
+            if self._scored(name, reference) - {c for (clip, c) in corpus.scans if clip == name}
+        ]
+        # What others are at comes last, so that processes share the work.
+        for wait in (False, True):
+            left = []
+            for done, name in enumerate(wanted):
+                self.progress(done, len(wanted), f"scan {label_of((name, Condition(Setup.SI, reference)))}")
+                found = self.of(name, reference, wait=wait)
+                if found is None:
+                    left.append(name)
+                else:
+                    corpus.scans.update({(name, condition): scan for condition, scan in found.items()})
+            wanted = left
+
+    def _scored(self, name: str, reference: Reference) -> set[Condition]:
+        takes = self.record.corpus.takes
+        both = (Condition(setup, reference) for setup in SCANNED)
+        return {condition for condition in both if (name, condition) in takes and (name, None) in takes}
+
+    def of(self, name: str, reference: Reference, *, wait: bool = True) -> dict[Condition, LagScan] | None:
+        """Return the scans of one clip; None where another process is at it and ``wait`` is false.
+
+        Raises:
+            UnscorableError: the clip set holds no unrelated speech.
+        """
+        data = self._data(name, reference, wait=wait)
+        if data is None:
+            return None
+        return {
+            Condition(Setup(setup), reference): LagScan.from_dict(scan)
+            for setup, scan in data["scans"].items()
+        }
+
+    def region(self, name: str, reference: Reference) -> Region:
+        """Return where the model edits a clip's face crops, bool (SIDE, SIDE)."""
+        data = self._data(name, reference)
+        assert data is not None
+        bits = np.frombuffer(bytes.fromhex(data["region"]), np.uint8)
+        return np.unpackbits(bits)[: SIDE * SIDE].reshape(SIDE, SIDE).astype(bool)
+
+    def _data(self, name: str, reference: Reference, *, wait: bool = True) -> dict[str, Any] | None:
+        conditions = sorted(self._scored(name, reference))
+        related = [self._related(name, condition) for condition in conditions]
+        takes = [self.takes.of(name, condition) for condition in conditions]
+        found: dict[str, Any] | None = self.artefacts.data_of(
+            "scan",
+            takes,
+            lambda: self._computed(name, conditions, takes),
+            wait=wait,
+            speech=[*self.unrelated.identity, UNRELATED, related],
+            offset=self._offset(name),
+        )
+        return found
+
+    def _computed(self, name: str, conditions: Sequence[Condition], takes: Sequence[Take]) -> dict[str, Any]:
+        clip = self.takes.clips[name]
+        faces = self.artefacts.faces(Take(clip))
+        outputs = [self.artefacts.faces(take) for take in takes]
+        region = edited_region(outputs, faces)
+        floor = self.artefacts.embedding_of(self._with_still_mouth(clip, faces, region))
+        scans = {}
+        for condition, take, output in zip(conditions, takes, outputs, strict=True):
+            seen = self.artefacts.embedding(take)
+            with self.stopwatch("scoring"):
+                scan = self._scanned(name, condition, (seen, floor), output, float(region.mean()))
+            scans[str(condition.setup)] = scan.to_dict()
+        return {"region": np.packbits(region).tobytes().hex(), "scans": scans}
+
+    def _scanned(
+        self,
+        name: str,
+        condition: Condition,
+        videos: tuple[Embeddings, Embeddings],
+        output: Faces,
+        region: float,
+    ) -> LagScan:
+        """Scan one output, given the embeddings of it and of its floor."""
+        related = self._related(name, condition)
+        others = self.unrelated.others(related)[:UNRELATED]
+        if not others:
+            raise UnscorableError(
+                f"{name}: the clip set holds no speech but its own (and its XM partner's), so there is nothing "
+                "unrelated to compare with; add clips with other speech"
+            )
+        speech = self.artefacts.speech(self.takes.clips[name].audio)
+        seen, floor = (
+            np.vstack(
+                [
+                    distances(video, speech).mean(axis=0, dtype=np.float64),
+                    self.unrelated.mean_distances(video, related, UNRELATED),
+                ]
+            )
+            for video in videos
+        )
+        own, still = self._own_lips(name)
+        moved = without(movement(output), still)
+        lips, slope = correlations(moved, without(own, still))
+        null = [correlations(moved, without(*self._own_lips(other)))[0] for other in others]
+        return LagScan(
+            _rounded(excesses(seen, floor, self._offset(name))),
+            _rounded(np.stack([lips, *null])),
+            tuple(np.round(slope, DECIMALS).tolist()),
+            region,
+        )
+
+    def _offset(self, name: str) -> int:
+        return self.record.corpus.takes[name, None].own_offset
+
+    def _related(self, name: str, condition: Condition) -> list[str]:
+        """Clips whose speech is in an output or may be: its own and, under XM, the partner's."""
+        partner = self.record.corpus.takes[name, condition].partner
+        return [name] if partner is None else [name, partner]
+
+    def _own_lips(self, name: str) -> tuple[Movement, Movement]:
+        """How the lips of a real clip move, and how a still mouth there would, carried along with the head."""
+        clip = self.takes.clips[name]
+
+        def make() -> NDArray[np.float32]:
+            faces = self.artefacts.faces(Take(clip))
+            # Wider than the lips: the soft edge of what is pasted must not reach them.
+            still = self._with_still_mouth(clip, faces, enlarged(lips_region(), 8))
+            return np.stack([movement(faces), movement(grey_faces(still))])
+
+        own, floor = self.artefacts.array_of("lips", clip, make)
+        return own, floor
+
+    def _with_still_mouth(self, clip: Clip, faces: Faces, region: Region) -> Iterator[Image]:
+        cropper, still = self.artefacts.cropper(clip), most_closed(faces)
+        crop = np.asarray(next(islice(iter(cropper(clip.video)), still, None)))
+        return floor_frames(cropper(clip.video), crop, region)
+
+
+def _rounded(rows: NDArray[np.floating]) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(row) for row in np.round(rows, DECIMALS).tolist())

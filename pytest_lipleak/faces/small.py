@@ -1,0 +1,79 @@
+"""Small grey faces, and where the mouth is in them: what is looked at in pictures alone."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lipleak.core.clips import Image
+
+SIDE = 80
+"""Height and width of the grey faces that regions and lips are measured in: half of a 160 x 160 crop."""
+
+LIPS_CENTRE = (0.58, 0.50)
+LIPS_RADII = (0.105, 0.125)
+"""Ellipse of the lips in a face crop, as shares of its height and width. Models edit at least this much."""
+
+CORE_RADII = (0.07, 0.085)
+"""The middle of it, which even a soft-edged edit of the lips alone replaces wholly."""
+
+Faces = NDArray[np.uint8]
+"""Grey face crops, uint8 (T, SIDE, SIDE)."""
+
+Region = NDArray[np.bool_]
+"""Pixels of a face crop, bool (SIDE, SIDE)."""
+
+
+def grey_faces(crops: Iterable[Image]) -> Faces:
+    """Bring face crops, uint8 RGB (H, W, 3), to grey and to one size: uint8 (T, SIDE, SIDE)."""
+    import cv2
+
+    small = [
+        cv2.resize(
+            cv2.cvtColor(np.ascontiguousarray(crop), cv2.COLOR_RGB2GRAY),
+            (SIDE, SIDE),
+            interpolation=cv2.INTER_AREA,
+        )
+        for crop in crops
+    ]
+    return np.stack(small).astype(np.uint8) if small else np.empty((0, SIDE, SIDE), np.uint8)
+
+
+def lips_region() -> Region:
+    """The lips of a face crop."""
+    return _ellipse(LIPS_CENTRE, LIPS_RADII)
+
+
+def lips_core() -> Region:
+    """The middle of the lips, where nothing of the clip itself is left in any edit."""
+    return _ellipse(LIPS_CENTRE, CORE_RADII)
+
+
+def _ellipse(centre: tuple[float, float], radii: tuple[float, float]) -> Region:
+    y, x = (np.mgrid[:SIDE, :SIDE] + 0.5) / SIDE
+    return np.asarray(np.hypot((y - centre[0]) / radii[0], (x - centre[1]) / radii[1]) <= 1)
+
+
+def eroded(region: Region, pixels: int) -> Region:
+    """Return a region without its outermost pixels, the middle of the lips always within."""
+    import cv2
+
+    less = cv2.erode(region.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=pixels, borderValue=0) > 0
+    return np.asarray(less | lips_core())
+
+
+def enlarged(region: Region, pixels: int) -> Region:
+    """Return a region with as many pixels more on every side."""
+    import cv2
+
+    size = 2 * pixels + 1
+    return np.asarray(cv2.dilate(region.astype(np.uint8), np.ones((size, size), np.uint8)) > 0)
+
+
+def soft(region: Region, height: int, width: int) -> NDArray[np.float32]:
+    """A region as weights of a picture of that size, its edge faded over a few pixels, float32 (height, width, 1)."""
+    import cv2
+
+    large = cv2.resize(region.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    blurred = cv2.GaussianBlur(large, (0, 0), 1.5 * max(height, width) / SIDE)
+    return np.asarray(np.clip(blurred, 0, 1)[..., None], np.float32)
