@@ -20,8 +20,8 @@ from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
-from pytest_lipleak.core.scores import MAX_SHIFT, TakeScore
-from pytest_lipleak.evaluation.measures.probes import MOVED, followed
+from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore, TakeScore
+from pytest_lipleak.evaluation.measures.probes import MOVED
 from pytest_lipleak.evaluation.plan.pairing import SAME_SPEAKER, mismatched_pairs
 from pytest_lipleak.generators.control import ControlGenerator
 from pytest_lipleak.media.audio import fit
@@ -133,6 +133,29 @@ def talkers(shared: Path, count: int) -> ClipSet:
         for speech, name in said.items()
     ]
     return ClipSet(files[:count], "talkers")
+
+
+def followed(stayed: SyncScore, moved: SyncScore, real: SyncScore, frames: int) -> tuple[float, float]:
+    """Return how much sync with the clip's own audio moved along with a reference that comes ``frames`` later.
+
+    Lips that were copied from that reference are early by as many frames: the score at the clip's known offset
+    falls, the one ``frames`` below it rises. Lips that come from anywhere else stay.
+
+    Args:
+        stayed: of the video generated with the reference in its place, against the clip's own audio.
+        moved: of the video generated with the later reference, all else equal.
+        real: of the real clip.
+        frames: how much later; the moved offset must lie within the 31 shifts.
+
+    Returns:
+        The mean of fall and rise, and what a complete copy would give.
+    """
+    here, there = real.offset, real.offset - frames
+    if abs(there) > MAX_SHIFT:
+        raise ValueError(f"offset {here} moved by {frames} frames lies beyond {MAX_SHIFT} frames")
+    fall = stayed.confidence_at(here) - moved.confidence_at(here)
+    rise = moved.confidence_at(there) - stayed.confidence_at(there)
+    return (fall + rise) / 2, real.confidence_at(here) - real.confidence_at(there)
 
 
 def mixed(none: Frames, copy: Frames, share: float) -> Frames:

@@ -102,7 +102,7 @@ def test_a_limit_reads_back_from_its_text(limit: Limit) -> None:
         ("LSD-CR < 0.6 @ 100%", "confidence 1 is not allowed"),
         ("LSD-CR < 0.6 @ 5%", "confidence 0.05 is not allowed"),
         ("LSD-CR < 0.6 @ nan%", "confidence nan is not allowed"),
-        ("LSD-CR < 0.6 @ p 0.01", "only an excess over unrelated audio"),
+        ("LSD-CR < 0.6 @ p 0.01", "only what is compared with chance has a p value"),
         ("LSE-C_S@null < 0.6 @ p 0", "alpha 0 is not allowed"),
         ("LSE-C_S@null < 0.6 @ p nan", "alpha nan is not allowed"),
         ("LSE-C_S@null < 0.6 @ p few", "'few' is not a number"),
