@@ -1,8 +1,12 @@
 """pytest hooks, nothing else. Imports of pytest and the standard library only, until a model is named."""
 
 import os
+import signal
+import threading
 from collections.abc import Generator, Iterable
-from typing import Any
+from contextlib import suppress
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,7 +24,14 @@ from pytest_lipleak.fixtures import (  # noqa: F401 - pytest finds fixtures amon
 )
 from pytest_lipleak.session import KEY, LipleakSession
 from pytest_lipleak.settings.parsers import add_options, refuse_unknown_options
-from pytest_lipleak.settings.resolve import read_settings
+from pytest_lipleak.settings.resolve import names_model, read_settings
+
+if TYPE_CHECKING:
+    from pytest_lipleak.exit_guard import ExitGuard
+
+GUARD = pytest.StashKey["ExitGuard"]()
+NOT_JUDGED = 3
+"""The exit status of a run that did not come to its end, in place of 0; pytest's for an internal error."""
 
 MARKER = "lipleak: measures lip leakage; set on every test that uses a lipleak fixture and on every gate"
 
@@ -31,10 +42,63 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_load_initial_conftests(parser: pytest.Parser, args: list[str]) -> Generator[None, None, None]:
-    """Refuse misspelt options, before pytest looks for files of their name; conftests may have options of theirs."""
-    yield
+def pytest_load_initial_conftests(
+    early_config: pytest.Config, parser: pytest.Parser, args: list[str]
+) -> Generator[None, None, None]:
+    """Refuse misspelt options, before pytest looks for files of their name; conftests may have options of theirs.
+
+    Where a model is named, its code may run from here on.
+    """
+    if names_model(early_config):
+        _guard(early_config)
+    try:
+        yield
+    except SystemExit as error:
+        if GUARD in early_config.stash:
+            raise _not_judged(error) from error
+        raise
     refuse_unknown_options(parser, args)
+
+
+def _guard(config: pytest.Config) -> "ExitGuard":
+    """Let the process end with status 0 only when the run has passed."""
+    from pytest_lipleak.exit_guard import ExitGuard
+
+    if GUARD not in config.stash:
+        config.stash[GUARD] = ExitGuard()
+        config.stash[GUARD].arm()
+    return config.stash[GUARD]
+
+
+def _not_judged(error: SystemExit) -> SystemExit:
+    from pytest_lipleak.exit_guard import asked_for, status_of
+
+    ended = SystemExit(asked_for(error))
+    ended.code = status_of(error)
+    return ended
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
+    """See to it that the run ends with status 0 only if it came to its end, and that no report says otherwise."""
+    status: Any = None
+    try:
+        status = yield
+    except BaseException as error:
+        ours = config.stash.get(KEY, None)
+        if ours is not None:
+            ours.crashed(error)
+        if isinstance(error, SystemExit) and GUARD in config.stash:
+            raise _not_judged(error) from error
+        raise
+    finally:
+        if guard := config.stash.get(GUARD, None):
+            guard.ended = True
+            ours = config.stash.get(KEY, None)
+            if status == 0 and ours is not None and not ours.came_to_its_end():
+                status = NOT_JUDGED
+            guard.passed = status == 0
+    return status
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -43,19 +107,103 @@ def pytest_configure(config: pytest.Config) -> None:
     session = LipleakSession(config, read_settings(config))
     config.stash[KEY] = session
     config.pluginmanager.register(Watcher(session), "lipleak-watcher")
-    xdist.register(config, session.run, session.fresh_results, session.results.extend, session.watch_workers)
+    xdist.register(
+        config,
+        xdist.Transport(
+            session.run,
+            session.fresh_results,
+            lambda: (list(session.collected), session.deselected),
+            session.results.extend,
+            session.expect,
+            session.watch_workers,
+        ),
+    )
     if on_github() and xdist.worker_input(config) is None:
         from pytest_lipleak.report.github import GitHub
 
-        config.pluginmanager.register(GitHub(config, session.judged), "lipleak-github")
-    session.check_outputs()
-    session.forget_old_report()
+        config.pluginmanager.register(GitHub(config), "lipleak-github")
     if session.settings.inputs.model is not None:
-        session.check()
-    elif session.settings.asked_for_gates:
+        _guard(config)
+    try:
+        session.check_outputs()
+        session.forget_old_report()
+        if session.settings.inputs.model is not None:
+            session.check()
+    except pytest.UsageError:
+        raise
+    except Exception as error:  # a refusal, not pytest's INTERNALERROR
+        raise _unexpected(config, error) from error
+    if session.settings.inputs.model is None and session.settings.asked_for_gates:
         raise pytest.UsageError(
             "--lipleak-gate and --lipleak-compare-fail: there is no model to judge; name one with --lipleak-model"
         )
+
+
+def _unexpected(config: pytest.Config, error: Exception) -> pytest.UsageError:
+    """Word an error that nobody foresaw; with -v its traceback is printed."""
+    from pytest_lipleak.core.errors import unexpected
+
+    if config.get_verbosity() > 0:
+        import traceback
+
+        traceback.print_exception(error)
+    return pytest.UsageError(f"lipleak: {unexpected(error)}")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Write the report of a run that has judged nothing yet: who is killed from here on leaves this one."""
+    session.config.stash[KEY].begin()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
+    """Note whether the tests came to their end, and what stopped them."""
+    ours = session.config.stash[KEY]
+    handler = (
+        _raise_on_sigterm() if ours.judges_model and xdist.worker_input(session.config) is None else None
+    )
+    ours.stopped = "the run was stopped"
+    try:
+        result = yield
+    except BaseException as error:
+        # After the last test, -x stops nothing.
+        told_to = session.shouldfail or session.shouldstop
+        missing = ours.collected.keys() - ours.finished_tests
+        ours.stopped = None if told_to and not missing else _what_stopped(error, told_to)
+        raise
+    finally:
+        if handler is not None:
+            signal.signal(signal.SIGTERM, handler)
+    ours.stopped = None
+    return result
+
+
+def _what_stopped(error: BaseException, told_to: "bool | str") -> str:
+    if isinstance(told_to, str) and told_to:
+        return told_to
+    if isinstance(error, pytest.exit.Exception):
+        return (
+            f"stopped by {error.msg}"
+            if error.msg.startswith("SIG")
+            else f"stopped by pytest.exit: {error.msg}"
+        )
+    from pytest_lipleak.core.endings import early_end
+
+    return early_end(error)
+
+
+def _raise_on_sigterm() -> Any:
+    """Let SIGTERM end the run as Ctrl-C does, so that reports are written; return the handler before, or None."""
+    if threading.current_thread() is not threading.main_thread():
+        return None
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return None
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
+        pytest.exit("SIGTERM", returncode=pytest.ExitCode.INTERRUPTED)
+
+    return signal.signal(signal.SIGTERM, stop)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -96,6 +244,16 @@ def pytest_collection_modifyitems(
     for item in items:
         if any(name.startswith("lipleak") for name in _fixtures(item)):
             item.add_marker("lipleak")
+    try:
+        _append_gates(session, config, items)
+    except pytest.UsageError:
+        raise
+    except Exception as error:
+        items.clear()
+        xdist.refuse(config, str(_unexpected(config, error)))
+
+
+def _append_gates(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     ours = config.stash[KEY]
     chosen_by_id = any("::" in argument for argument in config.args) and not ours.settings.asked_for_gates
     if ours.settings.inputs.model is None or chosen_by_id:
@@ -124,6 +282,10 @@ def pytest_collection_modifyitems(
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse what the tests that are left cannot do, once and before any runs: pair the clips, import the model."""
     ours = session.config.stash[KEY]
+    ours.expect(([item.nodeid for item in session.items if _judges(item)], 0))
+    if ours.collected:
+        _guard(session.config)  # a fixture returns the model
+        ours.begin()
     if ours.settings.inputs.model is None or session.config.option.collectonly:
         return
     if not any(_uses_named_model(item) for item in session.items):
@@ -134,9 +296,23 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     try:
         ours.check_pairs(item.limit for item in session.items if isinstance(item, Gate))
         ours.find_model()
-    except LipleakError as error:
+    except Exception as error:
+        words = str(error) if isinstance(error, LipleakError) else str(_unexpected(session.config, error))
+        ours.refusal = words.partition("\n")[0]
         session.items.clear()
-        xdist.refuse(session.config, str(error))
+        xdist.refuse(session.config, words)
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    """Count what the user left out."""
+    for item in items:
+        if _judges(item):
+            item.config.stash[KEY].deselected += 1
+
+
+def _judges(item: pytest.Item) -> bool:
+    """Whether the item is a gate, or a test that asks for the fixture that judges."""
+    return item.nodeid.startswith("lipleak::") or "lipleak" in _fixtures(item)
 
 
 def _uses_named_model(item: pytest.Item) -> bool:
@@ -226,47 +402,103 @@ class Watcher:
         # Skipped by a marker or in a fixture, a test does not come to its call.
         if report.skipped and ours:
             self._session.skipped_tests += 1
+        # A crashed worker's test has one report alone, of no phase.
+        if report.when not in ("setup", "call"):
+            self._session.finished_tests.add(report.nodeid)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note what could not be collected: nobody knows what it would have judged."""
+        if report.failed and self._session.settings.inputs.model is not None:
+            self._session.failed_tests[report.nodeid] = []
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Take in what this process measured; write the reports."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
+    """Take in what this process measured; write the reports, before and around what other plugins do at the end."""
     ours = session.config.stash[KEY]
-    if xdist.worker_input(session.config) is None:
-        ours.results.extend(ours.fresh_results())
-        ours.unsaved = [*ours.write_reports(), *filter(None, [ours.save_baseline()])]
-        ours.compared = list(ours.comparisons())
-        uncompared = any(why for _, _, why in ours.compared)
-        if (ours.unsaved or uncompared) and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-        if ours.only_skipped() and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if xdist.worker_input(session.config) is not None:
+        return (yield)
+    try:
+        _finish(session, ours)
+    except Exception as error:
+        ours.crashed(error)
+        session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+    try:
+        return (yield)
+    except BaseException as error:
+        ours.crashed(error)
+        raise
+    finally:
+        if on_github():
+            ours.write_step_summary()
+
+
+def _finish(session: pytest.Session, ours: LipleakSession) -> None:
+    ours.results.extend(ours.fresh_results())
+    ours.unsaved = [*ours.write_reports(), *filter(None, [ours.save_baseline()])]
+    ours.compared = list(ours.comparisons())
+    uncompared = any(why for _, _, why in ours.compared)
+    unfinished = ours.judges_model and not ours.run_end(ours.merged()).is_whole
+    good = session.exitstatus == pytest.ExitCode.OK
+    if good and (ours.unsaved or uncompared or ours.only_skipped()):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    elif good and unfinished:
+        session.exitstatus = NOT_JUDGED
+    if ours.judges_something:
+        _tell_junit(session.config, ours)
+
+
+def _tell_junit(config: pytest.Config, ours: LipleakSession) -> None:
+    """Add the verdict to the properties of the JUnit file's suite, as the fixture record_testsuite_property does."""
+    with suppress(ImportError):
+        from _pytest.junitxml import xml_key
+
+        if (xml := config.stash.get(xml_key, None)) is not None:
+            ending = ours.ending()
+            xml.add_global_property("lipleak.verdict", ending.verdict)
+            xml.add_global_property("lipleak", ending.headline)
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Print a verdict and a table per model; the verdict alone with -q, nothing with -qq. Say what is not written."""
-    _print_results(terminalreporter, config)
-    for why in config.stash[KEY].unsaved:
+    ours = config.stash[KEY]
+    try:
+        _print_results(terminalreporter, config)
+    except Exception as error:
+        ours.crashed(error)
+        ours.unsaved.append(f"NOT JUDGED: {_unexpected(config, error)}")
+    for why in ours.unsaved:
         terminalreporter.write_line(why, red=True)
 
 
 def _print_results(terminalreporter: Any, config: pytest.Config) -> None:
     session = config.stash[KEY]
     if session.only_skipped():
-        tests = "the only test" if session.skipped_tests == 1 else f"all {session.skipped_tests} tests"
-        why = f"{tests} of it skipped (see -rs); a model that nothing judges fails"
-        terminalreporter.write_line(f"NOT JUDGED: {session.settings.inputs.model}: {why}", red=True)
-    if not session.results or config.get_verbosity() < -1:
+        from pytest_lipleak.core.endings import all_skipped
+
+        words = f"NOT JUDGED: {session.settings.inputs.model}: {all_skipped(session.skipped_tests)}"
+        terminalreporter.write_line(words, red=True)
+    if not session.judges_something or config.get_verbosity() < -1:
         return
-    from pytest_lipleak.report.summary import painted, summaries
+    from pytest_lipleak.report.summary import COLOURS, painted, summaries
 
     found = session.merged()
+    run = session.run_end(found)
     paint = painted(config.get_terminal_writer().markup)
-    for summary in summaries(found, full=config.get_verbosity() > 0, paint=paint):
+    for summary in summaries(found, run, full=config.get_verbosity() > 0, paint=paint):
         terminalreporter.write_sep("=", f"lip leakage: {summary.model}")
         terminalreporter.write_line(summary.verdict, **summary.colour)
         if config.get_verbosity() >= 0:
             for line in summary.table:
                 terminalreporter.write_line(line)
+    if not found and not run.is_whole and not session.refusal:
+        ending = session.ending()
+        terminalreporter.write_sep("=", f"lip leakage: {session.settings.inputs.model or 'not judged'}")
+        terminalreporter.write_line(ending.headline, **COLOURS[ending.finding])
+    _print_notes(terminalreporter, config, session, found)
+
+
+def _print_notes(terminalreporter: Any, config: pytest.Config, session: LipleakSession, found: Any) -> None:
     store = session.settings.machine.store
     if store and config.get_verbosity() >= 0:
         for corpus, _ in found:
@@ -284,5 +516,8 @@ def _print_results(terminalreporter: Any, config: pytest.Config) -> None:
                 terminalreporter.write_line(line)
         if why_not:
             terminalreporter.write_line(f"NOT COMPARED: {why_not}", red=True)
-    for test in session.unjudged(found):
-        terminalreporter.write_line(f"NOT JUDGED: {test} failed for another reason than a limit", red=True)
+    if found:
+        from pytest_lipleak.core.endings import failed_lines
+
+        for line in failed_lines(session.run_end(found)):
+            terminalreporter.write_line(line, red=True)

@@ -3,7 +3,7 @@
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -17,10 +17,14 @@ from pytest_lipleak.workbench import Workbench
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
+    from pytest_lipleak.core.endings import Ending, RunEnd
     from pytest_lipleak.core.verdicts import Verdict
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.evaluation.make.progress import Progress
     from pytest_lipleak.report.progress import ProgressLine
+
+
+NOT_STARTED = "the run ended before any test"
 
 
 class LipleakSession(Workbench):
@@ -45,6 +49,17 @@ class LipleakSession(Workbench):
         """Node ids of failed tests that measure leakage, with the limits that each of them judged."""
         self.skipped_tests = 0
         """How many tests that measure leakage were skipped: the model does not have what they ask about."""
+        self.collected: dict[str, None] = {}
+        """Node ids of the tests that judge."""
+        self.deselected = 0
+        """How many of them the user left out."""
+        self.finished_tests: set[str] = set()
+        """Node ids of the tests that ran to their end."""
+        self.stopped: str | None = NOT_STARTED
+        """Why the run ended early; None where it came to its end."""
+        self.refusal = ""
+        """Why the run was refused after collection."""
+        self.has_begun = False
         self.unsaved: list[str] = []
         """What was asked for and is not written, a report or the baseline, and why."""
         self.compared: list[tuple[str, list[str], str | None]] = []
@@ -174,10 +189,66 @@ class LipleakSession(Workbench):
             corpus.curve, _ = self.dose_curve(corpus)
         return found
 
-    def judged(self) -> "tuple[list[Result], list[str]]":
-        """Return what all processes measured, and the tests that failed for another reason than a limit."""
+    def run_end(self, found: "Sequence[Result]") -> "RunEnd":
+        """Return how the run ended: normally only where everything that judges ran, and nothing stopped the run."""
+        from pytest_lipleak.core.endings import Ended, RunEnd
+
+        not_run = tuple(test for test in self.collected if test not in self.finished_tests)
+        return RunEnd(
+            Ended.FINISHED if self.stopped is None else Ended.EARLY,
+            self.refusal or self.stopped or ("the run ended before everything was judged" if not_run else ""),
+            not_run,
+            tuple(self.unjudged(found)),
+            self.deselected,
+            self.skipped_tests if self.only_skipped() else 0,
+        )
+
+    def ending(self) -> "Ending":
+        """Return what there is to say of all models of the run together."""
+        from pytest_lipleak.core.endings import model_ending, run_ending
+
         found = self.merged()
-        return found, self.unjudged(found)
+        run = self.run_end(found)
+        return run_ending([model_ending(verdicts, corpus, run) for corpus, verdicts in found], run)
+
+    @property
+    def judges_something(self) -> bool:
+        """Whether this run has, or would have had, anything to say about a model."""
+        return bool(self.results or (self.judges_model and (self.collected or self.failed_tests)))
+
+    def came_to_its_end(self) -> bool:
+        """Whether nothing that judges is missing; of a run that judges no model, always."""
+        return not (self.judges_model and self.has_begun) or self.run_end([]).is_whole
+
+    def crashed(self, error: BaseException) -> None:
+        """Take back a report that is written: the run did not come to its end, after all."""
+        from pytest_lipleak.core.endings import early_end
+
+        if not self.first or not self.has_begun:
+            return
+        is_refusal = isinstance(error, pytest.UsageError)
+        self.stopped = self.stopped or (
+            str(error) if is_refusal else f"the end of the run failed: {early_end(error)}"
+        )
+        with suppress(Exception):  # whatever crashes now, the report of the beginning stands
+            self.unsaved += self.write_reports()
+
+    def write_step_summary(self) -> None:
+        """Write verdict and tables into the job's summary on GitHub."""
+        if not self.judges_something:
+            return
+        from pytest_lipleak.report.github import step_summary, write_step_summary
+
+        found = self.merged()
+        run = self.run_end(found)
+        if found or not run.is_whole or run.failed:
+            write_step_summary(step_summary(found, run))
+
+    def expect(self, collected: xdist.Collected) -> None:
+        """Take what was collected; every worker collects the same."""
+        tests, deselected = collected
+        self.collected.update(dict.fromkeys(tests))
+        self.deselected = max(self.deselected, deselected)
 
     def unjudged(self, found: "Sequence[Result]") -> list[str]:
         """Return the tests that failed though none of the limits they judged is broken."""
@@ -216,6 +287,17 @@ class LipleakSession(Workbench):
             except LipleakError as error:
                 raise pytest.UsageError(str(error)) from None
 
+    @property
+    def judges_model(self) -> bool:
+        """Whether this run judges a model, as far as is known."""
+        return self.measures and (self.settings.inputs.model is not None or bool(self.collected))
+
+    def begin(self) -> None:
+        """Write, before anything is measured, the report of a run that has judged nothing yet."""
+        self.has_begun = True
+        if self.judges_model and xdist.run_id(self.config) is None:
+            self.begin_report(tuple(self.collected))
+
     def write_reports(self) -> list[str]:
         """Write the reports that are asked for, even when nothing was measured: old ones would lie.
 
@@ -224,18 +306,19 @@ class LipleakSession(Workbench):
         """
         settings = self.settings
         asked_for = settings.outputs.json is not None or settings.outputs.html is not None
-        if not asked_for or (settings.inputs.model is None and not self.results) or not self.measures:
+        if not asked_for or not self.measures or not (self.judges_model or self.results):
             return []
         from pytest_lipleak.report.json import document
 
         found = self.merged()
-        return self.write(document(found, self.unjudged(found)))
+        return self.write(document(found, run=self.run_end(found)))
 
     def save_baseline(self) -> str | None:
         """Write the baseline where one is asked for; return why that was not possible, or None."""
-        if not self.measures:
+        if not self.measures or self.settings.outputs.save_baseline is None:
             return None
-        return self.save_as_baseline(*self.judged())
+        found = self.merged()
+        return self.save_as_baseline(found, self.run_end(found))
 
     def comparisons(self) -> "Iterator[tuple[str, list[str], str | None]]":
         """Yield, per model, its name, the lines of its comparison with the baseline, and why there is none."""

@@ -11,13 +11,15 @@ import sys
 import traceback
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.core.dose import DoseCurve
+    from pytest_lipleak.core.endings import RunEnd
     from pytest_lipleak.core.errors import LipleakError
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.evaluation import Evaluation
@@ -531,6 +533,24 @@ class Workbench:
                 "name another with --lipleak-json or --lipleak-html"
             ) from error
 
+    def begin_report(self, not_run: Sequence[str]) -> None:
+        """Write the JSON report of a run that has judged nothing yet: who is killed from here on leaves this one.
+
+        Args:
+            not_run: what is to be judged.
+        """
+        path = self.settings.outputs.json
+        if path is None or (path.exists() and not path.is_file()):
+            return  # a pipe takes one report, the last
+        from pytest_lipleak.core.endings import BEGUN
+        from pytest_lipleak.outputs import write_text
+        from pytest_lipleak.report.json import document
+
+        report = document([], run=replace(BEGUN, not_run=tuple(not_run)))
+        # What cannot be written is said when the run ends, and costs no score.
+        with suppress(OSError):
+            write_text(path, f"{json.dumps(report, indent=1, allow_nan=False)}\n")
+
     def write(self, report: dict[str, Any]) -> list[str]:
         """Write the reports that are asked for; return what is not written and why.
 
@@ -561,7 +581,7 @@ class Workbench:
         return unsaved
 
     def save_as_baseline(
-        self, found: "Sequence[tuple[Corpus, Mapping[str, Mapping[str, Any]]]]", unjudged: Sequence[str]
+        self, found: "Sequence[tuple[Corpus, Mapping[str, Mapping[str, Any]]]]", run: "RunEnd"
     ) -> str | None:
         """Write the baseline where one is asked for; return why that was not possible, or None.
 
@@ -569,7 +589,7 @@ class Workbench:
 
         Args:
             found: scores of each model, and its verdicts by limit.
-            unjudged: tests that failed for another reason than a limit.
+            run: how the run ended.
         """
         path = self.settings.outputs.save_baseline
         if path is None:
@@ -579,8 +599,10 @@ class Workbench:
         lost = [v["limit"] for _, verdicts in found for v in verdicts.values() if math.isnan(v["value"])]
         if lost:
             return f"baseline {path} is not written: {lost[0]} could not be measured"
-        if unjudged:
-            return f"baseline {path} is not written: {unjudged[0]} failed for another reason than a limit"
+        if not run.is_whole:
+            return f"baseline {path} is not written: {run.interruption}"
+        if run.failed:
+            return f"baseline {path} is not written: {run.failed[0]} failed for another reason than a limit"
         from pytest_lipleak.core.errors import OutputError
         from pytest_lipleak.outputs import to_be_written, write_text
         from pytest_lipleak.report.baseline import baseline_text

@@ -5,15 +5,39 @@ by ``-x`` or loses a worker still reports what was finished.
 """
 
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 _KEY = "lipleak"
+_COLLECTED = "lipleak_collected"
 _REFUSAL = "lipleak_refusal"
 
 Results = list[dict[str, Any]]
 """What was measured, as plain data."""
+
+Collected = tuple[list[str], int]
+"""Node ids of the tests that judge, and how many of them the user deselected."""
+
+
+class Transport(NamedTuple):
+    """What goes between workers and controller.
+
+    Args:
+        run: the run's id, which the controller sends to every worker so that they share one store.
+        fresh: in a worker, gives what was measured since its last call.
+        collected: in a worker, gives what it collected.
+        receive: in the controller, takes what workers measured.
+        expect: in the controller, takes what workers collected.
+        watch: in the controller, begins to show what workers do, and returns what ends it.
+    """
+
+    run: str
+    fresh: Callable[[], Results]
+    collected: Callable[[], Collected]
+    receive: Callable[[Results], None]
+    expect: Callable[[Collected], None]
+    watch: Callable[[], Callable[[], None]]
 
 
 def worker_input(config: pytest.Config) -> dict[str, Any] | None:
@@ -37,26 +61,12 @@ def position(config: pytest.Config) -> tuple[int, int]:
     return int(number or 0), int(sent.get("workercount", 1))
 
 
-def register(
-    config: pytest.Config,
-    run: str,
-    fresh: Callable[[], Results],
-    receive: Callable[[Results], None],
-    watch: Callable[[], Callable[[], None]],
-) -> None:
-    """Take part in the transport of results, where xdist is installed.
-
-    Args:
-        config: pytest's.
-        run: the run's id, which the controller sends to every worker so that they share one store.
-        fresh: in a worker, gives what was measured since its last call.
-        receive: in the controller, takes what workers measured.
-        watch: in the controller, begins to show what workers do, and returns what ends it.
-    """
+def register(config: pytest.Config, transport: Transport) -> None:
+    """Take part in the transport of results, where xdist is installed."""
     if worker_input(config) is not None:
-        config.pluginmanager.register(Worker(fresh), "lipleak-xdist-worker")
+        config.pluginmanager.register(Worker(transport), "lipleak-xdist-worker")
     elif config.pluginmanager.hasplugin("xdist"):
-        config.pluginmanager.register(Controller(run, receive, watch), "lipleak-xdist-controller")
+        config.pluginmanager.register(Controller(transport), "lipleak-xdist-controller")
 
 
 def refuse(config: pytest.Config, message: str) -> None:
@@ -71,52 +81,50 @@ def refuse(config: pytest.Config, message: str) -> None:
 
 
 class Worker:
-    """Hooks of a worker.
+    """Hooks of a worker."""
 
-    Args:
-        fresh: gives what was measured since its last call.
-    """
-
-    def __init__(self, fresh: Callable[[], Results]) -> None:
-        self._fresh = fresh
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._has_told = False
 
     @pytest.hookimpl(wrapper=True)
     def pytest_report_to_serializable(self) -> Generator[None, Any, Any]:
-        """Send along what was measured since the last report."""
+        """Send along what was measured since the last report; with the first one, what was collected."""
         data = yield
-        if isinstance(data, dict) and (fresh := self._fresh()):
-            data[_KEY] = fresh
+        if isinstance(data, dict):
+            if fresh := self._transport.fresh():
+                data[_KEY] = fresh
+            if not self._has_told:
+                self._has_told = True
+                data[_COLLECTED] = self._transport.collected()
         return data
 
 
 class Controller:
-    """Hooks of the controller, registered only where xdist is installed.
+    """Hooks of the controller, registered only where xdist is installed."""
 
-    Args:
-        run: the run's id.
-        receive: takes what workers measured.
-        watch: begins to show what workers do, and returns what ends it.
-    """
-
-    def __init__(
-        self, run: str, receive: Callable[[Results], None], watch: Callable[[], Callable[[], None]]
-    ) -> None:
-        self._run = run
-        self._receive = receive
-        self._watch = watch
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
         self._unwatch: Callable[[], None] | None = None
         self._refusal: str | None = None
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_configure_node(self, node: Any) -> None:
         """Send the run's id along."""
-        node.workerinput[_KEY] = self._run
-        self._unwatch = self._unwatch or self._watch()
+        node.workerinput[_KEY] = self._transport.run
+        self._unwatch = self._unwatch or self._transport.watch()
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        """Expect the gates, whose ids tell what they are; of tests their worker tells."""
+        self._transport.expect(([each for each in ids if each.startswith("lipleak::")], 0))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_from_serializable(self, data: dict[str, Any]) -> None:
         """Take what came with a report."""
-        self._receive(data.pop(_KEY, []))
+        self._transport.receive(data.pop(_KEY, []))
+        if collected := data.pop(_COLLECTED, None):
+            self._transport.expect(tuple(collected))
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:

@@ -8,7 +8,10 @@ import argparse
 import io
 import os
 import sys
+import traceback
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from typing import NoReturn
 
 from pytest_lipleak import __version__
 from pytest_lipleak.cli import (
@@ -25,13 +28,15 @@ from pytest_lipleak.cli import (
     report,
     score,
 )
-from pytest_lipleak.cli.exit_codes import CUT_OFF, EXIT_STATUS, GOOD, LEAK, NOT_JUDGED, USAGE
+from pytest_lipleak.cli.exit_codes import BROKEN, CUT_OFF, EXIT_STATUS, GOOD, LEAK, NOT_JUDGED, USAGE
+from pytest_lipleak.cli.supervised import supervised
 from pytest_lipleak.cli.words import here
-from pytest_lipleak.core.errors import LipleakError, OutputError, UnscorableError
+from pytest_lipleak.core.errors import LipleakError, OutputError, UnscorableError, unexpected
+from pytest_lipleak.exit_guard import ExitGuard, asked_for
 from pytest_lipleak.libraries import load_failure
 from pytest_lipleak.settings.resolve import check_environment
 
-__all__ = ["GOOD", "LEAK", "NOT_JUDGED", "USAGE", "main"]
+__all__ = ["BROKEN", "GOOD", "LEAK", "NOT_JUDGED", "USAGE", "main"]
 
 COMMANDS = (
     score,
@@ -49,50 +54,95 @@ COMMANDS = (
 )
 """Every subcommand, in the order of ``lipleak --help``."""
 
+RUNS_MODELS = (evaluate.run, probe.run, doctor.run)
+"""Commands that run a model's code."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code.
+    """Run the command line; returns the exit code, see ``EXIT_STATUS``.
 
-    0 good, 1 a limit is broken, 2 usage error or unusable input, 3 it could not be judged.
+    Args:
+        arguments: None takes those of the process, and lets a command that runs a model's code do so in a child
+            process.
     """
     whole = parser()
-    options, unknown = whole.parse_known_args(arguments)
-    if unknown:
-        whole.error(f"unrecognized arguments: {' '.join(unknown)}{_meant(unknown[0], options.flags)}")
+    try:
+        options, unknown = whole.parse_known_args(arguments)
+        if unknown:
+            whole.error(f"unrecognized arguments: {' '.join(unknown)}{_meant(unknown[0], options.flags)}")
+    except SystemExit as ended:
+        # --help, --version, or a usage error, which argparse has printed.
+        return _printed(int(ended.code or 0)) if arguments is None else _raised(ended)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Some consoles know no arrows; a number must not fail over its decoration.
         sys.stdout.reconfigure(errors="replace")
+    if arguments is None and options.command in RUNS_MODELS:
+        return supervised(lambda: _guarded(options))
+    return _finished(options)
+
+
+def _raised(error: SystemExit) -> NoReturn:
+    raise error
+
+
+def _printed(status: int) -> int:
+    """Write out what was printed; nobody may be left to read it."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return _cut_off()
+    return status
+
+
+def _cut_off() -> int:
+    # Who read it (head, less) wanted no more; the end of the process must not write either.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return CUT_OFF
+
+
+def _guarded(options: argparse.Namespace) -> int:
+    """Run the command; until it has passed the process does not end with status 0."""
+    guard = ExitGuard()
+    guard.arm()
+    status = _finished(options)
+    guard.ended = True
+    guard.passed = status == GOOD
+    return status
+
+
+def _finished(options: argparse.Namespace) -> int:
+    """Run the command; whatever happens ends in a status that says so."""
     command: Callable[[argparse.Namespace], int] = options.command
     try:
         check_environment()
-        status = command(options)
-        sys.stdout.flush()
-        return status
+        return _printed(command(options))
     except BrokenPipeError:
-        # Who read it (head, less) wanted no more; the end of the process must not write either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return CUT_OFF
+        return _cut_off()
+    except KeyboardInterrupt as error:
+        return _said(f"could not be judged: interrupted{f' ({error})' if str(error) else ''}", options)
     except SystemExit as error:
         # The model's own code, which must not choose what a run is worth.
-        print(
-            f"lipleak: could not be judged: the model ended the process (status {error.code})",
-            file=sys.stderr,
-        )
-        return NOT_JUDGED
+        return _said(f"could not be judged: the model ended the process (status {asked_for(error)})", options)
     except UnscorableError as error:
-        print(here(f"lipleak: could not be judged: {error}", options), file=sys.stderr)
-        return NOT_JUDGED
+        return _said(f"could not be judged: {error}", options)
     except OutputError as error:
-        print(here(f"lipleak: {error}", options), file=sys.stderr)
-        return NOT_JUDGED
+        return _said(str(error), options)
     except LipleakError as error:
-        print(here(f"lipleak: {error}", options), file=sys.stderr)
+        _said(str(error), options)
         return USAGE
-    except ImportError as error:
-        if not (words := load_failure(error)):
-            raise
-        print(f"lipleak: {words}", file=sys.stderr)
-        return USAGE
+    except BaseException as error:
+        if isinstance(error, ImportError) and (words := load_failure(error)):
+            _said(words, options)
+            return USAGE
+        if getattr(options, "verbose", False):
+            traceback.print_exc()
+        return _said(unexpected(error, "-v" if hasattr(options, "verbose") else None), options)
+
+
+def _said(words: str, options: argparse.Namespace) -> int:
+    with suppress(OSError):
+        print(here(f"lipleak: {words}", options), file=sys.stderr, flush=True)
+    return NOT_JUDGED
 
 
 def _meant(word: str, flags: Collection[str]) -> str:

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
+from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
 
@@ -39,6 +39,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compare, and judge what ``--fail`` says."""
+    from pytest_lipleak.core.endings import status_of
     from pytest_lipleak.core.errors import ConfigurationError, UnscorableError
     from pytest_lipleak.core.regressions import Allowance
     from pytest_lipleak.evaluation.comparison import check_comparable, differences, matching, regression
@@ -72,9 +73,7 @@ def run(options: argparse.Namespace) -> int:
                 ("ok     " if each.verdict.passed else "FAILED ")
                 + explain_regression(each, str(options.before))
             )
-    if any(each.verdict.judged and not each.verdict.passed for each in judged):
-        return LEAK
-    return GOOD if all(each.verdict.passed for each in judged) else NOT_JUDGED
+    return status_of([each.verdict for each in judged]) if judged else GOOD
 
 
 def _data(found: "list[Difference]", judged: "list[Regression]") -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
+from pytest_lipleak.cli.exit_codes import BROKEN, EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
 from pytest_lipleak.cli.words import here
 from pytest_lipleak.core.errors import ConfigurationError, LipleakError, NotApplicableError
 from pytest_lipleak.settings.options import OPTIONS
@@ -17,6 +17,7 @@ from pytest_lipleak.settings.resolve import command_settings
 from pytest_lipleak.workbench import Workbench
 
 if TYPE_CHECKING:
+    from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.evaluation.make.progress import Progress
@@ -117,8 +118,56 @@ def _evaluated(desk: _Desk, options: argparse.Namespace, *, to_stdout: bool) -> 
             f"{desk.protocol()}; give some with --gate, for example --gate 'LSD-CR < 0.6', or only measure with "
             "--measure"
         )
-    desk.check_pairs(limits)
-    evaluation = desk.new_evaluation(desk.model)
+    waiting = [*map(str, limits), *desk.settings.rules.compare_fails]
+    desk.begin_report(waiting)
+    evaluation: Evaluation | None = None
+    try:
+        desk.check_pairs(limits)
+        evaluation = desk.new_evaluation(desk.model)
+        return _judged_all(desk, evaluation, limits, waiting, options, to_stdout=to_stdout)
+    except BaseException as error:
+        to_stdout = to_stdout and not isinstance(error, LipleakError)
+        _report_early_end(desk, evaluation, waiting, error, to_stdout=to_stdout)
+        raise
+
+
+def _report_early_end(
+    desk: _Desk,
+    evaluation: "Evaluation | None",
+    waiting: list[str],
+    error: BaseException,
+    *,
+    to_stdout: bool,
+) -> None:
+    """Write, in reports, that the run did not come to its end, and what it had found by then."""
+    from pytest_lipleak.core.endings import Ended, RunEnd, early_end
+    from pytest_lipleak.report.json import document
+
+    found = _found(evaluation) if evaluation is not None and evaluation.corpus.takes else []
+    report = document(found, run=RunEnd(Ended.EARLY, early_end(error), tuple(waiting)))
+    desk.write(report)
+    if to_stdout:
+        print(json.dumps(report, indent=1, allow_nan=False))
+
+
+def _found(evaluation: "Evaluation") -> "list[tuple[Corpus, dict[str, dict[str, Any]]]]":
+    """What was measured, and the verdicts by limit."""
+    from pytest_lipleak.report.json import verdict_data
+
+    verdicts = {str(verdict.limit): verdict for verdict in evaluation.verdicts}
+    return [(evaluation.corpus, {name: verdict_data(each) for name, each in sorted(verdicts.items())})]
+
+
+def _judged_all(
+    desk: _Desk,
+    evaluation: "Evaluation",
+    limits: "list[Limit]",
+    waiting: list[str],
+    options: argparse.Namespace,
+    *,
+    to_stdout: bool,
+) -> int:
+    """Measure and judge; what is done is taken from ``waiting``."""
     _check_baseline(desk, evaluation)
     everything = [
         name
@@ -137,8 +186,13 @@ def _evaluated(desk: _Desk, options: argparse.Namespace, *, to_stdout: bool) -> 
         for name in everything:
             evaluation.measure(name)
         evaluation.expert_objection()
-    failed = {str(limit): why for limit in limits if (why := _judged(evaluation, limit))}
+    failed = {}
+    for limit in limits:
+        if why := _judged(evaluation, limit):
+            failed[str(evaluation.rules.applied_to(limit))] = why
+        waiting.remove(str(limit))
     regressions, undecided = _regressions(desk, evaluation)
+    waiting.clear()
     return _reported(desk, evaluation, failed | regressions, undecided, options, to_stdout=to_stdout)
 
 
@@ -198,22 +252,25 @@ def _reported(
     *,
     to_stdout: bool,
 ) -> int:
+    from pytest_lipleak.core.endings import RunEnd, leaks_first
     from pytest_lipleak.report.failures import explain
-    from pytest_lipleak.report.json import document, verdict_data
-    from pytest_lipleak.report.summary import leaks_first, summaries
+    from pytest_lipleak.report.json import document, endings_of
+    from pytest_lipleak.report.summary import summaries
 
     verdicts = {str(verdict.limit): verdict for verdict in evaluation.verdicts}
     evaluation.corpus.curve, why_no_dose = desk.dose_curve(evaluation.corpus)
-    found = [(evaluation.corpus, {name: verdict_data(verdict) for name, verdict in sorted(verdicts.items())})]
+    found = _found(evaluation)
     # What a part could not measure, no other part will: it must reach `lipleak merge`.
-    lost = sorted(failed) if desk.settings.machine.shard is not None else []
-    report = document(found, lost)
-    unsaved = [*desk.write(report), desk.save_as_baseline(found, ())]
+    is_part = desk.settings.machine.shard is not None
+    lost = sorted(name for name in failed if is_part or name not in verdicts)
+    run = RunEnd(failed=(*lost, *(words.partition(": ")[0] for words in undecided)))
+    report = document(found, run=run)
+    unsaved = [*desk.write(report), desk.save_as_baseline(found, RunEnd())]
     compared = list(desk.compare_with_baseline([evaluation.corpus]))
     if to_stdout:
         print(json.dumps(report, indent=1, allow_nan=False))
     else:
-        for summary in summaries(found, full=options.verbose):
+        for summary in summaries(found, run, full=options.verbose):
             print(here("\n".join([summary.verdict, *(() if options.quiet else summary.table)]), options))
         for _, lines, _ in compared if not options.quiet else ():
             print("\n".join(["", f"compared with {desk.baseline_name}:", *lines]))
@@ -226,12 +283,11 @@ def _reported(
     troubles = [*unsaved, *undecided, *(why for _, _, why in compared)]
     for trouble in filter(None, troubles):
         print(here(f"lipleak: {trouble}", options), file=sys.stderr)
-    if any(verdict.judged and not verdict.passed for verdict in verdicts.values()):
-        return LEAK
+    ending, _ = endings_of(report, [evaluation.corpus])
+    if ending.status in (LEAK, BROKEN):
+        return ending.status
     for name in lost:
         print(here(f"lipleak: {name}: {failed[name]}", options), file=sys.stderr)
     if any(troubles) or lost:
         return NOT_JUDGED
-    if options.measure or desk.settings.machine.shard is not None:
-        return GOOD
-    return GOOD if verdicts and all(verdict.passed for verdict in verdicts.values()) else NOT_JUDGED
+    return GOOD if options.measure or is_part else ending.status

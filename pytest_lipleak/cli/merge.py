@@ -8,8 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
+from pytest_lipleak.cli.exit_codes import EXIT_STATUS, NOT_JUDGED
 from pytest_lipleak.cli.words import here
+from pytest_lipleak.core.endings import RunEnd, failed_lines, run_of_all
 from pytest_lipleak.core.errors import InputError, OutputError
 from pytest_lipleak.outputs import check_writable, to_be_written, write_text
 from pytest_lipleak.settings.parsers import add_arguments
@@ -44,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     """Put the parts together and judge the whole."""
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.results.parts import judged_parts, merged_parts, why_not_applicable
-    from pytest_lipleak.report.json import document, verdict_data
+    from pytest_lipleak.report.json import document, endings_of, verdict_data
     from pytest_lipleak.report.summary import summaries
 
     rules = command_settings("merge", options).rules
@@ -52,26 +53,25 @@ def run(options: argparse.Namespace) -> int:
     if to_file is not None:
         check_writable(to_file, "--json")
     limits = [Limit.parse(gate) for gate in rules.gates]
-    models, unjudged = _read_parts(options.parts)
+    models, run = _read_parts(options.parts)
     found, told = [], list[str]()
-    judged, broken = not unjudged, False
     for parts in models.values():
         corpus = merged_parts(parts)
         if len(parts) > 1 and corpus.provenance.fingerprint is None:
             corpus.provenance = replace(corpus.provenance, notes=(*corpus.provenance.notes, ON_TRUST))
         verdicts = judged_parts(corpus, limits, allow_unscored=rules.allow_unscored)
-        judged = judged and bool(verdicts) and all(verdict.judged for verdict in verdicts)
-        broken = broken or any(verdict.judged and not verdict.passed for verdict in verdicts)
         found.append((corpus, {str(verdict.limit): verdict_data(verdict) for verdict in verdicts}))
         in_order = sorted(verdicts, key=lambda verdict: not verdict.limit.metric.shows_leak)
         told += [f"{_mark(verdict)} {verdict.headline}" for verdict in in_order]
         for limit in limits or map(Limit.parse, corpus.asked):
             if why := why_not_applicable(corpus, limit):
                 told.append(f"n/a    {limit}: {why}")
-    for summary in summaries(found):
+    for summary in summaries(found, run):
         told += ["", f"{summary.model}: {summary.verdict}", *summary.table]
-    told += [f"NOT JUDGED: {test} failed for another reason than a limit" for test in unjudged]
-    text = json.dumps(document(found, unjudged), indent=1, allow_nan=False) if options.json else ""
+    told += failed_lines(run)
+    report = document(found, run=run)
+    ending, _ = endings_of(report, [corpus for corpus, _ in found])
+    text = json.dumps(report, indent=1, allow_nan=False) if options.json else ""
     if options.json == Path("-"):
         told = [text]
     print(here("\n".join(told), options))
@@ -81,8 +81,8 @@ def run(options: argparse.Namespace) -> int:
                 write_text(to_file, f"{text}\n")
         except OutputError as error:
             print(f"lipleak: {error}", file=sys.stderr)
-            judged = False
-    return LEAK if broken else GOOD if judged else NOT_JUDGED
+            return ending.status or NOT_JUDGED
+    return ending.status
 
 
 def _mark(verdict: "Verdict") -> str:
@@ -90,12 +90,12 @@ def _mark(verdict: "Verdict") -> str:
     return "ok    " if verdict.passed else "UNSURE" if verdict.inconclusive else "FAILED"
 
 
-def _read_parts(paths: Sequence[Path]) -> tuple[dict[str, dict[str, "Corpus"]], list[str]]:
-    """Return, per model, its parts by file; and the tests that failed for another reason than a limit."""
+def _read_parts(paths: Sequence[Path]) -> tuple[dict[str, dict[str, "Corpus"]], RunEnd]:
+    """Return, per model, its parts by file; and how the runs ended that measured them."""
     from pytest_lipleak.report.json import read_report
 
     models: dict[str, dict[str, Corpus]] = {}
-    unjudged: dict[str, None] = {}
+    runs = []
     for path in paths:
         report = read_report(path)
         for corpus in report.corpora:
@@ -109,5 +109,7 @@ def _read_parts(paths: Sequence[Path]) -> tuple[dict[str, dict[str, "Corpus"]], 
             if str(path) in parts:
                 raise InputError(f"{path} is named twice; name every part once")
             parts[str(path)] = corpus
-        unjudged.update(dict.fromkeys(report.data["unjudged"]))
-    return models, list(unjudged)
+        run = report.run
+        why = "" if run.is_whole else f"{path}: {run.why or 'its run did not come to its end'}"
+        runs.append(replace(run, why=why))
+    return models, run_of_all(runs)

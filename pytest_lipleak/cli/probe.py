@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
+from pytest_lipleak.cli.exit_codes import EXIT_STATUS
 from pytest_lipleak.cli.words import here
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
@@ -39,6 +39,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Probe, judge, print."""
+    from pytest_lipleak.core.endings import status_of
     from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError
     from pytest_lipleak.core.metrics import REFERENCE_PROBES, metric
     from pytest_lipleak.core.verdicts import Limit
@@ -76,8 +77,6 @@ def run(options: argparse.Namespace) -> int:
             for verdict in verdicts
         ]
         print(json.dumps({"verdicts": data}, indent=1, allow_nan=False))
-    if any(verdict.judged and not verdict.passed for verdict in verdicts):
-        return LEAK
     if not verdicts:
         print("no probe applies to this model", file=sys.stderr)
-    return GOOD if verdicts and all(verdict.passed for verdict in verdicts) else NOT_JUDGED
+    return status_of(verdicts)

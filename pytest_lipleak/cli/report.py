@@ -78,12 +78,14 @@ def run(options: argparse.Namespace) -> int:
         return _written(json.dumps(schema(), indent=1, ensure_ascii=False), options)
     if not options.files and not options.paper:
         raise ConfigurationError("which report? Name a file that --lipleak-json wrote, or --paper 6")
-    reports = {path: read_report(path) for path in options.files if path.suffix.lower() != ".csv"}
+    files = [path for path in options.files if path.suffix.lower() != ".csv"]
+    # One alone may be of a run that ended before it measured anything: that it did is to be said.
+    alone = len(files) == len(options.files) == 1 and not options.paper and not options.table
+    reports = {path: read_report(path, may_be_empty=alone) for path in files}
     if layout == "html":
         return _html(reports, options)
     models = sum(len(report.corpora) for report in reports.values())
-    alone = models == len(options.files) == 1 and not options.paper and not options.table
-    if alone and layout in ("terminal", "markdown"):
+    if alone and models <= 1 and layout in ("terminal", "markdown"):
         return _written(_one_model(reports, layout, full=options.verbose), options)
     return _written(_laid_out(_tables(reports, options), layout), options)
 
@@ -128,20 +130,24 @@ def _labels(reports: "dict[Path, Report]") -> list[str]:
 
 def _one_model(reports: "dict[Path, Report]", layout: str, *, full: bool) -> str:
     """The report of one model as pytest prints it, or writes it for GitHub: verdict first."""
+    from pytest_lipleak.core.endings import failed_lines
     from pytest_lipleak.report.github import step_summary
+    from pytest_lipleak.report.json import endings_of, verdicts_of
     from pytest_lipleak.report.summary import summaries
 
     (report,) = reports.values()
-    data = report.data
-    verdicts = {verdict["limit"]: verdict for verdict in data["results"][0]["verdicts"]}
-    found = [(report.corpora[0], verdicts)]
+    found = [
+        (corpus, verdicts_of(result))
+        for corpus, result in zip(report.corpora, report.data["results"], strict=True)
+    ]
     if layout == "markdown":
-        return step_summary(found, data["unjudged"])
-    (summary,) = summaries(found, full=full)
-    lines = [f"{summary.model}: {summary.verdict}", *summary.table]
-    return "\n".join(
-        [*lines, *(f"NOT JUDGED: {test} failed for another reason than a limit" for test in data["unjudged"])]
-    )
+        return step_summary(found, report.run)
+    lines = []
+    for summary in summaries(found, report.run, full=full):
+        lines += [f"{summary.model}: {summary.verdict}", *summary.table]
+    if not found:
+        lines.append(endings_of(report.data, report.corpora)[0].headline)
+    return "\n".join([*lines, *failed_lines(report.run)])
 
 
 def _laid_out(tables: "list[Table]", layout: str) -> str:
@@ -174,7 +180,7 @@ def _best_in_bold(text: str, cell: "Cell") -> str:
 
 def _html(reports: "dict[Path, Report]", options: argparse.Namespace) -> int:
     from pytest_lipleak.report.html import require_jinja2, write_html
-    from pytest_lipleak.report.json import worst_of
+    from pytest_lipleak.report.json import together
 
     if options.output is None:
         raise ConfigurationError("--format html: name the page with -o FILE")
@@ -183,12 +189,7 @@ def _html(reports: "dict[Path, Report]", options: argparse.Namespace) -> int:
             "--format html renders JSON reports only; leave --paper, --table and CSV files out"
         )
     require_jinja2()
-    first, *others = (report.data for report in reports.values())
-    whole = dict(first)
-    for other in others:
-        whole["verdict"] = worst_of([whole["verdict"], other["verdict"]])
-        whole["unjudged"] = [*whole["unjudged"], *other["unjudged"]]
-        whole["results"] = [*whole["results"], *other["results"]]
+    whole = together([report.data for report in reports.values()])
     with to_be_written("HTML report", options.output):
         write_html(whole, options.output, options.media, labels=_labels(reports))
     return GOOD

@@ -3,6 +3,12 @@
 A message says what was got, what was expected and what to do, and names the file or option.
 """
 
+import traceback
+from pathlib import Path
+
+LONGEST = 300
+"""Characters that are shown of an unexpected error's own words."""
+
 
 class LipleakError(Exception):
     """Base of all errors that pytest-lipleak raises on purpose."""
@@ -13,6 +19,28 @@ def retold(kind: type[LipleakError], words: str) -> LipleakError:
     error = kind.__new__(kind)
     error.args = (words,)
     return error
+
+
+def unexpected(error: BaseException, flag: str | None = "-v") -> str:
+    """Say of an error that nobody foresaw what happened and what to report, in one line.
+
+    Args:
+        error: what was raised.
+        flag: shows the traceback; None where there is no such option.
+    """
+    place = ""
+    if error.__traceback__ is not None:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f" ({'/'.join(Path(last.filename).parts[-2:])}, line {last.lineno})"
+    try:
+        said = " ".join(str(error).split())
+    except BaseException:  # the error may be the model's, and its words as well
+        said = ""
+    said = f": {said[:LONGEST]}{'...' if len(said) > LONGEST else ''}" if said else ""
+    more = f" and the traceback ({flag} shows it)" if flag else ""
+    return (
+        f"could not be judged: unexpected {type(error).__name__}{said}{place}; please report this line{more}"
+    )
 
 
 class ConfigurationError(LipleakError):

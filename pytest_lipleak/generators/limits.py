@@ -38,9 +38,6 @@ LastWords = Callable[[str], None]
 Result = TypeVar("Result")
 
 
-_end_process = os._exit
-
-
 class TimeUpError(BaseException):
     """One call took too long; not an ``Exception``, which a model's own ``except`` would swallow."""
 
@@ -76,7 +73,7 @@ def time_limit(seconds: float | None, owner: str, last_words: LastWords = to_std
 
     def give_up() -> NoReturn:
         last_words(f"{text}, and cannot be interrupted; this process ends")
-        _end_process(EXIT_CODE)
+        os._exit(EXIT_CODE)
 
     watchdog = threading.Timer(seconds + GRACE, give_up)
     watchdog.daemon = True
@@ -86,26 +83,6 @@ def time_limit(seconds: float | None, owner: str, last_words: LastWords = to_std
             yield
     finally:
         watchdog.cancel()
-
-
-@contextmanager
-def no_way_out() -> Iterator[None]:
-    """Let ``os._exit``, called by what runs inside, raise ``SystemExit``: a model must not choose what a run is worth.
-
-    Forked children end as they like, and other threads may end the process: pytest-timeout and xdist do.
-    """
-    inside = os.getpid(), threading.get_ident()
-
-    def leave(status: int) -> NoReturn:
-        if (os.getpid(), threading.get_ident()) == inside:
-            raise SystemExit(status)
-        _end_process(status)
-
-    os._exit = leave
-    try:
-        yield
-    finally:
-        os._exit = _end_process
 
 
 @contextmanager

@@ -9,13 +9,13 @@ import numpy as np
 from pytest_lipleak.core.clips import Audio, Clip, Frames, Video, check_video, held
 from pytest_lipleak.core.conditions import Condition
 from pytest_lipleak.core.errors import GeneratorError, InputError
+from pytest_lipleak.exit_guard import guarded
 from pytest_lipleak.generators.contract import turn_of
 from pytest_lipleak.generators.limits import (
     LOWER,
     LastWords,
     TimeUpError,
     is_out_of_memory,
-    no_way_out,
     time_limit,
     to_stderr,
     with_smaller_batch,
@@ -117,7 +117,7 @@ def run_generator(
     def call() -> Any:
         given: Callable[[Video], Any] = _as_it_is if takes_videos else _own
         inputs = given(clip.video), audio.copy(), given(reference)
-        with time_limit(timeout, owner, last_words), no_way_out():
+        with time_limit(timeout, owner, last_words), guarded():
             return generator.generate(*inputs)
 
     try:

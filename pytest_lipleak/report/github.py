@@ -1,23 +1,21 @@
 """GitHub Actions: verdict and tables in the job's summary, broken limits at the line that sets them."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.endings import FINISHED, RunEnd, Verdicts, failed_lines, model_ending, run_ending
 from pytest_lipleak.core.metrics import Metric
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.results.aggregate import measured
 from pytest_lipleak.report.render import markdown
-from pytest_lipleak.report.summary import limits_of, verdict_words
+from pytest_lipleak.report.summary import limits_of
 from pytest_lipleak.report.tables import corpus_tables
 from pytest_lipleak.report.terminal import footnotes, heading
-
-Judged = tuple[Sequence[tuple[Corpus, Mapping[str, Mapping[str, Any]]]], Sequence[str]]
-"""Per model its scores and verdicts by limit; and the tests that failed for another reason than a limit."""
 
 
 class GitHub:
@@ -25,12 +23,10 @@ class GitHub:
 
     Args:
         config: pytest's.
-        judged: gives what was measured, when all is done.
     """
 
-    def __init__(self, config: pytest.Config, judged: Callable[[], Judged]) -> None:
+    def __init__(self, config: pytest.Config) -> None:
         self._config = config
-        self._judged = judged
         self._annotations: dict[str, str] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -42,15 +38,6 @@ class GitHub:
             title = f"lip leakage: {limit}" if limit != words else "lip leakage"
             self._annotations[report.nodeid] = annotation("error", words, file=file, line=line, title=title)
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_sessionfinish(self) -> None:
-        """Append verdict and tables to the job's summary, once."""
-        found, unjudged = self._judged()
-        path = os.environ.get("GITHUB_STEP_SUMMARY")
-        if path and (found or unjudged):
-            with Path(path).open("a", encoding="utf-8") as file:
-                file.write(f"{step_summary(found, unjudged)}\n")
-
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Print the annotations; GitHub reads them from the log and shows the first ten of a step."""
         if os.environ.get("GITHUB_ACTIONS"):
@@ -58,24 +45,38 @@ class GitHub:
                 terminalreporter.write_line(command)
 
 
-def step_summary(
-    models: Sequence[tuple[Corpus, Mapping[str, Mapping[str, Any]]]], unjudged: Sequence[str] = ()
-) -> str:
-    """Return the report on a run as GitHub's Markdown: per model the verdict, then the tables."""
+def write_step_summary(text: str) -> None:
+    """Append to the job's summary, where GitHub Actions has one."""
+    if path := os.environ.get("GITHUB_STEP_SUMMARY"):
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(f"{text}\n")
+
+
+def step_summary(models: Sequence[tuple[Corpus, Verdicts]], run: RunEnd = FINISHED) -> str:
+    """Return the report on a run as GitHub's Markdown: per model the verdict, then the tables.
+
+    Args:
+        models: scores of each model, and its verdicts by limit.
+        run: how the run ended.
+    """
     parts = []
+    endings = []
     for corpus, verdicts in models:
 
         def measure(metric: Metric, corpus: Corpus = corpus) -> Measurement | None:
             return measured(corpus, metric)
 
+        endings.append(model_ending(verdicts, corpus, run))
         parts += [
             f"## Lip leakage: {_inline(corpus.provenance.model)}",
-            f"**{_inline(verdict_words(verdicts, corpus))}**",
+            f"**{_inline(endings[-1].headline)}**",
             _inline(heading(corpus)),
             markdown(corpus_tables(corpus, measure, limits_of(verdicts))),
             "\n".join(f"- {_inline(note)}" for note in footnotes(corpus) if note),
         ]
-    parts += [f"**NOT JUDGED: {_inline(test)} failed for another reason than a limit**" for test in unjudged]
+    if not models:
+        parts += ["## Lip leakage", f"**{_inline(run_ending(endings, run).headline)}**"]
+    parts += [f"**{_inline(line)}**" for line in failed_lines(run)]
     return "\n\n".join(part for part in parts if part)
 
 

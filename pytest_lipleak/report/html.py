@@ -4,16 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_lipleak.core.endings import RunEnd
 from pytest_lipleak.core.errors import MissingExtraError
 from pytest_lipleak.evaluation.make.gallery import GAIN, WINDOW
 from pytest_lipleak.evaluation.results.dose import curve_for
 from pytest_lipleak.outputs import write_text
-from pytest_lipleak.report.json import FAIL, INCONCLUSIVE, NOT_JUDGED, PASS, read_document
+from pytest_lipleak.report.json import endings_of, read_document
 from pytest_lipleak.report.page_files import Files, files_of, page_of
 from pytest_lipleak.report.page_views import ModelView
 from pytest_lipleak.report.side_by_side import entry_of, side_by_side
-
-_HEADS = {PASS: "Passed", FAIL: "Failed", INCONCLUSIVE: "Inconclusive", NOT_JUDGED: "Not judged"}
 
 
 def require_jinja2() -> None:
@@ -63,11 +62,12 @@ def write_html(
     corpora = read_document(document)
     for corpus in corpora if dose is not None else ():
         corpus.curve, _ = curve_for(corpus.provenance, dose)
+    whole, endings = endings_of(document, corpora)
     names = list(labels) or [corpus.provenance.model for corpus in corpora]
     models = [
-        ModelView(number, name, corpus, result, files, Markup)
-        for number, (name, corpus, result) in enumerate(
-            zip(names, corpora, document["results"], strict=True), 1
+        ModelView(number, name, corpus, result, ending, files, Markup)
+        for number, (name, corpus, result, ending) in enumerate(
+            zip(names, corpora, document["results"], endings, strict=True), 1
         )
     ]
     entries = [entry_of(corpus, name) for corpus, name in zip(corpora, names, strict=True)]
@@ -79,8 +79,10 @@ def write_html(
         lstrip_blocks=True,
     )
     text = environment.get_template("report.html").render(
-        verdict=document["verdict"],
-        words=_HEADS[document["verdict"]],
+        verdict=whole.verdict,
+        words=whole.finding.head.capitalize(),
+        ending=whole,
+        not_run=RunEnd.of_report(document).not_run,
         models=models,
         side_by_side=side_by_side(entries) if len(entries) > 1 else (),
         unjudged=document.get("unjudged", ()),

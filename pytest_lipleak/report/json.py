@@ -6,72 +6,104 @@
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.endings import (
+    FINISHED,
+    Ended,
+    Ending,
+    Finding,
+    RunEnd,
+    Verdicts,
+    model_ending,
+    run_ending,
+    run_of_all,
+)
 from pytest_lipleak.core.errors import InputError, MissingDataError
 from pytest_lipleak.core.verdicts import Measurement, Outcome, Verdict
 from pytest_lipleak.evaluation.results.aggregate import every_measurement, suspicions
 from pytest_lipleak.evaluation.results.dose import curve_for
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+READ_VERSIONS = (1, SCHEMA_VERSION)
+"""Version 1 does not say how its run ended."""
 
 PASS, FAIL, INCONCLUSIVE, NOT_JUDGED = map(str, Outcome)
 
 
 def document(
-    models: Iterable[tuple[Corpus, Mapping[str, Mapping[str, Any]]]], unjudged: Sequence[str] = ()
+    models: Iterable[tuple[Corpus, Verdicts]], unjudged: Sequence[str] = (), run: RunEnd = FINISHED
 ) -> dict[str, Any]:
     """Return the report as plain data, with a value that is not a number as null.
 
     Args:
         models: scores of each model, and its verdicts by limit.
-        unjudged: tests that failed for another reason than a limit.
+        unjudged: tests that failed for another reason than a limit, beside those that ``run`` names.
+        run: how the run ended.
     """
-    results = [
-        {
-            "verdict": verdict_on(verdicts),
-            "verdicts": [_finite(verdict) for verdict in verdicts.values()],
-            "metrics": [_metric_data(measurement) for measurement in every_measurement(corpus)],
-            "warnings": suspicions(corpus),
-            **corpus.to_dict(),
-        }
-        for corpus, verdicts in models
-    ]
-    overall = FAIL if unjudged else worst_of([str(result["verdict"]) for result in results])
+    run = replace(run, failed=tuple(dict.fromkeys((*run.failed, *unjudged))))
+    endings, results = [], []
+    for corpus, verdicts in models:
+        endings.append(model_ending(verdicts, corpus, run))
+        results.append(
+            {
+                **endings[-1].to_dict(),
+                "verdicts": [_finite(verdict) for verdict in verdicts.values()],
+                "metrics": [_metric_data(measurement) for measurement in every_measurement(corpus)],
+                "warnings": suspicions(corpus),
+                **corpus.to_dict(),
+            }
+        )
     return {
         "schema": SCHEMA_VERSION,
-        "verdict": overall,
+        **run_ending(endings, run).to_dict(),
+        **run_data(run),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "unjudged": list(unjudged),
         "results": results,
     }
 
 
-def verdict_on(verdicts: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return the verdict on one model: ``pass`` needs at least one limit, and every one kept.
+def endings_of(data: Mapping[str, Any], corpora: Sequence[Corpus]) -> tuple[Ending, list[Ending]]:
+    """Return what a report says: of all models together, and of each.
 
-    ``fail`` needs a limit that was judged and is broken; a limit that could not be judged is neither.
-    ``inconclusive``: nothing is broken, and all that is not kept is what this many clips could not settle.
+    Args:
+        data: the document.
+        corpora: as ``read_document`` reads them from it.
     """
-    return worst_of([outcome(verdict) for verdict in verdicts.values()])
+    run = RunEnd.of_report(data)
+    models = [
+        model_ending(verdicts_of(result), corpus, run)
+        for result, corpus in zip(data["results"], corpora, strict=True)
+    ]
+    whole = run_ending(models, run)
+    if run.ended == Ended.UNKNOWN and data.get("verdict") == FAIL and whole.verdict != FAIL:
+        # Version 1 called a run failed in which a test failed for another reason than a limit.
+        head = Finding.BROKEN.head
+        whole = replace(whole, finding=Finding.BROKEN, headline=f"{head}: {whole.brief}")
+    return whole, models
 
 
-def worst_of(outcomes: Sequence[str]) -> str:
-    """Return the worst of these outcomes; of none, that nothing was judged."""
-    return next((each for each in (FAIL, NOT_JUDGED, INCONCLUSIVE, PASS) if each in outcomes), NOT_JUDGED)
+def together(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return one report of the models of several; it is as whole as the least whole of them."""
+    runs = [RunEnd.of_report(report) for report in reports]
+    return {**reports[0], "results": [result for report in reports for result in report["results"]]} | (
+        run_data(run_of_all(runs)) if len(runs) > 1 else {}
+    )
 
 
-def outcome(verdict: Mapping[str, Any]) -> str:
-    """Return how a verdict ended: one of the words of ``Outcome``."""
-    if "outcome" in verdict:
-        return str(verdict["outcome"])
-    # A report written before there was that word.
-    return PASS if verdict["passed"] else FAIL if verdict["judged"] else NOT_JUDGED
+def run_data(run: RunEnd) -> dict[str, Any]:
+    """Return what a report says of how its run ended."""
+    return {"run": run.to_dict(), "unjudged": list(run.failed)}
+
+
+def verdicts_of(result: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return the verdicts of one model of a report by limit."""
+    return {verdict["limit"]: verdict for verdict in result["verdicts"]}
 
 
 def verdict_data(verdict: Verdict) -> dict[str, Any]:
@@ -122,8 +154,10 @@ def read_document(data: Mapping[str, Any]) -> list[Corpus]:
     Raises:
         InputError: another schema version.
     """
-    if data.get("schema") != SCHEMA_VERSION:
-        raise InputError(f"report has schema {data.get('schema')!r}, expected {SCHEMA_VERSION}")
+    if data.get("schema") not in READ_VERSIONS:
+        raise InputError(
+            f"report has schema {data.get('schema')!r}, expected {' or '.join(map(str, READ_VERSIONS))}"
+        )
     corpora = [Corpus.from_dict(result) for result in data["results"]]
     for corpus in corpora:
         corpus.curve, _ = curve_for(corpus.provenance)
@@ -136,15 +170,24 @@ class Report:
 
     Args:
         data: the document, as :func:`document` made it.
-        corpora: the scores of each of its models; at least one.
+        corpora: the scores of each of its models.
     """
 
     data: dict[str, Any]
     corpora: list[Corpus]
 
+    @property
+    def run(self) -> RunEnd:
+        """How its run ended."""
+        return RunEnd.of_report(self.data)
 
-def read_report(path: Path) -> Report:
+
+def read_report(path: Path, *, may_be_empty: bool = False) -> Report:
     """Read a report, a baseline or a part: they are the same file.
+
+    Args:
+        path: of the file.
+        may_be_empty: take a report of a run that ended before it measured anything, too.
 
     Raises:
         MissingDataError: the file cannot be read.
@@ -163,7 +206,7 @@ def read_report(path: Path) -> Report:
         ) from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    if not corpora:
+    if not corpora and not (may_be_empty and "run" in data):
         raise InputError(f"{path}: nothing was measured in it; run it again")
     return Report(data, corpora)
 

@@ -10,6 +10,7 @@ from typing import Any
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.dose import scale_of
+from pytest_lipleak.core.endings import ENDED_AS, Ending, outcome
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore, TakeScore
@@ -19,9 +20,8 @@ from pytest_lipleak.evaluation.make.gallery import WINDOW
 from pytest_lipleak.evaluation.results.aggregate import measured
 from pytest_lipleak.report import charts
 from pytest_lipleak.report.failures import advice
-from pytest_lipleak.report.json import PASS, outcome
+from pytest_lipleak.report.json import PASS
 from pytest_lipleak.report.page_files import Files
-from pytest_lipleak.report.summary import TOLD, unwatched
 from pytest_lipleak.report.tables import WORDS, Table, corpus_tables
 
 WORST = 3
@@ -53,14 +53,23 @@ class ModelView:
     """What the page shows of one model."""
 
     def __init__(
-        self, number: int, label: str, corpus: Corpus, result: Mapping[str, Any], files: Files, markup: Any
+        self,
+        number: int,
+        label: str,
+        corpus: Corpus,
+        result: Mapping[str, Any],
+        ending: Ending,
+        files: Files,
+        markup: Any,
     ) -> None:
         self.anchor = f"m{number}"
         self.corpus = corpus
         self.about = corpus.provenance
         self.name = corpus.provenance.model
         self.label = label
-        self.verdict: str = result["verdict"]
+        self.verdict = ending.verdict
+        self.words = ending.brief
+        """The verdict in one line."""
         self._result = result
         self._files = files
         self._svg = markup
@@ -69,7 +78,7 @@ class ModelView:
         for (clip, condition), take in corpus.takes.items():
             self._takes.setdefault(condition, {})[clip] = take
         rows = [self._limit_row(verdict) for verdict in result["verdicts"]]
-        order = (*TOLD, PASS)
+        order = (*map(str, ENDED_AS), PASS)
         self.limits = sorted(
             rows, key=lambda row: (order.index(row.outcome), not metric(row.name).shows_leak)
         )
@@ -82,22 +91,6 @@ class ModelView:
     def _names(self) -> list[str]:
         scored = {clip for clip, _ in self.corpus.takes}
         return [name for name in self.about.clip_names if name in scored]
-
-    @property
-    def words(self) -> str:
-        """The verdict in one line."""
-        count = len(self.limits)
-        if self.about.shard:
-            return (
-                f"part {self.about.shard['part']} of {self.about.shard['of']}; all parts are judged together"
-            )
-        if not count:
-            return "no limit was given"
-        limits = f"{count} limit{'s' if count > 1 else ''}"
-        ended = {each: sum(row.outcome == each for row in self.limits) for each in TOLD}
-        told = [f"{number} of {limits} {TOLD[each]}" for each, number in ended.items() if number]
-        unseen = unwatched((row.name for row in self.limits), self.corpus)
-        return ", ".join(told) or "; ".join(filter(None, (f"{limits} kept", unseen)))
 
     @property
     def facts(self) -> list[tuple[str, str]]:

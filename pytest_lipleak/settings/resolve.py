@@ -28,6 +28,12 @@ INI_FILES = (
 )
 
 
+def names_model(config: "pytest.Config", environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether somebody names a model, as far as is known before the settings are resolved."""
+    named = getattr(config.known_args_namespace, "lipleak_model", None) or environment.get("LIPLEAK_MODEL")
+    return bool(named or config.getini("lipleak_model"))
+
+
 def read_settings(config: "pytest.Config", environment: Mapping[str, str] = os.environ) -> Settings:
     """Resolve all settings of a run of pytest.
 

@@ -37,12 +37,13 @@ def verdict(*, passed: bool, value: float = 0.5, **more: str) -> dict[str, dict[
     ("models", "unjudged", "expected"),
     [
         ([], (), NOT_JUDGED),
-        ([], ("a test",), FAIL),
+        ([], ("a test",), NOT_JUDGED),
         ([{}], (), NOT_JUDGED),
         ([verdict(passed=True)], (), PASS),
         ([verdict(passed=True), {}], (), NOT_JUDGED),
         ([verdict(passed=True), verdict(passed=False)], (), FAIL),
-        ([verdict(passed=True)], ("a test",), FAIL),
+        ([verdict(passed=True)], ("a test",), NOT_JUDGED),
+        ([verdict(passed=False)], ("a test",), FAIL),
         ([verdict(passed=False, outcome=INCONCLUSIVE)], (), INCONCLUSIVE),
         ([verdict(passed=False, outcome=INCONCLUSIVE), verdict(passed=True)], (), INCONCLUSIVE),
         ([verdict(passed=False, outcome=INCONCLUSIVE), verdict(passed=False, outcome=FAIL)], (), FAIL),
@@ -97,5 +98,5 @@ def test_read_back_exactly() -> None:
 
 @pytest.mark.parametrize("data", [{}, {"schema": 99, "results": []}])
 def test_another_schema_is_refused(data: dict[str, Any]) -> None:
-    with pytest.raises(InputError, match="expected 1"):
+    with pytest.raises(InputError, match="expected 1 or 2"):
         read_document(data)

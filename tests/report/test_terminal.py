@@ -9,8 +9,9 @@ from _pytest._io import TerminalWriter
 
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
+from pytest_lipleak.core.endings import unwatched
 from pytest_lipleak.core.scores import SetScore, SyncScore, TakeScore, Unscored
-from pytest_lipleak.report.summary import painted, summaries, unwatched
+from pytest_lipleak.report.summary import painted, summaries
 
 NAMES = ("one", "two", "three")
 

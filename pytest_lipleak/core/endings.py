@@ -1,0 +1,394 @@
+"""How a run ended and what it found: the one place that decides it, words it and gives the exit status.
+
+Terminal, HTML, Markdown, JSON, ``lipleak report``, ``lipleak merge`` and the exit statuses lay out an ``Ending``.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from pytest_lipleak.core.conditions import Reference
+from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.errors import unexpected
+from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.verdicts import Outcome, Verdict
+from pytest_lipleak.core.words import counted
+
+Verdicts = Mapping[str, Mapping[str, Any]]
+"""Verdicts of one model by limit, as plain data."""
+
+GOOD, LEAK, USAGE, NOT_JUDGED, BROKEN = 0, 1, 2, 3, 4
+"""Exit statuses of ``lipleak``: nothing to object to; a leak; usage error or unusable input; could not be judged,
+which an interruption and an unexpected error are, too; another limit than a leak's is broken."""
+
+OTHERWISE = "failed for another reason than a limit"
+
+SHOWN = 5
+"""Tests that a headline names; JSON holds all."""
+
+
+class Finding(StrEnum):
+    """What is found of a model, or of all models of a report."""
+
+    LEAKS = "leaks"
+    """A limit is broken whose metric shows leaks."""
+    BROKEN = "broken"
+    """Another limit is broken: lips do not follow the audio, or pictures are poor."""
+    NOT_JUDGED = "not judged"
+    INCONCLUSIVE = "inconclusive"
+    PASSED = "passed"
+
+    @property
+    def outcome(self) -> str:
+        """The word of ``Outcome`` that CI reads as the verdict: ``pass``, ``fail``, ..."""
+        words = {Finding.LEAKS: "fail", Finding.BROKEN: "fail", Finding.PASSED: "pass"}
+        return words.get(self, str(self))
+
+    @property
+    def status(self) -> int:
+        """The exit status of ``lipleak``."""
+        statuses = {Finding.LEAKS: LEAK, Finding.BROKEN: BROKEN, Finding.PASSED: GOOD}
+        return statuses.get(self, NOT_JUDGED)
+
+    @property
+    def head(self) -> str:
+        """The first word that people read."""
+        words = {"pass": "PASSED", "fail": "FAILED"}
+        return words.get(self.outcome, self.outcome.upper())
+
+
+class Ended(StrEnum):
+    """Whether a run came to its end."""
+
+    FINISHED = "finished"
+    EARLY = "early"
+    """Interrupted, stopped or crashed; also the state in which a report is begun."""
+    UNKNOWN = "unknown"
+    """A report of an older version, which did not write it down."""
+
+
+@dataclass(frozen=True)
+class RunEnd:
+    """How a run ended, whatever it measured.
+
+    Args:
+        ended: whether it came to its end.
+        why: what ended it early, in words.
+        not_run: gates and tests that judge, were collected and did not run to their end.
+        failed: tests that failed for another reason than a limit.
+        deselected: how many gates and tests that judge the user left out (``-k``, ``--lf``).
+        skipped: how many such tests were skipped.
+    """
+
+    ended: str = Ended.FINISHED
+    why: str = ""
+    not_run: tuple[str, ...] = ()
+    failed: tuple[str, ...] = ()
+    deselected: int = 0
+    skipped: int = 0
+
+    def __post_init__(self) -> None:
+        if self.not_run and self.ended == Ended.FINISHED:
+            object.__setattr__(self, "ended", Ended.EARLY)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data; the failed tests stand beside it in a report, as ``unjudged``."""
+        return {
+            "ended": str(self.ended),
+            "why": self.why or None,
+            "not_run": list(self.not_run),
+            "deselected": self.deselected,
+            "skipped": self.skipped,
+        }
+
+    @classmethod
+    def of_report(cls, data: Mapping[str, Any]) -> "RunEnd":
+        """Read it from a report; one of schema 1 does not say how its run ended."""
+        run = data.get("run") or {"ended": Ended.UNKNOWN}
+        return cls(
+            str(run.get("ended", Ended.EARLY)),
+            str(run.get("why") or ""),
+            tuple(run.get("not_run", ())),
+            tuple(data.get("unjudged", ())),
+            int(run.get("deselected", 0)),
+            int(run.get("skipped", 0)),
+        )
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing that should have judged is missing, as far as is known."""
+        return self.ended in (Ended.FINISHED, Ended.UNKNOWN)  # any other word is none of ours
+
+    @property
+    def interruption(self) -> str:
+        """Why it is not whole and what did not run, in words."""
+        parts = [self.why or "the run did not come to its end"]
+        if self.not_run:
+            parts.append(f"did not run: {_some(self.not_run)}")
+        return "; ".join(parts)
+
+
+FINISHED = RunEnd()
+BEGUN = RunEnd(Ended.EARLY, "the run did not come to its end: it was killed, or is still at work")
+"""Of a report that is written when a run begins."""
+
+
+def early_end(error: BaseException) -> str:
+    """Return in words what ended a run early."""
+    if isinstance(error, KeyboardInterrupt):
+        return f"interrupted{f' ({error})' if str(error) else ''}"
+    if isinstance(error, SystemExit):
+        return "the model, or another plugin, ended the process"
+    return unexpected(error, None).removeprefix("could not be judged: ")
+
+
+def run_of_all(runs: Sequence[RunEnd]) -> RunEnd:
+    """Return how several runs ended together: as the least whole of them."""
+    ended = next(
+        (each for each in (Ended.EARLY, Ended.UNKNOWN) if any(run.ended == each for run in runs)),
+        Ended.FINISHED,
+    )
+
+    def joined(texts: Iterable[str]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(filter(None, texts)))
+
+    return RunEnd(
+        ended,
+        "; ".join(joined(run.why for run in runs)),
+        joined(test for run in runs for test in run.not_run),
+        joined(test for run in runs for test in run.failed),
+        sum(run.deselected for run in runs),
+        sum(run.skipped for run in runs),
+    )
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that was found; the heaviest comes first."""
+
+    finding: Finding
+    text: str
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What there is to say of a model, or of a whole run.
+
+    Args:
+        finding: what was found.
+        headline: one line that stands alone; begins with the verdict.
+        brief: the same without the verdict's word and without the names of limits, for where a table shows them.
+        lines: what was found, the heaviest first.
+    """
+
+    finding: Finding
+    headline: str
+    brief: str
+    lines: tuple[Line, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """``pass``, ``fail``, ``inconclusive`` or ``not judged``: what CI reads."""
+        return self.finding.outcome
+
+    @property
+    def status(self) -> int:
+        """The exit status of ``lipleak``."""
+        return self.finding.status
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data for the JSON report."""
+        return {
+            "verdict": self.verdict,
+            "finding": str(self.finding),
+            "headline": self.headline,
+            "lines": [{"finding": str(line.finding), "text": line.text} for line in self.lines],
+        }
+
+
+def outcome(verdict: Mapping[str, Any]) -> str:
+    """Return how a verdict ended: one of the words of ``Outcome``."""
+    if "outcome" in verdict:
+        return str(verdict["outcome"])
+    # A report written before there was that word.
+    return str(
+        Outcome.PASS if verdict["passed"] else Outcome.FAIL if verdict["judged"] else Outcome.NOT_JUDGED
+    )
+
+
+def shows_leak(verdict: Mapping[str, Any]) -> bool:
+    """Whether breaking this limit means a leak."""
+    return metric(verdict["metric"]).shows_leak
+
+
+def finding_of(verdict: Mapping[str, Any]) -> Finding:
+    """Return what a verdict, as plain data, finds."""
+    return _finding(outcome(verdict), leak=shows_leak(verdict))
+
+
+def status_of(verdicts: Iterable[Verdict]) -> int:
+    """Return the exit status of a command that judged this; without any verdict it could not judge."""
+    return worst(_finding(each.outcome, leak=each.limit.metric.shows_leak) for each in verdicts).status
+
+
+def _finding(ended: str, *, leak: bool) -> Finding:
+    if ended == Outcome.FAIL:
+        return Finding.LEAKS if leak else Finding.BROKEN
+    words = {str(Outcome.PASS): Finding.PASSED, str(Outcome.INCONCLUSIVE): Finding.INCONCLUSIVE}
+    return words.get(ended, Finding.NOT_JUDGED)
+
+
+def worst(findings: Iterable[Finding]) -> Finding:
+    """Return the heaviest of these; of none, that nothing was judged."""
+    found = set(findings)
+    return next((each for each in Finding if each in found), Finding.NOT_JUDGED)
+
+
+def leaks_first(verdicts: Verdicts) -> dict[str, Mapping[str, Any]]:
+    """Return verdicts by limit in the order in which people should read them: leaks before lost sync and pictures."""
+    return dict(sorted(verdicts.items(), key=lambda entry: not shows_leak(entry[1])))
+
+
+ENDED_AS: Mapping[str, str] = {
+    Outcome.FAIL: "broken",
+    Outcome.NOT_JUDGED: "could not be judged",
+    Outcome.INCONCLUSIVE: "not settled by these clips",
+}
+"""Limits that are not kept, in words, worst first."""
+
+
+def model_ending(verdicts: Verdicts, corpus: Corpus, run: RunEnd = FINISHED) -> Ending:
+    """Return what there is to say of one model.
+
+    Args:
+        verdicts: by limit.
+        corpus: its scores.
+        run: how the run ended in which it was measured.
+    """
+    told = _told(verdicts, corpus)
+    # Which model a test is about that failed for another reason nobody knows: none of them has passed.
+    is_open = bool(run.failed) and told.finding in (Finding.PASSED, Finding.INCONCLUSIVE)
+    if not run.is_whole or is_open:
+        so_far = f"; so far {told.headline.partition(': ')[2]}" if verdicts else ""
+        brief = f"; so far {told.brief}" if verdicts else ""
+        words = run.interruption if not run.is_whole else f"{_some(run.failed)} {OTHERWISE}"
+        return Ending(
+            Finding.NOT_JUDGED,
+            f"NOT JUDGED: {words}{so_far}",
+            f"{words}{brief}",
+            (Line(Finding.NOT_JUDGED, words), *told.lines),
+        )
+    notes = "".join(f"; {note}" for note in _notes(run))
+    return replace(told, headline=f"{told.headline}{notes}", brief=f"{told.brief}{notes}")
+
+
+def _told(verdicts: Verdicts, corpus: Corpus) -> Ending:
+    if shard := corpus.provenance.shard:
+        words = f"part {shard['part']}/{shard['of']}; `lipleak merge` judges all parts together"
+        brief = f"part {shard['part']} of {shard['of']}; all parts are judged together"
+        return Ending(Finding.NOT_JUDGED, f"NOT JUDGED: {words}", brief)
+    if not verdicts:
+        words = "no limit was given"
+        return Ending(Finding.NOT_JUDGED, f"NOT JUDGED: {words}", words)
+    count = counted(len(verdicts), "limit")
+    finding = worst(map(finding_of, verdicts.values()))
+    lines = _lines(verdicts)
+    names = {
+        ended: [limit for limit, verdict in leaks_first(verdicts).items() if outcome(verdict) == ended]
+        for ended in ENDED_AS
+    }
+    found = [(ended, limits) for ended, limits in names.items() if limits]
+    if not found:
+        unseen = unwatched((verdict["metric"] for verdict in verdicts.values()), corpus)
+        words = "; ".join(filter(None, (f"{count} kept", unseen)))
+        return Ending(finding, f"{finding.head}: {words}", words, lines)
+    (ended, limits), *rest = found
+    head = f"{finding.head}: {len(limits)} of {count} {ENDED_AS[ended]}: {', '.join(limits)}"
+    more = "".join(f"; {len(limits)} {ENDED_AS[ended]}: {', '.join(limits)}" for ended, limits in rest)
+    brief = ", ".join(f"{len(limits)} of {count} {ENDED_AS[ended]}" for ended, limits in found)
+    return Ending(finding, f"{head}{more}", brief, lines)
+
+
+def _lines(verdicts: Verdicts) -> tuple[Line, ...]:
+    """What was found, by weight, with the limits that found it."""
+    by_finding: dict[tuple[Finding, str], list[str]] = {}
+    for limit, verdict in verdicts.items():
+        finding = finding_of(verdict)
+        by_finding.setdefault((finding, _meaning(finding, verdict)), []).append(limit)
+    weights = list(Finding)
+    ordered = sorted(by_finding.items(), key=lambda entry: weights.index(entry[0][0]))
+    return tuple(Line(finding, f"{words}: {', '.join(limits)}") for (finding, words), limits in ordered)
+
+
+def _meaning(finding: Finding, verdict: Mapping[str, Any]) -> str:
+    if finding is Finding.BROKEN:
+        return "poor pictures" if metric(verdict["metric"]).is_picture else "does not follow the audio"
+    words = {Finding.LEAKS: "leaks", Finding.NOT_JUDGED: "could not be judged", Finding.PASSED: "kept"}
+    return words.get(finding, ENDED_AS[Outcome.INCONCLUSIVE])
+
+
+def _notes(run: RunEnd) -> list[str]:
+    """What else a reader of a whole run must know."""
+    notes = []
+    if run.deselected:
+        notes.append(f"{run.deselected} deselected")
+    if run.ended == Ended.UNKNOWN:
+        notes.append("ended: unknown (a report of an older version)")
+    return notes
+
+
+def unwatched(limited: Iterable[str], corpus: Corpus) -> str:
+    """Say under which of the model's references no metric with a limit looks for leaks; empty where all are seen."""
+    metrics = [each for each in map(metric, limited) if each.shows_leak]
+    seen = {condition.reference for each in metrics for condition in each.conditions}
+    unseen = [each for each in Reference if each not in seen and each not in corpus.not_applicable]
+    return f"none looks for leaks under {' or '.join(unseen)}" if unseen else ""
+
+
+def run_ending(models: Sequence[Ending], run: RunEnd = FINISHED) -> Ending:
+    """Return what there is to say of all models of a run together.
+
+    Args:
+        models: of each model.
+        run: how the run ended.
+    """
+    lines = [line for model in models for line in model.lines if line.finding is not Finding.PASSED]
+    lines += [Line(Finding.NOT_JUDGED, line.partition(": ")[2]) for line in failed_lines(run)]
+    weights = list(Finding)
+    lines.sort(key=lambda line: weights.index(line.finding))
+    if not run.is_whole:
+        words = run.interruption
+        rest = tuple(line for line in lines if line.text != words)
+        return Ending(
+            Finding.NOT_JUDGED, f"NOT JUDGED: {words}", words, (Line(Finding.NOT_JUDGED, words), *rest)
+        )
+    finding = worst(model.finding for model in models)
+    if run.failed:
+        finding = worst((finding, Finding.NOT_JUDGED))
+    if len(models) == 1 and finding is models[0].finding:
+        return replace(models[0], lines=tuple(lines) or models[0].lines)
+    if not models:
+        words = f"{_some(run.failed)} {OTHERWISE}" if run.failed else "nothing was measured"
+        if run.skipped:
+            words = all_skipped(run.skipped)
+    else:
+        heavy = [model for model in models if model.finding is finding]
+        words = "; ".join(model.brief for model in heavy) or f"{_some(run.failed)} {OTHERWISE}"
+    return Ending(finding, f"{finding.head}: {words}", words, tuple(lines))
+
+
+def failed_lines(run: RunEnd) -> list[str]:
+    """Say which tests failed for another reason than a limit, a line each."""
+    return [f"NOT JUDGED: {test} {OTHERWISE}" for test in run.failed]
+
+
+def all_skipped(tests: int) -> str:
+    """Say that every test of a model was skipped."""
+    every = "the only test" if tests == 1 else f"all {tests} tests"
+    return f"{every} of it skipped (see -rs); a model that nothing judges fails"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{', '.join(names[:SHOWN])}{more}"
