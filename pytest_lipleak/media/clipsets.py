@@ -11,12 +11,13 @@ from functools import cached_property
 from itertools import islice
 from pathlib import Path, PurePosixPath
 
-from pytest_lipleak.core.clips import Audio, Clip, StreamedVideo, beginning, digest_of
+from pytest_lipleak.core.clips import Audio, Clip, StreamedVideo, beginning
 from pytest_lipleak.core.errors import InputError, MissingDataError
 from pytest_lipleak.core.listing import Listing
 from pytest_lipleak.core.names import check_name, check_printable, escaped
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLES_PER_FRAME
 from pytest_lipleak.media.clip_folders import videos_in
+from pytest_lipleak.media.speeches import Speeches
 from pytest_lipleak.media.tables import Row, is_file, read_table
 from pytest_lipleak.media.timeline import Recording, Timeline
 from pytest_lipleak.media.video import VideoFile, read_video
@@ -84,7 +85,8 @@ class ClipSet(Mapping[str, Clip]):
         self.origin = origin
         self._kept: OrderedDict[str, Clip] = OrderedDict()
         self._recordings: dict[str, Recording] = {}
-        self._digests: dict[str, str] = {}
+        self._heard: OrderedDict[str, int] = OrderedDict()
+        self._heard_bytes = 0
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.files)
@@ -125,25 +127,39 @@ class ClipSet(Mapping[str, Clip]):
 
     def speech(self, name: str) -> Audio:
         """Return the whole audio of a clip, int16 mono 16 kHz, without decoding its frames."""
-        return self._recording(name).audio
+        audio = self._recording(name).audio
+        if name not in self._kept:
+            # Pairing asks for that of every clip; those asked for longest ago are let go.
+            self._heard_bytes += audio.nbytes if name not in self._heard else 0
+            self._heard[name] = audio.nbytes
+            self._heard.move_to_end(name)
+            while self._heard_bytes > AUDIO_BYTES and len(self._heard) > 1:
+                oldest, size = self._heard.popitem(last=False)
+                self._heard_bytes -= size
+                if oldest not in self._kept:
+                    del self._recordings[oldest]
+        return audio
 
     def same_speech(self, one: str, other: str) -> bool:
-        """Whether two clips say the same: same samples, or same text where both are known."""
-        texts = {self.files[one].text, self.files[other].text}
-        return (len(texts) == 1 and None not in texts) or self._speech_digest(one) == self._speech_digest(
-            other
-        )
+        """Whether two clips say the same: same recording, or same text where both are known."""
+        return other in self.same_speech_as(one)
+
+    def same_speech_as(self, name: str) -> frozenset[str]:
+        """Return all clips that say the same as one, itself among them.
+
+        The first call decodes the audio of every clip, without its frames, and compares all of them.
+        """
+        return self._speeches.same_as(name)
+
+    @cached_property
+    def _speeches(self) -> Speeches:
+        texts = {name: file.text for name, file in self.files.items()}
+        return Speeches(texts, self.speech)
 
     def same_speaker(self, one: str, other: str) -> bool:
         """Whether two clips are known to show the same speaker."""
         speaker = self.files[one].speaker
         return speaker is not None and speaker == self.files[other].speaker
-
-    def _speech_digest(self, name: str) -> str:
-        # Pairing compares every clip with every other one.
-        if name not in self._digests:
-            self._digests[name] = digest_of(self.speech(name))
-        return self._digests[name]
 
     def _recording(self, name: str) -> Recording:
         if name not in self._recordings:

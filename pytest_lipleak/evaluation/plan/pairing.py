@@ -2,10 +2,16 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.media.clipsets import ClipSet
+
+Marks = NDArray[np.bool_]
+Places = NDArray[np.int64]
 
 ANY, SAME_SPEAKER, GIVEN = "any", "same-speaker", "given"
 
@@ -34,27 +40,41 @@ def mismatched_pairs(clips: ClipSet, seed: int, rule: str = ANY) -> dict[str, st
     shuffled = names.copy()
     random.Random(f"lipleak pairing {seed}").shuffle(shuffled)
 
-    def fits(clip: str, partner: str) -> bool:
-        return (
-            clip != partner
-            and (rule != SAME_SPEAKER or clips.same_speaker(clip, partner))
-            and not clips.same_speech(clip, partner)
-        )
+    length = np.array([len(clips.speech(name)) for name in shuffled])
+    place = {name: index for index, name in enumerate(shuffled)}
+    codes = {
+        speaker: code for code, speaker in enumerate({file.speaker: None for file in clips.files.values()})
+    }
+    speakers = np.array([codes[clips.files[name].speaker] for name in shuffled])
+    unknown = codes.get(None, -1)
+    same_speech = [[place[name] for name in clips.same_speech_as(clip)] for clip in shuffled]
 
-    length = {name: len(clips.speech(name)) for name in names}
-    allowed = {clip: [partner for partner in shuffled if fits(clip, partner)] for clip in shuffled}
-    for clip in names:
-        if not allowed[clip]:
+    blocked = np.zeros(len(names), np.bool_)
+
+    def may_drive(clip: int, among: Places) -> Marks:
+        blocked[same_speech[clip]] = True
+        fits: Marks = ~blocked[among]
+        blocked[same_speech[clip]] = False
+        if rule == SAME_SPEAKER:
+            fits &= (speakers[among] == speakers[clip]) & (speakers[clip] != unknown)
+        return fits
+
+    every = np.arange(len(names))
+    for name in names:
+        if not may_drive(place[name], every).any():
             raise InputError(
-                f"{clips.origin}: clip {clip!r} has no partner for XM: {_why(clips, clip, rule)}"
+                f"{clips.origin}: clip {name!r} has no partner for XM: {_why(clips, name, rule)}"
             )
-    partners = _matching(shuffled, lambda clip: [p for p in allowed[clip] if length[p] >= length[clip]])
-    partners = _matching(shuffled, lambda clip: allowed[clip], partners)
-    for clip in shuffled:
-        partners.setdefault(
-            clip, next((p for p in allowed[clip] if length[p] >= length[clip]), allowed[clip][0])
-        )
-    return {name: partners[name] for name in names}
+    partners = _Matching(length, may_drive)
+    # First of all those who need no repeated audio.
+    for needed in (length, np.zeros_like(length)):
+        partners.extend(needed)
+    for clip in np.flatnonzero(partners.of < 0).tolist():
+        # The first one, which another clip has as well.
+        fits = may_drive(clip, every)
+        long_enough = fits & (length >= length[clip])
+        partners.of[clip] = (long_enough if long_enough.any() else fits).argmax()
+    return {name: shuffled[partners.of[place[name]]] for name in names}
 
 
 def refuse_unknown_speakers(clips: ClipSet, rule: str = SAME_SPEAKER) -> None:
@@ -71,35 +91,65 @@ def refuse_unknown_speakers(clips: ClipSet, rule: str = SAME_SPEAKER) -> None:
             )
 
 
-def _matching(
-    clips: Sequence[str], options: Callable[[str], Sequence[str]], start: dict[str, str] | None = None
-) -> dict[str, str]:
-    """Give as many clips as possible a partner of their own, by augmenting paths (Kuhn 1955)."""
-    taken = {partner: clip for clip, partner in (start or {}).items()}
-    for clip in clips:
-        if clip not in taken.values():
-            _augment(clip, options, taken)
-    return {clip: partner for partner, clip in taken.items()}
+class _Matching:
+    """Gives as many clips as possible a partner of their own, by augmenting paths (Kuhn 1955).
 
+    Args:
+        length: of each clip's audio; all clips may be partners.
+        may_drive: which of some clips may drive one, whatever their length.
+    """
 
-def _augment(clip: str, options: Callable[[str], Sequence[str]], taken: dict[str, str]) -> None:
-    came_from: dict[str, str] = {}
-    queue = [clip]
-    for seeker in queue:
-        for partner in options(seeker):
-            if partner in came_from:
+    def __init__(self, length: NDArray[np.int64], may_drive: Callable[[int, Places], Marks]) -> None:
+        self.of = np.full(len(length), -1)
+        """Partner of each clip; -1 for none."""
+        self._clip_of = np.full(len(length), -1)
+        self._length = length
+        self._may_drive = may_drive
+
+    def extend(self, needed: NDArray[np.int64]) -> None:
+        """Find partners for clips that have none; earlier ones are preferred.
+
+        Args:
+            needed: least length of each clip's partner.
+        """
+        alive = np.arange(len(self.of))
+        for clip in np.flatnonzero(self.of < 0).tolist():
+            unmet = self._augment(clip, needed, alive)
+            if unmet is not None:
+                # What a search without success went through leads nowhere later, either.
+                alive = unmet
+
+    def _augment(self, clip: int, needed: NDArray[np.int64], alive: Places) -> Places | None:
+        """Give a clip a partner; or return the clips that a search without success did not meet."""
+        seeker_of = np.full(len(self.of), -1)
+        unmet = alive
+        longest = self._length[unmet].max(initial=-1)
+        queue = [clip]
+        for seeker in queue:
+            if needed[seeker] > longest:
                 continue
-            came_from[partner] = seeker
-            if partner in taken:
-                queue.append(taken[partner])
-                continue
-            while True:
-                seeker = came_from[partner]
-                previous = next((p for p, c in taken.items() if c == seeker), None)
-                taken[partner] = seeker
-                if previous is None:
-                    return
-                partner = previous
+            fits = self._may_drive(seeker, unmet) & (self._length[unmet] >= needed[seeker])
+            fresh = unmet[fits]
+            seeker_of[fresh] = seeker
+            owners = self._clip_of[fresh]
+            if (owners < 0).any():
+                self._assign(clip, int(fresh[(owners < 0).argmax()]), seeker_of)
+                return None
+            if len(fresh):
+                unmet = unmet[~fits]
+                longest = self._length[unmet].max(initial=-1)
+                queue += owners.tolist()
+        return unmet
+
+    def _assign(self, clip: int, partner: int, seeker_of: NDArray[np.int64]) -> None:
+        """Hand partners on along the path that was found, back to the clip it began with."""
+        while True:
+            seeker = int(seeker_of[partner])
+            partner_before = int(self.of[seeker])
+            self.of[seeker], self._clip_of[partner] = partner, seeker
+            if seeker == clip:
+                return
+            partner = partner_before
 
 
 def _why(clips: ClipSet, clip: str, rule: str) -> str:
@@ -112,4 +162,4 @@ def _why(clips: ClipSet, clip: str, rule: str) -> str:
                 "or name a CSV manifest with a column 'speaker'"
             )
         return f"no other clip of speaker {speaker!r} says something else (see --lipleak-pairing)"
-    return "all other clips contain the same speech"
+    return "all other clips contain the same speech: one recording, or one text"
