@@ -64,6 +64,15 @@ HONEST_MEMBERS = (
     _honest("filmed, low resolution", "degraded", Filmed(), finish="20 pixels wide"),
     _honest("painted, sharpened", "degraded", Painted(), Whole(), "sharpened"),
     _honest("filmed, tinted", "degraded", Filmed(), finish="tinted"),
+    _honest(
+        "filmed, lips alone, whole frame jittered", "whole frame", FILMED, LIPS_ALONE, "whole frame jittered"
+    ),
+    _honest(
+        "warped, lips alone, at half size", "whole frame", WARPED, LIPS_ALONE, "whole frame at half size"
+    ),
+    _honest("retrieved, lips alone, restored", "whole frame", Retrieved(), LIPS_ALONE, "whole face restored"),
+    _honest("filmed, re-posed", "whole frame", FILMED, FULL, "re-posed"),
+    _honest("painted, re-posed", "whole frame", Painted(), Whole(), "re-posed"),
     _honest("filmed, 1 late", "late", Filmed(late=1)),
     _honest("filmed, 3 late", "late", Filmed(late=3)),
     _honest("warped, 3 late", "late", Warped(Heard(late=3)), WHOLE_FACE),
@@ -198,6 +207,16 @@ LEAKY_MEMBERS = (
     _leaks("inverted movement .5", "unusual", Leak(0.5, form="movement, inverted")),
     _leaks("backwards", "unusual", Leak(1.0, timing=Timing(speed=-1))),
     _leaks("half speed", "unusual", Leak(1.0, timing=Timing(speed=0.5))),
+    _leaks("copy .4, another lag in every clip", "unusual", Leak(0.4, timing=Timing(by_clip=6))),
+    _leaks("copy .5, its lag jumping", "unusual", Leak(0.5, timing=Timing(jitter=5))),
+    _leaks("copy .5, re-posed", "unusual", Leak(0.5), finish="re-posed"),
+    _leaks("copy .5, whole frame jittered", "unusual", Leak(0.5), WARPED, LIPS_ALONE, "whole frame jittered"),
+    _leaks("copy for half a second", "unusual", Leak(1.0, when="for half a second"), WARPED),
+    _leaks(
+        "movement .6, its sign flipping", "unusual", Leak(0.6, form="movement, its sign flipping"), WARPED
+    ),
+    _leaks("brightness of the mouth alone", "unusual", Leak(1.0, form="brightness alone"), WARPED),
+    _leaks("copy .4 in 1 of 12, 3 late", "some clips", Leak(0.4, timing=Timing(3), which="one in twelve")),
     _leaks("copy, 20 late", "unusual", Leak(1.0, timing=Timing(20))),
     _leaks(
         "copy .5, only where reference and frame are one",

@@ -120,6 +120,43 @@ def sharpened(frames: Frames) -> Frames:
     return changed
 
 
+def jittered(frames: Frames) -> Frames:
+    """The whole frame shakes by up to a pixel and a half, as a face track that is not smoothed leaves it."""
+    moves = np.random.default_rng(9).uniform(-1.5, 1.5, (len(frames), 2))
+    return _moved(frames, moves, np.zeros(len(frames)))
+
+
+def reposed(frames: Frames) -> Frames:
+    """The whole head is shown from elsewhere: 4 pixels aside, turning slowly by some degrees."""
+    at = np.arange(len(frames))
+    moves = np.stack([4 + 2 * np.sin(at / 19), -3 + 1.5 * np.cos(at / 23)], 1)
+    return _moved(frames, moves, 4 * np.sin(at / 27))
+
+
+def _moved(frames: Frames, moves: np.ndarray, degrees: np.ndarray) -> Frames:
+    height, width = frames.shape[1:3]
+    output = np.empty_like(frames)
+    for at, frame in enumerate(frames):
+        turn = cv2.getRotationMatrix2D((width / 2, height / 2), float(degrees[at]), 1.0)
+        turn[:, 2] += moves[at]
+        output[at] = cv2.warpAffine(frame, turn, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    return output
+
+
+def softened(frames: Frames) -> Frames:
+    """The whole frame at half its size, enlarged again."""
+    height, width = frames.shape[1:3]
+    small = (cv2.resize(frame, (width // 2, height // 2), interpolation=cv2.INTER_AREA) for frame in frames)
+    return np.stack([cv2.resize(each, (width, height)) for each in small]).astype(np.uint8)
+
+
+def restored(frames: Frames) -> Frames:
+    """The whole face through a sharpening filter, as a face restorer leaves it."""
+    soft = (cv2.GaussianBlur(frame, (0, 0), 1.5) for frame in frames)
+    sharp = [cv2.addWeighted(frame, 1.7, low, -0.7, 0) for frame, low in zip(frames, soft, strict=True)]
+    return np.stack(sharp).astype(np.uint8)
+
+
 FINISHES: Mapping[str, Callable[[Frames], Frames]] = {
     "H.264 crf 23": h264(23),
     "H.264 crf 35": h264(35),
@@ -132,4 +169,8 @@ FINISHES: Mapping[str, Callable[[Frames], Frames]] = {
     "last 10 frames repeated": last_repeated(10),
     "tinted": tinted,
     "sharpened": sharpened,
+    "whole frame jittered": jittered,
+    "whole frame at half size": softened,
+    "whole face restored": restored,
+    "re-posed": reposed,
 }

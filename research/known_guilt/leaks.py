@@ -42,6 +42,7 @@ WHEN: Mapping[str, Callable[[Scene], Signal]] = {
     "where it is loud": lambda scene: _share_of_speech(scene, 65, 100),
     "in the first half": lambda scene: _times(scene, 0, 0.5),
     "in the last third": lambda scene: _times(scene, 0.67, 1.0),
+    "for half a second": lambda scene: _times(scene, 0.45, 0.62),
     "every other half second": lambda scene: np.asarray(np.arange(len(scene.frames)) // 12 % 2, np.float32),
     "where the own mouth is wide open": lambda scene: np.asarray(opening(scene.references) > 0.6, np.float32),
     "where reference and frame are one": lambda scene: np.full(
@@ -75,17 +76,26 @@ class Timing:
         late: frames by which the copy comes late; negative: early.
         swing: frames by which that changes to and fro, once in 3 s.
         speed: 1 as filmed, 0.5 at half speed, -1 backwards.
+        by_clip: another lag in every clip, up to so many frames either way.
+        jitter: frames by which the lag jumps at random, five times a second.
     """
 
     late: int = 0
     swing: float = 0.0
     speed: float = 1.0
+    by_clip: int = 0
+    jitter: int = 0
 
-    def __call__(self, frames: int) -> NDArray[np.int64]:
-        """Return the source index of every frame, int64 (T,)."""
+    def __call__(self, frames: int, place: int) -> NDArray[np.int64]:
+        """Return the source index of every frame of the clip that stands at ``place``, int64 (T,)."""
         at = np.arange(frames)
         source = at * self.speed if self.speed > 0 else frames - 1 - at
         source = source - self.late - self.swing * np.sin(2 * np.pi * at / 75)
+        if self.by_clip:
+            source = source - (5 * place % (2 * self.by_clip + 1) - self.by_clip)
+        if self.jitter:
+            jumps = np.random.default_rng(3 + place).integers(-self.jitter, self.jitter + 1, frames // 5 + 1)
+            source = source - jumps[at // 5]
         return np.clip(np.rint(source), 0, frames - 1).astype(np.int64)
 
 
@@ -120,7 +130,9 @@ class Leak:
         weights = self.weights(scene)
         source = self._sources(scene)
         wide = MEMO((self.form, content(source)), lambda: SIGNALS[self.form](source))
-        return np.asarray((1 - weights) * openings + weights * wide[self.timing(len(wide))], np.float32)
+        return np.asarray(
+            (1 - weights) * openings + weights * wide[self.timing(len(wide), scene.place)], np.float32
+        )
 
     def on_faces(self, scene: Scene, faces: Frames) -> Frames:
         """Mix the source's pixels in, where the leak is one of pixels."""
@@ -130,7 +142,7 @@ class Leak:
         if not weights.any():
             return faces
         sources = self._sources(scene)
-        indices = self.timing(len(scene.frames))
+        indices = self.timing(len(scene.frames), scene.place)
         if self.form in REACH:
             indices = nearest(faces, sources, REACH[self.form])
         copied = scene.posed(sources, indices, content(sources))
@@ -166,9 +178,13 @@ SIGNALS: Mapping[str, Callable[[Frames], Signal]] = {
 
 
 def _blend(faces: Frames, copied: NDArray[np.generic], weights: Signal) -> Frames:
-    share = weights[:, None, None, None]
-    mixed = faces + share * (np.asarray(copied, np.float32) - faces)
-    return np.asarray(np.clip(np.rint(mixed), 0, 255), np.uint8)
+    mixed = np.empty_like(faces)
+    for out, face, copy, share in zip(mixed, faces, copied, weights, strict=True):
+        if copy.dtype == np.uint8:
+            cv2.addWeighted(face, 1 - float(share), copy, float(share), 0, dst=out)
+        else:
+            out[:] = np.clip(np.rint(face + share * (copy - face)), 0, 255)
+    return mixed
 
 
 def _low(frames: Frames, sigma: float) -> NDArray[np.float32]:
@@ -206,6 +222,19 @@ def _small(faces: Frames, copied: Frames, weights: Signal) -> Frames:
 def _against(faces: Frames, copied: Frames, weights: Signal) -> Frames:
     """The copy's movement the other way round."""
     return _small(faces, copied, -weights)
+
+
+def _flipping(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """The copy's movement, its sign turned round every half second."""
+    return _small(
+        faces, copied, weights * np.where(np.arange(len(weights)) // 12 % 2, -1, 1).astype(np.float32)
+    )
+
+
+def _lit(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """Only how bright the mouth is follows the copy's opening."""
+    gains = (1 - 0.25 * weights * opening(copied))[:, None, None, None]
+    return np.asarray(np.clip(np.rint(faces * gains), 0, 255), np.uint8)
 
 
 def _blocks(faces: Frames, copied: Frames, weights: Signal) -> Frames:
@@ -253,6 +282,8 @@ FORMS: Mapping[str, Callable[[Frames, Frames, Signal], Frames]] = {
     "coarse": _coarse,
     "movement": _small,
     "movement, inverted": _against,
+    "movement, its sign flipping": _flipping,
+    "brightness alone": _lit,
     "blocks": _blocks,
     "left half": _part((0, 1), (0, 0.5)),
     "lower lip and chin": _part((0.57, 1), (0, 1)),
