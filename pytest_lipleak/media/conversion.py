@@ -1,7 +1,9 @@
 """Frames of any rate, even an uneven one, as 25 a second."""
 
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from pytest_lipleak.core.timebase import FRAME_RATE
@@ -28,27 +30,30 @@ class Conversion:
         """Yield the frames, which come with their times in seconds, at 25 fps; ``notes`` are complete afterwards."""
         period = 1 / float(self._rate)
         steady = self._rate == FRAME_RATE
-        came, went, start, time = 0, 0, 0.0, 0.0
-        on_screen = held = None
+        came, start, time = 0, 0.0, 0.0
+        went, shown = 0, 0
+        on_screen: VideoFrame | None = None
+        waiting: deque[VideoFrame] = deque()
         for stamp, frame in frames:
             start = start if came else stamp
             time = stamp - start
             # A gap (dropped frames, a damaged stretch) would shift all that follows against the sound.
             steady = steady and abs(time - came * period) < 0.5 / FRAME_RATE
             time = came * period if steady else time
-            while on_screen is not None and went / FRAME_RATE + SLACK < time:
-                if held is not None:
-                    yield held
-                held, went = on_screen, went + 1
+            while on_screen is not None and shown / FRAME_RATE + SLACK < time:
+                waiting.append(on_screen)
+                shown += 1
+            # Where the video ends is rounded: what is shown last may lie beyond it.
+            while waiting and (went + 0.5) / FRAME_RATE < time:
+                yield waiting.popleft()
+                went += 1
             on_screen, came = frame, came + 1
         if on_screen is None:
             return
-        # Of what was shown, at most the held frame lies beyond the end of the last one.
-        length = max(round((time + (period if steady else _duration(on_screen, period))) * FRAME_RATE), 1)
-        if held is not None and went <= length:
-            yield held
-        for _ in range(went, length):
-            yield on_screen
+        time += period if steady else _duration(on_screen, period)
+        length = max(round(time * FRAME_RATE), went, 1)
+        waiting.extend([on_screen] * (length - shown))
+        yield from islice(waiting, length - went)
         if not steady:
             what = "frame rate" if self._rate != FRAME_RATE else "uneven frame rate"
             self.notes = (

@@ -81,62 +81,58 @@ def survey(path: Path, *, pictures: bool = True, sound: bool = True) -> Timeline
             or runs backwards; it is beyond one of the limits in ``media/limits.py``.
     """
     state = file_state(path)
-    tracks = choose_tracks(path)
-    if sound:
-        require(path, tracks, "audio")
-    survey = _Survey(path, tracks, pictures, sound)
-    survey.run()
-    return Timeline(path, state, tracks, survey.zero, survey.audio(), (*tracks.notes, *survey.notes()))
+    with opened(path) as container:
+        tracks = choose_tracks(path, container)
+        if sound:
+            require(path, tracks, "audio")
+        found = _Survey(path, container, tracks, pictures, sound)
+        found.run()
+    return Timeline(path, state, tracks, found.zero, found.audio(), (*tracks.notes, *found.notes()))
 
 
 class _Survey:
     """One pass over the packets of a file."""
 
-    def __init__(self, path: Path, tracks: Tracks, pictures: bool, sound: bool) -> None:
+    def __init__(
+        self, path: Path, container: "InputContainer", tracks: Tracks, pictures: bool, sound: bool
+    ) -> None:
         self.path = path
         self.zero: float | None = None
+        self._container: Any = container
         self._tracks = tracks
         self._picture = tracks.video if pictures else None
-        self._sound: SoundTrack | None = None
-        self._hears = sound
+        self._sound = SoundTrack(path, self._has_run_in()) if sound else None
         self._clock = _PictureClock(path)
         self._packets = self._damaged = 0
-        self._end = 0.0
+
+    def _has_run_in(self) -> bool:
+        codec = self._container.streams[self._tracks.audio].codec_context.name
+        return codec in ("aac", "aac_latm") and self._container.format.name in HIDES_RUN_IN
 
     def run(self) -> None:
-        with opened(self.path) as container:
-            if self._picture is not None:
-                video: Any = container.streams[self._picture]
-                check_picture_size(self.path, video.codec_context.width, video.codec_context.height)
-                first = next(decoded_pictures(container, video), None)
-                if first is None:
-                    raise InputError(f"{self.path}: the video stream has no decodable frame")
-                self.zero = first[0]
-        with opened(self.path) as container:
-            if self._hears:
-                self._sound = SoundTrack(self.path, self._has_run_in(container))
-            counts = self._read(container)
-            self._check_complete(container, counts)
+        pictures = None
+        if self._picture is not None:
+            video = self._container.streams[self._picture]
+            check_picture_size(self.path, video.codec_context.width, video.codec_context.height)
+            # One picture is wanted: threads would first be fed with many.
+            video.codec_context.thread_count = 1
+            pictures = Pictures(video)
+        count, end = 0, 0.0
+        for packet in self._container.demux():
+            end = max(end, _end(packet))
+            if packet.stream.index == self._picture and pictures is not None:
+                count += packet.size > 0
+                self._clock.pass_by(packet)
+                if self.zero is None:
+                    self.zero = next((time for time, _ in pictures.of(packet)), None)
+            if self._sound is not None and packet.stream.index == self._tracks.audio:
+                self._hear(packet)
+        self._check_complete(count, end)
+        if pictures is not None and self.zero is None:
+            raise InputError(f"{self.path}: the video stream has no decodable frame")
         if self._sound is not None:
             self._sound.finish()
         self._check_stops()
-
-    def _has_run_in(self, container: "InputContainer") -> bool:
-        assert self._tracks.audio is not None
-        codec = container.streams[self._tracks.audio].codec_context.name
-        return codec in ("aac", "aac_latm") and container.format.name in HIDES_RUN_IN
-
-    def _read(self, container: "InputContainer") -> dict[int, int]:
-        counts: dict[int, int] = {}
-        for packet in container.demux():
-            index = packet.stream.index
-            counts[index] = counts.get(index, 0) + (packet.size > 0)
-            self._end = max(self._end, _end(packet))
-            if index == self._picture and packet.size:
-                self._clock.pass_by(packet)
-            if self._sound is not None and index == self._tracks.audio:
-                self._hear(packet)
-        return counts
 
     def _hear(self, packet: Any) -> None:
         import av
@@ -154,18 +150,17 @@ class _Survey:
             if frame.samples:
                 self._sound.add(frame)
 
-    def _check_complete(self, container: "InputContainer", counts: dict[int, int]) -> None:
-        formats = set(container.format.name.split(","))
+    def _check_complete(self, pictures: int, end: float) -> None:
+        formats = set(self._container.format.name.split(","))
         if self._damaged > MOST_DAMAGED * self._packets:
             raise InputError(
                 f"{self.path}: {self._damaged} of {self._packets} sound packets cannot be decoded; "
                 "the file is corrupt; get it anew, or leave it out"
             )
         if formats & STATES_DURATION:
-            _check_announced(self.path, "seconds", self._end, (container.duration or 0) / 1e6)
+            _check_announced(self.path, "seconds", end, (self._container.duration or 0) / 1e6)
         if formats & STATES_PACKETS and self._picture is not None:
-            frames = container.streams[self._picture].frames
-            _check_announced(self.path, "frames", counts.get(self._picture, 0), frames)
+            _check_announced(self.path, "frames", pictures, self._container.streams[self._picture].frames)
 
     def _check_stops(self) -> None:
         """Refuse a time in which there is neither sound nor a new picture: the clock of the whole file jumps."""
@@ -210,7 +205,7 @@ class _PictureClock:
 
     def pass_by(self, packet: "Packet[Any]") -> None:
         time = _time(packet)
-        if time is None or packet.is_discard:
+        if time is None or not packet.size or packet.is_discard:
             return
         shown = time if packet.pts is None else float(packet.pts * packet.time_base)
         self.begin = shown if self.begin is None else min(self.begin, shown)
@@ -249,43 +244,52 @@ def _check_announced(path: Path, what: str, found: float, announced: float) -> N
         )
 
 
-def decoded_pictures(
-    container: "InputContainer", stream: "VideoStream", damaged: list[int] | None = None
-) -> Iterator[tuple[float, "VideoFrame"]]:
-    """Yield the pictures of a stream with the times in seconds at which they are shown.
+class Pictures:
+    """The pictures of one stream and the times at which they are shown, packet by packet.
 
     The first is the first whole one: what a stream that was cut inside a group of pictures leaves in front of it is
     no picture. Containers that store only the order of decoding (AVI) show the n-th picture at the n-th time.
-    A packet that cannot be decoded is left out, its size added to ``damaged``.
-    """
-    import av
 
-    period = 1 / float(stream.average_rate or stream.guessed_rate or 25)
-    times: deque[tuple[float | None, bool]] = deque()
-    last: float | None = None
-    for packet in container.demux(stream):
+    Args:
+        stream: the stream, opened for this pass alone.
+
+    ``damaged`` counts packets that cannot be decoded, after the first picture.
+    """
+
+    def __init__(self, stream: "VideoStream") -> None:
+        self.damaged = 0
+        self._stream = stream
+        self._period = 1 / float(stream.average_rate or stream.guessed_rate or 25)
+        self._times: deque[tuple[float | None, bool]] = deque()
+        self._last: float | None = None
+
+    def of(self, packet: Any) -> Iterator[tuple[float, "VideoFrame"]]:
+        """Yield what the next packet brings to light: seconds on the file's clock, and the picture."""
+        import av
+
         if packet.size:
-            times.append((_time(packet), packet.is_keyframe))
+            self._times.append((_time(packet), packet.is_keyframe))
         elif packet.dts is not None:
-            continue
+            # A picture that was dropped while recording; an empty packet would end the stream.
+            return
         try:
-            frames: list[Any] = stream.decode(packet)
+            frames: list[Any] = self._stream.decode(packet)
         except av.error.InvalidDataError:
-            if times:
-                times.pop()
-            if damaged is not None and last is not None:
-                damaged.append(packet.size)
-            continue
+            self.damaged += self._last is not None
+            if self._times:
+                self._times.pop()
+            return
         for frame in frames:
-            if last is None:
+            if self._last is None:
                 if frame.is_corrupt:
                     continue
-                while len(times) > 1 and not times[0][1]:
-                    times.popleft()
-            slot = times.popleft()[0] if times else None
+                while len(self._times) > 1 and not self._times[0][1]:
+                    self._times.popleft()
+            slot = self._times.popleft()[0] if self._times else None
             stamp = slot if frame.time is None else frame.time
-            last = stamp if stamp is not None else 0.0 if last is None else last + period
-            yield last, frame
+            after = 0.0 if self._last is None else self._last + self._period
+            self._last = after if stamp is None else stamp
+            yield self._last, frame
 
 
 class Recording:

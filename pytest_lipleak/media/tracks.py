@@ -35,42 +35,45 @@ class Tracks:
     missing: dict[str, str]
 
 
-def choose_tracks(path: Path) -> Tracks:
+def choose_tracks(path: Path, container: Any) -> Tracks:
     """Choose as players do: the track marked as default, else the first; of those that can be decoded.
 
     Attached pictures (cover art, thumbnails) are no video, nor is a track of one picture beside one of many.
 
+    Args:
+        path: the file. It is opened once more where tracks must be tried.
+        container: the file, opened; no packet of it is read.
+
     Raises:
-        InputError: the file cannot be opened.
+        InputError: the file cannot be read.
     """
-    with opened(path) as container:
-        kinds = {kind: [s for s in container.streams if s.type == kind] for kind in NAMES}
-        attached = [stream for stream in kinds["video"] if _is_attached(stream)]
-        kinds["video"] = [stream for stream in kinds["video"] if not _is_attached(stream)]
-        codecs = _codecs(container)
-        usable = {kind: [s for s in found if s.codec_context is not None] for kind, found in kinds.items()}
-        rivals = [stream for found in usable.values() if len(found) > 1 for stream in found]
-        if rivals:
-            packets, decoded = _tried(container, rivals)
-            for kind, found in usable.items():
-                if len(found) > 1:
-                    usable[kind] = _best(found, packets, decoded)
-        chosen: dict[str, int] = {}
-        missing, notes = dict(MISSING), []
+    kinds = {kind: [s for s in container.streams if s.type == kind] for kind in NAMES}
+    attached = [stream for stream in kinds["video"] if _is_attached(stream)]
+    kinds["video"] = [stream for stream in kinds["video"] if not _is_attached(stream)]
+    codecs = _codecs(container)
+    usable = {kind: [s for s in found if s.codec_context is not None] for kind, found in kinds.items()}
+    rivals = [stream for found in usable.values() if len(found) > 1 for stream in found]
+    if rivals:
+        packets, decoded = _tried(path, [stream.index for stream in rivals])
         for kind, found in usable.items():
-            if found:
-                best = min(found, key=lambda stream: (not _is_default(stream), stream.index))
-                chosen[kind] = best.index
-                if len(kinds[kind]) > 1:
-                    notes.append(_note(kind, kinds[kind], best, found, codecs))
-            elif kinds[kind]:
-                names = ", ".join(codecs.get(stream.index, "unknown") for stream in kinds[kind])
-                missing[kind] = (
-                    f"none of its {len(kinds[kind])} {NAMES[kind]} tracks can be decoded (codec: {names}); "
-                    "convert the file to a common codec first"
-                )
-        if attached:
-            notes.append(f"{len(attached)} attached picture(s) left out")
+            if len(found) > 1:
+                usable[kind] = _best(found, packets, decoded)
+    chosen: dict[str, int] = {}
+    missing, notes = dict(MISSING), []
+    for kind, found in usable.items():
+        if found:
+            best = min(found, key=lambda stream: (not _is_default(stream), stream.index))
+            chosen[kind] = best.index
+            if len(kinds[kind]) > 1:
+                notes.append(_note(kind, kinds[kind], best, found, codecs))
+        elif kinds[kind]:
+            names = ", ".join(codecs.get(stream.index, "unknown") for stream in kinds[kind])
+            missing[kind] = (
+                f"none of its {len(kinds[kind])} {NAMES[kind]} tracks can be decoded (codec: {names}); "
+                "convert the file to a common codec first"
+            )
+    if attached:
+        notes.append(f"{len(attached)} attached picture(s) left out")
     return Tracks(chosen.get("video"), chosen.get("audio"), tuple(notes), missing)
 
 
@@ -106,21 +109,23 @@ def _codecs(container: Any) -> dict[int, str]:
     return names
 
 
-def _tried(container: Any, streams: list[Any]) -> tuple[Counter[int], set[int]]:
+def _tried(path: Path, indices: list[int]) -> tuple[Counter[int], set[int]]:
     """How many packets some streams have, and which of them give at least one picture or sound when decoded."""
     import av
 
     packets: Counter[int] = Counter()
     decoded: set[int] = set()
-    for packet in container.demux(streams):
-        index = packet.stream.index
-        packets[index] += packet.size > 0
-        if index not in decoded and packets[index] <= PATIENCE:
-            try:
-                if packet.stream.decode(packet):
-                    decoded.add(index)
-            except av.error.FFmpegError:
-                continue
+    with opened(path) as container:
+        for packet in container.demux([container.streams[index] for index in indices]):
+            index = packet.stream.index
+            packets[index] += packet.size > 0
+            if index not in decoded and packets[index] <= PATIENCE:
+                try:
+                    stream: Any = packet.stream
+                    if stream.decode(packet):
+                        decoded.add(index)
+                except av.error.FFmpegError:
+                    continue
     return packets, decoded
 
 

@@ -15,7 +15,7 @@ from pytest_lipleak.media.conversion import Conversion
 from pytest_lipleak.media.geometry import Upright
 from pytest_lipleak.media.limits import MOST_DAMAGED
 from pytest_lipleak.media.opening import file_state, opened
-from pytest_lipleak.media.timeline import Timeline, decoded_pictures, survey
+from pytest_lipleak.media.timeline import Pictures, Timeline, survey
 from pytest_lipleak.media.tracks import require
 
 
@@ -56,17 +56,16 @@ class VideoFile:
             stream.thread_type = "AUTO"
             conversion = Conversion(stream.average_rate or stream.guessed_rate)
             upright = Upright(path, stream.sample_aspect_ratio)
-            damaged: list[int] = []
-            length = 0
-            pictures = decoded_pictures(container, stream, damaged)
-            for length, picture in enumerate(conversion.apply(pictures), 1):
+            pictures, length = Pictures(stream), 0
+            decoded = (timed for packet in container.demux(stream) for timed in pictures.of(packet))
+            for length, picture in enumerate(conversion.apply(decoded), 1):
                 if self._most is None or length <= self._most:
                     yield upright(picture)
         if not length:
             raise InputError(f"{path}: the video stream has no decodable frame")
         self._check_unchanged()
         self.length = length
-        self.notes = (*upright.notes, *conversion.notes, *_damage(path, len(damaged), length))
+        self.notes = (*upright.notes, *conversion.notes, *_damage(path, pictures.damaged, length))
 
     def _check_unchanged(self) -> None:
         # What was measured of the first pass, its hash above all, must be true of the others.
