@@ -35,7 +35,7 @@ def file_state(path: Path) -> FileState:
     """What tells that a file was written to or replaced: its time of change, size and number; None without a file."""
     try:
         status = path.stat()
-    except FileNotFoundError:
+    except (OSError, ValueError):
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
 

@@ -33,6 +33,9 @@ such a stamp alone moves nothing.
 TOLERANCE = 0.008
 """Seconds by which samples may run ahead of their time stamps or behind; less than any packet that can be lost."""
 
+AGREED = 3
+"""So many stamps are enough to agree."""
+
 
 @dataclass
 class Section:
@@ -67,7 +70,7 @@ class SoundTrack:
         self._resampler: Any = None
         self._waiting: deque[AudioFrame] = deque()
         self._ahead = 0.0
-        self._seconds = self._start = 0.0
+        self._seconds = self._start = self._jitter = 0.0
         self._has_run_in = run_in
         self._run_in = 0.0
 
@@ -126,9 +129,14 @@ class SoundTrack:
             )
         if lags[0] < -LARGEST_BACKSTEP:
             raise backstep(self._path, "sound", self.end, self._waiting[0].time)
-        if min(lags) > TOLERANCE:
+        # At the very end few stamps are left to agree: these must be clearer than the jitter before.
+        tolerance = TOLERANCE if len(lags) >= AGREED else max(TOLERANCE, 1.5 * self._jitter)
+        if min(lags) > tolerance:
             return min(lags)
-        return max(lags) if max(lags) < -TOLERANCE else 0.0
+        if max(lags) < -tolerance:
+            return max(lags)
+        self._jitter = max(self._jitter, abs(lags[0]))
+        return 0.0
 
     def _convert(self, frame: "AudioFrame", begin: float, moved: float) -> None:
         import av

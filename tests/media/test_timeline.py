@@ -128,11 +128,11 @@ def test_jitter_around_the_true_time_moves_nothing_at_all(tmp_path: Path) -> Non
 
 def test_sound_that_overlaps_is_trimmed(tmp_path: Path) -> None:
     samples = noise(50 * PIECE)
-    stamps = [number * 0.04 - (0.08 if number >= 25 else 0) for number in range(50)]
+    stamps = [number * 0.04 - (0.03 if number >= 25 else 0) for number in range(50)]
     audio, notes = read_audio(mux(tmp_path / "a.mkv", stamps, cut(samples)))
-    expected = np.concatenate([samples[: 25 * PIECE], samples[27 * PIECE :]])
+    expected = np.concatenate([samples[: 25 * PIECE], samples[25 * PIECE + 480 :]])
     np.testing.assert_array_equal(audio, expected)
-    assert notes == ("1 stretch(es) of sound that overlap, 0.08 s in all, trimmed",)
+    assert notes == ("1 stretch(es) of sound that overlap, 0.03 s in all, trimmed",)
 
 
 @pytest.mark.parametrize(
@@ -142,8 +142,6 @@ def test_sound_that_overlaps_is_trimmed(tmp_path: Path) -> None:
         (3600, 3600, "jumps ahead by 360"),
         (0, 36_000, "jumps ahead by 36000"),
         (36_000, 0, "jumps ahead by 36000"),
-        (-1.5, -1.5, "runs backwards"),
-        (-1.5, 0, "clock of its sound runs backwards"),
     ],
 )
 def test_a_clock_that_jumps_is_named_with_its_place_and_costs_nothing(
@@ -166,6 +164,25 @@ def test_a_clock_that_jumps_is_named_with_its_place_and_costs_nothing(
     assert str(path) in str(caught.value)
     assert "0:0" in str(caught.value)
     assert peak < 10e6
+
+
+@pytest.mark.parametrize("first", [1.0, 3.0])
+def test_joined_transport_streams_are_named(tmp_path: Path, first: float) -> None:
+    parts = [
+        encode(
+            tmp_path / f"{number}.ts",
+            numbered(round(25 * seconds)),
+            sine(440, seconds, 48_000),
+            codec="mpeg2video",
+            sound="mp2",
+            rate=48_000,
+        )
+        for number, seconds in enumerate((first, 2.0))
+    ]
+    path = tmp_path / "joined.ts"
+    path.write_bytes(b"".join(part.read_bytes() for part in parts))
+    with pytest.raises(InputError, match=r"joined\.ts: the clock of its \w+ runs backwards at 0:0"):
+        survey(path)
 
 
 def test_sound_alone_may_be_lost_for_long_where_pictures_go_on(tmp_path: Path) -> None:
