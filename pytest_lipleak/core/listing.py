@@ -40,6 +40,14 @@ class Listing:
             parts.append(f"{count} {reason} ({shown})")
         return f"{said}, {len(self.left_out)} left out: {'; '.join(parts)}"
 
+    def without_copies(self, copies: Mapping[str, str]) -> "Listing":
+        """Return the listing without clips that are others again: copy and original, by clip name."""
+        said = {
+            name: f"a copy of {original} in sound and picture, which counts once"
+            for name, original in copies.items()
+        }
+        return Listing(self.taken - len(copies), {**self.left_out, **said})
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data; ``from_dict`` reads it back."""
         return {"found": self.found, "taken": self.taken, "left_out": dict(self.left_out)}

@@ -12,11 +12,12 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 
 from pytest_lipleak.core.clips import Audio, Clip, StreamedVideo, beginning
-from pytest_lipleak.core.errors import InputError, MissingDataError
+from pytest_lipleak.core.errors import InputError, LipleakError, MissingDataError
 from pytest_lipleak.core.listing import Listing
 from pytest_lipleak.core.names import check_name, check_printable, escaped
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLES_PER_FRAME
 from pytest_lipleak.media.clip_folders import videos_in
+from pytest_lipleak.media.copies import is_copy
 from pytest_lipleak.media.speeches import Speeches
 from pytest_lipleak.media.tables import Row, is_file, read_table
 from pytest_lipleak.media.timeline import Recording, Timeline
@@ -155,6 +156,27 @@ class ClipSet(Mapping[str, Clip]):
     def _speeches(self) -> Speeches:
         texts = {name: file.text for name, file in self.files.items()}
         return Speeches(texts, self.speech)
+
+    @cached_property
+    def copies(self) -> dict[str, str]:
+        """Clips that are another clip again, of the same recording and the same pictures, and that other clip.
+
+        Found out by decoding the audio of every clip, and the frames of those of one recording.
+        """
+        copies: dict[str, str] = {}
+        for name in self if len(self) > 1 else ():
+            for other, lag in sorted(self._speeches.same_recording(name).items()):
+                if other < name and other not in copies and self._is_copy(name, other, lag):
+                    copies[name] = other
+                    break
+        return copies
+
+    def _is_copy(self, name: str, other: str, lag: float) -> bool:
+        try:
+            return is_copy(self[name], self[other], lag)
+        except LipleakError:
+            # Refused by name where it is measured.
+            return False
 
     def same_speaker(self, one: str, other: str) -> bool:
         """Whether two clips are known to show the same speaker."""

@@ -56,7 +56,7 @@ LEAST_SOUND = round(0.4 / HOP_SECONDS)
 NEARLY = 0.5
 """Below that at the lag that the hashes agree on, its neighbours are not tried."""
 
-SAME = 0.75
+SAME = 0.84
 """Correlation of spectra from which on two recordings are one; see docs/clips.md for what it was chosen on."""
 
 

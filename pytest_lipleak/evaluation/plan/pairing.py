@@ -19,9 +19,9 @@ ANY, SAME_SPEAKER, GIVEN = "any", "same-speaker", "given"
 def mismatched_pairs(clips: ClipSet, seed: int, rule: str = ANY) -> dict[str, str]:
     """Return the partner of every clip: another clip whose speech drives it under XM.
 
-    A random permutation without fixed points, so that every speech is used once; never the same clip,
-    never the same speech. Partners at least as long as the clip are preferred. Where no such permutation
-    exists, a speech may be used twice.
+    A random permutation without fixed points, so that every speech is used once; never the same clip, never the same
+    speech (``ClipSet.same_speech``). A copy (``ClipSet.copies``) drives nothing, and has the partner of its original.
+    Partners at least as long as the clip are preferred. Where no such permutation exists, a speech may be used twice.
 
     Args:
         clips: the clip set.
@@ -31,7 +31,7 @@ def mismatched_pairs(clips: ClipSet, seed: int, rule: str = ANY) -> dict[str, st
     Raises:
         InputError: a clip has no possible partner.
     """
-    names = list(clips)
+    names = [name for name in clips if name not in clips.copies]
     if len(names) < 2:
         raise InputError(
             f"{clips.origin}: 1 clip has no partner for the XM setup; add a clip with other speech, or measure "
@@ -47,8 +47,9 @@ def mismatched_pairs(clips: ClipSet, seed: int, rule: str = ANY) -> dict[str, st
     }
     speakers = np.array([codes[clips.files[name].speaker] for name in shuffled])
     unknown = codes.get(None, -1)
-    same_speech = [[place[name] for name in clips.same_speech_as(clip)] for clip in shuffled]
-
+    same_speech = [[place[name] for name in clips.same_speech_as(clip) if name in place] for clip in shuffled]
+    for copy, original in clips.copies.items():
+        same_speech[place[original]] += [place[name] for name in clips.same_speech_as(copy) if name in place]
     blocked = np.zeros(len(names), np.bool_)
 
     def may_drive(clip: int, among: Places) -> Marks:
@@ -74,7 +75,7 @@ def mismatched_pairs(clips: ClipSet, seed: int, rule: str = ANY) -> dict[str, st
         fits = may_drive(clip, every)
         long_enough = fits & (length >= length[clip])
         partners.of[clip] = (long_enough if long_enough.any() else fits).argmax()
-    return {name: shuffled[partners.of[place[name]]] for name in names}
+    return {name: shuffled[partners.of[place[clips.copies.get(name, name)]]] for name in clips}
 
 
 def refuse_unknown_speakers(clips: ClipSet, rule: str = SAME_SPEAKER) -> None:

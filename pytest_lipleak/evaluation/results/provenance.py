@@ -35,7 +35,8 @@ def provenance_of(
     """Return who is measured, by whom, on what and how; what the user leaves open is the model's own choice.
 
     Args:
-        clips: the real clips; those that a pair list does not name are partners only, and are not measured.
+        clips: the real clips; those that a pair list does not name are partners only, and are not measured, nor are
+            copies of others, which would count twice.
         model: the model under test.
         expert: the sync expert that judges.
         plan: the choices of the protocol.
@@ -45,7 +46,9 @@ def provenance_of(
         expert_reason: why this expert judges.
         sequential: whether clips are measured until verdicts are settled.
     """
-    every = tuple(name for name in clips if plan.partners is None or name in plan.partners)
+    chosen_clips = [name for name in clips if plan.partners is None or name in plan.partners]
+    copies = {name: clips.copies[name] for name in chosen_clips if name in clips.copies}
+    every = tuple(name for name in chosen_clips if name not in copies)
     chosen = choose(plan, model.declared.choices)
     return Provenance(
         model=model.name,
@@ -78,7 +81,7 @@ def provenance_of(
         arguments={name: repr(value) for name, value in sorted(model.arguments.items())},
         libraries=_libraries(),
         begun=datetime.now(UTC).isoformat(timespec="seconds"),
-        listing=clips.listing.to_dict(),
+        listing=clips.listing.without_copies(copies).to_dict(),
     )
 
 
