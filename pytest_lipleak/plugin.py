@@ -182,11 +182,7 @@ def _what_stopped(error: BaseException, told_to: "bool | str") -> str:
     if isinstance(told_to, str) and told_to:
         return told_to
     if isinstance(error, pytest.exit.Exception):
-        return (
-            f"stopped by {error.msg}"
-            if error.msg.startswith("SIG")
-            else f"stopped by pytest.exit: {error.msg}"
-        )
+        return f"stopped by pytest.exit: {error.msg}"
     from pytest_lipleak.core.endings import early_end
 
     return early_end(error)
@@ -201,7 +197,8 @@ def _raise_on_sigterm() -> Any:
 
     def stop(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
-        pytest.exit("SIGTERM", returncode=pytest.ExitCode.INTERRUPTED)
+        # No pytest.exit: that is an Exception, which the model's own code may catch.
+        raise KeyboardInterrupt("SIGTERM")
 
     return signal.signal(signal.SIGTERM, stop)
 
