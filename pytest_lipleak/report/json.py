@@ -198,7 +198,7 @@ def read_report(path: Path, *, may_be_empty: bool = False) -> Report:
         corpora = read_document(data)
     except OSError as error:
         raise MissingDataError(f"{path}: cannot be read ({error.strerror})") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path}: is no JSON file, so is no report of pytest-lipleak ({error})") from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
