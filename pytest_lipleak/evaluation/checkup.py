@@ -18,7 +18,7 @@ from pytest_lipleak.core.errors import GeneratorError
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLES_PER_FRAME
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.evaluation.plan.references import reference_indices
-from pytest_lipleak.faces.mouths import mouth_mask, with_other_mouths
+from pytest_lipleak.faces.mouth_swap import mouth_pixels, with_other_mouths
 from pytest_lipleak.generators.contract import batch_of, fingerprint_of
 from pytest_lipleak.generators.protocol import run_generator
 from pytest_lipleak.media.audio import fit, silence
@@ -189,7 +189,7 @@ class _Examination:
 
     @cached_property
     def mouth(self) -> NDArray[np.bool_]:
-        return mouth_mask(self.clip.frames.shape, self.boxes)
+        return mouth_pixels(self.clip.frames.shape, self.boxes)
 
     def reference(self, reference: Reference) -> Frames:
         indices = reference_indices(self.clip, reference, self.evaluation.strategy, self.evaluation.seed)
@@ -362,7 +362,7 @@ class _Examination:
             )  # fmt: skip
         own = self.reference(reference)
         # Of the whole clip, so that a single reference frame finds another mouth, too.
-        swapped = with_other_mouths(self.clip.frames, self.boxes)
+        swapped = held(with_other_mouths(self.clip.frames, self.boxes))
         indices = reference_indices(self.clip, reference, self.evaluation.strategy, self.evaluation.seed)
         lips = self.change(output, self.call(condition, reference=swapped[indices]))
         if lips > 2 * self.noise:

@@ -38,7 +38,6 @@ from pytest_lipleak.generators.limits import LastWords, to_stderr
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.sync.expert import SyncExpert
-from pytest_lipleak.sync.protocols import Protocol
 
 
 class Evaluation:
@@ -209,10 +208,6 @@ class Evaluation:
             # It would make the same video whatever reference it is offered: no evidence that nothing leaks.
             raise NotApplicableError(
                 f"{metric.name}: model {self.model.name!r} cannot be given another reference"
-            )
-        if metric.columns[0].measure == "REF_swap" and self._plan.protocol is Protocol.TRACKED:
-            raise NotApplicableError(
-                f"{metric.name}: where the mouth lies is known for face-centred clips only"
             )
 
     def _check_applicable(self, conditions: Iterable[Condition]) -> None:

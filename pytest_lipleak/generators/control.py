@@ -9,12 +9,12 @@ follows the audio with real lips, alpha 1 copies its reference.
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Clip, Frames
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.faces.centred import mouth_darkness
+from pytest_lipleak.faces.mouth_swap import aligned, mouth_mask
 
 SILENCE_RMS = 100.0
 """Driving audio quieter than this (int16 units, -50 dBFS) counts as silence."""
@@ -24,20 +24,6 @@ ALIKE = 0.95
 
 LATEST = 15 * SAMPLES_PER_FRAME
 """As far as sync scores look."""
-
-MASK_CENTRE = (0.58, 0.50)
-MASK_RADII = (0.21, 0.25)
-"""Ellipse of the mouth and chin, as shares of height and width; wider than what the expert looks at."""
-
-FEATHER = 0.25
-"""Share of the radius over which the mask fades out."""
-
-ANCHOR_ROWS = (0.22, 0.46)
-ANCHOR_COLUMNS = (0.28, 0.72)
-"""Eyes and nose: the part of the face that shows the pose but not the speech."""
-
-MAX_MOVE = 0.08
-"""Largest alignment, as a share of the width; a bigger estimate is a mismatch, not a movement."""
 
 
 def demo(variant: str = "") -> "ControlGenerator":
@@ -143,42 +129,3 @@ def _best_shift(speech: Audio, audio: Audio) -> tuple[int, float]:
 
 def _is_silent(audio: Audio) -> bool:
     return float(np.sqrt(np.mean(np.square(audio, dtype=np.float64)))) < SILENCE_RMS
-
-
-def mouth_mask(height: int, width: int) -> NDArray[np.float32]:
-    """Feathered ellipse over mouth and chin, float32 (H, W, 1) in 0..1."""
-    y, x = np.mgrid[:height, :width].astype(np.float32)
-    radius = np.hypot(
-        ((y + 0.5) / height - MASK_CENTRE[0]) / MASK_RADII[0],
-        ((x + 0.5) / width - MASK_CENTRE[1]) / MASK_RADII[1],
-    )
-    mask: NDArray[np.float32] = np.clip((1 - radius) / FEATHER, 0, 1)[..., None]
-    return mask
-
-
-def aligned(source: NDArray[np.uint8], target: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Move ``source`` so that its eyes and nose lie on those of ``target``; brightness follows, too."""
-    import cv2
-
-    anchor, goal = _anchor(source), _anchor(target)
-    if np.array_equal(anchor, goal):
-        # Already in place: an estimate would only blur, and a copied reference must be an exact copy.
-        return source.astype(np.float32)
-    window = cv2.createHanningWindow(anchor.shape[::-1], cv2.CV_32F)
-    (x, y), _ = cv2.phaseCorrelate(anchor, goal, window)
-    if max(abs(x), abs(y)) > MAX_MOVE * source.shape[1]:
-        x = y = 0.0
-    move = np.array([[1, 0, x], [0, 1, y]], np.float32)
-    size = (source.shape[1], source.shape[0])
-    moved = cv2.warpAffine(source, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return moved.astype(np.float32) + np.float32(goal.mean() - anchor.mean())
-
-
-def _anchor(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
-    import cv2
-
-    height, width = frame.shape[:2]
-    top, bottom = (round(share * height) for share in ANCHOR_ROWS)
-    left, right = (round(share * width) for share in ANCHOR_COLUMNS)
-    grey = cv2.cvtColor(np.ascontiguousarray(frame[top:bottom, left:right]), cv2.COLOR_RGB2GRAY)
-    return np.asarray(grey, np.float32)

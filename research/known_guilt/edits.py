@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Frames
-from pytest_lipleak.generators.control import FEATHER, MASK_CENTRE, MASK_RADII
+from pytest_lipleak.faces.mouth_swap import CENTRE, FEATHER, RADII
 from research.known_guilt.scene import Scene, opening
 
 Masks = NDArray[np.float32]
@@ -36,8 +36,8 @@ class Ellipse:
         height, width = scene.frames.shape[1:3]
         y, x = np.mgrid[:height, :width].astype(np.float32)
         radius = np.hypot(
-            ((y + 0.5) / height - MASK_CENTRE[0]) / MASK_RADII[0],
-            ((x + 0.5) / width - MASK_CENTRE[1]) / MASK_RADII[1],
+            ((y + 0.5) / height - CENTRE[0]) / RADII[0],
+            ((x + 0.5) / width - CENTRE[1]) / RADII[1],
         )
         masks = np.clip((1 - radius / scales[:, None, None]) / FEATHER, 0, 1)[..., None]
         return np.asarray(masks, np.float32)

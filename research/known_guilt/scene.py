@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.clips import Audio, Clip, Frames
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.faces.centred import mouth_darkness
-from pytest_lipleak.generators.control import aligned
+from pytest_lipleak.faces.mouth_swap import aligned
 
 Signal = NDArray[np.float32]
 """One number per frame, float32 (T,)."""

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from pytest_lipleak.cli import USAGE, main
+from pytest_lipleak.core.clips import held
 from pytest_lipleak.evaluation.checkup import FIX, LOOK, OK, Checkup, examine
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.make.store import Store
-from pytest_lipleak.faces.mouths import mouth_mask, with_other_mouths
+from pytest_lipleak.faces.mouth_swap import mouth_pixels, with_other_mouths
 from pytest_lipleak.generators.registry import as_model, load_model
 from pytest_lipleak.media.clipsets import ClipSet, open_clips
 from pytest_lipleak.report.checkup import text_of
@@ -235,8 +236,8 @@ def test_other_mouths_change_the_mouth_and_nothing_else(clips: ClipSet, framing:
         # A face-centred frame within a larger picture, and the face box that it belongs to.
         frames = np.pad(frames, ((0, 0), (30, 30), (40, 40), (0, 0)))
         boxes = np.tile([40 + 160 / 7, 30, 40 + 160 * 6 / 7, 30 + 160 * 5 / 7], (LENGTH, 1))
-    other = with_other_mouths(frames, boxes)
-    mask = mouth_mask(frames.shape, boxes)
+    other = held(with_other_mouths(frames, boxes))
+    mask = mouth_pixels(frames.shape, boxes)
     np.testing.assert_array_equal(other[~mask], frames[~mask])
     assert 0.02 < mask.mean() < 0.3
     assert np.abs(other[mask].astype(int) - frames[mask]).mean() > 2

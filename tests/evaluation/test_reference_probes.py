@@ -1,19 +1,24 @@
 """Causal probes: nothing where the lips come from the audio, the copied share where they come from the reference."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from pytest_lipleak import assert_reference_does_not_move_lips
 from pytest_lipleak.core.clips import held
+from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.core.errors import NotApplicableError
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.make.store import Store
-from pytest_lipleak.evaluation.measures.probes import most_different, with_mouths
+from pytest_lipleak.evaluation.measures.probes import Probed, swapped_reference
+from pytest_lipleak.faces.mouth_swap import most_different, with_mouths
+from pytest_lipleak.faces.small import lips_core
 from pytest_lipleak.generators.control import ControlGenerator
 from pytest_lipleak.generators.registry import Model, load_model
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
+from pytest_lipleak.media.video import write_video
 from pytest_lipleak.sync.experts import load_expert
 from pytest_lipleak.sync.protocols import Protocol
 
@@ -111,3 +116,83 @@ def test_a_still_mouth_has_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "never moves" in found.unscored[0].reason
     with pytest.raises(AssertionError, match="no clip was scored"):
         assert_reference_does_not_move_lips(still)
+
+
+class Pastes:
+    """Mixes a share of its reference into every frame; a single one is moved to where the face is then."""
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+        self.fingerprint = f"pastes {share}"
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        if len(reference) == 1:
+            reference = np.stack([np.roll(reference[0], wander(n), axis=1) for n in range(len(frames))])
+        return np.rint((1 - self.share) * frames + self.share * reference).astype(np.uint8)
+
+
+def wander(frame: int) -> int:
+    """By how many pixels the face of a framed clip has moved to the right."""
+    return 2 * (frame // 10)
+
+
+@pytest.fixture(scope="module")
+def framed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Clips in which the face is a part of a larger picture, and wanders."""
+    folder = tmp_path_factory.mktemp("framed")
+    for name in ("anna_1", "anna_2", "zola_1"):
+        clip = open_clips(EMBEDDED)[name]
+        frames = np.stack(
+            [
+                np.pad(frame, ((40, 60), (60 + wander(n), 80 - wander(n)), (0, 0)), mode="edge")
+                for n, frame in enumerate(clip.frames[:75])
+            ]
+        )
+        write_video(folder / f"{name}.mkv", frames, clip.audio[: 75 * 640])
+    return folder
+
+
+class KnownFaces:
+    """Face boxes as a tracker finds them, of clips whose faces are known."""
+
+    def __init__(self, frames: int) -> None:
+        shift = np.array([float(wander(n)) for n in range(frames)])
+        self.boxes = np.stack(
+            [
+                60 + shift + 160 / 7,
+                np.full(frames, 40.0),
+                60 + shift + 960 / 7,
+                np.full(frames, 40 + 800 / 7),
+            ],
+            1,
+        )
+
+
+@pytest.mark.parametrize("reference", ["CR", "AR"])
+def test_a_face_in_a_larger_picture_is_probed_where_it_is_tracked(
+    framed: Path, tmp_path: Path, reference: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "pytest_lipleak.evaluation.make.artefacts.Artefacts.cropper",
+        lambda self, clip, generated=None: KnownFaces(len(clip.video)),
+    )
+    for share in (0.0, 0.3):
+        clips = open_clips(framed)
+        plan = Plan(Protocol.TRACKED)
+        model = Model("pastes", Pastes(share))
+        whole = Evaluation(clips, model, load_expert("embedded"), plan, Store(tmp_path / str(share)))
+        found = [
+            swapped_reference(
+                Probed(
+                    whole._takes,
+                    whole.artefacts,
+                    SimpleNamespace(clip=name),  # type: ignore[arg-type]
+                    next(c for c in CONDITIONS if str(c) == f"SI,{reference}"),
+                    lambda: lips_core(),
+                )
+            )
+            for name in clips
+        ]
+        shares = [each["REF_swap"] / each["REF_swap_full"] for each in found]
+        assert all(each["REF_swap_full"] > 1 for each in found)
+        assert shares == pytest.approx([share] * len(shares), abs=0.02)

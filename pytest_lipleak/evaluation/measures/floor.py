@@ -10,8 +10,8 @@ import numpy as np
 
 from pytest_lipleak.core.clips import Image
 from pytest_lipleak.faces.centred import MOUTH_COLUMNS, MOUTH_ROWS, darkness
+from pytest_lipleak.faces.mouth_swap import aligned
 from pytest_lipleak.faces.small import SIDE, Faces, Region, soft
-from pytest_lipleak.generators.control import aligned
 
 
 def most_closed(faces: Faces) -> int:

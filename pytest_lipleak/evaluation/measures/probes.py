@@ -1,14 +1,15 @@
 """Causal probes: change the identity reference alone, or the input frames, and see whether the lips change with it."""
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import repeat
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Clip, Frames, Image, StreamedVideo, Video, frames_at, held
+from pytest_lipleak.core.clips import Clip, Frames, StreamedVideo, Video, held
 from pytest_lipleak.core.conditions import Condition, Reference
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics import FULL, SYNC
@@ -16,19 +17,21 @@ from pytest_lipleak.core.scores import LAGS, MAX_SHIFT, TakeScore
 from pytest_lipleak.evaluation.make.artefacts import Artefacts
 from pytest_lipleak.evaluation.measures.shifted_mouths import arrived, sync_moved
 from pytest_lipleak.evaluation.plan.takes import IdentityReference, Take, Takes
-from pytest_lipleak.faces.centred import mouth_images
-from pytest_lipleak.faces.mouths import places_of
-from pytest_lipleak.faces.small import Region, eroded, grey_faces, lips_core, soft
-from pytest_lipleak.generators.control import aligned, mouth_mask
-from pytest_lipleak.media.video import HELD
+from pytest_lipleak.faces.mouth_swap import (
+    change_of_face,
+    looks_of,
+    most_different,
+    mouth_mask,
+    places_of,
+    with_mouths,
+)
+from pytest_lipleak.faces.small import Region, eroded, grey_faces, lips_core
 
 MOVED = 8
 """Frames by which mouths come earlier: more than a syllable, less than the 15 frames that scores look at."""
 
 INSIDE = 3
 """Pixels of a small face by which input mouths stay inside of what the model edits: the edge of an edit is soft."""
-
-ROWS = 1024
 
 STILL = 1.0
 """Mean squared difference of two mouths, in grey levels squared, below which there is no other mouth to swap in."""
@@ -109,7 +112,7 @@ def _earlier_mouths(probed: Probed, moved: int, region: Region | None) -> Frames
     frames = len(clip.video)
     indices = [(index + moved) % frames for index in range(frames)]
     boxes = probed.artefacts.cropper(clip).boxes
-    return with_mouths(clip.video, clip.video, indices, boxes=boxes, region=region)
+    return with_mouths(clip.video, clip.video, indices, boxes=boxes, donor_boxes=boxes, region=region)
 
 
 def followed(
@@ -160,7 +163,8 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
 
     Every reference frame gets the mouth of the clip's frame whose mouth differs most from its own, blended into
     its place; the face around it stays. Several frames for the whole clip (AR) get one mouth, which differs most
-    from their mean, and count by the mean of their changes. Only for face-centred clips.
+    from their mean, and count by the mean of their changes. Faces of a larger picture are looked at where they are
+    tracked, all in one size.
 
     Returns:
         The change of the output projected on the change of the reference, over the mouth, and the change of the
@@ -171,82 +175,45 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
         LipleakError: as ``Evaluation.measure``.
     """
     clip, take = probed.clip, probed.take
+    boxes = probed.artefacts.cropper(clip).boxes
+    # Takes of the protocol have frames of the clip as their reference.
+    own_boxes = None if boxes is None else boxes[list(map(int, take.reference))]
     reference = take.reference_video
-    every, own = (mouth_images(each).reshape(len(each), -1) for each in (clip.video, reference))
+    every, own = looks_of(clip.video, boxes), looks_of(reference, own_boxes)
     whole = probed.condition.reference is Reference.AR
     if whole:
         own = own.mean(axis=0, keepdims=True)
     others, apart = most_different(own, every)
     if apart < STILL:
         raise UnscorableError("the mouth never moves, so there is no other one to put into the reference")
-    swapped = with_mouths(reference, clip.video, others * len(reference) if whole else others)
+    swapped = with_mouths(
+        reference,
+        clip.video,
+        others * len(reference) if whole else others,
+        boxes=own_boxes,
+        donor_boxes=boxes,
+    )
     after = probed.artefacts.video(probed.changed("another mouth", swapped))
-    changes = (np.subtract(new, old, dtype=np.float32) for new, old in zip(swapped, reference, strict=True))
-    given = repeat(sum(changes) / len(reference), len(clip.video)) if whole else changes
-    weight = mouth_mask(*clip.video.shape[1:3])
+    changes: Iterator[NDArray[np.float32]] = _changes(swapped, reference, own_boxes)
+    if whole:
+        mean: Any = sum(changes) / len(reference)
+        changes = repeat(mean, len(clip.video))
+    arriving = _changes(after, probed.artefacts.video(take), boxes)
     product = full = 0.0
     # Picture by picture: a long clip is not held.
-    for old, new, change in zip(probed.artefacts.video(take), after, given, strict=True):
-        product += float(np.mean(weight * np.subtract(new, old, dtype=np.float32) * change, dtype=np.float64))
+    for change, arrived_there in zip(changes, arriving, strict=True):
+        weight = _weight(*change.shape[:2])
+        product += float(np.mean(weight * arrived_there * change, dtype=np.float64))
         full += float(np.mean(weight * change * change, dtype=np.float64))
     return {"REF_swap": product / len(clip.video), f"REF_swap{FULL}": full / len(clip.video)}
 
 
-def most_different(images: NDArray[np.float32], others: NDArray[np.float32]) -> tuple[list[int], float]:
-    """Return for each image, one per row, which of ``others`` differs most, and by how much: mean squares, averaged."""
-    squares = np.square(others).mean(axis=1)
-    found, apart = [], []
-    # A few rows at a time, so that the pairs of long clips need no memory.
-    for rows in np.array_split(images, -(-len(images) // ROWS)):
-        pairs = np.square(rows).mean(axis=1)[:, None] + squares - 2 * (rows @ others.T) / rows.shape[1]
-        found += pairs.argmax(axis=1).tolist()
-        apart += pairs.max(axis=1).tolist()
-    return found, float(np.mean(apart))
+def _changes(after: Video, before: Video, boxes: NDArray[np.float64] | None) -> Iterator[NDArray[np.float32]]:
+    for new, old, place in zip(after, before, places_of(after.shape, boxes), strict=True):
+        yield change_of_face(new, old, place, whole=boxes is None)
 
 
-def with_mouths(
-    frames: Video,
-    donors: Video,
-    indices: Sequence[int],
-    *,
-    boxes: NDArray[np.float64] | None = None,
-    region: Region | None = None,
-) -> Frames | StreamedVideo:
-    """Return ``frames`` with the mouths of ``donors`` at ``indices``, one per frame, aligned and blended in.
-
-    A long video is composed anew in every pass.
-
-    Args:
-        frames: uint8 RGB (T, H, W, 3).
-        donors: uint8 RGB (N, H, W, 3).
-        indices: of ``donors``, one per frame.
-        boxes: of the face, (T, 4), of frames and donors alike; None for face-centred frames.
-        region: of the face that is taken over, bool (SIDE, SIDE); None: mouth and chin.
-    """
-    used = sorted(set(indices))
-    donor = dict(zip(used, frames_at(donors, used), strict=True))
-    places = list(places_of(frames.shape, boxes))
-
-    def weight(height: int, width: int) -> NDArray[np.float32]:
-        return mouth_mask(height, width) if region is None else soft(region, height, width)
-
-    def compose() -> Iterator[Image]:
-        import cv2
-
-        for number, (frame, index) in enumerate(zip(frames, indices, strict=True)):
-            mixed = np.array(frame)
-            target = mixed[places[number]]
-            height, width = target.shape[:2]
-            mouth = np.ascontiguousarray(donor[index] if boxes is None else donor[index][places[index]])
-            if mouth.shape != target.shape:
-                mouth = np.asarray(cv2.resize(mouth, (width, height)), np.uint8)
-            blended = target + weight(height, width) * (aligned(mouth, np.ascontiguousarray(target)) - target)
-            target[:] = np.clip(np.rint(blended), 0, 255)
-            yield mixed
-
-    count, height, width, channels = frames.shape
-    composed = StreamedVideo(compose, (count, height, width, channels))
-    return held(composed) if math.prod(composed.shape) <= HELD else composed
+_weight = lru_cache(8)(mouth_mask)
 
 
 PROBES: Mapping[str, Callable[[Probed], dict[str, float]]] = {

@@ -1,0 +1,209 @@
+"""Mouths of other frames in a face that stays: the one counterfactual mouth of control generators, probes and doctor.
+
+Where the mouth is, is known in a face-centred frame; in a larger picture it is known from the face's box, which says
+what a face-centred frame would show of it.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lipleak.core.clips import Frames, Image, StreamedVideo, Video, frames_at, held
+from pytest_lipleak.faces.centred import mouth_images
+from pytest_lipleak.faces.small import Region, soft
+from pytest_lipleak.media.video import HELD
+
+CENTRE = (0.58, 0.50)
+RADII = (0.21, 0.25)
+"""Ellipse of mouth and chin in a face-centred frame, as shares of its height and width; wider than what experts see."""
+
+FEATHER = 0.25
+"""Share of the radius over which the other mouth fades out."""
+
+ANCHOR_ROWS = (0.22, 0.46)
+ANCHOR_COLUMNS = (0.28, 0.72)
+"""Eyes and nose: the part of the face that shows the pose but not the speech."""
+
+MAX_MOVE = 0.08
+"""Largest alignment, as a share of the width; a bigger estimate is a mismatch, not a movement."""
+
+AROUND = (1 / 5, 0.0, 1 / 5, 2 / 5)
+"""What a face-centred frame shows beyond the face box: left, top, right, bottom, as shares of the box."""
+
+SIDE_OF_CHANGE = 96
+"""Height and width to which changes of faces of any size are brought, to be compared."""
+
+ROWS = 1024
+
+Place = tuple[slice, slice]
+"""Rows and columns of a frame that a face-centred frame would show."""
+
+Boxes = NDArray[np.float64] | None
+"""Face box per frame, (T, 4): left, top, right, bottom; None for face-centred frames."""
+
+
+def mouth_mask(height: int, width: int) -> NDArray[np.float32]:
+    """Feathered ellipse over mouth and chin of a face-centred frame, float32 (H, W, 1) in 0..1."""
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    radius = np.hypot(((y + 0.5) / height - CENTRE[0]) / RADII[0], ((x + 0.5) / width - CENTRE[1]) / RADII[1])
+    mask: NDArray[np.float32] = np.clip((1 - radius) / FEATHER, 0, 1)[..., None]
+    return mask
+
+
+def mouth_pixels(shape: tuple[int, ...], boxes: Boxes = None) -> NDArray[np.bool_]:
+    """Return where the mouth is in frames of ``shape`` (T, H, W, 3): bool (T, H, W)."""
+    found = np.zeros(shape[:3], bool)
+    for index, place in enumerate(places_of(shape, boxes)):
+        region = found[index][place]
+        region[:] = mouth_mask(*region.shape)[..., 0] > 0
+    return found
+
+
+def places_of(shape: tuple[int, ...], boxes: Boxes) -> list[Place]:
+    """Return what a face-centred frame would show of each frame of a video of ``shape`` (T, H, W, 3)."""
+    count, height, width = shape[:3]
+    if boxes is None:
+        return [(slice(0, height), slice(0, width))] * count
+    places = []
+    for left, top, right, bottom in boxes:
+        sides = np.array([right - left, bottom - top] * 2) * AROUND
+        low = np.clip(np.floor([top - sides[1], left - sides[0]]), 0, [height - 2, width - 2]).astype(int)
+        high = np.clip(np.ceil([bottom + sides[3], right + sides[2]]), low + 2, [height, width]).astype(int)
+        places.append((slice(low[0], high[0]), slice(low[1], high[1])))
+    return places
+
+
+def looks_of(video: Video, boxes: Boxes = None) -> NDArray[np.float32]:
+    """Return what the mouth looks like in every frame, one row each, float32 (T, N) in grey levels."""
+    if boxes is None:
+        return mouth_images(video).reshape(len(video), -1)
+    places = places_of(video.shape, boxes)
+    return np.stack(
+        [mouth_images(frame[place][None]).ravel() for frame, place in zip(video, places, strict=True)]
+    )
+
+
+def most_different(images: NDArray[np.float32], others: NDArray[np.float32]) -> tuple[list[int], float]:
+    """Return for each image, one per row, which of ``others`` differs most, and by how much: mean squares, averaged."""
+    squares = np.square(others).mean(axis=1)
+    found, apart = [], []
+    # A few rows at a time, so that the pairs of long clips need no memory.
+    for rows in np.array_split(images, -(-len(images) // ROWS)):
+        pairs = np.square(rows).mean(axis=1)[:, None] + squares - 2 * (rows @ others.T) / rows.shape[1]
+        found += pairs.argmax(axis=1).tolist()
+        apart += pairs.max(axis=1).tolist()
+    return found, float(np.mean(apart))
+
+
+def with_mouths(
+    frames: Video,
+    donors: Video,
+    indices: Sequence[int],
+    *,
+    boxes: Boxes = None,
+    donor_boxes: Boxes = None,
+    region: Region | None = None,
+) -> Frames | StreamedVideo:
+    """Return ``frames`` with the mouths of ``donors`` at ``indices``, one per frame, aligned and blended in.
+
+    A long video is composed anew in every pass.
+
+    Args:
+        frames: uint8 RGB (T, H, W, 3).
+        donors: uint8 RGB (N, H, W, 3).
+        indices: of ``donors``, one per frame.
+        boxes: of the faces in ``frames``.
+        donor_boxes: likewise in ``donors``.
+        region: of the face that is taken over, bool (SIDE, SIDE) of ``faces.small``; None: mouth and chin.
+    """
+    used = sorted(set(indices))
+    donor = dict(zip(used, frames_at(donors, used), strict=True))
+    places, sources = places_of(frames.shape, boxes), places_of(donors.shape, donor_boxes)
+
+    def weight(height: int, width: int) -> NDArray[np.float32]:
+        return mouth_mask(height, width) if region is None else soft(region, height, width)
+
+    def compose() -> Iterator[Image]:
+        for place, frame, index in zip(places, frames, indices, strict=True):
+            mixed = np.array(frame)
+            target = mixed[place]
+            height, width = target.shape[:2]
+            mouth = _resized(donor[index][sources[index]], height, width)
+            blended = target + weight(height, width) * (aligned(mouth, np.ascontiguousarray(target)) - target)
+            target[:] = np.clip(np.rint(blended), 0, 255)
+            yield mixed
+
+    count, height, width, channels = frames.shape
+    composed = StreamedVideo(compose, (count, height, width, channels))
+    return held(composed) if math.prod(composed.shape) <= HELD else composed
+
+
+def with_other_mouths(frames: Video, boxes: Boxes = None) -> Frames | StreamedVideo:
+    """Give every frame the mouth of the frame of the video whose mouth differs most from its own.
+
+    Eyes, pose and background stay: what a model makes of such a reference differs from what it makes of the
+    real one by the lips it copied.
+    """
+    looks = looks_of(frames, boxes)
+    return with_mouths(frames, frames, most_different(looks, looks)[0], boxes=boxes, donor_boxes=boxes)
+
+
+def change_of_face(after: Image, before: Image, place: Place, *, whole: bool) -> NDArray[np.float32]:
+    """Return how a face changed, float32 (H, W, 3): of the frame that is the face, or of its place, in one size.
+
+    Args:
+        after: the frame, uint8 RGB.
+        before: likewise.
+        place: of the face.
+        whole: whether frames are face-centred, and compared as they are.
+    """
+    change = np.subtract(after, before, dtype=np.float32)
+    if whole:
+        return change
+    import cv2
+
+    size = (SIDE_OF_CHANGE, SIDE_OF_CHANGE)
+    return np.asarray(
+        cv2.resize(np.ascontiguousarray(change[place]), size, interpolation=cv2.INTER_AREA), np.float32
+    )
+
+
+def aligned(source: Image, target: Image) -> NDArray[np.float32]:
+    """Move ``source`` so that its eyes and nose lie on those of ``target``; brightness follows, too."""
+    import cv2
+
+    anchor, goal = _anchor(source), _anchor(target)
+    if np.array_equal(anchor, goal):
+        # Already in place: an estimate would only blur, and a copied reference must be an exact copy.
+        return source.astype(np.float32)
+    window = cv2.createHanningWindow(anchor.shape[::-1], cv2.CV_32F)
+    (x, y), _ = cv2.phaseCorrelate(anchor, goal, window)
+    if max(abs(x), abs(y)) > MAX_MOVE * source.shape[1]:
+        x = y = 0.0
+    move = np.array([[1, 0, x], [0, 1, y]], np.float32)
+    size = (source.shape[1], source.shape[0])
+    moved = cv2.warpAffine(source, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return moved.astype(np.float32) + np.float32(goal.mean() - anchor.mean())
+
+
+def _anchor(frame: Image) -> NDArray[np.float32]:
+    import cv2
+
+    height, width = frame.shape[:2]
+    top, bottom = (round(share * height) for share in ANCHOR_ROWS)
+    left, right = (round(share * width) for share in ANCHOR_COLUMNS)
+    grey = cv2.cvtColor(np.ascontiguousarray(frame[top:bottom, left:right]), cv2.COLOR_RGB2GRAY)
+    return np.asarray(grey, np.float32)
+
+
+def _resized(image: Image, height: int, width: int) -> Image:
+    import cv2
+
+    whole = np.ascontiguousarray(image)
+    return (
+        whole
+        if whole.shape[:2] == (height, width)
+        else np.asarray(cv2.resize(whole, (width, height)), np.uint8)
+    )
