@@ -1,4 +1,4 @@
-"""Compiled libraries that every measurement needs: which builds are installed, and what helps where one does not load."""
+"""Compiled libraries that every measurement needs: their builds, and what helps where one does not load."""
 
 from collections.abc import Mapping
 from importlib import import_module

@@ -28,6 +28,7 @@ from pytest_lipleak.core.clips import Audio, StreamedVideo, Video, digest_of, he
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
 from pytest_lipleak.generators.catalogue import COMMAND_PREFIX
+from pytest_lipleak.generators.environment import without_credentials
 from pytest_lipleak.generators.facecrops import ClipFace, landmarks_of, usual_landmarks
 from pytest_lipleak.generators.handover import fetch_video, hand_over_audio, hand_over_video
 from pytest_lipleak.generators.limits import TimeUpError
@@ -105,6 +106,7 @@ def load(
     workdir: str | None = None,
     fingerprint: str | None = None,
     checkpoint: str | Sequence[str] = (),
+    env: str | Sequence[str] = (),
 ) -> "CommandGenerator":
     """Build a generator from a command line.
 
@@ -134,6 +136,8 @@ def load(
         fingerprint: your own name for weights and code; with it results are reused across runs.
         checkpoint: weight files; with ``repo``, their contents, the repository's source, size and time of other
             weights in it, and the packages of ``python``'s environment are the fingerprint.
+        env: names of environment variables that look like credentials (``HF_TOKEN``) and that the command needs; others
+            of that look it does not get.
 
     Raises:
         ConfigurationError: the command or an argument cannot be used.
@@ -149,11 +153,12 @@ def load(
             f"command {template!r}: no {{output}} in it; write it where the program takes the path of the video to "
             "make, or give the argument result=PATTERN of the video it writes"
         )
+    environment, left_out = without_credentials(os.environ, env)
     generator = CommandGenerator(
         words,
         folder,
         extra={Reference.CR: shlex.split(cr_args), Reference.AR: shlex.split(ar_args)},
-        environment=_environment(interpreter, device),
+        environment=_environment(environment, interpreter, device),
         result=result,
         slack=_whole("slack", slack),
         seed=seed,
@@ -161,6 +166,7 @@ def load(
         parallel=parallel,
         workdir=None if workdir is None else Path(workdir).expanduser().absolute(),
     )
+    generator.left_out = left_out
     switches = "reference" in placeholders or bool(ar_args) or "{reference}" in cr_args
     generator.reference_from_video = "reference" not in placeholders and not any(
         "{reference}" in words for words in (cr_args, ar_args)
@@ -207,6 +213,8 @@ class CommandGenerator:
         self.silence: str | None = None
         self.pairing: str | None = None
         self.fingerprint: str | None = None
+        self.left_out: Sequence[str] = ()
+        """Names of variables that it does not get."""
         self._words = tuple(words)
         self._folder = folder
         self._extra = extra
@@ -376,6 +384,8 @@ class CommandGenerator:
         except (GeneratorError, TimeUpError) as error:
             lines = _tail(log)
             said = "".join(f"\n  {line}" for line in lines) if lines else " nothing"
+            if self.left_out:
+                said += f"\n  not in its environment (argument env): {', '.join(self.left_out)}"
             raise type(error)(f"{error}; the command said:{said}\n  whole log: {log}") from error
 
 
@@ -465,8 +475,8 @@ def _interpreter(python: str | None) -> Path | None:
     )
 
 
-def _environment(interpreter: Path | None, device: str) -> dict[str, str]:
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+def _environment(variables: Mapping[str, str], interpreter: Path | None, device: str) -> dict[str, str]:
+    environment = {**variables, "PYTHONUNBUFFERED": "1"}
     if interpreter is not None:
         for name in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV"):
             environment.pop(name, None)

@@ -359,7 +359,7 @@ def test_a_cuda_device_is_the_only_one_it_sees(
     monkeypatch: pytest.MonkeyPatch, device: str, visible: str, seen: str
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert command._environment(None, device)["CUDA_VISIBLE_DEVICES"] == seen
+    assert command._environment(os.environ, None, device)["CUDA_VISIBLE_DEVICES"] == seen
 
 
 TEMPLATES = [
