@@ -74,7 +74,7 @@ def assert_no_regression(
     from pytest_lipleak.core.regressions import DEFAULT_ALLOWANCES, Allowance
     from pytest_lipleak.evaluation.comparison import has, judge_regression, matching
     from pytest_lipleak.report.baseline import explain_regression
-    from pytest_lipleak.report.json import read_report
+    from pytest_lipleak.report.reading import read_report
 
     given = isinstance(baseline, str | Path)
     file = str(baseline) if given else "the baseline"

@@ -186,7 +186,7 @@ class Workbench:
             self._baselines()
 
     def _baselines(self) -> "list[Corpus]":
-        from pytest_lipleak.report.json import read_report
+        from pytest_lipleak.report.reading import read_report
 
         assert self.settings.inputs.compare is not None
         if self._compared_with is None:
@@ -575,7 +575,11 @@ class Workbench:
 
             try:
                 with to_be_written("HTML report", self.settings.outputs.html):
-                    write_html(report, self.settings.outputs.html, dose=self.settings.inputs.dose)
+                    outputs = self.settings.outputs
+                    videos = [] if outputs.keep is None else [outputs.keep]
+                    write_html(
+                        report, self.settings.outputs.html, dose=self.settings.inputs.dose, videos=videos
+                    )
             except OutputError as error:
                 unsaved.append(str(error))
         return unsaved

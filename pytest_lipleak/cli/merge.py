@@ -92,7 +92,7 @@ def _mark(verdict: "Verdict") -> str:
 
 def _read_parts(paths: Sequence[Path]) -> tuple[dict[str, dict[str, "Corpus"]], RunEnd]:
     """Return, per model, its parts by file; and how the runs ended that measured them."""
-    from pytest_lipleak.report.json import read_report
+    from pytest_lipleak.report.reading import read_report
 
     models: dict[str, dict[str, Corpus]] = {}
     runs = []

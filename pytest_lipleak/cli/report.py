@@ -12,7 +12,7 @@ from pytest_lipleak.core.errors import ConfigurationError, InputError, OutputErr
 from pytest_lipleak.outputs import check_writable, to_be_written, write_text
 
 if TYPE_CHECKING:
-    from pytest_lipleak.report.json import Report
+    from pytest_lipleak.report.reading import Report
     from pytest_lipleak.report.side_by_side import Entry
     from pytest_lipleak.report.tables import Cell, Table
 
@@ -60,7 +60,11 @@ def add(commands: Any) -> None:
     )
     report.add_argument("--digits", type=int, choices=range(7), default=2, metavar="N", help="default: 2")
     report.add_argument(
-        "--media", type=Path, metavar="DIR", help="of --format html: the folder of pictures that the run left"
+        "--media",
+        type=Path,
+        metavar="DIR",
+        help="of --format html: the folder of pictures and videos that the run left; videos are also taken from below "
+        "the reports' own folders",
     )
     report.add_argument("--schema", action="store_true", help="print the JSON Schema of the reports")
     report.add_argument("-v", "--verbose", action="store_true", help="of one model, print everything")
@@ -69,7 +73,8 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Read, lay out, print or write."""
-    from pytest_lipleak.report.json import read_report, schema
+    from pytest_lipleak.report.json import schema
+    from pytest_lipleak.report.reading import read_report
 
     layout = "json" if options.json else options.format
     if options.output is not None:
@@ -191,7 +196,8 @@ def _html(reports: "dict[Path, Report]", options: argparse.Namespace) -> int:
     require_jinja2()
     whole = together([report.data for report in reports.values()])
     with to_be_written("HTML report", options.output):
-        write_html(whole, options.output, options.media, labels=_labels(reports))
+        folders = [path.parent for path in options.files]
+        write_html(whole, options.output, options.media, labels=_labels(reports), videos=folders)
     return GOOD
 
 

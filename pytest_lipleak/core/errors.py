@@ -6,18 +6,23 @@ A message says what was got, what was expected and what to do, and names the fil
 import traceback
 from pathlib import Path
 
+from pytest_lipleak.core.text import printable
+
 LONGEST = 300
 """Characters that are shown of an unexpected error's own words."""
 
 
 class LipleakError(Exception):
-    """Base of all errors that pytest-lipleak raises on purpose."""
+    """Base of all errors that pytest-lipleak raises on purpose; its words may quote anybody, and are safe to print."""
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*(printable(each) if isinstance(each, str) else each for each in arguments))
 
 
 def retold(kind: type[LipleakError], words: str) -> LipleakError:
     """Return an error of a kind with these words; some kinds build theirs from other arguments."""
     error = kind.__new__(kind)
-    error.args = (words,)
+    error.args = (printable(words),)
     return error
 
 
@@ -33,7 +38,7 @@ def unexpected(error: BaseException, flag: str | None = "-v") -> str:
         last = traceback.extract_tb(error.__traceback__)[-1]
         place = f" ({'/'.join(Path(last.filename).parts[-2:])}, line {last.lineno})"
     try:
-        said = " ".join(str(error).split())
+        said = printable(" ".join(str(error).split()))
     except BaseException:  # the error may be the model's, and its words as well
         said = ""
     said = f": {said[:LONGEST]}{'...' if len(said) > LONGEST else ''}" if said else ""

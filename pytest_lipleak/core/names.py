@@ -8,6 +8,8 @@ import unicodedata
 from hashlib import sha256
 
 from pytest_lipleak.core.errors import InputError
+from pytest_lipleak.core.text import escaped as escaped
+from pytest_lipleak.core.text import is_unsafe as is_unsafe
 
 LONGEST_NAME = 500
 """Characters a clip's name may have, its sub-folders included."""
@@ -15,8 +17,6 @@ LONGEST_NAME = 500
 LONGEST_STEM = 150
 """Bytes of a file stem; file systems take 255 for a whole file name, with condition and suffix."""
 
-_BIDIRECTIONAL = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
-_UNSAFE_CATEGORIES = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
 _RESERVED = re.compile(
     r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])(?=\.|$)", re.IGNORECASE
 )
@@ -24,18 +24,6 @@ _PLAIN = re.compile(r"[a-z0-9_][a-z0-9_=.-]*(?:[/:][a-z0-9_=-][a-z0-9_=.-]*)*")
 _TOLD_APART = re.compile(r"-[0-9a-f]{8}")
 _ABSOLUTE = re.compile(r"[/\\]|[a-z]:[/\\]", re.IGNORECASE)
 _SEPARATORS = str.maketrans({"/": "+", ":": "@"})
-
-
-def is_unsafe(character: str) -> bool:
-    """Whether a character can begin a line, move the cursor or reorder the text around it."""
-    return character in _BIDIRECTIONAL or unicodedata.category(character) in _UNSAFE_CATEGORIES
-
-
-def escaped(text: str) -> str:
-    """Return ``text`` on one line, with every unsafe character written as its escape, ``\\x1b`` for ESC."""
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(ascii(letter)[1:-1] if is_unsafe(letter) else letter for letter in text)
 
 
 def check_name(text: str, where: str) -> str:

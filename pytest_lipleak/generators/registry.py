@@ -15,6 +15,7 @@ from typing import Any
 
 from pytest_lipleak.core.clips import Audio, Clip, Frames
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
+from pytest_lipleak.core.text import escaped
 from pytest_lipleak.generators.catalogue import (
     COMMAND_PREFIX,
     DEMO,
@@ -36,6 +37,10 @@ GROUP = "pytest_lipleak.generators"
 """Entry-point group under which packages register generators by name."""
 
 
+LONGEST_MODEL = 2000
+"""Characters of a model's name that are kept; command lines are long."""
+
+
 @dataclass(frozen=True)
 class Model:
     """A generator with the name it was asked for.
@@ -49,6 +54,10 @@ class Model:
     name: str
     generator: Generator
     arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # A class may call itself anything.
+        object.__setattr__(self, "name", escaped(self.name)[:LONGEST_MODEL])
 
     @cached_property
     def declared(self) -> Declared:

@@ -10,6 +10,7 @@ import pytest
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.endings import FINISHED, RunEnd, Verdicts, failed_lines, model_ending, run_ending
 from pytest_lipleak.core.metrics import Metric
+from pytest_lipleak.core.text import escaped
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.results.aggregate import measured
 from pytest_lipleak.report.render import markdown
@@ -105,8 +106,9 @@ def _property(text: str) -> str:
 
 def _inline(text: str) -> str:
     """A name as text, whatever signs of Markdown or HTML it holds."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;")
-    return "".join(f"\\{letter}" if letter in "\\`*_[]|" else letter for letter in escaped)
+    plain = " ".join(escaped(line) for line in text.splitlines())
+    html = plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return "".join(f"\\{letter}" if letter in "\\`*_[]|" else letter for letter in html)
 
 
 def _first_line(report: pytest.TestReport) -> str:

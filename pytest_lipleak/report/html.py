@@ -34,6 +34,7 @@ def write_html(
     *,
     dose: Path | None = None,
     labels: Sequence[str] = (),
+    videos: Sequence[Path] = (),
 ) -> Path:
     """Write the report as a page that opens from disk.
 
@@ -41,10 +42,10 @@ def write_html(
         document: the JSON report, as ``report.json.document`` makes it or as read from a file.
         target: a folder, which gets an ``index.html``, or the name of an HTML file. Pictures and videos lie in a
             folder beside the page; move or upload both together.
-        media: where the run left its filmstrips; by default the report's own folder of files. Kept videos are
-            linked or copied to the report.
+        media: where the run left its filmstrips, and perhaps its videos; by default the report's own folder of files.
         dose: a dose curve of the user's own, as the run was given.
         labels: what the results are called, where models of one name must be told apart.
+        videos: folders from which videos that the report names are copied; others are not touched, whatever it says.
 
     Returns:
         The page.
@@ -58,7 +59,8 @@ def write_html(
     from markupsafe import Markup
 
     page = page_of(target)
-    files = Files(media or files_of(target), files_of(target), page.parent)
+    source = media or files_of(target)
+    files = Files(source, files_of(target), page.parent, (*videos, source))
     corpora = read_document(document)
     for corpus in corpora if dose is not None else ():
         corpus.curve, _ = curve_for(corpus.provenance, dose)

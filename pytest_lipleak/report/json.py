@@ -6,10 +6,9 @@
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.core.corpus import Corpus
@@ -24,7 +23,7 @@ from pytest_lipleak.core.endings import (
     run_ending,
     run_of_all,
 )
-from pytest_lipleak.core.errors import InputError, MissingDataError
+from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.verdicts import Measurement, Outcome, Verdict
 from pytest_lipleak.evaluation.results.aggregate import every_measurement, suspicions
 from pytest_lipleak.evaluation.results.dose import curve_for
@@ -162,53 +161,6 @@ def read_document(data: Mapping[str, Any]) -> list[Corpus]:
     for corpus in corpora:
         corpus.curve, _ = curve_for(corpus.provenance)
     return corpora
-
-
-@dataclass(frozen=True)
-class Report:
-    """A report that was read from a file.
-
-    Args:
-        data: the document, as :func:`document` made it.
-        corpora: the scores of each of its models.
-    """
-
-    data: dict[str, Any]
-    corpora: list[Corpus]
-
-    @property
-    def run(self) -> RunEnd:
-        """How its run ended."""
-        return RunEnd.of_report(self.data)
-
-
-def read_report(path: Path, *, may_be_empty: bool = False) -> Report:
-    """Read a report, a baseline or a part: they are the same file.
-
-    Args:
-        path: of the file.
-        may_be_empty: take a report of a run that ended before it measured anything, too.
-
-    Raises:
-        MissingDataError: the file cannot be read.
-        InputError: it is no report, or nothing was measured in it.
-    """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        corpora = read_document(data)
-    except OSError as error:
-        raise MissingDataError(f"{path}: cannot be read ({error.strerror})") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: is no JSON file, so is no report of pytest-lipleak ({error})") from None
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(
-            f"{path}: is no report of pytest-lipleak ({type(error).__name__}: {error})"
-        ) from None
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from None
-    if not corpora and not (may_be_empty and "run" in data):
-        raise InputError(f"{path}: nothing was measured in it; run it again")
-    return Report(data, corpora)
 
 
 def _finite(verdict: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """The files of the HTML report: the page, and the pictures and videos beside it."""
 
-import json
-import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
@@ -10,8 +8,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.scores import TakeScore
-from pytest_lipleak.evaluation.make.gallery import file_stem, score_digest
+from pytest_lipleak.core.strict_json import parse_json
+from pytest_lipleak.evaluation.make.gallery import score_digest, take_stem
 from pytest_lipleak.outputs import check_writable, forget_file
 
 FILES = (
@@ -63,21 +63,25 @@ class Files:
         source: where the run left them.
         folder: where the report's own files lie.
         page: folder of the page.
+        videos: folders below which videos may lie; a report may name any path of this machine.
     """
 
     source: Path
     folder: Path
     page: Path
+    videos: tuple[Path, ...] = ()
 
     def entry(self, model: str, take: TakeScore) -> dict[str, Any]:
         """Return what is known of a take beside its scores; empty where it is of another run."""
         found = self._read(model, take, ".json")
-        return found if found.get("of") == score_digest(take.own) else {}
+        return {"spread": [], "peaks": [], **found} if found.get("of") == score_digest(take.own) else {}
 
     def opening(self, model: str, take: TakeScore, measures: Mapping[str, float]) -> dict[str, Any]:
         """Return the mouth opening per frame, where it was measured; empty where it is of another run."""
         found = self._read(model, take, ".opening.json")
-        same = found and measures.get(found.get("measure", "")) == found.get("value")
+        same = {"output", "real"} <= found.keys() and measures.get(found.get("measure", "")) == found.get(
+            "value"
+        )
         return found if same else {}
 
     def picture(self, model: str, take: TakeScore, kind: str) -> str | None:
@@ -85,27 +89,38 @@ class Files:
         return self._carried(self.source / f"{self._stem(model, take)}.{kind}.webp", model, take)
 
     def video(self, model: str, take: TakeScore) -> str | None:
-        """Return the address of a take's video; None where it was not kept or is not there any more."""
+        """Return the address of a take's video; None where it was not kept, is not there any more, or is none."""
         if take.video is None:
             return None
-        beside = self.source / f"{self._stem(model, take)}.mp4"
-        path = Path(take.video)
-        return self._carried(path if path.is_file() else beside, model, take)
+        # Whatever the report says, a run names its videos like this.
+        stem = Path(f"{self._stem(model, take)}.mp4")
+        named = [folder / take.video for folder in self.videos] if Path(take.video).name == stem.name else []
+        candidates = [*named, *(folder / stem for folder in self.videos)]
+        found = next((path for path in candidates if self._is_below(path)), None)
+        return None if found is None else self._carried(found, model, take)
+
+    def _is_below(self, path: Path) -> bool:
+        """Whether it is a file that really lies, links followed, in one of the folders of videos."""
+        try:
+            real = path.resolve(strict=True)
+            return real.is_file() and any(real.is_relative_to(folder.resolve()) for folder in self.videos)
+        except (OSError, ValueError, RuntimeError):
+            return False
 
     @staticmethod
     def _stem(model: str, take: TakeScore) -> str:
-        return file_stem(model, take.clip, take.condition)
+        return take_stem(model, take.clip, take.condition)
 
     def _read(self, model: str, take: TakeScore, ending: str) -> dict[str, Any]:
         path = self.source / f"{self._stem(model, take)}{ending}"
         try:
-            found = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            found = parse_json(path.read_bytes(), str(path))
+        except (OSError, ValueError, InputError):
             return {}
-        return found if isinstance(found, dict) else {}
+        return found if isinstance(found, dict) and _is_well_formed(found) else {}
 
     def _carried(self, path: Path, model: str, take: TakeScore) -> str | None:
-        """Bring a file to the report, without a second copy on the disk where that can be, and name it."""
+        """Copy a file to the report and name it; a link would change, or give away, what it leads to."""
         if not path.is_file():
             return None
         ending = path.name.partition(Path(self._stem(model, take)).name)[2] or path.suffix
@@ -113,8 +128,23 @@ class Files:
         if not (own.exists() and own.samefile(path)):
             own.parent.mkdir(parents=True, exist_ok=True)
             own.unlink(missing_ok=True)
-            try:
-                os.link(path, own)
-            except OSError:
-                shutil.copyfile(path, own)
+            shutil.copyfile(path, own)
         return quote(own.relative_to(self.page).as_posix())
+
+
+_WHOLE, _MEASURED = ("spread", "peaks"), ("sound", "output", "real")
+"""What files beside pictures hold: frames, and numbers or nothing by frame."""
+
+
+def _is_well_formed(found: Mapping[str, Any]) -> bool:
+    """Whether a file beside a picture, which may be anybody's, holds what the page draws."""
+
+    def holds(name: str, kinds: tuple[type, ...], low: float) -> bool:
+        values = found.get(name, [])
+        return isinstance(values, list) and all(
+            type(value) in kinds and (value is None or value >= low) for value in values
+        )
+
+    texts = all(isinstance(found.get(name, ""), str) for name in ("of", "measure"))
+    whole = all(holds(name, (int,), 0) for name in _WHOLE)
+    return texts and whole and all(holds(name, (int, float, type(None)), -1e6) for name in _MEASURED)

@@ -5,10 +5,16 @@ import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from pytest_lipleak.core.text import escaped
 from pytest_lipleak.report.tables import Cell, Column, Row, Table
 
 Paint = Callable[[str, Cell], str]
 """Colours the text of a cell, or makes it bold, without changing its width on the screen."""
+
+
+def plain(words: str) -> str:
+    """Return text of a report, which may be anybody's, on one line."""
+    return escaped(words)
 
 
 def starred(text: str) -> str:
@@ -27,7 +33,7 @@ def text_lines(table: Table, paint: Paint | None = None) -> list[str]:
     rows = [[table.stub, *(column.head for column in table.columns)]]
     rows += [
         [
-            row.label,
+            plain(row.label),
             *(
                 _starred(cell, starring and c.number)
                 for c, cell in zip(table.columns, row.cells, strict=True)
@@ -56,7 +62,8 @@ def text_lines(table: Table, paint: Paint | None = None) -> list[str]:
 
 def _starred(cell: Cell, starring: bool) -> str:
     # A space in the star's place keeps the numbers under one another.
-    return starred(cell.text) if cell.best else f"{cell.text} " if starring else cell.text
+    words = plain(cell.text)
+    return starred(words) if cell.best else f"{words} " if starring else words
 
 
 def _ends_group(rows: Sequence[Row], number: int) -> bool:
@@ -66,7 +73,8 @@ def _ends_group(rows: Sequence[Row], number: int) -> bool:
 def text(tables: Iterable[Table], paint: Paint | None = None) -> str:
     """Return the tables one under the other, as a terminal shows them; a star stands behind the best."""
     return "\n\n".join(
-        "\n".join([*_titled(table.title), *text_lines(table, paint), *table.notes]) for table in tables
+        "\n".join([*_titled(plain(table.title)), *text_lines(table, paint), *map(plain, table.notes)])
+        for table in tables
     )
 
 
@@ -80,7 +88,8 @@ def _markdown(table: Table) -> list[str]:
         return f"| {' | '.join(texts)} |"
 
     def escaped(cell: str) -> str:
-        return re.sub(r"([|*_<`\\])", r"\\\1", cell)
+        # Brackets stay readable: one that would begin a link's address does not.
+        return re.sub(r"([|*_<`\\]|\](?=[(\[]))", r"\\\1", plain(cell))
 
     def shown(cell: Cell) -> str:
         marked = f"**{escaped(cell.text)}**" if cell.best else escaped(cell.text)
@@ -122,7 +131,7 @@ def latex(tables: Iterable[Table]) -> str:
 
 def _latex(table: Table) -> list[str]:
     def escaped(words: str) -> str:
-        return "".join(_LATEX.get(letter, letter) for letter in words)
+        return "".join(_LATEX.get(letter, letter) for letter in plain(words))
 
     def shown(cell: Cell) -> str:
         words = escaped(cell.text)
@@ -154,6 +163,21 @@ def _latex(table: Table) -> list[str]:
     ]
 
 
+def no_formula(words: str) -> str:
+    """Return text for a cell of a spreadsheet, which takes what begins with one of these signs for a formula.
+
+    Numbers stay numbers, negative ones, too.
+    """
+    words = plain(words)
+    try:
+        float(words.rstrip(" %*"))
+    except ValueError:
+        return (
+            f"'{words}" if words.lstrip()[:1] in ("=", "+", "-", "@", "|", "%", "\uff1d", "\uff0b") else words
+        )
+    return words
+
+
 CSV_COLUMNS = (
     "table", "title", "group", "label", "metric", "better", "value", "low", "high", "clips", "best", "text",
 )  # fmt: skip
@@ -175,8 +199,8 @@ def comma_separated(tables: Iterable[Table]) -> str:
                 name = cell.metric or column.name
                 writer.writerow(
                     (
-                        table.name, table.title, row.group, row.label, name, column.better, value, low, high, clips,
-                        int(cell.best), cell.text,
+                        table.name, no_formula(table.title), row.group, no_formula(row.label), name, column.better,
+                        value, low, high, clips, int(cell.best), no_formula(cell.text),
                     )
                 )  # fmt: skip
     return file.getvalue().rstrip("\n")

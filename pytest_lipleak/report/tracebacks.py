@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_lipleak.core.errors import GeneratorError, LipleakError
+from pytest_lipleak.core.text import printable
 
 _NOT_THE_USERS = (
     Path(__file__).resolve().parent.parent,
@@ -62,4 +63,4 @@ def _origin(error: BaseException) -> str:
         return ""
     told = traceback.TracebackException.from_exception(cause)
     told.stack = traceback.StackSummary.from_list([f for f in told.stack if _is_users(f.filename)])
-    return "".join(told.format()) if told.stack else ""
+    return printable("".join(told.format())) if told.stack else ""

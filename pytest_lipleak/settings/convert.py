@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -56,7 +57,15 @@ def entries(value: Any, origin: Origin) -> tuple[str, ...]:
 
 def path(value: Any, origin: Origin) -> Path:
     """A path, absolute from now on: tests may change the working directory."""
-    return origin.folder / Path(str(value)).expanduser()
+    try:
+        found = origin.folder / Path(str(value)).expanduser()
+        # What no file system holds would surprise whoever looks for it.
+        with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            found.lstat()
+    except (OSError, RuntimeError, ValueError) as error:  # too long; no such user; a null character
+        why = getattr(error, "strerror", None) or error
+        raise RefusedError(f"{str(value)[:80]!r} cannot be a path ({why})") from None
+    return found
 
 
 def clips(value: Any, origin: Origin) -> str:

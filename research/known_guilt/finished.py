@@ -8,9 +8,8 @@ its lips with the clip's own lips, and its lips with the clip's own speech. What
 
 from __future__ import annotations
 
-import argparse
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -19,9 +19,9 @@ from pytest_lipleak.evaluation.make.gallery import (
     Gallery,
     envelope,
     evenly,
-    file_stem,
     peak_windows,
     score_digest,
+    take_stem,
 )
 from pytest_lipleak.sync.protocols import Protocol
 
@@ -123,9 +123,24 @@ def test_peaks_lie_apart() -> None:
     assert peak_windows(()) == []
 
 
-def test_file_names_stay_below_the_folder() -> None:
-    assert file_stem("demo:leaky=0.4", "ann/1", SILENT) == "demo_leaky=0.4/ann/1-SI-CR"
-    assert file_stem("../x/y.py:Model", "c", None) == ".._x_y.py_Model/c-real"
-    long = [file_stem(f"cmd: python x.py {'--option ' * 99}{last}", "c", None) for last in "ab"]
-    assert long[0] != long[1]
-    assert max(map(len, long)) < 80
+def test_file_names_stay_below_the_folder(tmp_path: Path) -> None:
+    assert take_stem("demo:leaky=0.4", "ann/1", SILENT) == "demo@leaky=0.4/ann+1-SI-CR"
+    evil = [
+        "..",
+        "../x/y.py:Model",
+        "/etc/passwd",
+        "a/../../b",
+        "C:\\x",
+        "\x1b[2J",
+        "",
+        "a" * 5000,
+        "nul",
+        "a\nb",
+    ]
+    stems = [take_stem(model, clip, SILENT) for model in evil for clip in evil]
+    assert len({stem.casefold() for stem in stems}) == len(evil) ** 2
+    for stem in stems:
+        path = (tmp_path / f"{stem}.strip.webp").resolve()
+        assert path.relative_to(tmp_path).parts == tuple(f"{stem}.strip.webp".split("/"))
+        assert len(path.name.encode()) < 255
+        assert stem.isprintable()

@@ -11,7 +11,7 @@ from corpora import corpus, report
 
 from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.evaluation.make.crops import Cropper
-from pytest_lipleak.evaluation.make.gallery import Gallery, file_stem
+from pytest_lipleak.evaluation.make.gallery import Gallery, take_stem
 from pytest_lipleak.media.video import write_playable
 from pytest_lipleak.report.html import write_html
 from pytest_lipleak.report.page_files import files_of
@@ -52,7 +52,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "made:up", take, clip, lambda: frames, None, Cropper(Protocol.DIRECT)
             )
         if take.clip == "a":
-            video = folder / "kept" / f"{file_stem('made:up', 'a', take.condition)}.mp4"
+            video = folder / "kept" / f"{take_stem('made:up', 'a', take.condition)}.mp4"
             video.parent.mkdir(parents=True, exist_ok=True)
             write_playable(video, frames, clip.audio)
             found.takes[key] = type(take)(**{**vars(take), "video": str(video)})

@@ -17,7 +17,7 @@ from pytest_lipleak.core.dose import COLUMNS, DoseCurve
 from pytest_lipleak.core.errors import InputError, MissingExtraError
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.evaluation.make.crops import Cropper
-from pytest_lipleak.evaluation.make.gallery import Gallery, file_stem
+from pytest_lipleak.evaluation.make.gallery import Gallery, take_stem
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.evaluation.results.dose import _identity as identity
 from pytest_lipleak.report.html import write_html
@@ -174,20 +174,20 @@ def test_media_from_elsewhere_are_brought_along(tmp_path: Path) -> None:
     page = Page(write_html(report(found), tmp_path / "deep/page.html", media=tmp_path / "elsewhere"))
     sources = [unquote(str(image["src"])) for image in page.all("img")]
     assert sources
-    assert all(source.startswith("page_files/made_up/a-") for source in sources)
+    assert all(source.startswith("page_files/made@up/a-") for source in sources)
     assert all((tmp_path / "deep" / source).is_file() for source in sources)
 
 
 def test_kept_videos_lie_beside_the_page(tmp_path: Path) -> None:
     found = corpus(["a"])
     for key, take in list(found.takes.items()):
-        video = tmp_path / "kept" / f"{file_stem('made:up', 'a', take.condition)}.mp4"
+        video = tmp_path / "kept" / f"{take_stem('made:up', 'a', take.condition)}.mp4"
         video.parent.mkdir(parents=True, exist_ok=True)
         video.write_bytes(str(key).encode())
         found.takes[key] = type(take)(**{**vars(take), "video": str(video)})
     data = json.loads(json.dumps(report(found)))
     for attempt in ("first", "again"):
-        page = Page(write_html(data, tmp_path / "site"))
+        page = Page(write_html(data, tmp_path / "site", videos=[tmp_path / "kept"]))
         videos = [link for link in page.all("a") if link.get("class") == "video"]
         assert len(videos) == 8, attempt
         assert page.all("video") == [], "players are made where someone looks"
@@ -228,7 +228,7 @@ def test_two_hundred_clips(tmp_path: Path) -> None:
 
 def test_only_own_files_are_forgotten(tmp_path: Path) -> None:
     gallery(corpus(["a"]), files_of(tmp_path))
-    mine = files_of(tmp_path) / "made_up" / "notes.json"
+    mine = files_of(tmp_path) / "made@up" / "notes.json"
     mine.write_text("{}")
     forget_page(tmp_path)
     assert [path for path in files_of(tmp_path).rglob("*") if path.is_file()] == [mine]

@@ -198,6 +198,9 @@ def test_page_of_several_reports(tmp_path: Path) -> None:
     assert text.lstrip().lower().startswith("<!doctype html>")
 
 
+VERSION_1 = {"schema": 1, "verdict": "not judged", "created": "", "unjudged": [], "results": []}
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
@@ -205,7 +208,7 @@ def test_page_of_several_reports(tmp_path: Path) -> None:
         ("text.json", "no json", "text.json: is no JSON file"),
         ("list.json", "[]", "is no report of pytest-lipleak"),
         ("other.json", '{"schema": 99, "results": []}', "schema 99, expected 1 or 2"),
-        ("empty.json", json.dumps({"schema": 1, "results": []}), "nothing was measured"),
+        ("empty.json", json.dumps(VERSION_1), "nothing was measured"),
         ("bad.csv", "a,b\n1,2\n", "expected a CSV file with a column 'model'"),
         ("bad.csv", "model,LSD-XX\na,2\n", "line 2: unknown metric 'LSD-XX'"),
         ("bad.csv", "model,LSD-CR\na,much\n", "line 2: could not convert"),

@@ -6,10 +6,8 @@ which score it belongs to, so that pictures of another run are never shown besid
 
 import json
 import os
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +17,7 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.clips import Audio, Clip, Image, Video, digest_of, picked
 from pytest_lipleak.core.conditions import Condition
 from pytest_lipleak.core.errors import StoreError
+from pytest_lipleak.core.names import file_stem
 from pytest_lipleak.core.scores import SyncScore, TakeScore
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.evaluation.make.crops import Cropper
@@ -128,20 +127,13 @@ class Gallery:
         _write_json(path, {"measure": measure, "value": value, **values})
 
     def _entry(self, model: str, clip: str, condition: Condition | None) -> Path:
-        return self.folder / f"{file_stem(model, clip, condition)}.json"
+        return self.folder / f"{take_stem(model, clip, condition)}.json"
 
 
-LONGEST_FOLDER = 60
-"""Characters of a model's name that its folder bears; more is told apart by a hash."""
-
-
-def file_stem(model: str, clip: str, condition: Condition | None) -> str:
+def take_stem(model: str, clip: str, condition: Condition | None) -> str:
     """Return the path, below any folder of pictures or videos and without suffix, of a take's files."""
     where = f"{condition.setup}-{condition.reference}" if condition else "real"
-    folder = re.sub(r"[^\w.=-]+", "_", model)
-    if len(folder) > LONGEST_FOLDER:  # a command line, say; no file system takes names without end
-        folder = f"{folder[:LONGEST_FOLDER]}-{sha256(model.encode()).hexdigest()[:8]}"
-    return f"{folder}/{clip}-{where}"
+    return f"{file_stem(model)}/{file_stem(clip)}-{where}"
 
 
 def score_digest(score: SyncScore) -> str:

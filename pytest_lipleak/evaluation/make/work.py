@@ -12,7 +12,7 @@ from pytest_lipleak.core.corpus import Key
 from pytest_lipleak.core.errors import StoreError, UnscorableError
 from pytest_lipleak.core.scores import TakeScore
 from pytest_lipleak.evaluation.make.artefacts import Artefacts
-from pytest_lipleak.evaluation.make.gallery import Gallery, file_stem
+from pytest_lipleak.evaluation.make.gallery import Gallery, take_stem
 from pytest_lipleak.evaluation.make.progress import Progress
 from pytest_lipleak.evaluation.make.record import Record, label_of
 from pytest_lipleak.evaluation.plan.takes import Take, Takes
@@ -139,7 +139,7 @@ class Work:
     def _kept(self, take: Take, condition: Condition | None) -> str | None:
         if self.keep is None:
             return None
-        path = self.keep / f"{file_stem(self.model.name, take.clip.name, condition)}.mp4"
+        path = self.keep / f"{take_stem(self.model.name, take.clip.name, condition)}.mp4"
         with self._outlived(take.clip.name, condition):
             self.artefacts.write_to_look_at(take, path)
         return None if (take.clip.name, condition) in self.record.failures else str(path)

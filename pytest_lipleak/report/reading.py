@@ -1,0 +1,159 @@
+"""Reports that are read: they travel as artefacts and may be anybody's, so nothing in them is believed unseen."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.endings import RunEnd
+from pytest_lipleak.core.errors import InputError, LipleakError, MissingDataError
+from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.names import check_name, check_printable, escaped
+from pytest_lipleak.core.strict_json import parse_json
+from pytest_lipleak.core.text import printable
+from pytest_lipleak.core.verdicts import Limit
+from pytest_lipleak.report.json import READ_VERSIONS, read_document, schema
+
+
+@dataclass(frozen=True)
+class Report:
+    """A report that was read from a file.
+
+    Args:
+        data: the document, as ``report.json.document`` made it.
+        corpora: the scores of each of its models.
+    """
+
+    data: dict[str, Any]
+    corpora: list[Corpus]
+
+    @property
+    def run(self) -> RunEnd:
+        """How its run ended."""
+        return RunEnd.of_report(self.data)
+
+
+def read_report(path: Path, *, may_be_empty: bool = False) -> Report:
+    """Read a report, a baseline or a part: they are the same file.
+
+    Args:
+        path: of the file.
+        may_be_empty: take a report of a run that ended before it measured anything, too.
+
+    Raises:
+        MissingDataError: the file cannot be read.
+        InputError: it is no report, or nothing was measured in it.
+    """
+    try:
+        data = parse_json(path.read_bytes(), str(path))
+    except OSError as error:
+        raise MissingDataError(f"{path}: cannot be read ({error.strerror})") from None
+    corpora = checked_document(data, str(path))
+    # Notes, reasons and headlines are any text.
+    data = _printable(data)
+    report = Report(data, read_document(data) if corpora else [])
+    if not report.corpora and not (may_be_empty and "run" in data):
+        raise InputError(f"{path}: nothing was measured in it; run it again")
+    return report
+
+
+def checked_document(data: Any, where: str) -> list[Corpus]:
+    """Return the scores in a report of anybody's.
+
+    Args:
+        data: what the file holds.
+        where: the file, for messages.
+
+    Raises:
+        InputError: it does not follow the schema, contradicts itself, or names clips that cannot be.
+    """
+    try:
+        _refuse_other_versions(data)
+        _schema_check()(data)
+        for result in data["results"]:
+            _check_result(result, where)
+        return read_document(data)
+    except InputError as error:
+        text = str(error)
+        raise InputError(text if text.startswith(where) else f"{where}: {text}") from None
+    except (LipleakError, KeyError, TypeError, ValueError) as error:
+        why = escaped(str(error))[:300]
+        raise InputError(f"{where}: is no report of pytest-lipleak ({why})") from None
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, dict):
+        return {printable(key): _printable(inner) for key, inner in value.items()}
+    return [_printable(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _refuse_other_versions(data: Any) -> None:
+    if not isinstance(data, dict) or "schema" not in data:
+        raise InputError(
+            "is no report of pytest-lipleak: expected an object with the key 'schema', as --lipleak-json writes"
+        )
+    if data["schema"] not in READ_VERSIONS or isinstance(data["schema"], bool):
+        shown = escaped(repr(data["schema"]))[:40]
+        expected = " or ".join(map(str, READ_VERSIONS))
+        raise InputError(
+            f"report has schema {shown}, expected {expected}: it is of another version of pytest-lipleak; measure again"
+        )
+
+
+@cache
+def _schema_check() -> Callable[[Any], Any]:
+    import fastjsonschema
+
+    check: Callable[[Any], Any] = fastjsonschema.compile(schema(), use_formats=False)
+    return check
+
+
+def _check_result(result: Mapping[str, Any], where: str) -> None:
+    """Refuse what a schema cannot say: names, and entries that contradict each other."""
+    about = result["provenance"]
+    check_printable(about["model"], where, "model's name")
+    clips = set(about["clip_names"])
+    for clip in about["clip_names"]:
+        check_name(clip, where)
+    _refuse_twice(about["clip_names"], "clip")
+    takes = [(take["clip"], take["condition"]) for take in result["takes"]]
+    _refuse_twice(takes, "take")
+    _refuse_twice([(n["clip"], n["condition"]) for n in result["nulls"]], "null")
+    _refuse_twice([(p["clip"], p["condition"]) for p in result["pictures"]], "entry of pictures")
+    _refuse_twice([(s["measure"], s["condition"]) for s in result["sets"]], "entry of sets")
+    _refuse_twice([verdict["limit"] for verdict in result["verdicts"]], "limit")
+    for kind in ("takes", "unscored", "unpictured", "pictures", "nulls"):
+        for entry in result[kind]:
+            if entry["clip"] not in clips:
+                raise InputError(f"{kind}: the clip {_shown(entry['clip'])} is none of the report's clips")
+    for null in result["nulls"]:
+        if (null["clip"], null["condition"]) not in takes:
+            raise InputError(f"nulls: the take {_shown(null['clip'])}, {null['condition']} is not in it")
+        if not null["at_offset"] or len(null["at_offset"]) != len(null["free"]):
+            raise InputError(
+                f"nulls: {_shown(null['clip'])}: expected as many scores at the offset as free ones, and one at least"
+            )
+    for verdict in result["verdicts"]:
+        limit = Limit.parse(verdict["limit"])
+        if limit.metric.name != metric(verdict["metric"]).name:
+            raise InputError(
+                f"verdicts: {_shown(verdict['limit'])} is no limit of {_shown(verdict['metric'])}"
+            )
+        if verdict["passed"] and not verdict["judged"]:
+            raise InputError(f"verdicts: {_shown(verdict['limit'])} was passed without having been judged")
+
+
+def _refuse_twice(entries: Iterable[Any], kind: str) -> None:
+    twice = next((entry for entry, count in Counter(entries).items() if count > 1), None)
+    if twice is not None:
+        told = ", ".join(map(_shown, twice)) if isinstance(twice, tuple) else _shown(twice)
+        raise InputError(f"the {kind} {told} stands twice in it")
+
+
+def _shown(text: str) -> str:
+    return repr(escaped(text if len(text) <= 80 else f"{text[:77]}..."))
