@@ -17,6 +17,7 @@ from pytest_lipleak import __version__
 from pytest_lipleak.cli import (
     cache,
     calibrate,
+    clips,
     compare,
     completion,
     doctor,
@@ -40,6 +41,7 @@ __all__ = ["BROKEN", "GOOD", "LEAK", "NOT_JUDGED", "USAGE", "main"]
 
 COMMANDS = (
     score,
+    clips,
     evaluate,
     report,
     merge,

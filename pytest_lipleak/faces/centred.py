@@ -15,6 +15,38 @@ MOUTH_COLUMNS = (0.30, 0.70)
 """Left and right of the mouth region, as shares of the frame's width."""
 
 
+MOUTH_BELOW_CENTRE = 0.48
+"""Where the mouth lies below the middle of a face box in S3FD's framing, in half sides: in published crops at 0.53 of
+the height, whose top is one half side above the middle and whose bottom 1.8 below."""
+
+FACE_SHARE = (0.5, 1.1)
+"""Side of such a box in shares of the frame's shorter side, where the face fills the frame. A SyncNet crop has 0.71."""
+
+MOUTH_REACH = 0.1
+"""How far from the middle of the mouth region the mouth may lie, in shares of the frame: in face crops (embedded clips,
+GRID, 6 of generated talkers) it lies at 0.47 to 0.57 of the height and 0.48 to 0.54 of the width."""
+
+MOST_OFF = 0.2
+"""Share of the frames in which face or mouth may lie elsewhere."""
+
+
+def is_centred(boxes: NDArray[np.float64], height: int, width: int) -> bool:
+    """Whether frames are face crops already: the face fills them, and its mouth lies amid the mouth region.
+
+    Args:
+        boxes: left, top, right, bottom of the face where it was seen, in S3FD's framing, float64 (N, 4), N > 0.
+        height: of the frames, and
+        width: likewise.
+    """
+    half = (boxes[:, 2] - boxes[:, 0]) / 2
+    x, y = boxes[:, [0, 2]].mean(axis=1), boxes[:, [1, 3]].mean(axis=1) + MOUTH_BELOW_CENTRE * half
+    share = 2 * half / min(height, width)
+    fits = (FACE_SHARE[0] <= share) & (share <= FACE_SHARE[1])
+    for place, (low, high) in ((x / width, MOUTH_COLUMNS), (y / height, MOUTH_ROWS)):
+        fits &= np.abs(place - (low + high) / 2) <= MOUTH_REACH
+    return bool(fits.mean() >= 1 - MOST_OFF)
+
+
 def mouth_region(frames: Video) -> tuple[slice, slice]:
     """Return the rows and columns of the mouth region of ``frames`` (T, H, W, 3)."""
     height, width = frames.shape[1:3]

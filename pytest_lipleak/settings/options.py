@@ -14,11 +14,11 @@ from pytest_lipleak.settings import convert
 from pytest_lipleak.settings.convert import Convert
 
 SCORE, EVALUATE, PROBE, DOCTOR, CALIBRATE = "score", "evaluate", "probe", "doctor", "calibrate"
-MERGE, COMPARE, CACHE = "merge", "compare", "cache"
+MERGE, COMPARE, CACHE, CLIPS = "merge", "compare", "cache", "clips"
 RUNS = (EVALUATE, PROBE, DOCTOR)
 """Commands that run a model of the user's."""
 MEASURES = (*RUNS, CALIBRATE)
-SCORES = (*MEASURES, SCORE)
+SCORES = (*MEASURES, SCORE, CLIPS)
 
 
 class Option(NamedTuple):
@@ -201,7 +201,7 @@ class Plan(NamedTuple):
             "seed of the XM pairing and of random references (default 0)",
             convert.number,
             "N",
-            commands=MEASURES,
+            commands=(*MEASURES, CLIPS),
         ),
     ] = 0
     silence: Annotated[
@@ -221,7 +221,7 @@ class Plan(NamedTuple):
         Option(
             "who may be paired with whom under XM; the model's own choice, else any",
             choices=PAIRINGS,
-            commands=MEASURES,
+            commands=(*MEASURES, CLIPS),
             defaults={CALIBRATE: "same-speaker"},
         ),
     ] = None
