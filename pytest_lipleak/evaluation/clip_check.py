@@ -1,4 +1,4 @@
-"""Is a clip set fit to be measured on? Its real clips are looked at, and judged as a run judges them, before any model."""
+"""Is a clip set fit to be measured on? Its real clips are looked at, and judged as a run judges them."""
 
 import traceback
 from collections.abc import Iterable, Iterator
@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 CUT = 10.0
 """Grey levels by which two frames differ on average, at 32 x 32 pixels, where a shot may end."""
 CUT_ABOVE_MOTION = 4.0
-"""A cut differs by so many times more than the frames around it, and than frames do by the median."""
+"""A cut differs by so many times more than the frames around it, up to"""
+CUT_REACH = 3
+"""so many frames away: a repeated frame, as other rates leave it, tells nothing."""
 STILL = 0.05
 """Grey levels: pictures that never differ by more are one picture."""
 
@@ -329,13 +331,12 @@ class _Motion:
     @property
     def cuts(self) -> int:
         """How many pictures differ from the one before far more than those around do: a simple cut, no dissolve."""
-        changes = np.array([0.0, *self._changes, 0.0])
-        moving = changes[changes > STILL]
-        usual = float(np.median(moving)) if len(moving) else 0.0
-        around = np.maximum(changes[:-2], changes[2:])
-        inner = changes[1:-1]
-        limit = np.maximum(CUT, CUT_ABOVE_MOTION * np.maximum(around, usual))
-        return int((inner > limit).sum())
+        reach = CUT_REACH
+        changes = np.pad(np.array(self._changes), reach)
+        around = np.lib.stride_tricks.sliding_window_view(changes, 2 * reach + 1).copy()
+        inner = around[:, reach].copy()
+        around[:, reach] = 0.0
+        return int((inner > np.maximum(CUT, CUT_ABOVE_MOTION * around.max(axis=1))).sum())
 
 
 def _fitting_protocol(default: Protocol, reports: Iterable[ClipReport]) -> Protocol:
