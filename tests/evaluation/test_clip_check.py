@@ -221,7 +221,7 @@ def test_cuts_and_still_pictures() -> None:
 @pytest.mark.slow
 def test_real_clips_are_tracked_where_faces_do_not_fill_the_frame(shared: Path, tmp_path: Path) -> None:
     pytest.importorskip("ai_edge_litert")
-    for name in ("grid_bbaf2n.mpg", "grid_lwbsza.mpg", "syncnet_example.avi", "merkel_mismatched.avi"):
+    for name in ("grid_bbaf2n.mpg", "grid_lwbsza.mpg", "merkel_mismatched.avi"):
         shutil.copy(shared / "clips" / name, tmp_path)
     rules = ClipRules(None, Protocol.DIRECT, shared / "weights")
     found = check_clips(open_clips(tmp_path), load_expert("embedded"), rules, silent)
@@ -232,11 +232,10 @@ def test_real_clips_are_tracked_where_faces_do_not_fill_the_frame(shared: Path, 
         "grid_bbaf2n": False,
         "grid_lwbsza": False,
         "merkel_mismatched": True,
-        "syncnet_example": True,
     }
     assert {clip.faces for clip in clips.values()} == {1}
-    assert [name for name, clip in clips.items() if clip.problems] == ["merkel_mismatched"]
-    assert clips["syncnet_example"].offset == 3
+    scores = {name: clip.lse_c for name, clip in clips.items()}
+    assert scores.pop("merkel_mismatched") < 1 < min(scores.values())
 
 
 @pytest.mark.slow
@@ -254,8 +253,10 @@ def test_faces_amid_the_frame_are_a_problem_where_crops_were_asked_for(shared: P
 @pytest.mark.slow
 def test_nobody_in_the_picture(shared: Path, tmp_path: Path) -> None:
     pytest.importorskip("ai_edge_litert")
-    noise = np.random.default_rng(0).integers(0, 256, (75, 160, 160, 3), np.uint8)
-    write_video(tmp_path / "noise.mkv", noise, open_clips(EMBEDDED)["anna_1"].audio[: 75 * 640])
+    bars = np.repeat(np.arange(160)[None] // 20 % 2 * 200, 160, axis=0).astype(np.uint8)
+    frames = np.stack([np.roll(bars, 2 * number, axis=1) for number in range(75)])
+    frames = np.repeat(frames[..., None], 3, axis=3)
+    write_video(tmp_path / "bars.mkv", frames, open_clips(EMBEDDED)["anna_1"].audio[: 75 * 640])
     rules = ClipRules(None, Protocol.DIRECT, shared / "weights")
     found = check_clips(open_clips(tmp_path), load_expert("embedded"), rules, silent)
     assert any("no face was found in any of the 75 frames" in why for why in found.clips[0].problems)
