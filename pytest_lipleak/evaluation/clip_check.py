@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Clip, Image, digest_of
+from pytest_lipleak.core.clips import Clip, Image
 from pytest_lipleak.core.errors import (
     InputError,
     LipleakError,
@@ -27,6 +27,9 @@ from pytest_lipleak.evaluation.plan.pairing import ANY, mismatched_pairs
 from pytest_lipleak.evaluation.results.sanity import objection, unheard
 from pytest_lipleak.faces.centred import is_centred
 from pytest_lipleak.media.clipsets import ClipSet
+from pytest_lipleak.media.opening import opened
+from pytest_lipleak.media.speeches import Speeches
+from pytest_lipleak.media.tracks import choose_tracks
 from pytest_lipleak.sync.expert import SyncExpert
 from pytest_lipleak.sync.protocols import Protocol
 from pytest_lipleak.sync.score import score
@@ -70,7 +73,7 @@ class ClipReport:
         unrelated: mean LSE-C with other clips' audio.
         heard: whether its own audio stands out.
         partner: the clip whose audio would drive it under XM.
-        copy_of: the first clip with the same pictures and sound, or the same sound.
+        copy_of: the first clip that holds the same recording.
     """
 
     name: str
@@ -281,23 +284,23 @@ def _look(clip: Clip, report: ClipReport, detector: "FaceDetector | None") -> No
 
 
 def _streams(path: Path) -> tuple[tuple[str, ...], int]:
-    """Every picture and sound stream in words, and the rotation of the first picture in degrees."""
-    import av
-
+    """Every picture and sound stream in words, and by how many degrees the picture that is read is turned."""
+    taken = choose_tracks(path).video
     words, rotation = [], 0
-    with av.open(str(path)) as container:
+    with opened(path) as container:
         for stream in container.streams:
             context: Any = stream.codec_context
-            codec = "unknown codec" if context is None else context.name
             if stream.type == "video" and context is not None:
                 rate = f"{float(stream.average_rate):.5g} fps" if stream.average_rate else "no frame rate"
-                words.append(f"{codec} {context.width}x{context.height}, {rate}")
+                words.append(f"{context.name} {context.width}x{context.height}, {rate}")
             elif stream.type == "audio" and context is not None:
-                words.append(f"{codec} {context.sample_rate} Hz, {counted(context.channels, 'channel')}")
+                words.append(
+                    f"{context.name} {context.sample_rate} Hz, {counted(context.channels, 'channel')}"
+                )
             elif stream.type in ("video", "audio"):
-                words.append(f"{stream.type} of {codec}")
-        for frame in container.decode(video=0):
-            rotation = int(frame.rotation) % 360
+                words.append(f"{stream.type} of an unknown codec")
+        for frame in container.decode(container.streams[taken or 0]):
+            rotation = int(getattr(frame, "rotation", 0)) % 360
             break
     return tuple(words), rotation
 
@@ -346,16 +349,23 @@ def _fitting_protocol(default: Protocol, reports: Iterable[ClipReport]) -> Proto
 
 
 def _find_copies(clips: ClipSet, reports: dict[str, ClipReport]) -> None:
-    """Note which clips hold a sound that another one holds, too."""
-    first: dict[str, str] = {}
+    """Note which clips hold a recording that one before holds, too: re-encoded, cut, louder."""
+    speeches = Speeches(dict.fromkeys(clips), clips.speech)
     for name in clips:
-        known = first.setdefault(digest_of(clips.speech(name)), name)
-        if known == name:
+        lags = speeches.same_recording(name)
+        first = next(other for other in clips if other in lags)
+        if first == name:
             continue
-        reports[name].copy_of = known
-        same = clips[known].digest == clips[name].digest
-        what = "this is a copy of" if same else "this has the same sound as"
-        reports[name].notes.append(f"{what} clip {known!r}; leave one of them out")
+        reports[name].copy_of = first
+        if clips[first].digest == clips[name].digest:
+            reports[name].notes.append(f"this is a copy of clip {first!r}; leave one of them out")
+            continue
+        where = (
+            f", {abs(lags[first]):.2f} s {'later' if lags[first] > 0 else 'earlier'}" if lags[first] else ""
+        )
+        reports[name].notes.append(
+            f"clip {first!r} holds the same recording{where}: they are never paired; leave one of them out"
+        )
 
 
 def _pair(clips: ClipSet, reports: dict[str, ClipReport], rules: ClipRules) -> list[str]:

@@ -12,8 +12,6 @@ from .original import Original
 from .readings import Reading, ffmpeg_reading, lipleak_reading
 from .recipes import Recipe
 
-SHIFT_MS = 10.0
-"""Sound may lag this much behind where it belongs."""
 FRAME_MS = 40.0
 PICTURE_LEVELS = 3.0
 """Mean difference of a picture from ffmpeg's, in grey levels."""
@@ -126,7 +124,7 @@ def _sound_faults(
 ) -> Iterator[str]:
     if abs(len(ours.audio) - 640 * len(ours.frames)) > 0:
         yield f"{len(ours.audio)} samples for {len(ours.frames)} frames"
-    limit = SHIFT_MS + FRAME_MS * recipe.slack
+    limit = recipe.within + FRAME_MS * recipe.slack
     for place, shift, at_end in zip(("beginning", "end"), shifts, (False, True), strict=True):
         its = theirs.shift(original, at_end) - recipe.delay
         if abs(shift) > limit or (not recipe.apart and abs(shift - its) > FRAME_MS + limit):
