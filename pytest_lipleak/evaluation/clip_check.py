@@ -73,7 +73,8 @@ class ClipReport:
         unrelated: mean LSE-C with other clips' audio.
         heard: whether its own audio stands out.
         partner: the clip whose audio would drive it under XM.
-        copy_of: the first clip that holds the same recording.
+        copy_of: the clip that this is again, which counts once.
+        same_recording_as: the first other clip that holds the same recording.
     """
 
     name: str
@@ -97,6 +98,7 @@ class ClipReport:
     heard: bool | None = None
     partner: str | None = None
     copy_of: str | None = None
+    same_recording_as: str | None = None
 
     @property
     def seconds(self) -> float | None:
@@ -285,9 +287,9 @@ def _look(clip: Clip, report: ClipReport, detector: "FaceDetector | None") -> No
 
 def _streams(path: Path) -> tuple[tuple[str, ...], int]:
     """Every picture and sound stream in words, and by how many degrees the picture that is read is turned."""
-    taken = choose_tracks(path).video
     words, rotation = [], 0
     with opened(path) as container:
+        taken = choose_tracks(path, container).video
         for stream in container.streams:
             context: Any = stream.codec_context
             if stream.type == "video" and context is not None:
@@ -349,23 +351,25 @@ def _fitting_protocol(default: Protocol, reports: Iterable[ClipReport]) -> Proto
 
 
 def _find_copies(clips: ClipSet, reports: dict[str, ClipReport]) -> None:
-    """Note which clips hold a recording that one before holds, too: re-encoded, cut, louder."""
+    """Note which clips are copies of others, and which hold a recording that one before holds: cut, of another take."""
     speeches = Speeches(dict.fromkeys(clips), clips.speech)
     for name in clips:
+        report = reports[name]
+        if name in clips.copies:
+            report.copy_of = clips.copies[name]
+            report.notes.append(
+                f"a copy of clip {report.copy_of!r}: they count once, and this one is not measured"
+            )
+            continue
         lags = speeches.same_recording(name)
         first = next(other for other in clips if other in lags)
-        if first == name:
-            continue
-        reports[name].copy_of = first
-        if clips[first].digest == clips[name].digest:
-            reports[name].notes.append(f"this is a copy of clip {first!r}; leave one of them out")
-            continue
-        where = (
-            f", {abs(lags[first]):.2f} s {'later' if lags[first] > 0 else 'earlier'}" if lags[first] else ""
-        )
-        reports[name].notes.append(
-            f"clip {first!r} holds the same recording{where}: they are never paired; leave one of them out"
-        )
+        if first != name:
+            report.same_recording_as = first
+            lag = lags[first]
+            where = f", {abs(lag):.2f} s {'later' if lag > 0 else 'earlier'}" if lag else ""
+            report.notes.append(
+                f"clip {first!r} holds the same recording{where}: they are never paired with each other"
+            )
 
 
 def _pair(clips: ClipSet, reports: dict[str, ClipReport], rules: ClipRules) -> list[str]:
@@ -394,6 +398,8 @@ class _Judge:
         for number, name in enumerate(self._clips, len(reports)):
             progress(number, 2 * len(reports), name)
             report = reports[name]
+            if report.copy_of is not None:
+                continue
             with _kept_as_problem(report):
                 if (found := self._scores(self._clips[name], report)) is not None:
                     own[name], others[name] = found

@@ -51,9 +51,13 @@ class Kitchen:
 
 
 def _chosen(request: pytest.FixtureRequest, fixture: str) -> list[Recipe]:
-    names = [item for item in request.session.items if fixture in getattr(item, "fixturenames", ())]
-    chosen = [item.callspec.params["recipe"] for item in names if hasattr(item, "callspec")]
-    return chosen if len(chosen) == len(names) else list(dict.fromkeys([*chosen, *REFUSED]))
+    """The recipes of the tests that will run and use a fixture."""
+    chosen: dict[str, Recipe] = {}
+    for item in request.session.items:
+        if fixture in getattr(item, "fixturenames", ()):
+            parameters = item.callspec.params.values() if hasattr(item, "callspec") else REFUSED
+            chosen |= {recipe.name: recipe for recipe in parameters}
+    return list(chosen.values())
 
 
 @pytest.fixture(scope="session")
