@@ -46,7 +46,7 @@ class Upright:
         self._path = path
         self._aspect = pixel_aspect
         self._reformatter = VideoReformatter()
-        self._first: tuple[int, int, bytes] | None = None
+        self._first: tuple[int, int, int] | None = None
         self._size: tuple[int, int] | None = None
         self._turn = (1, 0, 0, 1)
 
@@ -58,8 +58,7 @@ class Upright:
         return turned(np.asarray(converted.to_ndarray(), np.uint8), self._turn)
 
     def _check(self, frame: "VideoFrame") -> None:
-        matrix = _display_matrix(frame)
-        shape = frame.width, frame.height, matrix
+        shape = frame.width, frame.height, frame.rotation
         if shape == self._first:
             return
         if self._first is not None:
@@ -68,7 +67,8 @@ class Upright:
                 f"{self._path}: the {what} changes within the video; cut it into clips of one {what.split()[-1]}"
             )
         self._first = shape
-        self._turn = self._quarter_turn(matrix)
+        # Asked of the first frame alone: PyAV then keeps a frame alive until garbage is collected.
+        self._turn = self._quarter_turn(_display_matrix(frame))
         stretched = square_size(frame.width, frame.height, self._aspect)
         check_picture_size(self._path, *(stretched or (frame.width, frame.height)))
         self._size = stretched

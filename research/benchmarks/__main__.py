@@ -7,7 +7,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -164,6 +164,27 @@ def _stage_rows(runs: Sequence[Run]) -> list[tuple[str, str]]:
         (name, spread([1000 * each.result["stages"][name] / each.result["frames"] for each in runs]))
         for name in runs[0].result["stages"]
     ]
+
+
+def decoding(bench: Benchmark) -> None:
+    """Decoding and converting a file, beside a bare PyAV loop."""
+    print("| picture | bare PyAV, CPU ms per frame | ours | CPU ratio |")
+    print("|---|---|---|---|")
+    for size in (None, (512, 512), (1280, 720)):
+        video = bench.make("looped", clip=bench.clip, seconds=10, size=size)
+        bare, ours = interleaved(
+            bench.rounds, partial(task, "bare_decoding", video=video), partial(task, "decoding", video=video)
+        )
+        cells = [
+            spread([1000 * each.result["cpu"] / each.result["frames"] for each in runs], 2)
+            for runs in (bare, ours)
+        ]
+        picture = "160x160" if size is None else f"{size[0]}x{size[1]}"
+        print(
+            f"| {picture} | {cells[0]} | {cells[1]} | {ratios(_of(ours, 'cpu'), _of(bare, 'cpu'))} |",
+            flush=True,
+        )
+        Path(video).unlink()
 
 
 def experts(bench: Benchmark) -> None:
@@ -385,6 +406,7 @@ def cuda(bench: Benchmark) -> None:
 SECTIONS: dict[str, Callable[[Benchmark], None]] = {
     "one-video": one_video,
     "stages": stages,
+    "decoding": decoding,
     "six-conditions": six_conditions,
     "experts": experts,
     "memory": memory,

@@ -94,6 +94,43 @@ def stages(video: str, weights: str) -> dict[str, Any]:
     return {"stages": stage.seconds, "frames": len(frames)}
 
 
+def decoding(video: str, times: int = 4) -> dict[str, Any]:
+    """Decode and convert a file as measuring does: one pass for clock and sound, one for the pictures."""
+    from pytest_lipleak.media.timeline import survey
+    from pytest_lipleak.media.video import VideoFile
+
+    def work() -> dict[str, Any]:
+        for _ in range(times):
+            frames = sum(1 for _ in VideoFile(survey(Path(video))))
+        return {"frames": frames * times}
+
+    return _timed(work)
+
+
+def bare_decoding(video: str, times: int = 4) -> dict[str, Any]:
+    """The same by PyAV alone, in a bare loop with a reused reformatter: no clock, no turning, nothing checked."""
+    import av
+    from av.video.reformatter import VideoReformatter
+
+    def work() -> dict[str, Any]:
+        for _ in range(times):
+            frames = 0
+            with av.open(video) as container:
+                stream, reformatter = container.streams.video[0], VideoReformatter()
+                stream.thread_type = "AUTO"
+                for frame in container.decode(stream):
+                    reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+                    frames += 1
+            with av.open(video) as container:
+                resampler = av.AudioResampler(format="s16", layout="mono", rate=16_000)
+                for sound in container.decode(container.streams.audio[0]):
+                    for piece in resampler.resample(sound):
+                        piece.to_ndarray()
+        return {"frames": frames * times}
+
+    return _timed(work)
+
+
 def six(videos: list[str], audios: list[str], own: str, weights: str) -> dict[str, Any]:
     """Score six generated videos with sharing: against the own audio, and under XM against the partner's."""
     from pytest_lipleak.evaluation.make.crops import Crops
