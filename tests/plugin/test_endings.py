@@ -219,7 +219,7 @@ def test_no_end_with_status_0_in_pytest(project: Project, when: str, end: str) -
     ("when", "end"),
     [
         ("import", OS_EXIT), ("thread", OS_EXIT), ("use_clips", SYS_EXIT), ("generate", SYS_EXIT),
-        ("second gate", "pytest.exit('enough', returncode=0)"),
+        ("generate", "pytest.exit('enough', returncode=0)"),
     ],
 )  # fmt: skip
 def test_no_end_with_status_0_in_workers(project: Project, when: str, end: str) -> None:
