@@ -10,10 +10,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from research.known_guilt.catalogue import MEMBERS, SMALL_BENCH
+from research.known_guilt.catalogue import MEMBERS, SMALL_BENCH, in_rounds
 from research.known_guilt.clip_sets import SETS
 from research.known_guilt.run import read, run
-from research.known_guilt.tables import mistakes, page
+from research.known_guilt.tables import filled, mistakes, rows_of, tables
 
 
 def main() -> int:
@@ -30,10 +30,10 @@ def main() -> int:
     parser.add_argument(
         "--results", default="results", help="name of this run's results under the work folder"
     )
-    parser.add_argument("--out", type=Path, help="write the table here, not to the terminal")
+    parser.add_argument("--out", type=Path, help="a page with places for the tables; else they are printed")
     asked = parser.parse_args()
     results = asked.work / f"{asked.results}.jsonl"
-    names = SMALL_BENCH if asked.small else list(MEMBERS)
+    names = SMALL_BENCH if asked.small else in_rounds()
     if asked.members:
         names = [name for name in names if any(part in name for part in asked.members)]
     if asked.what == "run":
@@ -44,14 +44,14 @@ def main() -> int:
             asked.work,
             results,
         )
-        wrong = mistakes(read(results))
+        wrong = mistakes(rows_of(read(results)))
         print("\n".join(wrong) or "every verdict is right")
         return 1 if wrong else 0
-    text = page(read(results))
+    found = tables(rows_of(read(results)))
     if asked.out:
-        asked.out.write_text(text)
+        asked.out.write_text(filled(asked.out.read_text(), found))
     else:
-        print(text)
+        print("\n\n".join(found.values()))
     return 0
 
 

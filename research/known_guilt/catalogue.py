@@ -235,6 +235,17 @@ MEMBERS: Mapping[str, Member] = {
     member.name: member for member in (*HONEST_MEMBERS, *WEAK_MEMBERS, *LEAKY_MEMBERS)
 }
 
+
+def in_rounds() -> list[str]:
+    """Names of all members, one of every class first, then the next: an unfinished run has some of each."""
+    seen: dict[tuple[str, str], int] = {}
+    rounds: dict[str, int] = {}
+    for member in MEMBERS.values():
+        rounds[member.name] = seen.get((member.guilt, member.kind), 0)
+        seen[member.guilt, member.kind] = rounds[member.name] + 1
+    return sorted(rounds, key=lambda name: rounds[name])
+
+
 SMALL_BENCH = (
     "filmed",
     "filmed, lips alone",

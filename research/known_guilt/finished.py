@@ -19,20 +19,21 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.clips import Audio, Clip, Frames
 from pytest_lipleak.core.scores import LAGS
 from pytest_lipleak.evaluation.make.crops import Cropper, Crops
-from pytest_lipleak.evaluation.measures.edited_region import (
+from pytest_lipleak.evaluation.measures.floor import floor_frames, most_closed
+from pytest_lipleak.evaluation.measures.lag_scan import excesses, scan_p
+from pytest_lipleak.evaluation.measures.lips import correlations, movement, without
+from pytest_lipleak.faces.small import (
     Faces,
     enlarged,
     grey_faces,
     lips_region,
 )
-from pytest_lipleak.evaluation.measures.floor import floor_frames, most_closed
-from pytest_lipleak.evaluation.measures.lag_scan import excesses, scan_p
-from pytest_lipleak.evaluation.measures.lips import correlations, movement, without
 from pytest_lipleak.media.clipsets import open_clips
 from pytest_lipleak.sync.distances import distances
 from pytest_lipleak.sync.embedded import EmbeddedExpert
 from pytest_lipleak.sync.protocols import Protocol
 from pytest_lipleak.sync.score import score
+from research.known_guilt.tables import filled, table
 
 DRAWS = 10_000
 
@@ -263,3 +264,65 @@ def _interval(values: NDArray[np.float64], people: NDArray[np.str_], seed: int) 
     means = sums[drawn].sum(axis=1) / counts[drawn].sum(axis=1)
     low, high = np.percentile(means, [2.5, 97.5])
     return float(low), float(high)
+
+
+SAME_FRAME = ("wav2lip", "diff2lip")
+"""Systems that leave the frame as it was but for the mouth; PC-AVS shows the head anew."""
+
+NAMES = {"wav2lip": "Wav2Lip", "diff2lip": "Diff2Lip", "pc-avs": "PC-AVS"}
+
+
+def tables(results: Sequence[Compared]) -> dict[str, str]:
+    """The tables of docs/evidence/finished-videos.md, by the name of their marker."""
+    rows, every = [], []
+    for model, name in NAMES.items():
+        of = [result for result in results if result.video.model == model]
+        for measure, words in (("lips", "lips against lips"), ("speech", "lips against speech")):
+            found = finding(of, measure)
+            rows.append(
+                [
+                    name,
+                    words,
+                    f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]",
+                    f"{found.lag:+d}",
+                    f"{found.excess:.2f} [{found.excess_low:.2f}, {found.excess_high:.2f}]",
+                    f"{found.above_all} of {len(of)}",
+                    f"{found.p:.4f}",
+                ]
+            )
+    head = ["system", "measure", "value", "lag", "over what others give", "above all others", "p"]
+    sources = sorted({(result.video.speaker, result.video.source) for result in results})
+    for speaker, source in sources:
+        cells = [speaker, next(r.video.driver for r in results if r.video.source == source)]
+        for model in NAMES:
+            of = [r for r in results if r.video.source == source and r.video.model == model]
+            cells += [f"{r.lips[0].max():.2f} ({r.lips[1:].max(axis=1).mean():.2f})" for r in of] or [""]
+        every.append(cells)
+    return {
+        "systems": table(head, rows),
+        "videos": table(["who is seen", "whose speech drove", *NAMES.values()], every),
+    }
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--shared", type=Path, required=True, help="folder with published/ and weights/")
+    parser.add_argument("--work", type=Path, required=True, help="face crops are kept here")
+    parser.add_argument("--out", type=Path, help="a page with places for the tables; else they are printed")
+    asked = parser.parse_args()
+    everything, videos = listed(asked.shared), Videos(asked.shared, asked.work)
+    results = [
+        compared(video, everything, videos, own_track=video.model not in SAME_FRAME) for video in everything
+    ]
+    found = tables(results)
+    if asked.out:
+        asked.out.write_text(filled(asked.out.read_text(), found))
+    else:
+        print("\n\n".join(found.values()))
+
+
+if __name__ == "__main__":
+    main()

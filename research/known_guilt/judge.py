@@ -1,82 +1,142 @@
-"""The only place where the bench asks pytest-lipleak: one generator, one clip set, what was measured, the verdict."""
+"""The only place where the bench asks pytest-lipleak for a verdict: what was measured in, the gates' answers out."""
 
 from __future__ import annotations
 
 import math
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import cache
 from typing import Any
 
-from pytest_lipleak import Evaluation
+import numpy as np
+
+from pytest_lipleak.core.conditions import Condition, Reference, Setup
+from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.defaults import DEFAULT_GATES
-from pytest_lipleak.core.errors import NotApplicableError
-from pytest_lipleak.core.verdicts import Limit
-from pytest_lipleak.evaluation.make.store import Store
-from pytest_lipleak.evaluation.plan.choices import Plan
-from pytest_lipleak.generators.registry import Model
-from pytest_lipleak.media.clipsets import ClipSet
-from pytest_lipleak.sync.expert import SyncExpert
-from pytest_lipleak.sync.protocols import Protocol
-from research.known_guilt.generator import KnownGuilt
+from pytest_lipleak.core.errors import LipleakError
+from pytest_lipleak.core.metrics import Audio
+from pytest_lipleak.core.scores import LagScan
+from pytest_lipleak.core.verdicts import Limit, judge
+from pytest_lipleak.evaluation.results.aggregate import measure
+from research.known_guilt.measuring import SEED, shares
 
 LEAK, DEAF, PASSED = "leaks", "does not follow the audio", "passed"
+
+Line = Mapping[str, Any]
+"""One generator on one clip set, as ``run`` writes it."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What came out for one generator on one set.
+    """What the default gates say.
 
     Args:
         verdict: one of the words above.
-        reasons: limits that were broken.
-        statistics: value by metric.
-        by_clip: likewise, value by clip.
+        broken: gates that were broken, with their values.
+        values: value by metric.
     """
 
     verdict: str
-    reasons: list[str] = field(default_factory=list)
-    statistics: Mapping[str, float] = field(default_factory=dict)
-    by_clip: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON; what is not finite becomes None."""
-        return {
-            "verdict": self.verdict,
-            "reasons": self.reasons,
-            "statistics": {name: _number(value) for name, value in self.statistics.items()},
-            "by_clip": {
-                name: {clip: _number(value) for clip, value in values.items()}
-                for name, values in self.by_clip.items()
-            },
-        }
+    broken: Sequence[str] = field(default_factory=tuple)
+    values: Mapping[str, float] = field(default_factory=dict)
 
 
-def _number(value: float) -> float | None:
-    return round(float(value), 5) if math.isfinite(value) else None
+@cache
+def gates() -> tuple[Limit, ...]:
+    """The default gates of the embedded expert for face-centred clips."""
+    return tuple(map(Limit.parse, DEFAULT_GATES["embedded", "direct"]))
 
 
-def judged(generator: KnownGuilt, clips: ClipSet, expert: SyncExpert) -> Judged:
-    """Measure with the default gates, each limit for the reference that the generator has."""
-    with tempfile.TemporaryDirectory(prefix="known-guilt-") as folder:
-        evaluation = Evaluation(
-            clips,
-            Model(generator.member.name, generator),
-            expert,
-            Plan(Protocol.DIRECT),
-            Store(Path(folder)),
-        )
-        reasons, statistics, by_clip = [], {}, {}
-        for gate in DEFAULT_GATES["embedded", "direct"]:
+def gates_of(line: Line) -> list[Limit]:
+    """Those of the reference that the generator has, as in a run."""
+    reference = "AR" if line["alternative"] else "CR"
+    return [limit for limit in gates() if limit.metric.conditions[0].reference == reference]
+
+
+def asks_whether_lips_follow(limit: Limit) -> bool:
+    """Whether a gate is about lips that follow the driving audio, and not about leaks."""
+    return limit.metric.columns[0].audio is Audio.DRIVING and not limit.metric.is_probe
+
+
+def judged(line: Line) -> Judged:
+    """Judge what was measured of one generator on one clip set."""
+    corpus = corpus_of(line)
+    leaks, deaf, values = [], [], {}
+    for limit in gates_of(line):
+        if asks_whether_lips_follow(limit):
+            heard = [clip["LSE-C[AM]"] for clip in line["clips"].values() if "LSE-C[AM]" in clip]
+            value = sum(heard) / len(heard) if heard else math.nan
+            if heard and not limit.holds(value):
+                deaf.append(f"{limit} ({value:.2f})")
+        else:
             try:
-                verdict = evaluation.judge(Limit.parse(gate))
-            except NotApplicableError:
+                verdict = judge(limit, measure(corpus, limit.metric))
+            except LipleakError:
                 continue
-            name = verdict.limit.metric.name
-            statistics[name] = verdict.measurement.value
-            by_clip[name] = verdict.measurement.per_clip
+            value = verdict.measurement.value
             if not verdict.passed:
-                reasons.append(gate)
-    leaks = [reason for reason in reasons if ">" not in reason]
-    return Judged(LEAK if leaks else DEAF if reasons else PASSED, reasons, statistics, by_clip)
+                leaks.append(f"{limit} ({value:.2f})")
+        values[limit.metric.name] = round(float(value), 4)
+    return Judged(LEAK if leaks else DEAF if deaf else PASSED, [*leaks, *deaf], values)
+
+
+def share_of_draws_found(line: Line, draws: int = 200, seed: int = 0) -> float:
+    """How often a leak would be found in as many clips, drawn from these with replacement.
+
+    Probes are taken as they are: they rest on a few clips only.
+    """
+    corpus, found = corpus_of(line), np.zeros(draws, bool)
+    clips = sorted(line["clips"])
+    drawn = np.random.default_rng(seed).integers(len(clips), size=(draws, len(clips)))
+    for limit in gates_of(line):
+        metric = limit.metric
+        if asks_whether_lips_follow(limit):
+            continue
+        if metric.is_probe:
+            try:
+                found |= not judge(limit, measure(corpus, metric)).passed
+            except LipleakError:
+                continue
+        else:
+            columns = [corpus.column(column) for column in metric.columns]
+            rows = np.array([[column[clip] for column in columns] for clip in clips], np.float64)
+            if metric.worst:
+                single = np.array([metric.combine(row.tolist()) for row in rows])
+                values = single[drawn].max(axis=1)
+            else:
+                values = np.array([metric.combine(rows[chosen].mean(axis=0).tolist()) for chosen in drawn])
+            found |= np.array([not limit.holds(float(value)) for value in values])
+    return float(found.mean())
+
+
+def corpus_of(line: Line) -> Corpus:
+    """Put what was measured where the product's own aggregation looks for it."""
+    reference = Reference("AR" if line["alternative"] else "CR")
+    about = Provenance(
+        line["member"],
+        line["set"],
+        tuple(line["clips"]),
+        "embedded",
+        "direct",
+        "first",
+        "zeros",
+        {},
+        SEED,
+        "cpu",
+        "",
+        speakers=line["speakers"],
+    )
+    corpus = Corpus(about)
+    for name, clip in line["clips"].items():
+        for setup in ("SI", "XM"):
+            scan = clip[setup]
+            corpus.scans[name, Condition(Setup(setup), reference)] = LagScan(
+                tuple(map(tuple, scan["excess"])),
+                tuple(map(tuple, scan["lips"])),
+                tuple(scan["slope"]),
+                clip["region"],
+            )
+        for probe, found in clip.get("probes", {}).items():
+            condition = Condition(Setup.SI if probe == "REF_swap" else Setup.XM, reference)
+            corpus.pictures.setdefault((name, condition), {}).update(shares(found, probe))
+    return corpus

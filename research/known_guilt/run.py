@@ -16,6 +16,7 @@ from research.known_guilt.catalogue import MEMBERS
 from research.known_guilt.clip_sets import SETS, prepared
 from research.known_guilt.generator import KnownGuilt, Member
 from research.known_guilt.judge import judged
+from research.known_guilt.measuring import Bench
 
 
 def run(
@@ -34,43 +35,44 @@ def run(
 
     cv2.setNumThreads(1)
     expert = EmbeddedExpert()
+    benches: dict[str, Bench] = {}
     claims = results.with_suffix(".claims")
     claims.mkdir(parents=True, exist_ok=True)
-    for name in sets:
-        clips = prepared(name, shared, work)
-        people = {file.speaker for file in clips.files.values()}
-        for member in members:
-            if member.needs_people and len(people) < 2:
-                continue
-            # Every member judged so far, by whomever.
-            if (member.name, name) in {(line["member"], line["set"]) for line in read(results)}:
-                continue
-            claim = claims / f"{list(MEMBERS).index(member.name)}-{name}"
-            if not _claimed(claim):
-                continue
-            began, cpu = time.monotonic(), time.process_time()
-            generator = KnownGuilt(member, SETS[name].pairing)
-            try:
-                line: dict[str, Any] = judged(generator, clips, expert).to_dict()
-            except Exception as error:
-                line = {"verdict": "error", "reasons": [f"{type(error).__name__}: {error}"]}
-            line = {
-                "member": member.name,
-                "guilt": member.guilt,
-                "kind": member.kind,
-                "set": name,
-                "part": SETS[name].part,
-                "clips": len(clips),
-                **line,
-                "calls": generator.calls,
-                "cpu_s": round(time.process_time() - cpu, 2),
-            }
-            _append(results, line)
-            claim.unlink(missing_ok=True)
-            took = time.monotonic() - began
-            print(
-                f"{name:15} {member.guilt:7} {member.name:50} {line['verdict']:25} {took:.0f} s", flush=True
-            )
+    people: dict[str, dict[str, str]] = {}
+    for member, name in ((member, name) for member in members for name in sets):
+        if name not in people:
+            files = prepared(name, shared, work).files.values()
+            people[name] = {file.name: file.speaker for file in files if file.speaker}
+        if member.needs_people and len(set(people[name].values())) < 2:
+            continue
+        claim = claims / f"{list(MEMBERS).index(member.name)}-{name}"
+        if (member.name, name) in done(results) or not _claimed(claim):
+            continue
+        if name not in benches:
+            benches[name] = Bench(prepared(name, shared, work), expert, SETS[name].pairing)
+        began = time.process_time()
+        line: dict[str, Any] = {
+            "member": member.name,
+            "guilt": member.guilt,
+            "kind": member.kind,
+            "alternative": member.alternative,
+            "set": name,
+            "speakers": people[name],
+            "clips": benches[name].measure(KnownGuilt(member, SETS[name].pairing)),
+        }
+        line["cpu_s"] = round(time.process_time() - began, 1)
+        _append(results, line)
+        claim.unlink(missing_ok=True)
+        found = judged(line)
+        print(
+            f"{name:15} {member.guilt:7} {member.name:50} {found.verdict}: {'; '.join(found.broken)}",
+            flush=True,
+        )
+
+
+def done(results: Path) -> set[tuple[str, str]]:
+    """What was measured already, by whomever."""
+    return {(line["member"], line["set"]) for line in read(results)}
 
 
 def _claimed(claim: Path) -> bool:

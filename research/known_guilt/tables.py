@@ -4,32 +4,59 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+
+import numpy as np
 
 from research.known_guilt.clip_sets import SETS
 from research.known_guilt.generator import HONEST, LEAKS, WEAK
-from research.known_guilt.judge import DEAF, LEAK
+from research.known_guilt.judge import DEAF, LEAK, Judged, Line, gates, judged, share_of_draws_found
 
-Line = Mapping[str, Any]
-
-
-def right(line: Line) -> bool:
-    """Whether the verdict is right: a leak found, an honest model not accused, a weak one named as such."""
-    if line["verdict"] == "error":
-        return False
-    if line["guilt"] == LEAKS:
-        return bool(line["verdict"] == LEAK)
-    if line["guilt"] == WEAK:
-        return bool(line["verdict"] == DEAF)
-    return bool(line["verdict"] != LEAK)
+GUILTS = (HONEST, WEAK, LEAKS)
 
 
-def mistakes(lines: Iterable[Line]) -> list[str]:
+@dataclass(frozen=True)
+class Row:
+    """One generator on one set, judged.
+
+    Args:
+        line: what was measured.
+        found: what the default gates say.
+    """
+
+    line: Line
+    found: Judged
+
+    @property
+    def guilt(self) -> str:
+        """What is known."""
+        return str(self.line["guilt"])
+
+    @property
+    def set(self) -> str:
+        """The clip set."""
+        return str(self.line["set"])
+
+    @property
+    def right(self) -> bool:
+        """A leak is found, an honest model is not accused, a weak one is named as such."""
+        verdict = self.found.verdict
+        if self.guilt == LEAKS:
+            return verdict == LEAK
+        return verdict == DEAF if self.guilt == WEAK else verdict != LEAK
+
+
+def rows_of(lines: Iterable[Line]) -> list[Row]:
+    """Judge every line."""
+    return [Row(line, judged(line)) for line in lines]
+
+
+def mistakes(rows: Iterable[Row]) -> list[str]:
     """One line per wrong verdict."""
     return [
-        f"{line['set']}: {line['guilt']} {line['member']!r}: {line['verdict']} {'; '.join(line['reasons'])}"
-        for line in lines
-        if not right(line)
+        f"{row.set}: {row.guilt} {row.line['member']!r}: {row.found.verdict} {'; '.join(row.found.broken)}"
+        for row in rows
+        if not row.right
     ]
 
 
@@ -43,56 +70,138 @@ def interval(count: int, of: int, confidence: float = 0.95) -> tuple[float, floa
     return low, high
 
 
-def rate(lines: Sequence[Line], verdict: str) -> str:
-    """How many lines have this verdict, with the interval of the rate."""
-    if not lines:
-        return ""
-    count = sum(line["verdict"] == verdict for line in lines)
-    low, high = interval(count, len(lines))
-    return f"{count} of {len(lines)} [{100 * low:.0f}, {100 * high:.0f} %]"
+def tables(rows: Sequence[Row]) -> Mapping[str, str]:
+    """All tables by the name of their marker in the page."""
+    sets = [name for name in SETS if any(row.set == name for row in rows)]
+    return {
+        "sets": _sets(rows, sets),
+        "rates": _rates(rows, sets),
+        "wrong": _wrong(rows),
+        "values": _values(rows, sets),
+        "members": _members(rows, sets),
+    }
 
 
-def page(lines: Sequence[Line]) -> str:
-    """All tables."""
-    sets = [name for name in SETS if any(line["set"] == name for line in lines)]
-    parts = [_rates(lines, sets), _members(lines, sets)]
-    return "\n\n".join(parts) + "\n"
+def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table."""
+    lines = [head, ["---"] * len(head), *body]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _rates(lines: Sequence[Line], sets: Sequence[str]) -> str:
-    kinds: dict[tuple[str, str], list[Line]] = defaultdict(list)
-    for line in lines:
-        kinds[line["guilt"], line["kind"]].append(line)
-    rows = [
-        "| guilt | class | right verdict | "
-        + " | ".join(f"{name} ({SETS[name].part})" for name in sets)
-        + " |"
+def _counts(rows: Sequence[Row], verdict: str) -> str:
+    return f"{sum(row.found.verdict == verdict for row in rows)} of {len(rows)}" if rows else ""
+
+
+def _sets(rows: Sequence[Row], sets: Sequence[str]) -> str:
+    def cells(name: str) -> list[str]:
+        here = {guilt: [row for row in rows if row.set == name and row.guilt == guilt] for guilt in GUILTS}
+        accused, weak, found = (_counts(here[guilt], LEAK) for guilt in GUILTS)
+        return [name, SETS[name].part, SETS[name].about, accused, weak, found]
+
+    return table(
+        ["clip set", "limits", "who is seen", "honest, accused", "weak, called leaks", "leaks, found"],
+        map(cells, sets),
+    )
+
+
+def _rates(rows: Sequence[Row], sets: Sequence[str]) -> str:
+    """By class: right verdicts with their interval, and how often drawn clips give a leak."""
+    kinds: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        if SETS[row.set].part == "report":
+            kinds[row.guilt, str(row.line["kind"])].append(row)
+
+    def cells(guilt: str, kind: str, members: Sequence[Row]) -> list[str]:
+        count = sum(row.right for row in members)
+        low, high = interval(count, len(members))
+        drawn = float(np.mean([share_of_draws_found(row.line) for row in members]))
+        return [
+            guilt,
+            kind,
+            f"{count} of {len(members)}",
+            f"{100 * low:.0f} to {100 * high:.0f} %",
+            f"{100 * drawn:.1f} %",
+        ]
+
+    body = [
+        cells(of, kind, members) for guilt in GUILTS for (of, kind), members in kinds.items() if of == guilt
     ]
-    rows.append("|---|---|---|" + "---|" * len(sets))
-    for guilt in (HONEST, WEAK, LEAKS):
-        for (of, kind), members in kinds.items():
-            if of != guilt:
-                continue
-            cells = []
-            for name in (None, *sets):
-                here = [line for line in members if name is None or line["set"] == name]
-                count = sum(map(right, here))
-                low, high = interval(count, len(here)) if here else (0, 0)
-                span = f" [{100 * low:.0f}, {100 * high:.0f} %]" if name is None else ""
-                cells.append(f"{count} of {len(here)}{span}" if here else "")
-            rows.append(f"| {guilt} | {kind} | " + " | ".join(cells) + " |")
-    return "\n".join(rows)
+    for guilt in GUILTS:
+        every = [row for (of, _), members in kinds.items() if of == guilt for row in members]
+        if every:
+            body.append(cells(guilt, "**all**", every))
+    return table(["guilt", "class", "right", "interval", "a leak is found in drawn clips"], body)
 
 
-def _members(lines: Sequence[Line], sets: Sequence[str]) -> str:
-    rows = ["| generator | guilt | " + " | ".join(sets) + " |", "|---|---|" + "---|" * len(sets)]
-    names = list(dict.fromkeys(line["member"] for line in lines))
-    by = {(line["member"], line["set"]): line for line in lines}
-    for name in names:
-        cells = []
-        for part in sets:
-            line = by.get((name, part))
-            cells.append("" if line is None else line["verdict"] if right(line) else f"**{line['verdict']}**")
-        guilt = next(line["guilt"] for line in lines if line["member"] == name)
-        rows.append(f"| {name} | {guilt} | " + " | ".join(cells) + " |")
-    return "\n".join(rows)
+def _wrong(rows: Sequence[Row]) -> str:
+    return table(
+        ["clip set", "generator", "guilt", "verdict", "gates that were broken"],
+        [
+            [
+                row.set,
+                str(row.line["member"]),
+                row.guilt,
+                row.found.verdict,
+                "; ".join(f"`{gate}`" for gate in row.found.broken) or "none",
+            ]
+            for row in rows
+            if not row.right
+        ],
+    )
+
+
+def _values(rows: Sequence[Row], sets: Sequence[str]) -> str:
+    """Of every gate: the largest values of honest generators, and which leaks it finds that no other does."""
+    body = []
+    for limit in gates():
+        name = limit.metric.name
+        having = [row for row in rows if name in row.found.values]
+        honest = [row.found.values[name] for row in having if row.guilt != LEAKS]
+        if not having or ">" in str(limit):
+            continue
+        leaks = [row for row in having if row.guilt == LEAKS]
+        broken = [row for row in leaks if any(gate.startswith(str(limit)) for gate in row.found.broken)]
+        alone = [row for row in broken if len(row.found.broken) == 1]
+        body.append(
+            [
+                f"`{limit}`",
+                f"{max(honest):.2f}" if honest else "",
+                f"{np.percentile(honest, 90):.2f}" if honest else "",
+                f"{len(broken)} of {len(leaks)}",
+                str(len(alone)),
+            ]
+        )
+    return table(["gate", "honest and weak: most", "90 % below", "leaks found", "by it alone"], body)
+
+
+def _members(rows: Sequence[Row], sets: Sequence[str]) -> str:
+    by = {(row.line["member"], row.set): row for row in rows}
+
+    def cell(name: str, part: str) -> str:
+        row = by.get((name, part))
+        if row is None:
+            return ""
+        return row.found.verdict if row.right else f"**{row.found.verdict}**"
+
+    names = {str(row.line["member"]): row.guilt for row in rows}
+    ordered = sorted(names, key=lambda name: GUILTS.index(names[name]))
+    return table(
+        ["generator", "guilt", *sets],
+        [[name, names[name], *(cell(name, part) for part in sets)] for name in ordered],
+    )
+
+
+def filled(page: str, content: Mapping[str, str]) -> str:
+    """Put tables between the markers ``<!-- name -->`` and ``<!-- /name -->`` of a page.
+
+    Raises:
+        ValueError: the page lacks a marker.
+    """
+    for name, text in content.items():
+        begin, end = f"<!-- {name} -->", f"<!-- /{name} -->"
+        before, found, rest = page.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not found or not ended:
+            raise ValueError(f"the page has no place for the table {name!r}: expected {begin} ... {end}")
+        page = f"{before}{begin}\n{text}\n{end}{after}"
+    return page

@@ -5,17 +5,36 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pytest_lipleak import Evaluation
 from pytest_lipleak.core.clips import Clip
-from pytest_lipleak.media.clipsets import open_clips
+from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.evaluation.make.store import Store
+from pytest_lipleak.evaluation.plan.choices import Plan
+from pytest_lipleak.evaluation.results.aggregate import measure
+from pytest_lipleak.generators.registry import Model
+from pytest_lipleak.media.clipsets import ClipSet, open_clips
+from pytest_lipleak.sync.embedded import EmbeddedExpert
+from pytest_lipleak.sync.protocols import Protocol
 from research.known_guilt.catalogue import MEMBERS
-from research.known_guilt.clip_sets import SETS, loudest, read_list
+from research.known_guilt.clip_sets import SETS, loudest, prepared, read_list
 from research.known_guilt.edits import Ellipse
 from research.known_guilt.generator import LEAKS, KnownGuilt
+from research.known_guilt.judge import LEAK, Judged, corpus_of
 from research.known_guilt.lips import voice
+from research.known_guilt.measuring import Bench
 from research.known_guilt.scene import Scene, opening
-from research.known_guilt.tables import interval, mistakes
+from research.known_guilt.tables import Row, filled, interval, mistakes
 
 LENGTH = 36
+MEASURED = [
+    *(
+        f"{name}[CR]"
+        for base in ("LSE-C_{}@floor", "LSE-C_{}@worst", "LipCorr_{}", "LipCorr_{}@worst")
+        for name in (base.format("S"), base.format("XO"))
+    ),
+    "REF_shift[XM,CR]",
+    "FRAME_shift[XM,CR]",
+]
 ONE_OF_EACH = list({(member.guilt, member.kind): member for member in MEMBERS.values()}.values())
 
 
@@ -97,6 +116,37 @@ def test_openings_follow_the_voice_and_are_shut_in_silence(clips):
 def test_interval_and_mistakes():
     low, high = interval(0, 100)
     assert low == 0
-    assert high == pytest.approx(0.0362, abs=1e-4)  # the rule of three's exact cousin: 1 - 0.025 ** 0.01
-    line = {"member": "a", "set": "embedded", "guilt": "honest", "verdict": "leaks", "reasons": ["x"]}
-    assert mistakes([line, line | {"verdict": "passed"}]) == ["embedded: honest 'a': leaks x"]
+    assert high == pytest.approx(0.0362, abs=1e-4)  # 1 - 0.025 ** 0.01
+    line = {"member": "a", "set": "embedded", "guilt": "honest"}
+    rows = [Row(line, Judged(LEAK, ["x"])), Row(line, Judged("passed"))]
+    assert mistakes(rows) == ["embedded: honest 'a': leaks x"]
+
+
+def test_tables_stand_between_their_markers():
+    page = "a\n<!-- one -->\nold\n<!-- /one -->\nb"
+    assert filled(page, {"one": "new"}) == "a\n<!-- one -->\nnew\n<!-- /one -->\nb"
+    with pytest.raises(ValueError, match="two"):
+        filled(page, {"two": "x"})
+
+
+@pytest.mark.slow
+def test_what_is_measured_in_memory_is_what_an_evaluation_measures(tmp_path):
+    """The shortcut against the product: every value that the default gates rest on."""
+    whole = prepared("embedded", None, tmp_path)
+    clips = ClipSet([whole.files[name] for name in ("anna_1", "anna_2", "omar_1", "omar_2")], "four")
+    member, expert = MEMBERS["copy .5, 5 late"], EmbeddedExpert()
+    measured = Bench(clips, expert, "same-speaker").measure(KnownGuilt(member))
+    line = {
+        "member": member.name,
+        "guilt": member.guilt,
+        "kind": member.kind,
+        "alternative": False,
+        "set": "four",
+        "speakers": {},
+        "clips": measured,
+    }
+    corpus = corpus_of(line)
+    values = {name: measure(corpus, metric(name)).value for name in MEASURED}
+    model = Model(member.name, KnownGuilt(member))
+    evaluation = Evaluation(clips, model, expert, Plan(Protocol.DIRECT), Store(tmp_path / "store"))
+    assert {name: evaluation.measure(name).value for name in values} == pytest.approx(values, abs=2e-3)
