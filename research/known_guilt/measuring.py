@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.corpus import PROBED
 from pytest_lipleak.core.scores import LAGS, MAX_SHIFT
+from pytest_lipleak.evaluation.make.nulls import UnrelatedSpeech
 from pytest_lipleak.evaluation.measures.edited_region import edited_region
 from pytest_lipleak.evaluation.measures.floor import floor_frames, most_closed
 from pytest_lipleak.evaluation.measures.lag_scan import excesses
 from pytest_lipleak.evaluation.measures.lips import Movement, correlations, movement, without
 from pytest_lipleak.evaluation.measures.probes import INSIDE, MOVED, most_different, with_mouths
+from pytest_lipleak.evaluation.measures.scans import UNRELATED
 from pytest_lipleak.evaluation.measures.shifted_mouths import arrived, sync_moved
 from pytest_lipleak.evaluation.plan.pairing import mismatched_pairs
 from pytest_lipleak.faces.centred import mouth_images
@@ -84,6 +86,7 @@ class Bench:
         self.pairing = pairing
         self._expert = expert
         self._pairs = mismatched_pairs(clips, SEED, pairing)
+        self._unrelated = UnrelatedSpeech(clips, expert.embed_audio, SEED)
         self.real = {name: self._real(name) for name in clips}
         count = max(min(PROBED, 3 * len(clips) // 4), 1)
         self.probed = random.Random(f"lipleak probes {SEED}").sample(sorted(clips), count)
@@ -155,11 +158,16 @@ class Bench:
         self, name: str, related: list[str], seen: Embeddings, floor: Embeddings, output: Faces
     ) -> dict[str, Any]:
         real = self.real[name]
-        others = [
-            other for other in self.real if not any(self.clips.same_speech(other, own) for own in related)
+        others = self._unrelated.others(related)[:UNRELATED]
+        rows = [
+            np.vstack(
+                [
+                    _mean_distances(video, real.speech),
+                    self._unrelated.mean_distances(video, related, UNRELATED),
+                ]
+            )
+            for video in (seen, floor)
         ]
-        speeches = [real.speech, *(self.real[other].speech for other in others)]
-        rows = [np.stack([_mean_distances(video, speech) for speech in speeches]) for video in (seen, floor)]
         moved = without(movement(output), real.floor)
         lips, slope = correlations(moved, real.lips)
         null = [correlations(moved, self.real[other].lips)[0] for other in others]
