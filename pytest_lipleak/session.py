@@ -118,7 +118,7 @@ class LipleakSession(Workbench):
                 stacklevel=3,
             )
 
-    def last_words(self, text: str) -> None:
+    def on_give_up(self, text: str) -> None:
         """Say, past pytest's capturing, why this process ends."""
         capture: Any = self.config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled() if capture else nullcontext():

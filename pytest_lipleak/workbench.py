@@ -408,6 +408,7 @@ class Workbench:
         from pytest_lipleak.core.verdicts import Rules
         from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
         from pytest_lipleak.evaluation.make.store import Store
+        from pytest_lipleak.evaluation.make.worker import Files, Worker
         from pytest_lipleak.media.pair_lists import read_pairs
         from pytest_lipleak.sync.protocols import Protocol
 
@@ -424,6 +425,7 @@ class Workbench:
             retrack=settings.scoring.retrack,
             shard=settings.machine.shard,
             partners=read_pairs(settings.inputs.pairs, self.clips) if settings.inputs.pairs else None,
+            expert_reason=self.chosen_expert()[1],
         )
         kept = self._persistent_store() if model.fingerprint is not None else None
         return Evaluation(
@@ -432,24 +434,27 @@ class Workbench:
             self.expert,
             plan,
             kept or Store(self.folder),
-            run=self.run,
-            device=self.device,
-            weights=settings.scoring.weights,
-            arcface=settings.scoring.arcface,
-            keep=settings.outputs.keep,
-            gallery=self._gallery(),
             rules=Rules(
                 settings.rules.allow_unscored,
                 settings.rules.confidence,
                 settings.rules.inconclusive,
                 settings.rules.sequential,
             ),
-            progress=self.progress(),
-            lead=number / workers,
-            timeout=settings.machine.timeout or None,
-            last_words=self.last_words,
-            expert_reason=self.chosen_expert()[1],
-            dose=settings.inputs.dose,
+            worker=Worker(
+                run=self.run,
+                device=self.device,
+                start_share=number / workers,
+                timeout=settings.machine.timeout or None,
+                on_give_up=self.on_give_up,
+                progress=self.progress(),
+            ),
+            files=Files(
+                weights=settings.scoring.weights,
+                arcface=settings.scoring.arcface,
+                dose=settings.inputs.dose,
+                keep=settings.outputs.keep,
+                gallery=self._gallery(),
+            ),
         )
 
     def _gallery(self) -> "Gallery | None":
@@ -645,7 +650,7 @@ class Workbench:
 
         return silent
 
-    def last_words(self, text: str) -> None:
+    def on_give_up(self, text: str) -> None:
         """Say why this process ends."""
         print(f"\nlipleak: {text}", file=sys.__stderr__, flush=True)
 

@@ -198,7 +198,7 @@ class _Examination:
     def call(
         self, condition: Condition, audio: Audio | None = None, reference: Frames | None = None
     ) -> Frames:
-        self.evaluation.artefacts.introduce(self.clip)
+        self.evaluation.artefacts.videos.introduce(self.clip)
         begun = time.perf_counter()
         try:
             made = run_generator(

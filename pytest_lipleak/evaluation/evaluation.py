@@ -3,10 +3,9 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import NoReturn
 
-from pytest_lipleak.core.clips import Audio, Clip, Frames
+from pytest_lipleak.core.clips import Audio, Clip, Frames, held
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Key
 from pytest_lipleak.core.errors import (
@@ -17,16 +16,17 @@ from pytest_lipleak.core.errors import (
 from pytest_lipleak.core.metrics import SET_MEASURES, Metric
 from pytest_lipleak.core.metrics import metric as metric_called
 from pytest_lipleak.core.verdicts import Limit, Measurement, Rules, Verdict, judge
-from pytest_lipleak.evaluation.make.artefacts import Artefacts
+from pytest_lipleak.evaluation.make.artefacts import Artefacts, ClipFaces
 from pytest_lipleak.evaluation.make.costs import Stopwatch
 from pytest_lipleak.evaluation.make.crops import Crops
-from pytest_lipleak.evaluation.make.gallery import Gallery
 from pytest_lipleak.evaluation.make.nulls import UnrelatedSpeech
 from pytest_lipleak.evaluation.make.picture_tools import PictureTools
-from pytest_lipleak.evaluation.make.progress import Progress, Shown
+from pytest_lipleak.evaluation.make.progress import Shown
 from pytest_lipleak.evaluation.make.record import Record
+from pytest_lipleak.evaluation.make.schedule import Schedule
 from pytest_lipleak.evaluation.make.store import Store
-from pytest_lipleak.evaluation.make.work import Work
+from pytest_lipleak.evaluation.make.videos import Videos
+from pytest_lipleak.evaluation.make.worker import Files, Worker
 from pytest_lipleak.evaluation.measures.on_demand import Measures
 from pytest_lipleak.evaluation.plan.choices import Plan as Plan
 from pytest_lipleak.evaluation.plan.takes import Take, Takes
@@ -34,7 +34,6 @@ from pytest_lipleak.evaluation.results import sanity
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.evaluation.results.dose import curve_for
 from pytest_lipleak.evaluation.results.provenance import provenance_of
-from pytest_lipleak.generators.limits import LastWords, to_stderr
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.sync.expert import SyncExpert
@@ -49,19 +48,9 @@ class Evaluation:
         expert: the sync expert that judges.
         plan: the choices of the protocol.
         store: where artefacts are kept; may be shared with other processes.
-        run: identifies this run; models without a fingerprint are reused only within it.
-        device: as reported.
-        weights: folder of model files, for face tracking.
-        arcface: an ArcFace ONNX file to use for CSIM instead of the default one.
-        keep: folder for videos that people can play, generated and real, or None.
-        gallery: where the pictures of a report are written, or None.
         rules: how values become verdicts.
-        progress: told about every take.
-        lead: where in the work to begin, in 0..1, so that parallel workers spread out.
-        timeout: seconds that the model may take for one take, or None.
-        last_words: told why the process ends when the model hangs and cannot be interrupted.
-        expert_reason: why this expert judges, for the reports.
-        dose: a dose curve of these clips (``lipleak calibrate``); None takes the shipped one where it fits.
+        worker: this process.
+        files: what is read beside clips and model, and written beside the store.
     """
 
     def __init__(
@@ -72,19 +61,9 @@ class Evaluation:
         plan: Plan,
         store: Store,
         *,
-        run: str = "",
-        device: str = "cpu",
-        weights: Path | None = None,
-        arcface: Path | None = None,
-        keep: Path | None = None,
-        gallery: Gallery | None = None,
         rules: Rules = Rules(),  # noqa: B008 - frozen
-        progress: Progress = lambda done, wanted, what: None,
-        lead: float = 0.0,
-        timeout: float | None = None,
-        last_words: LastWords = to_stderr,
-        expert_reason: str = "as asked",
-        dose: Path | None = None,
+        worker: Worker = Worker(),  # noqa: B008 - frozen
+        files: Files = Files(),  # noqa: B008 - frozen
     ) -> None:
         self.clips = clips
         self.model = model
@@ -97,41 +76,28 @@ class Evaluation:
         self._plan = plan
         self._stopwatch = Stopwatch()
         self._examined = False
-        shown = Shown(progress)
-        tools = PictureTools(weights, device, plan.protocol, store, arcface)
+        shown = Shown(worker.progress)
+        tools = PictureTools(files.weights, worker.device, plan.protocol, store, files.arcface)
         crops = Crops(
             plan.protocol,
-            weights,
+            files.weights,
             plan.face,
             expert,
             retrack=plan.retrack,
             landmarks=lambda clip, boxes: tools.landmarks(clip.digest, lambda: clip.video, boxes),
             store=store,
         )
-        self.artefacts = Artefacts(
-            clips,
-            model,
-            expert,
-            plan,
-            store,
-            crops,
-            tools,
-            run=run,
-            device=device,
-            timeout=timeout,
-            last_words=last_words,
-            tell=shown.tell,
-            stopwatch=self._stopwatch,
-        )
+        faces = ClipFaces(crops, tools, plan)
+        videos = Videos(clips, model, store, worker, faces.geometry, faces.of, shown.tell, self._stopwatch)
+        self.artefacts = Artefacts(videos, expert, plan, store, crops, worker.device, self._stopwatch)
         about = provenance_of(
             clips,
             model,
             expert,
             plan,
             crop_notes=crops.notes,
-            device=device,
-            arcface=arcface,
-            expert_reason=expert_reason,
+            device=worker.device,
+            arcface=files.arcface,
             sequential=rules.sequential,
         )
         self.silence_kind, self.strategy = about.silence, about.alternative_reference
@@ -145,13 +111,13 @@ class Evaluation:
             },
             costs={self._stopwatch.process: self._stopwatch.seconds},
         )
-        corpus.curve, _ = curve_for(about, dose)
+        corpus.curve, _ = curve_for(about, files.dose)
         self._record = Record(corpus)
         self._takes = Takes(clips, about, plan.partners)
-        self._work = Work(self._record, self._takes, self.artefacts, model, shown, lead, keep, gallery)
+        self._schedule = Schedule(self._record, self._takes, self.artefacts, shown, worker.start_share, files)
         unrelated = UnrelatedSpeech(clips, self.artefacts.speech, plan.seed)
         self._measures = Measures(
-            self._record, self._takes, self.artefacts, unrelated, tools, shown, self._stopwatch, gallery
+            self._record, self._takes, self.artefacts, unrelated, tools, shown, self._stopwatch, files.gallery
         )
 
     def __repr__(self) -> str:
@@ -182,20 +148,26 @@ class Evaluation:
             InputError: a clip cannot be read, or XM has no pairs.
         """
         wanted = metric_called(metric) if isinstance(metric, str) else metric
-        self.artefacts.patiently(lambda: self._need_all_of(wanted))
+        for turn in self._schedule.turns():
+            with turn:
+                self._need_all_of(wanted)
         return measure(self.corpus, wanted, confidence)
 
     def _need_all_of(self, metric: Metric) -> None:
         if metric.is_probe:
             self._check_probe(metric)
             self._check_applicable(metric.conditions)
-            self.need(metric.conditions, self.corpus.provenance.probed)
+            self._need(metric.conditions, self.corpus.provenance.probed)
             self._measures.probes(metric)
         elif metric.is_picture:
             self._check_applicable(metric.conditions)
             self._measures.pictures(metric)
         else:
-            self.need(metric.conditions)
+            self._check_applicable(metric.conditions)
+            keys = self._keys(metric.conditions)
+            # Not by way of ``_need``: tracebacks are read.
+            self._schedule.finish(keys)
+            self._record.raise_failures(keys)
             if metric.over_null:
                 self._measures.nulls(metric.conditions)
             if metric.over_lags:
@@ -222,13 +194,20 @@ class Evaluation:
 
         ``clips``: of these clips alone.
         """
+        for turn in self._schedule.turns():
+            with turn:
+                self._need(conditions, clips)
+
+    def _need(self, conditions: Iterable[Condition], clips: Iterable[str] | None = None) -> None:
         wanted = tuple(conditions)
         self._check_applicable(wanted)
-        names = self.corpus.provenance.clip_names if clips is None else clips
-        keys: list[Key] = [(name, c) for name in names for c in (None, *wanted)]
-        with self._stopwatch("other"):
-            self.artefacts.patiently(lambda: self._work.finish(keys))
+        keys = self._keys(wanted, clips)
+        self._schedule.finish(keys)
         self._record.raise_failures(keys)
+
+    def _keys(self, conditions: Iterable[Condition], clips: Iterable[str] | None = None) -> list[Key]:
+        names = self.corpus.provenance.clip_names if clips is None else clips
+        return [(name, each) for name in names for each in (None, *conditions)]
 
     def judge(self, limit: Limit) -> Verdict:
         """Measure what ``limit`` speaks of and judge it; the verdict is remembered for the reports.
@@ -246,7 +225,13 @@ class Evaluation:
         try:
             # Asked first: a model is not run for hours for an expert that cannot judge its clips.
             objection = None if limit.metric.is_picture else self.expert_objection()
-            verdict = Verdict(limit, nothing, objection) if objection else self._settled(limit)
+            if objection:
+                verdict = Verdict(limit, nothing, objection)
+            elif self._goes_clip_by_clip(limit):
+                verdict = self._settled(limit)
+            else:
+                measurement = self.measure(limit.metric, limit.confidence)
+                verdict = judge(limit, measurement, allow_unscored=self.rules.allow_unscored)
         except NotApplicableError:
             raise
         except LipleakError as error:
@@ -255,12 +240,15 @@ class Evaluation:
         self.verdicts.append(verdict)
         return verdict
 
+    def _goes_clip_by_clip(self, limit: Limit) -> bool:
+        """Whether a sequential run can settle a limit before all clips are measured."""
+        metric = limit.metric
+        whole = metric.is_picture or metric.is_probe or metric.over_lags
+        return self.rules.sequential and not whole and limit.confidence is not None
+
     def _settled(self, limit: Limit) -> Verdict:
-        """Measure and judge; in a sequential run clip by clip, until the verdict is settled."""
+        """Measure and judge clip by clip, until the verdict is settled."""
         allow = self.rules.allow_unscored
-        whole = limit.metric.is_picture or limit.metric.is_probe or limit.metric.over_lags
-        if not self.rules.sequential or whole or limit.confidence is None:
-            return judge(limit, self.measure(limit.metric, limit.confidence), allow_unscored=allow)
         # Whatever other limits have measured already: the verdict follows from the order alone, in every process.
         order = self.corpus.provenance.in_order
         verdict = judge(limit, measure(self.corpus, limit.metric, limit.confidence, ()))
@@ -335,7 +323,8 @@ class Evaluation:
 
     def frames(self, clip: str, condition: Condition) -> Frames:
         """Return what the model generated for a clip under a condition, uint8 RGB (T, H, W, 3)."""
-        return self.artefacts.frames(self.take(clip, condition))
+        take = self.take(clip, condition)
+        return held(self._schedule.video(take))
 
     def take(self, clip: str, condition: Condition | None) -> Take:
         """Return what the model is given for a clip under a condition, or the real clip for None.

@@ -7,9 +7,9 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
-from typing import NoReturn, TypeVar
+from typing import NoReturn
 
 from pytest_lipleak.generators.contract import batch_of
 
@@ -32,10 +32,8 @@ LOWER = (
     "length or size of the clips, or use another --lipleak-device"
 )
 
-LastWords = Callable[[str], None]
+OnGiveUp = Callable[[str], None]
 """Says something where people see it although the process ends right after."""
-
-Result = TypeVar("Result")
 
 
 class TimeUpError(BaseException):
@@ -48,12 +46,12 @@ def to_stderr(text: str) -> None:
 
 
 @contextmanager
-def time_limit(seconds: float | None, owner: str, last_words: LastWords = to_stderr) -> Iterator[None]:
+def time_limit(seconds: float | None, owner: str, on_give_up: OnGiveUp = to_stderr) -> Iterator[None]:
     """End what runs inside when it takes longer than ``seconds``; None sets no limit.
 
     No thread can be killed, so the limit is kept in two steps. In the main thread an alarm raises in the
     middle of the call, which ends all that runs or waits in Python. What hangs in native code, or swallows
-    that, is given up ``GRACE`` seconds later: the whole process ends with ``last_words`` on who was at it.
+    that, is given up ``GRACE`` seconds later: the whole process ends with ``on_give_up`` on who was at it.
     A native call that holds the interpreter's lock stops this, too; only a limit from outside ends it.
 
     An earlier alarm of somebody else (pytest-timeout) keeps its time.
@@ -61,7 +59,7 @@ def time_limit(seconds: float | None, owner: str, last_words: LastWords = to_std
     Args:
         seconds: the limit.
         owner: model, clip and condition, for the message.
-        last_words: told why the process ends.
+        on_give_up: told why the process ends.
 
     Raises:
         TimeUpError: the time is up.
@@ -72,7 +70,7 @@ def time_limit(seconds: float | None, owner: str, last_words: LastWords = to_std
     text = f"{owner}: generate() did not return within {seconds:g} s (--lipleak-timeout)"
 
     def give_up() -> NoReturn:
-        last_words(f"{text}, and cannot be interrupted; this process ends")
+        on_give_up(f"{text}, and cannot be interrupted; this process ends")
         os._exit(EXIT_CODE)
 
     watchdog = threading.Timer(seconds + GRACE, give_up)
@@ -121,23 +119,31 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or named or any(words in str(error) for words in MEMORY_WORDS)
 
 
-def with_smaller_batch(generator: object, owner: str, call: Callable[[], Result]) -> Result:
-    """Call; when memory ends, once more with half the model's ``batch``, where it has one that can be set.
+def tries(generator: object, owner: str) -> Iterator[AbstractContextManager[None]]:
+    """Yield a try, and when memory ends in it a second one with half the model's ``batch``, where that can be set.
 
     The smaller batch stays: the next clip would not fit, either.
     """
-    try:
-        return call()
-    except Exception as error:
-        if not is_out_of_memory(error) or not (smaller := _halved(generator)):
-            raise
-        # Its traceback holds the frames in which the model's tensors live.
-        error.__traceback__ = None
+    smaller = 0
+
+    @contextmanager
+    def first() -> Iterator[None]:
+        nonlocal smaller
+        try:
+            yield
+        except Exception as error:
+            if not is_out_of_memory(error) or not (smaller := _halved(generator)):
+                raise
+            # Its traceback holds the frames in which the model's tensors live.
+            error.__traceback__ = None
+
+    yield first()
+    if smaller:
         free_device_memory()
         warnings.warn(
             f"{owner}: out of memory; goes on with batch {smaller}, half of what it was", stacklevel=2
         )
-    return call()
+        yield nullcontext()
 
 
 def _halved(generator: object) -> int:

@@ -13,12 +13,12 @@ from pytest_lipleak.exit_guard import guarded
 from pytest_lipleak.generators.contract import turn_of
 from pytest_lipleak.generators.limits import (
     LOWER,
-    LastWords,
+    OnGiveUp,
     TimeUpError,
     is_out_of_memory,
     time_limit,
     to_stderr,
-    with_smaller_batch,
+    tries,
 )
 from pytest_lipleak.media.video import HELD
 
@@ -91,7 +91,7 @@ def run_generator(
     *,
     takes_videos: bool = False,
     timeout: float | None = None,
-    last_words: LastWords = to_stderr,
+    on_give_up: OnGiveUp = to_stderr,
 ) -> Video:
     """Call the model on copies of its inputs and check what comes back.
 
@@ -104,7 +104,7 @@ def run_generator(
         reference: the identity reference.
         takes_videos: whether it declares so.
         timeout: seconds that one call may take, or None; see ``limits.time_limit``.
-        last_words: told why the process ends when a call cannot be interrupted.
+        on_give_up: told why the process ends when a call cannot be interrupted.
 
     Raises:
         GeneratorError: it raised (``SystemExit``, too, and ``os._exit`` raises it), took too long, or returned the
@@ -114,15 +114,15 @@ def run_generator(
     owner = f"model {name!r}, clip {clip.name!r}, condition [{condition}]"
     silent = not audio.any()
 
-    def call() -> Any:
-        given: Callable[[Video], Any] = _as_it_is if takes_videos else _own
-        inputs = given(clip.video), audio.copy(), given(reference)
-        with time_limit(timeout, owner, last_words), guarded():
-            return generator.generate(*inputs)
-
+    given: Callable[[Video], Any] = _as_it_is if takes_videos else _own
+    output: Any = None
     try:
         with turn_of(generator):
-            output = with_smaller_batch(generator, owner, call)
+            for attempt in tries(generator, owner):
+                with attempt:
+                    inputs = given(clip.video), audio.copy(), given(reference)
+                    with time_limit(timeout, owner, on_give_up), guarded():
+                        output = generator.generate(*inputs)
     except InputError:
         raise
     except TimeUpError as error:

@@ -1,11 +1,14 @@
 """Small clip sets for the evaluation's tests: some without any file, some of tiny real videos."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from pytest_lipleak.core.clips import Audio
+from pytest_lipleak.evaluation.make.worker import Files, Worker
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
 from pytest_lipleak.media.video import write_video
 
@@ -57,3 +60,12 @@ def write_clips(folder: Path, levels: Mapping[str, np.ndarray], speaker: str | N
         write_video(path, coded(values), spoken(values))
         files.append(ClipFile(name, path, speaker=speaker))
     return ClipSet(files, "coded clips")
+
+
+def grouped(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of an ``Evaluation`` in its groups: those of the process, those of files, the rest as they are."""
+    kinds = {"worker": Worker, "files": Files}
+    names = {kind: {each.name for each in fields(kinds[kind])} & options.keys() for kind in kinds}
+    groups = {kind: kinds[kind](**{name: options[name] for name in names[kind]}) for kind in kinds}
+    rest = options.keys() - names["worker"] - names["files"]
+    return groups | {name: options[name] for name in rest}

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from clip_sets import coded, levels_of_audio, levels_of_frames, random_levels, spoken, write_clips
+from clip_sets import coded, grouped, levels_of_audio, levels_of_frames, random_levels, spoken, write_clips
 
 from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
@@ -114,7 +114,7 @@ def start(clips: ClipSet, tmp_path: Path) -> Start:
             expert or LevelExpert(),
             Plan(Protocol.DIRECT, **(plan or {})),
             Store(tmp_path / "store"),
-            **{"run": "run 1", **options},
+            **grouped({"run": "run 1", **options}),
         )
 
     return begin
@@ -500,7 +500,7 @@ def test_progress_counts_up_to_what_is_wanted(start: Start) -> None:
 
 @pytest.mark.parametrize("lead", [0.0, 0.5, 0.99])
 def test_where_a_worker_begins_changes_nothing_but_the_order(start: Start, lead: float) -> None:
-    ahead = start(Recorder(follows_audio), name=f"worker {lead}", lead=lead)
+    ahead = start(Recorder(follows_audio), name=f"worker {lead}", start_share=lead)
     ahead.need()
     assert len(ahead.corpus.takes) == 28
     plain = start(Recorder(follows_audio), name="plain")
@@ -574,7 +574,9 @@ def test_a_sequential_run_generates_only_until_it_is_settled(
     assert len(generator.calls) == clips * conditions
     assert set(verdict.measurement.per_clip) == set(evaluation.corpus.provenance.in_order[:clips])
     # A process that began elsewhere, and had measured more for other limits, says the same.
-    other = start(Recorder(paint), name="again", clips=many_clips, rules=Rules(sequential=True), lead=0.7)
+    other = start(
+        Recorder(paint), name="again", clips=many_clips, rules=Rules(sequential=True), start_share=0.7
+    )
     other.need(limit.metric.conditions)
     again = other.judge(limit)
     assert (again.outcome, again.measurement.per_clip) == (verdict.outcome, verdict.measurement.per_clip)

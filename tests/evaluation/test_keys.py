@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from clip_sets import random_levels, write_clips
+from clip_sets import grouped, random_levels, write_clips
 
 from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.make import artefacts as rooms
+from pytest_lipleak.evaluation.make import videos as rooms
 from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
@@ -48,7 +48,7 @@ def made(clips: ClipSet, folder: Path, take: str = "AM,AR", **changes: Any) -> i
     model = Model(changes.pop("name", "m"), generator, changes.pop("arguments", {"checkpoint": "a.pth"}))
     plan = Plan(Protocol.DIRECT, **changes.pop("plan", {}))
     options = {"run": "run 1", "device": "cpu", **changes}
-    evaluation = Evaluation(clips, model, Expert(), plan, Store(folder), **options)  # type: ignore[arg-type]
+    evaluation = Evaluation(clips, model, Expert(), plan, Store(folder), **grouped(options))  # type: ignore[arg-type]
     evaluation.frames("a", BY_TEXT[take])
     return generator.calls
 

@@ -11,9 +11,10 @@ import pytest
 from pytest_lipleak.core.clips import Clip, StreamedVideo
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.make import artefacts
+from pytest_lipleak.evaluation.make import videos
 from pytest_lipleak.evaluation.make.gallery import Gallery
 from pytest_lipleak.evaluation.make.store import Store
+from pytest_lipleak.evaluation.make.worker import Files
 from pytest_lipleak.evaluation.measures.on_demand import probes
 from pytest_lipleak.evaluation.plan.references import STRATEGIES, reference_frames
 from pytest_lipleak.faces import tracking
@@ -84,7 +85,12 @@ def measure(clips: ClipSet, folder: Path, **plan: Any) -> Evaluation:
     plan = {"protocol": Protocol.DIRECT, **plan}
     store, gallery = Store(folder / "store"), Gallery(folder / "gallery")
     measured = Evaluation(
-        clips, Model("mixes", Mixes()), Shades(), Plan(**plan), store, keep=folder / "kept", gallery=gallery
+        clips,
+        Model("mixes", Mixes()),
+        Shades(),
+        Plan(**plan),
+        store,
+        files=Files(keep=folder / "kept", gallery=gallery),
     )
     for name in ("LSE-C_S", "LSE-C_S[AR]", "PSNR[SI,AR]"):
         measured.measure(name)
@@ -95,7 +101,7 @@ def measure(clips: ClipSet, folder: Path, **plan: Any) -> Evaluation:
 
 
 def hold(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    for module in (video, artefacts, probes):
+    for module in (video, videos, probes):
         monkeypatch.setattr(module, "HELD", size)
 
 
@@ -167,8 +173,7 @@ def evaluate_long(long_clip: ClipFile, folder: Path) -> Evaluation:
         Shades(),
         Plan(Protocol.LRS),
         Store(folder / "store"),
-        keep=folder / "kept",
-        gallery=Gallery(folder / "gallery"),
+        files=Files(keep=folder / "kept", gallery=Gallery(folder / "gallery")),
     )
     for name in ("LSE-C_S", "PSNR[SI,CR]"):
         assert measured.measure(name).clips == 1

@@ -16,6 +16,7 @@ from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.make.store import Store
+from pytest_lipleak.evaluation.make.worker import Files, Worker
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.generators.registry import as_model, load_model
 from pytest_lipleak.media.clipsets import EMBEDDED, ClipSet, open_clips
@@ -48,9 +49,8 @@ def evaluate(tmp_path: Path) -> Evaluate:
             load_expert("embedded"),
             plan,
             Store(tmp_path),
-            weights=weights,
-            arcface=arcface,
-            run="test",
+            worker=Worker(run="test"),
+            files=Files(weights=weights, arcface=arcface),
         )
 
     return build

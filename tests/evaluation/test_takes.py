@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from clip_sets import coded, levels_of_audio, levels_of_frames, random_levels, spoken, write_clips
 
+from pytest_lipleak.core.clips import held
 from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
@@ -63,7 +64,7 @@ def test_a_probe_is_what_was_asked_for_and_made_once(evaluation: Evaluation) -> 
     audio = spoken(LEVELS["b"])
     for name in ("reference of b", "the same by another name"):
         take = evaluation.probe_take("a", audio=audio, reference=swapped, name=name)
-        np.testing.assert_array_equal(evaluation.artefacts.frames(take), coded(LEVELS["b"]))
+        np.testing.assert_array_equal(held(evaluation.artefacts.video(take)), coded(LEVELS["b"]))
         # It copies b's lips: in sync with b's speech, not with a's.
         assert evaluation.artefacts.score(take, audio).lse_d == pytest.approx(0, abs=1e-3)
         assert evaluation.artefacts.score(take, spoken(LEVELS["a"])).lse_d > 30
@@ -75,7 +76,7 @@ def test_a_probe_is_what_was_asked_for_and_made_once(evaluation: Evaluation) -> 
 def test_indices_name_frames_of_the_clip_itself(evaluation: Evaluation) -> None:
     backwards = list(range(len(LEVELS["a"])))[::-1]
     take = evaluation.probe_take("a", audio=spoken(LEVELS["a"]), reference=backwards, name="backwards")
-    np.testing.assert_array_equal(evaluation.artefacts.frames(take), coded(LEVELS["a"])[::-1])
+    np.testing.assert_array_equal(held(evaluation.artefacts.video(take)), coded(LEVELS["a"])[::-1])
 
 
 def test_other_audio_or_reference_is_another_probe(evaluation: Evaluation) -> None:

@@ -15,7 +15,7 @@ from filelock import FileLock
 from pytest_lipleak.core.conditions import CONDITIONS, Condition
 from pytest_lipleak.core.errors import LipleakError
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.make import artefacts
+from pytest_lipleak.evaluation.make import schedule
 from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.generators import shared
 from pytest_lipleak.generators.registry import Model
@@ -108,7 +108,7 @@ def test_who_waits_for_the_model_holds_no_lock_of_the_store(
     def waits_elsewhere(seconds: float) -> None:
         pytest.fail("waits inside of a call of the model")
 
-    monkeypatch.setattr(artefacts, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
+    monkeypatch.setattr(schedule, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
     monkeypatch.setattr(shared, "time", SimpleNamespace(sleep=waits_elsewhere))
     evaluation.need([SILENT])
     assert len(waits) == 1
@@ -121,14 +121,15 @@ def test_work_of_ten_minutes_is_followed_by_seconds_of_waiting(
 ) -> None:
     passes, slept = iter((0.1, 600.0, 0.0)), []
     clock = accumulate((0.0, *(seconds for each in (0.1, 600.0, 0.0) for seconds in (each, 0.0))))
-    monkeypatch.setattr(artefacts, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=slept.append))
+    monkeypatch.setattr(schedule, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=slept.append))
 
-    def work() -> str:
-        if next(passes):
-            raise BusyError
-        return "done"
-
-    assert evaluation.artefacts.patiently(work) == "done"
+    turns = 0
+    for turn in evaluation._schedule.turns():
+        with turn:
+            turns += 1
+            if next(passes):
+                raise BusyError
+    assert turns == 3
     assert slept == pytest.approx([0.4, 5.0])
 
 

@@ -91,6 +91,10 @@ class PictureTools:
         """Return JSON-ready data that depends on ``of``, from the store where it was computed before."""
         return self._store.data(kind, self._key(kind=kind, **of), compute, about={"of": str(of)})
 
+    def has(self, kind: str, **of: Any) -> bool:
+        """Whether ``data`` of that kind was computed before."""
+        return self._store.find(f"{kind}.json", self._key(kind=kind, **of)) is not None
+
     def _key(self, **parts: Any) -> str:
         return key_of(
             **parts,

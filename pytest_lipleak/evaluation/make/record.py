@@ -1,6 +1,7 @@
 """What is known so far of one model's takes, and why the rest is not."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from pytest_lipleak.core.corpus import Corpus, Key
 from pytest_lipleak.core.errors import LipleakError, UnscorableError, retold
@@ -20,10 +21,11 @@ class Record:
         self.failures: dict[Key, LipleakError] = {}
         """Takes that could not be made; they are not tried again."""
 
-    def attempt(self, key: Key, act: Callable[[], None], measure: str | None = None) -> None:
-        """Do something for a take, or for a measure of it, and note why it cannot be done."""
+    @contextmanager
+    def attempt(self, key: Key, measure: str | None = None) -> Iterator[None]:
+        """Note why something cannot be done for a take, or for a measure of it."""
         try:
-            act()
+            yield
         except UnscorableError as error:
             why = Unscored(*key, str(error), measure)
             if measure is None:

@@ -33,6 +33,9 @@ Content = TypeVar("Content")
 
 DIGEST_LENGTH = 16
 
+STORE_FORMAT = 4
+"""Part of every key; raise it when what is stored changes its meaning."""
+
 IN_USE = 60.0
 """Seconds for which what was just used is not dropped: someone may be about to open it."""
 
@@ -57,6 +60,10 @@ _TEMPORARY = re.compile(rf"{TMP}\w+-({_KEY})-\d+\.\w+")
 _LOCK = re.compile(rf"\w+-({_KEY})\.lock")
 
 FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR})
+
+
+def _nothing() -> None:
+    """Make nothing."""
 
 
 @dataclass(frozen=True)
@@ -175,6 +182,7 @@ class Store:
         key: str,
         make: Callable[[Path], None],
         *,
+        needs: Callable[[], object] = _nothing,
         wait: bool = True,
         about: Mapping[str, Any] | None = None,
     ) -> Path | None:
@@ -184,6 +192,8 @@ class Store:
             kind: name and suffix of the artefact's file, for example ``"video.mkv"``.
             key: see ``key_of``.
             make: writes the artefact to the path it is given.
+            needs: called before the lock is taken, if nobody made the artefact: makes what ``make`` needs, so that no
+                lock is held while another one is waited for.
             wait: whether to wait for another process that is making it; otherwise None is returned.
             about: JSON-ready words for people who list the store.
 
@@ -194,6 +204,7 @@ class Store:
 
         if found := self.find(kind, key):
             return found
+        needs()
         with self._worded():
             lock = self._lock(kind, key)
             try:
@@ -214,6 +225,7 @@ class Store:
         make: Callable[[Path], None],
         read: Callable[[Path], Content],
         *,
+        needs: Callable[[], object] = _nothing,
         wait: bool = True,
         about: Mapping[str, Any] | None = None,
     ) -> Content | None:
@@ -228,7 +240,7 @@ class Store:
             StoreError: as ``get_or_make``, or it was dropped again and again.
         """
         for _ in range(TRIES):
-            path = self.get_or_make(kind, key, make, wait=wait, about=about)
+            path = self.get_or_make(kind, key, make, needs=needs, wait=wait, about=about)
             if path is None:
                 return None
             try:
@@ -247,6 +259,7 @@ class Store:
         key: str,
         compute: Callable[[], Any],
         *,
+        needs: Callable[[], object] = _nothing,
         wait: bool = True,
         about: Mapping[str, Any] | None = None,
     ) -> Any:
@@ -256,6 +269,7 @@ class Store:
             kind: name of the artefact, for example ``"score"``.
             key: see ``key_of``.
             compute: gives the data; floats come back to the bit.
+            needs: see ``get_or_make``.
             wait: whether to wait for another process that is computing it; otherwise None is returned.
             about: JSON-ready words for people who list the store.
 
@@ -266,9 +280,10 @@ class Store:
         def make(path: Path) -> None:
             path.write_text(json.dumps(compute()), encoding="utf-8")
 
-        text = self.load(
-            f"{kind}.json", key, make, lambda path: path.read_text(encoding="utf-8"), wait=wait, about=about
-        )
+        def read(path: Path) -> str:
+            return path.read_text(encoding="utf-8")
+
+        text = self.load(f"{kind}.json", key, make, read, needs=needs, wait=wait, about=about)
         return None if text is None else json.loads(text)
 
     def _make(self, kind: str, key: str, make: Callable[[Path], None], about: Mapping[str, Any]) -> Path:

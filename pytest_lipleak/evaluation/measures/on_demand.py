@@ -19,7 +19,7 @@ from pytest_lipleak.evaluation.make.nulls import UnrelatedSpeech
 from pytest_lipleak.evaluation.make.picture_tools import PictureTools
 from pytest_lipleak.evaluation.make.progress import Progress
 from pytest_lipleak.evaluation.make.record import Record, label_of
-from pytest_lipleak.evaluation.measures.pictures import Pictures, kept_measure, set_measure
+from pytest_lipleak.evaluation.measures.pictures import Pictures, is_kept, kept_measure, set_measure
 from pytest_lipleak.evaluation.measures.probes import PROBES, Probed
 from pytest_lipleak.evaluation.measures.scans import Scans
 from pytest_lipleak.evaluation.plan.takes import Take, Takes
@@ -122,19 +122,20 @@ class Measures:
         names = record.corpus.provenance.clip_names if clips is None else clips
         keys: list[Key] = [(name, condition) for name in names]
 
-        def note(key: Key) -> None:
-            found = take_measure(measure, key[0], condition)
-            record.corpus.pictures.setdefault(key, {}).update(found)
-
         for done, key in enumerate(keys):
             self.progress(done, len(keys), f"{measure} {label_of(key)}")
             if record.lacks(measure, key):
-                record.attempt(key, partial(note, key), measure)
+                with record.attempt(key, measure):
+                    found = take_measure(measure, key[0], condition)
+                    record.corpus.pictures.setdefault(key, {}).update(found)
         self.progress(len(keys), len(keys), "")
         record.raise_failures(keys)
 
     def _compared(self, measure: str, clip: str, condition: Condition) -> Mapping[str, float]:
         output, real = self._pictures(clip, condition)
+        if not is_kept(measure, output, real):
+            # Before any lock is taken.
+            self.artefacts.videos.get(self.takes.of(clip, condition))
         with self.stopwatch("pictures"):
             found = kept_measure(measure, output, real)
         if self.gallery is not None and measure.startswith("MAR"):

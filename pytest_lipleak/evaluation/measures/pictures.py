@@ -92,12 +92,19 @@ def kept_measure(measure: str, output: Pictures, real: Pictures) -> dict[str, fl
         value = {measure: take_measure(measure, output, real)}
         return value | open_share_sensitivity(output) if measure == "MAR_open" else value
 
+    found = output.tools.data("measure", compute, **_identity(measure, output, real))
+    return {name: float(value) for name, value in found.items()}
+
+
+def is_kept(measure: str, output: Pictures, real: Pictures) -> bool:
+    """Whether a measure was taken before, so that no video is needed for it."""
+    return output.tools.has("measure", **_identity(measure, output, real))
+
+
+def _identity(measure: str, output: Pictures, real: Pictures) -> dict[str, Any]:
     boxes = real.boxes
     where = None if boxes is None else digest_of(boxes)
-    found = output.tools.data(
-        "measure", compute, measure=measure, output=output.source, real=real.source, boxes=where
-    )
-    return {name: float(value) for name, value in found.items()}
+    return {"measure": measure, "output": output.source, "real": real.source, "boxes": where}
 
 
 def take_measure(measure: str, output: Pictures, real: Pictures) -> float:

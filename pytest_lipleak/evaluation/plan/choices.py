@@ -19,6 +19,7 @@ class Plan:
         partners: pairs given by the user, partner by clip; None draws them.
         face: whose face under ``tracked`` where several are seen, ``largest`` or ``speaking``.
         retrack: track the face anew in every generated video instead of reusing the real clip's boxes.
+        expert_reason: why the sync expert judges, for the reports.
         shard: measure part i of n of the clips, (i, n) with i from 1; XM partners are drawn over all clips.
     """
 
@@ -30,4 +31,5 @@ class Plan:
     partners: Mapping[str, str] | None = None
     face: str = "largest"
     retrack: bool = False
+    expert_reason: str = "as asked"
     shard: tuple[int, int] | None = None

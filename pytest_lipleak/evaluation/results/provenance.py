@@ -29,7 +29,6 @@ def provenance_of(
     crop_notes: Sequence[str] = (),
     device: str = "cpu",
     arcface: Path | None = None,
-    expert_reason: str = "as asked",
     sequential: bool = False,
 ) -> Provenance:
     """Return who is measured, by whom, on what and how; what the user leaves open is the model's own choice.
@@ -43,7 +42,6 @@ def provenance_of(
         crop_notes: what readers must know of the face crops.
         device: as reported.
         arcface: an ArcFace ONNX file of the user's, or None.
-        expert_reason: why this expert judges.
         sequential: whether clips are measured until verdicts are settled.
     """
     chosen_clips = [name for name in clips if plan.partners is None or name in plan.partners]
@@ -74,7 +72,7 @@ def provenance_of(
         clips_sha256=clips.digest,
         pairing_rule=chosen.pairing if plan.partners is None else GIVEN,
         face="; ".join(filter(None, (_face(plan), *crop_notes))),
-        expert_reason=expert_reason,
+        expert_reason=plan.expert_reason,
         sequential=sequential,
         speakers={file.name: file.speaker for file in clips.files.values() if file.speaker},
         fingerprint=model.fingerprint,

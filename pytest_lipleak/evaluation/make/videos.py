@@ -1,0 +1,176 @@
+"""What the model makes of clips: each video generated once, and found again in a store."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from pytest_lipleak import __version__
+from pytest_lipleak.core.clips import Clip, Frames, Image, StreamedVideo, Video, digest_of
+from pytest_lipleak.core.errors import StoreError
+from pytest_lipleak.evaluation.make.costs import Stopwatch
+from pytest_lipleak.evaluation.make.store import STORE_FORMAT, Store, key_of, versions_of
+from pytest_lipleak.evaluation.make.worker import Worker
+from pytest_lipleak.evaluation.plan.takes import Take
+from pytest_lipleak.generators.facecrops import ClipFace
+from pytest_lipleak.generators.memory import MemoryWatch
+from pytest_lipleak.generators.protocol import run_generator
+from pytest_lipleak.generators.registry import Model
+from pytest_lipleak.generators.shared import BusyError, ready, without_waiting
+from pytest_lipleak.libraries import OPENCV
+from pytest_lipleak.media.clipsets import ClipSet
+from pytest_lipleak.media.video import HELD, stored_images, write_video
+
+GENERATION_LIBRARIES = ("numpy", "onnxruntime", OPENCV, "torch")
+"""Part of the keys: other versions of these make other pixels."""
+
+
+class Videos:
+    """Makes and finds the videos of one model.
+
+    Args:
+        clips: the real clips, shown to models that ask for them.
+        model: the model under test.
+        store: where videos are kept; may be shared with other processes.
+        worker: this process.
+        geometry: what decides where a clip's face is.
+        face_of: gives the face of a clip, for models that ask for it.
+        tell: shows a line of text that the model gives while it works.
+        stopwatch: takes the time.
+    """
+
+    def __init__(
+        self,
+        clips: ClipSet,
+        model: Model,
+        store: Store,
+        worker: Worker,
+        geometry: Sequence[str],
+        face_of: Callable[[Clip], ClipFace],
+        tell: Callable[[str], None],
+        stopwatch: Stopwatch,
+    ) -> None:
+        self._clips = clips
+        self.model = model
+        self._store = store
+        self._worker = worker
+        self._geometry = list(geometry)
+        self._face_of = face_of
+        self._tell = tell
+        self._stopwatch = stopwatch
+        self._introduced = False
+        self._memory = MemoryWatch(model.name)
+
+    def key(self, take: Take) -> str:
+        """Return the key of a take's video: a hash of all that its frames depend on."""
+        if take.audio is None:
+            return take.clip.digest
+        hooks = self.model.declared.hooks
+        return key_of(
+            model=self.model.name,
+            # Without a fingerprint, what is on disk may come from other weights: never beyond this run.
+            fingerprint=self.model.fingerprint or f"run {self._worker.run or os.getpid()}",
+            arguments=sorted((name, repr(value)) for name, value in self.model.arguments.items()),
+            # A model that is told the clip set may answer with any of its clips.
+            others=self._clips.digest if "use_clips" in hooks else None,
+            # One that is told where the face is depends on how that was found.
+            face=self._geometry if "use_face" in hooks else None,
+            clip=take.clip.digest,
+            # Where the face is, is known of the real clip.
+            **({} if take.original is None else {"original": take.original.digest}),
+            audio=digest_of(take.audio),
+            reference=take.reference_key,
+            device=self._worker.device.partition(":")[0],
+            libraries=versions_of(*GENERATION_LIBRARIES),
+            package=__version__,
+            format=STORE_FORMAT,
+        )
+
+    def about(self, take: Take) -> dict[str, str]:
+        """Return what an artefact of a take is, for people who list the store."""
+        model = {} if take.audio is None else {"model": self.model.name}
+        return {**model, "clip": take.clip.name, "condition": take.label}
+
+    def has(self, take: Take) -> bool:
+        """Whether a take's video is there."""
+        return take.audio is None or self._store.find("video.mkv", self.key(take)) is not None
+
+    def get(self, take: Take, *, wait: bool = True) -> Video:
+        """Return a take's video, uint8 RGB (T, H, W, 3), generating it if nobody did.
+
+        A short one that was made just now is an array; any other is decoded from the store in every pass.
+
+        Args:
+            take: what the model is given.
+            wait: whether to wait for another process that is making it; otherwise that is an error.
+
+        Raises:
+            BusyError: others hold the model, or make the video and ``wait`` is false.
+            GeneratorError: the model failed.
+        """
+        if take.audio is None:
+            return take.clip.video
+        made: list[Frames] = []
+        key, about = self.key(take), self.about(take)
+        # At once, not in the first pass: that may run in another thread.
+        found = self._store.load(
+            "video.mkv", key, partial(self._generate, take, made), _begun, wait=wait, about=about
+        )
+        if found is None:
+            raise BusyError
+        if made:
+            return made[0]
+        _, height, width, channels = take.clip.video.shape
+        return StreamedVideo(lambda: self._again(take, key), (len(take.clip.video), height, width, channels))
+
+    def _again(self, take: Take, key: str) -> Iterator[Image]:
+        """Begin another pass through a generated video; never make it again, as it might come out otherwise."""
+        path = self._store.find("video.mkv", key)
+        if path is None:
+            raise StoreError(
+                f"store {self._store.folder}: the generated video of {take.clip.name!r} under {take.label} was dropped "
+                "while it was looked at; raise --lipleak-store-limit, and do not clear the store during a run"
+            )
+        return _begun(path)
+
+    def _generate(self, take: Take, made: list[Frames], path: Path) -> None:
+        """Let the model make a video and write it; put it into ``made``, too, if it is short."""
+        audio = take.audio
+        assert audio is not None
+        if not ready(self.model.generator):
+            raise BusyError
+        self.introduce(take.real)
+        # The video's lock is held, and whoever has the model may wait for it.
+        with without_waiting(), self._stopwatch("generation"):
+            output = run_generator(
+                self.model.generator,
+                self.model.name,
+                take.clip,
+                take.label,
+                audio,
+                take.reference_video,
+                takes_videos=self.model.declared.takes_videos,
+                timeout=self._worker.timeout,
+                on_give_up=self._worker.on_give_up,
+            )
+        self._memory.note()
+        self.model.check_unchanged()
+        write_video(path, output)
+        if isinstance(output, np.ndarray) and output.nbytes <= HELD:
+            made.append(output)
+
+    def introduce(self, clip: Clip) -> None:
+        """Tell the model what it wants to know beyond its inputs: once for all clips, and of this clip's face."""
+        if not self._introduced:
+            self.model.introduce(self._clips, self._tell)
+        self._introduced = True
+        self.model.show_face(lambda: self._face_of(clip))
+
+
+def _begun(path: Path) -> Iterator[Image]:
+    """Begin to decode a stored video: once its file is open, it may be dropped from the store."""
+    images = stored_images(path)
+    return chain([next(images)], images)
