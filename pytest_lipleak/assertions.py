@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from pytest_lipleak.evaluation.evaluation import Evaluation
 
 
+class HollowLimitWarning(UserWarning):
+    """A limit was kept that a full copy of the lips would keep, too: it says nothing."""
+
+
 class InconclusiveWarning(UserWarning):
     """A verdict that this many clips cannot settle, under ``--lipleak-inconclusive=warn``."""
 
@@ -233,11 +237,12 @@ def assert_lmd_below(
 def assert_no_silent_leak(
     lipleak: "Evaluation", alpha: float = 0.01, *, reference: str = "CR", min_effect: float | None = None
 ) -> Verdict:
-    """Assert that lips driven by silence agree with the clip's own audio no more than with unrelated audio.
+    """Assert that lips driven by silence agree with the clip's own speech no more than without a leak.
 
-    Scored at the clip's known offset. Fails when the mean excess over unrelated audio reaches ``min_effect`` and all
-    clips together would score like that by chance with p of at most ``alpha``; so neither chance nor, in a large
-    corpus, dust fails. Inconclusive when the excess is that large but may be chance.
+    ``LSE-C_S@floor``: at any lag, over unrelated speech, and over a floor video of the region that the model edits.
+    Fails when the mean over clips reaches ``min_effect`` and all clips together would score like that by chance with p
+    of at most ``alpha``; so neither chance nor, in a large corpus, dust fails. Inconclusive when it is that large but
+    may be chance.
 
     Args:
         lipleak: the fixture of that name.
@@ -251,18 +256,18 @@ def assert_no_silent_leak(
         ConfigurationError: no ``min_effect`` is known for this expert and protocol.
     """
     __tracebackhide__ = True
-    return _assert_no_excess(lipleak, "LSE-C_S@null", alpha, reference, min_effect)
+    return _assert_no_excess(lipleak, "LSE-C_S@floor", alpha, reference, min_effect)
 
 
 def assert_no_own_audio_leak(
     lipleak: "Evaluation", alpha: float = 0.01, *, reference: str = "CR", min_effect: float | None = None
 ) -> Verdict:
-    """Assert that lips driven by other speech agree with the clip's own audio no more than with unrelated audio.
+    """Assert that lips driven by other speech agree with the clip's own speech no more than without a leak.
 
-    Arguments and outcome as ``assert_no_silent_leak``.
+    ``LSE-C_XO@floor``; arguments and outcome as ``assert_no_silent_leak``.
     """
     __tracebackhide__ = True
-    return _assert_no_excess(lipleak, "LSE-C_XO@null", alpha, reference, min_effect)
+    return _assert_no_excess(lipleak, "LSE-C_XO@floor", alpha, reference, min_effect)
 
 
 def _assert_no_excess(
@@ -406,6 +411,8 @@ def settle(
         warnings.warn(InconclusiveWarning(verdict.headline), stacklevel=4)
     elif not verdict.passed:
         raise failure(explain(verdict))
+    elif verdict.hollow:
+        warnings.warn(HollowLimitWarning(verdict.headline), stacklevel=4)
     return verdict
 
 

@@ -271,7 +271,7 @@ def _append_gates(session: pytest.Session, config: pytest.Config, items: list[py
             f"model {ours.settings.inputs.model!r} is named, but there is nothing to judge it by: no gate is "
             f"configured, no test uses a lipleak fixture, and expert {ours.chosen_expert()[0]} has no default limits "
             f"under protocol {ours.protocol()}; give limits, for example --lipleak-gate 'LSD-CR < 0.6' --lipleak-gate "
-            "'LSE-C_S < 3.0'",
+            "'LipCorr_XO < 0.15'; `lipleak calibrate --gates FILE` measures some for this expert on your clips",
         )
 
 

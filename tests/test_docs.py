@@ -99,7 +99,7 @@ def test_tests_of_the_docs_run(pytester: pytest.Pytester, tmp_path: Path) -> Non
     embedded = open_clips(EMBEDDED)
     speaker = tmp_path / "clips" / "anna"
     speaker.mkdir(parents=True)
-    for name in ("anna_1", "anna_2"):
+    for name in ("anna_1", "anna_2", "anna_3"):
         write_video(speaker / f"{name}.mkv", embedded[name].frames[:75], embedded[name].audio[: 75 * 640])
     found = [
         b for b in ALL if b.language == "python" and "def test_" in b.code and b.page.name not in OWN_TEST

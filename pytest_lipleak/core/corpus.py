@@ -12,10 +12,11 @@ from pytest_lipleak.core.dose import DoseCurve
 from pytest_lipleak.core.listing import Listing
 from pytest_lipleak.core.metrics import (
     FULL,
-    LIPS,
+    LEAST_SLOPE,
+    LIPS_FREE,
     LIPS_SLOPE,
     NULL_MEASURES,
-    OVER_FLOOR,
+    OVER_FLOOR_FREE,
     PICTURE_MEASURES,
     PROBE_MEASURES,
     SCAN_MEASURES,
@@ -23,7 +24,17 @@ from pytest_lipleak.core.metrics import (
     Audio,
     Column,
 )
-from pytest_lipleak.core.scores import LAGS, LagScan, NullScores, SetScore, SyncScore, TakeScore, Unscored
+from pytest_lipleak.core.scores import (
+    LAGS,
+    LagScan,
+    NullScores,
+    SetScore,
+    SyncScore,
+    TakeScore,
+    Unscored,
+    above_chance,
+    over_unrelated,
+)
 
 PROBED = 4
 """Clips at most that causal probes are taken on: each of them is generated a few times more."""
@@ -163,7 +174,7 @@ class Corpus:
             }
         if column.measure in SCAN_MEASURES:
             return {
-                clip: _at_lag(scan, column)
+                clip: _of_scan(scan, column)
                 for (clip, condition), scan in self.scans.items()
                 if condition == column.condition
             }
@@ -295,15 +306,19 @@ class Corpus:
         )
 
 
-def _at_lag(scan: LagScan, column: Column) -> float:
-    assert column.lag is not None
-    place = column.lag - LAGS.start
-    values: Mapping[str, Callable[[], float]] = {
-        OVER_FLOOR: lambda: scan.over_unrelated(column.lag or 0),
-        LIPS: lambda: scan.lips[0][place],
-        LIPS_SLOPE: lambda: scan.slope[place],
-    }
-    return values[column.measure]()
+def _of_scan(scan: LagScan, column: Column) -> float:
+    if column.measure == LIPS_SLOPE:
+        assert column.lag is not None
+        return scan.slope[column.lag - LAGS.start]
+    heard = column.measure.startswith("LSE-C")
+    rows = scan.excess if heard else scan.lips
+    own = over_unrelated(rows)
+    if column.lag is not None:
+        return own[column.lag - LAGS.start]
+    alone = above_chance(rows, mean if column.measure in (OVER_FLOOR_FREE, LIPS_FREE) else max)
+    if heard or scan.slope[own.index(max(own))] >= LEAST_SLOPE:
+        return alone
+    return min(alone, 0.0)
 
 
 def _value(take: TakeScore, null: NullScores | None, column: Column) -> float | None:

@@ -11,7 +11,7 @@ from typing import Any
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import unexpected
-from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.metrics import Question, metric
 from pytest_lipleak.core.verdicts import Outcome, Verdict
 from pytest_lipleak.core.words import counted
 
@@ -301,12 +301,16 @@ def _told(verdicts: Verdicts, corpus: Corpus) -> Ending:
     found = [(ended, limits) for ended, limits in names.items() if limits]
     if not found:
         unseen = unwatched((verdict["metric"] for verdict in verdicts.values()), corpus)
-        words = "; ".join(filter(None, (f"{count} kept", unseen)))
+        hollow = [
+            f"a full copy would keep {limit}, too" for limit, each in verdicts.items() if each.get("hollow")
+        ]
+        words = "; ".join(filter(None, (f"{count} kept", *hollow, unseen)))
         return Ending(finding, f"{finding.head}: {words}", words, lines)
     (ended, limits), *rest = found
-    head = f"{finding.head}: {len(limits)} of {count} {ENDED_AS[ended]}: {', '.join(limits)}"
+    what = f"{_found(verdicts)}: " if ended == Outcome.FAIL else ""
+    head = f"{finding.head}: {what}{len(limits)} of {count} {ENDED_AS[ended]}: {', '.join(limits)}"
     more = "".join(f"; {len(limits)} {ENDED_AS[ended]}: {', '.join(limits)}" for ended, limits in rest)
-    brief = ", ".join(f"{len(limits)} of {count} {ENDED_AS[ended]}" for ended, limits in found)
+    brief = what + ", ".join(f"{len(limits)} of {count} {ENDED_AS[ended]}" for ended, limits in found)
     return Ending(finding, f"{head}{more}", brief, lines)
 
 
@@ -324,8 +328,30 @@ def _lines(verdicts: Verdicts) -> tuple[Line, ...]:
 def _meaning(finding: Finding, verdict: Mapping[str, Any]) -> str:
     if finding is Finding.BROKEN:
         return "poor pictures" if metric(verdict["metric"]).is_picture else "does not follow the audio"
-    words = {Finding.LEAKS: "leaks", Finding.NOT_JUDGED: "could not be judged", Finding.PASSED: "kept"}
+    if finding is Finding.LEAKS:
+        return f"leaks {_where(verdict)}".rstrip()
+    words = {Finding.NOT_JUDGED: "could not be judged", Finding.PASSED: "kept"}
     return words.get(finding, ENDED_AS[Outcome.INCONCLUSIVE])
+
+
+def _where(verdict: Mapping[str, Any]) -> str:
+    """Where a leak was found; the clips by name where single ones are meant."""
+    offenders = verdict.get("offenders") or ()
+    question = metric(verdict["metric"]).question
+    return f"in {_some(offenders)}" if question is Question.CLIPS and offenders else str(question)
+
+
+def _found(verdicts: Verdicts) -> str:
+    """What broken limits found, each once, in the order of ``Question``."""
+    broken = [each for each in verdicts.values() if finding_of(each) in (Finding.LEAKS, Finding.BROKEN)]
+    order = list(Question)
+    broken.sort(key=lambda each: (not shows_leak(each), order.index(metric(each["metric"]).question)))
+    leaks = dict.fromkeys(_where(each) for each in broken if shows_leak(each))
+    # All clips leak where most of them are named.
+    words = [*filter(None, leaks)]
+    found = [f"leaks {', '.join(words)}".rstrip()] if leaks else []
+    found += dict.fromkeys(_meaning(Finding.BROKEN, each) for each in broken if not shows_leak(each))
+    return "; ".join(found)
 
 
 def _notes(run: RunEnd) -> list[str]:
@@ -339,11 +365,25 @@ def _notes(run: RunEnd) -> list[str]:
 
 
 def unwatched(limited: Iterable[str], corpus: Corpus) -> str:
-    """Say under which of the model's references no metric with a limit looks for leaks; empty where all are seen."""
-    metrics = [each for each in map(metric, limited) if each.shows_leak]
-    seen = {condition.reference for each in metrics for condition in each.conditions}
+    """Say what no limit looks at: questions, and references of the model; empty where all is looked at."""
+    metrics = list(map(metric, limited))
+    leaks = [each for each in metrics if each.shows_leak]
+    seen = {condition.reference for each in leaks for condition in each.conditions}
     unseen = [each for each in Reference if each not in seen and each not in corpus.not_applicable]
-    return f"none looks for leaks under {' or '.join(unseen)}" if unseen else ""
+    asked = {each.question for each in metrics}
+    where = [f"under {' or '.join(unseen)}"] if unseen else []
+    if leaks:
+        where += [str(each) for each in ASKED if each not in asked and each is not Question.FOLLOWS]
+    elif len(corpus.not_applicable) < len(Reference):
+        where = ["at all"]
+    notes = [f"leaks {', '.join(where)}"] if where else []
+    if Question.FOLLOWS not in asked:
+        notes.append(str(Question.FOLLOWS))
+    return f"not looked at: {'; '.join(notes)}" if notes else ""
+
+
+ASKED = tuple(each for each in Question if each not in (Question.OTHER, Question.SWAPPED))
+"""What must be asked of a model before it may be said to be clean."""
 
 
 def run_ending(models: Sequence[Ending], run: RunEnd = FINISHED) -> Ending:

@@ -28,6 +28,21 @@ class Audio(StrEnum):
     OWN = "own"
 
 
+class Question(StrEnum):
+    """What a limit on a metric asks of a model; the words are those of a leak that is found."""
+
+    SILENCE = "under silence"
+    SPEECH = "under other speech"
+    REFERENCE = "from the reference"
+    FRAMES = "from the input frames"
+    CLIPS = "in single clips"
+    SWAPPED = "or loses sync with other speech"
+    """LSD cannot tell these apart."""
+    FOLLOWS = "whether lips follow the audio"
+    OTHER = ""
+    """Pictures, and the real clips."""
+
+
 @dataclass(frozen=True)
 class Column:
     """One number per clip.
@@ -104,12 +119,36 @@ class Metric:
     @property
     def is_lips(self) -> bool:
         """Whether it compares lips with lips, without any audio."""
-        return any(column.measure in (LIPS, LIPS_SLOPE) for column in self.columns)
+        return any(column.measure in (LIPS, LIPS_WORST) for column in self.columns)
+
+    @property
+    def question(self) -> Question:
+        """What it asks of a model."""
+        first = self.columns[0]
+        if self.is_probe:
+            return Question.REFERENCE if self.of_reference else Question.FRAMES
+        if self.worst:
+            return Question.CLIPS
+        if self.is_picture or first.condition is None:
+            return Question.OTHER
+        if len({column.condition for column in self.columns}) > 1:
+            return Question.SWAPPED
+        if first.audio is Audio.DRIVING:
+            return Question.FOLLOWS
+        return Question.SILENCE if first.condition.setup is Setup.SI else Question.SPEECH
+
+    @property
+    def of_full_copy(self) -> Column | None:
+        """What a full copy of the clip's lips would score: the real clip's own score, where that is one column."""
+        first = self.columns[0]
+        if self.has_p or len(self.columns) > 1 or first.audio is not Audio.OWN:
+            return None
+        return Column(first.measure, None, Audio.OWN)
 
     @property
     def has_p(self) -> bool:
         """Whether there is a p value: what chance would give."""
-        return self.over_null or self.over_lags
+        return self.over_null or (self.over_lags and not self.worst)
 
     @property
     def over_null(self) -> bool:
@@ -190,38 +229,56 @@ _FAIR = ", without the zero padding that favours short clips"
 NULL_MEASURES = frozenset({"LSE-C@null", "LSE-C@null-free"})
 """Excesses over unrelated audio."""
 
-OVER_FLOOR, LIPS, LIPS_SLOPE = "LSE-C@floor", "LipCorr", "LipCorr slope"
-SCAN_MEASURES = frozenset({OVER_FLOOR, LIPS, LIPS_SLOPE})
-"""Measures that are taken at every lag of ``LAGS``."""
+OVER_FLOOR, OVER_FLOOR_FREE, OVER_FLOOR_WORST = "LSE-C@floor", "LSE-C@floor free", "LSE-C@worst"
+LIPS, LIPS_SLOPE, LIPS_FREE, LIPS_WORST = "LipCorr", "LipCorr slope", "LipCorr free", "LipCorr@worst"
+SCAN_MEASURES = frozenset(
+    {OVER_FLOOR, OVER_FLOOR_FREE, OVER_FLOOR_WORST, LIPS, LIPS_SLOPE, LIPS_FREE, LIPS_WORST}
+)
+"""Measures of ``core.scores.LagScan``: at a lag, at the clip's own best lag (free), and above all that chance gives."""
+
+AT_LAGS = frozenset({OVER_FLOOR, LIPS})
+"""Those whose best lag of the mean over clips is looked for; what chance gives of that is taken off first."""
 
 LEAST_SLOPE = 0.05
 """Share of the clip's own lip movement below which a correlation of lips counts for nothing."""
 
 
-def _best_lag(means: Sequence[float]) -> float:
+def _best(means: Sequence[float]) -> float:
+    """The best common lag, or the mean of the clips' own best lags where that is more."""
     return max(means)
 
 
-def _best_lag_of_lips(means: Sequence[float]) -> float:
-    """The highest correlation among the lags at which lips move enough with the clip's own."""
-    pairs = zip(means[: len(LAGS)], means[len(LAGS) :], strict=True)
-    return max((correlation for correlation, slope in pairs if slope >= LEAST_SLOPE), default=0.0)
+def _best_of_lips(means: Sequence[float]) -> float:
+    """As ``_best``, among the lags at which lips move enough with the clip's own."""
+    count = len(LAGS)
+    pairs = zip(means[:count], means[count : 2 * count], strict=True)
+    return max(means[-1], *(common if slope >= LEAST_SLOPE else 0.0 for common, slope in pairs))
 
 
-def _over_lags(
-    base: str, setup: Setup, measures: Sequence[str], *, worst: bool, meaning: str
-) -> Callable[[Reference], Metric]:
+def _scan_columns(at_lags: Sequence[str], free: str, condition: Condition) -> tuple[Column, ...]:
+    lagged = (Column(measure, condition, Audio.OWN, lag) for measure in at_lags for lag in LAGS)
+    return (*lagged, Column(free, condition, Audio.OWN))
+
+
+def _scan(base: str, setup: Setup, meaning: str) -> Callable[[Reference], Metric]:
     """A measure taken at every lag, over the floor of the region that the model edits."""
+    lips, worst = base.startswith(LIPS), base.endswith("@worst")
 
     def build(reference: Reference) -> Metric:
         # The region is where the model changes anything, under silence or other speech.
-        both = tuple(Condition(each, reference) for each in (Setup.SI, Setup.XM) if each is not setup)
+        beside = tuple(Condition(each, reference) for each in (Setup.SI, Setup.XM) if each is not setup)
         condition = Condition(setup, reference)
-        columns = tuple(Column(measure, condition, Audio.OWN, lag) for measure in measures for lag in LAGS)
-        bare = setup is Setup.SI and reference is Reference.CR
-        combine = _best_lag if len(measures) == 1 else _best_lag_of_lips
-        name = base if bare else f"{base}[{reference}]"
-        return Metric(name, "lower", columns, combine, meaning, beside=both, worst=worst)
+        if worst:
+            columns: tuple[Column, ...] = (
+                Column(LIPS_WORST if lips else OVER_FLOOR_WORST, condition, Audio.OWN),
+            )
+        elif lips:
+            columns = _scan_columns((LIPS, LIPS_SLOPE), LIPS_FREE, condition)
+        else:
+            columns = _scan_columns((OVER_FLOOR,), OVER_FLOOR_FREE, condition)
+        combine = _only if worst else _best_of_lips if lips else _best
+        name = base if setup is Setup.SI and reference is Reference.CR else f"{base}[{reference}]"
+        return Metric(name, "lower", columns, combine, meaning, beside=beside, worst=worst)
 
     return build
 
@@ -231,19 +288,20 @@ _FLOOR_WORDS = (
 )
 _LIPS_WORDS = "correlation of the lips with the clip's own lips at the best of 21 lags, over the floor"
 _SCANS: Mapping[str, Callable[[Reference], Metric]] = {
-    f"{base}_{name}{suffix}": _over_lags(
-        f"{base}_{name}{suffix}", setup, measures, worst=bool(worst), meaning=f"{words}, {driven}{worst}"
+    f"{base}_{name}{suffix}": _scan(f"{base}_{name}{suffix}", setup, f"{words}, {driven}{which}")
+    for base, suffix, words, which in (
+        ("LSE-C", "@floor", _FLOOR_WORDS, ""),
+        ("LSE-C", "@worst", _FLOOR_WORDS, ": the worst clip, above all that unrelated speech gives"),
+        ("LipCorr", "", _LIPS_WORDS, ""),
+        ("LipCorr", "@worst", _LIPS_WORDS, ": the worst clip, above all that unrelated lips give"),
     )
-    for base, plain, suffix_worst, measures, words in (
-        ("LSE-C", "@floor", "@worst", (OVER_FLOOR,), _FLOOR_WORDS),
-        ("LipCorr", "", "@worst", (LIPS, LIPS_SLOPE), _LIPS_WORDS),
-    )
-    for suffix, worst in ((plain, ""), (suffix_worst, ": of the worst clip"))
     for name, setup, driven in (
         ("S", Setup.SI, "driven by silence"),
         ("XO", Setup.XM, "driven by other speech"),
     )
 }
+SCAN_METRICS = tuple(_SCANS)
+"""The recommended measures of the clip's own speech in the lips, without their references."""
 
 _VARIANTS: tuple[tuple[str, Direction, str, str], ...] = (
     ("C", "lower", "null", _OVER_NULL + ", at the clip's known offset"),
@@ -349,6 +407,9 @@ REFERENCE_PROBES = ("REF_shift[{},CR]", "REF_swap[{},CR]", "REF_swap[{},AR]")
 FRAME_PROBES = ("FRAME_shift[{},CR]", "FRAME_shift[{},AR]")
 """Those of the input frames."""
 
+DEFAULT_PROBES = ("REF_shift[XM,CR]", "REF_swap[SI,AR]", "FRAME_shift[XM,CR]", "FRAME_shift[XM,AR]")
+"""One for each place that lips may come from: moving references, still ones, the input frames."""
+
 PROBES = tuple(_PROBES)
 PROBE_MEASURES = frozenset(f"{name}{part}" for name in _PROBES for part in ("", FULL, SYNC, f"{SYNC}{FULL}"))
 """Measures of takes that are generated a second time with another mouth, each only when asked for."""
@@ -445,15 +506,8 @@ def _probe(base: str, arguments: list[str], name: str) -> Metric:
     both = tuple(
         Condition(setup, reference) for setup in (Setup.SI, Setup.XM) if setup is not condition.setup
     )
-    columns = tuple(
-        column
-        for part in ("", SYNC)
-        for column in (
-            *(Column(f"{base}{part}", condition, lag=lag) for lag in LAGS),
-            Column(f"{base}{part}{FULL}", condition),
-        )
-    )
-    return Metric(f"{base}[{condition}]", "lower", columns, _share_at_best_lag, meaning, beside=both)
+    columns = tuple(Column(f"{base}{part}", condition) for part in ("", FULL, SYNC, f"{SYNC}{FULL}"))
+    return Metric(f"{base}[{condition}]", "lower", columns, _larger_share, meaning, beside=both)
 
 
 def _share_of_full(means: Sequence[float]) -> float:
@@ -461,14 +515,10 @@ def _share_of_full(means: Sequence[float]) -> float:
     return found / full if full > 0 else math.nan
 
 
-def _share_at_best_lag(means: Sequence[float]) -> float:
-    """The larger of two shares, of the pixels and of the sync, each at its best lag."""
-    half = len(means) // 2
-    shares = []
-    for part in (means[:half], means[half:]):
-        *found, full = part
-        shares.append(max(found) / full if full > 0 else math.nan)
-    return max(shares) if not any(map(math.isnan, shares)) else math.nan
+def _larger_share(means: Sequence[float]) -> float:
+    """The larger of two shares, of the pixels and of the sync."""
+    pixels, sync = _share_of_full(means[:2]), _share_of_full(means[2:])
+    return math.nan if math.isnan(pixels) or math.isnan(sync) else max(pixels, sync)
 
 
 def _picture(base: str, arguments: list[str], name: str) -> Metric:

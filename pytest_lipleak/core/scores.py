@@ -1,7 +1,7 @@
 """What a sync expert says of one video against one audio."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, median, stdev
 from typing import Any
@@ -149,11 +149,6 @@ class LagScan:
     slope: tuple[float, ...]
     region: float
 
-    def over_unrelated(self, lag: int) -> float:
-        """Excess of the own speech over the mean of unrelated ones, at a lag."""
-        own, *others = (row[lag - LAGS.start] for row in self.excess)
-        return own - mean(others)
-
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data; ``from_dict`` reads it back exactly."""
         return {
@@ -167,6 +162,35 @@ class LagScan:
         """Read what ``to_dict`` wrote."""
         excess, lips = (tuple(map(tuple, data[name])) for name in ("excess", "lips"))
         return cls(excess, lips, tuple(data["slope"]), data["region"])
+
+
+def over_unrelated(rows: Sequence[Sequence[float]]) -> list[float]:
+    """Return the first row of a table minus the mean of the others, lag by lag."""
+    own, *others = rows
+    return [value - mean(column) for value, column in zip(own, zip(*others, strict=True), strict=True)]
+
+
+def above_chance(rows: Sequence[Sequence[float]], chance: Callable[[list[float]], float]) -> float:
+    """Return how far the first row at its best lag stands above the others, each at its own best lag.
+
+    Every row is taken over the mean of the others, the first one left out of theirs.
+
+    Args:
+        rows: of 21 lags; the clip's own first, then unrelated ones.
+        chance: what of the others' bests counts: ``mean`` or ``max``.
+
+    Returns:
+        The difference; 0 with fewer than two unrelated rows, which show no chance.
+    """
+    _, *others = rows
+    if len(others) < 2:
+        return 0.0
+    sums = [sum(column) for column in zip(*others, strict=True)]
+    count = len(others) - 1
+    bests = [
+        max(value - (total - value) / count for value, total in zip(row, sums, strict=True)) for row in others
+    ]
+    return max(over_unrelated(rows)) - chance(bests)
 
 
 def rank_p(observed: float, null: Sequence[float]) -> float:

@@ -203,6 +203,7 @@ class Measurement:
         p: of an excess over unrelated audio: how often chance would give such scores, over all clips.
         least_p: the smallest p that these clips and that many unrelated audios can give.
         dose: the share of copied lips that it amounts to, where there is a scale for it.
+        full_copy: what a full copy of the clip's lips would score, where that is known from the real clips.
     """
 
     metric: Metric
@@ -219,6 +220,7 @@ class Measurement:
     p: float | None = None
     least_p: float | None = None
     dose: Dose | None = None
+    full_copy: float | None = None
 
     @property
     def clips(self) -> int:
@@ -278,9 +280,29 @@ class Verdict:
         return self.outcome in (Outcome.PASS, Outcome.FAIL)
 
     @property
+    def hollow(self) -> str | None:
+        """Why keeping the limit says nothing: a full copy would keep it, too. None where it says something."""
+        copy = self.measurement.full_copy
+        if copy is None or not self.passed or not self.limit.holds(copy):
+            return None
+        return (
+            f"a full copy of the lips would keep {self.limit}, too: the real clips score {copy:.2f}; choose a limit "
+            f"well {'below' if self.limit.metric.better == 'lower' else 'above'} that, or judge by the default gates"
+        )
+
+    @property
+    def offenders(self) -> tuple[str, ...]:
+        """Clips that break a limit on the worst clip by themselves, worst first."""
+        if not self.limit.metric.worst or self.passed:
+            return ()
+        worst = self.measurement.worst(self.measurement.clips)
+        return tuple(clip for clip, value in worst if not self.limit.holds(value))
+
+    @property
     def headline(self) -> str:
         """One line that stands alone: metric, value, interval, limit, number of clips."""
-        return f"{self.measurement}: {self.reason or f'keeps {self.limit}'}"
+        kept = f"keeps {self.limit}" + (f"; but {self.hollow}" if self.hollow else "")
+        return f"{self.measurement}: {self.reason or kept}"
 
 
 def judge(limit: Limit, measurement: Measurement, *, allow_unscored: bool = False) -> Verdict:

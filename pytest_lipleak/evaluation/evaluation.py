@@ -171,7 +171,7 @@ class Evaluation:
             if metric.over_null:
                 self._measures.nulls(metric.conditions)
             if metric.over_lags:
-                self._measures.scans.scan(metric.conditions[-1].reference)
+                self._measures.scans.scan(metric.conditions[-1])
 
     def _check_probe(self, metric: Metric) -> None:
         if not metric.of_reference:

@@ -2,19 +2,18 @@
 
 from collections.abc import Mapping
 
-from pytest_lipleak.core.conditions import Reference
-from pytest_lipleak.core.metrics import Metric, metric
+from pytest_lipleak.core.metrics import Question
 from pytest_lipleak.core.verdicts import Outcome, Verdict
 
 ADVICE: Mapping[str, str] = {
-    "LSE-C_S": "lips driven by silence agree with audio the model never heard: they come from the reference",
-    "LSE-D_S": "lips driven by silence stay close to audio the model never heard: they come from the reference",
-    "LSD": "sync collapses when the audio is swapped: in AM the lips may come from the reference, not the audio",
-    "signed-LSD": "AM is better in sync than XM: in AM the lips may come from the reference, not the audio",
+    "LSE-C_S": "lips driven by silence agree with audio the model never heard: the clip's own speech is in them",
+    "LSE-D_S": "lips driven by silence stay close to audio the model never heard: the clip's own speech is in them",
+    "LSD": "sync collapses when the audio is swapped: in AM the lips may come from elsewhere than the audio",
+    "signed-LSD": "AM is better in sync than XM: in AM the lips may come from elsewhere than the audio",
     "LSE-C_S@null": "under silence the lips agree with the clip's own audio more than with unrelated audio: a leak",
     "LSE-C_XO@null": "lips driven by other speech agree with the clip's own more than with unrelated audio: a leak",
-    "LSE-C_XO": "lips driven by other speech still agree with the clip's own: they come from the video",
-    "LSE-D_XO": "lips driven by other speech stay close to the clip's own: they come from the video",
+    "LSE-C_XO": "lips driven by other speech still agree with the clip's own speech: it is in the lips",
+    "LSE-D_XO": "lips driven by other speech stay close to the clip's own speech: it is in the lips",
     "SSIM": "the pictures differ from the real ones",
     "PSNR": "the pictures differ from the real ones",
     "FID": "the frames as a whole do not look like the real ones",
@@ -36,22 +35,20 @@ ADVICE: Mapping[str, str] = {
 }
 """What each metric's failure means, by the beginning of its name; the longest match counts."""
 
-_FROM_THE_VIDEO = "they come from the frames that the model edits, or from moving reference frames"
-ADVICE_AR: Mapping[str, str] = {
-    "LSE-C_S": f"lips driven by silence agree with audio the model never heard: {_FROM_THE_VIDEO}",
-    "LSE-D_S": f"lips driven by silence stay close to audio the model never heard: {_FROM_THE_VIDEO}",
-    "LSD": f"sync collapses when the audio is swapped: in AM the lips may not follow the audio; {_FROM_THE_VIDEO}",
-    "signed-LSD": f"AM is better in sync than XM: in AM the lips may not follow the audio; {_FROM_THE_VIDEO}",
+REMEDIES: Mapping[Question, str] = {
+    Question.REFERENCE: (
+        "try: look which reference is in use: another frame than the current one (compare CR with AR) leaks less; "
+        "training with another frame alone did not help"
+    ),
+    Question.FRAMES: "try: look whether the mouth is masked wherever the model sees the frame that it edits",
 }
-"""Likewise under AR, where the reference may be a single frame: a still mouth is in sync with nothing."""
+"""What to try where a causal probe says where the lips come from."""
 
 REMEDY = (
-    "try: train with another frame of the clip as reference (random, silent-face, most-dissimilar lips), "
-    "and compare CR with AR"
+    "where they come from is not known yet: `lipleak probe` changes the mouths of the reference alone, then those of "
+    "the input frames"
 )
-REMEDY_AR = (
-    "try: look whether the mouth is masked wherever the model sees the frame it edits, and compare AR with CR"
-)
+"""Where nothing but a score is known."""
 
 
 def explain(verdict: Verdict, *, can_keep: bool = True) -> str:
@@ -80,17 +77,10 @@ def explain(verdict: Verdict, *, can_keep: bool = True) -> str:
     if measurement.warning:
         lines.append(f"  mind: {measurement.warning}")
     if broken and measurement.metric.shows_leak:
-        lines.append(f"  {REMEDY_AR if _under_ar(measurement.metric) else REMEDY}")
+        lines.append(f"  {REMEDIES.get(measurement.metric.question, REMEDY)}")
     return "\n".join(lines)
-
-
-def _under_ar(metric: Metric) -> bool:
-    """Whether it scores takes under AR alone; a probe changes the reference itself, so that one it may blame."""
-    references = {condition.reference for condition in metric.conditions}
-    return references == {Reference.AR} and not metric.is_probe
 
 
 def advice(name: str) -> str:
     """Return what a failure of the metric of this name means, in one line."""
-    table = {**ADVICE, **ADVICE_AR} if _under_ar(metric(name)) else ADVICE
-    return table[max((key for key in table if name.startswith(key)), key=len)]
+    return ADVICE[max((key for key in ADVICE if name.startswith(key)), key=len)]

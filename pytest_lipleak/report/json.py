@@ -122,6 +122,8 @@ def verdict_data(verdict: Verdict) -> dict[str, Any]:
         "judged": verdict.judged,
         "outcome": str(verdict.outcome),
         "reason": verdict.reason,
+        "hollow": verdict.hollow,
+        "offenders": list(verdict.offenders),
         "headline": verdict.headline,
     }
 

@@ -9,7 +9,14 @@ from dataclasses import dataclass, replace
 
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Setup
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.metrics import LEAKAGE_METRICS, PICTURE_ARROWS, Metric, metric
+from pytest_lipleak.core.metrics import (
+    DEFAULT_PROBES,
+    LEAKAGE_METRICS,
+    PICTURE_ARROWS,
+    SCAN_METRICS,
+    Metric,
+    metric,
+)
 from pytest_lipleak.core.verdicts import Measurement, Outcome
 
 Measure = Callable[[Metric], Measurement | None]
@@ -31,14 +38,8 @@ EXTRA_METRICS = (
     "LSE-D_S[AR]",
     "signed-LSD-CR",
     "signed-LSD-AR",
-    "LSE-C_XO[CR]",
-    "LSE-C_XO[AR]",
-    "LSE-D_XO[CR]",
-    "LSE-D_XO[AR]",
-    "LSE-C_S@offset",
-    "LSE-C_XO@offset[CR]",
-    "LSE-C_XO@offset[AR]",
-    *(f"LSE-C_{audio}@null[{reference}]" for audio in ("S", "XO") for reference in ("CR", "AR")),
+    *(f"{base}[{reference}]" for base in SCAN_METRICS for reference in ("CR", "AR")),
+    *DEFAULT_PROBES,
 )
 """Leakage metrics beyond the paper's four."""
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pytest_lipleak.core.defaults import DEFAULT_GATES, LEAST_EXCESS
+from pytest_lipleak.core.metrics import Question
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.make.store import Store
@@ -19,7 +20,9 @@ def broken(model: str, limits: list[Limit], store: Path) -> list[str]:
         open_clips(EMBEDDED), load_model(model), load_expert("embedded"), Plan(Protocol.DIRECT), Store(store)
     )
     verdicts = [evaluation.judge(limit) for limit in limits]
-    assert all(verdict.judged and verdict.measurement.clips == 12 for verdict in verdicts)
+    clips = [4 if verdict.limit.metric.is_probe else 12 for verdict in verdicts]
+    assert all(verdict.judged for verdict in verdicts)
+    assert [verdict.measurement.clips for verdict in verdicts] == clips
     return [str(verdict.limit) for verdict in verdicts if not verdict.passed]
 
 
@@ -28,10 +31,18 @@ def test_a_quarter_of_a_copy_is_told_from_none(tmp_path: Path) -> None:
     limits = [Limit.parse(text) for text in DEFAULT_GATES["embedded", "direct"]]
     # Under CR: the reference is the very frame, so it is the lips that fit the audio which are copied.
     under_cr = [limit for limit in limits if all(c.reference == "CR" for c in limit.metric.conditions)]
-    assert len(under_cr) == len(limits) / 2
+    assert len(under_cr) == 9
     assert broken("demo", under_cr, tmp_path) == []
-    assert "LSE-C_S@offset" in " ".join(broken("demo:leaky=0.25", under_cr, tmp_path))
+    found = {limit.partition(" ")[0] for limit in broken("demo:leaky=0.25", under_cr, tmp_path)}
+    assert found >= {"LSE-C_S@floor", "LSE-C_XO@floor[CR]", "LipCorr_S", "LipCorr_XO[CR]", "REF_shift[XM,CR]"}
+    assert not found & {"FRAME_shift[XM,CR]", "LSE-C[AM,CR]"}, "the input frames are innocent, and it follows"
 
 
 def test_no_expert_lends_another_its_limits() -> None:
     assert {expert for expert, _ in (*DEFAULT_GATES, *LEAST_EXCESS)} == {"embedded"}
+
+
+def test_the_default_gates_ask_every_question() -> None:
+    for gates in DEFAULT_GATES.values():
+        asked = {Limit.parse(text).metric.question for text in gates}
+        assert asked == set(Question) - {Question.OTHER, Question.SWAPPED}

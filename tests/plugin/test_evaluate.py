@@ -42,7 +42,9 @@ def test_the_same_report_as_the_plugin(
     out, err = capsys.readouterr()
     assert lasting(json.loads(Path("out/own.json").read_text())) == run.lasting
     assert not project.run_folders(), "what was made for this run alone is gone"
-    assert out.startswith("FAILED: 1 of 2 limits broken: LSD-CR < 0.001")
+    assert out.startswith(
+        "FAILED: leaks or loses sync with other speech: 1 of 2 limits broken: LSD-CR < 0.001"
+    )
     # The failure's words, with the options of this command.
     assert "LSD-CR = " in out
     assert "keep them with --keep DIR" in out

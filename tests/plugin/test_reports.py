@@ -66,7 +66,7 @@ def test_verdict_comes_first(project: Project) -> None:
         n for n, line in enumerate(run.text.splitlines()) if "= lip leakage: models.py:Copy =" in line
     ]
     below = run.text.splitlines()[start + 1 :]
-    assert below[0] == "FAILED: 1 of 4 limits broken: LSD-CR < 0.001"
+    assert below[0] == "FAILED: leaks or loses sync with other speech: 1 of 4 limits broken: LSD-CR < 0.001"
     assert below[1].startswith("3 clips (")
     assert list(run.json)[:2] == ["schema", "verdict"]
     assert next(iter(run.json["results"][0])) == "verdict"

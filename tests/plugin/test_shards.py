@@ -52,7 +52,10 @@ def test_merged_is_the_whole_to_the_bit(project: Project, capsys: pytest.Capture
     assert merged == whole
     out = capsys.readouterr().out
     assert "FAILED LSD-CR = " in out
-    assert "models.py:Copy: FAILED: 1 of 4 limits broken: LSD-CR < 0.001" in out
+    assert (
+        "models.py:Copy: FAILED: leaks or loses sync with other speech: 1 of 4 limits broken: LSD-CR < 0.001"
+        in out
+    )
     assert merge(files, "--json=-") == LEAK
     assert json.loads(capsys.readouterr().out)["verdict"] == "fail"
     # Every take was made by one part alone.

@@ -27,7 +27,7 @@ def test_first_line_stands_alone() -> None:
     assert lines[1] == "  worst clips: two 1.35, three 1.25, one 1.05"
     assert lines[2] == "  videos: keep them with --lipleak-keep DIR"
     assert "sync collapses when the audio is swapped" in lines[3]
-    assert "another frame of the clip as reference" in lines[-1]
+    assert "`lipleak probe` changes the mouths of the reference" in lines[-1]
 
 
 def test_worst_is_the_lowest_where_higher_is_better() -> None:
@@ -51,14 +51,37 @@ def test_what_is_not_broken_has_no_meaning_and_no_remedy() -> None:
     assert not [line for line in lines if line.startswith(("  meaning", "  try"))]
 
 
-def test_a_still_reference_is_not_blamed() -> None:
-    """Under AR the reference may be one frame, whose mouth is in sync with nothing."""
+def test_only_a_probe_accuses_the_reference_or_the_input() -> None:
     lines = explained("LSE-C_S[AR] < 1", measurement("LSE-C_S[AR]", 2.0))
-    assert "they come from the frames that the model edits" in lines[3]
-    assert "masked wherever the model sees" in lines[-1]
+    assert "the clip's own speech is in them" in lines[3]
+    assert "where they come from is not known yet" in lines[-1]
+    assert not any("come from the" in line for line in lines[:-1])
     probe = explained("REF_swap[SI,AR] < 0.1", measurement("REF_swap[SI,AR]", 0.5))
     assert "it is copied" in probe[3]
-    assert "another frame of the clip as reference" in probe[-1]
+    assert "which reference is in use" in probe[-1]
+    frames = explained("FRAME_shift[XM,CR] < 0.1", measurement("FRAME_shift[XM,CR]", 0.5))
+    assert "they come from the input frames" in frames[3]
+    assert "masked wherever the model sees" in frames[-1]
+
+
+def test_a_limit_that_a_full_copy_keeps_is_said_to_be_hollow() -> None:
+    real = 2.9
+    kept = judge(Limit.parse("LSE-C_S < 3.0"), measurement("LSE-C_S", 0.4, full_copy=real))
+    assert kept.passed
+    assert "a full copy of the lips would keep LSE-C_S < 3, too: the real clips score 2.90" in kept.headline
+    assert judge(Limit.parse("LSE-C_S < 1"), measurement("LSE-C_S", 0.4, full_copy=real)).hollow is None
+    high = judge(Limit.parse("LSE-D_S > 9"), measurement("LSE-D_S", 11.0, full_copy=9.5))
+    assert high.hollow is not None
+    assert "well above" in high.hollow
+    broken = judge(Limit.parse("LSE-C_S < 3.0"), measurement("LSE-C_S", 4.0, full_copy=real))
+    assert broken.hollow is None, "it found something"
+
+
+def test_the_clips_that_break_a_limit_on_the_worst_clip_are_named() -> None:
+    found = measurement("LSE-C_S@worst", 2.0, per_clip={"one": 0.1, "two": 1.8, "three": 2.0})
+    assert judge(Limit.parse("LSE-C_S@worst < 1.7"), found).offenders == ("three", "two")
+    assert judge(Limit.parse("LSE-C_S@worst < 2.5"), found).offenders == ()
+    assert judge(Limit.parse("LSE-C_S < 1"), measurement("LSE-C_S", 2.0)).offenders == ()
 
 
 def test_where_no_video_can_be_kept_none_is_advised() -> None:

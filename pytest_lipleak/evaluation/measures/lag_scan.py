@@ -47,41 +47,35 @@ def excesses(output: NDArray[np.floating], floor: NDArray[np.floating], offset: 
     return np.nan_to_num(confidences(output, offset) - confidences(floor, offset), nan=0.0)
 
 
-def scan_p(
-    excess: Sequence[NDArray[np.floating]], *, worst: bool = False, draws: int = DRAWS, seed: int = SEED
-) -> float:
-    """One-sided p of the best lag of the mean over clips, or of the worst clip, by drawing one audio per clip.
+def scan_chance(
+    excess: Sequence[NDArray[np.floating]], *, draws: int = DRAWS, seed: int = SEED
+) -> tuple[float, float]:
+    """One-sided p of the best lag of the mean over clips, and the best lag that chance gives, by one audio per clip.
 
     Without a leak a clip's own speech is one among its unrelated ones. For each draw one audio per clip plays the part
     of the own one, the others that of the unrelated ones, and the best of all lags is taken as for the real one: the
     search over lags is paid for.
 
     Args:
-        excess: of each clip, (1 + K, 21), own audio first.
-        worst: whether the worst clip at its own best lag counts, and not the mean over clips.
+        excess: of each clip, (1 + K, 21), own audio first; clips with no unrelated audio count for nothing.
         draws: how many.
         seed: of the draws.
 
     Returns:
-        p = (1 + draws at least as high) / (1 + draws); 1 without clips, or without unrelated audio.
+        p = (1 + draws at least as high) / (1 + draws), and the mean of the draws' best lags; 1 and 0 without clips.
 
     Source: Westfall & Young 1993, "Resampling-Based Multiple Testing", maximum statistic; Phipson & Smyth 2010.
     """
-    excess = [rows for rows in excess if len(rows) > 1]
-    if not excess:
-        return 1.0
+    tables = [np.asarray(rows, np.float64) for rows in excess if len(rows) > 1]
+    if not tables:
+        return 1.0, 0.0
     generator = np.random.default_rng(seed)
-    sums = np.full((draws, excess[0].shape[1]), -np.inf if worst else 0.0)
-    observed = sums[0].copy()
-    for rows in excess:
-        others = (rows.sum(axis=0) - rows) / (len(rows) - 1)
-        apart = np.asarray(rows - others, np.float64)
-        drawn = apart[generator.integers(len(rows), size=draws)]
-        if worst:
-            np.maximum(sums, drawn, out=sums)
-            np.maximum(observed, apart[0], out=observed)
-        else:
-            sums += drawn
-            observed += apart[0]
-    best = float(observed.max())
-    return float((1 + (sums.max(axis=1) >= best - 1e-9 * max(1.0, abs(best))).sum()) / (1 + draws))
+    sums = np.zeros((draws, tables[0].shape[1]))
+    observed = np.zeros(tables[0].shape[1])
+    for rows in tables:
+        apart = rows - (rows.sum(axis=0) - rows) / (len(rows) - 1)
+        observed += apart[0]
+        sums += apart[generator.integers(len(rows), size=draws)]
+    best, drawn = float(observed.max()), sums.max(axis=1)
+    p = float((1 + (drawn >= best - 1e-9 * max(1.0, abs(best))).sum()) / (1 + draws))
+    return p, float(drawn.mean()) / len(tables)

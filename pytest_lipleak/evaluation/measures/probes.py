@@ -13,7 +13,7 @@ from pytest_lipleak.core.clips import Clip, Frames, StreamedVideo, Video, held
 from pytest_lipleak.core.conditions import Condition, Reference
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics import FULL, SYNC
-from pytest_lipleak.core.scores import LAGS, MAX_SHIFT, TakeScore
+from pytest_lipleak.core.scores import MAX_SHIFT, TakeScore
 from pytest_lipleak.evaluation.make.artefacts import Artefacts
 from pytest_lipleak.evaluation.measures.shifted_mouths import arrived, sync_moved
 from pytest_lipleak.evaluation.plan.takes import IdentityReference, Take, Takes
@@ -129,7 +129,8 @@ def followed(
         region: where pixels are looked at.
 
     Returns:
-        Products by lag of the change of the output with the change given, and what a complete copy would give.
+        The product of the change of the output with the change given at the clip's best lag, for pixels and for sync,
+        and what a complete copy would give of each: another clip may have another lag.
 
     Raises:
         UnscorableError: the mouth does not move, so nothing was changed.
@@ -146,15 +147,11 @@ def followed(
     sync, full_sync = sync_moved(
         np.array(before), np.array(after), np.array(probed.real.own.mean_distances), moved
     )
-    shares = dict(zip((f"{measure}{lag:+d}" for lag in LAGS), pixels.tolist(), strict=True))
-    moves = dict(zip((f"{measure}{SYNC}{lag:+d}" for lag in LAGS), sync.tolist(), strict=True))
-    best = max(float(pixels.max()) / full, float(sync.max()) / full_sync if full_sync else 0.0)
     return {
-        measure: best,
+        measure: float(pixels.max()),
         f"{measure}{FULL}": full,
+        f"{measure}{SYNC}": float(sync.max()),
         f"{measure}{SYNC}{FULL}": full_sync,
-        **shares,
-        **moves,
     }
 
 

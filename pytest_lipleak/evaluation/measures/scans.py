@@ -55,13 +55,18 @@ class Scans:
     progress: Progress
     stopwatch: Stopwatch
 
-    def scan(self, reference: Reference) -> None:
-        """Scan what was generated of every clip with this reference, and note it; those that are scored."""
+    def scan(self, condition: Condition) -> None:
+        """Scan what was generated of every clip with the condition's reference, and note it; those that are scored.
+
+        Raises:
+            UnscorableError: nothing is unrelated to a take under this condition.
+        """
+        reference = condition.reference
         corpus = self.record.corpus
         wanted = [
             name
             for name in corpus.provenance.clip_names
-            if self._scored(name, reference) - {c for (clip, c) in corpus.scans if clip == name}
+            if self._comparable(name, reference) - {c for (clip, c) in corpus.scans if clip == name}
         ]
         # What others are at comes last, so that processes share the work.
         for wait in (False, True):
@@ -74,17 +79,27 @@ class Scans:
                 else:
                     corpus.scans.update({(name, condition): scan for condition, scan in found.items()})
             wanted = left
+        for name in corpus.provenance.clip_names:
+            if condition in self._scored(name, reference) and (name, condition) not in corpus.scans:
+                raise UnscorableError(
+                    f"{name}: the clip set holds no speech but its own (and its XM partner's), so there is nothing "
+                    "unrelated to compare with; add clips with other speech"
+                )
 
     def _scored(self, name: str, reference: Reference) -> set[Condition]:
         takes = self.record.corpus.takes
         both = (Condition(setup, reference) for setup in SCANNED)
         return {condition for condition in both if (name, condition) in takes and (name, None) in takes}
 
-    def of(self, name: str, reference: Reference, *, wait: bool = True) -> dict[Condition, LagScan] | None:
-        """Return the scans of one clip; None where another process is at it and ``wait`` is false.
+    def _comparable(self, name: str, reference: Reference) -> set[Condition]:
+        """Those of the scored conditions for which there is unrelated speech."""
+        scored = self._scored(name, reference)
+        return {condition for condition in scored if self.unrelated.others(self._related(name, condition))}
 
-        Raises:
-            UnscorableError: the clip set holds no unrelated speech.
+    def of(self, name: str, reference: Reference, *, wait: bool = True) -> dict[Condition, LagScan] | None:
+        """Return the scans of one clip, where there is unrelated speech.
+
+        None where another process is at it and ``wait`` is false.
         """
         data = self._data(name, reference, wait=wait)
         if data is None:
@@ -122,7 +137,10 @@ class Scans:
         region = edited_region(outputs, faces)
         floor = self.artefacts.embedding_of(self._with_still_mouth(clip, faces, region))
         scans = {}
+        comparable = self._comparable(name, conditions[0].reference)
         for condition, take, output in zip(conditions, takes, outputs, strict=True):
+            if condition not in comparable:
+                continue
             seen = self.artefacts.embedding(take)
             with self.stopwatch("scoring"):
                 scan = self._scanned(name, condition, (seen, floor), output, float(region.mean()))
@@ -140,11 +158,6 @@ class Scans:
         """Scan one output, given the embeddings of it and of its floor."""
         related = self._related(name, condition)
         others = self.unrelated.others(related)[:UNRELATED]
-        if not others:
-            raise UnscorableError(
-                f"{name}: the clip set holds no speech but its own (and its XM partner's), so there is nothing "
-                "unrelated to compare with; add clips with other speech"
-            )
         speech = self.artefacts.speech(self.takes.clips[name].audio)
         seen, floor = (
             np.vstack(

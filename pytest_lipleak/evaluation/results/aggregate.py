@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.core.metrics import PICTURE_MEASURES, PROBES, Column, Metric, metric
+from pytest_lipleak.core.metrics import AT_LAGS, PICTURE_MEASURES, PROBES, Column, Metric, metric
 from pytest_lipleak.core.verdicts import MIN_UNITS, Measurement
 from pytest_lipleak.evaluation.make.nulls import ENOUGH
-from pytest_lipleak.evaluation.measures.lag_scan import scan_p
+from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
 from pytest_lipleak.evaluation.results.dose import with_dose
 from pytest_lipleak.statistics.bootstrap import CONFIDENCE, expanded_interval
 from pytest_lipleak.statistics.nulls import chance_p, least_p
@@ -56,7 +56,12 @@ def measure(
     finite = bool(clips) and bool(np.isfinite(rows).all())
     coverage = CONFIDENCE if confidence is None else confidence
     speakers = None if sequential else clusters(corpus, clips)
-    p, smallest_p = _chance(corpus, metric, clips) if metric.has_p else (None, None)
+    p, smallest_p = _chance(corpus, metric, clips) if metric.over_null else (None, None)
+    if metric.over_lags and metric.has_p:
+        tables = _scanned(corpus, metric, clips)
+        (p, by_chance), smallest_p = scan_chance(tables), least_p([len(table) - 1 for table in tables])
+        # The best of 21 lags of a mean is above 0 by chance; the bests of single clips are over chance already.
+        rows[:, [column.measure in AT_LAGS for column in metric.columns]] -= by_chance
     per_clip = {clip: metric.combine(row.tolist()) for clip, row in zip(clips, rows, strict=True)}
     measurement = Measurement(
         metric=metric,
@@ -71,6 +76,7 @@ def measure(
         planned=len(planned) if sequential else None,
         p=p,
         least_p=smallest_p,
+        full_copy=_full_copy(corpus, metric, clips),
     )
     if metric.over_null:
         measurement = replace(measurement, warning=_few_recordings(corpus, metric, clips))
@@ -82,6 +88,19 @@ def _value(metric: Metric, rows: NDArray[np.float64], per_clip: Mapping[str, flo
         # Python's max would pass over a NaN that is not the first.
         return float(np.max(list(per_clip.values())))
     return metric.combine(rows.mean(axis=0).tolist())
+
+
+def _scanned(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> list[NDArray[np.float64]]:
+    """The tables of a lag scan, (1 + K, 21), own row first."""
+    scans = [corpus.scans[clip, metric.columns[0].condition] for clip in clips]
+    return [np.array(scan.lips if metric.is_lips else scan.excess) for scan in scans]
+
+
+def _full_copy(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> float | None:
+    if metric.of_full_copy is None:
+        return None
+    real = corpus.column(metric.of_full_copy)
+    return float(np.mean([real[clip] for clip in clips])) if clips and all(c in real for c in clips) else None
 
 
 def _few_recordings(corpus: Corpus, metric: Metric, clips: list[str]) -> str | None:
@@ -122,11 +141,6 @@ def _interval(
 
 def _chance(corpus: Corpus, metric: Metric, clips: list[str]) -> tuple[float, float]:
     """The p of an excess over unrelated audio over all clips, and the smallest that it could have been."""
-    if metric.over_lags:
-        condition = metric.columns[0].condition
-        scans = [corpus.scans[clip, condition] for clip in clips]
-        tables = [np.array(scan.lips if metric.is_lips else scan.excess) for scan in scans]
-        return scan_p(tables, worst=metric.worst), least_p([len(table) - 1 for table in tables])
     (column,) = metric.columns
     takes = [corpus.takes[clip, column.condition] for clip in clips]
     nulls = [corpus.nulls[clip, column.condition] for clip in clips]

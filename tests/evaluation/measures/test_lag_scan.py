@@ -1,10 +1,12 @@
 """The lag scan, on distances that were made for it."""
 
+from statistics import mean
+
 import numpy as np
 import pytest
 
-from pytest_lipleak.core.scores import LAGS
-from pytest_lipleak.evaluation.measures.lag_scan import confidences, excesses, scan_p
+from pytest_lipleak.core.scores import LAGS, above_chance, over_unrelated
+from pytest_lipleak.evaluation.measures.lag_scan import confidences, excesses, scan_chance
 
 CLIPS, AUDIOS = 12, 11
 
@@ -46,23 +48,44 @@ def drawn(effect: float, seed: int, leaking: int = CLIPS) -> list[np.ndarray]:
 
 
 def test_p_is_right_without_a_leak_though_all_lags_are_searched() -> None:
-    values = np.array([scan_p(drawn(0, seed), draws=199) for seed in range(200)])
+    values = np.array([scan_chance(drawn(0, seed), draws=199)[0] for seed in range(200)])
     # Uniform: a share of about alpha lies below alpha.
     assert 0.02 <= (values <= 0.05).mean() <= 0.1
     assert 0.4 <= (values <= 0.5).mean() <= 0.6
 
 
+def test_what_chance_gives_is_what_it_gives_on_average() -> None:
+    excesses_of_nothing = []
+    for seed in range(100):
+        clips = drawn(0, seed)
+        best = np.mean([over_unrelated(clip.tolist()) for clip in clips], axis=0).max()
+        excesses_of_nothing.append(best - scan_chance(clips, draws=199)[1])
+    assert abs(np.mean(excesses_of_nothing)) < 0.03
+
+
 def test_a_late_leak_is_no_chance() -> None:
-    assert scan_p(drawn(0.6, 0)) <= 0.001
+    assert scan_chance(drawn(0.6, 0))[0] <= 0.001
 
 
-def test_one_leaking_clip_of_twelve_is_seen_by_the_worst_clip() -> None:
-    clips = drawn(2.0, 1, leaking=1)
-    assert scan_p(clips, worst=True) < 0.1  # one of 1 + 11 audios of one clip: p cannot be smaller than 1/12
-    honest = [scan_p(drawn(0, seed), worst=True, draws=199) for seed in range(100)]
-    assert 0.01 <= np.mean(np.array(honest) <= 0.05) <= 0.1
+def test_one_leaking_clip_stands_above_all_its_unrelated_audio() -> None:
+    leaking, *honest = drawn(2.0, 1, leaking=1)
+    assert above_chance(leaking.tolist(), max) > 0.8
+    assert max(above_chance(clip.tolist(), max) for clip in honest) < 0.6
+    assert abs(np.mean([above_chance(clip.tolist(), mean) for clip in drawn(0, 2)])) < 0.1
+
+
+def test_a_leak_at_another_lag_in_every_clip_is_in_the_mean_of_the_best_lags() -> None:
+    noise = np.random.default_rng(4)
+    clips = [noise.normal(0, 0.15, (1 + AUDIOS, len(LAGS))) for _ in range(CLIPS)]
+    for number, clip in enumerate(clips):
+        clip[0, number] += 1.0
+    common = np.mean([over_unrelated(clip.tolist()) for clip in clips], axis=0).max()
+    own = np.mean([above_chance(clip.tolist(), mean) for clip in clips])
+    assert common < 0.3
+    assert own > 0.6
 
 
 def test_nothing_is_no_evidence() -> None:
-    assert scan_p([]) == 1
-    assert scan_p([np.ones((1, len(LAGS)))]) == 1, "no unrelated audio to compare with"
+    assert scan_chance([]) == (1, 0)
+    assert scan_chance([np.ones((1, len(LAGS)))]) == (1, 0), "no unrelated audio to compare with"
+    assert above_chance([[1.0] * 21, [0.0] * 21], max) == 0
