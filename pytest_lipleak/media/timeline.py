@@ -118,8 +118,11 @@ class _Survey:
             video.codec_context.thread_count = 1
             pictures = Pictures(video)
         count, end = 0, 0.0
+        # Fractions cost more than packets do.
+        ticks = {stream.index: float(stream.time_base or 0) for stream in self._container.streams}
         for packet in self._container.demux():
-            end = max(end, _end(packet))
+            if packet.pts is not None:
+                end = max(end, (packet.pts + (packet.duration or 0)) * ticks[packet.stream.index])
             if packet.stream.index == self._picture and pictures is not None:
                 count += packet.size > 0
                 self._clock.pass_by(packet)
@@ -226,12 +229,6 @@ class _PictureClock:
 def _time(packet: "Packet[Any]") -> float | None:
     stamp = packet.pts if packet.dts is None else packet.dts
     return None if stamp is None or packet.time_base is None else float(stamp * packet.time_base)
-
-
-def _end(packet: "Packet[Any]") -> float:
-    if packet.pts is None or packet.time_base is None:
-        return 0.0
-    return float((packet.pts + (packet.duration or 0)) * packet.time_base)
 
 
 def _check_announced(path: Path, what: str, found: float, announced: float) -> None:
