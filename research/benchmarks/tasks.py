@@ -96,6 +96,8 @@ def stages(video: str, weights: str) -> dict[str, Any]:
 
 def decoding(video: str, times: int = 4) -> dict[str, Any]:
     """Decode and convert a file as measuring does: one pass for clock and sound, one for the pictures."""
+    import av.video.reformatter  # noqa: F401 - loaded before the clock starts
+
     from pytest_lipleak.media.timeline import survey
     from pytest_lipleak.media.video import VideoFile
 
