@@ -59,7 +59,7 @@ class ClipReport:
         problems: why the clip cannot be used as it is, and what to do.
         notes: what was converted, and what else to know.
         streams: codecs, picture size, rates and channels as in the file.
-        rotation: degrees by which players turn the picture.
+        rotation: degrees, clockwise, by which players turn the picture.
         frames: at 25 per second, as read.
         size: width and height as read, upright and with square pixels.
         speech: seconds, pauses between words included.
@@ -302,7 +302,7 @@ def _streams(path: Path) -> tuple[tuple[str, ...], int]:
             elif stream.type in ("video", "audio"):
                 words.append(f"{stream.type} of an unknown codec")
         for frame in container.decode(container.streams[taken or 0]):
-            rotation = int(getattr(frame, "rotation", 0)) % 360
+            rotation = -int(getattr(frame, "rotation", 0)) % 360  # PyAV counts counter-clockwise
             break
     return tuple(words), rotation
 
