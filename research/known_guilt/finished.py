@@ -8,6 +8,7 @@ its lips with the clip's own lips, and its lips with the clip's own speech. What
 
 from __future__ import annotations
 
+import argparse
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
