@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -31,7 +32,7 @@ REFUSED = [
     ("html", "old.json/x", "old.json is a file, not a folder"),
     ("json", "old.json/x.json", "old.json is a file, not a folder"),
     ("save-baseline", "old.json/deep/x.json", "old.json is a file, not a folder"),
-    ("json", f"{'x' * 300}.json", "cannot be written"),
+    ("json", f"{'x' * 300}.json", "cannot be a path (File name too long)"),
 ]
 """Option, path, words."""
 
@@ -60,7 +61,7 @@ def test_refused_by_the_plugin(project: Project, folder: Path, option: str, path
     run = project.run("--lipleak-model=demo", other, f"--lipleak-{option}={path}")
     assert run.code == pytest.ExitCode.USAGE_ERROR
     assert len(run.lines("ERROR")) == 1
-    assert f"--lipleak-{option} " in run.text
+    assert re.search(rf"--lipleak-{option}[ :]", run.text)
     assert words in run.text
     assert "Traceback" not in run.text
     assert files(folder) == before
@@ -75,7 +76,7 @@ def test_refused_on_the_command_line(
     assert main(["evaluate", "--model=demo", f"--{option}={path}"]) == USAGE
     out, err = capsys.readouterr()
     assert out == ""
-    assert err.startswith(f"lipleak: --{option} ")
+    assert re.match(rf"lipleak: --{option}[ :]", err)
     assert words in err
     assert len(err.splitlines()) == 1
     assert files(folder) == before
@@ -131,7 +132,7 @@ def test_a_full_disk_at_the_end_costs_no_verdict(
 ) -> None:
     given = [f"--lipleak-{name}={path}" for name, path in OUTPUTS.items()]
     run = project.measure("Copy", "--lipleak-gate=LSE-C_S < 50", *given)
-    assert run.counts == {"passed": 1}
+    assert run.counts["passed"] == 1
     assert run.code == pytest.ExitCode.TESTS_FAILED
     table = [
         number for number, line in enumerate(run.text.splitlines()) if line.startswith("PASSED: 1 limit")
@@ -236,7 +237,7 @@ def test_other_commands_tell_what_they_cannot_write(
     }.items():
         assert main(command) == NOT_JUDGED
         out, err = capsys.readouterr()
-        assert shown in out
+        assert shown in out, err
         assert err.endswith(
             "is not written: No space left on device; free some space or name another place\n"
         )
