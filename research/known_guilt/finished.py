@@ -21,7 +21,7 @@ from pytest_lipleak.core.clips import Audio, Clip, Frames
 from pytest_lipleak.core.scores import LAGS
 from pytest_lipleak.evaluation.make.crops import Cropper, Crops
 from pytest_lipleak.evaluation.measures.floor import floor_frames, most_closed
-from pytest_lipleak.evaluation.measures.lag_scan import excesses, scan_p
+from pytest_lipleak.evaluation.measures.lag_scan import excesses, scan_chance
 from pytest_lipleak.evaluation.measures.lips import correlations, movement, without
 from pytest_lipleak.faces.small import (
     Faces,
@@ -251,7 +251,7 @@ def finding(results: Sequence[Compared], of: str, seed: int = 0) -> Finding:
         excess_low,
         excess_high,
         sum(bool(each[0].max() > each[1:].max()) for each in rows),
-        scan_p(rows),
+        scan_chance(rows)[0],
     )
 
 

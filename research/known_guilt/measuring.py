@@ -23,13 +23,13 @@ from pytest_lipleak.evaluation.measures.edited_region import edited_region
 from pytest_lipleak.evaluation.measures.floor import floor_frames, most_closed
 from pytest_lipleak.evaluation.measures.lag_scan import excesses
 from pytest_lipleak.evaluation.measures.lips import Movement, correlations, movement, without
-from pytest_lipleak.evaluation.measures.probes import INSIDE, MOVED, most_different, with_mouths
+from pytest_lipleak.evaluation.measures.probes import INSIDE, MOVED
 from pytest_lipleak.evaluation.measures.scans import UNRELATED
 from pytest_lipleak.evaluation.measures.shifted_mouths import arrived, sync_moved
 from pytest_lipleak.evaluation.plan.pairing import mismatched_pairs
 from pytest_lipleak.faces.centred import mouth_images
+from pytest_lipleak.faces.mouth_swap import most_different, mouth_mask, with_mouths
 from pytest_lipleak.faces.small import Faces, Region, enlarged, eroded, grey_faces, lips_region
-from pytest_lipleak.generators.control import mouth_mask
 from pytest_lipleak.media.audio import fit
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.sync.distances import shifted_means
