@@ -17,6 +17,7 @@ from pytest_lipleak.settings.resolve import command_settings, make_settings
 
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "score": ("talk.mp4",),
+    "clips": ("videos",),
     "evaluate": ("--model=demo",),
     "report": ("report.json",),
     "merge": ("part.json",),
