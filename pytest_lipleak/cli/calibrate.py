@@ -22,28 +22,45 @@ def add(commands: Any) -> None:
     )
     add_arguments(calibrate, "calibrate")
     calibrate.add_argument("--output", type=Path, required=True, help="the file to write")
+    calibrate.add_argument(
+        "--gates",
+        type=Path,
+        metavar="FILE",
+        help="also write gates for this expert on these clips: pytest @FILE",
+    )
     calibrate.add_argument("--json", action="store_true", help="print the curve as JSON, the rest on stderr")
     calibrate.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure every share, write the curve, print what it says."""
+    """Measure every share, write the curve and, where asked, gates; print what they say."""
     from pytest_lipleak.core.conditions import Condition, Reference, Setup
     from pytest_lipleak.core.corpus import Corpus
+    from pytest_lipleak.core.verdicts import Measurement
+    from pytest_lipleak.evaluation.results import gate_limits
     from pytest_lipleak.evaluation.results.dose import calibrated, curve_text, table_lines
     from pytest_lipleak.generators.registry import load_model
     from pytest_lipleak.workbench import Workbench
 
     settings = command_settings("calibrate", options)
     check_writable(options.output, "--output")
+    if options.gates is not None:
+        check_writable(options.gates, "--gates")
     told = sys.stderr if options.json else sys.stdout
     settings = settings._replace(inputs=settings.inputs._replace(model="demo"))
     desk = Workbench(settings, Path.cwd())
+
+    between: dict[float, dict[str, Measurement]] = {}
+    corpora: dict[float, Corpus] = {}
 
     def measured(share: float) -> Corpus:
         evaluation = desk.new_evaluation(load_model(f"demo:leaky={share:g}"))
         evaluation.expert_objection()
         evaluation.need(Condition(setup, Reference.CR) for setup in Setup)
+        if options.gates is not None and share in (gate_limits.NONE, gate_limits.HALF):
+            names = (*gate_limits.CALIBRATED, gate_limits.FOLLOWS)
+            between[share] = {name: evaluation.measure(name) for name in names}
+            corpora[share] = evaluation.corpus
         print(f"share {share:g}: {counted(len(desk.clips), 'clip')} measured", file=told, flush=True)
         return evaluation.corpus
 
@@ -57,6 +74,15 @@ def run(options: argparse.Namespace) -> int:
         print(curve_text(curve), end="")
     with to_be_written("dose curve", options.output):
         write_text(options.output, curve_text(curve))
+    if options.gates is not None:
+        gates, missing = gate_limits.gates_for(between, corpora[gate_limits.NONE])
+        text = gate_limits.options_file(
+            gates, desk.chosen_expert()[0], str(desk.protocol()), str(settings.inputs.clips)
+        )
+        with to_be_written("gates", options.gates):
+            write_text(options.gates, text)
+        print(*(f"no gate on {words}" for words in missing), sep="\n", end="\n" if missing else "", file=told)
+        print(f"{options.gates}: {counted(len(gates), 'gate')}; pytest @{options.gates}", file=told)
     clips_told = counted(len(curve.clip_names), "clip")
     print(
         f"{options.output}: {clips_told}, expert {curve.about['expert']}, protocol {desk.protocol()}",

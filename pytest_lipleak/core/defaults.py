@@ -7,7 +7,7 @@ lags to 3 frames), and what a quarter of a copy gives at least:
 | metric          | honest      | a quarter of a copy | limit |
 |-----------------|-------------|---------------------|-------|
 | LSE-C_S@floor   | 0.20        | 0.31                | 0.3   |
-| LSE-C_XO@floor  | 0.20        | 0.17                | 0.25  |
+| LSE-C_XO@floor  | 0.20        | 0.17                | 0.3   |
 | LipCorr_S       | 0.09        | 0.73                | 0.2   |
 | LipCorr_XO      | 0.09        | 0.25                | 0.15  |
 
@@ -28,7 +28,7 @@ from pytest_lipleak.core.metrics import DEFAULT_PROBES
 
 SCAN_GATES: tuple[str, ...] = (
     "LSE-C_S@floor[{}] < 0.3",
-    "LSE-C_XO@floor[{}] < 0.25",
+    "LSE-C_XO@floor[{}] < 0.3",
 )
 """On the scale of the embedded expert."""
 
@@ -56,14 +56,14 @@ def _gates(*texts: str) -> tuple[str, ...]:
 DEFAULT_GATES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("embedded", protocol): (
         *_gates("LSE-C[AM,{}] > 1.2", *SCAN_GATES, *SCALELESS_GATES),
-        *(gate for gate in PROBE_GATES if protocol != "tracked" or "REF_swap" not in gate),
+        *PROBE_GATES,
     )
     for protocol in ("direct", "tracked")
 }
 """Limits by expert and protocol, for both references: a model may have only one of them."""
 
 LEAST_EXCESS: Mapping[tuple[str, str], Mapping[str, float]] = {
-    ("embedded", protocol): {"LSE-C_S@floor": 0.3, "LSE-C_XO@floor": 0.25}
+    ("embedded", protocol): {"LSE-C_S@floor": 0.3, "LSE-C_XO@floor": 0.3}
     for protocol in ("direct", "tracked")
 }
 """Excess over unrelated speech and over the floor that counts as a leak, by expert and protocol: the default gates'."""

@@ -29,6 +29,10 @@ OK, LOOK, FIX = "ok", "look", "fix"
 NOISE = 2
 """Grey levels by which two runs may differ: sums on a GPU are not always taken in the same order."""
 
+LEAST_EFFECT = 0.2
+"""Share of the real mouth's movement by which other speech must change an output before the audio counts as heard: one
+grey level is no lip movement."""
+
 DROWNED = "not to be told from what changes at every call"
 SEED_FIRST = "seed its random numbers first, then look again"
 
@@ -267,6 +271,12 @@ class _Examination:
             return False
         return int(_apart(self.first, self.again)[self.mouth].max(initial=0)) > NOISE
 
+    @cached_property
+    def movement(self) -> float:
+        """Mean difference in the mouth between frames of the real clip a second apart: what speech moves."""
+        frames = self.clip.frames
+        return self.change(frames, np.roll(frames, min(FRAME_RATE, len(frames) // 2), axis=0))
+
     def change(self, one: Frames, other: Frames) -> float:
         """Mean difference within the mouth, in grey levels."""
         return float(_apart(one, other)[self.mouth].mean())
@@ -280,8 +290,15 @@ class _Examination:
             yield Finding("audio", FIX, self.words_of(error))
             return
         change = self.change(self.first, output)
-        if change > 2 * self.noise:
-            yield Finding("audio", OK, f"other speech changes the mouth by {change:.1f} grey levels")
+        share = change / max(self.movement, 1e-6)
+        told = f"other speech changes the mouth by {change:.1f} grey levels, {share:.0%} of what the real one moves by"
+        if change > 2 * self.noise and share >= LEAST_EFFECT:
+            yield Finding("audio", OK, told)
+        elif change > 2 * self.noise:
+            yield Finding(
+                "audio", LOOK, f"{told} (at least {LEAST_EFFECT:.0%} expected): the lips hardly follow the audio",
+                "look whether the audio reaches the network: int16, 16 kHz, mono; and at its scale",
+            )  # fmt: skip
         elif self.unsteady:
             yield Finding("audio", LOOK, f"what other speech changes is {DROWNED}", SEED_FIRST)
         else:

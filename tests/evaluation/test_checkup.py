@@ -67,6 +67,14 @@ class Good:
         return output
 
 
+class HardlyHears(Good):
+    """Ignores the audio but for one grey level."""
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        mouths = np.resize(reference, frames.shape) if len(reference) != len(frames) else reference
+        return frames // 2 + mouths // 2 + np.uint8(int(np.abs(audio.astype(int)).sum()) % 2)
+
+
 class OnlyAR(Good):
     supports = ("AR",)
 
@@ -270,3 +278,10 @@ def test_on_the_command_line(
     ):
         assert main([*ask, *more]) == USAGE
         assert words in capsys.readouterr().err
+
+
+def test_one_grey_level_is_no_lip_movement(look: Any) -> None:
+    result = look(HardlyHears())
+    assert verdicts(result)["audio"] == LOOK
+    assert "(at least 20% expected): the lips hardly follow the audio" in told(result, "audio")
+    assert verdicts(look(Good()))["audio"] == OK

@@ -1,0 +1,88 @@
+"""Limits for an expert that has no default gates, from what the control generators come to on a clip set.
+
+A limit stands halfway between what no leak comes to at most and what half a copy comes to at least; where these do not
+part, the metric cannot tell such a leak on these clips, and there is no limit.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+
+from pytest_lipleak.core.conditions import Reference
+from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.defaults import PROBE_GATES, SCALELESS_GATES
+from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.verdicts import Limit, Measurement
+
+NONE, HALF = 0.0, 0.5
+"""Copied shares between which limits are set."""
+
+CALIBRATED = ("LSE-C_S@floor", "LSE-C_XO@floor[CR]")
+"""Metrics on the expert's scale that leaks are told by; ``FOLLOWS`` tells whether lips follow the audio at all."""
+
+FOLLOWS = "LSE-C[AM,CR]"
+
+
+def limit_between(good: Measurement, bad: Measurement) -> float | None:
+    """Return the value halfway between the bad end of ``good``'s interval and the good end of ``bad``'s.
+
+    None where the intervals do not part, or there is none.
+    """
+    if good.interval is None or bad.interval is None:
+        return None
+    worst, best = (
+        (good.interval[1], bad.interval[0])
+        if good.metric.better == "lower"
+        else (good.interval[0], bad.interval[1])
+    )
+    parted = worst < best if good.metric.better == "lower" else worst > best
+    return (worst + best) / 2 if parted else None
+
+
+def gates_for(
+    measured: Mapping[float, Mapping[str, Measurement]], honest: Corpus
+) -> tuple[list[str], list[str]]:
+    """Return gates for both references, and in words which metrics give none.
+
+    Args:
+        measured: by copied share (``NONE`` and ``HALF``) and name, the metrics of ``CALIBRATED`` and ``FOLLOWS``.
+        honest: the scores of the generator that leaks nothing.
+    """
+    gates: list[str] = []
+    missing = []
+    for name in CALIBRATED:
+        value = limit_between(measured[NONE][name], measured[HALF][name])
+        if value is None:
+            missing.append(f"{name}: these clips do not tell half a copy from none; add clips")
+        else:
+            gates += _both(name, "<", value)
+    floor = _follows(measured[NONE][FOLLOWS], honest)
+    if floor is None:
+        missing.append(f"{FOLLOWS}: lips that fit their audio score no better than with speech of others")
+    else:
+        gates += _both(FOLLOWS, ">", floor)
+    gates += [text.format(reference) for text in SCALELESS_GATES for reference in Reference]
+    return [str(Limit.parse(text)) for text in (*gates, *PROBE_GATES)], missing
+
+
+def _follows(good: Measurement, honest: Corpus) -> float | None:
+    """Halfway between lips that follow and real lips with speech of others."""
+    unrelated = [score for scores in honest.unrelated.values() for score in scores]
+    if not unrelated or good.interval is None:
+        return None
+    chance = sum(unrelated) / len(unrelated)
+    return (good.interval[0] + chance) / 2 if good.interval[0] > chance else None
+
+
+def _both(name: str, operator: str, value: float) -> Sequence[str]:
+    """A limit for CR and AR, rounded to the strict side at three decimals."""
+    rounded = (math.floor if operator == "<" else math.ceil)(value * 1000) / 1000
+    names = [metric(name.replace("CR", str(reference))).name for reference in Reference]
+    if "CR" not in name:
+        names = [metric(f"{name}[{reference}]").name for reference in Reference]
+    return [f"{each} {operator} {rounded:g}" for each in names]
+
+
+def options_file(gates: Sequence[str], expert: str, protocol: str, clips: str) -> str:
+    """Return the file that ``pytest @FILE`` reads: an option a line."""
+    lines = [f"--lipleak-expert={expert}", f"--lipleak-protocol={protocol}", f"--lipleak-clips={clips}"]
+    return "".join(f"{line}\n" for line in (*lines, *(f"--lipleak-gate={gate}" for gate in gates)))
