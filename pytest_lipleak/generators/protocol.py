@@ -119,10 +119,12 @@ def run_generator(
     try:
         with turn_of(generator):
             for attempt in tries(generator, owner):
+                inputs: tuple[Any, ...] = ()  # those of a failed try are let go of
                 with attempt:
                     inputs = given(clip.video), audio.copy(), given(reference)
                     with time_limit(timeout, owner, on_give_up), guarded():
                         output = generator.generate(*inputs)
+                del inputs
     except InputError:
         raise
     except TimeUpError as error:

@@ -15,9 +15,8 @@ from pytest_lipleak.evaluation.make import videos
 from pytest_lipleak.evaluation.make.gallery import Gallery
 from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.evaluation.make.worker import Files
-from pytest_lipleak.evaluation.measures.on_demand import probes
 from pytest_lipleak.evaluation.plan.references import STRATEGIES, reference_frames
-from pytest_lipleak.faces import tracking
+from pytest_lipleak.faces import mouth_swap, tracking
 from pytest_lipleak.faces.detection import Face
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media import video
@@ -101,7 +100,7 @@ def measure(clips: ClipSet, folder: Path, **plan: Any) -> Evaluation:
 
 
 def hold(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    for module in (video, videos, probes):
+    for module in (video, videos, mouth_swap):
         monkeypatch.setattr(module, "HELD", size)
 
 
