@@ -4,14 +4,15 @@ A name is never a URL, a pattern or a playlist: the file is opened by its absolu
 and only by demuxers that read nothing but the file itself. So the hash of a file covers all that is read of it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.core.errors import InputError
 
 if TYPE_CHECKING:
+    from av import Packet
     from av.container import InputContainer
 
 DEMUXERS = (
@@ -74,6 +75,15 @@ def opened(path: Path) -> Iterator["InputContainer"]:
         raise InputError(
             f"{path}: cannot be decoded ({why}); the file is corrupt, truncated or not a media file"
         ) from error
+
+
+def demuxed(container: "InputContainer", streams: Sequence[Any] = ()) -> Iterator["Packet[Any]"]:
+    """Yield the packets of some streams, of all where none is named, and an empty one of each at the end."""
+    try:
+        yield from container.demux(*streams)
+    except IndexError:
+        # PyAV trips over streams that appear on the way (in FLV, damaged ones above all), after all the others.
+        return
 
 
 def _check_regular(path: Path) -> None:

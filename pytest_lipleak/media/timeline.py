@@ -24,7 +24,7 @@ from pytest_lipleak.media.limits import (
     check_picture_size,
     jump,
 )
-from pytest_lipleak.media.opening import FileState, file_state, opened
+from pytest_lipleak.media.opening import FileState, demuxed, file_state, opened
 from pytest_lipleak.media.sound import SoundTrack
 from pytest_lipleak.media.tracks import Tracks, choose_tracks, require
 
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
 STATES_DURATION = frozenset({"asf", "flv", "matroska", "mov", "mp4", "webm"})
 """Container formats whose header states the duration; others (MPEG streams, say) only let it be guessed."""
 
-HIDES_RUN_IN = frozenset({"aac", "loas", "mpegts"})
+HIDES_RUN_IN = frozenset({"aac", "flv", "loas", "mpegts"})
 """Container formats that do not say that the first frame of AAC is its run-in: half a window, heard by nobody.
 
 MP4's edit lists say so, and players leave it out. It is 21 ms at 48 kHz, and 64 ms at 16 kHz.
 """
 
-STATES_PACKETS = frozenset({"avi"})
-"""Container formats whose header states how many packets a stream has, and no edit list hides some."""
+STATES_TICKS = frozenset({"avi"})
+"""Container formats whose header states how many ticks of its clock a stream has; not all need a picture."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +103,8 @@ class _Survey:
         self._picture = tracks.video if pictures else None
         self._sound = SoundTrack(path, self._has_run_in()) if sound else None
         self._clock = _PictureClock(path)
-        self._packets = self._damaged = 0
+        self._packets = 0
+        self._damaged: list[float] = []
 
     def _has_run_in(self) -> bool:
         codec = self._container.streams[self._tracks.audio].codec_context.name
@@ -117,20 +118,21 @@ class _Survey:
             # One picture is wanted: threads would first be fed with many.
             video.codec_context.thread_count = 1
             pictures = Pictures(video)
-        count, end = 0, 0.0
+        ends: dict[int, float] = {}
         # Fractions cost more than packets do.
         ticks = {stream.index: float(stream.time_base or 0) for stream in self._container.streams}
-        for packet in self._container.demux():
-            if packet.pts is not None:
-                end = max(end, (packet.pts + (packet.duration or 0)) * ticks[packet.stream.index])
-            if packet.stream.index == self._picture and pictures is not None:
-                count += packet.size > 0
+        for packet in demuxed(self._container):
+            index, stamp = packet.stream.index, packet.dts if packet.pts is None else packet.pts
+            if stamp is not None:
+                ends[index] = max(ends.get(index, 0.0), (stamp + (packet.duration or 0)) * ticks[index])
+            if index == self._picture and pictures is not None:
                 self._clock.pass_by(packet)
                 if self.zero is None:
                     self.zero = next((time for time, _ in pictures.of(packet)), None)
-            if self._sound is not None and packet.stream.index == self._tracks.audio:
+            if self._sound is not None and index == self._tracks.audio:
                 self._hear(packet)
-        self._check_complete(count, end)
+        self._check_damage()
+        self._check_complete(ends)
         if pictures is not None and self.zero is None:
             raise InputError(f"{self.path}: the video stream has no decodable frame")
         if self._sound is not None:
@@ -146,24 +148,33 @@ class _Survey:
         self._packets += packet.size > 0
         try:
             frames = packet.stream.decode(packet)
-        except av.error.InvalidDataError:
-            self._damaged += 1
+        except av.error.FFmpegError:
+            self._damaged.append(_time(packet) or 0.0)
             return
         for frame in frames:
             if frame.samples:
                 self._sound.add(frame)
 
-    def _check_complete(self, pictures: int, end: float) -> None:
-        formats = set(self._container.format.name.split(","))
-        if self._damaged > MOST_DAMAGED * self._packets:
+    def _check_damage(self) -> None:
+        """Count the damaged packets of the clip: what lies before its first picture is not part of it."""
+        damaged = [time for time in self._damaged if self.zero is None or time >= self.zero]
+        self._packets -= len(self._damaged) - len(damaged)
+        self._damaged = damaged
+        if len(damaged) > MOST_DAMAGED * self._packets:
             raise InputError(
-                f"{self.path}: {self._damaged} of {self._packets} sound packets cannot be decoded; "
+                f"{self.path}: {len(damaged)} of {self._packets} sound packets cannot be decoded; "
                 "the file is corrupt; get it anew, or leave it out"
             )
+
+    def _check_complete(self, ends: dict[int, float]) -> None:
+        formats = set(self._container.format.name.split(","))
         if formats & STATES_DURATION:
-            _check_announced(self.path, "seconds", end, (self._container.duration or 0) / 1e6)
-        if formats & STATES_PACKETS and self._picture is not None:
-            _check_announced(self.path, "frames", pictures, self._container.streams[self._picture].frames)
+            _check_announced(
+                self.path, max(ends.values(), default=0.0), (self._container.duration or 0) / 1e6
+            )
+        if formats & STATES_TICKS and self._picture is not None:
+            video = self._container.streams[self._picture]
+            _check_announced(self.path, ends.get(self._picture, 0.0), float(video.frames * video.time_base))
 
     def _check_stops(self) -> None:
         """Refuse a time in which there is neither sound nor a new picture: the clock of the whole file jumps."""
@@ -183,7 +194,7 @@ class _Survey:
         notes = self._sound.notes() if self._sound is not None else ()
         if self._damaged:
             notes += (
-                f"{self._damaged} of {self._packets} sound packets cannot be decoded: silence in their place",
+                f"{len(self._damaged)} of {self._packets} sound packets cannot be decoded: silence in their place",
             )
         begin = self._clock.begin
         if self.zero is not None and begin is not None and self.zero - begin > LARGEST_BACKSTEP:
@@ -231,12 +242,11 @@ def _time(packet: "Packet[Any]") -> float | None:
     return None if stamp is None or packet.time_base is None else float(stamp * packet.time_base)
 
 
-def _check_announced(path: Path, what: str, found: float, announced: float) -> None:
-    # Some muxers count one frame more or less than they hold; a truncated download lacks many. Packets
-    # are counted, not decoded frames.
+def _check_announced(path: Path, found: float, announced: float) -> None:
+    # Some muxers count one frame more or less than they hold; a truncated download lacks many.
     if found < 0.9 * announced:
         raise InputError(
-            f"{path}: {found:.4g} {what} of the {announced:.4g} that the file announces are there; "
+            f"{path}: {found:.4g} seconds of the {announced:.4g} that the file announces are there; "
             "the file is truncated or corrupt; get it anew, or leave it out"
         )
 
@@ -271,7 +281,7 @@ class Pictures:
             return
         try:
             frames: list[Any] = self._stream.decode(packet)
-        except av.error.InvalidDataError:
+        except av.error.FFmpegError:
             self.damaged += self._last is not None
             if self._times:
                 self._times.pop()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.core.errors import InputError
-from pytest_lipleak.media.opening import opened
+from pytest_lipleak.media.opening import demuxed, opened
 
 NAMES = {"video": "video", "audio": "sound"}
 MISSING = {
@@ -38,7 +38,8 @@ class Tracks:
 def choose_tracks(path: Path, container: Any) -> Tracks:
     """Choose as players do: the track marked as default, else the first; of those that can be decoded.
 
-    Attached pictures (cover art, thumbnails) are no video, nor is a track of one picture beside one of many.
+    Attached pictures (cover art, thumbnails) are no video, nor is a track of one packet beside one of many. Comments,
+    and descriptions for people who do not see or hear, come after the others where none is marked.
 
     Args:
         path: the file. It is opened once more where tracks must be tried.
@@ -62,7 +63,7 @@ def choose_tracks(path: Path, container: Any) -> Tracks:
     missing, notes = dict(MISSING), []
     for kind, found in usable.items():
         if found:
-            best = min(found, key=lambda stream: (not _is_default(stream), stream.index))
+            best = min(found, key=lambda stream: (not _is_default(stream), _is_beside(stream), stream.index))
             chosen[kind] = best.index
             if len(kinds[kind]) > 1:
                 notes.append(_note(kind, kinds[kind], best, found, codecs))
@@ -88,6 +89,15 @@ def _is_default(stream: Any) -> bool:
     from av.stream import Disposition
 
     return bool(stream.disposition & Disposition.default)
+
+
+def _is_beside(stream: Any) -> bool:
+    from av.stream import Disposition
+
+    kinds = (
+        Disposition.comment | Disposition.visual_impaired | Disposition.hearing_impaired | Disposition.karaoke
+    )
+    return bool(stream.disposition & (kinds | Disposition.clean_effects | Disposition.descriptions))
 
 
 def _codecs(container: Any) -> dict[int, str]:
@@ -116,7 +126,7 @@ def _tried(path: Path, indices: list[int]) -> tuple[Counter[int], set[int]]:
     packets: Counter[int] = Counter()
     decoded: set[int] = set()
     with opened(path) as container:
-        for packet in container.demux([container.streams[index] for index in indices]):
+        for packet in demuxed(container, [container.streams[index] for index in indices]):
             index = packet.stream.index
             packets[index] += packet.size > 0
             if index not in decoded and packets[index] <= PATIENCE:
@@ -132,7 +142,7 @@ def _tried(path: Path, indices: list[int]) -> tuple[Counter[int], set[int]]:
 def _best(streams: list[Any], packets: Counter[int], decoded: set[int]) -> list[Any]:
     """Those that move or sound; where none does, those that can be decoded at all."""
     whole = [stream for stream in streams if stream.index in decoded]
-    moving = [stream for stream in whole if stream.type == "audio" or packets[stream.index] > 1]
+    moving = [stream for stream in whole if packets[stream.index] > 1]
     return moving or whole
 
 
@@ -150,7 +160,7 @@ def _note(kind: str, streams: list[Any], best: Any, usable: list[Any], codecs: d
 def _why(stream: Any, usable: list[Any]) -> str:
     if stream in usable:
         return ""
-    return ", cannot be decoded" if stream.codec_context is None else ", nothing or one picture in it"
+    return ", cannot be decoded" if stream.codec_context is None else ", nothing or one packet in it"
 
 
 def require(path: Path, tracks: Tracks, kind: str) -> int:

@@ -14,7 +14,7 @@ from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLE_RATE
 from pytest_lipleak.media.conversion import Conversion
 from pytest_lipleak.media.geometry import Upright
 from pytest_lipleak.media.limits import MOST_DAMAGED
-from pytest_lipleak.media.opening import file_state, opened
+from pytest_lipleak.media.opening import demuxed, file_state, opened
 from pytest_lipleak.media.timeline import Pictures, Timeline, survey
 from pytest_lipleak.media.tracks import require
 
@@ -57,7 +57,7 @@ class VideoFile:
             conversion = Conversion(stream.average_rate or stream.guessed_rate)
             upright = Upright(path, stream.sample_aspect_ratio)
             pictures, length = Pictures(stream), 0
-            decoded = (timed for packet in container.demux(stream) for timed in pictures.of(packet))
+            decoded = (timed for packet in demuxed(container, [stream]) for timed in pictures.of(packet))
             for length, picture in enumerate(conversion.apply(decoded), 1):
                 if self._most is None or length <= self._most:
                     yield upright(picture)

@@ -2,7 +2,7 @@
 
 import tempfile
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from pytest_lipleak.core.clips import held
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.media.audio import read_audio
 from pytest_lipleak.media.clipsets import open_clips
+from pytest_lipleak.media.opening import demuxed
 from pytest_lipleak.media.timeline import Recording, survey
 from pytest_lipleak.media.video import read_video
 
@@ -354,3 +355,93 @@ def test_two_sound_tracks_the_default_one_is_heard(tmp_path: Path) -> None:
     assert notes == (
         "sound track 2 of 3 (marked default); left out: track 1 (pcm_s16le), track 3 (pcm_s16le)",
     )
+
+
+@pytest.mark.parametrize("share", [1.0, 0.7])
+def test_pictures_need_not_fill_every_tick_of_an_avi(tmp_path: Path, share: float) -> None:
+    path = encode(
+        tmp_path / "a.avi", numbered(50), sine(440, 2, 16_000), codec="mpeg4", leave_out=range(20, 35)
+    )
+    whole = path.read_bytes()
+    path.write_bytes(whole[: round(share * len(whole))])
+    if share < 1:
+        with pytest.raises(InputError, match="truncated"):
+            read_video(path)
+    else:
+        numbers = numbers_in(held(read_video(path).video))
+        assert numbers.tolist() == [*range(20), *[19] * 15, *range(35, 50)]
+
+
+def test_a_track_of_one_packet_or_of_comments_does_not_stand_for_the_sound(tmp_path: Path) -> None:
+    from av.stream import Disposition
+
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        tracks = [container.add_stream("pcm_s16le", rate=16_000, layout="mono") for _ in range(3)]
+        for track, disposition in zip(
+            tracks, (Disposition(0), Disposition.comment, Disposition(0)), strict=True
+        ):
+            track.disposition = disposition
+        for number, track in enumerate(tracks):
+            for turn in range(10 if number else 1):
+                frame = av.AudioFrame.from_ndarray(
+                    np.full((1, 160), 100 * (number + 1), np.int16), format="s16", layout="mono"
+                )
+                frame.sample_rate, frame.pts = 16_000, 160 * turn
+                container.mux(track.encode(frame))
+    audio, notes = read_audio(path)
+    assert set(audio.tolist()) == {300}
+    assert "sound track 3 of 3" in notes[0]
+
+
+def test_streams_that_appear_on_the_way_disturb_nobody(tmp_path: Path) -> None:
+    path = encode(
+        tmp_path / "a.flv", numbered(25), sine(440, 1, 44_100), codec="flv", sound="pcm_s16le", rate=44_100
+    )
+    whole = path.read_bytes()
+    half = 13
+    while half < len(whole) // 2:
+        half += 11 + int.from_bytes(whole[half + 1 : half + 4], "big") + 4
+    # Video of codecs 3, 4, 6 and sound of codecs 4 to 8, 10, 11: each becomes a stream of its own.
+    strangers = [(9, 0x10 | codec) for codec in (3, 4, 6)] + [
+        (8, codec << 4) for codec in (4, 5, 6, 7, 8, 11)
+    ]
+    tags = b"".join(
+        bytes([kind]) + bytes([0, 0, 20, 0, 1, 244, 0, 0, 0, 0, first, *bytes(19)]) + (31).to_bytes(4, "big")
+        for kind, first in strangers * 3
+    )
+    path.write_bytes(whole[:half] + tags + whole[half:])
+    assert numbers_in(held(read_video(path).video)).tolist() == list(range(25))
+    assert len(read_audio(path)[0]) == pytest.approx(16_000, abs=200)
+
+
+def test_the_end_of_reading_does_not_depend_on_streams_that_appeared() -> None:
+    class Container:
+        """As PyAV behaves, depending on what lay in the memory: it looks for the newcomers among the known streams."""
+
+        def demux(self, *streams: object) -> Iterator[str]:
+            yield from streams or ("all",)
+            raise IndexError("list index out of range")
+
+    assert list(demuxed(Container())) == ["all"]
+    assert list(demuxed(Container(), ["one", "two"])) == ["one", "two"]
+
+
+@pytest.mark.parametrize("delay", [0.8, 0.0], ids=["before the first picture", "in the clip"])
+def test_damage_before_the_first_picture_does_not_count(tmp_path: Path, delay: float) -> None:
+    path = encode(
+        tmp_path / "a.mkv", numbered(25), sine(440, 2, 44_100), sound="aac", rate=44_100, video_delay=delay
+    )
+    data = path.read_bytes()
+    with av.open(str(path)) as container:
+        packets = [bytes(packet) for packet in container.demux(audio=0)]
+    for packet in packets[1:25]:
+        data = data.replace(packet, bytes([255]) * len(packet), 1)
+    path.write_bytes(data)
+    if not delay:
+        with pytest.raises(InputError, match=r"2\d of 8\d sound packets cannot be decoded"):
+            read_audio(path)
+        return
+    audio, notes = read_audio(path)
+    assert not any("cannot be decoded" in note for note in notes)
+    assert len(audio) == pytest.approx(1.2 * 16_000, abs=800)
