@@ -17,11 +17,14 @@ UPPER_FACE = 0.40
 BLUR = 1.0
 """Standard deviation in pixels of the blur that takes out single pixels of noise."""
 
+RIM = 3
+"""Pixels at the edge of the frame that count for nothing."""
+
 LEAST_CHANGE = 0.8
 """Grey levels, standard deviation over time: rounding and mild compression stay below it."""
 
 OVER_NOISE = 3.0
-"""A changed pixel changes by more than this many times what the upper face does."""
+"""A changed pixel changes by more than this many times what the upper face does where it is as steep."""
 
 SHARE_OF_STRONGEST = 0.25
 """And by more than this share of the 99th percentile: compression smears a small edit beyond its edge."""
@@ -40,7 +43,7 @@ def edited_region(outputs: Iterable[Faces], inputs: Faces) -> Region:
     """
     region = lips_region()
     for output in outputs:
-        region |= _hull(_changed(change_over_time(output, inputs)))
+        region |= _hull(_changed(change_over_time(output, inputs), detail(inputs)))
     return region
 
 
@@ -74,21 +77,38 @@ def _fitted(picture: NDArray[np.float32], goal: NDArray[np.float32], rows: slice
     return np.asarray(gain * (picture - from_.mean()) + to.mean(), np.float32)
 
 
-def _changed(change: NDArray[np.float32]) -> Region:
-    """The largest connected part of what changes beyond noise."""
+def detail(inputs: Faces) -> NDArray[np.float32]:
+    """How steep brightness is in every pixel, mean over time, in grey levels per pixel, float32 (SIDE, SIDE).
+
+    Compression, and a frame redrawn aside, change steep places more.
+    """
     import cv2
 
-    noise = float(np.median(change[: round(UPPER_FACE * SIDE)]))
+    total = np.zeros((SIDE, SIDE), np.float32)
+    some = inputs[:: max(len(inputs) // 25, 1)]
+    for face in some:
+        smooth = cv2.GaussianBlur(face.astype(np.float32), (0, 0), BLUR)
+        total += np.hypot(*np.gradient(smooth))
+    return np.asarray(total / max(len(some), 1), np.float32)
+
+
+def _changed(change: NDArray[np.float32], steepness: NDArray[np.float32]) -> Region:
+    """The connected part of what changes beyond noise that holds most of the lips; nothing where none does."""
+    import cv2
+
+    upper = slice(RIM, round(UPPER_FACE * SIDE))
+    scale = steepness + max(float(np.median(steepness[upper])), 1.0)
+    noise = float(np.median(change[upper] / scale[upper])) * scale
     strongest = float(np.percentile(change, 99))
-    threshold = max(LEAST_CHANGE, OVER_NOISE * noise, SHARE_OF_STRONGEST * strongest)
-    opened = cv2.morphologyEx(
-        (change > threshold).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)
-    )
-    count, labels, statistics, _ = cv2.connectedComponentsWithStats(opened)
-    if count < 2:
+    beyond = change > np.maximum(OVER_NOISE * noise, max(LEAST_CHANGE, SHARE_OF_STRONGEST * strongest))
+    # At the frame's rim, pictures that were moved show what they do not hold.
+    beyond[:RIM] = beyond[-RIM:] = beyond[:, :RIM] = beyond[:, -RIM:] = False
+    opened = cv2.morphologyEx(beyond.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    count, labels = cv2.connectedComponents(opened)
+    on_lips = np.bincount(np.asarray(labels)[lips_region()], minlength=count)[1:]
+    if not on_lips.any():
         return np.zeros((SIDE, SIDE), bool)
-    largest = 1 + int(statistics[1:, cv2.CC_STAT_AREA].argmax())
-    return np.asarray(labels == largest)
+    return np.asarray(labels == 1 + int(on_lips.argmax()))
 
 
 def _hull(region: Region) -> Region:

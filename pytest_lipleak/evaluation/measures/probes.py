@@ -25,13 +25,10 @@ from pytest_lipleak.faces.mouth_swap import (
     places_of,
     with_mouths,
 )
-from pytest_lipleak.faces.small import Region, eroded, grey_faces, lips_core
+from pytest_lipleak.faces.small import Region, grey_faces, lips_core
 
 MOVED = 8
 """Frames by which mouths come earlier: more than a syllable, less than the 15 frames that scores look at."""
-
-INSIDE = 3
-"""Pixels of a small face by which input mouths stay inside of what the model edits: the edge of an edit is soft."""
 
 STILL = 1.0
 """Mean squared difference of two mouths, in grey levels squared, below which there is no other mouth to swap in."""
@@ -87,13 +84,10 @@ def earlier_reference(probed: Probed) -> dict[str, float]:
 def earlier_frames(probed: Probed) -> dict[str, float]:
     """Generate anew with the mouths of the input frames ``MOVED`` frames earlier, all else equal; see ``followed``.
 
-    Only inside of what the model edits: at its edge the input is seen in every output. Raises as
-    ``earlier_reference``.
+    In the middle of the lips alone, which every model edits: around it the input may be seen in every output. Raises
+    as ``earlier_reference``.
     """
-    moved = _moved(probed)
-    tracked = probed.artefacts.cropper(probed.clip).boxes is not None
-    # Crops are no frames under ``tracked``; the middle of the lips is edited in any case.
-    inside = lips_core() if tracked else eroded(probed.region(), INSIDE)
+    moved, inside = _moved(probed), lips_core()
     mouths = _earlier_mouths(probed, moved, inside)
     take = probed.changed(f"input mouths {moved:+d}", held(probed.take.reference_video), mouths)
     return followed("FRAME_shift", probed, take, mouths, moved, inside)

@@ -62,6 +62,18 @@ def test_noise_and_brightness_are_no_edit() -> None:
     assert np.array_equal(edited_region([darker], INPUTS), lips_region())
 
 
+def test_a_frame_redrawn_aside_is_no_edit() -> None:
+    large = cv2.resize(STILL, (2 * SIDE, 2 * SIDE), interpolation=cv2.INTER_CUBIC)
+    places = np.random.default_rng(2).uniform(-1.5, 1.5, (len(INPUTS), 2))
+    moves = [np.array([[1, 0, x], [0, 1, y]], np.float32) for x, y in places]
+    aside = [cv2.warpAffine(large, move, large.shape, borderMode=cv2.BORDER_REPLICATE) for move in moves]
+    outputs, inputs = (
+        np.stack([cv2.resize(each, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for each in video])
+        for video in (aside, [large] * len(INPUTS))
+    )
+    assert edited_region([outputs], inputs).mean() < 1.5 * lips_region().mean()
+
+
 def test_a_black_output_is_an_edit_of_nothing_it_could_be_fitted_to() -> None:
     assert np.isfinite(change_over_time(np.zeros_like(INPUTS), INPUTS)).all()
 
