@@ -113,10 +113,14 @@ class Provenance:
 
     @property
     def in_order(self) -> tuple[str, ...]:
-        """All clips in the seeded order in which a sequential run measures them; the same in every process."""
+        """All clips in the seeded order in which a sequential run measures them, speaker by speaker; the same in every
+        process.
+        """
         names = list(self.clip_names)
         random.Random(f"lipleak order {self.seed}").shuffle(names)
-        return tuple(names)
+        speakers = {name: self.speakers.get(name, f"clip {name}") for name in names}
+        first = {speaker: place for place, speaker in enumerate(dict.fromkeys(speakers.values()))}
+        return tuple(sorted(names, key=lambda name: first[speakers[name]]))
 
     @property
     def probed(self) -> tuple[str, ...]:

@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from statistics import NormalDist
 
 from pytest_lipleak.core.dose import Dose
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.metrics import Metric, metric
 from pytest_lipleak.core.scores import Unscored
+from pytest_lipleak.core.student import t_quantile
 from pytest_lipleak.core.words import counted
 
 _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
@@ -30,8 +32,8 @@ _SEVERAL = (
 )
 
 MIN_UNITS = 5
-"""Fewer clips (or speakers, where an interval is drawn over speakers) give no bound verdict: intervals over so
-few of them miss the truth too often, whatever method makes them."""
+"""Fewer clips (or speakers, where several clips are of one) have no interval and give no bound verdict: intervals over
+so few of them miss the truth too often, whatever method makes them."""
 
 BEYOND_COUNTING = 100_000
 """An estimate of needed clips above this says only that there is no telling."""
@@ -191,14 +193,15 @@ class Measurement:
     Args:
         metric: which metric.
         value: the value, from the means over clips.
-        interval: bootstrap interval over clips, or None with fewer than two clips.
+        interval: bootstrap interval over clips or speakers, or None; ``no_interval`` says why.
         per_clip: the metric of each clip alone, a diagnostic that names the worst clips.
         unscored: takes that should have counted and could not be scored.
         expert: label of the sync expert whose scale this is.
         videos: where generated videos were kept, by clip.
         warning: why the value means little, or None.
         confidence: coverage of the interval.
-        speakers: how many speakers were drawn for the interval; None where single clips were.
+        speakers: how many speakers the clips are of, where several are of one (under XM also: driven by one speech);
+            they are then drawn for the interval. None where each clip stands for itself.
         planned: of a sequential run, how many clips there are; None where all were measured at once.
         p: of an excess over unrelated audio: how often chance would give such scores, over all clips.
         least_p: the smallest p that these clips and that many unrelated audios can give.
@@ -227,6 +230,30 @@ class Measurement:
         """How many clips the value was averaged over."""
         return len(self.per_clip)
 
+    @property
+    def units(self) -> int:
+        """How many independent pieces the interval rests on: speakers, or clips where each stands for itself."""
+        return self.clips if self.speakers is None else self.speakers
+
+    @property
+    def unit(self) -> str:
+        """What those are: ``clip`` or ``speaker``."""
+        return "clip" if self.speakers is None else "speaker"
+
+    @property
+    def no_interval(self) -> str | None:
+        """Why there is no interval, where one could be expected; None where there is one."""
+        if self.interval is not None or self.metric.worst or self.metric.over_sets:
+            return None
+        if self.units < MIN_UNITS:
+            have = (
+                "" if self.speakers is None else f"; these are {counted(self.clips, 'clip')} of {self.units}"
+            )
+            return f"an interval needs at least {MIN_UNITS} {self.unit}s{have}"
+        if self.planned is not None:
+            return "the scores so far are too few or too skewed for an interval that holds at any number of clips"
+        return "a score is not finite"
+
     def worst(self, count: int = 3) -> list[tuple[str, float]]:
         """Return the clips that look worst by themselves, worst first."""
         sign = -1 if self.metric.better == "lower" else 1
@@ -239,7 +266,8 @@ class Measurement:
         lost = len({entry.clip for entry in self.unscored} - self.per_clip.keys())
         every = self.planned or self.clips + lost
         part = "" if every == self.clips else f"{self.clips} of "
-        clips = f"{part}{counted(every, 'clip')}{f' of {self.speakers} speakers' if self.speakers else ''}"
+        who = f" of {counted(self.speakers, 'speaker')}" if self.speakers else ""
+        clips = f"{part}{counted(every, 'clip')}{who}"
         chance = "" if self.p is None else f", p = {self.p:.2g}"
         judge = clips if self.metric.is_picture else f"{clips}{chance}, expert {self.expert}"
         return f"{self.metric.name} = {self.value:.3f}{interval} ({judge})"
@@ -370,30 +398,67 @@ def _chance_verdict(limit: Limit, measurement: Measurement, alpha: float) -> Ver
 
 
 def _too_few(limit: Limit, measurement: Measurement) -> str | None:
-    units = measurement.clips if measurement.speakers is None else measurement.speakers
     if limit.metric.over_sets:
         return f"{limit.metric.name} is one number over all frames and has no interval over clips"
-    if units < MIN_UNITS:
-        return f"a verdict at {_percent(limit.confidence or 0)} % needs at least {MIN_UNITS} clips"
+    if limit.metric.worst:
+        return f"{limit.metric.name} is the value of one clip and has no interval"
+    if measurement.units < MIN_UNITS:
+        at = (
+            f"a verdict at {_percent(limit.confidence or 0)} % needs at least {MIN_UNITS} {measurement.unit}s"
+        )
+        return f"{at}; these are {measurement.units}" if measurement.speakers else at
     if measurement.interval is None:
-        return "there is no interval"
+        return measurement.no_interval
     if measurement.confidence != limit.confidence:
         raise ValueError(f"an interval of coverage {measurement.confidence} cannot judge {limit}")
     return None
 
 
+SETTLED_IN = 0.8
+"""How often the number of clips that would settle a verdict lies in the range that is named."""
+
+
 def _clips_that_settle(limit: Limit, measurement: Measurement) -> str:
-    """How many clips would do if more clips are like these: an interval shrinks with the root of their number."""
-    assert measurement.interval is not None
-    gap = abs(limit.value - measurement.value)
-    # The end of the interval on the limit's side is the one that has to move.
-    ends = [
-        end for end in measurement.interval if (end - limit.value) * (measurement.value - limit.value) <= 0
-    ]
-    reach = max((abs(end - measurement.value) for end in ends), default=0.0)
-    if not gap or not reach or (needed := measurement.clips * (reach / gap) ** 2) > BEYOND_COUNTING:
+    """How many clips would do if more clips are like these, as a range: neither gap nor spread is known exactly."""
+    if measurement.planned is not None:
+        return "more clips could settle it"
+    low, high = clips_that_settle(limit, measurement)
+    if low > BEYOND_COUNTING:
         return "the value is too near the limit to say how many clips would settle it"
-    return (
-        f"about {max(math.ceil(needed * (1 - 1e-9)), measurement.clips + 1)} clips like these would settle it "
-        "(an estimate: the interval shrinks with the root of their number)"
-    )
+    least = f"at least {low} {measurement.unit}s like these"
+    if high > BEYOND_COUNTING:
+        return f"it takes {least}, and nobody knows how many: the true value may be the limit itself"
+    return f"{low} to {high} {measurement.unit}s like these would settle it (so in 4 cases of 5)"
+
+
+def clips_that_settle(limit: Limit, measurement: Measurement) -> tuple[float, float]:
+    """Return the least and the largest number of clips (or speakers) at which an interval would leave out the limit.
+
+    The gap between value and limit, in standard deviations of a clip, is known as well as these clips tell: its
+    ``SETTLED_IN`` interval is that of an estimated effect size. Infinity where it holds 0.
+
+    Source: Hedges & Olkin 1985, "Statistical Methods for Meta-Analysis", chapter 5 (variance of an effect size).
+    """
+    assert measurement.interval is not None
+    units, confidence = measurement.units, measurement.confidence
+    low, high = measurement.interval
+    # The end of the interval on the limit's side is the one that has to move.
+    reach = abs((high if limit.value > measurement.value else low) - measurement.value)
+    width = t_quantile((1 + confidence) / 2, units - 1) / math.sqrt(units)
+    if not reach:
+        return math.inf, math.inf
+    effect = abs(limit.value - measurement.value) * width / reach
+    error = math.sqrt(1 / units + effect**2 / (2 * (units - 1)))
+    spread = NormalDist().inv_cdf((1 + SETTLED_IN) / 2) * error
+    least, most = (_units_for(end, confidence) for end in (effect + spread, effect - spread))
+    return max(least, units + 1), max(most, units + 1)
+
+
+def _units_for(effect: float, confidence: float) -> float:
+    """The least number of units at which Student's interval is shorter to one side than the effect.
+
+    Source: Guenther 1981, "Sample Size Formulas for Normal Theory T Tests", The American Statistician 35.
+    """
+    normal = NormalDist().inv_cdf((1 + confidence) / 2)
+    needed = (normal / effect) ** 2 + normal**2 / 2 if effect > 0 else math.inf
+    return max(math.ceil(needed), MIN_UNITS) if needed <= BEYOND_COUNTING else math.inf

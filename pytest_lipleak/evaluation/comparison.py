@@ -15,7 +15,8 @@ from pytest_lipleak.core.verdicts import Outcome, Verdict, judge
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.evaluation.make.crops import MOUTH_ALIGNED, NOT_ALIGNED
-from pytest_lipleak.evaluation.results.aggregate import clusters, measure
+from pytest_lipleak.evaluation.results.aggregate import measure
+from pytest_lipleak.evaluation.results.units import clusters
 from pytest_lipleak.statistics.bootstrap import expanded_interval
 
 DECIMALS = 6
@@ -200,7 +201,7 @@ def _difference(metric: Metric, before: Corpus, after: Corpus) -> Difference:
         metric,
         before=metric.combine(means[:width]),
         after=metric.combine(means[width:]),
-        interval=expanded_interval(both, change, clusters=clusters(after, clips))
+        interval=expanded_interval(both, change, clusters=clusters(after, metric, clips))
         if np.isfinite(both).all()
         else None,
         per_clip={clip: change(row.tolist()) for clip, row in zip(clips, both, strict=True)},

@@ -144,7 +144,9 @@ class ModelView:
             limit.metric.arrow,
             limit.metric.meaning,
             "none" if math.isnan(value) else f"{value:.{digits}f}",
-            f"[{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]" if interval else "",
+            f"[{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]"
+            if interval
+            else verdict.get("no_interval") or "",
             verdict["bound"],
             ended,
             WORDS[ended],

@@ -17,7 +17,7 @@ from pytest_lipleak.core.metrics import (
     Metric,
     metric,
 )
-from pytest_lipleak.core.verdicts import Measurement, Outcome
+from pytest_lipleak.core.verdicts import MIN_UNITS, Measurement, Outcome
 
 Measure = Callable[[Metric], Measurement | None]
 """Gives a metric's measurement, or None when it was not needed or does not apply."""
@@ -255,7 +255,9 @@ def _leakage(measure: Measure, limits: Limits, *, full: bool) -> Table:
         if found is None and not judged:
             continue
         value = Cell("none", metric=name) if found is None else value_cell(found)
-        interval = Cell(f"[{value.interval[0]:.2f}, {value.interval[1]:.2f}]") if value.interval else NOTHING
+        interval = (
+            Cell(f"[{value.interval[0]:.2f}, {value.interval[1]:.2f}]") if value.interval else _needed(found)
+        )
         label = f"{name} {wanted.arrow}"
         rows += [
             Row(label, (value, interval, Cell(bound), Cell(word, state=STATES.get(word, ""))))
@@ -266,6 +268,13 @@ def _leakage(measure: Measure, limits: Limits, *, full: bool) -> Table:
         columns = (*columns, Column("leaks like a copy of", number=False))
         rows = [replace(row, cells=(*row.cells, dose)) for row, dose in zip(rows, doses, strict=True)]
     return Table("leakage", "", "leakage", columns, tuple(rows))
+
+
+def _needed(found: Measurement | None) -> Cell:
+    """What an interval would need, in the place of one."""
+    if found is None or not found.clips or found.no_interval is None or found.units >= MIN_UNITS:
+        return NOTHING
+    return Cell(f"needs {MIN_UNITS} {found.unit}s")
 
 
 def dose_cell(found: Measurement | None) -> Cell:

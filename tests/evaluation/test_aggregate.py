@@ -1,5 +1,6 @@
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -58,10 +59,21 @@ def test_lsd_of_unequal_means_is_worked_out_by_hand() -> None:
     assert measure(corpus, metric("LSD-CR")).value == pytest.approx(1.25)
 
 
-def test_the_interval_is_paired_and_around_the_value(corpus: Corpus) -> None:
-    interval = measure(corpus, metric("signed-LSD-CR")).interval
-    assert interval == pytest.approx((-2, 2)), "two clips: all draws are -2, 0 or 2"
-    assert measure(corpus, metric("LSD-CR")).interval == pytest.approx((0, 2))
+def test_two_clips_have_no_interval_and_say_how_many_it_takes(corpus: Corpus) -> None:
+    for name in ("signed-LSD-CR", "LSD-CR", "LSE-C[AM,CR]"):
+        found = measure(corpus, metric(name))
+        assert found.interval is None
+        assert found.no_interval == "an interval needs at least 5 clips"
+
+
+def test_the_interval_is_paired_and_around_the_value() -> None:
+    corpus = corpus_of(*"abcdef")
+    for number, clip in enumerate("abcdef"):
+        take(corpus, clip, AM, 5 + number, 9)
+        take(corpus, clip, XM, 4 + number + 0.1 * (-1) ** number, 9)
+    low, high = measure(corpus, metric("signed-LSD-CR")).interval
+    assert 0.4 < low < 0.5 < high < 0.6, "unpaired draws would spread by the clips' variance"
+    assert measure(corpus, metric("LSD-CR")).interval == pytest.approx((low, high), abs=0.02)
 
 
 def test_a_take_that_nobody_made_raises(corpus: Corpus) -> None:
@@ -125,9 +137,48 @@ def test_an_interval_is_over_speakers_where_enough_are_known() -> None:
     assert "at 90 %" in str(grouped)
     few = {clip: "one" if clip < "x" else "two" for clip in clips}
     corpus.provenance = replace(corpus.provenance, speakers=few)
-    assert measure(corpus, metric("LSE-C_S")).interval == alone.interval, (
-        "two speakers cannot speak for others"
-    )
+    two = measure(corpus, metric("LSE-C_S"))
+    assert two.interval is None, "two speakers cannot speak for others"
+    assert two.no_interval == "an interval needs at least 5 speakers; these are 24 clips of 2"
+    assert "24 clips of 2 speakers" in str(two)
+
+
+def test_clips_that_one_speech_drives_are_alike_under_xm() -> None:
+    clips = tuple("abcdefghij")
+    corpus = corpus_of(*clips)
+    for number, clip in enumerate(clips):
+        take(corpus, clip, XM, 3 + number / 10, 9)
+        take(corpus, clip, SI, 3 + number / 10, 9)
+    partners = dict(zip(clips, "bcdefghija", strict=True))
+    corpus.provenance = replace(corpus.provenance, pairing=partners)
+    assert measure(corpus, metric("LSE-C_XO[CR]")).speakers is None, "each speech drives one clip"
+    corpus.provenance = replace(corpus.provenance, pairing={**partners, "c": "b"})
+    assert measure(corpus, metric("LSE-C_XO[CR]")).speakers == 9
+    assert measure(corpus, metric("LSE-C_S")).speakers is None, "nothing drives them under silence"
+    corpus.provenance = replace(corpus.provenance, pairing=dict.fromkeys(clips, "a"))
+    assert measure(corpus, metric("LSE-C_XO[CR]")).interval is None, "one speech is no sample of speech"
+
+
+@pytest.mark.parametrize("each", [1, 3])
+def test_a_sequential_run_goes_speaker_by_speaker(each: int) -> None:
+    clips = tuple(f"{speaker}{number}" for speaker in "abcdefghijklmnop" for number in range(each))
+    corpus = corpus_of(*clips)
+    speakers = {clip: clip[0] for clip in clips} if each > 1 else {}
+    corpus.provenance = replace(corpus.provenance, sequential=True, speakers=speakers)
+    order = corpus.provenance.in_order
+    assert sorted(order) == sorted(clips)
+    assert len([one for one, next_ in pairwise(order) if one[0] != next_[0]]) == 15
+    levels = np.random.default_rng(1).normal(3, 0.2, 16)
+    for clip in clips:
+        take(corpus, clip, SI, float(levels["abcdefghijklmnop".index(clip[0])]), 9)
+    found = {
+        count: measure(corpus, metric("LSE-C_S"), 0.95, order[:count]).interval
+        for count in range(1, len(clips) + 1)
+    }
+    assert not any(found[count] for count in range(1, 12 * each))
+    assert found[12 * each] is not None
+    if each > 1:
+        assert found[12 * each + 1] == found[12 * each], "a speaker counts when all his clips are there"
 
 
 @pytest.mark.parametrize(("followed", "deaf"), [(1.0, True), (0.9, True), (1.01, False)])

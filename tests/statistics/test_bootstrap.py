@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from reference_intervals import bca_interval, percentile_interval
 
 from pytest_lipleak.core.metrics import metric
-from pytest_lipleak.statistics.bootstrap import bca_interval, expanded_interval, percentile_interval
-from pytest_lipleak.statistics.student import t_cdf, t_quantile
+from pytest_lipleak.core.student import t_cdf, t_quantile
+from pytest_lipleak.core.verdicts import MIN_UNITS
+from pytest_lipleak.statistics.bootstrap import distance_interval, expanded_interval
 
 Method = Callable[..., tuple[float, float] | None]
 METHODS = pytest.mark.parametrize("method", [expanded_interval, percentile_interval, bca_interval])
@@ -71,11 +73,64 @@ def test_the_same_rows_have_the_same_interval_and_the_seed_matters() -> None:
     assert percentile_interval(rows, first, seed=1) != percentile_interval(rows, first, seed=2)
 
 
-@METHODS
-@pytest.mark.parametrize("clips", [0, 1])
-def test_fewer_than_two_clips_have_no_interval(clips: int, method: Method) -> None:
-    assert method(normal_rows(clips), first) is None
-    assert method(normal_rows(3), first, clusters=["one"] * 3) is None
+@pytest.mark.parametrize("clips", range(MIN_UNITS))
+def test_fewer_than_five_clips_or_speakers_have_no_interval(clips: int) -> None:
+    pairs = ((0, 1), (2, 3))
+    assert expanded_interval(normal_rows(clips), first) is None
+    assert distance_interval(normal_rows(clips, 4), pairs) is None
+    assert expanded_interval(normal_rows(MIN_UNITS), first) is not None
+    assert distance_interval(normal_rows(MIN_UNITS, 4), pairs) is not None
+    speakers = [f"speaker {number % max(clips, 1)}" for number in range(40)]
+    assert expanded_interval(normal_rows(40), first, clusters=speakers) is None
+    assert distance_interval(normal_rows(40, 4), pairs, clusters=speakers) is None
+
+
+def missed(rows: np.ndarray, truth: float, interval: Callable[[np.ndarray], tuple[float, float]]) -> float:
+    ends = np.array([interval(sample) for sample in rows])
+    return float(((ends[:, 0] > truth) | (ends[:, 1] < truth)).mean())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("speakers", [5, 8, 12])
+def test_clips_of_one_speaker_are_alike_and_the_interval_knows(speakers: int) -> None:
+    """ICC .5: half of the variance is the speakers'. Over clips the same interval misses far more."""
+    generator = np.random.default_rng(speakers)
+    labels = [str(number) for number in range(speakers) for _ in range(10)]
+    rows = np.repeat(generator.normal(size=(300, speakers, 1)), 10, axis=1)
+    rows = rows + generator.normal(size=rows.shape)
+    by_speaker = missed(
+        rows, 0, lambda sample: expanded_interval(sample, first, clusters=labels, resamples=500)
+    )
+    by_clip = missed(rows, 0, lambda sample: expanded_interval(sample, first, resamples=500))
+    assert by_speaker <= 0.11
+    assert by_clip > 0.25
+
+
+LSD_PAIRS = ((0, 1), (2, 3))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("gaps", [(0, 0), (0, 0.4), (0.1, 0.1), (0.3, -0.5), (1, 1)])
+@pytest.mark.parametrize("clips", [8, 20])
+def test_the_interval_of_lsd_covers_at_zero_and_beyond(gaps: tuple[float, float], clips: int) -> None:
+    generator = np.random.default_rng(clips)
+    rows = generator.normal(0, 0.4, (300, clips, 4)) + np.array([gaps[0], 0, gaps[1], 0])
+    truth = (abs(gaps[0]) + abs(gaps[1])) / 2
+    lsd = metric("LSD-CR").combine
+    assert missed(rows, truth, lambda sample: distance_interval(sample, LSD_PAIRS, resamples=500)) <= 0.08
+    if truth == 0:
+        drawn = missed(rows, truth, lambda sample: expanded_interval(sample, lsd, resamples=500))
+        assert drawn == 1, "draws of an absolute value leave out a true 0"
+
+
+def test_the_interval_of_lsd_is_that_of_its_signed_form_where_signs_are_clear() -> None:
+    rows = normal_rows(30, 4) * 0.1 + np.array([3.0, 1.0, 1.0, 4.0])
+    low, high = distance_interval(rows, LSD_PAIRS, resamples=8000)
+    signed = metric("signed-LSD-CR").combine
+    wider = expanded_interval(rows, signed, confidence=0.975, resamples=8000)
+    plain = expanded_interval(rows, signed, resamples=8000)
+    assert (low, high) == pytest.approx((wider[0], plain[1]), abs=1e-9)
+    assert low < metric("LSD-CR").combine(rows.mean(axis=0).tolist()) < high
 
 
 @METHODS
@@ -96,7 +151,9 @@ def test_bca_collapses_at_the_minimum_of_lsd() -> None:
     rows[4:, 1] -= 1
     lsd = metric("LSD-CR").combine
     assert lsd(rows.mean(axis=0).tolist()) == 0
-    assert bca_interval(rows, lsd)[1] < 0.5 * expanded_interval(rows, lsd)[1], "hence not the default"
+    assert bca_interval(rows, lsd)[1] < 0.5 * distance_interval(rows, LSD_PAIRS)[1], (
+        "hence not in the package"
+    )
 
 
 def test_bca_does_not_exist_where_all_draws_lie_on_one_side() -> None:
@@ -107,14 +164,14 @@ def test_bca_does_not_exist_where_all_draws_lie_on_one_side() -> None:
 @pytest.mark.parametrize("clips", [6, 12])
 def test_few_clips_are_covered_as_often_as_is_said(clips: int) -> None:
     """Of 400 samples, plain percentiles miss clearly more than 5 %; the expanded ones about as often as said."""
-    missed = {expanded_interval: 0, percentile_interval: 0}
+    outside = {expanded_interval: 0, percentile_interval: 0}
     for seed in range(400):
         rows = np.random.default_rng(seed).normal(size=(clips, 1))
-        for method in missed:
+        for method in outside:
             low, high = method(rows, first, resamples=300, seed=seed)
-            missed[method] += not low <= 0 <= high
-    assert missed[expanded_interval] / 400 < 0.085
-    assert missed[expanded_interval] < missed[percentile_interval]
+            outside[method] += not low <= 0 <= high
+    assert outside[expanded_interval] / 400 < 0.085
+    assert outside[expanded_interval] < outside[percentile_interval]
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 3, 4, 7, 30, 101])
@@ -129,7 +186,7 @@ def test_students_t_is_that_of_scipy(freedom: int) -> None:
 
 @pytest.mark.parametrize("method", [expanded_interval, percentile_interval])
 @settings(max_examples=20)
-@given(rows=arrays(np.float64, st.tuples(st.integers(2, 12), st.just(1)), elements=st.floats(-100, 100)))
+@given(rows=arrays(np.float64, st.tuples(st.integers(5, 12), st.just(1)), elements=st.floats(-100, 100)))
 def test_an_interval_lies_within_the_clips_and_moves_with_them(rows: np.ndarray, method: Method) -> None:
     low, high = method(rows, first, resamples=200)
     slack = 1e-9

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import kstest, percentileofscore, permutation_test
 
 from pytest_lipleak.core.scores import NullScores, SyncScore, rank_p
-from pytest_lipleak.statistics.nulls import chance_p, least_p
+from pytest_lipleak.statistics.nulls import audios_drawn, chance_p, least_p
 
 
 def test_few_scores_give_the_p_of_all_combinations() -> None:
@@ -52,6 +52,34 @@ def test_a_leak_in_every_clip_is_found_although_none_is_clear() -> None:
     own = scores[:, 0] + 1.5
     assert chance_p(own, scores[:, 1:]) < 0.001
     assert chance_p(own - 3, scores[:, 1:]) > 0.999
+
+
+def false_alarms(speakers: int, clips: int, *, clustered: bool, runs: int = 150) -> float:
+    """How often p <= .05 where a speaker's lips agree with each voice by chance: variance 1, like that of a clip."""
+    generator = np.random.default_rng(speakers)
+    speaker = np.repeat(np.arange(speakers), clips)
+    labels = [str(number) for number in speaker] if clustered else None
+    count, found = len(speaker), []
+    for _ in range(runs):
+        voice = generator.normal(size=(speakers, speakers))
+        scores = voice[speaker][:, speaker] + generator.normal(size=(count, count))
+        nulls = [np.delete(scores[clip], clip)[:20] for clip in range(count)]
+        found.append(chance_p(scores.diagonal(), nulls, clusters=labels, draws=499))
+    return float(np.mean(np.array(found) <= 0.05))
+
+
+@pytest.mark.parametrize(("speakers", "clips"), [(4, 10), (6, 10)])
+def test_p_knows_that_clips_of_one_speaker_are_alike(speakers: int, clips: int) -> None:
+    assert false_alarms(speakers, clips, clustered=True) <= 0.12
+    assert false_alarms(speakers, clips, clustered=False) > 0.13
+
+
+def test_clips_of_one_cluster_take_their_own_audios_together() -> None:
+    drawn = list(audios_drawn([20, 20, 20], ["one", "two", "one"], 4000))
+    assert (drawn[0] == drawn[2]).all()
+    assert (drawn[0] == drawn[1]).mean() < 0.1
+    assert (drawn[0] == 0).mean() == pytest.approx(1 / 21, abs=0.015)
+    assert least_p([20, 20, 20], ["one", "two", "one"]) == pytest.approx(1 / 21**2)
 
 
 @given(st.lists(st.integers(-9, 9), max_size=30), st.integers(-9, 9))

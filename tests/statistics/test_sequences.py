@@ -6,7 +6,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from pytest_lipleak.core.metrics import metric
-from pytest_lipleak.statistics.sequences import PRIOR, difference_sequence, mean_sequence
+from pytest_lipleak.statistics.sequences import FIRST, PRIOR, SKEWED, difference_sequence, mean_sequence
 
 
 def ever_outside(ends: np.ndarray, truth: float) -> float:
@@ -36,15 +36,35 @@ def test_looking_after_every_clip_breaks_a_plain_interval_but_not_this() -> None
     assert ever_outside(mean_sequence(values, 0.05, 5), 0) <= 0.05
 
 
-@pytest.mark.parametrize("kind", ["uniform", "skewed", "heavy tails"])
-def test_from_five_clips_on_other_distributions_do_little_harm(kind: str) -> None:
-    generator = np.random.default_rng(3)
-    values = {
-        "uniform": generator.uniform(-1, 1, (4000, 60)),
-        "skewed": generator.gamma(2, 1, (4000, 60)) - 2,
-        "heavy tails": generator.standard_t(5, (4000, 60)),
-    }[kind]
-    assert ever_outside(mean_sequence(values, 0.05, 5), 0) <= 0.08
+KINDS = {
+    "uniform": lambda generator, size: generator.uniform(-1, 1, size),
+    "gamma 2": lambda generator, size: generator.gamma(2, 1, size) - 2,
+    "lognormal .5": lambda generator, size: generator.lognormal(0, 0.5, size) - np.exp(0.125),
+    "lognormal 1": lambda generator, size: generator.lognormal(0, 1, size) - np.exp(0.5),
+    "heavy tails": lambda generator, size: generator.standard_t(5, size),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_skewed_scores_stop_falsely_as_seldom_as_said(kind: str) -> None:
+    values = KINDS[kind](np.random.default_rng(3), (4000, 100))
+    assert ever_outside(mean_sequence(values, 0.05, FIRST, SKEWED), 0) <= 0.056
+
+
+def test_without_waiting_skewed_scores_stop_falsely_far_more() -> None:
+    values = KINDS["lognormal 1"](np.random.default_rng(3), (4000, 60))
+    assert ever_outside(mean_sequence(values, 0.05, 5), 0) > 0.18
+
+
+def test_skewness_is_that_of_scipy() -> None:
+    from scipy.stats import skew
+
+    values = np.random.default_rng(9).gamma(2, 1, 20)
+    for count in (12, 17, 20):
+        g1 = abs(skew(values[:count]))
+        below, above = (mean_sequence(values[:count], 0.05, count, g1 * by)[-1] for by in (0.999, 1.001))
+        assert np.isinf(below).all()
+        assert np.isfinite(above).all()
 
 
 def test_the_ends_are_where_the_mixtures_likelihood_ratio_reaches_one_over_alpha() -> None:

@@ -5,14 +5,13 @@ lags are looked at, and chance may look at as many.
 """
 
 from collections.abc import Sequence
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.scores import LAGS, MAX_SHIFT
-
-DRAWS = 9999
-SEED = 20251113
+from pytest_lipleak.statistics.nulls import DRAWS, SEED, audios_drawn
 
 
 def confidences(mean_distances: NDArray[np.floating], offset: int) -> NDArray[np.float64]:
@@ -48,7 +47,11 @@ def excesses(output: NDArray[np.floating], floor: NDArray[np.floating], offset: 
 
 
 def scan_chance(
-    excess: Sequence[NDArray[np.floating]], *, draws: int = DRAWS, seed: int = SEED
+    excess: Sequence[NDArray[np.floating]],
+    *,
+    clusters: Sequence[str] | None = None,
+    draws: int = DRAWS,
+    seed: int = SEED,
 ) -> tuple[float, float]:
     """One-sided p of the best lag of the mean over clips, and the best lag that chance gives, by one audio per clip.
 
@@ -58,6 +61,7 @@ def scan_chance(
 
     Args:
         excess: of each clip, (1 + K, 21), own audio first; clips with no unrelated audio count for nothing.
+        clusters: one label per clip; see ``statistics.nulls.audios_drawn``.
         draws: how many.
         seed: of the draws.
 
@@ -67,16 +71,19 @@ def scan_chance(
 
     Source: Westfall & Young 1993, "Resampling-Based Multiple Testing", maximum statistic; Phipson & Smyth 2010.
     """
-    tables = [np.asarray(rows, np.float64) for rows in excess if len(rows) > 1]
+    compared = [len(rows) > 1 for rows in excess]
+    tables = [np.asarray(rows, np.float64) for rows in compress(excess, compared)]
     if not tables:
         return 1.0, 0.0
+    labels = None if clusters is None else list(compress(clusters, compared))
+    chosen = audios_drawn([len(rows) - 1 for rows in tables], labels, draws, seed)
     generator = np.random.default_rng(seed)
     sums, unrelated = np.zeros((2, draws, tables[0].shape[1]))
     observed = np.zeros(tables[0].shape[1])
-    for rows in tables:
+    for rows, audio in zip(tables, chosen, strict=True):
         apart = _over_others(rows)
         observed += apart[0]
-        sums += apart[generator.integers(len(rows), size=draws)]
+        sums += apart[audio]
         if len(rows) > 2:
             # Without the own audio: a leak must not raise what chance is said to give.
             others = _over_others(rows[1:])

@@ -11,13 +11,15 @@ from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Set
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics import AT_LAGS, PICTURE_MEASURES, PROBES, Column, Metric, metric
-from pytest_lipleak.core.verdicts import MIN_UNITS, Measurement
+from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.make.nulls import ENOUGH
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
 from pytest_lipleak.evaluation.results.dose import with_dose
-from pytest_lipleak.statistics.bootstrap import CONFIDENCE, expanded_interval
+from pytest_lipleak.evaluation.results.units import clusters, complete, voices
+from pytest_lipleak.statistics.bootstrap import CONFIDENCE, distance_interval, expanded_interval
 from pytest_lipleak.statistics.nulls import chance_p, least_p
-from pytest_lipleak.statistics.sequences import difference_sequence, mean_sequence
+from pytest_lipleak.statistics.sequences import FIRST, SKEWED, difference_sequence, mean_sequence
+from pytest_lipleak.statistics.signs import sign_flip_p
 
 
 def measure(
@@ -27,8 +29,9 @@ def measure(
 
     The means over clips are taken first, then the formula (Yaman et al. 2025). Without any clip the
     value is NaN, which no limit accepts. The interval has coverage ``confidence`` (None: 95 %), and is drawn over
-    speakers where at least ``MIN_UNITS`` are known. Of a sequential run it is over the clips that were measured,
-    with an interval that holds at any number of them; ``among`` leaves the others out.
+    speakers where several clips are of one; fewer than ``MIN_UNITS`` give none. Of a sequential run it is
+    over the clips that were measured, with an interval that holds at any number of them; ``among`` leaves the others
+    out.
 
     Raises:
         UnscorableError: a take is neither scored nor listed as unscored; such a value would be a part
@@ -46,7 +49,8 @@ def measure(
         clips = [clip for clip in clips if clip in among]
         unscored = tuple(entry for entry in unscored if entry.clip in among)
     sequential = corpus.provenance.sequential
-    missing = set(planned) - set(clips) - {entry.clip for entry in unscored}
+    lost = {entry.clip for entry in unscored}
+    missing = set(planned) - set(clips) - lost
     if missing and not sequential:
         raise UnscorableError(
             f"{metric.name}: {len(missing)} of {len(planned)} clips were not measured "
@@ -55,24 +59,28 @@ def measure(
     rows = np.array([[column[clip] for column in columns] for clip in clips], np.float64)
     finite = bool(clips) and bool(np.isfinite(rows).all())
     coverage = CONFIDENCE if confidence is None else confidence
-    speakers = None if sequential else clusters(corpus, clips)
+    alike = clusters(corpus, metric, clips)
     p, smallest_p = _chance(corpus, metric, clips) if metric.over_null else (None, None)
     if metric.over_lags and metric.has_p:
         tables = _scanned(corpus, metric, clips)
-        (p, by_chance), smallest_p = scan_chance(tables), least_p([len(table) - 1 for table in tables])
+        together = voices(corpus, clips)
+        (p, by_chance), smallest_p = (
+            scan_chance(tables, clusters=together),
+            least_p([len(table) - 1 for table in tables], together),
+        )
         # The best of 21 lags of a mean is above 0 by chance; the bests of single clips are over chance already.
         rows[:, [column.measure in AT_LAGS for column in metric.columns]] -= by_chance
     per_clip = {clip: metric.combine(row.tolist()) for clip, row in zip(clips, rows, strict=True)}
     measurement = Measurement(
         metric=metric,
         value=_value(metric, rows, per_clip) if clips else math.nan,
-        interval=_interval(corpus, metric, clips, rows, coverage, speakers) if finite else None,
+        interval=_interval(corpus, metric, clips, rows, coverage, lost) if finite else None,
         per_clip=per_clip,
         unscored=unscored,
         expert=corpus.provenance.expert,
         videos=_videos(corpus, metric),
         confidence=coverage,
-        speakers=len(set(speakers)) if speakers else None,
+        speakers=len(set(alike)) if alike else None,
         planned=len(planned) if sequential else None,
         p=p,
         least_p=smallest_p,
@@ -121,20 +129,46 @@ def _interval(
     clips: list[str],
     rows: NDArray[np.float64],
     confidence: float,
-    speakers: list[str] | None,
+    lost: Collection[str],
 ) -> tuple[float, float] | None:
     if metric.worst:
         return None
     # A best lag of means is no mean of best lags: no sequence holds for it, and all clips are measured.
-    if not corpus.provenance.sequential or metric.over_lags or metric.is_probe:
-        return expanded_interval(rows, metric.combine, confidence=confidence, clusters=speakers)
-    place = {clip: number for number, clip in enumerate(corpus.provenance.in_order)}
-    ordered = rows[sorted(range(len(clips)), key=lambda index: place[clips[index]])]
+    if corpus.provenance.sequential and not metric.over_lags and not metric.is_probe:
+        every = corpus.provenance.clip_names
+        if len(set(clusters(corpus, metric, every) or every)) >= FIRST:
+            return _sequence(corpus, metric, clips, rows, confidence, lost)
+        # Too few to look at before the end: then nothing was looked at, and the plain interval holds.
+        if set(every) - set(clips) - set(lost):
+            return None
+    alike = clusters(corpus, metric, clips)
     if metric.differences:
-        ends = difference_sequence(ordered, metric.differences, 1 - confidence, MIN_UNITS)
+        return distance_interval(rows, metric.differences, confidence=confidence, clusters=alike)
+    return expanded_interval(rows, metric.combine, confidence=confidence, clusters=alike)
+
+
+def _sequence(
+    corpus: Corpus,
+    metric: Metric,
+    clips: list[str],
+    rows: NDArray[np.float64],
+    confidence: float,
+    lost: Collection[str],
+) -> tuple[float, float] | None:
+    """The interval that holds after every speaker whose clips are all measured; a clip alone is a speaker, too."""
+    place = {clip: number for number, clip in enumerate(corpus.provenance.in_order)}
+    order = sorted(range(len(clips)), key=lambda index: place[clips[index]])
+    clips = [clips[index] for index in order]
+    labels = np.array(clusters(corpus, metric, clips) or clips)
+    whole = complete(corpus, labels.tolist(), clips, lost)
+    if not whole:
+        return None
+    units = np.array([rows[order][labels == label].mean(axis=0) for label in whole])
+    if metric.differences:
+        ends = difference_sequence(units, metric.differences, 1 - confidence, FIRST, SKEWED)
     else:
-        values = np.array([metric.combine(row.tolist()) for row in ordered])
-        ends = mean_sequence(values, 1 - confidence, MIN_UNITS)
+        values = np.array([metric.combine(row.tolist()) for row in units])
+        ends = mean_sequence(values, 1 - confidence, FIRST, SKEWED)
     low, high = ends[-1]
     return (float(low), float(high)) if math.isfinite(low) and math.isfinite(high) else None
 
@@ -144,24 +178,13 @@ def _chance(corpus: Corpus, metric: Metric, clips: list[str]) -> tuple[float, fl
     (column,) = metric.columns
     takes = [corpus.takes[clip, column.condition] for clip in clips]
     nulls = [corpus.nulls[clip, column.condition] for clip in clips]
+    together = voices(corpus, clips)
     if column.measure == "LSE-C@null":
-        p = chance_p(
-            [take.own.confidence_at(take.own_offset) for take in takes], [n.at_offset for n in nulls]
-        )
+        own = [take.own.confidence_at(take.own_offset) for take in takes]
+        p = chance_p(own, [null.at_offset for null in nulls], clusters=together)
     else:
-        p = chance_p([take.own.lse_c for take in takes], [null.free for null in nulls])
-    return p, least_p([len(null.free) for null in nulls])
-
-
-def clusters(corpus: Corpus, clips: list[str]) -> list[str] | None:
-    """Who speaks in each clip, where speakers repeat and are enough to speak for others; else None.
-
-    A clip whose speaker is not known stands for itself. Fewer speakers than ``MIN_UNITS`` give no usable interval
-    over speakers; the interval is then one over clips of these speakers.
-    """
-    known = corpus.provenance.speakers
-    labels = [f"speaker {known[clip]}" if clip in known else f"clip {clip}" for clip in clips]
-    return labels if MIN_UNITS <= len(set(labels)) < len(labels) else None
+        p = chance_p([take.own.lse_c for take in takes], [null.free for null in nulls], clusters=together)
+    return p, least_p([len(null.free) for null in nulls], together)
 
 
 def _over_sets(corpus: Corpus, metric: Metric) -> Measurement:
@@ -224,8 +247,8 @@ _ABOVE_REAL: Mapping[str, Callable[[Sequence[float]], float]] = {
 def suspicions(corpus: Corpus) -> list[str]:
     """Say what in the scores is suspicious: sync better than that of the real clips, beyond chance, or none at all.
 
-    For the first, the paired 95 % bootstrap interval of the difference must lie on the wrong side of zero; one clip
-    has none.
+    For the first, the sign-flip p of the clips' differences must be at most .05, or all clips agree where so few
+    cannot give that; one clip is none.
     """
     found = []
     for reference in Reference:
@@ -233,7 +256,8 @@ def suspicions(corpus: Corpus) -> list[str]:
         for name, formula in _ABOVE_REAL.items():
             columns = (Column(name, condition), Column(name, None))
             excess = measured(corpus, Metric(f"{name} above real", "lower", columns, formula, ""))
-            if excess is None or excess.interval is None or not excess.interval[0] > 0:
+            found_in = np.array(list(excess.per_clip.values())) if excess else np.empty(0)
+            if len(found_in) < 2 or not sign_flip_p(found_in) <= max(0.05, 0.5 ** len(found_in)):
                 continue
             model, real = (
                 measure(corpus, metric(f"{name}[{where}]")).value for where in (str(condition), "GT")

@@ -13,8 +13,9 @@ from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.dose import COLUMNS, OFFSET_RULE, Dose, DoseCurve, scale_of
 from pytest_lipleak.core.errors import InputError, MissingDataError, UnscorableError
 from pytest_lipleak.core.metrics import Column, Metric, metric
-from pytest_lipleak.core.verdicts import Measurement
+from pytest_lipleak.core.verdicts import MIN_UNITS, Measurement
 from pytest_lipleak.core.words import counted
+from pytest_lipleak.evaluation.results.units import clusters
 from pytest_lipleak.resources import resource
 from pytest_lipleak.statistics.bootstrap import expanded_shares
 from pytest_lipleak.statistics.isotonic import nondecreasing, reached
@@ -145,8 +146,8 @@ def curve_for(about: Provenance, file: Path | None = None) -> tuple[DoseCurve | 
 def dose_of(metric: Metric, corpus: Corpus, curve: DoseCurve) -> Dose | None:
     """Return a result as an equivalent share of copied lips, or None where a metric has no such scale.
 
-    The curve is made monotone by isotonic regression; clips are drawn jointly in the result and in the curve, so
-    the interval knows the uncertainty of both.
+    The curve is made monotone by isotonic regression; clips, or speakers, are drawn jointly in the result and in
+    the curve, so the interval knows the uncertainty of both; fewer than ``MIN_UNITS`` give none.
     """
     scale = scale_of(metric)
     if scale is None:
@@ -163,11 +164,15 @@ def dose_of(metric: Metric, corpus: Corpus, curve: DoseCurve) -> Dose | None:
     if not np.isfinite(mine).all():
         return None
     share = _share(metric, mine.mean(axis=0)[None], theirs.mean(axis=0)[None], curve.shares)
-    if len(clips) < 2:
-        return Dose(float(np.mean(share)), float("nan"), float("nan"))
-    draws = np.random.default_rng(SEED).integers(len(clips), size=(RESAMPLES, len(clips)))
-    first, last = _share(metric, mine[draws].mean(axis=1), theirs[draws].mean(axis=1), curve.shares)
-    low, high = expanded_shares(len(clips))
+    labels = np.unique(clusters(corpus, metric, clips) or clips, return_inverse=True)[1]
+    units = int(labels.max()) + 1
+    if units < MIN_UNITS:
+        return Dose(_middle(*share), float("nan"), float("nan"))
+    # How often each clip is drawn: as often as its speaker.
+    drawn = np.random.default_rng(SEED).multinomial(units, np.full(units, 1 / units), size=RESAMPLES)
+    weights = drawn[:, labels] / drawn[:, labels].sum(axis=1, keepdims=True)
+    first, last = _share(metric, weights @ mine, np.einsum("dc,csk->dsk", weights, theirs), curve.shares)
+    low, high = expanded_shares(units)
     return Dose(_middle(*share), _quantile(first, low), _quantile(last, high))
 
 
