@@ -106,7 +106,6 @@ def test_failure_reads_well(project: Project) -> None:
     shown = run.text[start : run.text.index("====", start)].splitlines()[1:]
     assert shown[0].startswith("LSE-D_S = ")
     assert re.search(r"\(3 clips, expert embedded \S+\): not > 90$", shown[0])
-    assert "[" in shown[0] or "needs 5" in shown[0], "the interval, or what it would need"
     assert shown[1].startswith("  worst clips: clip")
     assert shown[2] == "  videos: keep them with --lipleak-keep DIR"
     assert "they come from the reference" in shown[3]
