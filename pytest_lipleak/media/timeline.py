@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
-STATES_DURATION = frozenset({"asf", "flv", "matroska", "mov", "mp4", "webm"})
+STATES_DURATION = frozenset({"asf", "flv", "gxf", "matroska", "mov", "mp4", "mxf", "webm"})
 """Container formats whose header states the duration; others (MPEG streams, say) only let it be guessed."""
 
 HIDES_RUN_IN = frozenset({"aac", "flv", "loas", "mpegts"})

@@ -136,6 +136,7 @@ CONTAINERS = {
     "flv": ("flv1", "libmp3lame", 44_100, {}),
     "mpg": ("mpeg1video", "mp2", 44_100, {}),
     "ts": ("mpeg2video", "mp2", 44_100, {}),
+    "mxf": ("mpeg2video", "pcm_s16le", 48_000, {}),
 }
 STREAMS = ("mpg", "ts")
 """MPEG streams have no header that states a length: any first part of one is a whole file."""
