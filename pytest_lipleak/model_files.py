@@ -144,9 +144,16 @@ def load_checkpoint(path: Path, expected: str) -> dict[str, Any]:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, as 64 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of a file, as 64 hex digits.
+
+    Raises:
+        MissingDataError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise MissingDataError(f"{path}: cannot be read ({error.strerror}); check its rights") from None
 
 
 def weights_digest(folder: Path, hashed: Collection[Path] = ()) -> str:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import unicodedata
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -311,10 +312,11 @@ def _row(manifest: Path, row: Row) -> ClipFile:
     speaker = row.cells.get("speaker") or row.cells.get("person")
     if speaker is not None:
         check_printable(speaker, row.where, "speaker")
+    video = _named_file(manifest, row, "file")
     name = row.cells.get("name")
     return ClipFile(
         check_name(_name_of(row.cells["file"]) if name is None else name, row.where),
-        _named_file(manifest, row, "file"),
+        video,
         _named_file(manifest, row, "audio") if "audio" in row.cells else None,
         speaker,
         row.cells.get("text"),
@@ -329,10 +331,11 @@ def _name_of(file: str) -> str:
 
 def _named_file(manifest: Path, row: Row, column: str) -> Path:
     name = row.cells[column]
-    path = manifest.parent / name
-    if not is_file(path) and "\\" in name:  # written under Windows
-        path = manifest.parent / name.replace("\\", "/")
-    if not is_file(path):
+    # Written under Windows, or under macOS, which takes accents apart; drives and archives put them together.
+    slashed = name.replace("\\", "/")
+    spellings = (name, slashed, *(unicodedata.normalize(form, slashed) for form in ("NFC", "NFD")))
+    path = next((path for each in spellings if is_file(path := manifest.parent / each)), None)
+    if path is None:
         shown = escaped(name if len(name) <= 200 else f"{name[:197]}...")
         raise InputError(
             f"{row.where}: {column} '{shown}' is not a file beside the manifest; paths are relative to it"

@@ -4,6 +4,7 @@ A name is never a URL, a pattern or a playlist: the file is opened by its absolu
 and only by demuxers that read nothing but the file itself. So the hash of a file covers all that is read of it.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -96,5 +97,7 @@ def _check_regular(path: Path) -> None:
             raise InputError(f"{path}: a pipe, socket or device, expected one regular media file")
         if path.stat().st_size == 0:
             raise InputError(f"{path}: the file is empty (0 bytes)")
+        if not os.access(path, os.R_OK):
+            raise InputError(f"{path}: the file cannot be read; check its rights")
     except (OSError, ValueError) as error:
         raise InputError(f"{str(path)!r}: cannot be opened ({error})") from error

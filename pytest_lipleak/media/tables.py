@@ -14,6 +14,9 @@ from pytest_lipleak.core.words import counted
 
 DELIMITERS = ",;\t"
 
+INVISIBLE = dict.fromkeys(map(ord, "\ufeff\u200b\u200e\u200f\u2060"))
+"""Byte order marks, where tables were joined, and what web pages and chats put between words."""
+
 _MARKS = (
     # UTF-32's mark begins with that of UTF-16.
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -145,8 +148,8 @@ def delimiter_of(heading: str) -> str:
 
 
 def normalised(heading: str) -> str:
-    """Return a heading in small letters, without blanks around and with single ones inside."""
-    return " ".join(heading.split()).lower()
+    """Return a heading in small letters, without blanks around and invisible marks, with single blanks inside."""
+    return " ".join(heading.translate(INVISIBLE).split()).lower()
 
 
 def _records(path: Path, lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:

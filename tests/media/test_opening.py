@@ -11,8 +11,9 @@ import av
 import pytest
 from encoding import encode, numbered, sine
 
-from pytest_lipleak.core.errors import InputError
+from pytest_lipleak.core.errors import InputError, MissingDataError
 from pytest_lipleak.media.audio import read_audio
+from pytest_lipleak.media.clipsets import open_clips
 from pytest_lipleak.media.opening import DEMUXERS, opened
 from pytest_lipleak.media.video import read_video
 
@@ -173,3 +174,17 @@ def test_tags_in_another_encoding_do_no_harm(tmp_path: Path) -> None:
     with opened(tagged) as container:
         assert container.metadata
     assert len(read_video(tagged).frames) == 10
+
+
+def test_a_file_that_may_not_be_read_is_no_corrupt_one(video: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object, **__: object) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "access", lambda path, mode: not (str(path) == str(video) and mode == os.R_OK))
+    with pytest.raises(InputError, match="cannot be read; check its rights"):
+        read_video(video)
+    monkeypatch.setattr(Path, "open", refused)
+    with pytest.raises(
+        MissingDataError, match=r"a\.mkv: cannot be read \(Permission denied\); check its rights"
+    ):
+        _ = open_clips(video).digest

@@ -2,8 +2,10 @@ import codecs
 import csv
 import io
 import time
+import unicodedata
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -111,6 +113,7 @@ def test_what_cannot_be_read_names_file_line_and_remedy(tmp_path: Path, content:
         ("file,speaker\na.mp4,A\u202enn\n", "line 2: the speaker 'A\\u202enn' holds the character U+202E"),
         (f"file,name\na.mp4,{'x' * 600}\n", "600 characters"),
         (f"file\n{'x' * 6000}.mp4\n", "line 2: "),
+        ("file\nC:\\clips\\a.mp4\n", "line 2: file 'C:\\clips\\a.mp4' is not a file beside the manifest"),
         ("file\n.\n", "line 2: file '.' is not a file beside the manifest"),
     ],
 )
@@ -137,6 +140,21 @@ def test_files_outside_the_manifests_folder_get_names_inside(tmp_path: Path) -> 
         "12:30": tmp_path / "set/12:30.mkv",
         f"{tmp_path}/c".lstrip("/"): tmp_path / "c.mkv",
     }
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_accents_may_be_written_as_another_system_writes_them(
+    tmp_path: Path, form: Literal["NFC", "NFD"]
+) -> None:
+    other: Literal["NFC", "NFD"] = "NFD" if form == "NFC" else "NFC"
+    video = tmp_path / unicodedata.normalize(other, "caf\u00e9.mkv")
+    video.write_bytes(b"")
+    manifest = tmp_path / "clips.csv"
+    manifest.write_text(
+        f"\ufeff\ufefffile,\u200bspeaker\n{unicodedata.normalize(form, video.name)},Ann\n", "utf-8"
+    )
+    (clip,) = open_clips(manifest).files.values()
+    assert (clip.video, clip.speaker) == (video, "Ann")
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
