@@ -1,0 +1,1 @@
+"""How often intervals, p values and sequential verdicts err, by simulation."""
