@@ -92,16 +92,20 @@ def _refused(status: int) -> SystemExit:
 
 @contextmanager
 def guarded() -> Iterator[None]:
-    """Guard one call of a model's code; within a run that is guarded as a whole nothing changes."""
-    if isinstance(getattr(os._exit, "__self__", None), ExitGuard):
-        yield
-        return
-    guard = ExitGuard()
-    guard.arm()
+    """Guard one call of a model's code; a run that is guarded as a whole stays so."""
+    process = os.getpid()
+    guard = None if isinstance(getattr(os._exit, "__self__", None), ExitGuard) else ExitGuard()
+    if guard is not None:
+        guard.arm()
     try:
         yield
     finally:
-        guard.disarm()
+        if os.getpid() != process:
+            # It would go on with the run beside its parent, write the same reports and remove the same files.
+            to_stderr("lipleak: a process that the model forked came back into the run; it ends here")
+            _end_process(NOT_JUDGED)
+        if guard is not None:
+            guard.disarm()
 
 
 def asked_for(error: SystemExit) -> object:

@@ -52,10 +52,10 @@ class Gate(pytest.Item):
             pytest.skip(str(error))
         settle(verdict, evaluation.rules.inconclusive, GateFailedError)
 
-    def reportinfo(self) -> tuple[Path, int | None, str]:
-        """Point at the gate's line in the ini file where it stands there."""
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Point at the gate's line in the ini file where it stands there, else at the first: pytest wants one."""
         path = self.config.inipath or self.config.rootpath
-        return path, _line_of(self.limit, path), f"gate {self.limit}"
+        return path, _line_of(self.limit, path) or 0, f"gate {self.limit}"
 
 
 class RegressionGate(pytest.Item):
@@ -80,9 +80,9 @@ class RegressionGate(pytest.Item):
         if not found.verdict.passed:
             raise GateFailedError(explain_regression(found, session.baseline_name))
 
-    def reportinfo(self) -> tuple[Path, int | None, str]:
+    def reportinfo(self) -> tuple[Path, int, str]:
         """Point at the ini file."""
-        return self.config.inipath or self.config.rootpath, None, f"regression {self.allowance}"
+        return self.config.inipath or self.config.rootpath, 0, f"regression {self.allowance}"
 
 
 def item_name(stated: object) -> str:

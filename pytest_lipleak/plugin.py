@@ -101,8 +101,12 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     return status
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Resolve the settings; when a model is named, refuse at once what cannot work."""
+    """Resolve the settings; when a model is named, refuse at once what cannot work.
+
+    First of all plugins: one of them may end the run here.
+    """
     config.addinivalue_line("markers", MARKER)
     session = LipleakSession(config, read_settings(config))
     config.stash[KEY] = session
@@ -345,11 +349,14 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
         item.config.stash[KEY].let_go_of_model()
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Hand the numbers of a test's verdicts to its report (JUnit and xdist carry them on); word our errors."""
+    """Hand the numbers of a test's verdicts to its report (JUnit and xdist carry them on); word our errors.
+
+    Outside of other plugins, so that what a model raised is not made a skip or an expected failure behind us.
+    """
     if verdicts := item.config.stash[KEY].new_verdicts():
         from pytest_lipleak.report.properties import set_properties
 
@@ -361,8 +368,9 @@ def pytest_runtest_makereport(
         report.outcome = "skipped"
         report.longrepr = (str(path), (line or 0) + 1, f"Skipped: {'; '.join(reasons)}")
     if call.excinfo is not None and item.get_closest_marker("lipleak"):
-        from pytest_lipleak.report.tracebacks import shorten
+        from pytest_lipleak.report.tracebacks import refuse_skip, shorten
 
+        refuse_skip(report, call.excinfo)
         shorten(report, call.excinfo, item)
     if report.when == "call" and any(name.startswith("lipleak ") for name, _ in item.user_properties):
         from pytest_lipleak.report.properties import add_html_extras
@@ -402,6 +410,11 @@ class Watcher:
         # A crashed worker's test has one report alone, of no phase.
         if report.when not in ("setup", "call"):
             self._session.finished_tests.add(report.nodeid)
+
+    def pytest_keyboard_interrupt(self) -> None:
+        """Also pytest.exit, with a status of its own, in another plugin's hook before the run has begun."""
+        if not self._session.has_begun:
+            self._session.begin()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note what could not be collected: nobody knows what it would have judged."""

@@ -280,12 +280,14 @@ class Workbench:
     def _loading(self, name: str) -> Iterator[None]:
         """Word what comes out of the user's module or factory, which may be anything."""
         from pytest_lipleak.core.errors import GeneratorError, LipleakError
+        from pytest_lipleak.exit_guard import guarded
 
         try:
-            yield
-        except LipleakError:
+            with guarded():
+                yield
+        except (LipleakError, KeyboardInterrupt):
             raise
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # SystemExit; a skip or xfail of pytest, which would be green
             raise GeneratorError(
                 f"model {name!r} could not be loaded: {type(error).__name__}: {error}{self._place_of(error)}"
             ) from error

@@ -49,7 +49,8 @@ def run(options: argparse.Namespace) -> int:
 
     rules = command_settings("compare", options).rules
     allowances = [Allowance.parse(text) for text in options.fail]
-    before, after = (read_report(path).corpora for path in (options.before, options.after))
+    reports = [read_report(path) for path in (options.before, options.after)]
+    before, after = (report.corpora for report in reports)
     names = [corpus.provenance.model for corpus in after]
     if options.model is None and len(names) > 1:
         raise ConfigurationError(
@@ -60,6 +61,8 @@ def run(options: argparse.Namespace) -> int:
     check_comparable(old.provenance, new.provenance)
     if objection := old.objection or new.objection:
         raise UnscorableError(objection)
+    if allowances and not (run := reports[1].run).is_whole:
+        raise UnscorableError(f"{options.after}: {run.interruption}")
     found = differences(old, new)
     if not found:
         raise UnscorableError("the two results have no metric in common")

@@ -13,7 +13,7 @@ from pytest_lipleak.core.metrics import Metric
 from pytest_lipleak.core.text import escaped
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.results.aggregate import measured
-from pytest_lipleak.report.render import markdown
+from pytest_lipleak.report.render import markdown, unlinked
 from pytest_lipleak.report.summary import limits_of
 from pytest_lipleak.report.tables import corpus_tables
 from pytest_lipleak.report.terminal import footnotes, heading
@@ -108,7 +108,7 @@ def _inline(text: str) -> str:
     """A name as text, whatever signs of Markdown or HTML it holds."""
     plain = " ".join(escaped(line) for line in text.splitlines())
     html = plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return "".join(f"\\{letter}" if letter in "\\`*_[]|" else letter for letter in html)
+    return unlinked("".join(f"\\{letter}" if letter in "\\`*_[]|~$" else letter for letter in html))
 
 
 def _first_line(report: pytest.TestReport) -> str:

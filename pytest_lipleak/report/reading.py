@@ -1,5 +1,6 @@
 """Reports that are read: they travel as artefacts and may be anybody's, so nothing in them is believed unseen."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -8,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.endings import RunEnd
+from pytest_lipleak.core.endings import RunEnd, outcome
 from pytest_lipleak.core.errors import InputError, LipleakError, MissingDataError
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.names import check_name, check_printable, escaped
 from pytest_lipleak.core.strict_json import parse_json
 from pytest_lipleak.core.text import printable
-from pytest_lipleak.core.verdicts import Limit
+from pytest_lipleak.core.verdicts import Limit, Outcome
 from pytest_lipleak.report.json import READ_VERSIONS, read_document, schema
 
 
@@ -144,8 +145,26 @@ def _check_result(result: Mapping[str, Any], where: str) -> None:
             raise InputError(
                 f"verdicts: {_shown(verdict['limit'])} is no limit of {_shown(verdict['metric'])}"
             )
-        if verdict["passed"] and not verdict["judged"]:
-            raise InputError(f"verdicts: {_shown(verdict['limit'])} was passed without having been judged")
+        _check_verdict(verdict, limit)
+
+
+def _check_verdict(verdict: Mapping[str, Any], limit: Limit) -> None:
+    """Refuse a verdict whose parts say different things: some readers show one, some the other."""
+    shown = _shown(verdict["limit"])
+    if verdict["passed"] and not verdict["judged"]:
+        raise InputError(f"verdicts: {shown} was passed without having been judged")
+    if (outcome(verdict) == Outcome.PASS) != verdict["passed"] or verdict["bound"] != limit.bound:
+        raise InputError(f"verdicts: {shown} contradicts itself")
+    value = verdict["value"]
+    # With a p the value may lie beyond the bound by chance.
+    if verdict["passed"] and limit.alpha is None and not _keeps(limit, value):
+        raise InputError(f"verdicts: {shown} was passed with a value of {value}, which does not keep it")
+
+
+def _keeps(limit: Limit, value: Any) -> bool:
+    number = math.nan if value is None else float(value)
+    # The limit's text is rounded.
+    return limit.holds(number) or math.isclose(number, limit.value, rel_tol=1e-5)
 
 
 def _refuse_twice(entries: Iterable[Any], kind: str) -> None:

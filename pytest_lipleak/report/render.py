@@ -83,13 +83,20 @@ def markdown(tables: Iterable[Table]) -> str:
     return "\n\n".join("\n".join(_markdown(table)) for table in tables)
 
 
+def unlinked(markdown: str) -> str:
+    """Return text for GitHub in which nobody is mentioned, no issue referred to, and no bare address a link."""
+    return re.sub(
+        r"(?<!\w)@(?=\w)|#(?=\d)|:(?=//)|(?<=\bwww)(?=\.)", r"\g<0><!-- -->", markdown, flags=re.IGNORECASE
+    )
+
+
 def _markdown(table: Table) -> list[str]:
     def line(texts: Iterable[str]) -> str:
         return f"| {' | '.join(texts)} |"
 
     def escaped(cell: str) -> str:
         # Brackets stay readable: one that would begin a link's address does not.
-        return re.sub(r"([|*_<`\\]|\](?=[(\[]))", r"\\\1", plain(cell))
+        return unlinked(re.sub(r"([|*_<`~$\\]|\](?=[(\[]))", r"\\\1", plain(cell)))
 
     def shown(cell: Cell) -> str:
         marked = f"**{escaped(cell.text)}**" if cell.best else escaped(cell.text)

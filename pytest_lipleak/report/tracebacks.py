@@ -15,6 +15,9 @@ _NOT_THE_USERS = (
     *(Path(str(find_spec(name).origin)).resolve().parent for name in ("pytest", "_pytest", "pluggy")),  # type: ignore[union-attr]
 )
 
+_MEASURE = ("pytest_lipleak.evaluation.", "pytest_lipleak.generators.")
+"""Modules that run a model's code; none of them skips a test."""
+
 
 def shorten(
     report: pytest.TestReport, excinfo: pytest.ExceptionInfo[BaseException], item: pytest.Item
@@ -43,6 +46,26 @@ def shorten(
     report.longrepr = shown
     if isinstance(error, GeneratorError) and (origin := _origin(error)):
         report.sections.append(("what the model raised", origin))
+
+
+def refuse_skip(report: pytest.TestReport, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+    """Let a test fail whose model skipped it, or called its failure expected, while it was measured.
+
+    A test may skip itself, and a fixture its tests; what is measured may not choose what it is judged by.
+    """
+    if not report.skipped or not isinstance(excinfo.value, (pytest.skip.Exception, pytest.xfail.Exception)):
+        return
+    if not any(
+        str(entry.frame.f_globals.get("__name__")).startswith(_MEASURE) for entry in excinfo.traceback
+    ):
+        return
+    report.outcome = "failed"
+    report.longrepr = printable(
+        f"could not be judged: the model raised {type(excinfo.value).__name__} of pytest ({excinfo.value}); only a "
+        "test itself, or its fixtures, may skip"
+    )
+    if hasattr(report, "wasxfail"):
+        del report.wasxfail
 
 
 def _only_users(excinfo: pytest.ExceptionInfo[BaseException]) -> Any:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from inner_pytest import Project, Run
@@ -78,6 +79,11 @@ if WHEN == "import":
     leave()
 """
 OS_EXIT, SYS_EXIT = "os._exit(0)", "sys.exit(0)"
+
+
+def slow(*members: tuple[str, str]) -> list[Any]:
+    """Further members of a class of which the quick suite tries a few: each starts a process."""
+    return [pytest.param(*member, marks=pytest.mark.slow) for member in members]
 
 
 def ends(project: Project, when: str, end: str, *arguments: str) -> Run:
@@ -160,6 +166,7 @@ def test_what_the_first_failure_kept_from_running_is_named(
     assert (after.json["verdict"], after.json["finding"]) == ("fail", "leaks")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("hook", "code"),
     [
@@ -170,6 +177,8 @@ def test_what_the_first_failure_kept_from_running_is_named(
         ("def pytest_unconfigure(config): raise SystemError('broken')", 1),
         ("import pytest\ndef pytest_sessionfinish(session): pytest.exit('done', returncode=0)", 3),
         ("import pytest\ndef pytest_runtest_logfinish(): pytest.exit('enough', returncode=0)", 3),
+        ("import pytest\ndef pytest_sessionstart(): pytest.exit('enough', returncode=0)", 3),
+        ("import pytest\ndef pytest_configure(): pytest.exit('enough', returncode=0)", 3),
         (
             "import pytest\n@pytest.fixture(scope='session', autouse=True)\ndef fails(): raise SystemError('no')",
             1,
@@ -183,6 +192,8 @@ def test_what_the_first_failure_kept_from_running_is_named(
         "unconfigure",
         "exit at the end",
         "exit",
+        "exit at the start",
+        "exit before the start",
         "fixture",
     ],
 )
@@ -191,6 +202,44 @@ def test_a_hook_or_reporter_that_crashes(project: Project, hook: str, code: int)
     run = project.measure("Still", *GATES, subprocess=True)
     assert run.code == code, run.text
     assert run.json["verdict"] == "not judged"
+
+
+@pytest.mark.parametrize(
+    ("when", "end", "code"),
+    [
+        ("second gate", "pytest.skip('easy')", 1),
+        ("second gate", "pytest.xfail('easy')", 1),
+        ("use_clips", "pytest.skip('easy')", 1),
+        ("fingerprint", "pytest.xfail('easy')", 1),
+        ("import", "pytest.skip('easy', allow_module_level=True)", 4),
+    ],
+)
+def test_a_model_cannot_skip_what_judges_it(project: Project, when: str, end: str, code: int) -> None:
+    (project.path / "ends.py").write_text(ENDS.format(when=when, end=end))
+    run = project.measure("ends.py:Model", *GATES)
+    assert (run.code, run.json["verdict"]) == (code, "not judged"), run.text
+    assert run.lines(r"(Skipped|XFailed).*easy")
+    assert "INTERNALERROR" not in run.text
+
+
+def test_a_test_may_skip_itself_and_a_conftest_its_gates(project: Project) -> None:
+    project.write(
+        conftest="import pytest\n@pytest.hookimpl(trylast=True)\n"
+        "def pytest_collection_modifyitems(items): items[-1].add_marker(pytest.mark.skip(reason='elsewhere'))",
+        test_one="import pytest\ndef test_one(lipleak): pytest.skip('not here')",
+    )
+    run = project.measure("Still", *GATES, "-rs")
+    assert (run.code, run.counts["passed"], run.counts["skipped"]) == (0, 1, 2), run.text
+    assert run.lines("SKIPPED.*elsewhere")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes fork where systems can")
+def test_a_forked_process_does_not_go_on_with_the_run(project: Project) -> None:
+    forks = "child = os.fork()\nif child: os.waitpid(child, 0)"
+    run = ends(project, "second gate", forks, "--lipleak-keep=kept")
+    assert (run.code, run.json["verdict"]) == (0, "pass"), run.text
+    assert len(run.lines(" passed")) == 1, "the child judged, reported and removed files as well"
 
 
 def test_what_the_user_leaves_out_is_said_and_is_no_interruption(project: Project) -> None:
@@ -202,10 +251,12 @@ def test_what_the_user_leaves_out_is_said_and_is_no_interruption(project: Projec
 @pytest.mark.parametrize(
     ("when", "end"),
     [
-        ("import", OS_EXIT), ("factory", OS_EXIT), ("fingerprint", OS_EXIT), ("use_clips", OS_EXIT),
-        ("words", OS_EXIT), ("generate", OS_EXIT), ("thread", OS_EXIT), ("atexit", OS_EXIT),
-        ("import", "import posix; posix._exit(0)"), ("import", SYS_EXIT), ("use_clips", SYS_EXIT),
-        ("words", "raise SystemExit"), ("fingerprint", "raise SystemExit(None)"),
+        ("import", OS_EXIT), ("generate", OS_EXIT), ("thread", OS_EXIT),
+        *slow(
+            ("factory", OS_EXIT), ("fingerprint", OS_EXIT), ("use_clips", OS_EXIT), ("words", OS_EXIT),
+            ("atexit", OS_EXIT), ("import", "import posix; posix._exit(0)"), ("import", SYS_EXIT),
+            ("use_clips", SYS_EXIT), ("words", "raise SystemExit"), ("fingerprint", "raise SystemExit(None)"),
+        ),
     ],
 )  # fmt: skip
 def test_no_end_with_status_0_in_pytest(project: Project, when: str, end: str) -> None:
@@ -248,13 +299,16 @@ def evaluate(project: Project, when: str, end: str, *more: str) -> "subprocess.P
 @pytest.mark.parametrize(
     ("when", "end"),
     [
-        ("import", OS_EXIT), ("words", OS_EXIT), ("thread", OS_EXIT), ("atexit", OS_EXIT),
-        ("fingerprint", SYS_EXIT),
+        ("import", OS_EXIT),
         ("second gate", "os.execv('/bin/true', ['true'])"),
-        ("second gate", "import ctypes; ctypes.CDLL(None)._exit(0)"),
-        ("second gate", "os.kill(os.getpid(), signal.SIGKILL)"),
-        ("second gate", "os._exit(1)"), ("second gate", "raise MemoryError"),
-        ("use_clips", "raise RecursionError"),
+        *slow(
+            ("words", OS_EXIT), ("thread", OS_EXIT), ("atexit", OS_EXIT),
+            ("fingerprint", SYS_EXIT),
+            ("second gate", "import ctypes; ctypes.CDLL(None)._exit(0)"),
+            ("second gate", "os.kill(os.getpid(), signal.SIGKILL)"),
+            ("second gate", "os._exit(1)"), ("second gate", "raise MemoryError"),
+            ("use_clips", "raise RecursionError"),
+        ),
     ],
 )  # fmt: skip
 def test_no_end_with_status_0_or_1_in_evaluate(project: Project, when: str, end: str) -> None:
@@ -272,7 +326,7 @@ def test_evaluate_as_a_program_passes_and_prints(project: Project) -> None:
     assert (run.returncode, json.loads(out)["verdict"]) == (GOOD, "pass"), err
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+@pytest.mark.parametrize("name", [pytest.param("SIGINT", marks=pytest.mark.slow), "SIGTERM"])
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="signals are forwarded where systems fork")
 def test_a_signal_to_evaluate_reaches_its_child(
     project: Project, capsys: pytest.CaptureFixture[str], name: str

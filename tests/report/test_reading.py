@@ -38,6 +38,42 @@ def test_a_sound_report_is_read(tmp_path: Path) -> None:
     assert len(read_report(file).corpora) == 1, "Windows writes a byte order mark"
 
 
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"passed": True, "judged": True, "outcome": "fail"},
+        {"passed": False, "judged": True, "outcome": "pass"},
+        {"passed": True, "judged": False, "outcome": "pass"},
+        {"passed": True, "judged": True, "outcome": "pass", "bound": "< 100"},
+        {"passed": True, "judged": True, "outcome": "pass", "value": 50.0},
+        {"passed": True, "judged": True, "outcome": "pass", "value": None},
+    ],
+    ids=str,
+)
+def test_a_verdict_that_contradicts_itself_is_refused(tmp_path: Path, lie: dict[str, Any]) -> None:
+    data = whole()
+    (verdict,) = [each for each in data["results"][0]["verdicts"] if each["limit"] == LIMITS[0]]
+    verdict.update(lie)
+    with pytest.raises(InputError, match=r"contradicts itself|was passed"):
+        read_report(saved(tmp_path / "report.json", data))
+
+
+def test_a_run_that_did_not_end_is_not_judged_by_a_comparison(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = {"weights_sha256": "0" * 64, "clips_sha256": "1" * 64}
+    data, early = whole(), whole()
+    for each in (data, early):
+        each["results"][0]["provenance"].update(known)
+    before = saved(tmp_path / "before.json", data)
+    early["run"].update(ended="early", why="interrupted", not_run=["LSE-C_S < 1"])
+    after = saved(tmp_path / "after.json", early)
+    assert main(["compare", str(before), str(before), "--fail", "LSE-C_S > +5"]) == 0
+    assert main(["compare", str(before), str(after), "--fail", "LSE-C_S > +5"]) == 3
+    assert "interrupted; did not run: LSE-C_S < 1" in capsys.readouterr().err
+    assert main(["compare", str(before), str(after)]) == 0, "it is shown all the same"
+
+
 SOUND = json.dumps(whole()).encode()
 BROKEN = {
     "empty": (b"", "is no JSON file"),

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from pytest_lipleak.report.render import FORMATS, comma_separated, latex, markdown, text, text_lines
+from pytest_lipleak.report.render import FORMATS, comma_separated, latex, markdown, text, text_lines, unlinked
 from pytest_lipleak.report.tables import Cell, Column, Row, Table, with_best
 
 
@@ -70,6 +70,13 @@ def test_markdown_is_escaped_and_bold() -> None:
     assert r"| a\_b\|c | 0.57 | **3.00** | x |" in lines
     # As many cells everywhere, counted as GitHub does: an escaped bar is none.
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in lines if line.startswith("|")} == {5}
+
+
+def test_markdown_mentions_and_links_nobody() -> None:
+    assert unlinked("@everyone (@a/b) #12 https://e.x www.e.x") == (
+        "@<!-- -->everyone (@<!-- -->a/b) #<!-- -->12 https:<!-- -->//e.x www<!-- -->.e.x"
+    )
+    assert unlinked("LSE-C_S@null < 0.4 @ p 0.01") == "LSE-C_S@null < 0.4 @ p 0.01"
 
 
 def test_latex_is_booktabs_and_escaped() -> None:
