@@ -23,10 +23,6 @@ if TYPE_CHECKING:
     from pytest_lipleak.evaluation.evaluation import Evaluation
 
 
-class HollowLimitWarning(UserWarning):
-    """A limit was kept that a full copy of the lips would keep, too: it says nothing."""
-
-
 class InconclusiveWarning(UserWarning):
     """A verdict that this many clips cannot settle, under ``--lipleak-inconclusive=warn``."""
 
@@ -411,8 +407,6 @@ def settle(
         warnings.warn(InconclusiveWarning(verdict.headline), stacklevel=4)
     elif not verdict.passed:
         raise failure(explain(verdict))
-    elif verdict.hollow:
-        warnings.warn(HollowLimitWarning(verdict.headline), stacklevel=4)
     return verdict
 
 

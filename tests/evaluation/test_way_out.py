@@ -50,7 +50,7 @@ class TakesNoOtherReference:
 
 def test_a_take_that_fails_in_a_probe_has_not_worked(tmp_path: Path) -> None:
     files = open_clips(EMBEDDED).files
-    clips = ClipSet([files[name] for name in ("anna_1", "zola_1")], "two clips")
+    clips = ClipSet([files[name] for name in ("anna_1", "mara_1", "zola_1")], "three clips")
     model = Model("takes no other", TakesNoOtherReference())
     evaluation = Evaluation(clips, model, load_expert("embedded"), Plan(Protocol.DIRECT), Store(tmp_path))
     evaluation.measure("LSE-C_S")

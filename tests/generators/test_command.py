@@ -452,7 +452,9 @@ def test_a_long_clip_goes_to_the_command_and_back_without_being_held(
     long = Clip("ann", streamed, CLIP.audio)
     model = program("write(output, read(video)[:5])", "{video} {audio} {output} {reference}")
     with pytest.warns(UserWarning, match="has 5 frames for 6"):
-        made = run_generator(model.generator, "m", long, CR, long.audio, long.video)
+        made = run_generator(
+            model.generator, "m", long, CR, long.audio, long.video, takes_videos=model.declared.takes_videos
+        )
     for _ in range(2):
         np.testing.assert_array_equal(list(made), CLIP.frames[[0, 1, 2, 3, 4, 4]])
     assert left(tmp_path), "the program's video is read when it is needed"

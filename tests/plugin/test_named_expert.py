@@ -6,6 +6,7 @@ import pytest
 from inner_pytest import Project
 
 from pytest_lipleak.cli import USAGE, main
+from pytest_lipleak.core.defaults import DEFAULT_GATES
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.settings.resolve import make_settings
 from pytest_lipleak.sync.experts import SYNCNET_FILE, choose_expert, refuse_unnamed
@@ -60,7 +61,7 @@ def test_default_gates_and_the_embedded_clips_need_no_name(project: Project) -> 
     desk = Workbench(make_settings({"model": "demo", "clips": project.clips}, project.path, {}), project.path)
     desk.default_gates = True
     desk.check()
-    assert len(desk.limits()) == 6
+    assert len(desk.limits()) == len(DEFAULT_GATES["embedded", "direct"])
 
 
 def test_found_weights_are_no_name_either(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What is known so far of one model's takes, and why the rest is not."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 
 from pytest_lipleak.core.corpus import Corpus, Key
@@ -46,15 +46,18 @@ class Record:
         known = self.corpus.pictures.get(key, {})
         return not (measure in known or (key, measure) in self.corpus.unpictured or key in self.failures)
 
-    def raise_failures(self, keys: Iterable[Key]) -> None:
-        """Raise the first failure of these takes, saying how many there are and what to do."""
+    def raise_failures(self, keys: Collection[Key], *, alone: bool = False) -> None:
+        """Raise the first failure of these takes, saying how many there are and what to do.
+
+        ``alone``: what was tried, a probe, was tried on these takes alone; others say nothing about it.
+        """
         failed = {key: self.failures[key] for key in keys if key in self.failures}
         if failed:
             first, *others = failed.values()
             more = f"\n{len(others)} more takes failed, the first with: {others[0]}" if others else ""
             silence = self.corpus.provenance.silence
             # A take may be scored, and fail in a probe of it.
-            worked = self.corpus.takes.keys() - self.failures.keys()
+            worked = (set(keys) if alone else self.corpus.takes.keys()) - self.failures.keys()
             advice = way_out(first, tuple(failed), worked, silence)
             raise retold(type(first), f"{first}{more}{advice}") from first
 

@@ -129,7 +129,7 @@ class Measures:
                     found = take_measure(measure, key[0], condition)
                     record.corpus.pictures.setdefault(key, {}).update(found)
         self.progress(len(keys), len(keys), "")
-        record.raise_failures(keys)
+        record.raise_failures(keys, alone=True)
 
     def _compared(self, measure: str, clip: str, condition: Condition) -> Mapping[str, float]:
         output, real = self._pictures(clip, condition)

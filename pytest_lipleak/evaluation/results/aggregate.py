@@ -61,7 +61,7 @@ def measure(
     coverage = CONFIDENCE if confidence is None else confidence
     alike = clusters(corpus, metric, clips)
     p, smallest_p = _chance(corpus, metric, clips) if metric.over_null else (None, None)
-    if metric.over_lags and metric.has_p:
+    if clips and metric.over_lags and metric.has_p:
         tables = _scanned(corpus, metric, clips)
         together = voices(corpus, clips)
         (p, by_chance), smallest_p = (
