@@ -79,7 +79,7 @@ def test_merged_is_the_whole_to_the_bit(project: Project, capsys: pytest.Capture
         ([*files, files[1]], "part2.json is named twice"),
         ([*files, changed(files[1], project.path / "again.json")], "are both part 2/2"),
         ([str(project.path / "nowhere.json")], "nowhere.json: cannot be read"),
-        ([str(project.path / "models.py")], "is no report of pytest-lipleak"),
+        ([str(project.path / "models.py")], "is no JSON file"),
     ]
     differences: dict[str, Any] = {
         "expert": "other", "protocol": "lrs", "seed": 7, "version": "0", "silence": "noise", "device": "cuda:0",
