@@ -1,7 +1,7 @@
 """The environment of programs that run a model: ours without what only its owner should know.
 
-Names decide, as nothing else can: whoever keeps a password in ``COLOUR`` gives it away. Files that this user may read
-(``~/.netrc``, ``~/.aws``) are open to a program all the same; see docs/security.md.
+Names decide, and values that can be nothing else: whoever keeps a password in ``COLOUR`` gives it away. Files
+that this user may read (``~/.netrc``, ``~/.aws``) are open to a program all the same; see docs/security.md.
 """
 
 import re
@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 from pytest_lipleak.core.errors import ConfigurationError
 
 _CREDENTIAL = re.compile(
-    r"TOKEN(?!IZ)|SECRET|PASSW|PASSPHRASE|PASSCODE|CREDENTIAL|ASKPASS"
+    r"TOKEN(?!IZ)|SECRET|PASSW|PASSPHRASE|PASSCODE|CREDENTIAL|ASKPASS|PASSFILE|WEBHOOK"
     r"|(API|ACCESS|ACCOUNT|PRIVATE|SIGNING|ENCRYPTION|DEPLOY|SSH|MASTER)_?KEY"
-    r"|(^|_)(KEY|KEYS|PASS|PWD|AUTH|PAT|CREDS|COOKIE|JWT|DSN|NETRC)(_|$)"
+    r"|(^|_)(KEY|KEYS|PASS|PWD|AUTH|PAT[0-9]*|CREDS|COOKIE|JWT|DSN|NETRC)(_|$)"
     r"|^(AWS|AZURE|ARM|ACTIONS|VAULT)_|^KUBECONFIG$"
     # Files by which a step tells GitHub's runner what later steps and its summary hold.
     r"|^GITHUB_(ENV|PATH|OUTPUT|STATE|STEP_SUMMARY)$",
@@ -21,7 +21,13 @@ _CREDENTIAL = re.compile(
 _INNOCENT = re.compile(r"^(OLD)?PWD$", re.IGNORECASE)
 """Where the shell stands, and stood."""
 
-_PASSWORD_IN_URL = re.compile(r"\w+://[^/\s:@]*:[^/\s@]+@")
+_SECRET_VALUE = re.compile(
+    # Addresses with a password, or with a token in the place of a user's name.
+    r"\w+://[^/\s:@]*:[^/\s@]+@|https?://[^/\s:@]+@"
+    r"|\b(password|pwd)=|-----BEGIN [A-Z ]*PRIVATE KEY|\"private_key\""
+    r"|^(gh[opsur]_|github_pat_|glpat-|hf_|npm_|pypi-|sk-|xox[abp]-|AKIA)[\w-]{16,}$",
+    re.IGNORECASE,
+)
 _PROXY = re.compile(r"_PROXY$", re.IGNORECASE)
 """Its password may be the only way to the internet."""
 
@@ -30,7 +36,7 @@ def is_credential(name: str, value: str = "") -> bool:
     """Return whether a variable looks like a credential, or like a power that a program should not have."""
     if _INNOCENT.match(name):
         return False
-    return bool(_CREDENTIAL.search(name) or (_PASSWORD_IN_URL.search(value) and not _PROXY.search(name)))
+    return bool(_CREDENTIAL.search(name) or (_SECRET_VALUE.search(value) and not _PROXY.search(name)))
 
 
 def without_credentials(

@@ -122,6 +122,30 @@ def test_a_password_in_an_address_is_one() -> None:
     assert not is_credential("HTTPS_PROXY", "http://anna:hunter2@proxy:3128"), "the way to the internet"
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "ghp_" + "a1" * 18, "https://0123456789abcdef@pypi.example.org/simple", '{"private_key": "x"}',
+        "Server=db;Password=hunter2;", "-----BEGIN OPENSSH PRIVATE KEY-----", "redis://:hunter2@cache:6379",
+    ],
+)  # fmt: skip
+def test_values_that_can_be_nothing_else(value: str) -> None:
+    assert is_credential("COLOUR", value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["/caches/hf_a_folder_with_a_long_name", "ssh://git@example.org/a", "https://example.org/a@b", "sk-1"],
+)
+def test_values_that_look_alike(value: str) -> None:
+    assert not is_credential("COLOUR", value)
+
+
+@pytest.mark.parametrize("name", ["PGPASSFILE", "GITLAB_PAT2", "SLACK_WEBHOOK_URL"])
+def test_further_names_of_credentials(name: str) -> None:
+    assert is_credential(name, "x")
+
+
 CLIP = Clip("ann", np.zeros((6, 16, 16, 3), np.uint8), np.zeros(6 * 640, np.int16))
 
 
