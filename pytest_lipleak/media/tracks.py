@@ -61,12 +61,13 @@ def choose_tracks(path: Path, container: Any) -> Tracks:
                 usable[kind] = _best(found, packets, decoded)
     chosen: dict[str, int] = {}
     missing, notes = dict(MISSING), []
-    for kind, found in usable.items():
+    together = of_one_program(usable, programs_in(_description(container))) if rivals else usable
+    for kind, found in together.items():
         if found:
             best = min(found, key=lambda stream: (not _is_default(stream), _is_beside(stream), stream.index))
             chosen[kind] = best.index
             if len(kinds[kind]) > 1:
-                notes.append(_note(kind, kinds[kind], best, found, codecs))
+                notes.append(_note(kind, kinds[kind], best, usable[kind], codecs))
         elif kinds[kind]:
             names = ", ".join(codecs.get(stream.index, "unknown") for stream in kinds[kind])
             missing[kind] = (
@@ -105,18 +106,40 @@ def _codecs(container: Any) -> dict[int, str]:
     names = {s.index: s.codec_context.name for s in container.streams if s.codec_context is not None}
     if len(names) < len(container.streams):
         # PyAV has no name for a codec that nobody decodes; FFmpeg's own description has.
-        import av
-
-        level = av.logging.get_level()
-        av.logging.set_level(av.logging.INFO)
-        try:
-            described = container.dumps_format()
-        finally:
-            av.logging.set_level(level)
-        lines = re.findall(r"Stream #\d+:(\d+).*?: (?:Audio|Video): (\w+)(?: \((\w+) /)?", described)
+        pattern = r"Stream #\d+:(\d+).*?: (?:Audio|Video): (\w+)(?: \((\w+) /)?"
+        lines = re.findall(pattern, _description(container))
         for index, name, tag in lines:
             names.setdefault(int(index), tag if name == "none" and tag else name)
     return names
+
+
+def _description(container: Any) -> str:
+    import av
+
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.INFO)
+    try:
+        return str(container.dumps_format())
+    finally:
+        av.logging.set_level(level)
+
+
+def programs_in(description: str) -> list[set[int]]:
+    """Indices of the streams of each program of a broadcast, from FFmpeg's description: PyAV does not show them."""
+    _, *sections = re.split(r"^  (?:No )?Program\b.*$", description, flags=re.MULTILINE)
+    return [set(map(int, re.findall(r"^  Stream #\d+:(\d+)", section, re.MULTILINE))) for section in sections]
+
+
+def of_one_program(usable: dict[str, list[Any]], programs: list[set[int]]) -> dict[str, list[Any]]:
+    """The streams of the first program that has all kinds that there are; without such a program, all."""
+    kinds = [kind for kind, found in usable.items() if found]
+    for program in programs:
+        within = {
+            kind: [stream for stream in found if stream.index in program] for kind, found in usable.items()
+        }
+        if all(within[kind] for kind in kinds):
+            return within
+    return usable
 
 
 def _tried(path: Path, indices: list[int]) -> tuple[Counter[int], set[int]]:

@@ -5,6 +5,7 @@ import tracemalloc
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import av
 import numpy as np
@@ -19,6 +20,7 @@ from pytest_lipleak.media.audio import read_audio
 from pytest_lipleak.media.clipsets import open_clips
 from pytest_lipleak.media.opening import demuxed
 from pytest_lipleak.media.timeline import Recording, survey
+from pytest_lipleak.media.tracks import of_one_program, programs_in
 from pytest_lipleak.media.video import read_video
 
 PIECE = 640
@@ -445,3 +447,33 @@ def test_damage_before_the_first_picture_does_not_count(tmp_path: Path, delay: f
     audio, notes = read_audio(path)
     assert not any("cannot be decoded" in note for note in notes)
     assert len(audio) == pytest.approx(1.2 * 16_000, abs=800)
+
+
+DESCRIPTION = """Input #0, mpegts, from '':
+  Duration: 00:00:03.01, start: 1.400000, bitrate: 970 kb/s
+  Program 1\x20
+    Metadata:
+      service_name    : a
+  Stream #0:0[0x100]: Video: h264 (Constrained Baseline) ([27][0][0][0] / 0x001B), yuv420p, 176x144, 25 fps
+  Program 2\x20
+  Stream #0:1[0x101]: Video: h264 (Constrained Baseline) ([27][0][0][0] / 0x001B), yuv420p, 176x144, 25 fps
+  Stream #0:3[0x102](eng): Audio: mp2 ([3][0][0][0] / 0x0003), 48000 Hz, mono, s16p, 384 kb/s
+  No Program
+  Stream #0:2[0x103]: Audio: mp2 ([3][0][0][0] / 0x0003), 48000 Hz, mono, s16p, 384 kb/s
+"""
+
+
+def test_picture_and_sound_are_of_one_program() -> None:
+    class Stream(NamedTuple):
+        index: int
+
+    programs = programs_in(DESCRIPTION)
+    assert programs == [{0}, {1, 3}, {2}]
+    assert programs_in("Input #0, matroska:\n  Duration: 1\n  Stream #0:0: Video: h264\n") == []
+    usable = {"video": [Stream(0), Stream(1)], "audio": [Stream(2), Stream(3)]}
+    assert of_one_program(usable, programs) == {"video": [Stream(1)], "audio": [Stream(3)]}
+    assert of_one_program(usable, [{0}, {1}]) == usable
+    assert of_one_program({"video": [], "audio": usable["audio"]}, [{2}, {3}]) == {
+        "video": [],
+        "audio": [Stream(2)],
+    }

@@ -259,6 +259,11 @@ RATES = [
     )
 ]  # fmt: skip
 
+RATES += [
+    Recipe("frame rates", "AVI whose clock has 1000 ticks a second (remuxed from MKV)", ff(".avi", f"{MPEG4} -c:a pcm_s16le", "-i IN -c copy")),
+    Recipe("frame rates", "VFR, 0.4 s frozen, AVI", ff(".avi", f"-vf select='not(between(n\\,30\\,39))' -fps_mode vfr {MPEG4} -c:a pcm_s16le"), FROZEN, 1),
+]  # fmt: skip
+
 SOUND = simple(
     "sound formats",
     ("8 kHz mu-law", ".mkv", f"{X264} -c:a pcm_mulaw -ar 8000"),
@@ -325,6 +330,7 @@ GOPS = [
     Recipe("groups of pictures", "TS with B-frames cut inside a GOP", then(ff(".ts", f"{FULL} -g 30 -bf 3 -sc_threshold 0 {AAC}"), surgery.drop_first(0.3, packet=188)), frames=None, slack=1),
     Recipe("groups of pictures", "M2TS cut inside a GOP", then(ff(".m2ts", f"{X264} -g 30 -sc_threshold 0 -c:a ac3 -ar 48000 -mpegts_m2ts_mode 1"), surgery.drop_first(0.2, packet=192)), frames=None, slack=1),
     Recipe("groups of pictures", "MPEG-PS cut inside a GOP", then(ff(".mpg", f"{MPEG2} -bf 2 -g 15 -c:a mp2 -ar 48000 -f vob"), surgery.drop_first(0.25, packet=2048)), frames=None, slack=1),
+    Recipe("groups of pictures", "MPEG-PS cut at any byte", then(ff(".mpg", f"{MPEG2} -bf 2 -g 15 -c:a mp2 -ar 48000 -f vob"), surgery.drop_first(0.33, packet=1)), frames=None, slack=1),
     Recipe("groups of pictures", "MKV whose first keyframe is lost", ff(".mkv", f"{X264} -g 30 -sc_threshold 0 {AAC}", "-i IN -c copy -bsf:v noise=drop='eq(n\\,0)'"), frames=None, slack=1),
     Recipe("groups of pictures", "open GOP cut at its keyframe", ff(".ts", f"{FULL} -bf 3 -g 20 -x264-params open-gop=1:scenecut=0 -c:a mp2 -ar 48000 > .ts", "-i IN -c copy -copyts -bsf:v noise=drop='lt(n\\,20)'"), frames=None, slack=1),
 ]  # fmt: skip
@@ -384,6 +390,8 @@ STREAMS = [
     Recipe("streams", "second sound track is the default, MP4", ff(".mp4", f"-i IN {SILENT_STEREO} -map 0:v -map 1:a -map 0:a {H264_AAC} -disposition:a:0 0 -disposition:a:1 default"), tracks=("0:V:0", "0:a:1"), note="track 2 of 2"),
     Recipe("streams", "second sound track is the default, MKV", ff(".mkv", f"-i IN {SILENT_STEREO} -map 0:v -map 1:a -map 0:a {H264_AAC} -disposition:a:0 0 -disposition:a:1 default"), tracks=("0:V:0", "0:a:1"), note="track 2 of 2"),
     Recipe("streams", "a second sound track", ff(".mkv", f"-i IN {SILENT_STEREO} -map 0:v -map 0:a -map 1:a {H264_AAC} -disposition:a:0 default -disposition:a:1 0"), note="track 1 of 2"),
+    Recipe("streams", "commentary first, none marked default", ff(".mkv", f"-i IN {SILENT_STEREO} -map 0:v -map 1:a -map 0:a {H264_AAC} -disposition:a:0 comment -disposition:a:1 0"), tracks=("0:V:0", "0:a:1"), note="track 2 of 2"),
+    Recipe("streams", "first sound track of one packet", ff(".mkv", f"-i IN -f lavfi -t 0.01 -i anullsrc=r=48000:cl=mono -map 0:v -map 1:a -map 0:a {X264} -c:a pcm_s16le -disposition:a 0"), tracks=("0:V:0", "0:a:1"), note="track 2 of 2"),
     Recipe("streams", "second picture track is the default", ff(".mkv", f"-i IN -f lavfi -i testsrc=s=176x144:r=25:d=3 -map 1:v -map 0:v -map 0:a {H264_AAC} -disposition:v:0 0 -disposition:v:1 default"), tracks=("0:v:1", "0:a:0"), note="track 2 of 2"),
     Recipe("streams", "a second picture track", ff(".mp4", f"-i IN -f lavfi -i testsrc=s=176x144:r=25:d=3 -map 0:v -map 1:v -map 0:a {H264_AAC} -disposition:v:0 default -disposition:v:1 0"), note="track 1 of 2"),
     Recipe("streams", "cover art, MP4", ff(".mp4", f"-i IN {COVER} -map 0:v -map 0:a -map 1:v {H264_AAC} -c:v:1 mjpeg -disposition:v:1 attached_pic")),
@@ -433,6 +441,8 @@ REFUSED = [
     Recipe("refused", "picture of an unknown codec", then(ff(".mov", f"{X264} -c:a pcm_s16le"), surgery.rename_first(b"avc1", b"zzzz")), refused="zzzz|codec|decode|video"),
     Recipe("refused", "truncated MP4 (no index)", then(ff(".mp4", H264_AAC), surgery.keep_first(0.6)), refused="truncated|corrupt|not a"),
     Recipe("refused", "truncated MP4, index in front", then(ff(".mp4", f"{H264_AAC} -movflags +faststart"), surgery.keep_first(0.6)), refused="truncated|corrupt"),
+    Recipe("refused", "truncated MXF", then(ff(".mxf", f"{MPEG2} -c:a pcm_s16le -ar 48000"), surgery.keep_first(0.6)), refused="truncated"),
+    Recipe("refused", "truncated AVI", then(ff(".avi", f"{MPEG4} -c:a pcm_s16le"), surgery.keep_first(0.6)), refused="truncated"),
     Recipe("refused", "empty file", then(ff(".mp4", H264_AAC), surgery.keep_first(0.0)), refused="empty|0 bytes|no video|read"),
     Recipe("refused", "text called .mp4", then(ff(".mp4", H264_AAC), lambda path: path.write_text("<html>404</html>" * 99) and None), refused="video|read|corrupt"),
     Recipe("refused", "zeros called .avi", then(ff(".avi", f"{MPEG4} -c:a pcm_s16le"), lambda path: path.write_bytes(bytes(50_000)) and None), refused="video|read|corrupt"),
