@@ -4,7 +4,7 @@ import math
 import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from statistics import mean
+from statistics import fmean
 from typing import Any
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
@@ -319,7 +319,7 @@ def _of_scan(scan: LagScan, column: Column) -> float:
     own = over_unrelated(rows)
     if column.lag is not None:
         return own[column.lag - LAGS.start]
-    alone = above_chance(rows, mean if column.measure in (OVER_FLOOR_FREE, LIPS_FREE) else max)
+    alone = above_chance(rows, fmean if column.measure in (OVER_FLOOR_FREE, LIPS_FREE) else max)
     if heard or scan.slope[own.index(max(own))] >= LEAST_SLOPE:
         return alone
     return min(alone, 0.0)
@@ -346,8 +346,8 @@ def _excess(score: SyncScore, null: NullScores | None, measure: str, offset: int
     if null is None or not null.free:
         return None
     if measure == "LSE-C@null":
-        return score.confidence_at(offset) - mean(null.at_offset)
-    return score.lse_c - mean(null.free)
+        return score.confidence_at(offset) - fmean(null.at_offset)
+    return score.lse_c - fmean(null.free)
 
 
 def _plain(measures: Mapping[str, float]) -> dict[str, float | str]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import mean, median, stdev
+from statistics import fmean, median, stdev
 from typing import Any
 
 from pytest_lipleak.core.conditions import Condition
@@ -122,7 +122,7 @@ class NullScores:
         """
         own = score.confidence_at(offset)
         spread = stdev(self.at_offset) if len(self.at_offset) > 1 else 0.0
-        excess = own - mean(self.at_offset)
+        excess = own - fmean(self.at_offset)
         return {
             "excess": excess,
             "z": excess / spread if spread else 0.0,
@@ -167,7 +167,7 @@ class LagScan:
 def over_unrelated(rows: Sequence[Sequence[float]]) -> list[float]:
     """Return the first row of a table minus the mean of the others, lag by lag."""
     own, *others = rows
-    return [value - mean(column) for value, column in zip(own, zip(*others, strict=True), strict=True)]
+    return [value - fmean(column) for value, column in zip(own, zip(*others, strict=True), strict=True)]
 
 
 def above_chance(rows: Sequence[Sequence[float]], chance: Callable[[list[float]], float]) -> float:

