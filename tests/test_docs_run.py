@@ -30,9 +30,8 @@ CANNOT_RUN: Mapping[str, str] = {
     "pytest --lipleak-model=wav2lip.onnx": "needs CUDA; tests/generators/test_onnx_model.py",
     "pytest examples/tiny_lipsync": "takes torch and minutes; tests/test_tiny_lipsync.py runs its parts",
     "python examples/tiny_lipsync/experiment.py": "needs trained networks, and clips that nobody may hand on",
-    "python -m research.training.": "takes minutes, and clips that nobody may hand on",
     "lipleak calibrate --clips grid.csv": "clips that nobody may hand on; tests/evaluation/test_dose.py",
-    "python -m research.benchmarks.validity": "takes hours, and clips that nobody may hand on",
+    "python -m research.": "takes hours, or clips that nobody may hand on",
 }
 """How the commands begin that no test can run, and why; the most special beginning counts."""
 
