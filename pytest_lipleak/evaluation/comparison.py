@@ -101,7 +101,8 @@ def incomparable(before: Provenance, after: Provenance) -> list[str]:
         if mine != other:
             reasons.append(f"{word}: {_short(mine, other)} in the baseline, {_short(other, mine)} now")
     if before.pairing and after.pairing and dict(before.pairing) != dict(after.pairing):
-        changed = [clip for clip in before.pairing if before.pairing[clip] != after.pairing.get(clip)]
+        every = {**before.pairing, **after.pairing}
+        changed = [clip for clip in every if before.pairing.get(clip) != after.pairing.get(clip)]
         reasons.append(f"XM pairs: another partner for {counted(len(changed), 'clip')}, {changed[0]} for one")
     return reasons
 
