@@ -23,13 +23,13 @@ from pytest_lipleak.evaluation.measures.edited_region import edited_region
 from pytest_lipleak.evaluation.measures.floor import floor_frames, most_closed
 from pytest_lipleak.evaluation.measures.lag_scan import excesses
 from pytest_lipleak.evaluation.measures.lips import Movement, correlations, movement, without
-from pytest_lipleak.evaluation.measures.probes import INSIDE, MOVED
+from pytest_lipleak.evaluation.measures.probes import MOVED
 from pytest_lipleak.evaluation.measures.scans import UNRELATED
 from pytest_lipleak.evaluation.measures.shifted_mouths import arrived, sync_moved
 from pytest_lipleak.evaluation.plan.pairing import mismatched_pairs
 from pytest_lipleak.faces.centred import mouth_images
 from pytest_lipleak.faces.mouth_swap import most_different, mouth_mask, with_mouths
-from pytest_lipleak.faces.small import Faces, Region, enlarged, eroded, grey_faces, lips_region
+from pytest_lipleak.faces.small import Faces, Region, enlarged, grey_faces, lips_core, lips_region
 from pytest_lipleak.media.audio import fit
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.sync.distances import shifted_means
@@ -144,7 +144,7 @@ class Bench:
             found["LSE-C[AM]"] = round(score(self._expert.embed_video(own), real.speech).lse_c, DECIMALS)
         if name in self.probed:
             found["probes"] = {
-                "FRAME_shift": self._frames_earlier(generator, real, reference, faces["XM"], before, region)
+                "FRAME_shift": self._frames_earlier(generator, real, reference, faces["XM"], before)
             }
             if alternative:
                 found["probes"]["REF_swap"] = _swapped(generator, real, reference, videos["SI"])
@@ -192,10 +192,9 @@ class Bench:
         reference: Frames,
         faces: Faces,
         before: NDArray[np.float64],
-        region: Region,
     ) -> dict[str, Any]:
         moved, indices = _earlier(real)
-        inside = eroded(region, INSIDE)
+        inside = lips_core()
         mouths = np.asarray(with_mouths(real.frames, real.frames, indices, region=inside))
         after = generator.generate(mouths.copy(), real.driving.copy(), reference.copy())
         return self._followed(real, faces, before, after, mouths, moved, inside)
