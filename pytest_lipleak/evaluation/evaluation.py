@@ -156,14 +156,15 @@ class Evaluation:
     def _need_all_of(self, metric: Metric) -> None:
         if metric.is_probe:
             self._check_probe(metric)
-            self._check_applicable(metric.conditions)
+        # What the metric speaks of first: its words name that condition, not one that is measured beside it.
+        own = [column.condition for column in metric.columns if column.condition is not None]
+        self._check_applicable((*own, *metric.beside))
+        if metric.is_probe:
             self._need(metric.conditions, self.corpus.provenance.probed)
             self._measures.probes(metric)
         elif metric.is_picture:
-            self._check_applicable(metric.conditions)
             self._measures.pictures(metric)
         else:
-            self._check_applicable(metric.conditions)
             keys = self._keys(metric.conditions)
             # Not by way of ``_need``: tracebacks are read.
             self._schedule.finish(keys)

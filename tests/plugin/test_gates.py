@@ -108,16 +108,18 @@ def test_failure_reads_well(project: Project) -> None:
     assert re.search(r"\(3 clips, expert embedded \S+\): not > 90$", shown[0])
     assert shown[1].startswith("  worst clips: clip")
     assert shown[2] == "  videos: keep them with --lipleak-keep DIR"
-    assert "they come from the reference" in shown[3]
-    assert shown[4].startswith("  try: train with another frame")
+    assert "the clip's own speech is in them" in shown[3]
+    assert shown[4].startswith("  where they come from is not known yet: `lipleak probe`"), "no probe has run"
     assert ".py:" not in "".join(shown)
     assert run.lines(r"^FAILED lipleak::LSE-D_S > 90 - LSE-D_S = ")
 
 
 def test_kept_videos_are_named(project: Project) -> None:
     run = project.measure("Copy", *gates(BROKEN), "--lipleak-keep=kept")
-    assert run.lines(r"videos: .*kept.models.py_Copy.clip\d-SI-CR.mp4")
-    assert len(list((project.path / "kept").glob("models.py_Copy/clip?-SI-CR.mp4"))) == 3
+    assert run.lines(r"videos: .*kept.models\.py@Copy-[0-9a-f]{8}.clip\d-SI-CR\.mp4")
+    videos = list((project.path / "kept").glob("models.py@Copy-*/clip?-SI-CR.mp4"))
+    assert len(videos) == 3
+    assert all(str(video) in run.text for video in videos)
 
 
 def test_not_applicable_skips_with_the_reason(project: Project, distribution: tuple[str, ...]) -> None:

@@ -14,8 +14,10 @@ import pytest
 from inner_pytest import Project, Run
 
 from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.verdicts import Limit, Measurement, judge
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.report.json import read_document, schema
+from pytest_lipleak.report.properties import set_properties
 
 LIMITS = ("LSD-CR < 0.001", "LSE-C_S < 50", "LSE-C[XM,CR] > 0", "LSE-C_S < 60")
 GATES = tuple(f"--lipleak-gate={limit}" for limit in LIMITS)
@@ -192,13 +194,24 @@ def test_junit_properties(project: Project, distribution: tuple[str, ...]) -> No
         case.attrib["name"]: {p.attrib["name"]: p.attrib["value"] for p in case.iter("property")}
         for case in ElementTree.parse(project.path / "junit.xml").iter("testcase")
     }
-    numbers = [f"lipleak.LSD-CR{which}" for which in ("", ".clips", ".low", ".high")]
+    numbers = ["lipleak.LSD-CR", "lipleak.LSD-CR.clips"]
     assert list(cases["LSD-CR < 0.001"]) == ["lipleak LSD-CR < 0.001", *numbers, "lipleak.expert"]
     assert cases["LSD-CR < 0.001"]["lipleak LSD-CR < 0.001"].endswith("not < 0.001")
     said = [name for name in cases["test_two"] if name.startswith("lipleak ")]
     assert said == ["lipleak LSE-D_S > 0.5", "lipleak LSE-C_S < 40"]
-    assert float(cases["test_two"]["lipleak.LSE-D_S.low"]) < float(cases["test_two"]["lipleak.LSE-D_S"])
     assert "(3 clips, expert embedded" in cases["test_two"]["lipleak LSE-C_S < 40"]
+
+
+def test_properties_hold_the_interval_where_there_is_one(request: pytest.FixtureRequest) -> None:
+    per_clip = dict.fromkeys("abcde", 2.5)
+    found = Measurement(metric("LSD-CR"), 2.5, (2.25, math.inf), per_clip, (), "embedded 1")
+    before = list(request.node.user_properties)
+    for _run_again in range(2):
+        set_properties(request.node, [judge(Limit.parse("LSD-CR < 1"), found)])
+    own, request.node.user_properties[:] = request.node.user_properties[len(before) :], before
+    name = "lipleak.LSD-CR"
+    numbers = [(name, 2.5), (f"{name}.clips", 5), (f"{name}.low", 2.25), (f"{name}.high", "inf")]
+    assert own[1:] == [*numbers, ("lipleak.expert", "embedded 1")]
 
 
 def test_other_plugins_receive_the_numbers(project: Project, distribution: tuple[str, ...]) -> None:

@@ -85,9 +85,9 @@ def test_merged_is_the_whole_to_the_bit(project: Project, capsys: pytest.Capture
         "expert": "other", "protocol": "lrs", "seed": 7, "version": "0", "silence": "noise", "device": "cuda:0",
         "alternative_reference": "random", "pairing": {"clip0": "clip2"},
     }  # fmt: skip
-    differences |= {"clips_sha256": "0", "fingerprint": "w", "arguments": {"a": "1"}}
+    differences |= {"clips_sha256": "0" * 64, "fingerprint": "w", "arguments": {"a": "1"}}
     differences |= {
-        "weights_sha256": "0",
+        "weights_sha256": "0" * 64,
         "verified_weights": False,
         "pairing_rule": "given",
     }
@@ -97,7 +97,7 @@ def test_merged_is_the_whole_to_the_bit(project: Project, capsys: pytest.Capture
         refused.append(([files[0], other], f"disagree in {word}"))
     for word, value, words in (("model", "other", "2/2 is missing"), ("of", 3, "3/3 is missing")):
         refused.append(([files[0], changed(files[1], project.path / f"{word}.json", **{word: value})], words))
-    stranger = changed(files[1], project.path / "stranger.json", clip_names=["clip0"])
+    stranger = changed(files[1], project.path / "stranger.json", clip_names=["clip0", "clip1", "clip2"])
     refused.append(([files[0], stranger], "its clips are not those of part 2/2"))
     for given, words in refused:
         capsys.readouterr()
