@@ -1,8 +1,10 @@
 """Default gates per sync expert. The paper gives none; limits of one expert are never used for another.
 
-Chosen on GRID and half of the talkers, by the generators of ``research/known_guilt`` and by composites; reported on
-others (docs/validity.md). What honest generators come to there at most (edits down to the lips alone, H.264 to crf 35,
-lags to 3 frames), and what a quarter of a copy gives at least:
+Chosen with composites on the embedded clips, 14 GRID sentences and 14 talkers, after a look at early runs of
+``research/known_guilt``, some of them on its *report* sets: so its rates there are no independent test of these limits
+(docs/evidence/known-guilt.md says what was measured after). What honest generators came to at most (edits down to the
+lips alone, H.264 to crf 35, lags to 3 frames), and what a quarter of a copy gave at least. Protocol ``direct``; under
+``tracked`` the measures are shares and excesses of the same crops, and the limits were not measured anew:
 
 | metric          | honest      | a quarter of a copy | limit |
 |-----------------|-------------|---------------------|-------|

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.stream import VideoStream
 
+LONGEST_PACKET = 0.3
+"""Seconds of the longest packets of sound that people write: FLAC at 16 kHz."""
+
 STATES_DURATION = frozenset({"asf", "flv", "gxf", "matroska", "mov", "mp4", "mxf", "webm"})
 """Container formats whose header states the duration; others (MPEG streams, say) only let it be guessed."""
 
@@ -119,18 +122,17 @@ class _Survey:
             video.codec_context.thread_count = 1
             pictures = Pictures(video)
         ends: dict[int, float] = {}
-        # Fractions cost more than packets do.
-        ticks = {stream.index: float(stream.time_base or 0) for stream in self._container.streams}
+        ticks = {stream.index: tick_of(stream) for stream in self._container.streams}
         for packet in demuxed(self._container):
             index, stamp = packet.stream.index, packet.dts if packet.pts is None else packet.pts
             if stamp is not None:
                 ends[index] = max(ends.get(index, 0.0), (stamp + (packet.duration or 0)) * ticks[index])
             if index == self._picture and pictures is not None:
-                self._clock.pass_by(packet)
+                self._clock.pass_by(packet, ticks[index])
                 if self.zero is None:
                     self.zero = next((time for time, _ in pictures.of(packet)), None)
             if self._sound is not None and index == self._tracks.audio:
-                self._hear(packet)
+                self._hear(packet, ticks[index])
         self._check_damage()
         self._check_complete(ends)
         if pictures is not None and self.zero is None:
@@ -139,7 +141,7 @@ class _Survey:
             self._sound.finish()
         self._check_stops()
 
-    def _hear(self, packet: Any) -> None:
+    def _hear(self, packet: Any, tick: float) -> None:
         import av
 
         assert self._sound is not None
@@ -149,7 +151,7 @@ class _Survey:
         try:
             frames = packet.stream.decode(packet)
         except av.error.FFmpegError:
-            self._damaged.append(_time(packet) or 0.0)
+            self._damaged.append(_time(packet, tick) or 0.0)
             return
         for frame in frames:
             if frame.samples:
@@ -217,11 +219,11 @@ class _PictureClock:
         self._path = path
         self._last: float | None = None
 
-    def pass_by(self, packet: "Packet[Any]") -> None:
-        time = _time(packet)
+    def pass_by(self, packet: "Packet[Any]", tick: float) -> None:
+        time = _time(packet, tick)
         if time is None or not packet.size or packet.is_discard:
             return
-        shown = time if packet.pts is None else float(packet.pts * packet.time_base)
+        shown = time if packet.pts is None else packet.pts * tick
         self.begin = shown if self.begin is None else min(self.begin, shown)
         last = time if self._last is None else self._last
         if time - last > LONGEST_GAP:
@@ -237,14 +239,19 @@ class _PictureClock:
         self._last = time
 
 
-def _time(packet: "Packet[Any]") -> float | None:
+def tick_of(stream: Any) -> float:
+    """Seconds that a stream counts time in; 0 where it does not say. No fraction: those cost more than packets do."""
+    return float(stream.time_base or 0)
+
+
+def _time(packet: "Packet[Any]", tick: float) -> float | None:
     stamp = packet.pts if packet.dts is None else packet.dts
-    return None if stamp is None or packet.time_base is None else float(stamp * packet.time_base)
+    return None if stamp is None or not tick else stamp * tick
 
 
 def _check_announced(path: Path, found: float, announced: float) -> None:
-    # Some muxers count one frame more or less than they hold; a truncated download lacks many.
-    if found < 0.9 * announced:
+    # Some muxers count one frame or packet more or less than they hold; a truncated download lacks many.
+    if found < min(0.9 * announced, announced - LONGEST_PACKET):
         raise InputError(
             f"{path}: {found:.4g} seconds of the {announced:.4g} that the file announces are there; "
             "the file is truncated or corrupt; get it anew, or leave it out"
@@ -266,6 +273,7 @@ class Pictures:
     def __init__(self, stream: "VideoStream") -> None:
         self.damaged = 0
         self._stream = stream
+        self._tick = tick_of(stream)
         self._period = 1 / float(stream.average_rate or stream.guessed_rate or 25)
         self._times: deque[tuple[float | None, bool]] = deque()
         self._last: float | None = None
@@ -275,7 +283,7 @@ class Pictures:
         import av
 
         if packet.size:
-            self._times.append((_time(packet), packet.is_keyframe))
+            self._times.append((_time(packet, self._tick), packet.is_keyframe))
         elif packet.dts is not None:
             # A picture that was dropped while recording; an empty packet would end the stream.
             return
@@ -293,7 +301,7 @@ class Pictures:
                 while len(self._times) > 1 and not self._times[0][1]:
                     self._times.popleft()
             slot = self._times.popleft()[0] if self._times else None
-            stamp = slot if frame.time is None else frame.time
+            stamp = slot if frame.pts is None else frame.pts * self._tick
             after = 0.0 if self._last is None else self._last + self._period
             self._last = after if stamp is None else stamp
             yield self._last, frame

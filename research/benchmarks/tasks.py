@@ -121,8 +121,10 @@ def bare_decoding(video: str, times: int = 4) -> dict[str, Any]:
                 stream, reformatter = container.streams.video[0], VideoReformatter()
                 stream.thread_type = "AUTO"
                 for frame in container.decode(stream):
-                    reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
-                    frames += 1
+                    # Kept until the next, as whoever is handed a picture does: one that is dropped at once leaves its
+                    # memory warm for the next, which spares a fifth at 512x512.
+                    picture = reformatter.reformat(frame, format="rgb24", threads=1).to_ndarray()
+                    frames += picture.ndim > 0
             with av.open(video) as container:
                 resampler = av.AudioResampler(format="s16", layout="mono", rate=16_000)
                 for sound in container.decode(container.streams.audio[0]):
