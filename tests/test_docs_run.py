@@ -216,9 +216,13 @@ def test_console(page: Path, reader: Reader) -> None:
             (reader.pytester.path / "pyproject.toml").write_text(block.code)
             check(["pytest"], reader, block)
         if block.language == "console":
-            shown = [check(words, reader, block) for words in commands(block.code) if can_run(words)]
+            expected = printed(block.code)
+            with pytest.MonkeyPatch.context() as patch:
+                if expected:  # of the embedded clips
+                    patch.delenv("LIPLEAK_CLIPS", raising=False)
+                shown = [check(words, reader, block) for words in commands(block.code) if can_run(words)]
             last = shown[-1] if shown else last
-            if expected := printed(block.code):
+            if expected:
                 assert_shown(expected, "\n".join(shown), block)
         if block.language == "text" and (made := next(texts, None)):
             command, status = made
@@ -298,8 +302,9 @@ def test_workflow(block: Block, own_clips: Path, tmp_path: Path) -> None:
                 assert run_action(tmp_path, step, {}, clips=str(own_clips)) == 0
                 judged += 1
             elif "run" in step and can_run(shlex.split(step["run"])):
-                done = run_step(step, {}, tmp_path)
+                done = run_step(step, {}, tmp_path, LIPLEAK_CLIPS=str(own_clips))
                 assert done.returncode == 0, done.stderr
+                judged += "lipleak" in step["run"]
     assert judged
 
 

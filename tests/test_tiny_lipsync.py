@@ -62,7 +62,7 @@ def test_the_suite_tells_the_variants_apart(
     assert (outcomes.get("failed", 0) > 0) is broken, run.stdout.str()
     assert outcomes.get("passed", 0) + outcomes.get("failed", 0) == 6
     if broken:
-        run.stdout.fnmatch_lines(["*LSE-C_S@offset*not < 0.7*"])
+        run.stdout.fnmatch_lines(["*LSE-C_S@floor*not < 0.3*"])
     assert_tabulated(part("experiment"), pytester.path / "out", variant, broken, capsys)
 
 
@@ -73,15 +73,15 @@ def assert_tabulated(experiment: Any, out: Path, variant: str, broken: bool, cap
     capsys.readouterr()
     experiment.tables(out)
     rows = [row for row in capsys.readouterr().out.splitlines() if row.startswith(f"| {variant}, ")]
-    for name in ("LSE-C_S", "LSE-C[XM,AR]", "LSD-CR", "LSE-C_S@offset[AR]"):
+    for name in ("LSE-C_S", "LSE-C[XM,AR]", "LSD-CR", "LSE-C_S@floor[AR]"):
         own = f"| {variant}, {'AR' if 'AR' in name else 'CR'} |"
-        assert any(row.startswith(own) and f"| {values[name]:.2f} [" in row for row in rows), name
+        assert any(row.startswith(own) and f"| {values[name]:.2f}" in row for row in rows), name
     experiment.compare([out, out])
-    silent = f"{values['LSE-C_S@offset']:.2f}"
+    silent = f"{values['LSE-C_S@floor']:.2f}"
     assert f"| {silent} / {silent} |" in capsys.readouterr().out
     experiment.broken([out])
     told = capsys.readouterr().out.splitlines()[0].partition(": ")[2]
-    assert ("LSE-C_S@offset < 0.7" in told.split(", ")) is broken
+    assert ("LSE-C_S@floor < 0.3" in told.split(", ")) is broken
     assert broken or told == "none"
 
 

@@ -28,7 +28,11 @@ from pytest_lipleak.sync.embedded import EmbeddedExpert
 from pytest_lipleak.workbench import Workbench
 
 HERE = Path(__file__).parent
-SYNC = ("LSD-{0}", "LSE-C_S[{0}]", "LSE-C_S@null[{0}]", "LSE-C_XO@null[{0}]")
+SYNC = (
+    "LSD-{0}",
+    "LSE-C_S[{0}]",
+    *(f"LSE-C_{audio}@{against}[{{0}}]" for audio in ("S", "XO") for against in ("floor", "offset", "null")),
+)
 PROBES = ("REF_shift[SI,{0}]", "REF_swap[SI,{0}]")
 SETUPS = ("AM", "XM", "SI")
 PICTURES = tuple(
@@ -103,7 +107,8 @@ def held_out(folder: Path, split: Path, manifest: Path, most: int, fold: str | N
 
 TABLES = {
     "Sync by condition": "LSE-C[AM,{0}] LSE-D[AM,{0}] LSE-C[XM,{0}] LSE-D[XM,{0}] LSE-C_S[{0}] LSE-D_S[{0}]",
-    "Leakage": "LSD-{0} signed-LSD-{0} LSE-C_S@offset[{0}] LSE-C_S@null[{0}] LSE-C_XO@offset[{0}] LSE-C_XO@null[{0}]",
+    "Leakage": "LSD-{0} signed-LSD-{0} LSE-C_S@floor[{0}] LSE-C_S@offset[{0}] LSE-C_S@null[{0}] "
+    "LSE-C_XO@floor[{0}] LSE-C_XO@offset[{0}] LSE-C_XO@null[{0}]",
     "What the reference moves": "REF_shift[SI,{0}] REF_swap[SI,{0}] MAR_motion[SI,{0}]",
     **{
         f"Pictures, {setup}": " ".join(
@@ -130,21 +135,29 @@ def tables(folder: Path) -> None:
                 print(f"| {variant}, {reference} | {' | '.join(cells)} |")
 
 
-COMPARED = ("LSE-C[AM,{0}]", "LSE-C_S@offset[{0}]", "LSE-C_XO@offset[{0}]", "LSD-{0}")
+COMPARED = (
+    "LSE-C[AM,{0}]",
+    "LSE-C_S@floor[{0}]",
+    "LSE-C_S@offset[{0}]",
+    "LSE-C_XO@floor[{0}]",
+    "LSE-C_XO@offset[{0}]",
+    "LSD-{0}",
+)
 
 
 def compare(folders: list[Path]) -> None:
     """Print what several judges, or networks of several seeds, say of the same clips: one number per folder."""
     found = [_metrics(folder) for folder in folders]
-    print(f"\n| {' / '.join(folder.name for folder in folders)} | {' | '.join(map(_head, COMPARED))} |")
-    print(f"|---|{'---|' * len(COMPARED)}")
+    everyone = [metrics for of in found for metrics in of.values()]
+    names = [name for name in COMPARED if all(_short(name, "CR") in metrics for metrics in everyone)]
+    print(f"\n| {' / '.join(folder.name for folder in folders)} | {' | '.join(map(_head, names))} |")
+    print(f"|---|{'---|' * len(names)}")
     real = [next(iter(of.values()))["LSE-C[GT]"]["value"] for of in found]
-    print(f"| real clips | {' / '.join(f'{value:.2f}' for value in real)} |{' |' * (len(COMPARED) - 1)}")
+    print(f"| real clips | {' / '.join(f'{value:.2f}' for value in real)} |{' |' * (len(names) - 1)}")
     for variant in found[0]:
         for reference in ("CR", "AR"):
             values = [
-                [of[variant][_short(n, reference)]["value"] for of in found if variant in of]
-                for n in COMPARED
+                [of[variant][_short(n, reference)]["value"] for of in found if variant in of] for n in names
             ]
             cells = [" / ".join(f"{value:.2f}" for value in row) for row in values]
             print(f"| {variant}, {reference} | {' | '.join(cells)} |")
@@ -191,11 +204,13 @@ def _short(name: str, reference: str) -> str:
 def _cell(metric: dict[str, Any] | None) -> str:
     if metric is None or metric["value"] is None:
         return ""
-    low, high = metric["interval"]
+    low_high = ""
     dose = f", {_share(metric['dose'])}" if metric["dose"] else ""
     chance = f", p {metric['p']:.2g}" if metric["p"] is not None else ""
     digits = 3 if metric["metric"].startswith("LMD") else 2
-    return f"{metric['value']:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]{dose}{chance}"
+    if metric["interval"] is not None:  # a few clips have none
+        low_high = " [{:.{digits}f}, {:.{digits}f}]".format(*metric["interval"], digits=digits)
+    return f"{metric['value']:.{digits}f}{low_high}{dose}{chance}"
 
 
 def _share(dose: dict[str, Any]) -> str:

@@ -18,8 +18,8 @@ def add(commands: Any) -> None:
         help="look a clip set over before anything is generated: ready, or what to fix",
         description="Reads and judges every real clip as a run does: streams, length, speech, shots, faces, whether "
         "the sync expert hears it, partners under XM. Faces need the extra 'faces'.",
-        epilog="example: lipleak clips my_clips/. "
-        "Exit status: 0 ready, 2 usage or no clips, 3 something is to be fixed",
+        epilog="example: lipleak clips my_clips/; "
+        "exit status: 0 ready, 2 usage or no clips, 3 something is to be fixed",
     )
     clips.add_argument(
         "set", metavar="DIR|MANIFEST", help="a folder of videos, a manifest, a video, or 'embedded'"
