@@ -108,4 +108,5 @@ def test_a_name_in_markdown_is_text() -> None:
         assert "\n" not in shown
         assert "\x1b" not in shown
         assert not re.search(r"(?<!\\)\]\(", shown)
-        assert not re.search(r"(?<!\\)<", shown)
+        # An empty comment cuts what would become a link.
+        assert not re.search(r"(?<!\\)<", shown.replace("<!-- -->", ""))
