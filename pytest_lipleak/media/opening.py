@@ -66,8 +66,9 @@ def opened(path: Path) -> Iterator["InputContainer"]:
 
     _check_regular(path)
     try:
-        # Tags may be in any encoding; nobody reads them here.
-        with av.open(file_url(path), options=dict(SAFELY), metadata_errors="replace") as container:
+        # Tags may be in any encoding; nobody reads them here. From PyAV 19 on they are decoded when they are asked for.
+        tags: Any = {"metadata_errors": "replace"} if int(av.__version__.partition(".")[0]) < 19 else {}
+        with av.open(file_url(path), options=dict(SAFELY), **tags) as container:
             yield container
     except av.error.FFmpegError as error:
         why = str(error.strerror).lower()
