@@ -18,6 +18,7 @@ from pytest_lipleak.core.metrics import AT_LAGS, Audio, Metric
 from pytest_lipleak.core.scores import LagScan
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
+from pytest_lipleak.evaluation.results.units import voices
 from research.known_guilt.measuring import SEED, shares
 
 LEAK, DEAF, PASSED = "leaks", "does not follow the audio", "passed"
@@ -96,7 +97,7 @@ def rows_of(corpus: Corpus, metric: Metric) -> NDArray[np.float64] | None:
     if metric.over_lags and metric.has_p:
         scans = [corpus.scans[clip, metric.columns[0].condition] for clip in clips]
         scanned = [np.array(scan.lips if metric.is_lips else scan.excess) for scan in scans]
-        _, by_chance = scan_chance(scanned, draws=DRAWS)
+        _, by_chance = scan_chance(scanned, draws=DRAWS, clusters=voices(corpus, clips))
         rows[:, [column.measure in AT_LAGS for column in metric.columns]] -= by_chance
     return rows
 
