@@ -65,7 +65,7 @@ class ExitGuard:
         Raises:
             SystemExit: in the main thread while the run goes on, so that it can say who wanted to end it.
         """
-        if os.getpid() != self._process or status != 0 or self.passed:
+        if os.getpid() != self._process or not reads_as_passed(status) or self.passed:
             self._before(status)
         if not self.ended:
             if threading.current_thread() is threading.main_thread():
@@ -75,6 +75,11 @@ class ExitGuard:
                 f"was finished; the status is {NOT_JUDGED}"
             )
         _end_process(NOT_JUDGED)
+
+
+def reads_as_passed(status: object) -> bool:
+    """Whether who started the process sees 0: of a number the system keeps eight bits."""
+    return status is None or (isinstance(status, int) and status & 0xFF == 0)
 
 
 def _put(function: Callable[[int], NoReturn]) -> None:
@@ -115,6 +120,6 @@ def asked_for(error: SystemExit) -> object:
 
 def status_of(error: SystemExit) -> int:
     """Return the exit status that an exception asks for, with another in place of 0."""
-    if error.code in (None, 0, False):
+    if reads_as_passed(error.code):
         return NOT_JUDGED
     return error.code if isinstance(error.code, int) else 1

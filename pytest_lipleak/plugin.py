@@ -93,11 +93,18 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
         raise
     finally:
         if guard := config.stash.get(GUARD, None):
+            from pytest_lipleak.exit_guard import reads_as_passed
+
             guard.ended = True
             ours = config.stash.get(KEY, None)
-            if status == 0 and ours is not None and not ours.came_to_its_end():
+            if (
+                status is not None
+                and reads_as_passed(status)
+                and ours is not None
+                and not ours.came_to_its_end()
+            ):
                 status = NOT_JUDGED
-            guard.passed = status == 0
+            guard.passed = status is not None and reads_as_passed(status)
     return status
 
 

@@ -72,6 +72,11 @@ class LipleakSession(Workbench):
         """Whether tests will run; ``--collect-only`` lists them."""
         return not self.config.option.collectonly
 
+    @property
+    def only_sets_up(self) -> bool:
+        """Whether pytest sets fixtures up, or shows how it would, and calls no test."""
+        return any(self.config.getoption(name, False) for name in ("setuponly", "setupplan"))
+
     def check(self) -> None:
         """Refuse at once what cannot work, before anything is loaded or generated.
 
@@ -218,7 +223,9 @@ class LipleakSession(Workbench):
 
     def came_to_its_end(self) -> bool:
         """Whether nothing that judges is missing; of a run that judges no model, always."""
-        return not (self.judges_model and self.has_begun) or self.run_end([]).is_whole
+        if not (self.judges_model and self.has_begun):
+            return True
+        return self.run_end([]).is_whole and not self.only_sets_up
 
     def crashed(self, error: BaseException) -> None:
         """Take back a report that is written: the run did not come to its end, after all."""

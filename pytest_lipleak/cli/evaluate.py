@@ -83,6 +83,10 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.measure and settings.rules.gates:
         raise ConfigurationError("--measure judges nothing, and --gate gives limits; leave one of them out")
+    if options.measure and settings.rules.compare_fails:
+        raise ConfigurationError(
+            "--measure judges nothing, and --compare-fail gives limits; leave one of them out"
+        )
     if to_stdout and settings.machine.shard is not None:
         raise ConfigurationError("--shard: name the part's file with --json FILE")
     if options.executor and settings.machine.shard is not None:

@@ -156,8 +156,7 @@ def _check_verdict(verdict: Mapping[str, Any], limit: Limit) -> None:
     if (outcome(verdict) == Outcome.PASS) != verdict["passed"] or verdict["bound"] != limit.bound:
         raise InputError(f"verdicts: {shown} contradicts itself")
     value = verdict["value"]
-    # With a p the value may lie beyond the bound by chance.
-    if verdict["passed"] and limit.alpha is None and not _keeps(limit, value):
+    if verdict["passed"] and not _keeps(limit, value):
         raise InputError(f"verdicts: {shown} was passed with a value of {value}, which does not keep it")
 
 

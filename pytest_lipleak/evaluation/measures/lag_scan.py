@@ -10,6 +10,7 @@ from itertools import compress
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.scores import LAGS, MAX_SHIFT
 from pytest_lipleak.statistics.nulls import DRAWS, SEED, audios_drawn
 
@@ -42,7 +43,14 @@ def excesses(output: NDArray[np.floating], floor: NDArray[np.floating], offset: 
 
     Returns:
         (1 + K, 21); 0 at lags that cannot be looked at.
+
+    Raises:
+        UnscorableError: a distance is not finite: the expert cannot read the output, or its floor.
     """
+    if not (np.isfinite(output).all() and np.isfinite(floor).all()):
+        raise UnscorableError(
+            "the sync expert gives distances that are not finite for the output or its floor"
+        )
     return np.nan_to_num(confidences(output, offset) - confidences(floor, offset), nan=0.0)
 
 

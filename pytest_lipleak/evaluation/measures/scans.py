@@ -111,6 +111,10 @@ class Scans:
 
     def region(self, name: str, reference: Reference) -> Region:
         """Return where the model edits a clip's face crops, bool (SIDE, SIDE)."""
+        if not self._scored(name, reference):
+            raise UnscorableError(
+                f"{name}: nothing that was generated of it is scored, so nobody sees what was edited"
+            )
         data = self._data(name, reference)
         assert data is not None
         bits = np.frombuffer(bytes.fromhex(data["region"]), np.uint8)

@@ -5,6 +5,7 @@ from statistics import mean
 import numpy as np
 import pytest
 
+from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.scores import LAGS, above_chance, over_unrelated
 from pytest_lipleak.evaluation.measures.lag_scan import confidences, excesses, scan_chance
 
@@ -89,3 +90,11 @@ def test_nothing_is_no_evidence() -> None:
     assert scan_chance([]) == (1, 0)
     assert scan_chance([np.ones((1, len(LAGS)))]) == (1, 0), "no unrelated audio to compare with"
     assert above_chance([[1.0] * 21, [0.0] * 21], max) == 0
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_distance_that_is_no_number_is_no_agreement(which: int) -> None:
+    videos = [np.ones((3, 31)), np.ones((3, 31))]
+    videos[which][1, 7] = np.nan
+    with pytest.raises(UnscorableError, match="not finite"):
+        excesses(*videos, 0)
