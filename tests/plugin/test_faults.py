@@ -59,7 +59,7 @@ class KilledWriting(Killed):
     """Killed in the middle of writing its second video, once."""
 
     def generate(self, frames, audio, reference):
-        from pytest_lipleak.evaluation import artefacts
+        from pytest_lipleak.evaluation.make import videos
 
         self.calls += 1
         if self.calls == 2:
@@ -72,7 +72,7 @@ class KilledWriting(Killed):
             except FileExistsError:
                 pass
             else:
-                artefacts.write_video = half
+                videos.write_video = half
         return Known.generate(self, frames, audio, reference)
 
 
