@@ -6,26 +6,30 @@ from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.cli import parser
-from pytest_lipleak.core.metrics import KNOWN_METRICS, metric
+from pytest_lipleak.core.metric_families import FAMILIES
+from pytest_lipleak.core.metrics import metrics_of
 from pytest_lipleak.settings.options import OPTIONS, PARTS
 
 ROOT = Path(__file__).parent.parent
 
 
 def metrics_table() -> str:
-    """Every metric that a gate may name, with what it is made of."""
-    lines = ["| metric | good | takes it is made of | what it measures |", "|---|---|---|---|"]
-    for name in KNOWN_METRICS:
-        example = name.replace("SETUP", "AM").replace("REFERENCE", "CR")
-        found = metric(example)
-        takes = "; ".join(
-            f"{column.measure} of {column.condition or 'the real clip'}"
-            + ("" if found.is_picture else f" against the {column.audio} audio")
-            for column in found.columns
+    """Every metric that a gate may name: the rows of the table of families."""
+    lines = [
+        "| metric | good | unit | what it measures | made from | summed up as |",
+        "|---|---|---|---|---|---|",
+    ]
+    for family in FAMILIES:
+        example = metrics_of(family)[0]
+        known = [f"`{form}`" for form in family.forms]
+        if "SETUP" in family.forms[0] or "REFERENCE" in family.forms[0]:
+            known.append(f"for example `{example.name}`")
+        words = family.meaning.format(driven="driven by silence (S) or other speech (XO)").replace("|", r"\|")
+        summary = str(family.summary).replace("|", r"\|")
+        lines.append(
+            f"| {', '.join(known)} | {example.arrow} {family.better} | {family.unit} | {words} "
+            f"| {family.source} | {summary} |"
         )
-        shown = f"`{name}`" if name == example else f"`{name}`, for example `{example}`"
-        meaning = found.meaning.replace("|", r"\|")
-        lines.append(f"| {shown} | {found.arrow} {found.better} | {takes} | {meaning} |")
     return "\n".join(lines)
 
 

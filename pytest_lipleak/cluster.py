@@ -22,7 +22,6 @@ from pytest_lipleak.core.errors import (
     MissingExtraError,
     retold,
 )
-from pytest_lipleak.core.metrics import SET_MEASURES
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.evaluation.results.parts import AGREED, check_alike, merged_parts
@@ -53,10 +52,10 @@ def measure_on(executor: str, bench: Workbench, evaluation: Evaluation, limits: 
         InputError: the parts do not agree, because workers see another model, expert or other clips.
     """
     for limit in limits:
-        if whole := {column.measure for column in limit.metric.columns} & SET_MEASURES:
+        if limit.metric.over_sets:
             raise ConfigurationError(
-                f"{limit}: {', '.join(whole)} compares whole sets of frames and cannot be put together from parts; "
-                "leave it out, or run without --executor"
+                f"{limit}: {limit.metric.family.measure} compares whole sets of frames and cannot be put together "
+                "from parts; leave it out, or run without --executor"
             )
     # What the model declares is known; from here on others load it.
     bench.let_go_of_model()

@@ -10,16 +10,12 @@ from typing import Any
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.dose import DoseCurve
 from pytest_lipleak.core.listing import Listing
+from pytest_lipleak.core.metric_families import Source
 from pytest_lipleak.core.metrics import (
+    FREE,
     FULL,
     LEAST_SLOPE,
-    LIPS_FREE,
     LIPS_SLOPE,
-    NULL_MEASURES,
-    OVER_FLOOR_FREE,
-    PICTURE_MEASURES,
-    PROBE_MEASURES,
-    SCAN_MEASURES,
     SYNC,
     Audio,
     Column,
@@ -131,6 +127,9 @@ class Provenance:
         return tuple(name for name in self.clip_names if name in drawn)
 
 
+_NOTED_AS_PICTURES = frozenset({Source.PICTURES, Source.FRAME_SETS, Source.PROBES})
+
+
 @dataclass
 class Corpus:
     """Scores so far, filled as they are needed.
@@ -170,13 +169,13 @@ class Corpus:
 
     def column(self, column: Column) -> dict[str, float]:
         """Return the column's value for every clip that has it."""
-        if column.measure in PICTURE_MEASURES | PROBE_MEASURES:
+        if column.source in _NOTED_AS_PICTURES:
             return {
                 clip: measures[column.name]
                 for (clip, condition), measures in self.pictures.items()
                 if condition == column.condition and column.name in measures
             }
-        if column.measure in SCAN_MEASURES:
+        if column.source in (Source.LAGS, Source.LIPS):
             return {
                 clip: _of_scan(scan, column)
                 for (clip, condition), scan in self.scans.items()
@@ -194,7 +193,7 @@ class Corpus:
         """Return what could not be scored among these columns; a real clip that was refused counts for all."""
         found: dict[tuple[Key, str], Unscored] = {}
         for column in columns:
-            if column.measure in PICTURE_MEASURES | PROBE_MEASURES:
+            if column.source in _NOTED_AS_PICTURES:
                 wanted = (column.condition, column.measure.removesuffix(FULL).removesuffix(SYNC))
                 lost = {k: entry for k, entry in self.unpictured.items() if (k[0][1], k[1]) == wanted}
             else:
@@ -314,12 +313,12 @@ def _of_scan(scan: LagScan, column: Column) -> float:
     if column.measure == LIPS_SLOPE:
         assert column.lag is not None
         return scan.slope[column.lag - LAGS.start]
-    heard = column.measure.startswith("LSE-C")
+    heard = column.source is Source.LAGS
     rows = scan.excess if heard else scan.lips
     own = over_unrelated(rows)
     if column.lag is not None:
         return own[column.lag - LAGS.start]
-    alone = above_chance(rows, fmean if column.measure in (OVER_FLOOR_FREE, LIPS_FREE) else max)
+    alone = above_chance(rows, fmean if column.measure.endswith(FREE) else max)
     if heard or scan.slope[own.index(max(own))] >= LEAST_SLOPE:
         return alone
     return min(alone, 0.0)
@@ -327,7 +326,7 @@ def _of_scan(scan: LagScan, column: Column) -> float:
 
 def _value(take: TakeScore, null: NullScores | None, column: Column) -> float | None:
     score = take.own if column.audio is Audio.OWN or take.driving is None else take.driving
-    if column.measure in NULL_MEASURES:
+    if column.source is Source.NULLS:
         return _excess(score, null, column.measure, take.own_offset)
     if column.measure.endswith("@fair") and not score.overlap_distances:
         return None

@@ -12,7 +12,8 @@ from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import unexpected
 from pytest_lipleak.core.families import SUITE_ALPHA, holm
-from pytest_lipleak.core.metrics import Question, metric
+from pytest_lipleak.core.metric_families import Question
+from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.verdicts import Outcome, Verdict
 from pytest_lipleak.core.words import counted
 

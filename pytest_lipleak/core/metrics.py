@@ -1,22 +1,32 @@
-"""The leakage metrics: their names, directions and formulas.
+"""The leakage metrics: names turned into what is measured and how it becomes a number.
 
 Every metric is a function of *column means*: a column is one number per clip (LSE-C under AM and CR,
 say), its mean over clips is taken first and the metric's formula is applied to the means, as the paper
 does. A mean of per-clip |differences| would be biased upward (Yaman et al. 2025; design of LSD).
+
+What there is to know of each family of metrics stands in ``metric_families``, one row a family.
 """
 
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Literal
+from functools import cache
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.core.metric_families import (
+    DRIVEN,
+    FAMILIES,
+    Direction,
+    Family,
+    Question,
+    Shown,
+    Source,
+    Summary,
+    own_name,
+)
 from pytest_lipleak.core.scores import LAGS
-
-Direction = Literal["lower", "higher"]
 
 _ARROWS: Mapping[Direction, str] = {"lower": "↓", "higher": "↑"}
 
@@ -28,44 +38,37 @@ class Audio(StrEnum):
     OWN = "own"
 
 
-class Question(StrEnum):
-    """What a limit on a metric asks of a model; the words are those of a leak that is found."""
-
-    SILENCE = "under silence"
-    SPEECH = "under other speech"
-    REFERENCE = "from the reference"
-    FRAMES = "from the input frames"
-    CLIPS = "in single clips"
-    SWAPPED = "or loses sync with other speech"
-    """LSD cannot tell these apart."""
-    FOLLOWS = "whether lips follow the audio"
-    OTHER = ""
-    """Pictures, and the real clips."""
-
-
 @dataclass(frozen=True)
 class Column:
     """One number per clip.
 
     Args:
-        measure: "LSE-C" or "LSE-D", by the best of 31 shifts; "LSE-C@fair" and "LSE-D@fair", the same without
-            zero padding; "LSE-C@offset", the confidence at the clip's known offset; "LSE-C@null" and
-            "LSE-C@null-free", the excess over unrelated audio at that offset and by the best shift; one of
-            ``SCAN_MEASURES`` or ``PICTURE_MEASURES``; or what a probe found, see ``PROBE_MEASURES``.
+        measure: what is noted of each clip: a family's ``measure``, for example "LSE-C", "LSE-C@offset" or
+            "SSIM"; of scans and probes also what belongs to it (``FULL``, ``SYNC``, ``LIPS_SLOPE``, ...).
         condition: the condition of the take, None for the real clip.
         audio: which audio the take is scored against.
         lag: frames by which lips come later than in the real clip, of a measure that is taken at every lag.
+        source: what it is measured on.
     """
 
     measure: str
     condition: Condition | None
     audio: Audio = Audio.DRIVING
     lag: int | None = None
+    source: Source = Source.SYNC
 
     @property
     def name(self) -> str:
         """Measure and lag."""
         return self.measure if self.lag is None else f"{self.measure}{self.lag:+d}"
+
+    @property
+    def competes(self) -> bool:
+        """Whether the best lag of its mean over clips is looked for; what chance gives of that is taken off first."""
+        return self.lag is not None and self.measure != LIPS_SLOPE
+
+
+Combine = Callable[[Sequence[float]], float]
 
 
 @dataclass(frozen=True)
@@ -74,76 +77,100 @@ class Metric:
 
     Args:
         name: canonical name, for example ``LSD-CR`` or ``LSE-C[AM,CR]``.
-        better: which direction means less leakage or better sync.
+        family: its row in the table of families.
         columns: what it is made of.
         combine: formula from the column means to the value.
-        meaning: one line for reports and ``--help``.
-        unbounded: whether infinity is a good value (PSNR of identical pictures) and no accident.
         differences: where the value is the average of absolute differences of means: pairs of columns. Empty
             where it is linear in the columns.
         beside: conditions that must be generated, too, though none of its columns is of them.
-        worst: whether its value is that of the worst clip, and no mean over clips.
     """
 
     name: str
-    better: Direction
+    family: Family
     columns: tuple[Column, ...]
-    combine: Callable[[Sequence[float]], float]
-    meaning: str
-    unbounded: bool = False
+    combine: Combine
     differences: tuple[tuple[int, int], ...] = ()
     beside: tuple[Condition, ...] = ()
-    worst: bool = False
+
+    @property
+    def better(self) -> Direction:
+        """Which direction means less leakage or better sync."""
+        return self.family.better
+
+    @property
+    def arrow(self) -> str:
+        """The direction arrow that papers print behind the name."""
+        return _ARROWS[self.better]
+
+    @property
+    def meaning(self) -> str:
+        """What it measures, in one line for reports and ``--help``."""
+        if self.conditions:
+            return self._in_words(self.family.meaning)
+        return "the real clips against their own audio"
+
+    @property
+    def failure(self) -> str:
+        """What it means where it breaks a limit, in one line."""
+        return self._in_words(self.family.failure)
+
+    def _in_words(self, text: str) -> str:
+        return text.format(driven=DRIVEN[self.conditions[-1].setup]) if self.conditions else text
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether infinity is a good value (PSNR of identical pictures) and no accident."""
+        return self.family.unbounded
+
+    @property
+    def worst(self) -> bool:
+        """Whether its value is that of the worst clip, and no mean over clips."""
+        return self.family.summary is Summary.WORST_CLIP
 
     @property
     def is_picture(self) -> bool:
         """Whether it is measured on the pictures alone, without a sync expert."""
-        return all(column.measure in PICTURE_MEASURES for column in self.columns)
+        return self.family.is_picture
 
     @property
     def shows_leak(self) -> bool:
         """Whether a bad value means leakage; sync with the driving audio and pictures may be bad without."""
-        heard = len(self.columns) == 1 and self.columns[0].audio is Audio.DRIVING
-        return self.is_probe or not (heard or self.is_picture)
+        return self.question not in (Question.FOLLOWS, Question.OTHER)
 
     @property
     def on_a_scale(self) -> bool:
         """Whether its values are on the scale of a sync expert; pictures and shares of a copy are not."""
-        return not self.is_picture and not self.is_probe and not self.is_lips
+        return self.family.source in (Source.SYNC, Source.NULLS, Source.LAGS)
 
     @property
     def over_lags(self) -> bool:
         """Whether it looks at every lag, over the floor of the region that the model edits."""
-        return any(column.measure in SCAN_MEASURES for column in self.columns)
+        return self.family.source in (Source.LAGS, Source.LIPS)
 
     @property
     def is_lips(self) -> bool:
         """Whether it compares lips with lips, without any audio."""
-        return any(column.measure in (LIPS, LIPS_WORST) for column in self.columns)
+        return self.family.source is Source.LIPS
 
     @property
-    def question(self) -> Question:
-        """What it asks of a model."""
-        first = self.columns[0]
-        if self.is_probe:
-            return Question.REFERENCE if self.of_reference else Question.FRAMES
-        if self.worst:
-            return Question.CLIPS
-        if self.is_picture or first.condition is None:
-            return Question.OTHER
-        if len({column.condition for column in self.columns}) > 1:
-            return Question.SWAPPED
-        if first.audio is Audio.DRIVING:
-            return Question.FOLLOWS
-        return Question.SILENCE if first.condition.setup is Setup.SI else Question.SPEECH
+    def over_null(self) -> bool:
+        """Whether it is an excess over unrelated audio, which has a p value."""
+        return self.family.source is Source.NULLS
 
     @property
-    def of_full_copy(self) -> Column | None:
-        """What a full copy of the clip's lips would score: the real clip's own score, where that is one column."""
-        first = self.columns[0]
-        if self.has_p or len(self.columns) > 1 or first.audio is not Audio.OWN:
-            return None
-        return Column(first.measure, None, Audio.OWN)
+    def over_sets(self) -> bool:
+        """Whether it compares the pooled frames of all clips (FID) instead of averaging over clips."""
+        return self.family.source is Source.FRAME_SETS
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether takes are generated a second time for it, with another reference."""
+        return self.family.source is Source.PROBES
+
+    @property
+    def of_reference(self) -> bool:
+        """Whether it changes the identity reference, which not every model can be given."""
+        return self.is_probe and self.question is Question.REFERENCE
 
     @property
     def has_p(self) -> bool:
@@ -151,29 +178,21 @@ class Metric:
         return self.over_null or (self.over_lags and not self.worst)
 
     @property
-    def over_null(self) -> bool:
-        """Whether it is an excess over unrelated audio, which has a p value."""
-        return any(column.measure in NULL_MEASURES for column in self.columns)
+    def question(self) -> Question:
+        """What it asks of a model."""
+        if not self.conditions:
+            return Question.OTHER
+        if self.family.asks is not None:
+            return self.family.asks
+        return Question.SILENCE if self.conditions[-1].setup is Setup.SI else Question.SPEECH
 
     @property
-    def is_probe(self) -> bool:
-        """Whether takes are generated a second time for it, with another reference."""
-        return any(column.measure in PROBE_MEASURES for column in self.columns)
-
-    @property
-    def of_reference(self) -> bool:
-        """Whether it changes the identity reference, which not every model can be given."""
-        return self.is_probe and self.columns[0].measure.startswith("REF_")
-
-    @property
-    def over_sets(self) -> bool:
-        """Whether it compares the pooled frames of all clips (FID) instead of averaging over clips."""
-        return any(column.measure in SET_MEASURES for column in self.columns)
-
-    @property
-    def arrow(self) -> str:
-        """The direction arrow that papers print behind the name."""
-        return _ARROWS[self.better]
+    def of_full_copy(self) -> Column | None:
+        """What a full copy of the clip's lips would score: the real clip's own score, where that is one column."""
+        first = self.columns[0]
+        if self.has_p or len(self.columns) > 1 or first.audio is not Audio.OWN:
+            return None
+        return replace(first, condition=None)
 
     @property
     def conditions(self) -> tuple[Condition, ...]:
@@ -202,45 +221,20 @@ def _only(means: Sequence[float]) -> float:
     return mean
 
 
-def _lsd_columns(reference: Reference) -> tuple[Column, ...]:
-    am, xm = Condition(Setup.AM, reference), Condition(Setup.XM, reference)
-    return Column("LSE-C", am), Column("LSE-C", xm), Column("LSE-D", am), Column("LSE-D", xm)
-
-
-def _against_own(
-    base: str, measure: str, better: Direction, setup: Setup, meaning: str
-) -> Callable[[Reference], Metric]:
-    """A score against audio that the generator never heard, under one reference."""
-
-    def build(reference: Reference) -> Metric:
-        # The paper's silent scores are its CR column, so the bare name of a silent metric means CR.
-        bare = setup is Setup.SI and reference is Reference.CR
-        column = Column(measure, Condition(setup, reference), Audio.OWN)
-        return Metric(base if bare else f"{base}[{reference}]", better, (column,), _only, meaning)
-
-    return build
-
-
-_SILENT = "driven by silence, scored against the clip's original audio"
-_OTHER = "driven by other speech, scored against the clip's own audio"
-_AT_OFFSET = ", at the clip's known offset; 0 is what unrelated audio scores"
-_OVER_NULL = ": excess over unrelated audios of equal length"
-_FAIR = ", without the zero padding that favours short clips"
-NULL_MEASURES = frozenset({"LSE-C@null", "LSE-C@null-free"})
-"""Excesses over unrelated audio."""
-
-OVER_FLOOR, OVER_FLOOR_FREE, OVER_FLOOR_WORST = "LSE-C@floor", "LSE-C@floor free", "LSE-C@worst"
-LIPS, LIPS_SLOPE, LIPS_FREE, LIPS_WORST = "LipCorr", "LipCorr slope", "LipCorr free", "LipCorr@worst"
-SCAN_MEASURES = frozenset(
-    {OVER_FLOOR, OVER_FLOOR_FREE, OVER_FLOOR_WORST, LIPS, LIPS_SLOPE, LIPS_FREE, LIPS_WORST}
-)
-"""Measures of ``core.scores.LagScan``: at a lag, at the clip's own best lag (free), and above all that chance gives."""
-
-AT_LAGS = frozenset({OVER_FLOOR, LIPS})
-"""Those whose best lag of the mean over clips is looked for; what chance gives of that is taken off first."""
+LIPS_SLOPE = "LipCorr slope"
+"""Noted beside ``LipCorr`` at every lag: the share of the clip's own lip movement that is in the output."""
 
 LEAST_SLOPE = 0.05
 """Share of the clip's own lip movement below which a correlation of lips counts for nothing."""
+
+FREE = " free"
+"""Behind a measure taken at every lag: at the clip's own best lag, above what chance gives there."""
+
+FULL = "_full"
+"""Behind the name of a probe's measure: what a complete copy would give."""
+
+SYNC = "_sync"
+"""Behind the name of a probe's measure: what moved of the sync with the clip's own speech, not of the pixels."""
 
 
 def _best(means: Sequence[float]) -> float:
@@ -255,213 +249,126 @@ def _best_of_lips(means: Sequence[float]) -> float:
     return max(means[-1], *(common if slope >= LEAST_SLOPE else 0.0 for common, slope in pairs))
 
 
-def _scan_columns(at_lags: Sequence[str], free: str, condition: Condition) -> tuple[Column, ...]:
-    lagged = (Column(measure, condition, Audio.OWN, lag) for measure in at_lags for lag in LAGS)
-    return (*lagged, Column(free, condition, Audio.OWN))
+def _share_of_full(means: Sequence[float]) -> float:
+    found, full = means
+    return found / full if full > 0 else math.nan
 
 
-def _scan(base: str, setup: Setup, meaning: str) -> Callable[[Reference], Metric]:
-    """A measure taken at every lag, over the floor of the region that the model edits."""
-    lips, worst = base.startswith(LIPS), base.endswith("@worst")
+def _larger_share(means: Sequence[float]) -> float:
+    """The larger of two shares, of the pixels and of the sync."""
+    pixels, sync = _share_of_full(means[:2]), _share_of_full(means[2:])
+    return math.nan if math.isnan(pixels) or math.isnan(sync) else max(pixels, sync)
 
-    def build(reference: Reference) -> Metric:
+
+def _one_column(family: Family, condition: Condition | None) -> tuple[Column, ...]:
+    audio = Audio.OWN if family.against_own else Audio.DRIVING
+    return (Column(family.measure, condition, audio, source=family.source),)
+
+
+def _swapped_audio(family: Family, condition: Condition | None) -> tuple[Column, ...]:
+    assert condition is not None
+    setups = [Condition(setup, condition.reference) for setup in (Setup.AM, Setup.XM)]
+    return tuple(Column(measure, each) for measure in ("LSE-C", "LSE-D") for each in setups)
+
+
+def _every_lag(family: Family, condition: Condition | None) -> tuple[Column, ...]:
+    name, audio, source = family.measure, Audio.OWN, family.source
+    at_lags = (name, LIPS_SLOPE) if source is Source.LIPS else (name,)
+    lagged = (Column(each, condition, audio, lag, source) for each in at_lags for lag in LAGS)
+    return (*lagged, Column(f"{name}{FREE}", condition, audio, source=source))
+
+
+def _of_probe(*parts: str) -> Callable[[Family, Condition | None], tuple[Column, ...]]:
+    def columns(family: Family, condition: Condition | None) -> tuple[Column, ...]:
+        return tuple(Column(f"{family.measure}{part}", condition, source=family.source) for part in parts)
+
+    return columns
+
+
+_COLUMNS: Mapping[Summary, Callable[[Family, Condition | None], tuple[Column, ...]]] = {
+    Summary.MEAN: _one_column,
+    Summary.ALL_FRAMES: _one_column,
+    Summary.WORST_CLIP: _one_column,
+    Summary.DIFFERENCE: _swapped_audio,
+    Summary.SIGNED_DIFFERENCE: _swapped_audio,
+    Summary.BEST_LAG: _every_lag,
+    Summary.SHARE: _of_probe("", FULL),
+    Summary.LARGER_SHARE: _of_probe("", FULL, SYNC, f"{SYNC}{FULL}"),
+}
+_FORMULAS: Mapping[Summary, Combine] = {
+    Summary.DIFFERENCE: lip_sync_difference,
+    Summary.SIGNED_DIFFERENCE: signed_lip_sync_difference,
+    Summary.BEST_LAG: _best,
+    Summary.SHARE: _share_of_full,
+    Summary.LARGER_SHARE: _larger_share,
+}
+_OVER_A_REGION = (Source.LAGS, Source.LIPS)
+
+
+def _build(family: Family, condition: Condition | None, name: str) -> Metric:
+    """Return the metric of a row under a condition; None is the real clips."""
+    at_lags = family.summary is Summary.BEST_LAG
+    beside: tuple[Condition, ...] = ()
+    if condition is not None and (family.source in _OVER_A_REGION or family.summary is Summary.LARGER_SHARE):
         # The region is where the model changes anything, under silence or other speech.
-        beside = tuple(Condition(each, reference) for each in (Setup.SI, Setup.XM) if each is not setup)
-        condition = Condition(setup, reference)
-        if worst:
-            columns: tuple[Column, ...] = (
-                Column(LIPS_WORST if lips else OVER_FLOOR_WORST, condition, Audio.OWN),
-            )
-        elif lips:
-            columns = _scan_columns((LIPS, LIPS_SLOPE), LIPS_FREE, condition)
-        else:
-            columns = _scan_columns((OVER_FLOOR,), OVER_FLOOR_FREE, condition)
-        combine = _only if worst else _best_of_lips if lips else _best
-        name = base if setup is Setup.SI and reference is Reference.CR else f"{base}[{reference}]"
-        return Metric(name, "lower", columns, combine, meaning, beside=beside, worst=worst)
-
-    return build
-
-
-_FLOOR_WORDS = (
-    "agreement with the clip's own speech at the best of 21 lags, over unrelated speech and over the floor"
-)
-_LIPS_WORDS = "correlation of the lips with the clip's own lips at the best of 21 lags, over the floor"
-_SCANS: Mapping[str, Callable[[Reference], Metric]] = {
-    f"{base}_{name}{suffix}": _scan(f"{base}_{name}{suffix}", setup, f"{words}, {driven}{which}")
-    for base, suffix, words, which in (
-        ("LSE-C", "@floor", _FLOOR_WORDS, ""),
-        ("LSE-C", "@worst", _FLOOR_WORDS, ": the worst clip, above all that unrelated speech gives"),
-        ("LipCorr", "", _LIPS_WORDS, ""),
-        ("LipCorr", "@worst", _LIPS_WORDS, ": the worst clip, above all that unrelated lips give"),
+        others = (setup for setup in (Setup.SI, Setup.XM) if setup is not condition.setup)
+        beside = tuple(Condition(setup, condition.reference) for setup in others)
+    return Metric(
+        name,
+        family,
+        _COLUMNS[family.summary](family, condition),
+        _best_of_lips if at_lags and family.source is Source.LIPS else _FORMULAS.get(family.summary, _only),
+        differences=((0, 1), (2, 3)) if family.summary is Summary.DIFFERENCE else (),
+        beside=beside,
     )
-    for name, setup, driven in (
-        ("S", Setup.SI, "driven by silence"),
-        ("XO", Setup.XM, "driven by other speech"),
-    )
-}
-SCAN_METRICS = tuple(_SCANS)
-"""The recommended measures of the clip's own speech in the lips, without their references."""
 
-_VARIANTS: tuple[tuple[str, Direction, str, str], ...] = (
-    ("C", "lower", "null", _OVER_NULL + ", at the clip's known offset"),
-    ("C", "lower", "null-free", _OVER_NULL + ", by the best of 31 shifts"),
-    ("C", "lower", "fair", _FAIR),
-    ("D", "higher", "fair", _FAIR),
-)
-_BY_REFERENCE: Mapping[str, Callable[[Reference], Metric]] = {
-    "LSE-C_S": _against_own("LSE-C_S", "LSE-C", "lower", Setup.SI, _SILENT),
-    "LSE-D_S": _against_own("LSE-D_S", "LSE-D", "higher", Setup.SI, _SILENT),
-    "LSE-C_S@offset": _against_own("LSE-C_S@offset", "LSE-C@offset", "lower", Setup.SI, _SILENT + _AT_OFFSET),
-    "LSE-C_XO": _against_own("LSE-C_XO", "LSE-C", "lower", Setup.XM, _OTHER),
-    "LSE-D_XO": _against_own("LSE-D_XO", "LSE-D", "higher", Setup.XM, _OTHER),
-    "LSE-C_XO@offset": _against_own(
-        "LSE-C_XO@offset", "LSE-C@offset", "lower", Setup.XM, _OTHER + _AT_OFFSET
-    ),
-    **_SCANS,
-    **{
-        f"LSE-{letter}_{name}@{suffix}": _against_own(
-            f"LSE-{letter}_{name}@{suffix}", f"LSE-{letter}@{suffix}", better, setup, words + more
+
+def metrics_of(family: Family) -> tuple[Metric, ...]:
+    """Return the metrics of a row: one for each condition that it is defined on, and the real clips."""
+    if not family.against_own and not family.by_condition:
+        return tuple(
+            _build(family, Condition(family.setups[-1], of), family.pattern.format(reference=of))
+            for of in family.references
         )
-        for name, setup, words in (("S", Setup.SI, _SILENT), ("XO", Setup.XM, _OTHER))
-        for letter, better, suffix, more in _VARIANTS
-    },
-}
-_PLAIN: Mapping[str, Metric] = {
-    f"{prefix}LSD-{reference}": Metric(
-        f"{prefix}LSD-{reference}",
-        "lower",
-        _lsd_columns(reference),
-        formula,
-        meaning,
-        differences=() if prefix else ((0, 1), (2, 3)),
-    )
-    for reference in Reference
-    for prefix, formula, meaning in (
-        ("", lip_sync_difference, "sync lost when the audio is swapped: 0.5 (|C_AM - C_XM| + |D_AM - D_XM|)"),
-        (
-            "signed-",
-            signed_lip_sync_difference,
-            "LSD with its sign: positive when AM beats XM, as leakage does",
-        ),
-    )
-}
-_PER_CONDITION: Mapping[str, Direction] = {
-    "LSE-C": "higher", "LSE-D": "lower", "LSE-C@fair": "higher", "LSE-D@fair": "lower"
-}  # fmt: skip
+    found = []
+    for setup in family.setups:
+        for reference in family.references:
+            condition = Condition(setup, reference)
+            name = family.pattern.format(own=own_name(setup), condition=condition)
+            # The paper's silent scores are its CR column, so the bare name of a silent metric means CR.
+            if family.against_own and condition != Condition(Setup.SI, Reference.CR):
+                name += f"[{reference}]"
+            found.append(_build(family, condition, name))
+    if family.real:
+        found.append(_build(family, None, family.pattern.format(condition="GT")))
+    return tuple(found)
 
-_ALL, _SILENT_ONLY = tuple(Setup), (Setup.SI,)
-_PICTURES: Mapping[str, tuple[Direction, tuple[Setup, ...], str]] = {
-    "SSIM": ("higher", _ALL, "structural similarity to the real frames, whole picture"),
-    "SSIM_mouth": ("higher", _ALL, "structural similarity to the real frames, mouth region"),
-    "PSNR": ("higher", _ALL, "peak signal-to-noise ratio to the real frames in dB, whole picture"),
-    "PSNR_mouth": ("higher", _ALL, "peak signal-to-noise ratio to the real frames in dB, mouth region"),
-    "FID": ("lower", _ALL, "Fréchet inception distance of all generated to all real frames"),
-    "KID": ("lower", _ALL, "kernel inception distance, unbiased for few frames"),
-    "CSIM": ("higher", _ALL, "ArcFace cosine to the real face"),
-    "LMD": ("lower", _ALL, "mouth landmark distance to the real frames, in pixels"),
-    "LMD_face": ("lower", _ALL, "mouth landmark distance as a share of the face size"),
-    "MAR": ("lower", _SILENT_ONLY, "mean mouth aspect ratio under silence"),
-    "MAR_open": ("lower", _SILENT_ONLY, "share of frames with an open mouth under silence"),
-    "MAR_motion": ("lower", _SILENT_ONLY, "motion energy of the mouth under silence, (MAR per second)^2"),
-    "MAR_slope": ("lower", _SILENT_ONLY, "output opening per reference opening under silence; CR only"),
-}
-PICTURE_MEASURES = frozenset(_PICTURES)
-"""Measures taken on pictures and landmarks, each only when asked for."""
 
-PICTURE_ARROWS: Mapping[str, str] = {name: _ARROWS[better] for name, (better, _, _) in _PICTURES.items()}
-"""Their direction arrows, in the order of tables."""
-
-SET_MEASURES = frozenset({"FID", "KID"})
-"""Those that compare sets of frames."""
-
-FULL = "_full"
-"""Behind the name of a probe's measure: what a complete copy would give."""
-
-SYNC = "_sync"
-"""Behind the name of a probe's measure: what moved of the sync with the clip's own speech, not of the pixels."""
-
-_BOTH = tuple(Reference)
-_PROBES: Mapping[str, tuple[tuple[Reference, ...], bool, str]] = {
-    "REF_shift": (
-        (Reference.CR,),
-        True,
-        "share of the lips, or of their sync, that comes 8 frames earlier when the mouths of the reference do",
-    ),
-    "FRAME_shift": (
-        _BOTH,
-        True,
-        "share of the lips, or of their sync, that comes 8 frames earlier when the mouths of the input frames do",
-    ),
-    "REF_swap": (
-        _BOTH,
-        False,
-        "share of a change of the reference's mouth that arrives in the output, all else equal",
-    ),
-}
-"""Of each probe: its references, whether it is taken at every lag, and its meaning."""
-
-REFERENCE_PROBES = ("REF_shift[{},CR]", "REF_swap[{},CR]", "REF_swap[{},AR]")
-"""The causal probes of the reference, with the setup to be filled in."""
-
-FRAME_PROBES = ("FRAME_shift[{},CR]", "FRAME_shift[{},AR]")
-"""Those of the input frames."""
-
-DEFAULT_PROBES = ("REF_shift[XM,CR]", "REF_swap[SI,AR]", "FRAME_shift[XM,CR]", "FRAME_shift[XM,AR]")
-"""One for each place that lips may come from: moving references, still ones, the input frames."""
-
-PROBES = tuple(_PROBES)
-PROBE_MEASURES = frozenset(f"{name}{part}" for name in _PROBES for part in ("", FULL, SYNC, f"{SYNC}{FULL}"))
-"""Measures of takes that are generated a second time with another mouth, each only when asked for."""
-
-LEAKAGE_METRICS = ("LSE-C_S", "LSE-D_S", "LSD-CR", "LSD-AR")
-"""The paper's four, in the order of its Table 6."""
-
-KNOWN_METRICS = (
-    *_BY_REFERENCE,
-    *_PLAIN,
-    *(f"{name}[SETUP,REFERENCE]" for name in _PER_CONDITION),
-    *(
-        f"{name}[{'SETUP' if setups == _ALL else 'SI'},{'CR' if name == 'MAR_slope' else 'REFERENCE'}]"
-        for name, (_, setups, _) in _PICTURES.items()
-    ),
-    *(
-        f"{name}[{setup},{'REFERENCE' if len(of) > 1 else of[0]}]"
-        for name, (of, _, _) in _PROBES.items()
-        for setup in ("SI", "XM")
-    ),
-)
+@cache
+def _by_name() -> Mapping[str, Metric]:
+    """Every metric by every name it has; the canonical names first, in the order of the table."""
+    names = {each.name: each for family in FAMILIES for each in metrics_of(family)}
+    for family in FAMILIES:
+        if family.against_own:
+            for each in metrics_of(family):
+                setup, reference = each.conditions[-1].setup, each.conditions[-1].reference
+                bare = family.pattern.format(own=own_name(setup))
+                names.setdefault(f"{bare}[{reference}]", each)
+                if reference is Reference.CR:
+                    names.setdefault(bare, each)
+    for family in FAMILIES:
+        if family.real:
+            # Silence drives nothing to be in sync with: the score is that against the clip's own audio.
+            measure, at, how = family.measure.partition("@")
+            for of in Reference:
+                condition = Condition(Setup.SI, of)
+                names[f"{family.measure}[{condition}]"] = names[f"{measure}_S{at}{how}[{of}]"]
+    return names
 
 
 def every_metric() -> tuple[Metric, ...]:
     """Return every metric there is, for every condition it can have: the leakage metrics first."""
-    names = [
-        *_PLAIN,
-        *(f"{base}[{reference}]" for base in _BY_REFERENCE for reference in Reference),
-        *(
-            f"{base}[{setup},{ref}]"
-            for base in _PER_CONDITION
-            for ref in Reference
-            for setup in (Setup.AM, Setup.XM)
-        ),
-        *(f"{base}[GT]" for base in _PER_CONDITION),
-        *(
-            f"{base}[{setup},{reference}]"
-            for base, (_, setups, _) in _PICTURES.items()
-            for setup in setups
-            for reference in ((Reference.CR,) if base == "MAR_slope" else Reference)
-        ),
-        *(
-            f"{name}[{setup},{ref}]"
-            for name, (of, _, _) in _PROBES.items()
-            for setup in ("SI", "XM")
-            for ref in of
-        ),
-    ]
-    return tuple(metric(name) for name in names)
-
-
-_NAME = re.compile(r"\s*(?P<base>[A-Za-z_@-]+)\s*(?:\[(?P<inside>[^\]]*)\])?\s*")
+    return tuple(dict.fromkeys(_by_name().values()))
 
 
 def metric(name: str) -> Metric:
@@ -475,81 +382,14 @@ def metric(name: str) -> Metric:
     Raises:
         ConfigurationError: unknown name, listing the known ones.
     """
-    match = _NAME.fullmatch(name)
-    if match is None:
+    base, bracket, inside = name.strip().partition("[")
+    if bracket:
+        inside = ",".join(part.strip().upper() for part in inside.removesuffix("]").split(","))
+    whole = f"{base.strip()}[{inside}]" if bracket else base
+    found = _by_name().get(whole) if not bracket or name.rstrip().endswith("]") else None
+    if found is None:
         raise _unknown(name)
-    base, inside = match["base"], match["inside"]
-    arguments = [part.strip().upper() for part in inside.split(",")] if inside is not None else []
-    if base in _PLAIN and not arguments:
-        return _PLAIN[base]
-    if base in _BY_REFERENCE and len(arguments) <= 1:
-        return _BY_REFERENCE[base](_reference(arguments[0], name) if arguments else Reference.CR)
-    if base in _PER_CONDITION and arguments:
-        return _per_condition(base, arguments, name)
-    if base in _PROBES and len(arguments) == 2:
-        return _probe(base, arguments, name)
-    if base in _PICTURES and len(arguments) == 2:
-        return _picture(base, arguments, name)
-    raise _unknown(name)
-
-
-def _probe(base: str, arguments: list[str], name: str) -> Metric:
-    references, at_lags, meaning = _PROBES[base]
-    reference = _reference(arguments[1], name)
-    if arguments[0] not in (Setup.SI, Setup.XM) or reference not in references:
-        raise _unknown(name)
-    condition = Condition(Setup[arguments[0]], reference)
-    if not at_lags:
-        columns: tuple[Column, ...] = Column(base, condition), Column(f"{base}{FULL}", condition)
-        return Metric(f"{base}[{condition}]", "lower", columns, _share_of_full, meaning)
-    # Where the model edits at all is seen in its outputs under silence and under other speech.
-    both = tuple(
-        Condition(setup, reference) for setup in (Setup.SI, Setup.XM) if setup is not condition.setup
-    )
-    columns = tuple(Column(f"{base}{part}", condition) for part in ("", FULL, SYNC, f"{SYNC}{FULL}"))
-    return Metric(f"{base}[{condition}]", "lower", columns, _larger_share, meaning, beside=both)
-
-
-def _share_of_full(means: Sequence[float]) -> float:
-    found, full = means
-    return found / full if full > 0 else math.nan
-
-
-def _larger_share(means: Sequence[float]) -> float:
-    """The larger of two shares, of the pixels and of the sync."""
-    pixels, sync = _share_of_full(means[:2]), _share_of_full(means[2:])
-    return math.nan if math.isnan(pixels) or math.isnan(sync) else max(pixels, sync)
-
-
-def _picture(base: str, arguments: list[str], name: str) -> Metric:
-    better, setups, meaning = _PICTURES[base]
-    if arguments[0] not in setups or (base == "MAR_slope" and arguments[1] != "CR"):
-        raise _unknown(name)
-    condition = Condition(Setup[arguments[0]], _reference(arguments[1], name))
-    column = Column(base, condition)
-    unbounded = base.startswith("PSNR")
-    return Metric(f"{base}[{condition}]", better, (column,), _only, meaning, unbounded)
-
-
-def _per_condition(base: str, arguments: list[str], name: str) -> Metric:
-    if arguments == ["GT"]:
-        meaning = "the real clips against their own audio"
-        return Metric(f"{base}[GT]", _PER_CONDITION[base], (Column(base, None),), _only, meaning)
-    if len(arguments) != 2 or arguments[0] not in Setup.__members__:
-        raise _unknown(name)
-    condition = Condition(Setup[arguments[0]], _reference(arguments[1], name))
-    if condition.setup is Setup.SI:
-        measure, at, how = base.partition("@")
-        return _BY_REFERENCE[f"{measure}_S{at}{how}"](condition.reference)
-    meaning = "scored against the driving audio"
-    canonical = f"{base}[{condition}]"
-    return Metric(canonical, _PER_CONDITION[base], (Column(base, condition),), _only, meaning)
-
-
-def _reference(text: str, name: str) -> Reference:
-    if text not in Reference.__members__:
-        raise _unknown(name)
-    return Reference[text]
+    return found
 
 
 def _unknown(name: str) -> ConfigurationError:
@@ -567,3 +407,27 @@ def _unknown(name: str) -> ConfigurationError:
         f"unknown metric {name!r}; {hint}known are {', '.join(KNOWN_METRICS)} "
         "(SETUP is AM, XM or SI, REFERENCE is CR or AR, [GT] the real clips)"
     )
+
+
+KNOWN_METRICS = tuple(form for family in FAMILIES for form in family.forms)
+"""Every name that a limit may have, with SETUP and REFERENCE to be filled in."""
+
+LEAKAGE_METRICS = ("LSE-C_S", "LSE-D_S", "LSD-CR", "LSD-AR")
+"""The paper's four, in the order of its Table 6."""
+
+REFERENCE_PROBES = ("REF_shift[{},CR]", "REF_swap[{},CR]", "REF_swap[{},AR]")
+"""The causal probes of the reference, with the setup to be filled in."""
+
+DEFAULT_PROBES = ("REF_shift[XM,CR]", "REF_swap[SI,AR]", "FRAME_shift[XM,CR]", "FRAME_shift[XM,AR]")
+"""One for each place that lips may come from: moving references, still ones, the input frames."""
+
+
+def extra_metrics() -> tuple[str, ...]:
+    """Return the leakage metrics beyond the paper's four that a full table has."""
+    shown = [each.name for family in FAMILIES if family.shown is Shown.TABLE for each in metrics_of(family)]
+    return ("LSE-C_S[AR]", "LSE-D_S[AR]", *shown, *DEFAULT_PROBES)
+
+
+def picture_families() -> tuple[Family, ...]:
+    """Return the rows that are measured on pictures, in the order of tables' columns."""
+    return tuple(family for family in FAMILIES if family.is_picture)

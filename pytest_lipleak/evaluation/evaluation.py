@@ -13,7 +13,7 @@ from pytest_lipleak.core.errors import (
     LipleakError,
     NotApplicableError,
 )
-from pytest_lipleak.core.metrics import SET_MEASURES, Metric
+from pytest_lipleak.core.metrics import Metric
 from pytest_lipleak.core.metrics import metric as metric_called
 from pytest_lipleak.core.verdicts import Limit, Measurement, Rules, Verdict, judge
 from pytest_lipleak.evaluation.make.artefacts import Artefacts, ClipFaces
@@ -299,9 +299,9 @@ class Evaluation:
 
     def _leave_to_merge(self, limit: Limit) -> NoReturn:
         part, parts = self._plan.shard or (1, 1)
-        if whole := {column.measure for column in limit.metric.columns} & SET_MEASURES:
+        if limit.metric.over_sets:
             raise ConfigurationError(
-                f"{limit}: {', '.join(whole)} compares whole sets of frames and cannot be put together from "
+                f"{limit}: {limit.metric.family.measure} compares whole sets of frames and cannot be put together from "
                 "parts; leave it out, or run without --lipleak-shard"
             )
         self.corpus.asked[limit.exact] = self.rules.allow_unscored

@@ -19,7 +19,6 @@ from pytest_lipleak.core.verdicts import Limit, Measurement
 from pytest_lipleak.evaluation.make.gallery import WINDOW
 from pytest_lipleak.evaluation.results.aggregate import measured
 from pytest_lipleak.report import charts
-from pytest_lipleak.report.failures import advice
 from pytest_lipleak.report.json import PASS
 from pytest_lipleak.report.page_files import Files
 from pytest_lipleak.report.tables import WORDS, Table, corpus_tables
@@ -138,7 +137,7 @@ class ModelView:
         gauge = charts.gauge(
             value, interval, limit.value, lower_is_better=limit.metric.better == "lower", ended=ended
         )
-        digits = 3 if limit.metric.is_picture else 2
+        digits = limit.metric.family.digits
         return LimitRow(
             limit.metric.name,
             limit.metric.arrow,
@@ -228,7 +227,7 @@ class ModelView:
             conditions = metric(row.name).conditions
             last = conditions[-1] if conditions else None
             clips = [(self._by_name[clip], value, last) for clip, value in worst if clip in self._by_name]
-            found.append(FailureView(row, advice(row.name), clips))
+            found.append(FailureView(row, metric(row.name).failure, clips))
         return found
 
     @cached_property

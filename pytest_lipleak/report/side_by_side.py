@@ -12,7 +12,8 @@ from pathlib import Path
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import ConfigurationError, InputError, MissingDataError
-from pytest_lipleak.core.metrics import LEAKAGE_METRICS, PICTURE_ARROWS, Metric, metric
+from pytest_lipleak.core.metric_families import FAMILIES, Shown
+from pytest_lipleak.core.metrics import LEAKAGE_METRICS, Metric, metric
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.results.aggregate import every_measurement, suspicions
 from pytest_lipleak.report.tables import NOTHING, Cell, Column, Row, Table, with_best
@@ -39,7 +40,11 @@ LEAKAGE_TABLES: Mapping[str, Sequence[str]] = {"leakage": LEAKAGE_METRICS, "offs
 PAIRS = "XM pairs"
 """The choice that matters only where other speech drives."""
 
-MEASURES = ("SSIM", "SSIM_mouth", "PSNR", "PSNR_mouth", "FID", "KID", "LSE-C", "LSE-D", "CSIM", "LMD")
+MEASURES = tuple(
+    family.measure
+    for family in FAMILIES
+    if (family.real and family.shown is not Shown.ASKED) or family.is_picture
+)
 """Columns of a setup's table in the paper's order, where they were measured; others follow."""
 
 
@@ -175,11 +180,7 @@ def _leakage(entries: Sequence[Entry], name: str, wanted_names: Sequence[str], d
 
 def _of_setup(entries: Sequence[Entry], setup: Setup, digits: int) -> Table:
     """One row per model and reference, and the real clips; one column per measure that anybody has."""
-    measures = [
-        measure
-        for measure in dict.fromkeys((*MEASURES, *PICTURE_ARROWS))
-        if any(_known(entry, measure, setup) for entry in entries)
-    ]
+    measures = [measure for measure in MEASURES if any(_known(entry, measure, setup) for entry in entries)]
     rows = []
     if real := next((e for e in entries if "LSE-C[GT]" in e.figures), None):
         row = (

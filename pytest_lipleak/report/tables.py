@@ -10,12 +10,11 @@ from dataclasses import dataclass, replace
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Setup
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics import (
-    DEFAULT_PROBES,
     LEAKAGE_METRICS,
-    PICTURE_ARROWS,
-    SCAN_METRICS,
     Metric,
+    extra_metrics,
     metric,
+    picture_families,
 )
 from pytest_lipleak.core.verdicts import MIN_UNITS, Measurement, Outcome
 
@@ -33,14 +32,7 @@ STATES = {KEPT: "pass", BROKEN: "fail", UNSETTLED: "unsettled", UNJUDGED: "fail"
 WORDS: Mapping[str, str] = dict(zip(map(str, Outcome), (KEPT, BROKEN, UNSETTLED, UNJUDGED), strict=True))
 """What a table says of each outcome."""
 
-EXTRA_METRICS = (
-    "LSE-C_S[AR]",
-    "LSE-D_S[AR]",
-    "signed-LSD-CR",
-    "signed-LSD-AR",
-    *(f"{base}[{reference}]" for base in SCAN_METRICS for reference in ("CR", "AR")),
-    *DEFAULT_PROBES,
-)
+EXTRA_METRICS = extra_metrics()
 """Leakage metrics beyond the paper's four."""
 
 _SETUP_ROWS: Mapping[Setup, str] = {
@@ -151,14 +143,14 @@ def corpus_tables(corpus: Corpus, measure: Measure, limits: Limits, *, full: boo
     return [table for table in tables if table.rows]
 
 
-def value_cell(found: Measurement | None, digits: int = 2) -> Cell:
+def value_cell(found: Measurement | None) -> Cell:
     """Return the cell of a measurement: empty where it was not taken, ``none`` where it has no value."""
     if found is None:
         return NOTHING
     if not found.clips:
         return Cell("none", metric=found.metric.name, clips=0)
     return Cell(
-        f"{found.value:.{digits}f}",
+        f"{found.value:.{found.metric.family.digits}f}",
         found.value,
         found.interval,
         found.clips,
@@ -289,16 +281,17 @@ def _pictures(corpus: Corpus, measure: Measure) -> Table:
     """One row per condition, one column per picture measure that was taken."""
     taken = {(name, condition) for (_, condition), values in corpus.pictures.items() for name in values}
     taken |= corpus.sets.keys()
-    names = [name for name in PICTURE_ARROWS if any(name == other for other, _ in taken)]
-    columns = tuple(
-        Column(name, "lower" if PICTURE_ARROWS[name] == ARROWS["lower"] else "higher") for name in names
-    )
+    seen = [family for family in picture_families() if any(family.measure == name for name, _ in taken)]
+    columns = tuple(Column(family.measure, family.better) for family in seen)
     rows = []
     for condition in CONDITIONS:
         found = [
-            measure(metric(f"{name}[{condition}]")) if (name, condition) in taken else None for name in names
+            measure(metric(f"{family.measure}[{condition}]"))
+            if (family.measure, condition) in taken
+            else None
+            for family in seen
         ]
         if any(found):
-            cells = tuple(value_cell(each, 3) for each in found)
+            cells = tuple(value_cell(each) for each in found)
             rows.append(Row(f"{condition.setup} {condition.reference}", cells))
     return Table("pictures", "", "pictures", columns, tuple(rows))

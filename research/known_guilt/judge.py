@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.defaults import DEFAULT_GATES
-from pytest_lipleak.core.metrics import AT_LAGS, Audio, Metric
+from pytest_lipleak.core.metrics import Audio, Metric
 from pytest_lipleak.core.scores import LagScan
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
@@ -98,7 +98,7 @@ def rows_of(corpus: Corpus, metric: Metric) -> NDArray[np.float64] | None:
         scans = [corpus.scans[clip, metric.columns[0].condition] for clip in clips]
         scanned = [np.array(scan.lips if metric.is_lips else scan.excess) for scan in scans]
         _, by_chance = scan_chance(scanned, draws=DRAWS, clusters=voices(corpus, clips))
-        rows[:, [column.measure in AT_LAGS for column in metric.columns]] -= by_chance
+        rows[:, [column.competes for column in metric.columns]] -= by_chance
     return rows
 
 

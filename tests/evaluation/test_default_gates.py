@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pytest_lipleak.core.defaults import DEFAULT_GATES, LEAST_EXCESS
-from pytest_lipleak.core.metrics import Question
+from pytest_lipleak.core.metric_families import Question
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.make.store import Store

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.conditions import Condition
 from pytest_lipleak.core.corpus import Key
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.core.metrics import SET_MEASURES, Metric
+from pytest_lipleak.core.metrics import Metric
 from pytest_lipleak.core.scores import NullScores, TakeScore
 from pytest_lipleak.evaluation.make.artefacts import Artefacts
 from pytest_lipleak.evaluation.make.costs import Stopwatch
@@ -19,7 +19,13 @@ from pytest_lipleak.evaluation.make.nulls import UnrelatedSpeech
 from pytest_lipleak.evaluation.make.picture_tools import PictureTools
 from pytest_lipleak.evaluation.make.progress import Progress
 from pytest_lipleak.evaluation.make.record import Record, label_of
-from pytest_lipleak.evaluation.measures.pictures import Pictures, is_kept, kept_measure, set_measure
+from pytest_lipleak.evaluation.measures.pictures import (
+    MEASURES,
+    Pictures,
+    is_kept,
+    kept_measure,
+    set_measure,
+)
 from pytest_lipleak.evaluation.measures.probes import PROBES, Probed
 from pytest_lipleak.evaluation.measures.scans import Scans
 from pytest_lipleak.evaluation.plan.takes import Take, Takes
@@ -100,7 +106,7 @@ class Measures:
         with self.stopwatch("other"):
             for column in metric.columns:
                 assert column.condition is not None
-                if column.measure in SET_MEASURES:
+                if metric.over_sets:
                     self._compare_sets(column.measure, column.condition)
                 else:
                     self._of_every_clip(column.measure, column.condition, self._compared)
@@ -138,7 +144,7 @@ class Measures:
             self.artefacts.videos.get(self.takes.of(clip, condition))
         with self.stopwatch("pictures"):
             found = kept_measure(measure, output, real)
-        if self.gallery is not None and measure.startswith("MAR"):
+        if self.gallery is not None and MEASURES[measure].of_opening:
             model = self.record.corpus.provenance.model
             self.gallery.add_opening(
                 model, clip, condition, measure, found[measure], output.opening, real.opening

@@ -5,6 +5,7 @@ features) is an artefact of the store; the measures themselves follow from it.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -108,7 +109,7 @@ def _identity(measure: str, output: Pictures, real: Pictures) -> dict[str, Any]:
 
 
 def take_measure(measure: str, output: Pictures, real: Pictures) -> float:
-    """Compare a generated video with the real one by one measure of ``core.metrics.PICTURE_MEASURES``.
+    """Compare a generated video with the real one by one of ``MEASURES``.
 
     Returns:
         The clip's value; infinite for the PSNR of identical videos.
@@ -116,11 +117,12 @@ def take_measure(measure: str, output: Pictures, real: Pictures) -> float:
     Raises:
         UnscorableError: it cannot be told, for example because no frame shows a face.
     """
-    if measure in _NEEDS_FACES:
+    taken = MEASURES[measure]
+    if taken.needs_faces:
         _check_faces(measure, output, real)
-    value = _MEASURES[measure](output, real)
+    value = taken.compute(output, real)
     if np.isnan(value):
-        raise UnscorableError(f"{measure}: {_WHY_NOT.get(measure, 'no frame shows a face')}")
+        raise UnscorableError(f"{measure}: {taken.why_not}")
     return value
 
 
@@ -223,18 +225,40 @@ def _mean_opening(output: Pictures, real: Pictures) -> float:
     return float(seen.mean()) if len(seen) else float("nan")
 
 
-_MEASURES: Mapping[str, Callable[[Pictures, Pictures], float]] = {
-    "SSIM": _ssim,
-    "SSIM_mouth": lambda output, real: _ssim(output, real, real.mouth_boxes),
-    "PSNR": _psnr,
-    "PSNR_mouth": lambda output, real: _psnr(output, real, real.mouth_boxes),
-    "CSIM": _csim,
-    "LMD": lambda output, real: float(_lmd(output, real).mean_pixels),
-    "LMD_face": lambda output, real: float(_lmd(output, real).mean_normalised),
-    "MAR": _mean_opening,
-    "MAR_open": _mouth("open_share"),
-    "MAR_motion": _mouth("motion_energy"),
-    "MAR_slope": _slope,
+@dataclass(frozen=True)
+class PictureMeasure:
+    """How one picture measure is taken.
+
+    Args:
+        compute: from the generated and the real video.
+        needs_faces: whether it looks at landmarks, so that frames without a face have none.
+        of_opening: whether it follows from how far the mouth is open, which reports draw over time.
+        why_not: why there is no value where ``compute`` gives NaN.
+    """
+
+    compute: Callable[[Pictures, Pictures], float]
+    needs_faces: bool = True
+    of_opening: bool = False
+    why_not: str = "no frame shows a face"
+
+
+MEASURES: Mapping[str, PictureMeasure] = {
+    "SSIM": PictureMeasure(_ssim, needs_faces=False),
+    "SSIM_mouth": PictureMeasure(
+        lambda output, real: _ssim(output, real, real.mouth_boxes), needs_faces=False
+    ),
+    "PSNR": PictureMeasure(_psnr, needs_faces=False),
+    "PSNR_mouth": PictureMeasure(
+        lambda output, real: _psnr(output, real, real.mouth_boxes), needs_faces=False
+    ),
+    "CSIM": PictureMeasure(_csim),
+    "LMD": PictureMeasure(lambda output, real: float(_lmd(output, real).mean_pixels)),
+    "LMD_face": PictureMeasure(lambda output, real: float(_lmd(output, real).mean_normalised)),
+    "MAR": PictureMeasure(_mean_opening, of_opening=True),
+    "MAR_open": PictureMeasure(_mouth("open_share"), of_opening=True),
+    "MAR_motion": PictureMeasure(_mouth("motion_energy"), of_opening=True),
+    "MAR_slope": PictureMeasure(
+        _slope, of_opening=True, why_not="the real mouth hardly moves, or no frame shows a face"
+    ),
 }
-_WHY_NOT = {"MAR_slope": "the real mouth hardly moves, or no frame shows a face"}
-_NEEDS_FACES = frozenset({"CSIM", "LMD", "LMD_face", "MAR", "MAR_open", "MAR_motion", "MAR_slope"})
+"""By the names of the table of metric families."""

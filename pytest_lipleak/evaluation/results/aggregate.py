@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.core.metrics import AT_LAGS, PICTURE_MEASURES, PROBES, Column, Metric, metric
+from pytest_lipleak.core.metric_families import FAMILIES, Shown, Source
+from pytest_lipleak.core.metrics import Metric, metric, metrics_of
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.make.nulls import ENOUGH
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
@@ -69,7 +70,7 @@ def measure(
             least_p([len(table) - 1 for table in tables], together),
         )
         # The best of 21 lags of a mean is above 0 by chance; the bests of single clips are over chance already.
-        rows[:, [column.measure in AT_LAGS for column in metric.columns]] -= by_chance
+        rows[:, [column.competes for column in metric.columns]] -= by_chance
     per_clip = {clip: metric.combine(row.tolist()) for clip, row in zip(clips, rows, strict=True)}
     measurement = Measurement(
         metric=metric,
@@ -216,26 +217,28 @@ def measured(corpus: Corpus, metric: Metric) -> Measurement | None:
 
 def every_measurement(corpus: Corpus) -> list[Measurement]:
     """Return every metric that the corpus holds the scores for: conditions, leakage, pictures."""
-    names = [f"{measure}[{where}]" for where in ("GT", *CONDITIONS) for measure in ("LSE-C", "LSE-D")]
-    for reference in Reference:
-        names += [f"LSD-{reference}", f"signed-LSD-{reference}", f"LSE-C_S@offset[{reference}]"]
-        names += [f"{measure}[{reference}]" for measure in ("LSE-C_XO", "LSE-D_XO", "LSE-C_XO@offset")]
-        names += [
-            f"{base}_{audio}{how}[{reference}]"
-            for base, kinds in (
-                ("LSE-C", ("@floor", "@worst", "@null", "@null-free")),
-                ("LipCorr", ("", "@worst")),
-            )
-            for how in kinds
-            for audio in ("S", "XO")
-        ]
+    scored = [
+        family for family in FAMILIES if family.shown is not Shown.ASKED and family.measure not in _MADE
+    ]
+    by_condition = [family.measure for family in scored if family.by_condition]
+    wanted = [metric(f"{name}[{where}]") for where in ("GT", *CONDITIONS) for name in by_condition]
+    others = [each for family in scored if not family.by_condition for each in metrics_of(family)]
+    wanted += sorted(others, key=lambda each: list(Reference).index(each.conditions[-1].reference))
     taken = {
         (name, of) for (_, of), values in corpus.pictures.items() for name in values
     } | corpus.sets.keys()
     taken |= {(measure, key[1]) for key, measure in corpus.unpictured}
-    names += sorted(f"{name}[{of}]" for name, of in taken if name in PICTURE_MEASURES | set(PROBES))
-    found = (measured(corpus, metric(name)) for name in names)
+    wanted += [metric(name) for name in sorted(f"{name}[{of}]" for name, of in taken if name in _MADE)]
+    found = (measured(corpus, each) for each in dict.fromkeys(wanted))
     return [measurement for measurement in found if measurement is not None]
+
+
+_MADE = {
+    family.measure
+    for family in FAMILIES
+    if family.source in (Source.PICTURES, Source.FRAME_SETS, Source.PROBES)
+}
+"""What is measured of single takes only when asked for, so that a corpus holds what was asked."""
 
 
 _ABOVE_REAL: Mapping[str, Callable[[Sequence[float]], float]] = {
@@ -254,16 +257,16 @@ def suspicions(corpus: Corpus) -> list[str]:
     for reference in Reference:
         condition = Condition(Setup.AM, reference)
         for name, formula in _ABOVE_REAL.items():
-            columns = (Column(name, condition), Column(name, None))
-            excess = measured(corpus, Metric(f"{name} above real", "lower", columns, formula, ""))
+            model, real = metric(f"{name}[{condition}]"), metric(f"{name}[GT]")
+            columns = (*model.columns, *real.columns)
+            above = replace(model, name=f"{name} above real", columns=columns, combine=formula)
+            excess = measured(corpus, above)
             found_in = np.array(list(excess.per_clip.values())) if excess else np.empty(0)
             if len(found_in) < 2 or not sign_flip_p(found_in) <= max(0.05, 0.5 ** len(found_in)):
                 continue
-            model, real = (
-                measure(corpus, metric(f"{name}[{where}]")).value for where in (str(condition), "GT")
-            )
+            value, its = measure(corpus, model).value, measure(corpus, real).value
             found.append(
-                f"better than real: {name}[{condition}] is {model:.2f}, the real clips' is {real:.2f}; training on a "
+                f"better than real: {name}[{condition}] is {value:.2f}, the real clips' is {its:.2f}; training on a "
                 "sync expert does that, and so can copied lips: it is no sign of better lips"
             )
     return found + _unmoved(corpus)

@@ -1,0 +1,334 @@
+"""The table of metric families: one row says everything that is known of a family.
+
+Names, columns of tables, the list in the docs, the words of failures and ``--help`` are views of it. A new family is
+a row here, a way to take its measure (``corpus`` for scores, ``evaluation.measures`` for all else) and a paragraph in
+``docs/metrics.md``.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from pytest_lipleak.core.conditions import Reference, Setup
+
+Direction = Literal["lower", "higher"]
+
+
+class Question(StrEnum):
+    """What a limit on a metric asks of a model; the words are those of a leak that is found."""
+
+    SILENCE = "under silence"
+    SPEECH = "under other speech"
+    REFERENCE = "from the reference"
+    FRAMES = "from the input frames"
+    CLIPS = "in single clips"
+    SWAPPED = "or loses sync with other speech"
+    """LSD cannot tell these apart."""
+    FOLLOWS = "whether lips follow the audio"
+    OTHER = ""
+    """Pictures, and the real clips."""
+
+
+class Source(StrEnum):
+    """What must be measured for a family."""
+
+    SYNC = "the sync expert's scores"
+    NULLS = "scores against unrelated speech"
+    LAGS = "scores at 21 lags, of the output and of a floor video"
+    LIPS = "lips at 21 lags, of the output and of a floor video"
+    PICTURES = "the real frames"
+    FRAME_SETS = "the frames of all clips"
+    PROBES = "one more video a clip, with other mouths"
+
+
+class Summary(StrEnum):
+    """How the clips' values become one number."""
+
+    MEAN = "mean over clips"
+    DIFFERENCE = "0.5 (|C_AM - C_XM| + |D_AM - D_XM|) of means over clips"
+    SIGNED_DIFFERENCE = "0.5 (C_AM - C_XM + D_XM - D_AM) of means over clips"
+    BEST_LAG = "best lag of the mean over clips"
+    WORST_CLIP = "the worst clip"
+    ALL_FRAMES = "one value for all clips"
+    SHARE = "mean over clips, as a share of a full copy's"
+    LARGER_SHARE = "the larger of two such shares, of pixels and of sync"
+
+
+class Shown(StrEnum):
+    """Where a family appears without being asked for, where it was measured."""
+
+    TABLE = "in the full table of leakage metrics"
+    DATA = "in JSON reports and comparisons"
+    ASKED = "nowhere"
+
+
+SILENT, OTHER_SPEECH, HEARD, ALL = (Setup.SI,), (Setup.XM,), (Setup.AM, Setup.XM), tuple(Setup)
+UNHEARD = (Setup.SI, Setup.XM)
+"""Setups in which the clip's own speech does not drive."""
+
+BOTH, CR_ONLY = tuple(Reference), (Reference.CR,)
+
+DRIVEN = {
+    Setup.SI: "driven by silence",
+    Setup.XM: "driven by other speech",
+    Setup.AM: "driven by its own speech",
+}
+
+
+@dataclass(frozen=True)
+class Family:
+    """One row of the table.
+
+    Args:
+        pattern: its metrics' names. ``{own}`` is S under silence and XO under other speech, where the score is
+            against the clip's own speech, which the model never heard; ``{reference}`` is CR or AR;
+            ``[{condition}]`` is for example ``[AM,CR]``.
+        meaning: what it measures, in one line; ``{driven}`` says what drives.
+        failure: what it means where it breaks a limit; ``{driven}`` likewise.
+        better: which direction means less leakage, better sync or better pictures.
+        unit: of its values.
+        source: what must be measured for it.
+        summary: how the clips' values become one number.
+        asks: what a limit on it asks of a model; None: what ``setups`` say, silence or other speech.
+        setups: on which it is defined.
+        references: on which it is defined.
+        real: whether the real clips have it, too (``[GT]``).
+        shown: where it appears unasked.
+        digits: behind the point, in tables.
+        unbounded: whether infinity is a good value (PSNR of identical pictures) and no accident.
+    """
+
+    pattern: str
+    meaning: str
+    failure: str
+    better: Direction
+    unit: str
+    source: Source
+    summary: Summary = Summary.MEAN
+    asks: Question | None = None
+    setups: tuple[Setup, ...] = ALL
+    references: tuple[Reference, ...] = BOTH
+    real: bool = False
+    shown: Shown = Shown.DATA
+    digits: int = 2
+    unbounded: bool = False
+
+    @property
+    def measure(self) -> str:
+        """What is noted of each clip: the name without setup and reference."""
+        return self.pattern.replace("_{own}", "").partition("[")[0]
+
+    @property
+    def against_own(self) -> bool:
+        """Whether it looks for the clip's own speech in lips that never heard it."""
+        return "{own}" in self.pattern
+
+    @property
+    def by_condition(self) -> bool:
+        """Whether its names say the condition in brackets."""
+        return self.pattern.endswith("[{condition}]")
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is measured on the pictures alone, without a sync expert."""
+        return self.source in (Source.PICTURES, Source.FRAME_SETS)
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """Its names as a list shows them, with SETUP and REFERENCE where there is a choice of all."""
+        if self.against_own:
+            return tuple(self.pattern.format(own=own_name(setup)) for setup in self.setups)
+        if not self.by_condition:
+            return tuple(self.pattern.format(reference=reference) for reference in self.references)
+        # Under silence a name such as LSE-C[SI,CR] means LSE-C_S.
+        setups = ("SETUP",) if self.setups == ALL or self.real else self.setups
+        reference = "REFERENCE" if self.references == BOTH else ",".join(self.references)
+        return tuple(self.pattern.format(condition=f"{setup},{reference}") for setup in setups)
+
+
+def own_name(setup: Setup) -> str:
+    """S under silence, XO under other speech."""
+    return "S" if setup is Setup.SI else "XO"
+
+
+_LSE = "the expert's distance"
+_AT_LAGS = "at the best of 21 lags, over"
+_OWN_SCORE = "{driven}, scored against the clip's own audio, which the model never heard"
+_OVER_NULL = _OWN_SCORE + ": excess over unrelated audios of equal length"
+_FAIR = ", without the zero padding that favours short clips"
+_FLOOR = "{driven}: agreement with the clip's own speech " + _AT_LAGS + " unrelated speech and over the floor"
+_LIPS = "{driven}: correlation of the lips with the clip's own lips " + _AT_LAGS + " the floor"
+_FOLLOWS = "the lips do not follow the driving audio"
+_HEARD = "scored against the driving audio"
+_PICTURES_DIFFER = "the pictures differ from the real ones"
+_FRAMES_DIFFER = "the frames as a whole do not look like the real ones"
+_LIPS_ELSEWHERE = "the lips are not where the real ones were"
+_NO_REST = "the mouth does not rest under silence: what moves or opens it is not audio"
+
+FAMILIES: tuple[Family, ...] = (
+    Family(
+        "LSD-{reference}",
+        "sync lost when the audio is swapped: 0.5 (|C_AM - C_XM| + |D_AM - D_XM|)",
+        "sync collapses when the audio is swapped: in AM the lips may come from elsewhere than the audio",
+        "lower", _LSE, Source.SYNC, Summary.DIFFERENCE, Question.SWAPPED, HEARD,
+    ),
+    Family(
+        "signed-LSD-{reference}",
+        "LSD with its sign: positive when AM beats XM, as leakage does",
+        "AM is better in sync than XM: in AM the lips may come from elsewhere than the audio",
+        "lower", _LSE, Source.SYNC, Summary.SIGNED_DIFFERENCE, Question.SWAPPED, HEARD, shown=Shown.TABLE,
+    ),
+    Family(
+        "LSE-C_{own}",
+        _OWN_SCORE,
+        "{driven}, the lips agree with the clip's own speech, which the model never heard: it is in the lips",
+        "lower", _LSE, Source.SYNC, setups=UNHEARD,
+    ),
+    Family(
+        "LSE-D_{own}",
+        _OWN_SCORE,
+        "{driven}, the lips stay close to the clip's own speech, which the model never heard: it is in the lips",
+        "higher", _LSE, Source.SYNC, setups=UNHEARD,
+    ),
+    Family(
+        "LSE-C_{own}@offset",
+        _OWN_SCORE + ", at the clip's known offset; 0 is what unrelated audio scores",
+        "{driven}, the lips agree with the clip's own speech, which the model never heard: it is in the lips",
+        "lower", _LSE, Source.SYNC, setups=UNHEARD,
+    ),
+    Family(
+        "LSE-C_{own}@floor",
+        _FLOOR,
+        "{driven}, the lips agree with the clip's own speech: it is in the lips",
+        "lower", _LSE, Source.LAGS, Summary.BEST_LAG, setups=UNHEARD, shown=Shown.TABLE,
+    ),
+    Family(
+        "LSE-C_{own}@worst",
+        _FLOOR + ": the worst clip, above all that unrelated speech gives",
+        "{driven}, the lips of this clip agree with its own speech: it is in the lips",
+        "lower", _LSE, Source.LAGS, Summary.WORST_CLIP, Question.CLIPS, UNHEARD, shown=Shown.TABLE,
+    ),
+    Family(
+        "LipCorr_{own}",
+        _LIPS,
+        "{driven}, the lips move as the clip's own lips do: its own speech is in the lips",
+        "lower", "correlation, 0 to 1", Source.LIPS, Summary.BEST_LAG, setups=UNHEARD, shown=Shown.TABLE,
+    ),
+    Family(
+        "LipCorr_{own}@worst",
+        _LIPS + ": the worst clip, above all that unrelated lips give",
+        "{driven}, the lips of this clip move as its own lips do: its own speech is in the lips",
+        "lower", "correlation, 0 to 1", Source.LIPS, Summary.WORST_CLIP, Question.CLIPS, UNHEARD, shown=Shown.TABLE,
+    ),
+    Family(
+        "LSE-C_{own}@null",
+        _OVER_NULL + ", at the clip's known offset",
+        "{driven}, the lips agree with the clip's own speech more than with unrelated speech: it is in the lips",
+        "lower", _LSE, Source.NULLS, setups=UNHEARD,
+    ),
+    Family(
+        "LSE-C_{own}@null-free",
+        _OVER_NULL + ", by the best of 31 shifts",
+        "{driven}, the lips agree with the clip's own speech more than with unrelated speech: it is in the lips",
+        "lower", _LSE, Source.NULLS, setups=UNHEARD,
+    ),
+    Family(
+        "LSE-C_{own}@fair",
+        _OWN_SCORE + _FAIR,
+        "{driven}, the lips agree with the clip's own speech, which the model never heard: it is in the lips",
+        "lower", _LSE, Source.SYNC, setups=UNHEARD, shown=Shown.ASKED,
+    ),
+    Family(
+        "LSE-D_{own}@fair",
+        _OWN_SCORE + _FAIR,
+        "{driven}, the lips stay close to the clip's own speech, which the model never heard: it is in the lips",
+        "higher", _LSE, Source.SYNC, setups=UNHEARD, shown=Shown.ASKED,
+    ),
+    Family(
+        "SSIM[{condition}]", "structural similarity to the real frames, whole picture", _PICTURES_DIFFER,
+        "higher", "-1 to 1", Source.PICTURES, asks=Question.OTHER, digits=3,
+    ),
+    Family(
+        "SSIM_mouth[{condition}]", "structural similarity to the real frames, mouth region", _PICTURES_DIFFER,
+        "higher", "-1 to 1", Source.PICTURES, asks=Question.OTHER, digits=3,
+    ),
+    Family(
+        "PSNR[{condition}]", "peak signal-to-noise ratio to the real frames, whole picture", _PICTURES_DIFFER,
+        "higher", "dB", Source.PICTURES, asks=Question.OTHER, digits=3, unbounded=True,
+    ),
+    Family(
+        "PSNR_mouth[{condition}]", "peak signal-to-noise ratio to the real frames, mouth region", _PICTURES_DIFFER,
+        "higher", "dB", Source.PICTURES, asks=Question.OTHER, digits=3, unbounded=True,
+    ),
+    Family(
+        "FID[{condition}]", "Fréchet inception distance of all generated to all real frames", _FRAMES_DIFFER,
+        "lower", "squared feature distance", Source.FRAME_SETS, Summary.ALL_FRAMES, Question.OTHER, digits=3,
+    ),
+    Family(
+        "KID[{condition}]", "kernel inception distance, unbiased for few frames", _FRAMES_DIFFER,
+        "lower", "squared feature distance", Source.FRAME_SETS, Summary.ALL_FRAMES, Question.OTHER, digits=3,
+    ),
+    Family(
+        "LSE-C[{condition}]", _HEARD, _FOLLOWS,
+        "higher", _LSE, Source.SYNC, asks=Question.FOLLOWS, setups=HEARD, real=True,
+    ),
+    Family(
+        "LSE-D[{condition}]", _HEARD, _FOLLOWS,
+        "lower", _LSE, Source.SYNC, asks=Question.FOLLOWS, setups=HEARD, real=True,
+    ),
+    Family(
+        "LSE-C@fair[{condition}]", _HEARD + _FAIR, _FOLLOWS,
+        "higher", _LSE, Source.SYNC, asks=Question.FOLLOWS, setups=HEARD, real=True, shown=Shown.ASKED,
+    ),
+    Family(
+        "LSE-D@fair[{condition}]", _HEARD + _FAIR, _FOLLOWS,
+        "lower", _LSE, Source.SYNC, asks=Question.FOLLOWS, setups=HEARD, real=True, shown=Shown.ASKED,
+    ),
+    Family(
+        "CSIM[{condition}]", "ArcFace cosine to the real face", "the face does not look like the same person",
+        "higher", "cosine, -1 to 1", Source.PICTURES, asks=Question.OTHER, digits=3,
+    ),
+    Family(
+        "LMD[{condition}]", "mouth landmark distance to the real frames", _LIPS_ELSEWHERE,
+        "lower", "pixels", Source.PICTURES, asks=Question.OTHER, digits=3,
+    ),
+    Family(
+        "LMD_face[{condition}]", "mouth landmark distance to the real frames, for faces of any size", _LIPS_ELSEWHERE,
+        "lower", "share of the face size", Source.PICTURES, asks=Question.OTHER, digits=3,
+    ),
+    Family(
+        "MAR[{condition}]", "mean mouth aspect ratio under silence", _NO_REST,
+        "lower", "height by width", Source.PICTURES, asks=Question.OTHER, setups=SILENT, digits=3,
+    ),
+    Family(
+        "MAR_open[{condition}]", "share of frames with an open mouth under silence", _NO_REST,
+        "lower", "share, 0 to 1", Source.PICTURES, asks=Question.OTHER, setups=SILENT, digits=3,
+    ),
+    Family(
+        "MAR_motion[{condition}]", "motion energy of the mouth under silence", _NO_REST,
+        "lower", "(MAR per second)^2", Source.PICTURES, asks=Question.OTHER, setups=SILENT, digits=3,
+    ),
+    Family(
+        "MAR_slope[{condition}]", "output opening per reference opening under silence; CR only", _NO_REST,
+        "lower", "ratio", Source.PICTURES, asks=Question.OTHER, setups=SILENT, references=CR_ONLY, digits=3,
+    ),
+    Family(
+        "REF_shift[{condition}]",
+        "share of the lips, or of their sync, that comes 8 frames earlier when the mouths of the reference do",
+        "lips move along when the mouths of the reference come earlier: they come from the reference",
+        "lower", "share, 0 to 1", Source.PROBES, Summary.LARGER_SHARE, Question.REFERENCE, UNHEARD, CR_ONLY,
+    ),
+    Family(
+        "FRAME_shift[{condition}]",
+        "share of the lips, or of their sync, that comes 8 frames earlier when the mouths of the input frames do",
+        "lips move along when the mouths of the input frames come earlier: they come from the input frames",
+        "lower", "share, 0 to 1", Source.PROBES, Summary.LARGER_SHARE, Question.FRAMES, UNHEARD,
+    ),
+    Family(
+        "REF_swap[{condition}]",
+        "share of a change of the reference's mouth that arrives in the output, all else equal",
+        "another mouth in the reference makes another mouth in the output: it is copied",
+        "lower", "share, 0 to 1", Source.PROBES, Summary.SHARE, Question.REFERENCE, UNHEARD,
+    ),
+)  # fmt: skip
+"""Every metric there is. The order is that of tables' columns and of reports."""
