@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_lipleak.session import KEY, LipleakSession
+from pytest_lipleak.session.session import KEY, LipleakSession
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.clips import Audio, Clip, Frames
@@ -23,7 +23,7 @@ def _lipleak_session(pytestconfig: pytest.Config) -> LipleakSession:
 @pytest.fixture(scope="session")
 def lipleak_model(_lipleak_session: LipleakSession) -> Any:
     """The model under test, as named by --lipleak-model; override it to return your own generator."""
-    return _lipleak_session.model
+    return _lipleak_session.run.model
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def _definition(request: pytest.FixtureRequest, fixture: str) -> tuple[str, list
 @pytest.fixture(scope="session")
 def lipleak_clips(_lipleak_session: LipleakSession) -> "ClipSet":
     """The real clips, a mapping from name to ``Clip``."""
-    return _lipleak_session.clips
+    return _lipleak_session.run.clips
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def lipleak_mismatched_pairs(request: pytest.FixtureRequest) -> dict[str, str]:
     from pytest_lipleak.media.pair_lists import read_pairs
 
     session = request.config.stash[KEY]
-    settings, clips = session.settings, session.clips
+    settings, clips = session.settings, session.run.clips
     if settings.inputs.pairs:
         return read_pairs(settings.inputs.pairs, clips)
     return mismatched_pairs(clips, settings.plan.seed, _chosen(request).pairing)
@@ -124,10 +124,10 @@ def _chosen(request: pytest.FixtureRequest) -> "Chosen":
 @pytest.fixture(scope="session")
 def lipleak_sync_expert(_lipleak_session: LipleakSession) -> "SyncExpert":
     """The sync expert that judges."""
-    return _lipleak_session.expert
+    return _lipleak_session.run.expert.loaded
 
 
 @pytest.fixture(scope="session")
 def lipleak_device(_lipleak_session: LipleakSession) -> str:
     """Where networks run, as a torch device name: ``cpu``, ``cuda:0``, ..."""
-    return _lipleak_session.device
+    return _lipleak_session.run.device.name

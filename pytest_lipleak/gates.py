@@ -12,7 +12,7 @@ from pytest_lipleak.assertions import settle
 from pytest_lipleak.core.errors import ConfigurationError, LipleakError, NotApplicableError
 from pytest_lipleak.core.regressions import Allowance
 from pytest_lipleak.core.verdicts import Limit
-from pytest_lipleak.session import KEY
+from pytest_lipleak.session.session import KEY
 
 
 class GateFailedError(LipleakError):
@@ -46,7 +46,7 @@ class Gate(pytest.Item):
         """Measure and judge."""
         session = self.config.stash[KEY]
         try:
-            evaluation = session.evaluation(session.model)
+            evaluation = session.evaluation(session.run.model)
             verdict = evaluation.judge(self.limit)
         except NotApplicableError as error:
             pytest.skip(str(error))
@@ -72,13 +72,15 @@ class RegressionGate(pytest.Item):
         from pytest_lipleak.report.baseline import explain_regression
 
         session = self.config.stash[KEY]
-        evaluation = session.evaluation(session.model)
+        evaluation = session.evaluation(session.run.model)
         try:
-            found = judge_regression(evaluation, self.allowance, session.baseline(evaluation.model.name))
+            found = judge_regression(
+                evaluation, self.allowance, session.run.baseline.of(evaluation.model.name)
+            )
         except NotApplicableError as error:
             pytest.skip(str(error))
         if not found.verdict.passed:
-            raise GateFailedError(explain_regression(found, session.baseline_name))
+            raise GateFailedError(explain_regression(found, session.run.baseline.name))
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Point at the ini file."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_lipleak import fixtures, xdist
+from pytest_lipleak import fixtures
 from pytest_lipleak.fixtures import (  # noqa: F401 - pytest finds fixtures among the plugin's names
     _lipleak_session,
     lipleak,
@@ -22,7 +22,8 @@ from pytest_lipleak.fixtures import (  # noqa: F401 - pytest finds fixtures amon
     lipleak_silent_audio,
     lipleak_sync_expert,
 )
-from pytest_lipleak.session import KEY, LipleakSession
+from pytest_lipleak.session import xdist
+from pytest_lipleak.session.session import KEY, LipleakSession
 from pytest_lipleak.settings.parsers import add_options, refuse_unknown_options
 from pytest_lipleak.settings.resolve import names_model, read_settings
 
@@ -121,30 +122,27 @@ def pytest_configure(config: pytest.Config) -> None:
     xdist.register(
         config,
         xdist.Transport(
-            session.run,
-            session.fresh_results,
-            lambda: (list(session.collected), session.deselected),
+            session.process.run,
+            session.evaluations.fresh_results,
+            lambda: (list(session.tests.collected), session.tests.deselected),
             session.results.extend,
-            session.expect,
+            session.tests.expect,
             session.watch_workers,
         ),
     )
-    if on_github() and xdist.worker_input(config) is None:
+    if on_github() and session.is_controller:
         from pytest_lipleak.report.github import GitHub
 
         config.pluginmanager.register(GitHub(config), "lipleak-github")
-    if session.settings.inputs.model is not None:
+    if session.names_model:
         _guard(config)
     try:
-        session.check_outputs()
-        session.forget_old_report()
-        if session.settings.inputs.model is not None:
-            session.check()
+        session.check()
     except pytest.UsageError:
         raise
     except Exception as error:  # a refusal, not pytest's INTERNALERROR
         raise _unexpected(config, error) from error
-    if session.settings.inputs.model is None and session.settings.asked_for_gates:
+    if not session.names_model and session.settings.asked_for_gates:
         raise pytest.UsageError(
             "--lipleak-gate and --lipleak-compare-fail: there is no model to judge; name one with --lipleak-model"
         )
@@ -170,22 +168,20 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
     """Note whether the tests came to their end, and what stopped them."""
     ours = session.config.stash[KEY]
-    handler = (
-        _raise_on_sigterm() if ours.judges_model and xdist.worker_input(session.config) is None else None
-    )
-    ours.stopped = "the run was stopped"
+    handler = _raise_on_sigterm() if ours.judges_model and ours.is_controller else None
+    ours.tests.stopped = "the run was stopped"
     try:
         result = yield
     except BaseException as error:
         # After the last test, -x stops nothing.
         told_to = session.shouldfail or session.shouldstop
-        missing = ours.collected.keys() - ours.finished_tests
-        ours.stopped = None if told_to and not missing else _what_stopped(error, told_to)
+        ended = told_to and not ours.tests.not_run
+        ours.tests.stopped = None if ended else _what_stopped(error, told_to)
         raise
     finally:
         if handler is not None:
             signal.signal(signal.SIGTERM, handler)
-    ours.stopped = None
+    ours.tests.stopped = None
     return result
 
 
@@ -223,7 +219,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_report_header(config: pytest.Config) -> list[str]:
     """One line on model, clips, expert and protocol; silent when no model is named."""
     session = config.stash[KEY]
-    if session.settings.inputs.model is None:
+    if not session.names_model:
         gates = len(session.settings.rules.gates)
         if not gates:
             return []
@@ -232,12 +228,11 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         return [f"lipleak: not judged, for no model is named (--lipleak-model): {counted(gates, 'gate')}"]
     from pytest_lipleak.core.words import counted
 
-    expert, why = session.chosen_expert()
-    listing = session.clips.listing
+    expert, clips = session.run.expert, session.run.clips
     return [
-        f"lipleak: model {session.settings.inputs.model}, {counted(len(session.clips), 'clip')} "
-        f"({session.clips.origin}), expert {expert} ({why}), protocol {session.protocol()}",
-        *([f"lipleak: {listing.summary}"] if listing.left_out else []),
+        f"lipleak: model {session.settings.inputs.model}, {counted(len(clips), 'clip')} ({clips.origin}), "
+        f"expert {expert.name} ({expert.reason}), protocol {expert.protocol}",
+        *([f"lipleak: {clips.listing.summary}"] if clips.listing.left_out else []),
     ]
 
 
@@ -264,7 +259,7 @@ def pytest_collection_modifyitems(
 def _append_gates(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     ours = config.stash[KEY]
     chosen_by_id = any("::" in argument for argument in config.args) and not ours.settings.asked_for_gates
-    if ours.settings.inputs.model is None or chosen_by_id:
+    if not ours.names_model or chosen_by_id:
         return
     # Only the fixture itself judges a model; the others hand out data.
     users = [item for item in items if "lipleak" in _fixtures(item)]
@@ -273,6 +268,7 @@ def _append_gates(session: pytest.Session, config: pytest.Config, items: list[py
     from pytest_lipleak.gates import collect_gates
 
     gates = collect_gates(session)
+    expert = ours.run.expert
     if gates or users:
         items.extend(gates)
     else:
@@ -280,8 +276,8 @@ def _append_gates(session: pytest.Session, config: pytest.Config, items: list[py
         xdist.refuse(
             config,
             f"model {ours.settings.inputs.model!r} is named, but there is nothing to judge it by: no gate is "
-            f"configured, no test uses a lipleak fixture, and expert {ours.chosen_expert()[0]} has no default limits "
-            f"under protocol {ours.protocol()}; give limits, for example --lipleak-gate 'LSD-CR < 0.6' --lipleak-gate "
+            f"configured, no test uses a lipleak fixture, and expert {expert.name} has no default limits "
+            f"under protocol {expert.protocol}; give limits, for example --lipleak-gate 'LSD-CR < 0.6' --lipleak-gate "
             "'LipCorr_XO < 0.15'; `lipleak calibrate --gates FILE` measures some for this expert on your clips",
         )
 
@@ -290,11 +286,11 @@ def _append_gates(session: pytest.Session, config: pytest.Config, items: list[py
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse what the tests that are left cannot do, once and before any runs: pair the clips, import the model."""
     ours = session.config.stash[KEY]
-    ours.expect(([item.nodeid for item in session.items if _judges(item)], 0))
-    if ours.collected:
+    ours.tests.expect(([item.nodeid for item in session.items if _judges(item)], 0))
+    if ours.tests.collected:
         _guard(session.config)  # a fixture returns the model
         ours.begin()
-    if ours.settings.inputs.model is None or session.config.option.collectonly:
+    if not ours.names_model or session.config.option.collectonly:
         return
     if not any(_uses_named_model(item) for item in session.items):
         return
@@ -302,11 +298,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     from pytest_lipleak.gates import Gate
 
     try:
-        ours.check_pairs(item.limit for item in session.items if isinstance(item, Gate))
-        ours.find_model()
+        ours.run.check_pairs(item.limit for item in session.items if isinstance(item, Gate))
+        ours.run.named_model.find()
     except Exception as error:
         words = str(error) if isinstance(error, LipleakError) else str(_unexpected(session.config, error))
-        ours.refusal = words.partition("\n")[0]
+        ours.tests.refusal = words.partition("\n")[0]
         session.items.clear()
         xdist.refuse(session.config, words)
 
@@ -315,7 +311,7 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
     """Count what the user left out."""
     for item in items:
         if _judges(item):
-            item.config.stash[KEY].deselected += 1
+            item.config.stash[KEY].tests.deselected += 1
 
 
 def _judges(item: pytest.Item) -> bool:
@@ -353,7 +349,9 @@ def pytest_runtest_teardown(item: pytest.Item) -> Generator[None, None, None]:
     try:
         yield
     finally:
-        item.config.stash[KEY].let_go_of_model()
+        session = item.config.stash[KEY]
+        if session.names_model:
+            session.run.named_model.let_go()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -364,12 +362,12 @@ def pytest_runtest_makereport(
 
     Outside of other plugins, so that what a model raised is not made a skip or an expected failure behind us.
     """
-    if verdicts := item.config.stash[KEY].new_verdicts():
+    if verdicts := item.config.stash[KEY].evaluations.new_verdicts():
         from pytest_lipleak.report.properties import set_properties
 
         set_properties(item, verdicts)
     report = yield
-    reasons = item.config.stash[KEY].put_off()
+    reasons = item.config.stash[KEY].evaluations.put_off()
     if reasons and report.passed:
         path, line, _ = item.reportinfo()
         report.outcome = "skipped"
@@ -405,18 +403,18 @@ class Watcher:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Look at every report; under xdist the controller sees those of all workers."""
         if report.when == "call" or not report.passed:
-            self._session.resume_line()
+            self._session.display.resume_line()
         # The report of a crashed worker knows nothing of its test but the name.
         ours = "lipleak" in report.keywords or report.nodeid.startswith("lipleak::") or not report.keywords
         if report.failed and ours:
             said = [str(name).removeprefix("lipleak ") for name, _ in report.user_properties]
-            self._session.failed_tests[report.nodeid] = said
+            self._session.tests.failed[report.nodeid] = said
         # Skipped by a marker or in a fixture, a test does not come to its call.
         if report.skipped and ours:
-            self._session.skipped_tests += 1
+            self._session.tests.skipped += 1
         # A crashed worker's test has one report alone, of no phase.
         if report.when not in ("setup", "call"):
-            self._session.finished_tests.add(report.nodeid)
+            self._session.tests.finished.add(report.nodeid)
 
     def pytest_keyboard_interrupt(self) -> None:
         """Also pytest.exit, with a status of its own, in another plugin's hook before the run has begun."""
@@ -425,15 +423,15 @@ class Watcher:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note what could not be collected: nobody knows what it would have judged."""
-        if report.failed and self._session.settings.inputs.model is not None:
-            self._session.failed_tests[report.nodeid] = []
+        if report.failed and self._session.names_model:
+            self._session.tests.failed[report.nodeid] = []
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     """Take in what this process measured; write the reports, before and around what other plugins do at the end."""
     ours = session.config.stash[KEY]
-    if xdist.worker_input(session.config) is not None:
+    if not ours.is_controller:
         return (yield)
     try:
         _finish(session, ours)
@@ -451,9 +449,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
 
 
 def _finish(session: pytest.Session, ours: LipleakSession) -> None:
-    ours.results.extend(ours.fresh_results())
-    ours.unsaved = [*ours.write_reports(), *filter(None, [ours.save_baseline()])]
-    ours.compared = list(ours.comparisons())
+    ours.finish()
     uncompared = any(why for _, _, why in ours.compared)
     unfinished = ours.judges_model and not ours.run_end(ours.merged()).is_whole
     good = session.exitstatus == pytest.ExitCode.OK
@@ -493,7 +489,7 @@ def _print_results(terminalreporter: Any, config: pytest.Config) -> None:
     if session.only_skipped():
         from pytest_lipleak.core.endings import all_skipped
 
-        words = f"NOT JUDGED: {session.settings.inputs.model}: {all_skipped(session.skipped_tests)}"
+        words = f"NOT JUDGED: {session.settings.inputs.model}: {all_skipped(session.tests.skipped)}"
         terminalreporter.write_line(words, red=True)
     if not session.judges_something or config.get_verbosity() < -1:
         return
@@ -508,7 +504,7 @@ def _print_results(terminalreporter: Any, config: pytest.Config) -> None:
         if config.get_verbosity() >= 0:
             for line in summary.table:
                 terminalreporter.write_line(line)
-    if not found and not run.is_whole and not session.refusal:
+    if not found and not run.is_whole and not session.tests.refusal:
         ending = session.ending()
         terminalreporter.write_sep("=", f"lip leakage: {session.settings.inputs.model or 'not judged'}")
         terminalreporter.write_line(ending.headline, **COLOURS[ending.finding])
@@ -525,11 +521,11 @@ def _print_notes(terminalreporter: Any, config: pytest.Config, session: LipleakS
                     f"{store}: nothing of {name} was kept, since it has no attribute fingerprint"
                 )
     if config.get_verbosity() > 0:
-        for why_no_dose in {session.dose_curve(corpus)[1] for corpus, _ in found} - {None}:
+        for why_no_dose in {session.run.dose_curve(corpus)[1] for corpus, _ in found} - {None}:
             terminalreporter.write_line(str(why_no_dose))
     for model, lines, why_not in session.compared:
         if config.get_verbosity() >= 0:
-            for line in ("", f"compared with {session.baseline_name}: {model}", *lines):
+            for line in ("", f"compared with {session.run.baseline.name}: {model}", *lines):
                 terminalreporter.write_line(line)
         if why_not:
             terminalreporter.write_line(f"NOT COMPARED: {why_not}", red=True)

@@ -274,7 +274,7 @@ def test_doctor_names_the_extra_of_a_missing_package(
 def test_cache_is_listed_and_cleared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from pytest_lipleak.evaluation.make.store import Store
+    from pytest_lipleak.store.store import Store
 
     def said(action: str) -> list[str]:
         assert main(["cache", action]) == GOOD

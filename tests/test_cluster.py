@@ -9,9 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_lipleak import cluster as cluster_module
 from pytest_lipleak.cli import GOOD, USAGE, main
-from pytest_lipleak.cluster import measure_on, measure_part
 from pytest_lipleak.core.errors import (
     ConfigurationError,
     ExecutorError,
@@ -26,8 +24,10 @@ from pytest_lipleak.evaluation.make.way_out import ONLY_SOME
 from pytest_lipleak.generators.shared import Slots
 from pytest_lipleak.media.clipsets import open_clips
 from pytest_lipleak.media.video import write_video
+from pytest_lipleak.run import cluster as cluster_module
+from pytest_lipleak.run.cluster import measure_on, measure_part
+from pytest_lipleak.run.run import Run
 from pytest_lipleak.settings.resolve import make_settings
-from pytest_lipleak.workbench import Workbench
 
 MODELS = '''
 import os
@@ -81,19 +81,19 @@ def cluster() -> Iterator[Any]:
 
 
 @pytest.fixture
-def bench(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def begun(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.chdir(project)
-    benches = []
+    runs = []
 
-    def begin(model: str) -> Workbench:
+    def begin(model: str) -> Run:
         settings = make_settings(
             {"model": f"models.py:{model}", "clips": "clips", "expert": "embedded"}, project, {}
         )
-        benches.append(Workbench(settings, project))
-        return benches[-1]
+        runs.append(Run(settings))
+        return runs[-1]
 
     yield begin
-    for each in benches:
+    for each in runs:
         each.close()
 
 
@@ -102,8 +102,8 @@ def verdicts(evaluation: Evaluation) -> list[Verdict]:
 
 
 @pytest.mark.slow
-def test_a_cluster_measures_to_the_bit_what_one_process_does(bench: Any, cluster: Any, project: Path) -> None:
-    first, second = bench("Copy"), bench("Copy")
+def test_a_cluster_measures_to_the_bit_what_one_process_does(begun: Any, cluster: Any, project: Path) -> None:
+    first, second = begun("Copy"), begun("Copy")
     alone, spread = (each.new_evaluation(each.model) for each in (first, second))
     expected = verdicts(alone)
     here = {entry.name for entry in (project / "calls").iterdir()}
@@ -114,7 +114,7 @@ def test_a_cluster_measures_to_the_bit_what_one_process_does(bench: Any, cluster
     for each in (ours, theirs):
         each["provenance"].pop("begun")
     assert theirs == ours
-    assert first.run != second.run
+    assert first.process.run != second.process.run
     made = [entry.name for entry in (project / "calls").iterdir() if entry.name not in here]
     assert len(made) == len(here) == 3 * 4, "AM,CR; XM,CR; SI,CR; AM,AR of every clip, once"
     assert str(os.getpid()) not in {name.partition("-")[0] for name in made}
@@ -138,7 +138,7 @@ def test_a_part_that_fails_lets_go_of_the_model(project: Path, monkeypatch: pyte
     try:
         with pytest.raises(MissingDataError, match=r"no-such\.csv"):
             measure_part((settings, project, run, ()), (1, 1))
-        folder = cluster_module._benches[run].folder
+        folder = cluster_module._runs[run].folder
         assert (folder / "model-cpu.json").is_file(), "it was loaded"
         assert Slots(folder, "cpu", 1).take()
     finally:
@@ -146,8 +146,8 @@ def test_a_part_that_fails_lets_go_of_the_model(project: Path, monkeypatch: pyte
 
 
 @pytest.mark.slow
-def test_few_workers_of_a_cluster_hold_the_model_at_once(bench: Any, cluster: Any) -> None:
-    first, second = bench("Copy"), bench("Copy")
+def test_few_workers_of_a_cluster_hold_the_model_at_once(begun: Any, cluster: Any) -> None:
+    first, second = begun("Copy"), begun("Copy")
     second.settings = second.settings._replace(machine=second.settings.machine._replace(workers_per_gpu=1))
     alone, spread = (each.new_evaluation(each.model) for each in (first, second))
     measure_on(f"dask={cluster.scheduler_address}", second, spread, LIMITS[1:2])
@@ -156,8 +156,8 @@ def test_few_workers_of_a_cluster_hold_the_model_at_once(bench: Any, cluster: An
 
 
 @pytest.mark.slow
-def test_a_sequential_verdict_rests_on_the_order_of_clips_there_too(bench: Any, cluster: Any) -> None:
-    first, second = bench("Copy"), bench("Copy")
+def test_a_sequential_verdict_rests_on_the_order_of_clips_there_too(begun: Any, cluster: Any) -> None:
+    first, second = begun("Copy"), begun("Copy")
     for each in (first, second):
         each.settings = each.settings._replace(rules=each.settings.rules._replace(sequential=True))
     alone, spread = (each.new_evaluation(each.model) for each in (first, second))
@@ -169,8 +169,8 @@ def test_a_sequential_verdict_rests_on_the_order_of_clips_there_too(bench: Any, 
 
 
 @pytest.mark.slow
-def test_what_fails_there_fails_here_in_the_same_words(bench: Any, cluster: Any) -> None:
-    each = bench("RaisesOnSilence")
+def test_what_fails_there_fails_here_in_the_same_words(begun: Any, cluster: Any) -> None:
+    each = begun("RaisesOnSilence")
     evaluation = each.new_evaluation(each.model)
     measure_on(f"dask={cluster.scheduler_address}", each, evaluation, LIMITS)
     with pytest.raises(
@@ -181,8 +181,8 @@ def test_what_fails_there_fails_here_in_the_same_words(bench: Any, cluster: Any)
 
 
 @pytest.mark.slow
-def test_a_disk_that_fails_there_is_not_laid_on_the_model(bench: Any, cluster: Any, project: Path) -> None:
-    each = bench("Copy")
+def test_a_disk_that_fails_there_is_not_laid_on_the_model(begun: Any, cluster: Any, project: Path) -> None:
+    each = begun("Copy")
     each.settings = each.settings._replace(
         outputs=each.settings.outputs._replace(keep=project / "models.py" / "videos")
     )
@@ -200,8 +200,8 @@ def test_a_disk_that_fails_there_is_not_laid_on_the_model(bench: Any, cluster: A
         ("dask=nowhere", "FID[AM,CR] < 3", "FID compares whole sets of frames"),
     ],
 )
-def test_refused(bench: Any, executor: str, limit: str, words: str) -> None:
-    each = bench("Copy")
+def test_refused(begun: Any, executor: str, limit: str, words: str) -> None:
+    each = begun("Copy")
     with pytest.raises(ConfigurationError, match=words):
         measure_on(executor, each, each.new_evaluation(each.model), [Limit.parse(limit)])
 
@@ -229,8 +229,8 @@ def test_lipleak_evaluate_prints_the_same_either_way(
 
 
 @pytest.mark.slow
-def test_workers_that_die_are_an_error(bench: Any, cluster: Any) -> None:
-    each = bench("Dies")
+def test_workers_that_die_are_an_error(begun: Any, cluster: Any) -> None:
+    each = begun("Dies")
     evaluation = each.new_evaluation(each.model)
     with pytest.raises(ExecutorError, match="KilledWorker"):
         measure_on(f"dask={cluster.scheduler_address}", each, evaluation, LIMITS)
@@ -238,8 +238,8 @@ def test_workers_that_die_are_an_error(bench: Any, cluster: Any) -> None:
 
 
 @pytest.mark.slow
-def test_workers_that_measure_something_else_are_refused(bench: Any, cluster: Any) -> None:
-    each = bench("Copy")
+def test_workers_that_measure_something_else_are_refused(begun: Any, cluster: Any) -> None:
+    each = begun("Copy")
     evaluation = each.new_evaluation(each.model)
     each.settings = each.settings._replace(plan=each.settings.plan._replace(seed=7))
     with pytest.raises(InputError, match="this process and the workers disagree in seed: 0 and 7"):
@@ -249,7 +249,7 @@ def test_workers_that_measure_something_else_are_refused(bench: Any, cluster: An
 
 @pytest.mark.slow
 def test_a_lost_cluster_is_told_in_the_words_of_what_was_lost(
-    bench: Any, cluster: Any, monkeypatch: pytest.MonkeyPatch
+    begun: Any, cluster: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     distributed = pytest.importorskip("distributed")
 
@@ -258,6 +258,6 @@ def test_a_lost_cluster_is_told_in_the_words_of_what_was_lost(
 
     for name in ("gather", "cancel", "run"):
         monkeypatch.setattr(distributed.Client, name, lost)
-    each = bench("Copy")
+    each = begun("Copy")
     with pytest.raises(ExecutorError, match="OSError: the scheduler is gone"):
         measure_on(f"dask={cluster.scheduler_address}", each, each.new_evaluation(each.model), LIMITS[:1])

@@ -227,10 +227,10 @@ def test_an_option_of_anything_is_refused_in_one_line(
     option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What is refused is refused before anything is measured; what is not is not tried here."""
-    from pytest_lipleak.workbench import Workbench
+    from pytest_lipleak.run.run import Run
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(Workbench, "new_evaluation", stop)
+    monkeypatch.setattr(Run, "new_evaluation", stop)
     for value in (*OPTIONS[option](), *ANYTHING):
         model = [] if option == "model" else ["--model", "demo"]
         try:

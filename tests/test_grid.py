@@ -7,10 +7,10 @@ import pytest
 
 from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.generators.registry import load_model
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
 from pytest_lipleak.statistics.signs import sign_flip_p
+from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.experts import load_expert
 from pytest_lipleak.sync.protocols import Protocol
 

@@ -92,14 +92,14 @@ def open_to_others(path: Path) -> None:
 
 
 def holding_a_store(path: Path) -> None:
-    from pytest_lipleak.evaluation.make.store import Store
+    from pytest_lipleak.store.store import Store
 
     Store(path / "deep" / "store").check()
     grow_old(path)
 
 
 def being_a_store(path: Path) -> None:
-    from pytest_lipleak.evaluation.make.store import Store
+    from pytest_lipleak.store.store import Store
 
     Store(path).check()
     grow_old(path)

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.evaluation.scoring import score_file
 from pytest_lipleak.faces import tracking
 from pytest_lipleak.faces.detection import Face
@@ -19,6 +18,7 @@ from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media import clipsets, timeline, video
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
 from pytest_lipleak.media.video import write_video
+from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync import syncnet
 from pytest_lipleak.sync.protocols import Protocol
 from pytest_lipleak.sync.syncnet import SyncNet

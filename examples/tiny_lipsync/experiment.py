@@ -14,7 +14,6 @@ another expert than the shipped one judge: a network must not be judged by the e
 import argparse
 import csv
 import json
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +22,9 @@ from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.results.parts import judged_parts
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 from pytest_lipleak.report.json import document, read_document
+from pytest_lipleak.run.run import Run
 from pytest_lipleak.settings.resolve import make_settings
 from pytest_lipleak.sync.embedded import EmbeddedExpert
-from pytest_lipleak.workbench import Workbench
 
 HERE = Path(__file__).parent
 SYNC = (
@@ -42,21 +41,6 @@ FACES = (*(f"CSIM[{setup},{{0}}]" for setup in SETUPS), "LMD_face[AM,{0}]", "MAR
 """What needs ``--weights``: MediaPipe's landmarker and ArcFace."""
 
 
-class Desk(Workbench):
-    """A workbench with another judge, where one is named."""
-
-    judge: Path | None = None
-
-    @cached_property
-    def _judge(self) -> EmbeddedExpert:
-        return EmbeddedExpert(self.judge)
-
-    @property
-    def expert(self) -> Any:
-        """The expert that judges."""
-        return self._judge if self.judge else super().expert
-
-
 def measure(
     checkpoint: Path, clips: str, out: Path, judge: Path | None, weights: Path | None, dose: Path | None
 ) -> None:
@@ -71,10 +55,9 @@ def measure(
         "dose": str(dose) if dose else None,
         "store": str(out.parent / "store"),
     }
-    desk = Desk(make_settings(given, Path.cwd()), Path.cwd())
-    desk.judge = judge
+    run = Run(make_settings(given, Path.cwd()))
     try:
-        evaluation = desk.new_evaluation(desk.model)
+        evaluation = run.new_evaluation(run.model, expert=EmbeddedExpert(judge) if judge else None)
         names = SYNC if judge else (*SYNC, *PROBES, *PICTURES, *(FACES if weights else ()))
         for reference in ("CR", "AR"):
             for name in names:
@@ -82,11 +65,11 @@ def measure(
                     evaluation.measure(name.format(reference))
         if objection := evaluation.expert_objection():
             print(f"{out}: {objection}")
-        evaluation.corpus.curve, _ = desk.dose_curve(evaluation.corpus)
-        desk.write(document([(evaluation.corpus, {})]))
+        evaluation.corpus.curve, _ = run.dose_curve(evaluation.corpus)
+        run.reports.write(document([(evaluation.corpus, {})]))
         print(out, flush=True)
     finally:
-        desk.close()
+        run.close()
 
 
 def held_out(folder: Path, split: Path, manifest: Path, most: int, fold: str | None) -> None:

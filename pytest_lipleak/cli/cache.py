@@ -12,7 +12,8 @@ from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
 
 if TYPE_CHECKING:
-    from pytest_lipleak.evaluation.make.store import Artefact, Store
+    from pytest_lipleak.store.layout import Artefact
+    from pytest_lipleak.store.store import Store
 
 
 def add(commands: Any) -> None:
@@ -30,7 +31,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print what the store holds, or clear it."""
-    from pytest_lipleak.evaluation.make.store import Store
+    from pytest_lipleak.store.store import Store
 
     folder = command_settings("cache", options).machine.store
     if folder is None:

@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.evaluation.results import gate_limits
     from pytest_lipleak.evaluation.results.dose import calibrated, curve_text, table_lines
     from pytest_lipleak.generators.registry import load_model
-    from pytest_lipleak.workbench import Workbench
+    from pytest_lipleak.run.run import Run
 
     settings = command_settings("calibrate", options)
     check_writable(options.output, "--output")
@@ -48,27 +48,27 @@ def run(options: argparse.Namespace) -> int:
         check_writable(options.gates, "--gates")
     told = sys.stderr if options.json else sys.stdout
     settings = settings._replace(inputs=settings.inputs._replace(model="demo"))
-    desk = Workbench(settings, Path.cwd())
+    work = Run(settings)
 
     between: dict[float, dict[str, Measurement]] = {}
     corpora: dict[float, Corpus] = {}
 
     def measured(share: float) -> Corpus:
-        evaluation = desk.new_evaluation(load_model(f"demo:leaky={share:g}"))
+        evaluation = work.new_evaluation(load_model(f"demo:leaky={share:g}"))
         evaluation.expert_objection()
         evaluation.need(Condition(setup, Reference.CR) for setup in Setup)
         if options.gates is not None and share in (gate_limits.NONE, gate_limits.HALF):
             names = (*gate_limits.CALIBRATED, gate_limits.FOLLOWS)
             between[share] = {name: evaluation.measure(name) for name in names}
             corpora[share] = evaluation.corpus
-        print(f"share {share:g}: {counted(len(desk.clips), 'clip')} measured", file=told, flush=True)
+        print(f"share {share:g}: {counted(len(work.clips), 'clip')} measured", file=told, flush=True)
         return evaluation.corpus
 
     try:
-        desk.check()
+        work.check()
         curve = calibrated(measured)
     finally:
-        desk.close()
+        work.close()
     print("\n".join(table_lines(curve)), file=told)
     if options.json:
         print(curve_text(curve), end="")
@@ -77,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     if options.gates is not None:
         gates, missing = gate_limits.gates_for(between, corpora[gate_limits.NONE])
         text = gate_limits.options_file(
-            gates, desk.chosen_expert()[0], str(desk.protocol()), str(settings.inputs.clips)
+            gates, work.expert.name, work.expert.protocol, str(settings.inputs.clips)
         )
         with to_be_written("gates", options.gates):
             write_text(options.gates, text)
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"{options.gates}: {counted(len(gates), 'gate')}; pytest @{options.gates}", file=told)
     clips_told = counted(len(curve.clip_names), "clip")
     print(
-        f"{options.output}: {clips_told}, expert {curve.about['expert']}, protocol {desk.protocol()}",
+        f"{options.output}: {clips_told}, expert {curve.about['expert']}, protocol {work.expert.protocol}",
         file=told,
     )
     return GOOD

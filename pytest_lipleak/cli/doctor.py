@@ -73,20 +73,20 @@ def run(options: argparse.Namespace) -> int:
 def _model(settings: Settings, options: argparse.Namespace) -> int:
     from pytest_lipleak.evaluation.checkup import examine
     from pytest_lipleak.report.checkup import text_of
-    from pytest_lipleak.workbench import Workbench
+    from pytest_lipleak.run.run import Run
 
     if options.frames < 10:
         raise ConfigurationError(f"--frames {options.frames}: expected 10 or more")
-    workbench = Workbench(settings, Path.cwd())
+    work = Run(settings)
     try:
-        workbench.check()
-        clip = options.clip or next(iter(workbench.clips))
-        if clip not in workbench.clips:
-            raise ConfigurationError(f"--clip {clip}: there are {', '.join(workbench.clips)}")
-        evaluation = workbench.new_evaluation(workbench.model)
+        work.check()
+        clip = options.clip or next(iter(work.clips))
+        if clip not in work.clips:
+            raise ConfigurationError(f"--clip {clip}: there are {', '.join(work.clips)}")
+        evaluation = work.new_evaluation(work.model)
         result = examine(evaluation, clip, frames=options.frames, timeout=settings.machine.timeout or None)
     finally:
-        workbench.close()
+        work.close()
     if options.json:
         print(json.dumps(result.to_dict(), indent=1, allow_nan=False))
     else:

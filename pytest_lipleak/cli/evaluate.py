@@ -5,7 +5,6 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import BROKEN, EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
@@ -14,13 +13,12 @@ from pytest_lipleak.core.errors import ConfigurationError, LipleakError, NotAppl
 from pytest_lipleak.settings.options import OPTIONS
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
-from pytest_lipleak.workbench import Workbench
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.evaluation import Evaluation
-    from pytest_lipleak.evaluation.make.progress import Progress
+    from pytest_lipleak.run.run import Run
 
 EXAMPLES = """\
 examples:
@@ -58,18 +56,6 @@ def add(commands: Any) -> None:
     evaluate.set_defaults(command=run)
 
 
-class _Desk(Workbench):
-    """A workbench whose progress is shown on stderr."""
-
-    quiet = False
-
-    def progress(self) -> "Progress":
-        """A line on stderr, which is rewritten on a terminal."""
-        from pytest_lipleak.report.progress import StreamProgress, silent
-
-        return silent if self.quiet else StreamProgress(sys.stderr)
-
-
 def run(options: argparse.Namespace) -> int:
     """Measure, judge, print, write the reports."""
     to_stdout = options.json == "-"
@@ -91,17 +77,22 @@ def run(options: argparse.Namespace) -> int:
         raise ConfigurationError("--shard: name the part's file with --json FILE")
     if options.executor and settings.machine.shard is not None:
         raise ConfigurationError("--executor makes parts of its own; leave --shard out")
-    desk = _Desk(settings, Path.cwd())
-    desk.quiet = options.quiet
-    desk.alone = not options.executor
-    desk.default_gates = not options.measure
+    from pytest_lipleak.report.progress import StreamProgress, silent
+    from pytest_lipleak.run.process import Process
+    from pytest_lipleak.run.run import Run
+
+    work = Run(
+        settings,
+        Process(shares_model=bool(options.executor)),
+        progress=lambda: silent if options.quiet else StreamProgress(sys.stderr),
+    )
     try:
-        desk.check_outputs()
-        desk.forget_reports()
-        desk.check()
-        return _evaluated(desk, options, to_stdout=to_stdout)
+        work.reports.check()
+        work.reports.forget()
+        work.check()
+        return _evaluated(work, options, to_stdout=to_stdout)
     finally:
-        desk.close()
+        work.close()
 
 
 def _refuse_what_does_not_work_here(environment: Mapping[str, str]) -> None:
@@ -114,29 +105,29 @@ def _refuse_what_does_not_work_here(environment: Mapping[str, str]) -> None:
             )
 
 
-def _evaluated(desk: _Desk, options: argparse.Namespace, *, to_stdout: bool) -> int:
-    limits = desk.limits()
-    if not limits and not options.measure and not desk.settings.rules.compare_fails:
+def _evaluated(work: "Run", options: argparse.Namespace, *, to_stdout: bool) -> int:
+    limits = work.limits(or_defaults=not options.measure)
+    if not limits and not options.measure and not work.settings.rules.compare_fails:
         raise ConfigurationError(
-            f"no limit to judge by: expert {desk.chosen_expert()[0]} has no default gates under protocol "
-            f"{desk.protocol()}; give some with --gate, for example --gate 'LSD-CR < 0.6', or only measure with "
+            f"no limit to judge by: expert {work.expert.name} has no default gates under protocol "
+            f"{work.expert.protocol}; give some with --gate, for example --gate 'LSD-CR < 0.6', or only measure with "
             "--measure"
         )
-    waiting = [*map(str, limits), *desk.settings.rules.compare_fails]
-    desk.begin_report(waiting)
+    waiting = [*map(str, limits), *work.settings.rules.compare_fails]
+    work.reports.begin(waiting)
     evaluation: Evaluation | None = None
     try:
-        desk.check_pairs(limits)
-        evaluation = desk.new_evaluation(desk.model)
-        return _judged_all(desk, evaluation, limits, waiting, options, to_stdout=to_stdout)
+        work.check_pairs(limits)
+        evaluation = work.new_evaluation(work.model)
+        return _judged_all(work, evaluation, limits, waiting, options, to_stdout=to_stdout)
     except BaseException as error:
         to_stdout = to_stdout and not isinstance(error, LipleakError)
-        _report_early_end(desk, evaluation, waiting, error, to_stdout=to_stdout)
+        _report_early_end(work, evaluation, waiting, error, to_stdout=to_stdout)
         raise
 
 
 def _report_early_end(
-    desk: _Desk,
+    work: "Run",
     evaluation: "Evaluation | None",
     waiting: list[str],
     error: BaseException,
@@ -149,7 +140,7 @@ def _report_early_end(
 
     found = _found(evaluation) if evaluation is not None and evaluation.corpus.takes else []
     report = document(found, run=RunEnd(Ended.EARLY, early_end(error), tuple(waiting)))
-    desk.write(report)
+    work.reports.write(report)
     if to_stdout:
         print(json.dumps(report, indent=1, allow_nan=False))
 
@@ -163,7 +154,7 @@ def _found(evaluation: "Evaluation") -> "list[tuple[Corpus, dict[str, dict[str, 
 
 
 def _judged_all(
-    desk: _Desk,
+    work: "Run",
     evaluation: "Evaluation",
     limits: "list[Limit]",
     waiting: list[str],
@@ -172,7 +163,7 @@ def _judged_all(
     to_stdout: bool,
 ) -> int:
     """Measure and judge; what is done is taken from ``waiting``."""
-    _check_baseline(desk, evaluation)
+    _check_baseline(work, evaluation)
     everything = [
         name
         for reference in ("CR", "AR")
@@ -180,11 +171,11 @@ def _judged_all(
         for name in (f"LSD-{reference}", f"LSE-C_S[{reference}]")
     ]
     if options.executor:
-        from pytest_lipleak.cluster import measure_on
         from pytest_lipleak.core.verdicts import Limit
+        from pytest_lipleak.run.cluster import measure_on
 
         measure_on(
-            options.executor, desk, evaluation, limits or [Limit.parse(f"{m} < 0") for m in everything]
+            options.executor, work, evaluation, limits or [Limit.parse(f"{m} < 0") for m in everything]
         )
     if options.measure:
         for name in everything:
@@ -195,9 +186,9 @@ def _judged_all(
         if why := _judged(evaluation, limit):
             failed[str(evaluation.rules.applied_to(limit))] = why
         waiting.remove(str(limit))
-    regressions, undecided = _regressions(desk, evaluation)
+    regressions, undecided = _regressions(work, evaluation)
     waiting.clear()
-    return _reported(desk, evaluation, failed | regressions, undecided, options, to_stdout=to_stdout)
+    return _reported(work, evaluation, failed | regressions, undecided, options, to_stdout=to_stdout)
 
 
 def _judged(evaluation: "Evaluation", limit: "Limit") -> str | None:
@@ -211,20 +202,20 @@ def _judged(evaluation: "Evaluation", limit: "Limit") -> str | None:
     return None
 
 
-def _check_baseline(desk: _Desk, evaluation: "Evaluation") -> None:
+def _check_baseline(work: "Run", evaluation: "Evaluation") -> None:
     """Refuse, before anything is measured, a baseline that the result could not be judged against."""
     from pytest_lipleak.core.regressions import Allowance
     from pytest_lipleak.evaluation.comparison import check_comparable, check_measured
 
-    if not desk.settings.rules.compare_fails:
+    if not work.settings.rules.compare_fails:
         return
-    baseline = desk.baseline(evaluation.model.name)
+    baseline = work.baseline.of(evaluation.model.name)
     check_comparable(baseline.provenance, evaluation.corpus.provenance)
-    for allowance in map(Allowance.parse, desk.settings.rules.compare_fails):
-        check_measured(allowance, baseline, evaluation, desk.baseline_name)
+    for allowance in map(Allowance.parse, work.settings.rules.compare_fails):
+        check_measured(allowance, baseline, evaluation, work.baseline.name)
 
 
-def _regressions(desk: _Desk, evaluation: "Evaluation") -> tuple[dict[str, str], list[str]]:
+def _regressions(work: "Run", evaluation: "Evaluation") -> tuple[dict[str, str], list[str]]:
     """Judge what must not happen against the baseline; return the words of what failed, by limit, and of what could
     not be judged.
     """
@@ -233,9 +224,11 @@ def _regressions(desk: _Desk, evaluation: "Evaluation") -> tuple[dict[str, str],
     from pytest_lipleak.report.baseline import explain_regression
 
     failed, undecided = {}, []
-    for text in desk.settings.rules.compare_fails:
+    for text in work.settings.rules.compare_fails:
         try:
-            found = judge_regression(evaluation, Allowance.parse(text), desk.baseline(evaluation.model.name))
+            found = judge_regression(
+                evaluation, Allowance.parse(text), work.baseline.of(evaluation.model.name)
+            )
         except NotApplicableError as error:
             print(f"skipped {text}: {error}", file=sys.stderr)
             continue
@@ -243,12 +236,12 @@ def _regressions(desk: _Desk, evaluation: "Evaluation") -> tuple[dict[str, str],
             undecided.append(f"{text}: {error}")
             continue
         if not found.verdict.passed:
-            failed[str(found.verdict.limit)] = explain_regression(found, desk.baseline_name)
+            failed[str(found.verdict.limit)] = explain_regression(found, work.baseline.name)
     return failed, undecided
 
 
 def _reported(
-    desk: _Desk,
+    work: "Run",
     evaluation: "Evaluation",
     failed: dict[str, str],
     undecided: list[str],
@@ -260,24 +253,28 @@ def _reported(
     from pytest_lipleak.report.failures import explain
     from pytest_lipleak.report.json import document, endings_of
     from pytest_lipleak.report.summary import summaries
+    from pytest_lipleak.run.baseline import save_baseline
 
     verdicts = {str(verdict.limit): verdict for verdict in evaluation.verdicts}
-    evaluation.corpus.curve, why_no_dose = desk.dose_curve(evaluation.corpus)
+    evaluation.corpus.curve, why_no_dose = work.dose_curve(evaluation.corpus)
     found = _found(evaluation)
     # What a part could not measure, no other part will: it must reach `lipleak merge`.
-    is_part = desk.settings.machine.shard is not None
+    is_part = work.settings.machine.shard is not None
     lost = sorted(name for name in failed if is_part or name not in verdicts)
     run = RunEnd(failed=(*lost, *(words.partition(": ")[0] for words in undecided)))
     report = document(found, run=run)
-    unsaved = [*desk.write(report), desk.save_as_baseline(found, RunEnd())]
-    compared = list(desk.compare_with_baseline([evaluation.corpus]))
+    unsaved = [
+        *work.reports.write(report),
+        save_baseline(work.settings.outputs.save_baseline, found, RunEnd()),
+    ]
+    compared = list(work.baseline.compare([evaluation.corpus]))
     if to_stdout:
         print(json.dumps(report, indent=1, allow_nan=False))
     else:
         for summary in summaries(found, run, full=options.verbose):
             print(here("\n".join([summary.verdict, *(() if options.quiet else summary.table)]), options))
         for _, lines, _ in compared if not options.quiet else ():
-            print("\n".join(["", f"compared with {desk.baseline_name}:", *lines]))
+            print("\n".join(["", f"compared with {work.baseline.name}:", *lines]))
         if options.verbose and why_no_dose:
             print(here(why_no_dose, options))
         for name in leaks_first(found[0][1]):

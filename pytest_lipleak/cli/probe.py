@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS
@@ -45,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.report.failures import explain
     from pytest_lipleak.report.json import plain_number, verdict_data
-    from pytest_lipleak.workbench import Workbench
+    from pytest_lipleak.run.run import Run
 
     settings = command_settings("probe", options)
     if settings.inputs.model is None:
@@ -53,11 +52,11 @@ def run(options: argparse.Namespace) -> int:
             "which model? Name it with --model or LIPLEAK_MODEL, for example --model demo"
         )
     told = sys.stderr if options.json else sys.stdout
-    desk = Workbench(settings, Path.cwd())
+    work = Run(settings)
     verdicts = []
     try:
-        desk.check()
-        evaluation = desk.new_evaluation(desk.model)
+        work.check()
+        evaluation = work.new_evaluation(work.model)
         for name in REFERENCE_PROBES:
             limit = Limit(metric(name.format(options.setup)), "<", options.limit)
             try:
@@ -70,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
             mark = "ok     " if verdict.passed else "FAILED "
             print(here(f"{mark}{words}", options), file=told, flush=True)
     finally:
-        desk.close()
+        work.close()
     if options.json:
         data = [
             {**verdict_data(verdict), "value": plain_number(verdict.measurement.value)}

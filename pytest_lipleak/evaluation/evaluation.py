@@ -24,7 +24,6 @@ from pytest_lipleak.evaluation.make.picture_tools import PictureTools
 from pytest_lipleak.evaluation.make.progress import Shown
 from pytest_lipleak.evaluation.make.record import Record
 from pytest_lipleak.evaluation.make.schedule import Schedule
-from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.evaluation.make.videos import Videos
 from pytest_lipleak.evaluation.make.worker import Files, Worker
 from pytest_lipleak.evaluation.measures.on_demand import Measures
@@ -36,6 +35,7 @@ from pytest_lipleak.evaluation.results.dose import curve_for
 from pytest_lipleak.evaluation.results.provenance import provenance_of
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
+from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.expert import SyncExpert
 
 

@@ -12,11 +12,11 @@ from pytest_lipleak.cli import USAGE, main
 from pytest_lipleak.core.clips import held
 from pytest_lipleak.evaluation.checkup import FIX, LOOK, OK, Checkup, examine
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.faces.mouth_swap import mouth_pixels, with_other_mouths
 from pytest_lipleak.generators.registry import as_model, load_model
 from pytest_lipleak.media.clipsets import ClipSet, open_clips
 from pytest_lipleak.report.checkup import text_of
+from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.experts import load_expert
 from pytest_lipleak.sync.protocols import Protocol
 

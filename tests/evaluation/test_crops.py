@@ -13,12 +13,12 @@ from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.make import crops as rooms
 from pytest_lipleak.evaluation.make.crops import MOUTH_ALIGNED, NOT_ALIGNED, Crops
 from pytest_lipleak.evaluation.make.picture_tools import PictureTools
-from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.evaluation.scoring import score_file
 from pytest_lipleak.faces import tracking
 from pytest_lipleak.faces.landmarks import MOUTH_CORNERS, POINTS, steady_corners
 from pytest_lipleak.faces.tracking import FaceTrack
 from pytest_lipleak.generators.registry import as_model
+from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.expert import ExpertIdentity, Suitability
 from pytest_lipleak.sync.mouth_window import aligned_faces
 from pytest_lipleak.sync.protocols import Protocol

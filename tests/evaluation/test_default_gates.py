@@ -8,9 +8,9 @@ from pytest_lipleak.core.defaults import DEFAULT_GATES, LEAST_EXCESS
 from pytest_lipleak.core.metric_families import Question
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.generators.registry import load_model
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
+from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.experts import load_expert
 from pytest_lipleak.sync.protocols import Protocol
 

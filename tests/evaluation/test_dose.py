@@ -16,7 +16,6 @@ from pytest_lipleak.core.errors import InputError, MissingDataError, UnscorableE
 from pytest_lipleak.core.metrics import every_metric, metric
 from pytest_lipleak.core.scores import SyncScore, TakeScore
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.evaluation.results.dose import (
     calibrated,
     curve_for,
@@ -28,6 +27,7 @@ from pytest_lipleak.evaluation.results.dose import (
 )
 from pytest_lipleak.generators.registry import load_model
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
+from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.experts import load_expert
 from pytest_lipleak.sync.protocols import Protocol
 

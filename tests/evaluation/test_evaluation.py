@@ -25,11 +25,11 @@ from pytest_lipleak.core.errors import (
 )
 from pytest_lipleak.core.verdicts import Limit, Rules
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.audio import read_audio
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
 from pytest_lipleak.media.video import read_video
+from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.expert import ExpertIdentity, Suitability
 from pytest_lipleak.sync.protocols import Protocol
 

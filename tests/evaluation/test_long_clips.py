@@ -13,7 +13,6 @@ from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.make import videos
 from pytest_lipleak.evaluation.make.gallery import Gallery
-from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.evaluation.make.worker import Files
 from pytest_lipleak.evaluation.plan.references import STRATEGIES, reference_frames
 from pytest_lipleak.faces import mouth_swap, tracking
@@ -22,6 +21,7 @@ from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media import video
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
 from pytest_lipleak.media.video import write_video
+from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.expert import ExpertIdentity, Suitability
 from pytest_lipleak.sync.protocols import Protocol
 

@@ -15,12 +15,12 @@ from pytest_lipleak.core.errors import ConfigurationError, WeightsError
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.evaluation.make.worker import Files, Worker
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.generators.registry import as_model, load_model
 from pytest_lipleak.media.clipsets import EMBEDDED, ClipSet, open_clips
 from pytest_lipleak.report.terminal import table
+from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.experts import load_expert
 from pytest_lipleak.sync.protocols import Protocol
 

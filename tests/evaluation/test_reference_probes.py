@@ -11,7 +11,6 @@ from pytest_lipleak.core.clips import held
 from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.core.errors import NotApplicableError
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.evaluation.measures.probes import Probed, swapped_reference
 from pytest_lipleak.faces.mouth_swap import most_different, with_mouths
 from pytest_lipleak.faces.small import lips_core
@@ -19,6 +18,7 @@ from pytest_lipleak.generators.control import ControlGenerator
 from pytest_lipleak.generators.registry import Model, load_model
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 from pytest_lipleak.media.video import write_video
+from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.experts import load_expert
 from pytest_lipleak.sync.protocols import Protocol
 

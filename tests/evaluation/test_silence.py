@@ -8,9 +8,9 @@ import pytest
 
 from pytest_lipleak.core.conditions import Setup
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.generators.registry import as_model
 from pytest_lipleak.media.clipsets import open_clips
+from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.experts import load_expert
 from pytest_lipleak.sync.protocols import Protocol
 

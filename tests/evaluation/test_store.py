@@ -18,15 +18,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_lipleak.core.errors import StoreError
-from pytest_lipleak.evaluation.make.store import ABANDONED, Store, key_of, versions_of
 from pytest_lipleak.media.video import stored_images, write_video
 from pytest_lipleak.private_folders import STORE_MARK
+from pytest_lipleak.store.keys import key_of, versions_of
+from pytest_lipleak.store.store import Store
+from pytest_lipleak.store.upkeep import ABANDONED
 
 KIND, KEY = "thing.bin", key_of(what="thing")
 WRITER = """
 import sys, time
 from pathlib import Path
-from pytest_lipleak.evaluation.make.store import Store
+from pytest_lipleak.store.store import Store
 
 folder, log, seconds, key = sys.argv[1:]
 
@@ -229,11 +231,11 @@ def test_beyond_the_limit_the_longest_unused_goes(store: Store) -> None:
 def test_a_large_store_is_not_looked_through_for_every_artefact(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pytest_lipleak.evaluation.make.store.PER_LOOK", 4)
+    monkeypatch.setattr("pytest_lipleak.store.upkeep.PER_LOOK", 4)
     fill(store, [600] * 40)
     limited, looks = Store(store.folder, limit=40_000), []
-    look = limited.artefacts
-    monkeypatch.setattr(limited, "artefacts", lambda **how: looks.append(limited) or look(**how))
+    look = limited.layout.artefacts
+    monkeypatch.setattr(limited.layout, "artefacts", lambda **how: looks.append(limited) or look(**how))
     for number in range(100, 130):
         limited.get_or_make(KIND, key_of(number=number), sized(1000))
     assert len(looks) == 3, "after the first, the eleventh, the twenty-first"
@@ -293,7 +295,7 @@ def test_who_waits_for_a_lock_file_that_is_cleared_away_makes_the_artefact_alone
 
     from filelock import FileLock, Timeout
 
-    holder, waiter = (store._lock(KIND, KEY) for _ in range(2))
+    holder, waiter = (store.layout.lock(KIND, KEY) for _ in range(2))
     lock_file = Path(holder.lock_file)
     holder.acquire()
     thread = threading.Thread(target=waiter.acquire)
@@ -548,7 +550,8 @@ OTHER_USER = """
 import os, pwd, sys, tempfile
 from pathlib import Path
 from pytest_lipleak.core.errors import StoreError
-from pytest_lipleak.evaluation.make.store import Store, key_of
+from pytest_lipleak.store.keys import key_of
+from pytest_lipleak.store.store import Store
 with tempfile.TemporaryDirectory() as folder:  # imports all that is needed: others may not read the interpreter
     Store(Path(folder)).get_or_make("thing.bin", key_of(), lambda path: path.write_bytes(b"whole"))
 os.setgid(65534)

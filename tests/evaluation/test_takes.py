@@ -11,9 +11,9 @@ from pytest_lipleak.core.clips import held
 from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
+from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.expert import ExpertIdentity
 from pytest_lipleak.sync.protocols import Protocol
 

@@ -16,10 +16,10 @@ from pytest_lipleak.core.conditions import CONDITIONS, Condition
 from pytest_lipleak.core.errors import LipleakError
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.make import schedule
-from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.generators import shared
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.generators.shared import BusyError, SharedGenerator, Slots
+from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.expert import ExpertIdentity, Suitability
 from pytest_lipleak.sync.protocols import Protocol
 

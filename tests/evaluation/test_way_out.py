@@ -9,11 +9,11 @@ from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Key
 from pytest_lipleak.core.errors import GeneratorError, InputError, LipleakError
 from pytest_lipleak.evaluation.evaluation import Evaluation
-from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.evaluation.make.way_out import ONLY_SILENCE, ONLY_SOME, way_out
 from pytest_lipleak.evaluation.plan.choices import Plan
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import EMBEDDED, ClipSet, open_clips
+from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.experts import load_expert
 from pytest_lipleak.sync.protocols import Protocol
 

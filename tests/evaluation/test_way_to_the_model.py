@@ -13,8 +13,8 @@ from test_waiting import BrightnessExpert
 import pytest_lipleak
 from pytest_lipleak.assertions import assert_metric
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.generators.registry import Model
+from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.protocols import Protocol
 
 PACKAGE = Path(pytest_lipleak.__file__).parent

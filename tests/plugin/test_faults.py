@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from inner_pytest import Project, Run
 
-from pytest_lipleak.evaluation.make.store import Store
 from pytest_lipleak.private_folders import PrivateFolder
+from pytest_lipleak.store.store import Store
 
 FAULTY = '''
 import signal

@@ -38,7 +38,9 @@ def test_a_run_that_does_not_ask_for_it_imports_nothing_heavy(
     assert ours == {
         f"pytest_lipleak.{name}"
         for name in (
-            *("plugin", "session", "workbench", "fixtures", "xdist"),
+            *("plugin", "fixtures", "session", "session.session", "session.xdist"),
+            *("session.display", "session.evaluations", "session.judging_tests"),
+            *("run", "run.process"),
             *("settings", "settings.convert", "settings.options", "settings.parsers", "settings.resolve"),
             *("core", "core.choices"),
         )

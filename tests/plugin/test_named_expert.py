@@ -8,9 +8,9 @@ from inner_pytest import Project
 from pytest_lipleak.cli import USAGE, main
 from pytest_lipleak.core.defaults import DEFAULT_GATES
 from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.run.run import Run
 from pytest_lipleak.settings.resolve import make_settings
 from pytest_lipleak.sync.experts import SYNCNET_FILE, choose_expert, refuse_unnamed
-from pytest_lipleak.workbench import Workbench
 
 WHICH = "on the scale of which expert? Nobody named one, and this machine would take embedded (no syncnet_v2.model"
 
@@ -54,14 +54,10 @@ def test_the_command_line_says_its_own_option(
 
 def test_default_gates_and_the_embedded_clips_need_no_name(project: Project) -> None:
     """The former are looked up for the expert; the latter have but one."""
-    desk = Workbench(
-        make_settings({"model": "demo", "gate": ["LSE-C_S < 1"]}, project.path, {}), project.path
-    )
-    desk.check()
-    desk = Workbench(make_settings({"model": "demo", "clips": project.clips}, project.path, {}), project.path)
-    desk.default_gates = True
-    desk.check()
-    assert len(desk.limits()) == len(DEFAULT_GATES["embedded", "direct"])
+    Run(make_settings({"model": "demo", "gate": ["LSE-C_S < 1"]}, project.path, {})).check()
+    run = Run(make_settings({"model": "demo", "clips": project.clips}, project.path, {}))
+    run.check()
+    assert len(run.limits(or_defaults=True)) == len(DEFAULT_GATES["embedded", "direct"])
 
 
 def test_found_weights_are_no_name_either(tmp_path: Path) -> None:

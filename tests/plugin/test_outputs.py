@@ -15,8 +15,8 @@ from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.evaluation.results.dose import read_curve, table_lines
 from pytest_lipleak.outputs import check_writable, forget_file, write_text
 from pytest_lipleak.resources import resource
+from pytest_lipleak.run.reports import Reports
 from pytest_lipleak.settings.resolve import make_settings
-from pytest_lipleak.workbench import Workbench
 
 PROC = pytest.mark.skipif(not Path("/proc/self").exists(), reason="a folder that not even root can write to")
 REFUSED = [
@@ -277,6 +277,6 @@ def test_an_earlier_report_that_cannot_be_removed_is_refused(
         raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
 
     monkeypatch.setattr(Path, "unlink", unlink)
-    bench = Workbench(make_settings({"model": "demo", "json": "old.json"}, tmp_path, {}), tmp_path)
+    reports = Reports(make_settings({"model": "demo", "json": "old.json"}, tmp_path, {}))
     with pytest.raises(ConfigurationError, match=r"old.json, cannot be removed .Operation not permitted."):
-        bench.forget_reports()
+        reports.forget()

@@ -22,7 +22,6 @@ from pytest_lipleak.evaluation.make.costs import Stopwatch
 from pytest_lipleak.evaluation.make.crops import Cropper, Crops
 from pytest_lipleak.evaluation.make.nulls import UnrelatedSpeech
 from pytest_lipleak.evaluation.make.picture_tools import PictureTools
-from pytest_lipleak.evaluation.make.store import STORE_FORMAT, Store, key_of, read_array, versions_of
 from pytest_lipleak.evaluation.make.videos import GENERATION_LIBRARIES, Videos
 from pytest_lipleak.evaluation.plan.choices import Plan
 from pytest_lipleak.evaluation.plan.takes import Take
@@ -30,6 +29,8 @@ from pytest_lipleak.faces.small import Faces, grey_faces
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.shared import BusyError
 from pytest_lipleak.media.video import write_playable
+from pytest_lipleak.store.keys import STORE_FORMAT, key_of, versions_of
+from pytest_lipleak.store.store import Store, read_array
 from pytest_lipleak.sync.expert import Embeddings, Suitability, SyncExpert, window_count
 from pytest_lipleak.sync.protocols import protocol_notes
 from pytest_lipleak.sync.score import score

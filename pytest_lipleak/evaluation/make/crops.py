@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Audio, Clip, Image
-from pytest_lipleak.evaluation.make.store import Store, key_of, versions_of
 from pytest_lipleak.libraries import OPENCV
+from pytest_lipleak.store.keys import key_of, versions_of
+from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.expert import SyncExpert
 from pytest_lipleak.sync.protocols import Protocol, whole_frame_crops
 

@@ -12,7 +12,6 @@ from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Clip, Frames, Image, StreamedVideo, Video, digest_of
 from pytest_lipleak.core.errors import StoreError
 from pytest_lipleak.evaluation.make.costs import Stopwatch
-from pytest_lipleak.evaluation.make.store import STORE_FORMAT, Store, key_of, versions_of
 from pytest_lipleak.evaluation.make.worker import Worker
 from pytest_lipleak.evaluation.plan.takes import Take
 from pytest_lipleak.generators.facecrops import ClipFace
@@ -23,6 +22,8 @@ from pytest_lipleak.generators.shared import BusyError, ready, without_waiting
 from pytest_lipleak.libraries import OPENCV
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.video import HELD, stored_images, write_video
+from pytest_lipleak.store.keys import STORE_FORMAT, key_of, versions_of
+from pytest_lipleak.store.store import Store
 
 GENERATION_LIBRARIES = ("numpy", "onnxruntime", OPENCV, "torch")
 """Part of the keys: other versions of these make other pixels."""

@@ -10,23 +10,25 @@ from typing import Any
 
 import pytest
 
-from pytest_lipleak.cluster import measure_on
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.generators.shared import SharedGenerator, Slots
 from pytest_lipleak.private_folders import FORGOTTEN
-from pytest_lipleak.session import LipleakSession
+from pytest_lipleak.run.cluster import measure_on
+from pytest_lipleak.run.process import Process
+from pytest_lipleak.run.run import Run
+from pytest_lipleak.session.session import LipleakSession
 from pytest_lipleak.settings.resolve import make_settings, read_settings
-from pytest_lipleak.workbench import Workbench
 
 RUN = """
 import sys, time
 from pathlib import Path
 from pytest_lipleak.settings.resolve import make_settings
-from pytest_lipleak.workbench import Workbench
+from pytest_lipleak.run.process import Process
+from pytest_lipleak.run.run import Run
 settings = make_settings({"model": "demo", "expert": "embedded", "device": "cpu"}, Path.cwd(), {})
-bench = Workbench(settings, Path.cwd(), run=sys.argv[1])
-bench.new_evaluation(bench.model)
-print(bench.folder, flush=True)
+run = Run(settings, Process(sys.argv[1]))
+run.new_evaluation(run.model)
+print(run.folder, flush=True)
 time.sleep(120)
 """
 
@@ -51,7 +53,7 @@ def test_only_folders_of_dead_runs_are_removed(tmp_path: Path, monkeypatch: pyte
         long_ago = time.time() - FORGOTTEN - 60
         for folder in folders[:2]:
             os.utime(folder, (long_ago, long_ago))
-        Workbench(make_settings({"model": "demo", "expert": "embedded"}, tmp_path, {}), tmp_path).check()
+        Run(make_settings({"model": "demo", "expert": "embedded"}, tmp_path, {})).check()
         assert [folder.exists() for folder in folders] == [False, True, True]
     finally:
         for each in running:
@@ -61,12 +63,10 @@ def test_only_folders_of_dead_runs_are_removed(tmp_path: Path, monkeypatch: pyte
 
 def test_a_run_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    bench = Workbench(
-        make_settings({"model": "demo", "expert": "embedded", "device": "cpu"}, tmp_path, {}), tmp_path
-    )
-    bench.new_evaluation(bench.model)
-    assert list(bench.folder.iterdir())
-    bench.close()
+    run = Run(make_settings({"model": "demo", "expert": "embedded", "device": "cpu"}, tmp_path, {}))
+    run.new_evaluation(run.model)
+    assert list(run.folder.iterdir())
+    run.close()
     assert not list(tmp_path.iterdir())
 
 
@@ -77,8 +77,7 @@ def test_a_controller_that_measures_elsewhere_does_not_keep_the_model(
     settings = make_settings(
         {"model": "demo", "expert": "embedded", "device": "cpu", "workers_per_gpu": 1}, tmp_path, {}
     )
-    alone, controller = Workbench(settings, tmp_path), Workbench(settings, tmp_path)
-    controller.alone = False
+    alone, controller = Run(settings), Run(settings, Process(shares_model=True))
     try:
         assert not isinstance(alone.model.generator, SharedGenerator)
         evaluation = controller.new_evaluation(controller.model)
@@ -107,14 +106,15 @@ def test_a_model_that_every_worker_holds_is_said_to_be(pytester: pytest.Pytester
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         session.evaluation(Own(), "one process needs no slot")
-    session.alone = False
+    session = LipleakSession(config, read_settings(config))
+    session.process = Process(shares_model=True)
     try:
         with pytest.warns(RuntimeWarning, match=r"--lipleak-workers-per-gpu does not count for Own"):
             session.evaluation(Own(), "own")
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            session.evaluation(Around(session.model.generator), "around")
-            session.evaluation(session.model)
+            session.evaluation(Around(session.run.model.generator), "around")
+            session.evaluation(session.run.model)
     finally:
-        session.let_go_of_model()
+        session.run.named_model.let_go()
         session.close()

@@ -25,8 +25,9 @@ from pytest_lipleak.core.errors import (
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.evaluation.results.parts import AGREED, check_alike, merged_parts
+from pytest_lipleak.run.process import Process
+from pytest_lipleak.run.run import Run
 from pytest_lipleak.settings.options import Settings
-from pytest_lipleak.workbench import Workbench
 
 PARTS_PER_WORKER = 4
 """So that one slow clip does not leave all other workers idle at the end."""
@@ -35,13 +36,13 @@ Part = dict[str, Any]
 """A part's ``corpus`` as plain data, and what ``failed``: clip, condition, kind of error and words."""
 
 
-def measure_on(executor: str, bench: Workbench, evaluation: Evaluation, limits: Sequence[Limit]) -> None:
+def measure_on(executor: str, run: Run, evaluation: Evaluation, limits: Sequence[Limit]) -> None:
     """Measure on a cluster what ``limits`` speak of; ``evaluation`` then judges it as if it had measured itself.
 
     Args:
         executor: ``dask`` starts one worker process per core of this machine (or what Dask's own configuration
             says); ``dask=ADDRESS`` uses the scheduler that runs there.
-        bench: of this run; its settings are those of the workers.
+        run: its settings are those of the workers.
         evaluation: of the model, of all clips.
         limits: what will be judged.
 
@@ -58,16 +59,18 @@ def measure_on(executor: str, bench: Workbench, evaluation: Evaluation, limits: 
                 "from parts; leave it out, or run without --executor"
             )
     # What the model declares is known; from here on others load it.
-    bench.let_go_of_model()
+    run.named_model.let_go()
     clips = len(evaluation.corpus.provenance.clip_names)
     texts = [f"{limit.metric.name} {limit.operator} {limit.value!r}" for limit in limits]
     with _client(executor) as client:
         workers = max(len(client.scheduler_info(n_workers=-1)["workers"]), 1)
         count = min(clips, PARTS_PER_WORKER * workers)
         # Sent with every part: what is scattered is lost with the workers that hold it.
-        shared = (bench.settings, bench.start, bench.run, texts)
+        shared = (run.settings, run.process.start, run.process.run, texts)
         futures = [
-            client.submit(measure_part, shared, (part, count), key=f"lipleak-{bench.run}-{part}", pure=False)
+            client.submit(
+                measure_part, shared, (part, count), key=f"lipleak-{run.process.run}-{part}", pure=False
+            )
             for part in range(1, count + 1)
         ]
         try:
@@ -81,7 +84,7 @@ def measure_on(executor: str, bench: Workbench, evaluation: Evaluation, limits: 
             with suppress(Exception):
                 client.cancel(futures)
             with suppress(Exception):
-                client.run(_forget, bench.run)
+                client.run(_forget, run.process.run)
     merged = merged_parts({f"part {n}": Corpus.from_dict(part["corpus"]) for n, part in enumerate(parts, 1)})
     ours, theirs = evaluation.corpus.provenance, merged.provenance
     check_alike("this process", ours, "the workers", theirs, (*AGREED, "clip_names"))
@@ -124,29 +127,28 @@ def _client(executor: str) -> Iterator[Any]:
         yield client
 
 
-_benches: dict[str, Workbench] = {}
+_runs: dict[str, Run] = {}
 _one_at_a_time = threading.Lock()
 
 
 def measure_part(shared: tuple[Settings, Path, str, Sequence[str]], shard: tuple[int, int]) -> Part:
     """Measure one part, in a worker process; model and expert are loaded once per process and run."""
-    settings, start, run, limits = shared
+    settings, start, name, limits = shared
     with _one_at_a_time:
         # Models and clips may be named from there.
         os.chdir(start)
-        if run not in _benches:
-            _benches.clear()
-            _benches[run] = Workbench(settings, start, run=run, first=False)
-        bench = _benches[run]
-        bench.settings = settings._replace(machine=settings.machine._replace(shard=shard))
+        if name not in _runs:
+            _runs.clear()
+            _runs[name] = Run(settings, Process(name, is_controller=False, shares_model=True, start=start))
+        run = _runs[name]
         try:
-            evaluation = bench.new_evaluation(bench.model)
+            evaluation = run.new_evaluation(run.model, shard=shard)
             for limit in limits:
                 # That it is left to others is no news; what failed is known by take.
                 with suppress(LipleakError):
                     evaluation.judge(Limit.parse(limit))
         finally:
-            bench.let_go_of_model()
+            run.named_model.let_go()
         failed = [
             (clip, str(condition or ""), type(error).__name__, str(error))
             for (clip, condition), error in evaluation.failures.items()
@@ -154,8 +156,7 @@ def measure_part(shared: tuple[Settings, Path, str, Sequence[str]], shard: tuple
         return {"corpus": evaluation.corpus.to_dict(), "failed": failed}
 
 
-def _forget(run: str) -> None:
+def _forget(name: str) -> None:
     """Remove what a run left on this worker's machine."""
-    if bench := _benches.pop(run, None):
-        bench.first = True
-        bench.close()
+    if run := _runs.pop(name, None):
+        run.close(remove=True)

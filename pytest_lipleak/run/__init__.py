@@ -1,0 +1,1 @@
+"""What a run works with, from its settings: process, device, model, expert, baseline, reports."""

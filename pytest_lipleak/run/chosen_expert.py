@@ -1,0 +1,93 @@
+"""The sync expert that judges a run: which one, why, under which protocol; loaded when first needed."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pytest_lipleak.run.device import Device
+from pytest_lipleak.settings.options import Scoring
+
+if TYPE_CHECKING:
+    from pytest_lipleak.sync.expert import SyncExpert
+
+
+class ChosenExpert:
+    """The sync expert of a run.
+
+    Args:
+        scoring: what the settings say of it.
+        clips: as the user named them.
+        device: where it runs.
+    """
+
+    def __init__(self, scoring: Scoring, clips: str, device: Device) -> None:
+        self._scoring = scoring
+        self._clips = clips
+        self._device = device
+
+    @cached_property
+    def _choice(self) -> tuple[str, str]:
+        from pytest_lipleak.media.clipsets import EMBEDDED
+        from pytest_lipleak.sync.experts import choose_expert
+
+        scoring = self._scoring
+        return choose_expert(scoring.expert, scoring.weights, rendered_clips=self._clips == EMBEDDED)
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self._choice[0]
+
+    @property
+    def reason(self) -> str:
+        """Why it judges."""
+        return self._choice[1]
+
+    @property
+    def protocol(self) -> str:
+        """Name of the protocol in use."""
+        from pytest_lipleak.sync.experts import default_protocol
+
+        named = self._scoring.protocol
+        return str(default_protocol(self.name)) if named == "auto" else named
+
+    @property
+    def default_gates(self) -> tuple[str, ...]:
+        """The limits that count where nobody gives any."""
+        from pytest_lipleak.core.defaults import DEFAULT_GATES
+
+        return tuple(DEFAULT_GATES.get((self.name, self.protocol), ()))
+
+    @cached_property
+    def loaded(self) -> "SyncExpert":
+        """The expert itself."""
+        from pytest_lipleak.sync.experts import load_expert
+
+        device = self._device.name
+        return load_expert(
+            self.name,
+            self._scoring.weights,
+            allow_unverified=self._scoring.allow_unverified_weights,
+            device=device if device.startswith("cuda") else "cpu",
+            threads=self._device.share_threads() or 0,
+        )
+
+    def refuse_unnamed(self, what: str) -> None:
+        """Refuse ``what`` is on one expert's scale where nobody named the expert.
+
+        Raises:
+            ConfigurationError: nobody did.
+        """
+        from pytest_lipleak.sync.experts import refuse_unnamed
+
+        refuse_unnamed(what, self.name, self.reason)
+
+    def check_weights(self) -> None:
+        """Hash SyncNet's weights, where it judges.
+
+        Raises:
+            MissingDataError: they are not there, or are others than the published ones.
+        """
+        from pytest_lipleak.sync.experts import SYNCNET, syncnet_weights
+
+        if self.name == SYNCNET:
+            syncnet_weights(self._scoring.weights, allow_unverified=self._scoring.allow_unverified_weights)

@@ -1,0 +1,128 @@
+"""The files that a run writes for its user: refused at once, cleared away, begun and written."""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from pytest_lipleak.settings.options import Settings
+
+
+class Reports:
+    """What a run writes.
+
+    Args:
+        settings: of the run.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._outputs = settings.outputs
+        self._inputs = settings.inputs
+        self._sources: Mapping[str, str] = settings.sources
+
+    @property
+    def are_asked_for(self) -> bool:
+        """Whether a report is to be written."""
+        return self._outputs.json is not None or self._outputs.html is not None
+
+    def check(self) -> None:
+        """Refuse at once what could not be written at the end; nothing is left, changed or removed.
+
+        Raises:
+            ConfigurationError: a path that cannot be written, naming the option.
+        """
+        for name, path in self._outputs._asdict().items():
+            source = self._sources.get(name, f"--lipleak-{name.replace('_', '-')}")
+            # A project's ini file must not stop runs that measure nothing.
+            if path is None or (self._inputs.model is None and not source.startswith("--")):
+                continue
+            if name == "html":
+                from pytest_lipleak.report.page_files import check_page
+
+                check_page(path, source)
+            else:
+                from pytest_lipleak.outputs import check_writable
+
+                check_writable(path, source, "folder" if name == "keep" else "file")
+
+    def forget(self) -> None:
+        """Remove the reports of an earlier run, so that a run that ends early leaves none that lies.
+
+        Raises:
+            ConfigurationError: one of them is the baseline of this run, or cannot be removed.
+        """
+        from pytest_lipleak.core.errors import ConfigurationError
+
+        json_file, html = self._outputs.json, self._outputs.html
+        if json_file is not None and json_file == self._inputs.compare:
+            raise ConfigurationError(
+                f"--lipleak-json and --lipleak-compare both name {json_file}; the report would take the baseline's "
+                "place, so name another file for one of them"
+            )
+        try:
+            if json_file is not None:
+                from pytest_lipleak.outputs import forget_file
+
+                forget_file(json_file)
+            if html is not None:
+                from pytest_lipleak.report.page_files import forget_page
+
+                forget_page(html)
+        except OSError as error:
+            raise ConfigurationError(
+                f"the report of an earlier run, {error.filename}, cannot be removed ({error.strerror}); remove it, or "
+                "name another with --lipleak-json or --lipleak-html"
+            ) from error
+
+    def begin(self, not_run: Sequence[str]) -> None:
+        """Write the JSON report of a run that has judged nothing yet: who is killed from here on leaves this one.
+
+        Args:
+            not_run: what is to be judged.
+        """
+        path = self._outputs.json
+        if path is None or (path.exists() and not path.is_file()):
+            return  # a pipe takes one report, the last
+        from pytest_lipleak.core.endings import BEGUN
+        from pytest_lipleak.outputs import write_text
+        from pytest_lipleak.report.json import document
+
+        # What cannot be written is said when the run ends, and costs no score.
+        with suppress(OSError):
+            write_text(path, json_text(document([], run=replace(BEGUN, not_run=tuple(not_run)))))
+
+    def write(self, report: dict[str, Any]) -> list[str]:
+        """Write the reports that are asked for; return what is not written and why.
+
+        Args:
+            report: as ``report.json.document`` makes it.
+        """
+        if not self.are_asked_for:
+            return []
+        from pytest_lipleak.core.errors import OutputError
+        from pytest_lipleak.outputs import to_be_written, write_text
+
+        json_file, html, keep = self._outputs.json, self._outputs.html, self._outputs.keep
+        unsaved = []
+        if json_file is not None:
+            text = json_text(report)
+            try:
+                with to_be_written("JSON report", json_file):
+                    write_text(json_file, text)
+            except OutputError as error:
+                unsaved.append(str(error))
+        if html is not None:
+            from pytest_lipleak.report.html import write_html
+
+            try:
+                with to_be_written("HTML report", html):
+                    write_html(report, html, dose=self._inputs.dose, videos=[] if keep is None else [keep])
+            except OutputError as error:
+                unsaved.append(str(error))
+        return unsaved
+
+
+def json_text(report: dict[str, Any]) -> str:
+    """Return a report as the text of its file."""
+    return f"{json.dumps(report, indent=1, allow_nan=False)}\n"

@@ -1,0 +1,268 @@
+"""A run: what the settings name, each part built when first needed, and evaluations under these settings.
+
+Knows nothing of pytest: the plugin's session has one, and so have the commands.
+"""
+
+import sys
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_lipleak.run.baseline import Baseline
+from pytest_lipleak.run.chosen_expert import ChosenExpert
+from pytest_lipleak.run.device import Device
+from pytest_lipleak.run.named_model import NamedModel
+from pytest_lipleak.run.process import Process
+from pytest_lipleak.run.reports import Reports
+from pytest_lipleak.settings.options import Settings
+
+if TYPE_CHECKING:
+    from pytest_lipleak.core.corpus import Corpus
+    from pytest_lipleak.core.dose import DoseCurve
+    from pytest_lipleak.core.verdicts import Limit
+    from pytest_lipleak.evaluation.evaluation import Evaluation
+    from pytest_lipleak.evaluation.make.gallery import Gallery
+    from pytest_lipleak.evaluation.make.progress import Progress
+    from pytest_lipleak.evaluation.plan.choices import Plan
+    from pytest_lipleak.generators.registry import Model
+    from pytest_lipleak.media.clipsets import ClipSet
+    from pytest_lipleak.private_folders import PrivateFolder
+    from pytest_lipleak.store.store import Store
+    from pytest_lipleak.sync.expert import SyncExpert
+
+GIGABYTE = 10**9
+
+
+def to_stderr(text: str) -> None:
+    """Say why this process ends."""
+    print(f"\nlipleak: {text}", file=sys.__stderr__, flush=True)
+
+
+def unseen() -> "Progress":
+    """Show progress nowhere."""
+    from pytest_lipleak.report.progress import silent
+
+    return silent
+
+
+class Run:
+    """What one run works with.
+
+    Args:
+        settings: resolved.
+        process: this process within the run; None: it is alone, and begins here.
+        progress: where progress is shown; asked when something is to be measured.
+        on_give_up: told why the process ends when a model hangs and cannot be interrupted.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        process: Process | None = None,
+        *,
+        progress: "Callable[[], Progress]" = unseen,
+        on_give_up: Callable[[str], None] = to_stderr,
+    ) -> None:
+        self.settings = settings
+        self.process = process or Process()
+        self._progress = progress
+        self._on_give_up = on_give_up
+        self._folder: PrivateFolder | None = None
+        self.device = Device(settings.machine.device, self.process)
+        self.expert = ChosenExpert(settings.scoring, settings.inputs.clips, self.device)
+        self.named_model = NamedModel(
+            settings.inputs,
+            settings.machine.workers_per_gpu,
+            self.device,
+            self.process,
+            lambda: self._private_folder,
+        )
+        self.baseline = Baseline(settings.inputs.compare, self.process)
+        self.reports = Reports(settings)
+
+    @property
+    def folder(self) -> Path:
+        """The run's own artefacts; shared by all workers of the run, removed at its end."""
+        return self._private_folder.path
+
+    @property
+    def _private_folder(self) -> "PrivateFolder":
+        from pytest_lipleak.private_folders import PrivateFolder
+
+        self._folder = self._folder or PrivateFolder(self.process.run)
+        return self._folder
+
+    @cached_property
+    def clips(self) -> "ClipSet":
+        """The real clips, listed; each is decoded when asked for."""
+        from pytest_lipleak.media.clipsets import open_clips
+
+        clips = open_clips(self.settings.inputs.clips)
+        clips.origin = self.process.naming(self.settings.inputs.clips)
+        return clips
+
+    @property
+    def model(self) -> "Model":
+        """The model named in the settings.
+
+        Raises:
+            LipleakError: none is named, or it cannot be loaded.
+        """
+        return self.named_model.get()
+
+    def check(self, *, measures: bool = True) -> None:
+        """Refuse at once what cannot work, before anything is loaded or generated.
+
+        Args:
+            measures: whether the run will measure; one that only lists changes and removes nothing.
+
+        Raises:
+            LipleakError: a setting names something that is not there, or cannot be read.
+        """
+        from pytest_lipleak.run import preflight
+
+        if measures:
+            from pytest_lipleak.libraries import check_libraries
+
+            check_libraries()
+        preflight.check_settings(self.settings, self.baseline)
+        len(self.clips)
+        preflight.check_scales(self.settings, self.expert)
+        # Hashed once, by the controller; the workers hash again only when they load.
+        if self.process.is_controller:
+            self.expert.check_weights()
+        if self.process.is_controller and measures:
+            from pytest_lipleak.private_folders import remove_forgotten
+
+            remove_forgotten()
+            if store := self._lasting_store():
+                store.check()
+
+    def check_pairs(self, limits: "Iterable[Limit]") -> None:
+        """Refuse, before anything is measured, limits that need pairs of clips where there are none.
+
+        Raises:
+            InputError: a clip's speaker is unknown, or has no other clip.
+        """
+        from pytest_lipleak.run.preflight import check_pairs
+
+        check_pairs(self.settings, self.clips, limits)
+
+    def limits(self, *, or_defaults: bool) -> "list[Limit]":
+        """Return what is to be judged: the gates that were given, else the expert's defaults where those count.
+
+        Raises:
+            ConfigurationError: a gate that does not parse.
+        """
+        from pytest_lipleak.core.verdicts import Limit
+
+        texts = self.settings.rules.gates or (self.expert.default_gates if or_defaults else ())
+        return list({str(limit): limit for limit in map(Limit.parse, texts)}.values())
+
+    def new_evaluation(
+        self, model: "Model", *, expert: "SyncExpert | None" = None, shard: tuple[int, int] | None = None
+    ) -> "Evaluation":
+        """Return an evaluation of a model under these settings.
+
+        Args:
+            model: loaded.
+            expert: judges in place of the one that the settings name.
+            shard: the part of the clips to measure, and of how many, in place of what the settings say.
+        """
+        from pytest_lipleak.core.verdicts import Rules
+        from pytest_lipleak.evaluation.evaluation import Evaluation
+        from pytest_lipleak.evaluation.make.worker import Files, Worker
+        from pytest_lipleak.store.store import Store
+
+        self._private_folder.enter()
+        settings, process = self.settings, self.process
+        kept = self._lasting_store() if model.fingerprint is not None else None
+        return Evaluation(
+            self.clips,
+            model,
+            expert or self.expert.loaded,
+            self._plan(shard or self.settings.machine.shard),
+            kept or Store(self.folder),
+            rules=Rules(
+                settings.rules.allow_unscored,
+                settings.rules.confidence,
+                settings.rules.inconclusive,
+                settings.rules.sequential,
+            ),
+            worker=Worker(
+                run=process.run,
+                device=self.device.name,
+                start_share=process.number / process.count,
+                timeout=settings.machine.timeout or None,
+                on_give_up=self._on_give_up,
+                progress=self._progress(),
+            ),
+            files=Files(
+                weights=settings.scoring.weights,
+                arcface=settings.scoring.arcface,
+                dose=settings.inputs.dose,
+                keep=settings.outputs.keep,
+                gallery=self._gallery(),
+            ),
+        )
+
+    def _plan(self, shard: tuple[int, int] | None) -> "Plan":
+        from pytest_lipleak.evaluation.plan.choices import Plan
+        from pytest_lipleak.media.pair_lists import read_pairs
+        from pytest_lipleak.sync.protocols import Protocol
+
+        settings = self.settings
+        return Plan(
+            Protocol(self.expert.protocol),
+            seed=settings.plan.seed,
+            silence=settings.plan.silence,
+            alternative_reference=settings.plan.alternative_reference,
+            pairing=settings.plan.pairing,
+            face=settings.scoring.face,
+            retrack=settings.scoring.retrack,
+            shard=shard,
+            partners=read_pairs(settings.inputs.pairs, self.clips) if settings.inputs.pairs else None,
+            expert_reason=self.expert.reason,
+        )
+
+    def _gallery(self) -> "Gallery | None":
+        if self.settings.outputs.html is None:
+            return None
+        from pytest_lipleak.evaluation.make.gallery import Gallery
+        from pytest_lipleak.report.page_files import files_of
+
+        return Gallery(files_of(self.settings.outputs.html))
+
+    def _lasting_store(self) -> "Store | None":
+        """The store that outlives the run, where one is named."""
+        from pytest_lipleak.store.store import Store
+
+        machine = self.settings.machine
+        if machine.store is None:
+            return None
+        limit = None if machine.store_limit is None else machine.store_limit * GIGABYTE
+        store = Store(machine.store, limit, shared=machine.store_shared)
+        store.refuse_others()
+        return store
+
+    def dose_curve(self, corpus: "Corpus") -> "tuple[DoseCurve | None, str | None]":
+        """Return the curve on which a model's results are read as a share of copied lips, and why there is none."""
+        from pytest_lipleak.core.errors import LipleakError
+        from pytest_lipleak.evaluation.results.dose import curve_for
+
+        try:
+            return curve_for(corpus.provenance, self.settings.inputs.dose)
+        except LipleakError as error:
+            return None, str(error)
+
+    def close(self, *, remove: bool | None = None) -> None:
+        """Leave the run's folder.
+
+        Args:
+            remove: whether the artefacts in it go, too; None leaves that to the controller.
+        """
+        remove = self.process.is_controller if remove is None else remove
+        # The controller may only have waited for others who worked in the folder.
+        if self._folder is not None or remove:
+            self._private_folder.leave(remove=remove)
