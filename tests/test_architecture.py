@@ -29,7 +29,17 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 """Rooms by floor, lowest first. A room may import from lower floors, and within itself."""
 
 INSIDE: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "evaluation": (("plan",), ("make",), ("measures",), ("results",), ("evaluation",)),
+    "evaluation": (
+        ("plan",),
+        ("make",),
+        ("measures",),
+        ("results",),
+        ("assembly",),
+        ("measuring",),
+        ("judging",),
+        ("evaluation",),
+        ("tried_model",),
+    ),
 }
 """Floors within a room; what is not named stands above those that are."""
 
@@ -203,13 +213,6 @@ def test_public_names_are_explained() -> None:
 
 
 MOST_LINES, MOST_PARAMETERS = 250, 8
-TOO_LARGE = {
-    "Artefacts",
-    "CommandGenerator",
-    "Evaluation",
-    "_Examination",
-}
-"""Classes that are still to be taken apart. None may be added; one that is small enough must leave this list."""
 
 
 def parameters_of(node: ast.ClassDef) -> int:
@@ -228,4 +231,4 @@ def test_classes_are_small_and_constructors_take_few_values() -> None:
         if isinstance(node, ast.ClassDef)
         and ((node.end_lineno or 0) - node.lineno + 1 > MOST_LINES or parameters_of(node) > MOST_PARAMETERS)
     }
-    assert large == TOO_LARGE
+    assert large == set()

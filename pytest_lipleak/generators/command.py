@@ -17,6 +17,7 @@ import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from hashlib import sha256
 from importlib.resources import files
 from pathlib import Path
@@ -154,24 +155,27 @@ def load(
             "make, or give the argument result=PATTERN of the video it writes"
         )
     environment, left_out = without_credentials(os.environ, env)
-    generator = CommandGenerator(
-        words,
+    program = Program(
+        tuple(words),
         folder,
-        extra={Reference.CR: shlex.split(cr_args), Reference.AR: shlex.split(ar_args)},
-        environment=_environment(environment, interpreter, device),
-        result=result,
-        slack=_whole("slack", slack),
-        seed=seed,
-        timeout=timeout,
+        {Reference.CR: shlex.split(cr_args), Reference.AR: shlex.split(ar_args)},
+        _environment(environment, interpreter, device),
+        left_out,
+    )
+    calls = Calls(
+        result,
+        _whole("slack", slack),
+        seed,
+        timeout,
         parallel=parallel,
         workdir=None if workdir is None else Path(workdir).expanduser().absolute(),
     )
-    generator.left_out = left_out
+    generator = CommandGenerator(program, calls)
     switches = "reference" in placeholders or bool(ar_args) or "{reference}" in cr_args
     generator.reference_from_video = "reference" not in placeholders and not any(
         "{reference}" in words for words in (cr_args, ar_args)
     )
-    if generator.sees("landmarks"):
+    if program.sees("landmarks"):
         generator.use_face = generator.remember_face
     generator.supports = _references(supports, ("CR", "AR") if switches else ("CR",))
     if {"CR", "AR"} <= set(generator.supports) and not switches:
@@ -183,27 +187,82 @@ def load(
     generator.silence = silence
     generator.pairing = pairing
     generator.fingerprint = fingerprint or _hashed(checkpoint, repo, folder, packages_of(python))
-    generator.check_program()
+    program.check()
     return generator
 
 
-class CommandGenerator:
-    """Runs a command for every call; built by :func:`load`, which explains the arguments."""
+@dataclass(frozen=True)
+class Program:
+    """A command line, and where it runs.
 
-    def __init__(
-        self,
-        words: Sequence[str],
-        folder: Path | None,
-        *,
-        extra: Mapping[Reference, Sequence[str]],
-        environment: Mapping[str, str],
-        result: str | None,
-        slack: int,
-        seed: int,
-        timeout: float | None,
-        parallel: bool,
-        workdir: Path | None,
-    ) -> None:
+    Args:
+        words: of the command, with placeholders.
+        folder: in which it runs; None: that of the call.
+        extra: words that are added, by reference.
+        environment: its variables.
+        left_out: names of variables that it does not get.
+    """
+
+    words: tuple[str, ...]
+    folder: Path | None
+    extra: Mapping[Reference, Sequence[str]]
+    environment: Mapping[str, str]
+    left_out: Sequence[str] = ()
+
+    def sees(self, placeholder: str) -> bool:
+        """Whether the command, with or without the words of a reference, has this placeholder."""
+        return any(
+            f"{{{placeholder}}}" in word for words in (self.words, *self.extra.values()) for word in words
+        )
+
+    def filled(self, kind: Reference, values: Mapping[str, str]) -> list[str]:
+        """Return the words of a call under CR or AR."""
+        return [_filled(word, values) for word in (*self.words, *self.extra[kind])]
+
+    def check(self) -> None:
+        """Raise ``ConfigurationError`` where there is no program of the command's name."""
+        name = self.words[0]
+        beside = self.folder is not None and "/" in name and (self.folder / name).is_file()
+        if shutil.which(name, path=self.environment.get("PATH")) is None and not beside:
+            raise ConfigurationError(
+                f"command {self}: no program {name!r} can be found; give its whole path, or the argument "
+                "python=INTERPRETER OR ENVIRONMENT"
+            )
+
+    def __str__(self) -> str:
+        return repr(shlex.join(self.words))
+
+
+@dataclass(frozen=True)
+class Calls:
+    """How a program is called.
+
+    Args:
+        result: pattern of the video it writes where it lets nobody name it.
+        slack: frames that may be missing or too many at the end.
+        seed: replaces ``{seed}``.
+        timeout: seconds for one call, or None.
+        parallel: whether several may run at once in the same folder.
+        workdir: keeps the folders of all calls, or None.
+    """
+
+    result: str | None
+    slack: int
+    seed: int
+    timeout: float | None
+    parallel: bool
+    workdir: Path | None
+
+
+class CommandGenerator:
+    """Runs a command for every call; built by :func:`load`, which explains the arguments.
+
+    Args:
+        program: that is run.
+        calls: how.
+    """
+
+    def __init__(self, program: Program, calls: Calls) -> None:
         self.supports: tuple[str, ...] = ("CR", "AR")
         self.reference_from_video = False
         self.takes_videos = True
@@ -213,18 +272,8 @@ class CommandGenerator:
         self.silence: str | None = None
         self.pairing: str | None = None
         self.fingerprint: str | None = None
-        self.left_out: Sequence[str] = ()
-        """Names of variables that it does not get."""
-        self._words = tuple(words)
-        self._folder = folder
-        self._extra = extra
-        self._environment = environment
-        self._result = result
-        self._slack = slack
-        self._seed = seed
-        self._timeout = timeout
-        self._parallel = parallel or folder is None
-        self._workdir = workdir
+        self._program = program
+        self._calls = calls
         self._tell: Callable[[str], None] = lambda text: None
         self._face = ClipFace(None)
         self.use_face: Callable[[ClipFace], None]
@@ -240,22 +289,12 @@ class CommandGenerator:
 
     def turn(self) -> Any:
         """Context in which no other call runs in the same folder, in this or another process."""
-        if self._parallel:
+        if self._calls.parallel or self._program.folder is None:
             return nullcontext()
         from filelock import FileLock
 
-        name = sha256(str(self._folder).encode()).hexdigest()[:16]
+        name = sha256(str(self._program.folder).encode()).hexdigest()[:16]
         return FileLock(lock_file(f"command-{name}"), poll_interval=LOOK_EVERY)
-
-    def check_program(self) -> None:
-        """Raise ``ConfigurationError`` where there is no program of the command's name."""
-        program = self._words[0]
-        beside = self._folder is not None and "/" in program and (self._folder / program).is_file()
-        if shutil.which(program, path=self._environment.get("PATH")) is None and not beside:
-            raise ConfigurationError(
-                f"command {shlex.join(self._words)!r}: no program {program!r} can be found; give its whole "
-                "path, or the argument python=INTERPRETER OR ENVIRONMENT"
-            )
 
     def generate(self, frames: Video, audio: Audio, reference: Video) -> Video:
         """Run the command on files and read what it wrote; see ``generators.protocol``."""
@@ -263,7 +302,7 @@ class CommandGenerator:
         # Programs that cache by file name must find no file of another clip or condition.
         stem = digest_of(frames, audio, reference)[:16]
         with ExitStack() as stack:
-            folder = stack.enter_context(_working_folder(self._workdir, stem))
+            folder = stack.enter_context(_working_folder(self._calls.workdir, stem))
             paths = {
                 "video": folder / f"{stem}-video.mp4",
                 "audio": folder / f"{stem}-audio.wav",
@@ -274,29 +313,23 @@ class CommandGenerator:
             }
             hand_over_video(paths["video"], frames)
             hand_over_audio(paths["audio"], audio)
-            if self.sees("reference"):
+            if self._program.sees("reference"):
                 hand_over_video(paths["reference"], reference)
-            if self.sees("landmarks"):
+            if self._program.sees("landmarks"):
                 np.save(paths["landmarks"], usual_landmarks(landmarks_of(held(frames), self._face)))
-            values = {name: str(path) for name, path in paths.items()} | {"seed": str(self._seed)}
-            words = [_filled(word, values) for word in (*self._words, *self._extra[kind])]
+            values = {name: str(path) for name, path in paths.items()} | {"seed": str(self._calls.seed)}
+            words = self._program.filled(kind, values)
             before = self._results(values)
             with self._with_log(folder / LOG):
                 self._run(words, folder)
                 made = self._made(folder, paths["output"], values, before)
-                output, told = fetch_video(made, frames.shape, self._slack)
+                output, told = fetch_video(made, frames.shape, self._calls.slack)
             if isinstance(output, StreamedVideo):
                 # The folder stays as long as the video that is read from it.
                 weakref.finalize(output, stack.pop_all().close)
         if told:
-            warnings.warn(f"{shlex.join(self._words)}: {told}", stacklevel=2)
+            warnings.warn(f"{shlex.join(self._program.words)}: {told}", stacklevel=2)
         return output
-
-    def sees(self, placeholder: str) -> bool:
-        """Whether the command, with or without the words of a reference, has this placeholder."""
-        return any(
-            f"{{{placeholder}}}" in word for words in (self._words, *self._extra.values()) for word in words
-        )
 
     def _kind(self, frames: Video, reference: Video) -> Reference:
         """CR or AR; refuses a reference that the command would never see."""
@@ -321,8 +354,8 @@ class CommandGenerator:
         with (folder / LOG).open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-c", leash, *words],
-                cwd=self._folder or folder,
-                env={**self._environment, "TMPDIR": str(temporary)},
+                cwd=self._program.folder or folder,
+                env={**self._program.environment, "TMPDIR": str(temporary)},
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -334,9 +367,9 @@ class CommandGenerator:
                     process.wait(LOOK_EVERY)
                     break
                 seconds = time.monotonic() - begun
-                if self._timeout and seconds > self._timeout:
+                if self._calls.timeout and seconds > self._calls.timeout:
                     raise GeneratorError(
-                        f"the command did not end within {self._timeout:g} s (argument timeout)"
+                        f"the command did not end within {self._calls.timeout:g} s (argument timeout)"
                     )
                 self._tell(f"{seconds:.0f} s: {_last_line(folder / LOG)}")
         finally:
@@ -348,9 +381,9 @@ class CommandGenerator:
             raise GeneratorError(f"the command exited with status {status}{signal}")
 
     def _results(self, values: Mapping[str, str]) -> dict[Path, tuple[int, int]]:
-        if self._result is None:
+        if self._calls.result is None:
             return {}
-        pattern = Path(self._folder or values["workdir"], _filled(self._result, values))
+        pattern = Path(self._program.folder or values["workdir"], _filled(self._calls.result, values))
         found = Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
         return {path: (path.stat().st_mtime_ns, path.stat().st_size) for path in found if path.is_file()}
 
@@ -362,7 +395,7 @@ class CommandGenerator:
         before: Mapping[Path, tuple[int, int]],
     ) -> Path:
         """Return the video that this call wrote, and no older one."""
-        if self._result is None:
+        if self._calls.result is None:
             # It is new: the folder was empty of it.
             if not output.is_file():
                 raise GeneratorError("the command ended well but wrote no {output}")
@@ -370,8 +403,8 @@ class CommandGenerator:
         fresh = sorted(path for path, stamp in self._results(values).items() if before.get(path) != stamp)
         if len(fresh) != 1:
             raise GeneratorError(
-                f"the command ended well and wrote {len(fresh)} files that match result={self._result!r}, expected 1"
-                + "".join(f"\n  {path}" for path in fresh)
+                f"the command ended well and wrote {len(fresh)} files that match result={self._calls.result!r}, "
+                "expected 1" + "".join(f"\n  {path}" for path in fresh)
             )
         # The next call, of another process perhaps, may write to the same file.
         return Path(shutil.copy(fresh[0], folder / f"made-{fresh[0].name}"))
@@ -384,8 +417,8 @@ class CommandGenerator:
         except (GeneratorError, TimeUpError) as error:
             lines = _tail(log)
             said = "".join(f"\n  {line}" for line in lines) if lines else " nothing"
-            if self.left_out:
-                said += f"\n  not in its environment (argument env): {', '.join(self.left_out)}"
+            if self._program.left_out:
+                said += f"\n  not in its environment (argument env): {', '.join(self._program.left_out)}"
             raise type(error)(f"{error}; the command said:{said}\n  whole log: {log}") from error
 
 

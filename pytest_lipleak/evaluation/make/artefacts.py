@@ -3,10 +3,7 @@
 What making an artefact needs is made before its lock is taken, so that a process holds one lock at a time.
 """
 
-import os
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +13,11 @@ from numpy.typing import NDArray
 
 from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Audio, Clip, Frames, Image, Video, digest_of
-from pytest_lipleak.core.errors import StoreError, UnscorableError
+from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.scores import NullScores, SyncScore
 from pytest_lipleak.evaluation.make.costs import Stopwatch
 from pytest_lipleak.evaluation.make.crops import Cropper, Crops
+from pytest_lipleak.evaluation.make.heard_speech import HeardSpeech
 from pytest_lipleak.evaluation.make.nulls import UnrelatedSpeech
 from pytest_lipleak.evaluation.make.picture_tools import PictureTools
 from pytest_lipleak.evaluation.make.videos import GENERATION_LIBRARIES, Videos
@@ -28,15 +26,11 @@ from pytest_lipleak.evaluation.plan.takes import Take
 from pytest_lipleak.faces.small import Faces, grey_faces
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.shared import BusyError
-from pytest_lipleak.media.video import write_playable
 from pytest_lipleak.store.keys import STORE_FORMAT, key_of, versions_of
 from pytest_lipleak.store.store import Store, read_array
 from pytest_lipleak.sync.expert import Embeddings, Suitability, SyncExpert, window_count
 from pytest_lipleak.sync.protocols import protocol_notes
 from pytest_lipleak.sync.score import score
-
-KEPT_SPEECH = 64_000_000
-"""Bytes of embedded speech kept in memory, the latest first."""
 
 EMBEDDING_LIBRARIES = ("ai-edge-litert", "av", *GENERATION_LIBRARIES)
 """Part of the keys: other versions of these make other pixels and embeddings."""
@@ -72,15 +66,14 @@ class Artefacts:
         self._crops = crops
         self._kind_of_device = device.partition(":")[0]
         self._stopwatch = stopwatch
-        self._speech: OrderedDict[str, Embeddings] = OrderedDict()
+        self.speech = HeardSpeech(expert, stopwatch)
+        """Speech as the sync expert hears it."""
+        self.video = videos.get
+        """A take's video, uint8 RGB (T, H, W, 3)."""
 
     def source(self, take: Take) -> str:
         """Return the key of a take's video: a hash of all that its frames depend on."""
         return self.videos.key(take)
-
-    def video(self, take: Take) -> Video:
-        """Return a take's video, uint8 RGB (T, H, W, 3); see ``Videos.get``."""
-        return self.videos.get(take)
 
     def lacks(self, take: Take) -> bool:
         """Whether nobody has generated a take yet, nor embedded it."""
@@ -261,39 +254,6 @@ class Artefacts:
         key = key_of(review=self._embedding_key(take))
         found = self._store.data("review", key, compute, about=self.videos.about(take))
         return Suitability(tuple(found["refusals"]), tuple(found["warnings"]))
-
-    def speech(self, audio: Audio) -> Embeddings:
-        """Return speech as the sync expert hears it, float32 (W, D); the latest are kept in memory."""
-        digest = digest_of(audio)
-        if digest not in self._speech:
-            with self._stopwatch("embedding"):
-                self._speech[digest] = self._expert.embed_audio(audio)
-            # A clip's own speech and its partner's are needed together, for all its takes in a row.
-            while len(self._speech) > 2 and sum(kept.nbytes for kept in self._speech.values()) > KEPT_SPEECH:
-                self._speech.popitem(last=False)
-        self._speech.move_to_end(digest)
-        return self._speech[digest]
-
-    def write_to_look_at(self, take: Take, path: Path) -> None:
-        """Write a take to an MP4 file that people can play, with the audio that drove it, or the clip's own.
-
-        Raises:
-            StoreError: the folder cannot be written to, or its disk is full; nothing half-written stays.
-        """
-        video = self.video(take)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_playable(temporary, video, take.clip.audio if take.audio is None else take.audio)
-            temporary.replace(path)
-        except OSError as error:
-            raise StoreError(
-                f"video to keep {path}: cannot be written ({error.strerror or error}); free some space, name another "
-                "folder with --lipleak-keep, or leave it out; scores and artefacts that are finished stay"
-            ) from error
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
 
 
 class ClipFaces:

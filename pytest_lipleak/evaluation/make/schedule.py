@@ -17,6 +17,7 @@ from pytest_lipleak.core.errors import StoreError, UnscorableError
 from pytest_lipleak.core.scores import TakeScore
 from pytest_lipleak.evaluation.make.artefacts import Artefacts
 from pytest_lipleak.evaluation.make.gallery import take_stem
+from pytest_lipleak.evaluation.make.kept_videos import write_to_look_at
 from pytest_lipleak.evaluation.make.progress import Shown
 from pytest_lipleak.evaluation.make.record import Record, label_of
 from pytest_lipleak.evaluation.make.worker import Files
@@ -176,7 +177,8 @@ class Schedule:
             return None
         path = self.files.keep / f"{take_stem(self._model.name, take.clip.name, condition)}.mp4"
         with self._outlived(take.clip.name, condition):
-            self.artefacts.write_to_look_at(take, path)
+            audio = take.clip.audio if take.audio is None else take.audio
+            write_to_look_at(self.artefacts.video(take), audio, path)
         return None if (take.clip.name, condition) in self.record.failures else str(path)
 
     @contextmanager

@@ -1,0 +1,109 @@
+"""The parts of an evaluation, put together: what is made, what is measured, where it is noted."""
+
+from dataclasses import dataclass
+
+from pytest_lipleak.core.conditions import Reference
+from pytest_lipleak.core.corpus import Corpus, Provenance
+from pytest_lipleak.core.verdicts import Rules
+from pytest_lipleak.evaluation.make.artefacts import Artefacts, ClipFaces
+from pytest_lipleak.evaluation.make.costs import Stopwatch
+from pytest_lipleak.evaluation.make.crops import Crops
+from pytest_lipleak.evaluation.make.nulls import UnrelatedSpeech
+from pytest_lipleak.evaluation.make.picture_tools import PictureTools
+from pytest_lipleak.evaluation.make.progress import Shown
+from pytest_lipleak.evaluation.make.record import Record
+from pytest_lipleak.evaluation.make.schedule import Schedule
+from pytest_lipleak.evaluation.make.videos import Videos
+from pytest_lipleak.evaluation.make.worker import Files, Worker
+from pytest_lipleak.evaluation.measures.on_demand import Measures
+from pytest_lipleak.evaluation.plan.choices import Plan
+from pytest_lipleak.evaluation.plan.takes import Takes
+from pytest_lipleak.evaluation.results.dose import curve_for
+from pytest_lipleak.evaluation.results.provenance import provenance_of
+from pytest_lipleak.generators.registry import Model
+from pytest_lipleak.media.clipsets import ClipSet
+from pytest_lipleak.store.store import Store
+from pytest_lipleak.sync.expert import SyncExpert
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """What an evaluation works with.
+
+    Args:
+        record: what is known so far.
+        takes: what the model is given.
+        artefacts: generates, embeds and scores.
+        schedule: decides what is made next, and waits.
+        measures: what is measured beside sync scores.
+    """
+
+    record: Record
+    takes: Takes
+    artefacts: Artefacts
+    schedule: Schedule
+    measures: Measures
+
+
+def assemble(
+    clips: ClipSet,
+    model: Model,
+    expert: SyncExpert,
+    plan: Plan,
+    store: Store,
+    *,
+    rules: Rules,
+    worker: Worker,
+    files: Files,
+) -> Parts:
+    """Put the parts of an evaluation together; see ``Evaluation`` for the arguments."""
+    stopwatch, shown = Stopwatch(), Shown(worker.progress)
+    tools = PictureTools(files.weights, worker.device, plan.protocol, store, files.arcface)
+    crops = Crops(
+        plan.protocol,
+        files.weights,
+        plan.face,
+        expert,
+        retrack=plan.retrack,
+        landmarks=lambda clip, boxes: tools.landmarks(clip.digest, lambda: clip.video, boxes),
+        store=store,
+    )
+    faces = ClipFaces(crops, tools, plan)
+    videos = Videos(clips, model, store, worker, faces.geometry, faces.of, shown.tell, stopwatch)
+    artefacts = Artefacts(videos, expert, plan, store, crops, worker.device, stopwatch)
+    about = provenance_of(
+        clips,
+        model,
+        expert,
+        plan,
+        crop_notes=crops.notes,
+        device=worker.device,
+        arcface=files.arcface,
+        sequential=rules.sequential,
+    )
+    record = Record(_begun(about, model, files, stopwatch))
+    takes = Takes(clips, about, plan.partners)
+    unrelated = UnrelatedSpeech(clips, artefacts.speech, plan.seed)
+    return Parts(
+        record,
+        takes,
+        artefacts,
+        Schedule(record, takes, artefacts, shown, worker.start_share, files),
+        Measures(record, takes, artefacts, unrelated, tools, shown, stopwatch, files.gallery),
+    )
+
+
+def _begun(about: Provenance, model: Model, files: Files, stopwatch: Stopwatch) -> Corpus:
+    """The corpus of a model of which nothing is measured yet."""
+    supported = model.declared.references
+    corpus = Corpus(
+        about,
+        not_applicable={
+            reference: f"model {model.name!r} declares no {reference} (it supports {', '.join(supported)})"
+            for reference in Reference
+            if reference not in supported
+        },
+        costs={stopwatch.process: stopwatch.seconds},
+    )
+    corpus.curve, _ = curve_for(about, files.dose)
+    return corpus

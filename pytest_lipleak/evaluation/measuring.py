@@ -1,0 +1,121 @@
+"""What a metric needs, made and measured: takes first, then what is measured of them."""
+
+from collections.abc import Iterable
+
+from pytest_lipleak.core.conditions import CONDITIONS, Condition, Setup
+from pytest_lipleak.core.corpus import Corpus, Key
+from pytest_lipleak.core.errors import NotApplicableError
+from pytest_lipleak.core.metrics import Metric
+from pytest_lipleak.core.metrics import metric as metric_called
+from pytest_lipleak.core.verdicts import Measurement
+from pytest_lipleak.evaluation.assembly import Parts
+from pytest_lipleak.evaluation.results import sanity
+from pytest_lipleak.evaluation.results.aggregate import measure
+from pytest_lipleak.generators.registry import Model
+
+
+class Measuring:
+    """Measures one model; nothing is generated before it is needed.
+
+    Args:
+        parts: what makes, measures and notes.
+        model: the model under test.
+    """
+
+    def __init__(self, parts: Parts, model: Model) -> None:
+        self.model = model
+        self._record = parts.record
+        self._takes = parts.takes
+        self._schedule = parts.schedule
+        self._measures = parts.measures
+
+    @property
+    def corpus(self) -> Corpus:
+        """What was measured so far."""
+        return self._record.corpus
+
+    def measure(self, metric: Metric | str, confidence: float | None = None) -> Measurement:
+        """Return a metric's value, generating and scoring what it still needs.
+
+        Args:
+            metric: a metric or its name, for example ``"LSD-CR"`` or ``"LSE-C[XM,AR]"``.
+            confidence: coverage of its interval; None: 0.95.
+
+        Raises:
+            ConfigurationError: unknown metric.
+            NotApplicableError: the model does not have a condition it needs.
+            GeneratorError: the model failed on some clips; all others were finished first.
+            InputError: a clip cannot be read, or XM has no pairs.
+        """
+        wanted = metric_called(metric) if isinstance(metric, str) else metric
+        for turn in self._schedule.turns():
+            with turn:
+                self._need_all_of(wanted)
+        return measure(self.corpus, wanted, confidence)
+
+    def _need_all_of(self, metric: Metric) -> None:
+        if metric.is_probe:
+            self._check_probe(metric)
+        # What the metric speaks of first: its words name that condition, not one that is measured beside it.
+        own = [column.condition for column in metric.columns if column.condition is not None]
+        self._check_applicable((*own, *metric.beside))
+        if metric.is_probe:
+            self._need(metric.conditions, self.corpus.provenance.probed)
+            self._measures.probes(metric)
+        elif metric.is_picture:
+            self._measures.pictures(metric)
+        else:
+            keys = self._keys(metric.conditions)
+            # Not by way of ``_need``: tracebacks are read.
+            self._schedule.finish(keys)
+            self._record.raise_failures(keys)
+            if metric.over_null:
+                self._measures.nulls(metric.conditions)
+            if metric.over_lags:
+                self._measures.scans.scan(metric.conditions[-1])
+
+    def _check_probe(self, metric: Metric) -> None:
+        if not metric.of_reference:
+            return
+        if not self.model.declared.takes_other_references:
+            # It would make the same video whatever reference it is offered: no evidence that nothing leaks.
+            raise NotApplicableError(
+                f"{metric.name}: model {self.model.name!r} cannot be given another reference"
+            )
+
+    def _check_applicable(self, conditions: Iterable[Condition]) -> None:
+        for condition in conditions:
+            if why := self.corpus.not_applicable.get(condition.reference):
+                raise NotApplicableError(f"condition [{condition}] is not applicable: {why}")
+            if condition.setup is Setup.XM:
+                self._takes.pairs()
+
+    def need(self, conditions: Iterable[Condition] = CONDITIONS, clips: Iterable[str] | None = None) -> None:
+        """Make and score every take of these conditions, and of the real clips, that is still missing.
+
+        ``clips``: of these clips alone.
+        """
+        for turn in self._schedule.turns():
+            with turn:
+                self._need(conditions, clips)
+
+    def _need(self, conditions: Iterable[Condition], clips: Iterable[str] | None = None) -> None:
+        wanted = tuple(conditions)
+        self._check_applicable(wanted)
+        keys = self._keys(wanted, clips)
+        self._schedule.finish(keys)
+        self._record.raise_failures(keys)
+
+    def _keys(self, conditions: Iterable[Condition], clips: Iterable[str] | None = None) -> list[Key]:
+        names = self.corpus.provenance.clip_names if clips is None else clips
+        return [(name, each) for name in names for each in (None, *conditions)]
+
+    def nulls(self, conditions: Iterable[Condition]) -> None:
+        """Score every take of these conditions against unrelated audio."""
+        self._measures.nulls(conditions)
+
+    def examine(self) -> None:
+        """Score every real clip against unrelated audio; one that the expert does not hear counts as unscored."""
+        self.need(())
+        self._measures.sanity()
+        sanity.mark_unheard(self.corpus)
