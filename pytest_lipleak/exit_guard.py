@@ -16,8 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-NOT_JUDGED = 3
-"""In place of 0: ``lipleak``'s status for what could not be judged, and pytest's for an internal error."""
+from pytest_lipleak.core.exit_status import NOT_JUDGED
 
 _end_process = os._exit
 
@@ -118,7 +117,7 @@ def asked_for(error: SystemExit) -> object:
     return error.args[0] if error.args else error.code
 
 
-def status_of(error: SystemExit) -> int:
+def safe_status(error: SystemExit) -> int:
     """Return the exit status that an exception asks for, with another in place of 0."""
     if reads_as_passed(error.code):
         return NOT_JUDGED

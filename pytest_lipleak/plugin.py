@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_lipleak import fixtures
+from pytest_lipleak.core.exit_status import NOT_JUDGED
 from pytest_lipleak.fixtures import (  # noqa: F401 - pytest finds fixtures among the plugin's names
     _lipleak_session,
     lipleak,
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from pytest_lipleak.exit_guard import ExitGuard
 
 GUARD = pytest.StashKey["ExitGuard"]()
-NOT_JUDGED = 3
-"""The exit status of a run that did not come to its end, in place of 0; pytest's for an internal error."""
-
 MARKER = "lipleak: measures lip leakage; set on every test that uses a lipleak fixture and on every gate"
 
 
@@ -72,10 +70,10 @@ def _guard(config: pytest.Config) -> "ExitGuard":
 
 
 def _not_judged(error: SystemExit) -> SystemExit:
-    from pytest_lipleak.exit_guard import asked_for, status_of
+    from pytest_lipleak.exit_guard import asked_for, safe_status
 
     ended = SystemExit(asked_for(error))
-    ended.code = status_of(error)
+    ended.code = safe_status(error)
     return ended
 
 

@@ -265,7 +265,7 @@ def _reported(
     report = document(found, run=run)
     unsaved = [
         *work.reports.write(report),
-        save_baseline(work.settings.outputs.save_baseline, found, RunEnd()),
+        save_baseline(work.settings.outputs.save_baseline, found, run),
     ]
     compared = list(work.baseline.compare([evaluation.corpus]))
     if to_stdout:

@@ -1,6 +1,6 @@
 """What the exit status of ``lipleak`` says; the same for every subcommand."""
 
-from pytest_lipleak.core.endings import BROKEN, GOOD, LEAK, NOT_JUDGED, USAGE
+from pytest_lipleak.core.exit_status import BROKEN, GOOD, LEAK, NOT_JUDGED, USAGE
 
 __all__ = ["BROKEN", "CUT_OFF", "EXIT_STATUS", "GOOD", "LEAK", "NOT_JUDGED", "USAGE"]
 

@@ -11,6 +11,7 @@ from typing import Any
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import unexpected
+from pytest_lipleak.core.exit_status import BROKEN, GOOD, LEAK, NOT_JUDGED
 from pytest_lipleak.core.families import SUITE_ALPHA, holm
 from pytest_lipleak.core.metric_families import Question
 from pytest_lipleak.core.metrics import metric
@@ -19,10 +20,6 @@ from pytest_lipleak.core.words import counted
 
 Verdicts = Mapping[str, Mapping[str, Any]]
 """Verdicts of one model by limit, as plain data."""
-
-GOOD, LEAK, USAGE, NOT_JUDGED, BROKEN = 0, 1, 2, 3, 4
-"""Exit statuses of ``lipleak``: nothing to object to; a leak; usage error or unusable input; could not be judged,
-which an interruption and an unexpected error are, too; another limit than a leak's is broken."""
 
 OTHERWISE = "failed for another reason than a limit"
 

@@ -99,10 +99,6 @@ class FaceLandmarker:
             return np.empty((0, POINTS, 2), np.float32)
         return np.stack([missing if mesh is None else mesh for mesh in result])
 
-    def mesh_of(self, image: Image, face: Face) -> NDArray[np.float32] | None:
-        """Landmarks (478, 2) of a detected face after one pass: MediaPipe's image mode. None if it is none."""
-        return self._mesh(image, *_region_of_face(face))
-
     def _found_anew(self, image: Image, box: NDArray[np.float64] | None) -> NDArray[np.float32] | None:
         faces = self._detector.detect(image, box)
         if box is not None:

@@ -54,14 +54,6 @@ def _ellipse(centre: tuple[float, float], radii: tuple[float, float]) -> Region:
     return np.asarray(np.hypot((y - centre[0]) / radii[0], (x - centre[1]) / radii[1]) <= 1)
 
 
-def eroded(region: Region, pixels: int) -> Region:
-    """Return a region without its outermost pixels, the middle of the lips always within."""
-    import cv2
-
-    less = cv2.erode(region.astype(np.uint8), np.ones((3, 3), np.uint8), iterations=pixels, borderValue=0) > 0
-    return np.asarray(less | lips_core())
-
-
 def enlarged(region: Region, pixels: int) -> Region:
     """Return a region with as many pixels more on every side."""
     import cv2

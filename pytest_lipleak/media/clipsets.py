@@ -179,11 +179,6 @@ class ClipSet(Mapping[str, Clip]):
             # Refused by name where it is measured.
             return False
 
-    def same_speaker(self, one: str, other: str) -> bool:
-        """Whether two clips are known to show the same speaker."""
-        speaker = self.files[one].speaker
-        return speaker is not None and speaker == self.files[other].speaker
-
     def _recording(self, name: str) -> Recording:
         if name not in self._recordings:
             file = self.files[name]

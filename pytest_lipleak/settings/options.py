@@ -95,10 +95,6 @@ class Option(NamedTuple):
         """What it does, with its choices."""
         return f"{self.help}: {', '.join(self.choices)}" if self.choices else self.help
 
-    def default_of(self, command: str | None) -> Any:
-        """Return the default on a command's line, None for pytest."""
-        return self.defaults.get(command or "", self.default)
-
 
 class Inputs(NamedTuple):
     """What is tested, on what."""

@@ -6,7 +6,6 @@ Every layer counts in the state-dict index, pooling and ReLU included.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import prod
 
 
 @dataclass(frozen=True)
@@ -110,9 +109,3 @@ def parameter_shapes() -> dict[str, tuple[int, ...]]:
                     shapes[f"{part}.{index + 1}.{name}"] = (layer.outputs,)
                 shapes[f"{part}.{index + 1}.num_batches_tracked"] = ()
     return shapes
-
-
-def parameter_count() -> int:
-    """Trainable numbers: 13,631,616."""
-    buffers = ("running_mean", "running_var", "num_batches_tracked")
-    return sum(prod(shape) for name, shape in parameter_shapes().items() if not name.endswith(buffers))

@@ -13,7 +13,7 @@ import pytest
 from inner_pytest import Project, Run
 
 from pytest_lipleak.cli import GOOD, NOT_JUDGED, main
-from pytest_lipleak.exit_guard import reads_as_passed, status_of
+from pytest_lipleak.exit_guard import reads_as_passed, safe_status
 
 GATES = ("--lipleak-gate=LSE-C_S < 50", "--lipleak-gate=LSE-D_S[AR] > 1")
 FIRST, SECOND = "lipleak::LSE-C_S < 50", "lipleak::LSE-D_S(AR) > 1"
@@ -381,7 +381,7 @@ def test_output_that_nobody_reads_to_its_end(project: Project, arguments: tuple[
 @pytest.mark.parametrize("status", [256, 512, -256])
 def test_the_system_keeps_eight_bits_of_a_status(status: int) -> None:
     assert reads_as_passed(status)
-    assert status_of(SystemExit(status)) == 3
+    assert safe_status(SystemExit(status)) == 3
     assert not reads_as_passed(255)
     assert not reads_as_passed("0")
 

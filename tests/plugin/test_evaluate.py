@@ -152,6 +152,10 @@ def test_baseline(evaluate: Any, capsys: pytest.CaptureFixture[str]) -> None:
     )
     assert "out of memory in the decoder" in capsys.readouterr().err
     assert json.loads(Path("r.json").read_text())["verdict"] == "not judged"
+    undecided = ["--compare=base.json", "--compare-fail=LSE-C_S > +9", "--save-baseline=half.json"]
+    assert evaluate("RaisesOnSilence", "--gate=LSE-C[AM,CR] > -99", *undecided) == NOT_JUDGED
+    assert "half.json is not written: LSE-C_S > +9 failed" in capsys.readouterr().err
+    assert not Path("half.json").exists()
     assert evaluate("Raises", GATE, "--save-baseline=none.json") == NOT_JUDGED
     assert "none.json is not written" in capsys.readouterr().err
     assert not Path("none.json").exists()

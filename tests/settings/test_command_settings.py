@@ -131,7 +131,7 @@ def test_the_environment_counts_and_the_command_line_outranks_it(command: str, o
         settings = command_settings(command, parsed, environment)
         return getattr(getattr(settings, option.part), option.field)
 
-    assert value() == option.default_of(command)
+    assert value() == option.defaults.get(command, option.default)
     if option.is_flag:
         assert (
             value(**{option.variable: "yes"})

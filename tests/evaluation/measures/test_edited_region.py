@@ -9,7 +9,6 @@ from pytest_lipleak.faces.small import (
     SIDE,
     Region,
     enlarged,
-    eroded,
     grey_faces,
     lips_core,
     lips_region,
@@ -91,13 +90,11 @@ def test_faces_of_any_size_become_small_and_grey() -> None:
     assert grey_faces([]).shape == (0, SIDE, SIDE)
 
 
-def test_regions_shrink_and_grow_and_fade() -> None:
+def test_regions_grow_and_fade() -> None:
     region = ellipse(0.25, 0.3)
-    small, large = eroded(region, 3), enlarged(region, 3)
-    assert (small <= region).all()
+    large = enlarged(region, 3)
     assert (region <= large).all()
-    assert small.sum() < region.sum() < large.sum()
-    assert (eroded(lips_region(), 9) >= lips_core()).all(), "the middle of the lips is never given up"
+    assert region.sum() < large.sum()
     weights = soft(region, 160, 120)
     assert weights.shape == (160, 120, 1)
     assert weights.min() == 0
