@@ -29,7 +29,7 @@ from pytest_lipleak.settings.parsers import add_options, refuse_unknown_options
 from pytest_lipleak.settings.resolve import names_model, read_settings
 
 if TYPE_CHECKING:
-    from pytest_lipleak.exit_guard import ExitGuard
+    from pytest_lipleak.machine.exit_guard import ExitGuard
 
 GUARD = pytest.StashKey["ExitGuard"]()
 MARKER = "lipleak: measures lip leakage; set on every test that uses a lipleak fixture and on every gate"
@@ -61,7 +61,7 @@ def pytest_load_initial_conftests(
 
 def _guard(config: pytest.Config) -> "ExitGuard":
     """Let the process end with status 0 only when the run has passed."""
-    from pytest_lipleak.exit_guard import ExitGuard
+    from pytest_lipleak.machine.exit_guard import ExitGuard
 
     if GUARD not in config.stash:
         config.stash[GUARD] = ExitGuard()
@@ -70,7 +70,7 @@ def _guard(config: pytest.Config) -> "ExitGuard":
 
 
 def _not_judged(error: SystemExit) -> SystemExit:
-    from pytest_lipleak.exit_guard import asked_for, safe_status
+    from pytest_lipleak.machine.exit_guard import asked_for, safe_status
 
     ended = SystemExit(asked_for(error))
     ended.code = safe_status(error)
@@ -92,7 +92,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
         raise
     finally:
         if guard := config.stash.get(GUARD, None):
-            from pytest_lipleak.exit_guard import reads_as_passed
+            from pytest_lipleak.machine.exit_guard import reads_as_passed
 
             guard.ended = True
             ours = config.stash.get(KEY, None)

@@ -13,7 +13,7 @@ NAME = PACKAGE.name
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("core",),
-    ("resources", "model_files", "exit_guard", "outputs", "private_folders", "libraries"),
+    ("machine",),
     ("media", "statistics"),
     ("sync",),
     ("faces",),

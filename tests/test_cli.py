@@ -14,7 +14,7 @@ import pytest
 from pytest_lipleak import __version__
 from pytest_lipleak.cli import COMMANDS, CUT_OFF, GOOD, NOT_JUDGED, USAGE, main
 from pytest_lipleak.evaluation.results.dose import read_curve
-from pytest_lipleak.resources import resource
+from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.sync.weights import SYNCNET_FILE, SYNCNET_SHA256
 
 KEYS = {
@@ -266,7 +266,7 @@ def test_doctor_names_the_extra_of_a_missing_package(
     def nothing_installed(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr("pytest_lipleak.libraries.version", nothing_installed)
+    monkeypatch.setattr("pytest_lipleak.machine.libraries.version", nothing_installed)
     assert main(["doctor"]) == GOOD
     assert "torch missing: pip install 'pytest-lipleak[syncnet]'" in capsys.readouterr().out
 
@@ -330,7 +330,7 @@ def test_fetch_puts_verified_weights_where_score_finds_them(
 ) -> None:
     import dataclasses
 
-    from pytest_lipleak.model_files import locate
+    from pytest_lipleak.machine.model_files import locate
     from pytest_lipleak.sync import weights
 
     known = hashlib.sha256(b"weights as published").hexdigest()

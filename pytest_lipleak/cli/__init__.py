@@ -33,8 +33,8 @@ from pytest_lipleak.cli.exit_codes import BROKEN, CUT_OFF, EXIT_STATUS, GOOD, LE
 from pytest_lipleak.cli.supervised import supervised
 from pytest_lipleak.cli.words import here
 from pytest_lipleak.core.errors import LipleakError, OutputError, UnscorableError, unexpected
-from pytest_lipleak.exit_guard import ExitGuard, asked_for
-from pytest_lipleak.libraries import load_failure
+from pytest_lipleak.machine.exit_guard import ExitGuard, asked_for
+from pytest_lipleak.machine.libraries import load_failure
 from pytest_lipleak.settings.resolve import check_environment
 
 __all__ = ["BROKEN", "GOOD", "LEAK", "NOT_JUDGED", "USAGE", "main"]

@@ -10,7 +10,7 @@ from typing import Any
 from pytest_lipleak import __version__
 from pytest_lipleak.cli.exit_codes import GOOD
 from pytest_lipleak.core.errors import ConfigurationError
-from pytest_lipleak.libraries import OPENCV, opencv_builds, opencv_warning, version_of
+from pytest_lipleak.machine.libraries import OPENCV, opencv_builds, opencv_warning, version_of
 from pytest_lipleak.settings.options import Settings, offered_by
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
@@ -95,8 +95,8 @@ def _model(settings: Settings, options: argparse.Namespace) -> int:
 
 
 def _installation(weights: Path | None, *, as_json: bool) -> int:
+    from pytest_lipleak.machine.model_files import cache_folder
     from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
-    from pytest_lipleak.model_files import cache_folder
     from pytest_lipleak.sync.experts import load_expert
 
     packages = {package: version_of(package) for package in PACKAGES}

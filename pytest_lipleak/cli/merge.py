@@ -12,7 +12,7 @@ from pytest_lipleak.cli.exit_codes import EXIT_STATUS, NOT_JUDGED
 from pytest_lipleak.cli.words import here
 from pytest_lipleak.core.endings import RunEnd, failed_lines, run_of_all
 from pytest_lipleak.core.errors import InputError, OutputError
-from pytest_lipleak.outputs import check_writable, to_be_written, write_text
+from pytest_lipleak.machine.outputs import check_writable, to_be_written, write_text
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import GOOD
 from pytest_lipleak.core.errors import ConfigurationError, InputError, OutputError
-from pytest_lipleak.outputs import check_writable, to_be_written, write_text
+from pytest_lipleak.machine.outputs import check_writable, to_be_written, write_text
 
 if TYPE_CHECKING:
     from pytest_lipleak.report.reading import Report

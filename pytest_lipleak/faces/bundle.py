@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.errors import MissingExtraError, WeightsError
-from pytest_lipleak.model_files import ModelFile, obtain
+from pytest_lipleak.machine.model_files import ModelFile, obtain
 
 FACE_LANDMARKER = ModelFile(
     "face_landmarker.task",

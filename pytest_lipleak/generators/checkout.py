@@ -17,7 +17,7 @@ from typing import Any
 
 from pytest_lipleak.core.errors import ConfigurationError, MissingExtraError, WeightsError
 from pytest_lipleak.generators.catalogue import pip_install
-from pytest_lipleak.model_files import file_sha256, load_checkpoint
+from pytest_lipleak.machine.model_files import file_sha256, load_checkpoint
 
 
 class Checkout:

@@ -33,8 +33,8 @@ from pytest_lipleak.generators.environment import without_credentials
 from pytest_lipleak.generators.facecrops import ClipFace, landmarks_of, usual_landmarks
 from pytest_lipleak.generators.handover import fetch_video, hand_over_audio, hand_over_video
 from pytest_lipleak.generators.limits import TimeUpError
-from pytest_lipleak.model_files import file_sha256, weights_digest
-from pytest_lipleak.private_folders import MARK, PrivateFolder, lock_file
+from pytest_lipleak.machine.model_files import file_sha256, weights_digest
+from pytest_lipleak.machine.private_folders import MARK, PrivateFolder, lock_file
 
 PLACEHOLDERS = ("video", "audio", "reference", "landmarks", "output", "seed", "workdir")
 NEEDED = ("video", "audio")

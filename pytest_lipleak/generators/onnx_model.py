@@ -18,7 +18,7 @@ from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
 from pytest_lipleak.generators.facecrops import FaceCrops, as_pixels, finite, one_per_frame
 from pytest_lipleak.generators.mel import mel_windows
-from pytest_lipleak.model_files import file_sha256
+from pytest_lipleak.machine.model_files import file_sha256
 
 Array = NDArray[Any]
 Shape = tuple[int | None, ...]

@@ -9,7 +9,6 @@ import numpy as np
 from pytest_lipleak.core.clips import Audio, Clip, Frames, Video, check_video, held
 from pytest_lipleak.core.conditions import Condition
 from pytest_lipleak.core.errors import GeneratorError, InputError
-from pytest_lipleak.exit_guard import guarded
 from pytest_lipleak.generators.contract import turn_of
 from pytest_lipleak.generators.limits import (
     LOWER,
@@ -20,6 +19,7 @@ from pytest_lipleak.generators.limits import (
     to_stderr,
     tries,
 )
+from pytest_lipleak.machine.exit_guard import guarded
 from pytest_lipleak.media.video import HELD
 
 TAKE_NOISE = 'declare silence = "noise" on the model, or use --lipleak-silence=noise'

@@ -17,14 +17,14 @@ from pytest_lipleak.core.errors import InputError, LipleakError, MissingDataErro
 from pytest_lipleak.core.listing import Listing
 from pytest_lipleak.core.names import check_name, check_printable, escaped
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLES_PER_FRAME
+from pytest_lipleak.machine.model_files import file_sha256
+from pytest_lipleak.machine.resources import resource_path
 from pytest_lipleak.media.clip_folders import videos_in
 from pytest_lipleak.media.copies import is_copy
 from pytest_lipleak.media.speeches import Speeches
 from pytest_lipleak.media.tables import Row, is_file, read_table
 from pytest_lipleak.media.timeline import Recording, Timeline
 from pytest_lipleak.media.video import VideoFile, read_video
-from pytest_lipleak.model_files import file_sha256
-from pytest_lipleak.resources import resource_path
 
 EMBEDDED = "embedded"
 """Name of the clips that ship with the package."""

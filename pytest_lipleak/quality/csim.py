@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.clips import Video, picked
 from pytest_lipleak.core.errors import WeightsError
 from pytest_lipleak.faces.landmarks import EYE_CORNERS, MOUTH_CORNERS, NOSE_TIP, Landmarks
-from pytest_lipleak.model_files import ModelFile, obtain
+from pytest_lipleak.machine.model_files import ModelFile, obtain
 from pytest_lipleak.quality.sampling import evenly
 
 ARCFACE = ModelFile(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Frames, Image, Video, picked
 from pytest_lipleak.core.errors import MissingExtraError
-from pytest_lipleak.model_files import ModelFile, obtain
+from pytest_lipleak.machine.model_files import ModelFile, obtain
 from pytest_lipleak.quality.sampling import evenly
 
 INCEPTION = ModelFile(

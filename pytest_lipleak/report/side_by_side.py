@@ -16,8 +16,8 @@ from pytest_lipleak.core.metric_families import FAMILIES, Shown
 from pytest_lipleak.core.metrics import LEAKAGE_METRICS, Metric, metric
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.results.aggregate import every_measurement, suspicions
+from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.report.tables import NOTHING, Cell, Column, Row, Table, with_best
-from pytest_lipleak.resources import resource
 
 SETUPS = (Setup.SI, Setup.XM, Setup.AM)
 """In the order of the paper's Tables 3 to 5."""

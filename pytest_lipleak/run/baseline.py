@@ -96,7 +96,7 @@ def save_baseline(
     if run.failed:
         return f"baseline {path} is not written: {run.failed[0]} failed for another reason than a limit"
     from pytest_lipleak.core.errors import OutputError
-    from pytest_lipleak.outputs import to_be_written, write_text
+    from pytest_lipleak.machine.outputs import to_be_written, write_text
     from pytest_lipleak.report.baseline import baseline_text
 
     try:

@@ -15,7 +15,7 @@ from pytest_lipleak.settings.options import Inputs
 if TYPE_CHECKING:
     from pytest_lipleak.core.errors import LipleakError
     from pytest_lipleak.generators.registry import Model
-    from pytest_lipleak.private_folders import PrivateFolder
+    from pytest_lipleak.machine.private_folders import PrivateFolder
 
 OURS = Path(pytest_lipleak.__file__).parent
 
@@ -137,7 +137,7 @@ class NamedModel:
     def _worded(self, name: str) -> Iterator[None]:
         """Word what comes out of the user's module or factory, which may be anything."""
         from pytest_lipleak.core.errors import GeneratorError, LipleakError
-        from pytest_lipleak.exit_guard import guarded
+        from pytest_lipleak.machine.exit_guard import guarded
 
         try:
             with guarded():

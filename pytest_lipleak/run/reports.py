@@ -42,7 +42,7 @@ class Reports:
 
                 check_page(path, source)
             else:
-                from pytest_lipleak.outputs import check_writable
+                from pytest_lipleak.machine.outputs import check_writable
 
                 check_writable(path, source, "folder" if name == "keep" else "file")
 
@@ -62,7 +62,7 @@ class Reports:
             )
         try:
             if json_file is not None:
-                from pytest_lipleak.outputs import forget_file
+                from pytest_lipleak.machine.outputs import forget_file
 
                 forget_file(json_file)
             if html is not None:
@@ -85,7 +85,7 @@ class Reports:
         if path is None or (path.exists() and not path.is_file()):
             return  # a pipe takes one report, the last
         from pytest_lipleak.core.endings import BEGUN
-        from pytest_lipleak.outputs import write_text
+        from pytest_lipleak.machine.outputs import write_text
         from pytest_lipleak.report.json import document
 
         # What cannot be written is said when the run ends, and costs no score.
@@ -101,7 +101,7 @@ class Reports:
         if not self.are_asked_for:
             return []
         from pytest_lipleak.core.errors import OutputError
-        from pytest_lipleak.outputs import to_be_written, write_text
+        from pytest_lipleak.machine.outputs import to_be_written, write_text
 
         json_file, html, keep = self._outputs.json, self._outputs.html, self._outputs.keep
         unsaved = []

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pytest_lipleak.evaluation.make.progress import Progress
     from pytest_lipleak.evaluation.plan.choices import Plan
     from pytest_lipleak.generators.registry import Model
+    from pytest_lipleak.machine.private_folders import PrivateFolder
     from pytest_lipleak.media.clipsets import ClipSet
-    from pytest_lipleak.private_folders import PrivateFolder
     from pytest_lipleak.store.store import Store
     from pytest_lipleak.sync.expert import SyncExpert
 
@@ -88,7 +88,7 @@ class Run:
 
     @property
     def _private_folder(self) -> "PrivateFolder":
-        from pytest_lipleak.private_folders import PrivateFolder
+        from pytest_lipleak.machine.private_folders import PrivateFolder
 
         self._folder = self._folder or PrivateFolder(self.process.run)
         return self._folder
@@ -123,7 +123,7 @@ class Run:
         from pytest_lipleak.run import preflight
 
         if measures:
-            from pytest_lipleak.libraries import check_libraries
+            from pytest_lipleak.machine.libraries import check_libraries
 
             check_libraries()
         preflight.check_settings(self.settings, self.baseline)
@@ -133,7 +133,7 @@ class Run:
         if self.process.is_controller:
             self.expert.check_weights()
         if self.process.is_controller and measures:
-            from pytest_lipleak.private_folders import remove_forgotten
+            from pytest_lipleak.machine.private_folders import remove_forgotten
 
             remove_forgotten()
             if store := self._lasting_store():

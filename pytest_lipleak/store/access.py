@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pytest_lipleak.core.errors import StoreError
-from pytest_lipleak.private_folders import OTHERS_WRITE, PRIVATE
+from pytest_lipleak.machine.private_folders import OTHERS_WRITE, PRIVATE
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR})

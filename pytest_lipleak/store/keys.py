@@ -5,7 +5,7 @@ import json
 from functools import cache
 from typing import Any
 
-from pytest_lipleak.libraries import version_of
+from pytest_lipleak.machine.libraries import version_of
 
 STORE_FORMAT = 4
 """Part of every key; raise it when what is stored changes its meaning."""

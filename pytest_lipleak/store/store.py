@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_lipleak.core.errors import LipleakError, StoreError
-from pytest_lipleak.private_folders import STORE_MARK
+from pytest_lipleak.machine.private_folders import STORE_MARK
 from pytest_lipleak.store.access import Access
 from pytest_lipleak.store.layout import TMP, Artefact, Layout
 from pytest_lipleak.store.upkeep import Upkeep

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Image
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
-from pytest_lipleak.resources import resource
+from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.sync.distances import distances
 from pytest_lipleak.sync.expert import (
     WINDOW_FRAMES,

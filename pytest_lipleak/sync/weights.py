@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.errors import MissingExtraError, WeightsError
-from pytest_lipleak.model_files import ModelFile, fetch, load_checkpoint
-from pytest_lipleak.model_files import cache_folder as cache_folder
-from pytest_lipleak.model_files import file_sha256 as file_sha256
-from pytest_lipleak.model_files import locate as locate
+from pytest_lipleak.machine.model_files import ModelFile, fetch, load_checkpoint
+from pytest_lipleak.machine.model_files import cache_folder as cache_folder
+from pytest_lipleak.machine.model_files import file_sha256 as file_sha256
+from pytest_lipleak.machine.model_files import locate as locate
 from pytest_lipleak.sync.architecture import parameter_shapes
 
 SYNCNET_FILE = "syncnet_v2.model"

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_lipleak.core.errors import StoreError
+from pytest_lipleak.machine.private_folders import STORE_MARK
 from pytest_lipleak.media.video import stored_images, write_video
-from pytest_lipleak.private_folders import STORE_MARK
 from pytest_lipleak.store.keys import key_of, versions_of
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.store.upkeep import ABANDONED

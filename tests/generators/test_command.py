@@ -22,7 +22,7 @@ from pytest_lipleak.generators import command
 from pytest_lipleak.generators.contract import declared_by
 from pytest_lipleak.generators.protocol import run_generator
 from pytest_lipleak.generators.registry import Model, check_name, load_model
-from pytest_lipleak.private_folders import MARK
+from pytest_lipleak.machine.private_folders import MARK
 
 RNG = np.random.default_rng(0)
 CLIP = Clip(

@@ -13,7 +13,7 @@ import pytest
 from inner_pytest import Project, Run
 
 from pytest_lipleak.cli import GOOD, NOT_JUDGED, main
-from pytest_lipleak.exit_guard import reads_as_passed, safe_status
+from pytest_lipleak.machine.exit_guard import reads_as_passed, safe_status
 
 GATES = ("--lipleak-gate=LSE-C_S < 50", "--lipleak-gate=LSE-D_S[AR] > 1")
 FIRST, SECOND = "lipleak::LSE-C_S < 50", "lipleak::LSE-D_S(AR) > 1"

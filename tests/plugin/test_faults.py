@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from inner_pytest import Project, Run
 
-from pytest_lipleak.private_folders import PrivateFolder
+from pytest_lipleak.machine.private_folders import PrivateFolder
 from pytest_lipleak.store.store import Store
 
 FAULTY = '''

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pictures import noisy, scenes
 
 from pytest_lipleak.core.errors import MissingExtraError, WeightsError
-from pytest_lipleak.model_files import ModelFile
+from pytest_lipleak.machine.model_files import ModelFile
 from pytest_lipleak.quality import fid as module
 from pytest_lipleak.quality.fid import Inception, fid, kid, resized_like_tensorflow
 

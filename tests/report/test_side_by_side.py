@@ -17,9 +17,9 @@ from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.scores import TakeScore
 from pytest_lipleak.evaluation.results.aggregate import measure
+from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.report.json import document
 from pytest_lipleak.report.side_by_side import entry_of, side_by_side
-from pytest_lipleak.resources import resource
 
 TABLE_6 = list(csv.DictReader(resource("paper/table_6.csv").read_text().splitlines()))
 BEST = {"LSE-C_S": min, "LSE-D_S": max, "LSD-CR": min, "LSD-AR": min}

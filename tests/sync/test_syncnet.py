@@ -17,8 +17,8 @@ from seeded import SEED, save, seeded_state
 from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.scores import SyncScore
+from pytest_lipleak.machine.model_files import cache_folder, file_sha256, locate
 from pytest_lipleak.media.clipsets import open_clips
-from pytest_lipleak.model_files import cache_folder, file_sha256, locate
 from pytest_lipleak.sync.architecture import parameter_shapes
 from pytest_lipleak.sync.expert import Embeddings
 from pytest_lipleak.sync.protocols import Protocol, whole_frame_crops

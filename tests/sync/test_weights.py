@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pytest_lipleak.core.errors import ConfigurationError, LipleakError, MissingDataError, WeightsError
-from pytest_lipleak.model_files import cache_folder, locate
+from pytest_lipleak.machine.model_files import cache_folder, locate
 from pytest_lipleak.sync.architecture import parameter_shapes
 from pytest_lipleak.sync.experts import choose_expert, default_protocol, load_expert
 from pytest_lipleak.sync.protocols import Protocol

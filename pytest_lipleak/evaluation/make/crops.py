@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Audio, Clip, Image
-from pytest_lipleak.libraries import OPENCV
+from pytest_lipleak.machine.libraries import OPENCV
 from pytest_lipleak.store.keys import key_of, versions_of
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.expert import SyncExpert

@@ -19,7 +19,7 @@ from pytest_lipleak.generators.memory import MemoryWatch
 from pytest_lipleak.generators.protocol import run_generator
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.generators.shared import BusyError, ready, without_waiting
-from pytest_lipleak.libraries import OPENCV
+from pytest_lipleak.machine.libraries import OPENCV
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.video import HELD, stored_images, write_video
 from pytest_lipleak.store.keys import STORE_FORMAT, key_of, versions_of

@@ -10,12 +10,12 @@ import pytest
 
 import pytest_lipleak
 from pytest_lipleak.core.errors import MissingDataError
-from pytest_lipleak.resources import resource, resource_path
+from pytest_lipleak.machine.resources import resource, resource_path
 
 PACKAGE = Path(pytest_lipleak.__file__).parent
 LOOK = """
 from pytest_lipleak.media.clipsets import open_clips
-from pytest_lipleak.resources import resource
+from pytest_lipleak.machine.resources import resource
 clips = open_clips("embedded")
 name = next(iter(clips))
 print(len(clips), len(clips[name].frames), len(resource("expert/embedded.onnx").read_bytes()))

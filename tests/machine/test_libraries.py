@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_lipleak import libraries
-from pytest_lipleak.libraries import OPENCV, OPENCV_BUILDS, load_failure, opencv_warning, version_of
+from pytest_lipleak.machine import libraries
+from pytest_lipleak.machine.libraries import OPENCV, OPENCV_BUILDS, load_failure, opencv_warning, version_of
 
 DESKTOP = (
     "libX11",
@@ -45,7 +45,7 @@ def test_the_build_for_machines_without_a_desktop_is_what_is_installed() -> None
 def test_what_every_measurement_loads_needs_no_library_of_a_desktop() -> None:
     done = run(
         "-c",
-        "from pytest_lipleak.libraries import check_libraries as c; c(); print(open('/proc/self/maps').read())",
+        "from pytest_lipleak.machine.libraries import check_libraries as c; c(); print(open('/proc/self/maps').read())",
     )
     loaded = {line.split()[-1] for line in done.stdout.splitlines() if ".so" in line}
     assert any("cv2" in path for path in loaded), done.stderr

@@ -12,7 +12,7 @@ import pytest
 
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.generators.shared import SharedGenerator, Slots
-from pytest_lipleak.private_folders import FORGOTTEN
+from pytest_lipleak.machine.private_folders import FORGOTTEN
 from pytest_lipleak.run.cluster import measure_on
 from pytest_lipleak.run.process import Process
 from pytest_lipleak.run.run import Run

@@ -13,7 +13,14 @@ from pathlib import Path
 import pytest
 
 from pytest_lipleak.core.errors import StoreError
-from pytest_lipleak.private_folders import FORGOTTEN, MARK, PREFIX, PrivateFolder, lock_file, remove_forgotten
+from pytest_lipleak.machine.private_folders import (
+    FORGOTTEN,
+    MARK,
+    PREFIX,
+    PrivateFolder,
+    lock_file,
+    remove_forgotten,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -156,7 +163,7 @@ def test_a_folder_in_which_a_process_works_stays_however_old_it_is(temporary: Pa
     code = (
         "import sys, time, tempfile\n"
         "tempfile.tempdir = sys.argv[1]\n"
-        "from pytest_lipleak.private_folders import PrivateFolder\n"
+        "from pytest_lipleak.machine.private_folders import PrivateFolder\n"
         "folder = PrivateFolder('0a')\n"
         "print(folder.enter(), flush=True)\n"
         "time.sleep(60)\n"
