@@ -86,13 +86,12 @@ def lipleak_silent_audio(request: pytest.FixtureRequest) -> "Callable[[int], Aud
 def lipleak_mismatched_pairs(request: pytest.FixtureRequest) -> dict[str, str]:
     """The XM pairs: for every clip the clip whose audio drives it."""
     from pytest_lipleak.evaluation.plan.pairing import mismatched_pairs
-    from pytest_lipleak.media.pair_lists import read_pairs
+    from pytest_lipleak.media.pair_lists import given_pairs
 
     session = request.config.stash[KEY]
     settings, clips = session.settings, session.run.clips
-    if settings.inputs.pairs:
-        return read_pairs(settings.inputs.pairs, clips)
-    return mismatched_pairs(clips, settings.plan.seed, _chosen(request).pairing)
+    given = given_pairs(settings.inputs.pairs, clips)
+    return given or mismatched_pairs(clips, settings.plan.seed, _chosen(request).pairing)
 
 
 @pytest.fixture

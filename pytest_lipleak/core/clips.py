@@ -108,14 +108,14 @@ def picked(video: Video, indices: Sequence[int]) -> Iterator[Image]:
         yield image
 
 
-def beginning(video: Video, length: int) -> Video:
-    """Return the first ``length`` frames of a video."""
+def stretch(video: Video, first: int, stop: int) -> Video:
+    """Return the frames from ``first`` to before ``stop`` of a video that has as many."""
     if isinstance(video, np.ndarray):
-        return video[:length]
-    if length == len(video):
+        return video[first:stop]
+    if first == 0 and stop == len(video):
         return video
     _, height, width, channels = video.shape
-    return StreamedVideo(lambda: islice(video, length), (length, height, width, channels))
+    return StreamedVideo(lambda: islice(video, first, stop), (stop - first, height, width, channels))
 
 
 @dataclass(frozen=True, eq=False)

@@ -375,7 +375,8 @@ def _find_copies(clips: ClipSet, reports: dict[str, ClipReport]) -> None:
 def _pair(clips: ClipSet, reports: dict[str, ClipReport], rules: ClipRules) -> list[str]:
     """Note every clip's partner under XM; returns why there are none."""
     try:
-        for name, partner in mismatched_pairs(clips, rules.seed, rules.pairing).items():
+        pairs = clips.partners or mismatched_pairs(clips, rules.seed, rules.pairing)
+        for name, partner in pairs.items():
             reports[name].partner = partner
     except InputError as error:
         return [str(error)]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Audio, Clip, Frames, beginning, held
+from pytest_lipleak.core.clips import Audio, Clip, Frames, held, stretch
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import GeneratorError
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLES_PER_FRAME
@@ -28,7 +28,7 @@ class TriedModel:
 
     Args:
         evaluation: of the model on the clip set.
-        clip: whose beginning it is called on.
+        clip: whose stretch it is called on.
         frames: how many of its frames are used.
         timeout: seconds that one call may take.
     """
@@ -38,7 +38,7 @@ class TriedModel:
         self.evaluation = evaluation
         self.model = evaluation.model
         self.generator: Any = evaluation.model.generator
-        first = held(beginning(clip.video, length))
+        first = held(stretch(clip.video, 0, length))
         self.clip = Clip(clip.name, first, clip.audio[: length * SAMPLES_PER_FRAME])
         self.durations: list[float] = []
         """Seconds of each call."""

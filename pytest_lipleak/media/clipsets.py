@@ -2,29 +2,29 @@
 
 import hashlib
 import os
-import re
-import unicodedata
 from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
+from functools import cache, cached_property
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from pytest_lipleak.core.clips import Audio, Clip, StreamedVideo, beginning
-from pytest_lipleak.core.errors import InputError, LipleakError, MissingDataError
+from pytest_lipleak.core.clips import Audio, Clip, StreamedVideo, Video, stretch
+from pytest_lipleak.core.errors import ConfigurationError, InputError, LipleakError, MissingDataError
 from pytest_lipleak.core.listing import Listing
-from pytest_lipleak.core.names import check_name, check_printable, escaped
+from pytest_lipleak.core.names import check_name, escaped
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLES_PER_FRAME
 from pytest_lipleak.machine.model_files import file_sha256
 from pytest_lipleak.machine.resources import resource_path
 from pytest_lipleak.media.clip_folders import videos_in
+from pytest_lipleak.media.clip_lists import ClipFile as ClipFile
+from pytest_lipleak.media.clip_lists import read_clip_list
 from pytest_lipleak.media.copies import is_copy
 from pytest_lipleak.media.speeches import Speeches
-from pytest_lipleak.media.tables import Row, is_file, read_table
+from pytest_lipleak.media.tables import is_file
 from pytest_lipleak.media.timeline import Recording, Timeline
-from pytest_lipleak.media.video import VideoFile, read_video
+from pytest_lipleak.media.video import VideoFile, held_if_short, read_video
 
 EMBEDDED = "embedded"
 """Name of the clips that ship with the package."""
@@ -40,25 +40,6 @@ AUDIO_BYTES = 500_000_000
 
 KEPT_BYTES = 125_000_000
 """Decoded frames kept in memory, besides those of the last clip; those of other clips are decoded when looked at."""
-
-
-@dataclass(frozen=True)
-class ClipFile:
-    """Where a clip lies and what is known of it before decoding.
-
-    Args:
-        name: unique within the set.
-        video: the video file.
-        audio: a separate audio file, or None to use the video's own audio stream.
-        speaker: who speaks, or None if unknown.
-        text: what is said, or None if unknown; two clips with the same text are never paired.
-    """
-
-    name: str
-    video: Path
-    audio: Path | None = None
-    speaker: str | None = None
-    text: str | None = None
 
 
 class ClipSet(Mapping[str, Clip]):
@@ -114,7 +95,9 @@ class ClipSet(Mapping[str, Clip]):
         for name in [name for name in held if held[name] and name != latest]:
             if total <= KEPT_BYTES:
                 return
-            self._kept[name] = _streamed(self._kept[name], self._recording(name).timeline)
+            self._kept[name] = _streamed(
+                self._kept[name], self._recording(name).timeline, self.files[name].first
+            )
             total -= held[name]
 
     @cached_property
@@ -122,10 +105,35 @@ class ClipSet(Mapping[str, Clip]):
         """SHA-256 over names, speakers, words and file contents: what the whole set *is*, without decoding it."""
         sha = hashlib.sha256()
         for clip in self.files.values():
-            sha.update(repr((clip.name, clip.speaker, clip.text)).encode())
+            sha.update(repr((clip.name, clip.speaker, clip.text, *clip.cut)).encode())
             for path in (clip.video, clip.audio):
                 sha.update((file_sha256(path) if path else "").encode())
         return sha.hexdigest()
+
+    @cached_property
+    def partners(self) -> dict[str, str] | None:
+        """The XM partner of every clip, where the list of clips names them; None where it does not.
+
+        Raises:
+            InputError: a partner is no clip of the set, or says the same as its clip.
+        """
+        given = {name: file.partner for name, file in self.files.items() if file.partner is not None}
+        for name, partner in given.items():
+            if partner not in self:
+                raise InputError(
+                    f"{self.origin}: the partner {escaped(partner)!r} of clip {name!r} is no clip of the list; add "
+                    "it, or name another"
+                )
+            if self.same_speech(name, partner):
+                raise InputError(
+                    f"{self.origin}: {name!r} is paired with its own speech ({partner!r}); that is not a mismatch"
+                )
+        if given and (without := [name for name in self if name not in given]):
+            raise InputError(
+                f"{self.origin}: clip {without[0]!r} has no partner, as {len(given)} others have; name one for every "
+                "clip, or leave the column out"
+            )
+        return given or None
 
     def speech(self, name: str) -> Audio:
         """Return the whole audio of a clip, int16 mono 16 kHz, without decoding its frames."""
@@ -140,7 +148,8 @@ class ClipSet(Mapping[str, Clip]):
                 self._heard_bytes -= size
                 if oldest not in self._kept:
                     del self._recordings[oldest]
-        return audio
+        first, stop = self.files[name].first, self.files[name].stop
+        return audio[first * SAMPLES_PER_FRAME : None if stop is None else stop * SAMPLES_PER_FRAME]
 
     def same_speech(self, one: str, other: str) -> bool:
         """Whether two clips say the same: same recording, or same text where both are known."""
@@ -193,14 +202,29 @@ class ClipSet(Mapping[str, Clip]):
         length = audible_frames(recording.audio_file, frames, len(audio))
         if length < frames:
             notes += (f"last {frames - length} frames without audio left out",)
-        audio = audio[: length * SAMPLES_PER_FRAME]
-        return Clip(file.name, beginning(opened.video, length), audio, file.speaker, notes)
+        first, stop = file.first, length if file.stop is None else file.stop
+        if not first < stop <= length:
+            raise InputError(
+                f"{file.video}: clip {file.name!r} is the stretch from {first / FRAME_RATE:.2f} to "
+                f"{stop / FRAME_RATE:.2f} s, and the file ends at {length / FRAME_RATE:.2f} s; correct the list, or "
+                "get the file that it was made from"
+            )
+        audio = audio[first * SAMPLES_PER_FRAME : stop * SAMPLES_PER_FRAME]
+        return Clip(file.name, _cut(opened.video, first, stop), audio, file.speaker, notes)
 
 
-def _streamed(clip: Clip, timeline: Timeline) -> Clip:
+def _cut(video: Video, first: int, stop: int) -> Video:
+    """Frames ``first`` to before ``stop``, held where these few are short."""
+    cut = stretch(video, first, stop)
+    return held_if_short(lambda: cut) if isinstance(cut, StreamedVideo) and len(cut) < len(video) else cut
+
+
+def _streamed(clip: Clip, timeline: Timeline, first: int) -> Clip:
     """The same clip, of which no frames are held."""
     length, height, width, channels = clip.video.shape
-    video = StreamedVideo(lambda: islice(VideoFile(timeline), length), (length, height, width, channels))
+    video = StreamedVideo(
+        lambda: islice(VideoFile(timeline), first, first + length), (length, height, width, channels)
+    )
     streamed = replace(clip, video=video)
     # Known already, and asked for far more often than pictures are.
     vars(streamed)["digest"] = clip.digest
@@ -224,21 +248,28 @@ def audible_frames(audio_file: Path, frames: int, samples: int) -> int:
     return min(audible, frames)
 
 
-def open_clips(spec: str | Path) -> ClipSet:
+def open_clips(spec: str | Path, root: str | Path | None = None) -> ClipSet:
     """Open what the user named.
 
     Args:
         spec: ``embedded``; a folder, searched for videos at any depth (sub-folders count as speakers and
-            LRS2's ``.txt`` transcripts are read; see ``clip_folders.videos_in``); a single video; or a manifest,
-            a table (see ``tables.read_table``) with the columns ``file`` and optionally ``audio``, ``speaker`` (or
-            ``person``), ``text``, ``name``, paths relative to the manifest.
+            LRS2's ``.txt`` transcripts are read; see ``clip_folders.videos_in``); a single video; or a list of
+            clips, see ``clip_lists.read_clip_list``.
+        root: the folder below which the files of a list lie, or ``embedded``; None takes the list's own.
 
     Raises:
         MissingDataError: there is no such file or folder.
         InputError: nothing usable in it.
+        ConfigurationError: a ``root`` of what is no list.
     """
+    is_list = str(spec) != EMBEDDED and Path(spec).suffix.lower() in TABLE_SUFFIXES
+    if root is not None and (not is_list or os.path.isdir(spec)):  # noqa: PTH112 - as below
+        raise ConfigurationError(
+            f"clips root '{escaped(str(root))}': is for a list of clips (.csv, .tsv, .txt), and the clips are "
+            f"'{escaped(str(spec))}'; leave it out"
+        )
     if str(spec) == EMBEDDED:
-        return _embedded()
+        return ClipSet(read_clip_list(_embedded_folder() / "manifest.csv"), EMBEDDED)
     path = Path(spec)
     if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for names that are too long
         return _in_folder(path, str(spec))
@@ -252,18 +283,35 @@ def open_clips(spec: str | Path) -> ClipSet:
             f"clips '{escaped(str(spec))}': is no file or folder (a pipe, a device or a link to nothing?); name a "
             "folder of videos, a manifest or a video"
         )
-    if path.suffix.lower() in TABLE_SUFFIXES:
-        return ClipSet(_manifest(path), str(spec))
+    if is_list:
+        return ClipSet(read_clip_list(path, None if root is None else root_of(spec, root)), str(spec))
     return ClipSet([ClipFile(check_name(path.stem, str(path.parent)), path)], str(spec))
+
+
+def root_of(spec: str | Path, root: str | Path | None = None) -> Path:
+    """Return the folder that the files of a clip set are named from in a list of clips.
+
+    Raises:
+        MissingDataError: ``root`` is no folder.
+    """
+    if EMBEDDED in (str(spec), str(root)):
+        return _embedded_folder()
+    if root is None:
+        return Path(spec) if os.path.isdir(spec) else Path(spec).parent  # noqa: PTH112 - as in open_clips
+    if not os.path.isdir(root):  # noqa: PTH112 - as in open_clips
+        raise MissingDataError(
+            f"clips root '{escaped(str(root))}': no such folder; name the one below which the list's files lie"
+        )
+    return Path(root)
 
 
 _UNPACKED = ExitStack()
 """Keeps a zipped installation's clips unpacked until the interpreter ends."""
 
 
-def _embedded() -> ClipSet:
-    folder = _UNPACKED.enter_context(resource_path("clips"))
-    return ClipSet(_manifest(folder / "manifest.csv"), EMBEDDED)
+@cache
+def _embedded_folder() -> Path:
+    return _UNPACKED.enter_context(resource_path("clips"))
 
 
 def _in_folder(folder: Path, origin: str) -> ClipSet:
@@ -295,44 +343,3 @@ def _transcript(video: Path) -> str | None:
         first = file.readline(10_000)
     label, _, words = first.partition(":")
     return words.strip() or None if label.strip().lower() == "text" else None
-
-
-def _manifest(path: Path) -> list[ClipFile]:
-    return [_row(path, row) for row in read_table(path, required=["file"])]
-
-
-def _row(manifest: Path, row: Row) -> ClipFile:
-    if "file" not in row.cells:
-        raise InputError(f"{row.where}: the column 'file' is empty; name the clip's video")
-    speaker = row.cells.get("speaker") or row.cells.get("person")
-    if speaker is not None:
-        check_printable(speaker, row.where, "speaker")
-    video = _named_file(manifest, row, "file")
-    name = row.cells.get("name")
-    return ClipFile(
-        check_name(_name_of(row.cells["file"]) if name is None else name, row.where),
-        video,
-        _named_file(manifest, row, "audio") if "audio" in row.cells else None,
-        speaker,
-        row.cells.get("text"),
-    )
-
-
-def _name_of(file: str) -> str:
-    """The name of a clip that has none of its own: where its file lies, wherever that is, without the ending."""
-    parts = [part for part in re.split(r"[/\\]+", file) if part not in ("", ".", "..")]
-    return PurePosixPath(*parts).with_suffix("").as_posix() if parts else file
-
-
-def _named_file(manifest: Path, row: Row, column: str) -> Path:
-    name = row.cells[column]
-    # Written under Windows, or under macOS, which takes accents apart; drives and archives put them together.
-    slashed = name.replace("\\", "/")
-    spellings = (name, slashed, *(unicodedata.normalize(form, slashed) for form in ("NFC", "NFD")))
-    path = next((path for each in spellings if is_file(path := manifest.parent / each)), None)
-    if path is None:
-        shown = escaped(name if len(name) <= 200 else f"{name[:197]}...")
-        raise InputError(
-            f"{row.where}: {column} '{shown}' is not a file beside the manifest; paths are relative to it"
-        )
-    return path

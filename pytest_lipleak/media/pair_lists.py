@@ -13,6 +13,15 @@ AUDIO_COLUMNS = ("audio", "audio_id")
 VIDEO_COLUMNS = ("video", "video_id")
 
 
+def given_pairs(path: Path | None, clips: ClipSet) -> dict[str, str] | None:
+    """Return the pairs that the user gave: those of a pair list, else those of the list of clips; None for none.
+
+    Raises:
+        MissingDataError, InputError: as ``read_pairs``.
+    """
+    return clips.partners if path is None else read_pairs(path, clips)
+
+
 def read_pairs(path: Path, clips: ClipSet) -> dict[str, str]:
     """Read a pair list: Wav2Lip's test lists, or a table.
 

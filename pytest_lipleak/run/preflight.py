@@ -123,7 +123,8 @@ def check_pairs(settings: Settings, clips: "ClipSet", limits: "Iterable[Limit]")
     from pytest_lipleak.evaluation.plan.pairing import refuse_unknown_speakers
     from pytest_lipleak.generators.catalogue import DEMO
 
-    if settings.inputs.pairs is None and any(
+    given = settings.inputs.pairs is not None or any(file.partner for file in clips.files.values())
+    if not given and any(
         condition.setup is Setup.XM for limit in limits for condition in limit.metric.conditions
     ):
         is_demo = (settings.inputs.model or "").partition(":")[0] == DEMO.name

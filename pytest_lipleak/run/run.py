@@ -98,7 +98,7 @@ class Run:
         """The real clips, listed; each is decoded when asked for."""
         from pytest_lipleak.media.clipsets import open_clips
 
-        clips = open_clips(self.settings.inputs.clips)
+        clips = open_clips(self.settings.inputs.clips, self.settings.inputs.clips_root)
         clips.origin = self.process.naming(self.settings.inputs.clips)
         return clips
 
@@ -209,7 +209,7 @@ class Run:
 
     def _plan(self, shard: tuple[int, int] | None) -> "Plan":
         from pytest_lipleak.evaluation.plan.choices import Plan
-        from pytest_lipleak.media.pair_lists import read_pairs
+        from pytest_lipleak.media.pair_lists import given_pairs
         from pytest_lipleak.sync.protocols import Protocol
 
         settings = self.settings
@@ -222,7 +222,7 @@ class Run:
             face=settings.scoring.face,
             retrack=settings.scoring.retrack,
             shard=shard,
-            partners=read_pairs(settings.inputs.pairs, self.clips) if settings.inputs.pairs else None,
+            partners=given_pairs(settings.inputs.pairs, self.clips),
             expert_reason=self.expert.reason,
         )
 

@@ -115,12 +115,21 @@ class Inputs(NamedTuple):
     clips: Annotated[
         str,
         Option(
-            "real clips: a folder of videos, a CSV manifest, or 'embedded' (default)",
+            "real clips: a folder of videos, a list of clips (CSV), or 'embedded' (default)",
             convert.clips,
             "PATH",
             commands=MEASURES,
         ),
     ] = "embedded"
+    clips_root: Annotated[
+        str | None,
+        Option(
+            "folder that the files of a list of clips are named from (default: the list's own)",
+            convert.clips,
+            "DIR",
+            commands=(*MEASURES, CLIPS),
+        ),
+    ] = None
     pairs: Annotated[
         Path | None,
         Option(

@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 from pytest_lipleak.core.clips import (
     Clip,
     StreamedVideo,
-    beginning,
     check_frames,
     digest_of,
     frames_at,
     held,
     picked,
+    stretch,
 )
 from pytest_lipleak.core.errors import InputError
 
@@ -109,7 +109,7 @@ def test_frames_are_picked_from_arrays_and_streams_alike(indices: list[int]) -> 
 @given(st.integers(1, 9))
 def test_the_beginning_of_a_video(length: int) -> None:
     for video in (MANY, streamed()):
-        first = beginning(video, length)
+        first = stretch(video, 0, length)
         assert len(first) == length
         np.testing.assert_array_equal(held(first), MANY[:length])
 

@@ -112,9 +112,9 @@ def test_what_cannot_be_read_names_file_line_and_remedy(tmp_path: Path, content:
         ('file,name\na.mp4,"a\nb"\n', "holds the character U+000A"),
         ("file,speaker\na.mp4,A\u202enn\n", "line 2: the speaker 'A\\u202enn' holds the character U+202E"),
         (f"file,name\na.mp4,{'x' * 600}\n", "600 characters"),
-        (f"file\n{'x' * 6000}.mp4\n", "line 2: "),
-        ("file\nC:\\clips\\a.mp4\n", "line 2: file 'C:\\clips\\a.mp4' is not a file beside the manifest"),
-        ("file\n.\n", "line 2: file '.' is not a file beside the manifest"),
+        (f"file\n{'x' * 6000}.mp4\n", "(line 2)"),
+        ("file\nC:\\clips\\a.mp4\n", "not beside it: C:\\clips\\a.mp4 (line 2)"),
+        ("file\n.\n", "not beside it: . (line 2)"),
     ],
 )
 def test_a_manifest_with_hostile_names_is_refused(tmp_path: Path, content: str, words: str) -> None:

@@ -1,0 +1,228 @@
+"""Lists of clips: what labs publish without media, so that two of them measure the same clips and pairs.
+
+A list is a table, and every manifest is one. It says which file below a folder is a clip, which stretch of it, what
+the file's hash is, who speaks, what is said, and whose speech drives it under XM.
+"""
+
+import csv
+import io
+import os
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from pytest_lipleak.core.errors import InputError
+from pytest_lipleak.core.names import check_name, check_printable, escaped
+from pytest_lipleak.core.timebase import FRAME_RATE
+from pytest_lipleak.core.words import counted
+from pytest_lipleak.machine.model_files import file_sha256
+from pytest_lipleak.media.tables import Row, is_file, read_table
+
+COLUMNS = (
+    "file", "sha256", "audio", "audio_sha256", "name", "start", "end", "speaker", "text", "partner"
+)  # fmt: skip
+"""Columns of a list, in the order in which it is written; all but ``file`` may be missing."""
+
+ALWAYS = frozenset({"file", "sha256", "start", "end", "speaker", "text", "partner"})
+"""Those that are written even where every cell is empty."""
+
+SHOWN = 3
+"""Files that a message names."""
+
+
+@dataclass(frozen=True)
+class ClipFile:
+    """Where a clip lies and what is known of it before decoding.
+
+    Args:
+        name: unique within the set.
+        video: the video file.
+        audio: a separate audio file, or None to use the video's own audio stream.
+        speaker: who speaks, or None if unknown.
+        text: what is said, or None if unknown; two clips with the same text are never paired.
+        first: frame of the file, at 25 per second, that the clip begins with.
+        stop: frame before which it ends, or None for the file's end.
+        partner: the clip whose speech drives it under XM, where that is given.
+    """
+
+    name: str
+    video: Path
+    audio: Path | None = None
+    speaker: str | None = None
+    text: str | None = None
+    first: int = 0
+    stop: int | None = None
+    partner: str | None = None
+
+    @property
+    def cut(self) -> tuple[int | None, ...]:
+        """Beginning and end of a stretch; empty for a whole file."""
+        return () if (self.first, self.stop) == (0, None) else (self.first, self.stop)
+
+
+def read_clip_list(path: Path, root: Path | None = None) -> list[ClipFile]:
+    """Read a list of clips: a table (see ``tables.read_table``) of which ``file`` alone must be there.
+
+    ``file`` and ``audio`` are relative to ``root``; ``start`` and ``end`` are seconds, rounded to frames, of a stretch
+    of the file; ``sha256`` and ``audio_sha256`` are hashes of whole files, which are compared; ``speaker`` may be
+    called ``person``; ``partner`` is the name of another clip.
+
+    Args:
+        path: the list.
+        root: the folder that files are named from; None takes the list's own.
+
+    Raises:
+        MissingDataError: the list cannot be read.
+        InputError: it does not parse, or files are missing or of another hash; the message names them.
+    """
+    folder = path.parent if root is None else root
+    found: list[ClipFile] = []
+    missing: list[str] = []
+    different: list[str] = []
+    hashes: dict[Path, str] = {}
+    for row in read_table(path, required=["file"]):
+        if "file" not in row.cells:
+            raise InputError(f"{row.where}: the column 'file' is empty; name the clip's video")
+        files = {
+            column: _below(folder, row.cells[column]) for column in ("file", "audio") if column in row.cells
+        }
+        for column, file in files.items():
+            shown = f"{escaped(_short(row.cells[column]))} ({_line(row)})"
+            wanted = row.cells.get("sha256" if column == "file" else "audio_sha256", "").lower()
+            if file is None:
+                missing.append(shown)
+            elif wanted:
+                _check_hash(row, wanted)
+                if file not in hashes:
+                    hashes[file] = file_sha256(file)
+                if hashes[file] != wanted:
+                    different.append(shown)
+        video = files["file"]
+        if video is not None:
+            found.append(_clip_of(row, video, files.get("audio")))
+    where = "beside it" if root is None else f"below {root}"
+    if missing:
+        raise InputError(
+            f"{path}: {counted(len(missing), 'file')} {_are(missing)} not {where}: {_named(missing)}; a list names "
+            f"files relative to {'its own folder' if root is None else 'that folder'}"
+        )
+    if different:
+        raise InputError(
+            f"{path}: {counted(len(different), 'file')} {_are(different)} not the one that the list was made from "
+            f"(another SHA-256): {_named(different)}; get the original, or make a list of your own"
+        )
+    return found
+
+
+def _clip_of(row: Row, video: Path, audio: Path | None) -> ClipFile:
+    speaker = row.cells.get("speaker") or row.cells.get("person")
+    if speaker is not None:
+        check_printable(speaker, row.where, "speaker")
+    name = row.cells.get("name")
+    first, stop = (_frame(row, column) for column in ("start", "end"))
+    if stop is not None and stop <= (first or 0):
+        raise InputError(
+            f"{row.where}: start {row.cells.get('start', '0')} and end {row.cells['end']} leave no frame (0.04 s); end "
+            "is the second of the file at which the clip ends"
+        )
+    return ClipFile(
+        check_name(_name_of(row.cells["file"]) if name is None else name, row.where),
+        video,
+        audio,
+        speaker,
+        row.cells.get("text"),
+        first or 0,
+        stop,
+        row.cells.get("partner"),
+    )
+
+
+def _frame(row: Row, column: str) -> int | None:
+    text = row.cells.get(column)
+    if text is None:
+        return None
+    if not re.fullmatch(r"\d{1,6}([.,]\d{1,9})?", text):
+        raise InputError(
+            f"{row.where}: {column} '{escaped(_short(text))}' is no time; write seconds, for example 12.48"
+        )
+    return round(float(text.replace(",", ".")) * FRAME_RATE)
+
+
+def _check_hash(row: Row, text: str) -> None:
+    if not re.fullmatch(r"[0-9a-f]{64}", text):
+        raise InputError(
+            f"{row.where}: '{escaped(_short(text))}' is no SHA-256; expected 64 hexadecimal digits, or an empty cell"
+        )
+
+
+def _name_of(file: str) -> str:
+    """The name of a clip that has none of its own: where its file lies, wherever that is, without the ending."""
+    parts = [part for part in re.split(r"[/\\]+", file) if part not in ("", ".", "..")]
+    return PurePosixPath(*parts).with_suffix("").as_posix() if parts else file
+
+
+def _below(folder: Path, name: str) -> Path | None:
+    # Written under Windows, or under macOS, which takes accents apart; drives and archives put them together.
+    slashed = name.replace("\\", "/")
+    spellings = (name, slashed, *(unicodedata.normalize(form, slashed) for form in ("NFC", "NFD")))
+    return next((path for each in spellings if is_file(path := folder / each)), None)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+def _line(row: Row) -> str:
+    return row.where.rpartition(", ")[2]
+
+
+def _are(items: Sequence[str]) -> str:
+    return "is" if len(items) == 1 else "are"
+
+
+def _named(items: Sequence[str]) -> str:
+    return ", ".join(items[:SHOWN]) + (", ..." if len(items) > SHOWN else "")
+
+
+def clip_list(files: Mapping[str, ClipFile], root: Path, partners: Mapping[str, str]) -> str:
+    """Return the text of a list of clips: CSV, UTF-8.
+
+    Args:
+        files: the clips by name.
+        root: the folder that files are named from.
+        partners: under XM, by clip; empty where there are none.
+
+    Raises:
+        MissingDataError: a file cannot be read.
+    """
+    rows = [_row_of(file, root, partners.get(name, "")) for name, file in files.items()]
+    used = [column for column in COLUMNS if column in ALWAYS or any(row[column] for row in rows)]
+    text = io.StringIO()
+    writer = csv.DictWriter(text, used, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def _row_of(file: ClipFile, root: Path, partner: str) -> dict[str, str]:
+    video = _from(root, file.video)
+    return {
+        "file": video,
+        "sha256": file_sha256(file.video),
+        "audio": "" if file.audio is None else _from(root, file.audio),
+        "audio_sha256": "" if file.audio is None else file_sha256(file.audio),
+        "name": "" if _name_of(video) == file.name else file.name,
+        "start": f"{file.first / FRAME_RATE:.2f}" if file.first else "",
+        "end": "" if file.stop is None else f"{file.stop / FRAME_RATE:.2f}",
+        "speaker": file.speaker or "",
+        "text": file.text or "",
+        "partner": partner,
+    }
+
+
+def _from(root: Path, file: Path) -> str:
+    name = Path(os.path.relpath(file, root)).as_posix()
+    # A line that begins with a hash mark is a comment.
+    return f"./{name}" if name.startswith("#") else name
