@@ -163,6 +163,7 @@ _HEARD = "scored against the driving audio"
 _PICTURES_DIFFER = "the pictures differ from the real ones"
 _FRAMES_DIFFER = "the frames as a whole do not look like the real ones"
 _LIPS_ELSEWHERE = "the lips are not where the real ones were"
+_OF_REAL = "0 at rest, 1 as the real clip"
 _NO_REST = "the mouth does not rest under silence: what moves or opens it is not audio"
 
 FAMILIES: tuple[Family, ...] = (
@@ -311,6 +312,32 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "MAR_slope[{condition}]", "output opening per reference opening under silence; CR only", _NO_REST,
         "lower", "ratio", Source.PICTURES, asks=Question.OTHER, setups=SILENT, references=CR_ONLY, digits=3,
+    ),
+    Family(
+        "LipLeak[{condition}]", "KeySync's LipLeak: share of frames with a mouth aspect ratio above .25 under silence",
+        _NO_REST, "lower", "share, 0 to 1", Source.PICTURES, asks=Question.OTHER, setups=SILENT, digits=3,
+    ),
+    Family(
+        "LipLeak@real[{condition}]", "KeySync's LipLeak over that of the real clip in its own speech", _NO_REST,
+        "lower", _OF_REAL, Source.PICTURES, Summary.SHARE, Question.OTHER, SILENT, digits=3,
+    ),
+    Family(
+        "SLS[{condition}]",
+        "THEval's Silent Lip Stability: median deviation of the lip opening in pauses of the driving audio",
+        _NO_REST, "lower", "distance between the eyes", Source.PICTURES, asks=Question.OTHER, digits=4,
+    ),
+    Family(
+        "SLS@real[{condition}]",
+        "THEval's Silent Lip Stability over the deviation of the real clip in its own speech", _NO_REST,
+        "lower", _OF_REAL, Source.PICTURES, Summary.SHARE, Question.OTHER, digits=3,
+    ),
+    Family(
+        "Closed[{condition}]", "HighSync's silence test: share of frames with closed lips under silence", _NO_REST,
+        "higher", "share, 0 to 1", Source.PICTURES, asks=Question.OTHER, setups=SILENT, digits=3,
+    ),
+    Family(
+        "Closed@real[{condition}]", "share of frames with lips that are not closed, over that of the real clip",
+        _NO_REST, "lower", _OF_REAL, Source.PICTURES, Summary.SHARE, Question.OTHER, SILENT, digits=3,
     ),
     Family(
         "REF_shift[{condition}]",

@@ -7,6 +7,7 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_lipleak.core.clips import Audio
 from pytest_lipleak.core.conditions import Condition
 from pytest_lipleak.core.corpus import Key
 from pytest_lipleak.core.errors import UnscorableError
@@ -104,12 +105,13 @@ class Measures:
             LipleakError: of some clips; all others were finished first.
         """
         with self.stopwatch("other"):
-            for column in metric.columns:
-                assert column.condition is not None
-                if metric.over_sets:
-                    self._compare_sets(column.measure, column.condition)
-                else:
-                    self._of_every_clip(column.measure, column.condition, self._compared)
+            # Its other column, if any, is what the real clip has of it, and is noted with the first.
+            column = metric.columns[0]
+            assert column.condition is not None
+            if metric.over_sets:
+                self._compare_sets(column.measure, column.condition)
+            else:
+                self._of_every_clip(column.measure, column.condition, self._compared)
 
     def probes(self, metric: Metric) -> None:
         """Generate anew with another reference what ``metric`` asks for and still lacks; raises as ``pictures``."""
@@ -168,8 +170,15 @@ class Measures:
         def boxes() -> NDArray[np.float64] | None:
             return artefacts.cropper(clips[name]).boxes
 
-        output = Pictures(self.tools, source, lambda: artefacts.video(takes.of(name, condition)), boxes)
-        return output, Pictures(self.tools, digest, lambda: clips[name].video, boxes)
+        def driving() -> Audio:
+            return takes.driving_audio(clips[name], condition.setup)
+
+        output = Pictures(
+            self.tools, source, lambda: artefacts.video(takes.of(name, condition)), boxes, driving
+        )
+        return output, Pictures(
+            self.tools, digest, lambda: clips[name].video, boxes, lambda: clips[name].audio
+        )
 
     def _probed(self, measure: str, clip: str, condition: Condition) -> Mapping[str, float]:
         corpus = self.record.corpus

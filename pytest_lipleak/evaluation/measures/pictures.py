@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Video, digest_of
+from pytest_lipleak.core.clips import Audio, Video, digest_of
 from pytest_lipleak.core.errors import UnscorableError
+from pytest_lipleak.core.metrics import FULL
 from pytest_lipleak.core.scores import SetScore
 from pytest_lipleak.evaluation.make.picture_tools import PictureTools
 from pytest_lipleak.sync.protocols import Protocol
@@ -31,6 +32,7 @@ class Pictures:
         read: gives the video, uint8 RGB (T, H, W, 3); called when a measure first looks at it.
         boxes: gives the tracked face's box per frame, (T, 4), or None where the frames are face-centred;
             without it, landmarks might follow another person.
+        audio: gives what drove the video, int16 (640 T,); of a real one its own.
     """
 
     def __init__(
@@ -39,7 +41,9 @@ class Pictures:
         source: str,
         read: Callable[[], Video],
         boxes: Callable[[], NDArray[np.float64] | None] = lambda: None,
+        audio: Callable[[], Audio] = lambda: np.zeros(0, np.int16),
     ) -> None:
+        self.audio = audio
         self.tools = tools
         self.source = source
         self._read = read
@@ -59,6 +63,13 @@ class Pictures:
     def landmarks(self) -> NDArray[np.float32]:
         """Face mesh per frame, float32 (T, 478, 2); NaN where no face is seen."""
         return self.tools.landmarks(self.source, lambda: self.video, self.boxes)
+
+    @cached_property
+    def lip_distance(self) -> NDArray[np.float64]:
+        """THEval's lip opening per frame, float64 (T,)."""
+        from pytest_lipleak.quality.silent_lips import lip_distance
+
+        return lip_distance(self.landmarks, *self.video.shape[1:3])
 
     @cached_property
     def opening(self) -> NDArray[np.float32]:
@@ -86,12 +97,14 @@ def kept_measure(measure: str, output: Pictures, real: Pictures) -> dict[str, fl
     """Like ``take_measure``, from the store where it was taken before; with what belongs to the measure.
 
     Returns:
-        The clip's value by the name of the measure, and for ``MAR_open`` the shares at other thresholds.
+        The clip's value by the name of the measure, and what is noted with it: for ``MAR_open`` the shares at other
+        thresholds, for a measure relative to the real clip the real clip's own.
     """
 
     def compute() -> dict[str, float]:
         value = {measure: take_measure(measure, output, real)}
-        return value | open_share_sensitivity(output) if measure == "MAR_open" else value
+        beside = MEASURES[measure].beside
+        return value if beside is None else value | beside(output, real)
 
     found = output.tools.data("measure", compute, **_identity(measure, output, real))
     return {name: float(value) for name, value in found.items()}
@@ -137,7 +150,7 @@ def _check_faces(measure: str, output: Pictures, real: Pictures) -> None:
         )
 
 
-def open_share_sensitivity(output: Pictures) -> dict[str, float]:
+def open_share_sensitivity(output: Pictures, real: Pictures) -> dict[str, float]:
     """Share of frames with an open mouth at several thresholds: how much hangs on the chosen one."""
     from pytest_lipleak.quality.mouth import open_shares
 
@@ -225,6 +238,31 @@ def _mean_opening(output: Pictures, real: Pictures) -> float:
     return float(seen.mean()) if len(seen) else float("nan")
 
 
+def _lip_leak(output: Pictures, real: Pictures) -> float:
+    from pytest_lipleak.quality.silent_lips import lip_leak
+
+    return lip_leak(output.opening)
+
+
+def _closed(output: Pictures, real: Pictures) -> float:
+    from pytest_lipleak.quality.silent_lips import closed_share
+
+    return closed_share(output.opening)
+
+
+def _in_pauses(output: Pictures, real: Pictures) -> float:
+    from pytest_lipleak.quality.silent_lips import deviation, pauses
+
+    return deviation(output.lip_distance[pauses(output.audio(), len(output.lip_distance))])
+
+
+def _in_speech(output: Pictures, real: Pictures) -> float:
+    """What the real clip's lips do where it speaks."""
+    from pytest_lipleak.quality.silent_lips import deviation, pauses
+
+    return deviation(real.lip_distance[~pauses(real.audio(), len(real.lip_distance))])
+
+
 @dataclass(frozen=True)
 class PictureMeasure:
     """How one picture measure is taken.
@@ -234,13 +272,31 @@ class PictureMeasure:
         needs_faces: whether it looks at landmarks, so that frames without a face have none.
         of_opening: whether it follows from how far the mouth is open, which reports draw over time.
         why_not: why there is no value where ``compute`` gives NaN.
+        beside: gives what is noted with it, by name, or None.
     """
 
     compute: Callable[[Pictures, Pictures], float]
     needs_faces: bool = True
     of_opening: bool = False
     why_not: str = "no frame shows a face"
+    beside: Callable[[Pictures, Pictures], dict[str, float]] | None = None
 
+
+def _of_real(
+    name: str, compute: Callable[[Pictures, Pictures], float], own: Callable[[Pictures, Pictures], float]
+) -> PictureMeasure:
+    """A measure over what ``own`` finds in the real clip."""
+
+    def beside(output: Pictures, real: Pictures) -> dict[str, float]:
+        full = own(output, real)
+        if np.isnan(full):
+            raise UnscorableError(f"{name}: no frame of the real clip's speech shows a face")
+        return {f"{name}{FULL}": full}
+
+    return PictureMeasure(compute, of_opening=True, why_not=_NO_PAUSE, beside=beside)
+
+
+_NO_PAUSE = "no frame in a pause of the driving audio (0.3 s or longer) shows a face"
 
 MEASURES: Mapping[str, PictureMeasure] = {
     "SSIM": PictureMeasure(_ssim, needs_faces=False),
@@ -255,10 +311,20 @@ MEASURES: Mapping[str, PictureMeasure] = {
     "LMD": PictureMeasure(lambda output, real: float(_lmd(output, real).mean_pixels)),
     "LMD_face": PictureMeasure(lambda output, real: float(_lmd(output, real).mean_normalised)),
     "MAR": PictureMeasure(_mean_opening, of_opening=True),
-    "MAR_open": PictureMeasure(_mouth("open_share"), of_opening=True),
+    "MAR_open": PictureMeasure(_mouth("open_share"), of_opening=True, beside=open_share_sensitivity),
     "MAR_motion": PictureMeasure(_mouth("motion_energy"), of_opening=True),
     "MAR_slope": PictureMeasure(
         _slope, of_opening=True, why_not="the real mouth hardly moves, or no frame shows a face"
+    ),
+    "LipLeak": PictureMeasure(_lip_leak, of_opening=True),
+    "LipLeak@real": _of_real("LipLeak@real", _lip_leak, lambda output, real: _lip_leak(real, real)),
+    "SLS": PictureMeasure(_in_pauses, of_opening=True, why_not=_NO_PAUSE),
+    "SLS@real": _of_real("SLS@real", _in_pauses, _in_speech),
+    "Closed": PictureMeasure(_closed, of_opening=True),
+    "Closed@real": _of_real(
+        "Closed@real",
+        lambda output, real: 1 - _closed(output, real),
+        lambda output, real: 1 - _closed(real, real),
     ),
 }
 """By the names of the table of metric families."""
