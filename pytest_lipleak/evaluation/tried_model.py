@@ -28,7 +28,7 @@ class TriedModel:
 
     Args:
         evaluation: of the model on the clip set.
-        clip: whose stretch it is called on.
+        clip: whose beginning it is called on.
         frames: how many of its frames are used.
         timeout: seconds that one call may take.
     """
