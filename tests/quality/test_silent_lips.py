@@ -23,7 +23,8 @@ def test_lip_leak_is_the_share_above_a_quarter():
     opening = np.array([0.0, 0.2, 0.25, 0.26, 0.9, np.nan])
     assert lip_leak(opening) == pytest.approx(2 / 5)
     assert closed_share(opening) == pytest.approx(1 / 5)
-    assert math.isnan(lip_leak(np.array([np.nan]))) and math.isnan(closed_share(np.array([np.nan])))
+    assert math.isnan(lip_leak(np.array([np.nan])))
+    assert math.isnan(closed_share(np.array([np.nan])))
 
 
 def theval(mesh: np.ndarray, height: int, width: int) -> float:
@@ -65,7 +66,8 @@ def test_pauses_are_where_nothing_sounds_for_long_enough():
     found = pauses(audio, 85)
     # 0.2 s of silence is no pause; 0.8 s from 2.2 s on are. A window of 25 ms reaches into its ends.
     assert found[56:74].all()
-    assert not found[:55].any() and not found[75:].any()
+    assert not found[:55].any()
+    assert not found[75:].any()
 
 
 def test_silence_is_one_pause_and_so_is_faint_noise_beneath_speech():
