@@ -23,4 +23,4 @@ def test_silence_leaves_nothing_of_the_clips_own_speech(lipleak, reference):
 
 @both_references
 def test_other_speech_leaves_nothing_of_the_clips_own(lipleak, reference):
-    assert_metric(lipleak, f"LSE-C_XO@floor[{reference}] < 0.3")
+    assert_metric(lipleak, f"LSE-C_XO@floor[{reference}] < 0.5")

@@ -34,7 +34,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure every share, write the curve and, where asked, gates; print what they say."""
-    from pytest_lipleak.core.conditions import Condition, Reference, Setup
+    from pytest_lipleak.core.conditions import SETUPS, Condition, Reference
     from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.core.verdicts import Measurement
     from pytest_lipleak.evaluation.results import gate_limits
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
     def measured(share: float) -> Corpus:
         evaluation = work.new_evaluation(load_model(f"demo:leaky={share:g}"))
         evaluation.expert_objection()
-        evaluation.need(Condition(setup, Reference.CR) for setup in Setup)
+        evaluation.need(Condition(setup, Reference.CR) for setup in SETUPS)
         if options.gates is not None and share in (gate_limits.NONE, gate_limits.HALF):
             names = (*gate_limits.CALIBRATED, gate_limits.FOLLOWS)
             between[share] = {name: evaluation.measure(name) for name in names}

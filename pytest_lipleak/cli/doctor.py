@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _model(settings: Settings, options: argparse.Namespace) -> int:
-    from pytest_lipleak.evaluation.checkup import examine
+    from pytest_lipleak.evaluation.checkup import clips_checked, examine
     from pytest_lipleak.report.checkup import text_of
     from pytest_lipleak.run.run import Run
 
@@ -84,7 +84,10 @@ def _model(settings: Settings, options: argparse.Namespace) -> int:
         if clip not in work.clips:
             raise ConfigurationError(f"--clip {clip}: there are {', '.join(work.clips)}")
         evaluation = work.new_evaluation(work.model)
-        result = examine(evaluation, clip, frames=options.frames, timeout=settings.machine.timeout or None)
+        timeout = settings.machine.timeout or None
+        result = examine(evaluation, clip, frames=options.frames, timeout=timeout, tell=_tell)
+        _tell("clips")
+        result.findings.append(clips_checked(evaluation))
     finally:
         work.close()
     if options.json:
@@ -92,6 +95,10 @@ def _model(settings: Settings, options: argparse.Namespace) -> int:
     else:
         print("\n".join(text_of(result)))
     return TO_FIX if result.to_fix else GOOD
+
+
+def _tell(check: str) -> None:
+    print(f"looks at: {check}", file=sys.stderr, flush=True)
 
 
 def _installation(weights: Path | None, *, as_json: bool) -> int:

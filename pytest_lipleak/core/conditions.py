@@ -1,4 +1,4 @@
-"""The six conditions of the protocol: three setups times two references (Yaman et al. 2025)."""
+"""The six conditions of the protocol: three setups times two references (Yaman et al. 2025); and pauses, beside it."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -13,6 +13,16 @@ class Setup(StrEnum):
     """Audio-mismatched: the speech of another clip."""
     SI = "SI"
     """Silent-input: silence."""
+    PA = "PA"
+    """Pauses: the speech of another clip, with silences of 0.6 to 1.0 s between its words. No setup of the paper's:
+    what a model does between words, and whether it knows digital silence when it hears it, is seen in no other."""
+
+
+SETUPS = (Setup.AM, Setup.XM, Setup.SI)
+"""The paper's."""
+
+OTHER_SPEECH = frozenset({Setup.XM, Setup.PA})
+"""Setups in which another clip's speech drives."""
 
 
 class Reference(StrEnum):
@@ -35,5 +45,5 @@ class Condition:
         return f"{self.setup},{self.reference}"
 
 
-CONDITIONS = tuple(Condition(setup, reference) for reference in Reference for setup in Setup)
+CONDITIONS = tuple(Condition(setup, reference) for reference in Reference for setup in SETUPS)
 """All six, in the order of the reports."""

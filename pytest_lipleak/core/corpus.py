@@ -16,6 +16,7 @@ from pytest_lipleak.core.metrics import (
     FULL,
     LEAST_SLOPE,
     LIPS_SLOPE,
+    PAUSE,
     SYNC,
     Audio,
     Column,
@@ -194,7 +195,8 @@ class Corpus:
         found: dict[tuple[Key, str], Unscored] = {}
         for column in columns:
             if column.source in _NOTED_AS_PICTURES:
-                wanted = (column.condition, column.measure.removesuffix(FULL).removesuffix(SYNC))
+                part = column.measure.removesuffix(FULL)
+                wanted = (column.condition, part.removesuffix(SYNC).removesuffix(PAUSE))
                 lost = {k: entry for k, entry in self.unpictured.items() if (k[0][1], k[1]) == wanted}
             else:
                 conditions = (column.condition, None)

@@ -1,22 +1,27 @@
 """Default gates per sync expert. The paper gives none; limits of one expert are never used for another.
 
-Chosen with composites on the embedded clips, 14 GRID sentences and 14 talkers, after a look at early runs of
-``research/known_guilt``, some of them on its *report* sets: so its rates there are no independent test of these limits
-(docs/evidence/known-guilt.md says what was measured after). What honest generators came to at most (edits down to the
-lips alone, H.264 to crf 35, lags to 3 frames), and what a quarter of a copy gave at least. Protocol ``direct``; under
+Chosen on the sets that ``research/known_guilt`` marks *choose* (12 GRID sentences, 12 clips of 6 generated people, 12
+real people; 3 s each), after a first look at early runs on others; docs/evidence/known-guilt.md reports them on sets
+that had no part. What generators that leak nothing came to at most there (edits down to the lips alone, noise, lags,
+half the frame rate, lips drawn anew at every call), and what .3 of a copy gave at least. Protocol ``direct``; under
 ``tracked`` the measures are shares and excesses of the same crops, and the limits were not measured anew:
 
-| metric          | honest      | a quarter of a copy | limit |
-|-----------------|-------------|---------------------|-------|
-| LSE-C_S@floor   | 0.20        | 0.31                | 0.3   |
-| LSE-C_XO@floor  | 0.20        | 0.17                | 0.3   |
-| LipCorr_S       | 0.09        | 0.73                | 0.2   |
-| LipCorr_XO      | 0.09        | 0.25                | 0.15  |
+| metric             | honest | .3 of a copy | limit |
+|--------------------|--------|--------------|-------|
+| LSE-C_S@floor      | 0.13   | 0.5          | 0.3   |
+| LSE-C_XO@floor     | 0.34   | 0.31         | 0.5   |
+| LipCorr_S          | 0.03   | 0.7          | 0.2   |
+| LipCorr_XO         | 0.09   | 0.28         | 0.15  |
+| LipCorr_S@worst    | 0.10   | (1)          | 0.3   |
+| LipCorr_XO@worst   | 0.17   | 0.27         | 0.3   |
+| shift probes       | 0.06   | 0.2          | 0.15  |
 
-The worst clip is for leaks in some clips: one whole copy in twelve clips gives LipCorr_S@worst 0.44 and more, honest
-generators 0.16 at most. (LSE-C_XO@worst has no such room: under other speech one clip of twelve stands above ten
-unrelated audios by chance in most suites, 0.6 against 0.47.) The probes decide by intervention: honest generators
-give 0 to 0.11, whatever they look like.
+(1) The worst clip is for leaks in some clips: one whole copy in twelve gives 0.68 and more. (LSE-C_XO@worst has no such
+room: under other speech one clip of twelve stands above ten unrelated audios by chance in most suites.)
+
+LSE-C_XO@floor parts the two least: lips that follow the partner's speech agree with the clip's own by its rhythm, and
+chance (p .001) does not excuse it. It stands as high as honest lips need; lips against lips and the probes find what it
+leaves. The probes decide by intervention, whatever the lips look like.
 
 The floor under LSE-C[AM] is for models that follow no audio, as black frames leak nothing: sets of 4 clips whose lips
 fit score above 1.47 in 99 % of the draws, unrelated audio 0.7 to 0.9.
@@ -30,7 +35,7 @@ from pytest_lipleak.core.metrics import DEFAULT_PROBES
 
 SCAN_GATES: tuple[str, ...] = (
     "LSE-C_S@floor[{}] < 0.3",
-    "LSE-C_XO@floor[{}] < 0.3",
+    "LSE-C_XO@floor[{}] < 0.5",
 )
 """On the scale of the embedded expert."""
 
@@ -65,7 +70,7 @@ DEFAULT_GATES: Mapping[tuple[str, str], tuple[str, ...]] = {
 """Limits by expert and protocol, for both references: a model may have only one of them."""
 
 LEAST_EXCESS: Mapping[tuple[str, str], Mapping[str, float]] = {
-    ("embedded", protocol): {"LSE-C_S@floor": 0.3, "LSE-C_XO@floor": 0.3}
+    ("embedded", protocol): {"LSE-C_S@floor": 0.3, "LSE-C_XO@floor": 0.5}
     for protocol in ("direct", "tracked")
 }
 """Excess over unrelated speech and over the floor that counts as a leak, by expert and protocol: the default gates'."""

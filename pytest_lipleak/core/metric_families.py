@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
 
-from pytest_lipleak.core.conditions import Reference, Setup
+from pytest_lipleak.core.conditions import SETUPS, Reference, Setup
 
 Direction = Literal["lower", "higher"]
 
@@ -51,7 +51,7 @@ class Summary(StrEnum):
     WORST_CLIP = "the worst clip"
     ALL_FRAMES = "one value for all clips"
     SHARE = "mean over clips, as a share of a full copy's"
-    LARGER_SHARE = "the larger of two such shares, of pixels and of sync"
+    LARGEST_SHARE = "the largest such share: of pixels, of sync, under PA of pixels in pauses"
 
 
 class Shown(StrEnum):
@@ -62,9 +62,12 @@ class Shown(StrEnum):
     ASKED = "nowhere"
 
 
-SILENT, OTHER_SPEECH, HEARD, ALL = (Setup.SI,), (Setup.XM,), (Setup.AM, Setup.XM), tuple(Setup)
+SILENT, OTHER_SPEECH, HEARD, ALL = (Setup.SI,), (Setup.XM,), (Setup.AM, Setup.XM), SETUPS
 UNHEARD = (Setup.SI, Setup.XM)
-"""Setups in which the clip's own speech does not drive."""
+"""The paper's setups in which the clip's own speech does not drive."""
+
+PROBED = (Setup.SI, Setup.XM, Setup.PA)
+"""What may drive while a probe changes something else."""
 
 BOTH, CR_ONLY = tuple(Reference), (Reference.CR,)
 
@@ -72,6 +75,7 @@ DRIVEN = {
     Setup.SI: "driven by silence",
     Setup.XM: "driven by other speech",
     Setup.AM: "driven by its own speech",
+    Setup.PA: "driven by other speech with pauses",
 }
 
 
@@ -343,19 +347,19 @@ FAMILIES: tuple[Family, ...] = (
         "REF_shift[{condition}]",
         "share of the lips, or of their sync, that comes 8 frames earlier when the mouths of the reference do",
         "lips move along when the mouths of the reference come earlier: they come from the reference",
-        "lower", "share, 0 to 1", Source.PROBES, Summary.LARGER_SHARE, Question.REFERENCE, UNHEARD, CR_ONLY,
+        "lower", "share, 0 to 1", Source.PROBES, Summary.LARGEST_SHARE, Question.REFERENCE, PROBED, CR_ONLY,
     ),
     Family(
         "FRAME_shift[{condition}]",
         "share of the lips, or of their sync, that comes 8 frames earlier when the mouths of the input frames do",
         "lips move along when the mouths of the input frames come earlier: they come from the input frames",
-        "lower", "share, 0 to 1", Source.PROBES, Summary.LARGER_SHARE, Question.FRAMES, UNHEARD,
+        "lower", "share, 0 to 1", Source.PROBES, Summary.LARGEST_SHARE, Question.FRAMES, PROBED,
     ),
     Family(
         "REF_swap[{condition}]",
         "share of a change of the reference's mouth that arrives in the output, all else equal",
         "another mouth in the reference makes another mouth in the output: it is copied",
-        "lower", "share, 0 to 1", Source.PROBES, Summary.SHARE, Question.REFERENCE, UNHEARD,
+        "lower", "share, 0 to 1", Source.PROBES, Summary.SHARE, Question.REFERENCE, PROBED,
     ),
 )  # fmt: skip
 """Every metric there is. The order is that of tables' columns and of reports."""

@@ -237,6 +237,13 @@ SYNC = "_sync"
 """Behind the name of a probe's measure: what moved of the sync with the clip's own speech, not of the pixels."""
 
 
+PAUSE = "_pause"
+"""Behind the name of a probe's measure: what arrived in the pauses of the driving speech alone."""
+
+CHANCE = "_chance"
+"""Behind the name of a probe's measure: what was taken off, of a model that answers otherwise when asked again."""
+
+
 def _best(means: Sequence[float]) -> float:
     """The best common lag, or the mean of the clips' own best lags where that is more."""
     return max(means)
@@ -254,10 +261,10 @@ def _share_of_full(means: Sequence[float]) -> float:
     return found / full if full > 0 else math.nan
 
 
-def _larger_share(means: Sequence[float]) -> float:
-    """The larger of two shares, of the pixels and of the sync."""
-    pixels, sync = _share_of_full(means[:2]), _share_of_full(means[2:])
-    return math.nan if math.isnan(pixels) or math.isnan(sync) else max(pixels, sync)
+def _largest_share(means: Sequence[float]) -> float:
+    """The largest of several shares: of the pixels, of the sync, of the pixels in pauses."""
+    shares = [_share_of_full(means[place : place + 2]) for place in range(0, len(means), 2)]
+    return math.nan if any(map(math.isnan, shares)) else max(shares)
 
 
 def _one_column(family: Family, condition: Condition | None) -> tuple[Column, ...]:
@@ -278,11 +285,13 @@ def _every_lag(family: Family, condition: Condition | None) -> tuple[Column, ...
     return (*lagged, Column(f"{name}{FREE}", condition, audio, source=source))
 
 
-def _of_probe(*parts: str) -> Callable[[Family, Condition | None], tuple[Column, ...]]:
-    def columns(family: Family, condition: Condition | None) -> tuple[Column, ...]:
-        return tuple(Column(f"{family.measure}{part}", condition, source=family.source) for part in parts)
-
-    return columns
+def _of_probe(family: Family, condition: Condition | None) -> tuple[Column, ...]:
+    assert condition is not None
+    parts = [""]
+    if family.summary is Summary.LARGEST_SHARE:
+        parts += [SYNC, PAUSE] if condition.setup is Setup.PA else [SYNC]
+    names = (f"{family.measure}{part}{full}" for part in parts for full in ("", FULL))
+    return tuple(Column(name, condition, source=family.source) for name in names)
 
 
 _COLUMNS: Mapping[Summary, Callable[[Family, Condition | None], tuple[Column, ...]]] = {
@@ -292,15 +301,15 @@ _COLUMNS: Mapping[Summary, Callable[[Family, Condition | None], tuple[Column, ..
     Summary.DIFFERENCE: _swapped_audio,
     Summary.SIGNED_DIFFERENCE: _swapped_audio,
     Summary.BEST_LAG: _every_lag,
-    Summary.SHARE: _of_probe("", FULL),
-    Summary.LARGER_SHARE: _of_probe("", FULL, SYNC, f"{SYNC}{FULL}"),
+    Summary.SHARE: _of_probe,
+    Summary.LARGEST_SHARE: _of_probe,
 }
 _FORMULAS: Mapping[Summary, Combine] = {
     Summary.DIFFERENCE: lip_sync_difference,
     Summary.SIGNED_DIFFERENCE: signed_lip_sync_difference,
     Summary.BEST_LAG: _best,
     Summary.SHARE: _share_of_full,
-    Summary.LARGER_SHARE: _larger_share,
+    Summary.LARGEST_SHARE: _largest_share,
 }
 _OVER_A_REGION = (Source.LAGS, Source.LIPS)
 
@@ -309,7 +318,7 @@ def _build(family: Family, condition: Condition | None, name: str) -> Metric:
     """Return the metric of a row under a condition; None is the real clips."""
     at_lags = family.summary is Summary.BEST_LAG
     beside: tuple[Condition, ...] = ()
-    if condition is not None and (family.source in _OVER_A_REGION or family.summary is Summary.LARGER_SHARE):
+    if condition is not None and (family.source in _OVER_A_REGION or family.summary is Summary.LARGEST_SHARE):
         # The region is where the model changes anything, under silence or other speech.
         others = (setup for setup in (Setup.SI, Setup.XM) if setup is not condition.setup)
         beside = tuple(Condition(setup, condition.reference) for setup in others)
@@ -418,7 +427,7 @@ LEAKAGE_METRICS = ("LSE-C_S", "LSE-D_S", "LSD-CR", "LSD-AR")
 REFERENCE_PROBES = ("REF_shift[{},CR]", "REF_swap[{},CR]", "REF_swap[{},AR]")
 """The causal probes of the reference, with the setup to be filled in."""
 
-DEFAULT_PROBES = ("REF_shift[XM,CR]", "REF_swap[SI,AR]", "FRAME_shift[XM,CR]", "FRAME_shift[XM,AR]")
+DEFAULT_PROBES = ("REF_shift[PA,CR]", "REF_swap[SI,AR]", "FRAME_shift[PA,CR]", "FRAME_shift[PA,AR]")
 """One for each place that lips may come from: moving references, still ones, the input frames."""
 
 

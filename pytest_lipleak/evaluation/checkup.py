@@ -7,8 +7,9 @@ from typing import Any
 
 from pytest_lipleak.core.clips import Frames, held
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
-from pytest_lipleak.core.errors import GeneratorError
+from pytest_lipleak.core.errors import GeneratorError, LipleakError
 from pytest_lipleak.core.timebase import FRAME_RATE
+from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.evaluation.plan.references import reference_indices
 from pytest_lipleak.evaluation.tried_model import NOISE, TriedModel, apart
@@ -84,8 +85,17 @@ class Checkup:
         }
 
 
+MANY_CLIPS = 60
+"""More are not judged beside a model: ``lipleak clips`` is for them."""
+
+
 def examine(
-    evaluation: Evaluation, clip: str, *, frames: int = FRAMES, timeout: float | None = None
+    evaluation: Evaluation,
+    clip: str,
+    *,
+    frames: int = FRAMES,
+    timeout: float | None = None,
+    tell: Callable[[str], None] = lambda check: None,
 ) -> Checkup:
     """Call a model about ten times on the first frames of a clip and say what is to be mended.
 
@@ -94,6 +104,7 @@ def examine(
         clip: name of the clip.
         frames: how many of its frames are used.
         timeout: seconds that one call may take.
+        tell: is given the name of each check before it begins.
 
     Raises:
         UnscorableError: no face can be followed through the clip (protocol ``tracked``).
@@ -102,6 +113,7 @@ def examine(
     result = Checkup(tried.model.name, clip, tried.clip.frames.shape)
     # A call that fails leaves out those checks that need it.
     for check in CHECKS:
+        tell(check.__name__.strip("_").replace("_", " "))
         found = list(check(tried))
         result.findings += found
         if check is _signature and found[0].verdict == FIX:
@@ -311,3 +323,24 @@ CHECKS: tuple[Callable[[TriedModel], Iterator[Finding]], ...] = (
     _signature, _declarations, _output, _determinism, _audio, _silence, _references, _cost,
 )  # fmt: skip
 """In their order."""
+
+
+def clips_checked(evaluation: Evaluation) -> Finding:
+    """Ask whether the sync expert can judge the clips, as ``lipleak clips`` does.
+
+    A model on clips that nobody can judge is measured in vain.
+    """
+    every, more = counted(len(evaluation.clips), "clip"), "`lipleak clips` says more"
+    if len(evaluation.clips) > MANY_CLIPS:
+        return Finding("clips", LOOK, f"not looked at: there are {every}", "let `lipleak clips` judge them")
+    try:
+        why = evaluation.expert_objection()
+    except LipleakError as error:
+        return Finding("clips", FIX, str(error).partition("\n")[0], more)
+    if why:
+        return Finding("clips", FIX, why, more)
+    lost = {clip: entry.reason for (clip, of), entry in evaluation.corpus.unscored.items() if of is None}
+    if lost:
+        first, reason = next(iter(lost.items()))
+        return Finding("clips", LOOK, f"{len(lost)} of {every} cannot be judged: {first}: {reason}", more)
+    return Finding("clips", OK, f"the expert hears that {every} are in sync")

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_lipleak.core.conditions import Setup
+from pytest_lipleak.core.conditions import OTHER_SPEECH
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import InputError, UnscorableError
 from pytest_lipleak.core.metrics import Metric, every_metric
@@ -252,7 +252,7 @@ def judge_regression(lipleak: Evaluation, allowance: Allowance, baseline: Corpus
         UnscorableError: the baseline lacks the metric.
         LipleakError: as ``Evaluation.measure``.
     """
-    if any(condition.setup is Setup.XM for condition in allowance.metric.conditions):
+    if any(condition.setup in OTHER_SPEECH for condition in allowance.metric.conditions):
         lipleak.pairs()
     check_comparable(baseline.provenance, lipleak.corpus.provenance)
     check_measured(allowance, baseline, lipleak)

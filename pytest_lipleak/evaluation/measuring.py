@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from pytest_lipleak.core.conditions import CONDITIONS, Condition, Setup
+from pytest_lipleak.core.conditions import CONDITIONS, OTHER_SPEECH, Condition
 from pytest_lipleak.core.corpus import Corpus, Key
 from pytest_lipleak.core.errors import NotApplicableError
 from pytest_lipleak.core.metrics import Metric
@@ -87,7 +87,7 @@ class Measuring:
         for condition in conditions:
             if why := self.corpus.not_applicable.get(condition.reference):
                 raise NotApplicableError(f"condition [{condition}] is not applicable: {why}")
-            if condition.setup is Setup.XM:
+            if condition.setup in OTHER_SPEECH:
                 self._takes.pairs()
 
     def need(self, conditions: Iterable[Condition] = CONDITIONS, clips: Iterable[str] | None = None) -> None:

@@ -6,9 +6,11 @@ closed mouth of the target clip. A share ``alpha`` of the reference's mouth is m
 follows the audio with real lips, alpha 1 copies its reference.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Clip, Frames
 from pytest_lipleak.core.errors import ConfigurationError
@@ -61,12 +63,14 @@ class ControlGenerator:
     def __init__(self, alpha: float) -> None:
         self.alpha = alpha
         self.uses_reference = alpha > 0
-        self.fingerprint = f"control-2 alpha={alpha!r}"
+        self.fingerprint = f"control-3 alpha={alpha!r}"
         self._clips: Mapping[str, Clip] = {}
+        self._heard: Heard | None = None
 
     def use_clips(self, clips: Mapping[str, Clip]) -> None:
         """Remember where donor mouths come from."""
         self._clips = clips
+        self._heard = None
 
     def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
         """Composite the driven mouth, and the leaked share of the reference's, into every frame."""
@@ -87,28 +91,78 @@ class ControlGenerator:
         if _is_silent(audio):
             closed = int(mouth_darkness(frames).argmin())
             return np.broadcast_to(frames[closed], frames.shape)
-        donor, length, late = self._donor(audio)
+        found = self._donor(audio)
+        if found is None:
+            return self._mouths_between_pauses(frames, audio)
+        donor, length, late = found
         samples = np.arange(len(frames)) * SAMPLES_PER_FRAME - late
         # Before a late audio begins, the mouth waits; an audio that ends early begins anew only where it repeats.
         heard = np.maximum(samples, 0) % length
         return np.asarray(donor.frames[np.minimum(heard // SAMPLES_PER_FRAME, len(donor.frames) - 1)])
 
-    def _donor(self, audio: Audio) -> tuple[Clip, int, int]:
-        """Return the clip that this audio belongs to, after how many samples it repeats, and how late it is."""
-        speech_of = getattr(self._clips, "speech", lambda name: self._clips[name].audio)
+    def _mouths_between_pauses(self, frames: Frames, audio: Audio) -> Frames:
+        """The donor's mouths where something of its speech is heard, the clip's most closed one in pauses."""
+        if self._heard is None:
+            self._heard = Heard({name: self._speech_of(name) for name in self._clips})
+        donor, indices = self._heard(audio, len(frames))
+        if donor is None:
+            raise ValueError(
+                "the driving audio belongs to no clip of the set; control generators only know the speech of their "
+                "clips"
+            )
+        mouths = self._clips[donor].frames[np.clip(indices, 0, len(self._clips[donor].frames) - 1)]
+        mouths[indices < 0] = frames[int(mouth_darkness(frames).argmin())]
+        return mouths
+
+    def _speech_of(self, name: str) -> Audio:
+        speech: Audio = getattr(self._clips, "speech", lambda name: self._clips[name].audio)(name)
+        return speech
+
+    def _donor(self, audio: Audio) -> tuple[Clip, int, int] | None:
+        """Return the clip that this audio belongs to, after how many samples it repeats, and how late it is.
+
+        None where it is no clip's speech as a whole.
+        """
         for name in self._clips:
-            speech = speech_of(name)
+            speech = self._speech_of(name)
             common = min(len(speech), len(audio))
             if common and np.array_equal(speech[:common], audio[:common]):
                 return self._clips[name], len(speech), 0
         for name in self._clips:
-            speech = speech_of(name)
+            speech = self._speech_of(name)
             late, likeness = _best_shift(speech, audio)
             if likeness > ALIKE:
                 return self._clips[name], len(speech), late
-        raise ValueError(
-            "the driving audio belongs to no clip of the set; control generators only know the speech of their clips"
-        )
+        return None
+
+
+class Heard:
+    """Finds which frames of which speech are heard, where pauses were put into it.
+
+    Args:
+        speeches: int16, by name.
+    """
+
+    def __init__(self, speeches: Mapping[str, Audio]) -> None:
+        self._known: dict[bytes, tuple[str, int]] = {}
+        for name, speech in speeches.items():
+            for index, piece in enumerate(_beginnings(speech)):
+                if not _is_silent(piece):
+                    self._known.setdefault(piece.tobytes(), (name, index))
+
+    def __call__(self, audio: Audio, frames: int) -> tuple[str | None, NDArray[np.int64]]:
+        """Return whose speech it is, and which frame of it is heard in every frame; -1 in pauses. None: nobody's."""
+        found = [self._known.get(piece.tobytes()) for piece in _beginnings(audio)[:frames]]
+        names = Counter(each[0] for each in found if each)
+        name = names.most_common(1)[0][0] if names else None
+        indices = [each[1] if each and each[0] == name else -1 for each in found]
+        return name, np.array(indices + [-1] * (frames - len(indices)), np.int64)
+
+
+def _beginnings(audio: Audio) -> NDArray[np.int16]:
+    """The first half of every frame, (T, 320): the end of a word may be faded out."""
+    frames = len(audio) // SAMPLES_PER_FRAME
+    return audio[: frames * SAMPLES_PER_FRAME].reshape(frames, -1)[:, : SAMPLES_PER_FRAME // 2]
 
 
 def _best_shift(speech: Audio, audio: Audio) -> tuple[int, float]:

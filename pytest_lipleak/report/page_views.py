@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
+from pytest_lipleak.core.conditions import CONDITIONS, OTHER_SPEECH, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.dose import scale_of
 from pytest_lipleak.core.endings import ENDED_AS, Ending, outcome
@@ -390,7 +390,7 @@ class ClipView:
             entry = self._entry(take)
             lines = {"real" if condition is None else "own": _over_frames(take.own)}
             if condition is not None and take.driving is not None:
-                lines = {"own": lines["own"]} if condition.setup is Setup.XM else {}
+                lines = {"own": lines["own"]} if condition.setup in OTHER_SPEECH else {}
                 lines["driving"] = _over_frames(take.driving)
             found = openings[condition]
             opening = (
@@ -436,6 +436,7 @@ _SETUPS: Mapping[Setup | None, str] = {
     Setup.AM: "own audio drives",
     Setup.XM: "other speech drives",
     Setup.SI: "silence drives",
+    Setup.PA: "other speech with pauses drives",
 }
 
 

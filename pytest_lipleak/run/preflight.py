@@ -119,13 +119,13 @@ def check_pairs(settings: Settings, clips: "ClipSet", limits: "Iterable[Limit]")
     Raises:
         InputError: a clip's speaker is unknown, or has no other clip.
     """
-    from pytest_lipleak.core.conditions import Setup
+    from pytest_lipleak.core.conditions import OTHER_SPEECH
     from pytest_lipleak.evaluation.plan.pairing import refuse_unknown_speakers
     from pytest_lipleak.generators.catalogue import DEMO
 
     given = settings.inputs.pairs is not None or any(file.partner for file in clips.files.values())
     if not given and any(
-        condition.setup is Setup.XM for limit in limits for condition in limit.metric.conditions
+        condition.setup in OTHER_SPEECH for limit in limits for condition in limit.metric.conditions
     ):
         is_demo = (settings.inputs.model or "").partition(":")[0] == DEMO.name
         refuse_unknown_speakers(clips, settings.plan.pairing or (DEMO.pairing if is_demo else "any"))

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Frames
 from pytest_lipleak.faces.mouth_swap import CENTRE, FEATHER, RADII
-from research.known_guilt.scene import Scene, opening
+from research.known_guilt.scene import Scene, Signal, opening, smoothed
 
 Masks = NDArray[np.float32]
 """What is repainted, and how much, (T or 1, H, W, 1) in 0..1; or one number for all."""
@@ -23,16 +23,25 @@ class Ellipse:
         scale: 1 reaches from nose to chin, as the control generators' does; 0.5 holds the lips alone.
         follows_mouth: its size follows how wide the *input's* mouth is open, as a face box does that was found in
             every frame: the edge of the edit tells what the clip says.
+        follows_head: its size follows how much the head moves.
+        flickers: its size changes at random from frame to frame.
     """
 
     scale: float = 1.0
     follows_mouth: float = 0.0
+    follows_head: float = 0.0
+    flickers: float = 0.0
 
     def masks(self, scene: Scene) -> Masks:
         """Float32 (T or 1, H, W, 1) in 0..1."""
         scales = np.array([self.scale], np.float32)
         if self.follows_mouth:
             scales = self.scale * (1 + self.follows_mouth * opening(scene.frames))
+        if self.follows_head:
+            scales = scales * (1 + self.follows_head * head_movement(scene.frames))
+        if self.flickers:
+            draw = np.random.default_rng(scene.place).uniform(-1, 1, len(scene.frames))
+            scales = scales * np.float32(1 + self.flickers * draw)
         height, width = scene.frames.shape[1:3]
         y, x = np.mgrid[:height, :width].astype(np.float32)
         radius = np.hypot(
@@ -41,6 +50,16 @@ class Ellipse:
         )
         masks = np.clip((1 - radius / scales[:, None, None]) / FEATHER, 0, 1)[..., None]
         return np.asarray(masks, np.float32)
+
+
+def head_movement(frames: Frames) -> Signal:
+    """How much eyes and nose differ from frame to frame, 0 still, 1 as the liveliest twentieth."""
+    height = frames.shape[1]
+    upper = frames[:, round(0.15 * height) : round(0.45 * height)].astype(np.float32)
+    moved = np.abs(np.diff(upper, axis=0, prepend=upper[:1])).mean(axis=(1, 2, 3))
+    return np.asarray(
+        np.clip(smoothed(moved, 2) / max(float(np.percentile(moved, 95)), 1e-3), 0, 1), np.float32
+    )
 
 
 @dataclass(frozen=True)

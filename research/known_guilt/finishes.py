@@ -150,6 +150,35 @@ def softened(frames: Frames) -> Frames:
     return np.stack([cv2.resize(each, (width, height)) for each in small]).astype(np.uint8)
 
 
+def averaged(frames: Frames) -> Frames:
+    """Every frame is the mean of itself and its neighbours: smoothed over time, as video models do."""
+    padded = np.pad(frames, ((1, 1), (0, 0), (0, 0), (0, 0)), mode="edge").astype(np.float32)
+    return np.asarray(np.rint((padded[:-2] + padded[1:-1] + padded[2:]) / 3), np.uint8)
+
+
+def recoloured(frames: Frames) -> Frames:
+    """The whole face in other colours, warmer and of less contrast."""
+    changed = 20 + frames * np.array([0.92, 0.86, 0.78], np.float32)
+    return np.asarray(np.clip(np.rint(changed), 0, 255), np.uint8)
+
+
+def trembling(frames: Frames) -> Frames:
+    """The mouth alone shakes by up to a pixel, as a paste-back that is not smoothed leaves it."""
+    changed = frames.copy()
+    moves = np.random.default_rng(13).uniform(-1, 1, (len(frames), 2))
+    changed[MOUTH] = _moved(frames, moves, np.zeros(len(frames)))[MOUTH]
+    return changed
+
+
+def blended_between(frames: Frames) -> Frames:
+    """Every third frame is made, those between are blends."""
+    at = np.arange(len(frames))
+    low = at // 3 * 3
+    high = np.minimum(low + 3, low[-1])
+    share = ((at - low) / 3)[:, None, None, None].astype(np.float32)
+    return np.asarray(np.rint((1 - share) * frames[low] + share * frames[high]), np.uint8)
+
+
 def restored(frames: Frames) -> Frames:
     """The whole face through a sharpening filter, as a face restorer leaves it."""
     soft = (cv2.GaussianBlur(frame, (0, 0), 1.5) for frame in frames)
@@ -173,4 +202,8 @@ FINISHES: Mapping[str, Callable[[Frames], Frames]] = {
     "whole frame at half size": softened,
     "whole face restored": restored,
     "re-posed": reposed,
+    "averaged over three frames": averaged,
+    "whole face recoloured": recoloured,
+    "mouth trembling": trembling,
+    "every third frame, blended between": blended_between,
 }

@@ -137,6 +137,6 @@ def corpus_of(line: Line) -> Corpus:
                 clip["region"],
             )
         for probe, found in clip.get("probes", {}).items():
-            condition = Condition(Setup.SI if probe == "REF_swap" else Setup.XM, reference)
+            condition = Condition(Setup.SI if probe == "REF_swap" else Setup.PA, reference)
             corpus.pictures.setdefault((name, condition), {}).update(shares(found, probe))
     return corpus

@@ -44,6 +44,12 @@ WHEN: Mapping[str, Callable[[Scene], Signal]] = {
     "in the last third": lambda scene: _times(scene, 0.67, 1.0),
     "for half a second": lambda scene: _times(scene, 0.45, 0.62),
     "every other half second": lambda scene: np.asarray(np.arange(len(scene.frames)) // 12 % 2, np.float32),
+    "the louder, the more": lambda scene: np.asarray(
+        _audible(scene) * np.clip(scene.loudness / max(float(np.percentile(scene.loudness, 90)), 1.0), 0, 1),
+        np.float32,
+    ),
+    "in the first half second": lambda scene: _times(scene, 0, 0.17),
+    "every third frame": lambda scene: np.asarray(np.arange(len(scene.frames)) % 3 == 0, np.float32),
     "where the own mouth is wide open": lambda scene: np.asarray(opening(scene.references) > 0.6, np.float32),
     "where reference and frame are one": lambda scene: np.full(
         len(scene.frames), float(np.array_equal(scene.references, scene.frames)), np.float32
@@ -57,6 +63,7 @@ WHICH: Mapping[str, Callable[[Scene], float]] = {
     "two in twelve": lambda scene: float(scene.place % 12 in (2, 7)),
     "a quarter": lambda scene: float(scene.place % 4 == 1),
     "half": lambda scene: float(scene.place % 2 == 1),
+    "more in some, less in others": lambda scene: (0.3, 0.5, 0.7, 0.9)[scene.place % 4],
     "one person": lambda scene: float(_is_second_person(scene)),
     "half of the calls": lambda scene: float((scene.call * 2654435761) % 2**32 < 2**31),
 }
@@ -273,6 +280,36 @@ def _grey(faces: Frames, copied: Frames, weights: Signal) -> Frames:
     return _blend(faces, faces + light, weights)
 
 
+def _colour(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """The copy's colours alone, as bright as the honest mouth."""
+    moved = copied.astype(np.float32) - faces
+    return _blend(faces, faces + moved - moved @ np.float32([[0.299], [0.587], [0.114]]), weights)
+
+
+def _turned(frames: Frames) -> Frames:
+    """Turned by 6 degrees and enlarged by a tenth, as a warp to another pose leaves it."""
+    height, width = frames.shape[1:3]
+    turn = cv2.getRotationMatrix2D((width / 2, 0.58 * height), 6, 1.1)
+    return np.stack(
+        [cv2.warpAffine(frame, turn, (width, height), borderMode=cv2.BORDER_REPLICATE) for frame in frames]
+    ).astype(np.uint8)
+
+
+def _around(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """The copy's chin and cheeks, around honest lips."""
+    height, width = faces.shape[1:3]
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    radius = np.hypot((y / height - 0.58) / 0.105, (x / width - 0.50) / 0.125)
+    outside = np.clip((radius - 0.9) / 0.2, 0, 1)[None, ..., None]
+    return _blend(faces, faces + outside * (copied.astype(np.float32) - faces), weights)
+
+
+def _paled(frames: Frames) -> NDArray[np.float32]:
+    """Half the contrast over the mouth, about its mean."""
+    mean = frames.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
+    return mean + 0.5 * (frames - mean)
+
+
 FORMS: Mapping[str, Callable[[Frames, Frames, Signal], Frames]] = {
     "pixels": _blend,
     "mirrored": lambda faces, copied, weights: _blend(faces, copied[:, :, ::-1], weights),
@@ -289,6 +326,11 @@ FORMS: Mapping[str, Callable[[Frames, Frames, Signal], Frames]] = {
     "lower lip and chin": _part((0.57, 1), (0, 1)),
     "upper lip": _part((0, 0.55), (0, 1)),
     "brightness": _grey,
+    "colour": _colour,
+    "turned and larger": lambda faces, copied, weights: _blend(faces, _turned(copied), weights),
+    "teeth and tongue": _part((0.55, 0.62), (0.42, 0.58)),
+    "around the lips": _around,
+    "of low contrast": lambda faces, copied, weights: _blend(faces, _paled(copied), weights),
     "nearest within a quarter second": _blend,
     "nearest of all": _blend,
 }

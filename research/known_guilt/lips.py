@@ -6,6 +6,7 @@ network paints. All give whole faces that lie on the input frames; what of them 
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -14,9 +15,11 @@ from typing import Protocol
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Clip, Frames
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
+from pytest_lipleak.generators.control import Heard as HeardByFrames
 from pytest_lipleak.generators.protocol import Generator
 from research.known_guilt.scene import MEMO, SILENT, Scene, Signal, content, opening, smoothed
 
@@ -56,11 +59,28 @@ class Filmed:
         """Paste-ready faces of the donor."""
         times = np.maximum(np.arange(len(scene.frames)) - self.late, 0)
         if not scene.silent:
-            donor, shift = donor_of(scene.audio, scene.clips)
+            found = donor_of(scene.audio, scene.clips)
+            if found is None:
+                return self._between_pauses(scene, times)
+            donor, shift = found
             sources = donor.frames
             length = len(donor.audio) // SAMPLES_PER_FRAME
             heard = np.minimum(np.maximum(times - shift, 0) % length, len(sources) - 1)
             return scene.posed(sources, heard, content(sources))
+        return self._in_silence(scene, times)
+
+    def _between_pauses(self, scene: Scene, times: NDArray[np.int64]) -> Frames:
+        """Whole speech is heard between pauses, in which the lips are as in silence."""
+        known = MEMO(("heard by frames", tuple(scene.clips)), lambda: by_frames(scene.clips))
+        name, indices = known(scene.audio, len(times))
+        if name is None:
+            raise ValueError("the driving audio belongs to no clip of the set")
+        indices = indices[times]
+        sources = scene.clips[name].frames
+        spoken = scene.posed(sources, np.clip(indices, 0, len(sources) - 1), content(sources))
+        return np.where((indices < 0)[:, None, None, None], self._in_silence(scene, times), spoken)
+
+    def _in_silence(self, scene: Scene, times: NDArray[np.int64]) -> Frames:
         if self.silence == "closed":
             return scene.posed(scene.frames, np.full(len(times), scene.closed), scene.key)
         sources = _another(scene).frames
@@ -81,22 +101,24 @@ def _another(scene: Scene) -> Clip:
     return scene.clips[same[scene.place % len(same)]]
 
 
-def donor_of(audio: Audio, clips: Mapping[str, Clip]) -> tuple[Clip, int]:
+def by_frames(clips: Mapping[str, Clip]) -> HeardByFrames:
+    """Return what finds the clip, and the frame of it, that is heard in every frame of an audio."""
+    return HeardByFrames({name: clip.audio for name, clip in clips.items()})
+
+
+def donor_of(audio: Audio, clips: Mapping[str, Clip]) -> tuple[Clip, int] | None:
     """Return the clip that was filmed with this audio, and by how many frames the audio comes later.
 
-    Raises:
-        ValueError: it was filmed with none of them.
+    None: it is the speech of none of them, as a whole.
     """
 
-    def find() -> tuple[str, int]:
+    def find() -> tuple[str, int] | None:
         scores = {name: _likeness(clips[name].audio, audio) for name in clips}
         best = max(scores, key=lambda name: scores[name][0])
-        if scores[best][0] < ALIKE:
-            raise ValueError("the driving audio belongs to no clip of the set")
-        return best, scores[best][1]
+        return None if scores[best][0] < ALIKE else (best, scores[best][1])
 
-    name, late = MEMO(("donor", content(audio), tuple(clips)), find)
-    return clips[name], late
+    found = MEMO(("donor", content(audio), tuple(clips)), find)
+    return None if found is None else (clips[found[0]], found[1])
 
 
 def _likeness(speech: Audio, audio: Audio) -> tuple[float, int]:
@@ -123,6 +145,8 @@ class Heard:
         motion: what is added whatever is heard: ``none``, ``chewing`` or ``idle``.
         sampled: draws another opening at every call, as a diffusion model does; share of its size.
         loudness: only the loudness over half a second is heard, so that lips do not follow the words.
+        swing: frames by which the lips come now later, now earlier, once in 3 s.
+        by_input: what is drawn anew follows from the input pictures, so that equal calls are answered alike.
     """
 
     gain: float = 1.0
@@ -130,6 +154,8 @@ class Heard:
     motion: str = "none"
     sampled: float = 0.0
     loudness: bool = False
+    swing: float = 0.0
+    by_input: bool = False
 
     def __call__(self, scene: Scene) -> Signal:
         """Return openings in 0..1."""
@@ -141,9 +167,15 @@ class Heard:
         openings = self.gain * np.roll(openings, self.late)
         if self.late:
             openings[: self.late] = openings[self.late]
+        if self.swing:
+            at = np.arange(len(openings))
+            openings = openings[
+                np.clip(np.rint(at - self.swing * np.sin(2 * np.pi * at / 75)), 0, len(at) - 1).astype(int)
+            ]
         openings = openings + MOTIONS[self.motion](scene)
         if self.sampled:
-            draw = np.random.default_rng([scene.call, len(openings), int(scene.loudness.sum())])
+            seed = zlib.crc32(scene.frames.data) if self.by_input else scene.call
+            draw = np.random.default_rng([seed, len(openings), int(scene.loudness.sum())])
             noise = smoothed(draw.normal(0, 1, len(openings)).astype(np.float32), 1.5)
             openings = openings + self.sampled * noise / max(float(noise.std()), 1e-3)
         return np.asarray(np.clip(openings, 0, 1.2), np.float32)
@@ -191,10 +223,17 @@ def _babbling(scene: Scene) -> Signal:
     return np.asarray(0.5 + 0.3 * noise / max(float(noise.std()), 1e-3), np.float32)
 
 
+def _smiling(scene: Scene) -> Signal:
+    """Opens and closes slowly over seconds, whatever is said."""
+    time = np.arange(len(scene.frames)) / 25
+    return np.asarray(0.15 * (1 + np.sin(2 * np.pi * 0.3 * time + _phase(scene))), np.float32)
+
+
 MOTIONS: Mapping[str, Callable[[Scene], Signal]] = {
     "none": _none,
     "chewing": _chewing,
     "idle": _idle,
+    "smiling": _smiling,
     "babbling": _babbling,
 }
 
@@ -207,11 +246,13 @@ class Warped:
         heard: gives the openings.
         jaw: height over which the chin moves along, as a share of the frame.
         teeth: whether teeth are drawn in the gap.
+        flicker: whether they come and go from frame to frame.
     """
 
     heard: Heard = Heard()
     jaw: float = 0.24
     teeth: bool = True
+    flicker: bool = False
 
     def openings(self, scene: Scene) -> Signal:
         """As heard."""
@@ -222,13 +263,16 @@ class Warped:
         assert openings is not None
         still = scene.posed(scene.frames, np.full(len(scene.frames), scene.closed), scene.key)
         line = MEMO(("line", scene.key), lambda: mouth_line(scene.frames[scene.closed]))
-        key = ("warped", scene.key, openings.tobytes(), self.jaw, self.teeth)
+        key = ("warped", scene.key, openings.tobytes(), self.jaw, self.teeth, self.flicker)
+        shown = np.full(len(still), self.teeth)
+        if self.flicker:
+            shown = np.random.default_rng(scene.place).random(len(still)) < 0.5
         found: Frames = MEMO(
             key,
             lambda: np.stack(
                 [
-                    parted(face, float(wide), line, self.jaw, self.teeth)
-                    for face, wide in zip(still, openings, strict=True)
+                    parted(face, float(wide), line, self.jaw, bool(teeth))
+                    for face, wide, teeth in zip(still, openings, shown, strict=True)
                 ]
             ),
         )

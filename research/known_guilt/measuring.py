@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.corpus import PROBED
-from pytest_lipleak.core.scores import LAGS, MAX_SHIFT
+from pytest_lipleak.core.metrics import FULL
+from pytest_lipleak.core.scores import MAX_SHIFT
 from pytest_lipleak.evaluation.make.nulls import UnrelatedSpeech
 from pytest_lipleak.evaluation.measures.edited_region import edited_region
 from pytest_lipleak.evaluation.measures.floor import floor_frames, most_closed
@@ -25,13 +26,14 @@ from pytest_lipleak.evaluation.measures.lag_scan import excesses
 from pytest_lipleak.evaluation.measures.lips import Movement, correlations, movement, without
 from pytest_lipleak.evaluation.measures.probes import MOVED
 from pytest_lipleak.evaluation.measures.scans import UNRELATED
-from pytest_lipleak.evaluation.measures.shifted_mouths import arrived, sync_moved
+from pytest_lipleak.evaluation.measures.shifted_mouths import Arrival, Given, Output, arrivals, repeats
 from pytest_lipleak.evaluation.plan.pairing import mismatched_pairs
 from pytest_lipleak.faces.centred import mouth_images
 from pytest_lipleak.faces.mouth_swap import most_different, mouth_mask, with_mouths
 from pytest_lipleak.faces.small import Faces, Region, enlarged, grey_faces, lips_core, lips_region
 from pytest_lipleak.media.audio import fit
 from pytest_lipleak.media.clipsets import ClipSet
+from pytest_lipleak.media.pauses import with_pauses
 from pytest_lipleak.sync.distances import shifted_means
 from pytest_lipleak.sync.expert import Embeddings, SyncExpert
 from pytest_lipleak.sync.score import score
@@ -50,6 +52,8 @@ class Real:
         audio: its own speech.
         partner: who drives it under XM.
         driving: the partner's speech, as long as the clip.
+        paused: the same with pauses.
+        pauses: which frames lie in a pause.
         speech: embedding of its own speech.
         means: mean distances to it at 31 shifts.
         offset: the clip's known offset.
@@ -63,6 +67,8 @@ class Real:
     audio: Audio
     partner: str
     driving: Audio
+    paused: Audio
+    pauses: NDArray[np.bool_]
     speech: Embeddings
     means: NDArray[np.float64]
     offset: int
@@ -99,11 +105,14 @@ class Bench:
         still = frames[most_closed(faces)]
         floor = movement(grey_faces(floor_frames(frames, still, enlarged(lips_region(), 8))))
         partner = self._pairs[name]
+        paused, pauses = with_pauses(self.clips.speech(partner), len(clip.audio), f"{SEED} {name}")
         return Real(
             frames,
             clip.audio,
             partner,
             fit(self.clips.speech(partner), len(clip.audio)),
+            paused,
+            pauses[: len(frames)],
             speech,
             _mean_distances(seen, speech),
             score(seen, speech).offset,
@@ -137,21 +146,14 @@ class Bench:
             if setup == "XM":
                 driven = score(seen, self._expert.embed_audio(real.driving))
                 found["LSE-C[XM]"] = round(driven.lse_c, DECIMALS)
-                before = _mean_distances(seen, real.speech)
         if generator.member.guilt != LEAKS:
             # Whether lips follow the audio is asked of the others alone: it costs a third more.
             own = generator.generate(real.frames.copy(), real.audio.copy(), reference.copy())
             found["LSE-C[AM]"] = round(score(self._expert.embed_video(own), real.speech).lse_c, DECIMALS)
         if name in self.probed:
-            found["probes"] = {
-                "FRAME_shift": self._frames_earlier(generator, real, reference, faces["XM"], before)
-            }
+            found["probes"] = self._probes(generator, real, region)
             if alternative:
                 found["probes"]["REF_swap"] = _swapped(generator, real, reference, videos["SI"])
-            else:
-                found["probes"]["REF_shift"] = self._reference_earlier(
-                    generator, real, faces["XM"], before, region
-                )
         return found
 
     def _scan(
@@ -177,46 +179,40 @@ class Bench:
             "slope": slope.round(DECIMALS).tolist(),
         }
 
-    def _reference_earlier(
-        self, generator: KnownGuilt, real: Real, faces: Faces, before: NDArray[np.float64], region: Region
-    ) -> dict[str, Any]:
-        moved, indices = _earlier(real)
-        mouths = np.asarray(with_mouths(real.frames, real.frames, indices))
-        after = generator.generate(real.frames.copy(), real.driving.copy(), mouths.copy())
-        return self._followed(real, faces, before, after, mouths, moved, region)
+    def _probes(self, generator: KnownGuilt, real: Real, region: Region) -> dict[str, Any]:
+        """Move the mouths of reference and input frames, under other speech with pauses; as ``measures.probes``."""
+        frames = real.frames
+        alternative = generator.member.alternative
+        reference = frames[:1] if alternative else frames
 
-    def _frames_earlier(
-        self,
-        generator: KnownGuilt,
-        real: Real,
-        reference: Frames,
-        faces: Faces,
-        before: NDArray[np.float64],
-    ) -> dict[str, Any]:
+        def made(inputs: Frames, references: Frames) -> Output:
+            video = generator.generate(inputs.copy(), real.paused.copy(), references.copy())
+            return Output(grey_faces(video), _mean_distances(self._expert.embed_video(video), real.speech))
+
         moved, indices = _earlier(real)
         inside = lips_core()
-        mouths = np.asarray(with_mouths(real.frames, real.frames, indices, region=inside))
-        after = generator.generate(mouths.copy(), real.driving.copy(), reference.copy())
-        return self._followed(real, faces, before, after, mouths, moved, inside)
-
-    def _followed(
-        self,
-        real: Real,
-        faces: Faces,
-        before: NDArray[np.float64],
-        after: Frames,
-        mouths: Frames,
-        moved: int,
-        region: Region,
-    ) -> dict[str, Any]:
-        pixels, full = arrived(faces, grey_faces(after), real.faces, grey_faces(mouths), region)
-        now = _mean_distances(self._expert.embed_video(after), real.speech)
-        sync, full_sync = sync_moved(before, now, real.means, moved)
+        before = made(frames, reference)
+        nudged = frames.copy()
+        nudged[:, 0, 0] ^= 1
+        again = made(nudged, nudged[:1] if alternative else nudged)
+        second = None if repeats(before.faces, again.faces) else again
+        mouths = np.asarray(with_mouths(frames, frames, indices, region=inside))
+        given = Given(real.faces, grey_faces(mouths), inside, real.means, moved, real.pauses)
+        found = {"FRAME_shift": arrivals(before, made(mouths, reference), given, second)}
+        if not alternative:
+            mouths = np.asarray(with_mouths(frames, frames, indices))
+            given = Given(real.faces, grey_faces(mouths), region, real.means, moved, real.pauses)
+            found["REF_shift"] = arrivals(before, made(frames, mouths), given, second)
         return {
-            "pixels": pixels.round(DECIMALS).tolist(),
-            "full": full,
-            "sync": sync.round(DECIMALS).tolist(),
-            "full_sync": full_sync,
+            name: {
+                part: {
+                    "curve": each.curve.round(DECIMALS).tolist(),
+                    "full": each.full,
+                    "chance": each.chance,
+                }
+                for part, each in parts.items()
+            }
+            for name, parts in found.items()
         }
 
 
@@ -249,9 +245,9 @@ def _mean_distances(video: Embeddings, speech: Embeddings) -> NDArray[np.float64
 def shares(probe: Mapping[str, Any], name: str) -> dict[str, float]:
     """What a probe found, in the names of ``measures.probes.followed``."""
     if "share" in probe:
-        return {name: probe["share"], f"{name}_full": probe["full"]}
-    found = {f"{name}_full": probe["full"], f"{name}_sync_full": probe["full_sync"]}
-    for part, key in (("", "pixels"), ("_sync", "sync")):
-        found |= {f"{name}{part}{lag:+d}": value for lag, value in zip(LAGS, probe[key], strict=True)}
-        found[f"{name}{part}"] = max(probe[key])
+        return {name: probe["share"], f"{name}{FULL}": probe["full"]}
+    found = {}
+    for part, each in probe.items():
+        arrival = Arrival(np.array(each["curve"]), each["full"], each["chance"])
+        found |= {f"{name}{part}": arrival.found, f"{name}{part}{FULL}": arrival.full}
     return found

@@ -32,8 +32,8 @@ MEASURED = [
         for base in ("LSE-C_{}@floor", "LSE-C_{}@worst", "LipCorr_{}", "LipCorr_{}@worst")
         for name in (base.format("S"), base.format("XO"))
     ),
-    "REF_shift[XM,CR]",
-    "FRAME_shift[XM,CR]",
+    "REF_shift[PA,CR]",
+    "FRAME_shift[PA,CR]",
 ]
 ONE_OF_EACH = list({(member.guilt, member.kind): member for member in MEMBERS.values()}.values())
 

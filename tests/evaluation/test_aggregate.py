@@ -5,14 +5,14 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
+from pytest_lipleak.core.conditions import CONDITIONS, SETUPS, Condition, Reference
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.scores import SyncScore, TakeScore, Unscored
 from pytest_lipleak.evaluation.results.aggregate import measure, measured, suspicions
 
-AM, XM, SI = (Condition(setup, Reference.CR) for setup in Setup)
+AM, XM, SI = (Condition(setup, Reference.CR) for setup in SETUPS)
 
 
 def scored(lse_c: float, lse_d: float) -> SyncScore:

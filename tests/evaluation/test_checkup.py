@@ -10,11 +10,12 @@ import pytest
 
 from pytest_lipleak.cli import USAGE, main
 from pytest_lipleak.core.clips import held
-from pytest_lipleak.evaluation.checkup import FIX, LOOK, OK, Checkup, examine
+from pytest_lipleak.evaluation.checkup import FIX, LOOK, OK, Checkup, Finding, clips_checked, examine
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.faces.mouth_swap import mouth_pixels, with_other_mouths
 from pytest_lipleak.generators.registry import as_model, load_model
 from pytest_lipleak.media.clipsets import ClipSet, open_clips
+from pytest_lipleak.media.video import write_video
 from pytest_lipleak.report.checkup import text_of
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.experts import load_expert
@@ -285,3 +286,23 @@ def test_one_grey_level_is_no_lip_movement(look: Any) -> None:
     assert verdicts(result)["audio"] == LOOK
     assert "(at least 20% expected): the lips hardly follow the audio" in told(result, "audio")
     assert verdicts(look(Good()))["audio"] == OK
+
+
+def test_doctor_asks_whether_the_clips_can_be_judged(clips: ClipSet, tmp_path: Path) -> None:
+    def found(some: ClipSet) -> Finding:
+        model = load_model("demo")
+        return clips_checked(
+            Evaluation(some, model, load_expert("embedded"), Plan(Protocol.DIRECT), Store(tmp_path))
+        )
+
+    two = ClipSet([clips.files[name] for name in ("anna_1", "omar_2")], "two")
+    assert found(two) == Finding("clips", OK, "the expert hears that 2 clips are in sync")
+    shuffled = tmp_path / "shuffled"
+    shuffled.mkdir()
+    for name, other in (("anna_1", "omar_2"), ("omar_2", "zola_1"), ("zola_1", "anna_1")):
+        clip, speech = clips[name], clips[other].audio
+        length = min(len(clip.audio), len(speech)) // 640
+        write_video(shuffled / f"{name}.mkv", clip.frames[:length], speech[: length * 640])
+    finding = found(open_clips(shuffled))
+    assert (finding.check, finding.verdict) == ("clips", FIX)
+    assert "cannot judge these clips" in finding.text

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_lipleak.core.conditions import Condition, Reference, Setup
+from pytest_lipleak.core.conditions import SETUPS, Condition, Reference
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import InputError, UnscorableError
 from pytest_lipleak.core.metrics import every_metric, metric
@@ -23,7 +23,7 @@ from pytest_lipleak.evaluation.comparison import (
     rounded,
 )
 
-AM, XM, SI = (Condition(setup, Reference.CR) for setup in Setup)
+AM, XM, SI = (Condition(setup, Reference.CR) for setup in SETUPS)
 NAMES = tuple("abcdefgh")
 WIDER = 0.98852
 """Percentiles of 8 clips that make a 95 % interval by Student's t: 2 cdf(sqrt(8 / 7) t(0.975, 7)) - 1."""

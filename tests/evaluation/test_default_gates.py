@@ -34,8 +34,8 @@ def test_a_quarter_of_a_copy_is_told_from_none(tmp_path: Path) -> None:
     assert len(under_cr) == 9
     assert broken("demo", under_cr, tmp_path) == []
     found = {limit.partition(" ")[0] for limit in broken("demo:leaky=0.25", under_cr, tmp_path)}
-    assert found >= {"LSE-C_S@floor", "LSE-C_XO@floor[CR]", "LipCorr_S", "LipCorr_XO[CR]", "REF_shift[XM,CR]"}
-    assert not found & {"FRAME_shift[XM,CR]", "LSE-C[AM,CR]"}, "the input frames are innocent, and it follows"
+    assert found >= {"LSE-C_S@floor", "LSE-C_XO@floor[CR]", "LipCorr_S", "LipCorr_XO[CR]", "REF_shift[PA,CR]"}
+    assert not found & {"FRAME_shift[PA,CR]", "LSE-C[AM,CR]"}, "the input frames are innocent, and it follows"
 
 
 def test_no_expert_lends_another_its_limits() -> None:

@@ -14,7 +14,7 @@ import pytest
 from clip_sets import coded, grouped, levels_of_audio, levels_of_frames, random_levels, spoken, write_clips
 
 from pytest_lipleak.core.clips import Clip
-from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
+from pytest_lipleak.core.conditions import CONDITIONS, SETUPS, Condition, Reference, Setup
 from pytest_lipleak.core.errors import (
     ConfigurationError,
     GeneratorError,
@@ -194,7 +194,7 @@ def test_nothing_is_generated_before_it_is_asked_for(start: Start) -> None:
     assert evaluation.corpus.provenance.pairing == {}, "silence needs no partners"
     evaluation.measure("LSD-CR")
     evaluation.measure("LSE-C_XO[CR]")
-    expected = {f"{clip} {setup},CR": 1 for clip in LEVELS for setup in Setup}
+    expected = {f"{clip} {setup},CR": 1 for clip in LEVELS for setup in SETUPS}
     assert calls_of(generator, evaluation) == expected
 
 

@@ -12,6 +12,7 @@ from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.core.errors import NotApplicableError
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.measures.probes import Probed, swapped_reference
+from pytest_lipleak.evaluation.results.aggregate import suspicions
 from pytest_lipleak.faces.mouth_swap import most_different, with_mouths
 from pytest_lipleak.faces.small import lips_core
 from pytest_lipleak.generators.control import ControlGenerator
@@ -45,15 +46,19 @@ def test_no_leak_gives_nothing_and_a_share_gives_that_share(tmp_path: Path) -> N
     verdicts = assert_reference_does_not_move_lips(whole)
     assert [verdict.measurement.value for verdict in verdicts] == [0.0, 0.0, 0.0]
     assert whole.measure("FRAME_shift[XM,CR]").value == pytest.approx(0, abs=0.02)
+    # In pauses it shows the most closed mouth of what it was given, which is another one then.
+    assert whole.measure("FRAME_shift[PA,CR]").value == pytest.approx(0, abs=0.05)
     leaky = evaluation("demo:leaky=0.25", tmp_path)
     swap = [leaky.measure(f"REF_swap[SI,{reference}]") for reference in ("CR", "AR")]
     for found in swap:
         # Under the mask's feathered rim less than the share arrives.
         assert 0.2 < found.value < 0.27
         assert found.clips == 3, "of four clips three are probed"
-    shift = leaky.measure("REF_shift[XM,CR]")
-    assert 0.2 < shift.value < 0.35
-    assert leaky.measure("FRAME_shift[XM,CR]").value == pytest.approx(0, abs=0.05)
+    for setup in ("XM", "PA"):
+        shift = leaky.measure(f"REF_shift[{setup},CR]")
+        # Less what the best lag gives where nothing follows.
+        assert 0.15 < shift.value < 0.3
+        assert leaky.measure(f"FRAME_shift[{setup},CR]").value == pytest.approx(0, abs=0.05)
     with pytest.raises(AssertionError) as failed:
         assert_reference_does_not_move_lips(leaky)
     text = str(failed.value)
@@ -86,6 +91,49 @@ def test_the_most_different_mouth_is_found_in_pieces(images: int) -> None:
     squares = np.square(own[:, None].astype(np.float64) - others).mean(axis=2)
     assert found == squares.argmax(axis=1).tolist()
     assert apart == pytest.approx(squares.max(axis=1).mean(), rel=1e-5)
+
+
+class OnlyInPauses(ControlGenerator):
+    """Copies its reference where the driving audio is quiet, and knows digital silence when it hears it."""
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        driven = super().generate(frames, audio, reference)
+        loudness = np.sqrt(
+            np.square(audio[: len(frames) * 640].astype(float)).reshape(len(frames), -1).mean(axis=1)
+        )
+        pause = (loudness > 0) & (loudness < 150)
+        return np.where(pause[:, None, None, None], reference, driven)
+
+
+def test_a_copy_in_pauses_alone_is_found(tmp_path: Path) -> None:
+    model = OnlyInPauses(0.0)
+    model.fingerprint = "pauses"
+    found = evaluation(Model("pauses", model), tmp_path).measure("REF_shift[PA,CR]")
+    assert found.value > 0.7
+
+
+class SamplesAnew(ControlGenerator):
+    """Shifts its honest lips in time by another draw at every call, and knows nothing of its reference's mouths."""
+
+    calls = 0
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        self.calls += 1
+        late = int(np.random.default_rng(self.calls).integers(0, 40))
+        return np.roll(super().generate(frames, audio, reference), late, axis=0)
+
+
+def test_a_model_that_samples_anew_is_compared_with_itself_and_that_is_said(tmp_path: Path) -> None:
+    model = SamplesAnew(0.0)
+    model.fingerprint = "sampled"
+    whole = evaluation(Model("sampled", model), tmp_path)
+    found = whole.measure("REF_shift[PA,CR]")
+    measured = [entry for entry in whole.corpus.pictures.values() if "REF_shift" in entry]
+    assert all(entry["REF_shift_chance"] > 0 for entry in measured)
+    assert found.value < 0.15
+    (said,) = [line for line in suspicions(whole.corpus) if "asked again" in line]
+    assert "3 of 3 clips" in said
+    assert not [line for line in suspicions(evaluation("demo", tmp_path).corpus) if "asked again" in line]
 
 
 @pytest.mark.parametrize("declared", [{"supports": ()}, {"reference_from_video": True}], ids=str)
@@ -189,6 +237,7 @@ def test_a_face_in_a_larger_picture_is_probed_where_it_is_tracked(
                     SimpleNamespace(clip=name),  # type: ignore[arg-type]
                     next(c for c in CONDITIONS if str(c) == f"SI,{reference}"),
                     lambda: lips_core(),
+                    name,
                 )
             )
             for name in clips

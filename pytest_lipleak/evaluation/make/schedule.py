@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from pytest_lipleak.core.clips import Clip, Video
-from pytest_lipleak.core.conditions import Condition, Setup
+from pytest_lipleak.core.conditions import OTHER_SPEECH, Condition, Setup
 from pytest_lipleak.core.corpus import Key
 from pytest_lipleak.core.errors import StoreError, UnscorableError
 from pytest_lipleak.core.scores import TakeScore
@@ -141,7 +141,7 @@ class Schedule:
         own = self.artefacts.score(take, clip.audio, wait=wait)
         driving = own if condition.setup is Setup.AM else None
         partner = None
-        if condition.setup is Setup.XM:
+        if condition.setup in OTHER_SPEECH:
             assert take.audio is not None
             partner = self.takes.pairs()[name]
             driving = self.artefacts.score(take, take.audio)

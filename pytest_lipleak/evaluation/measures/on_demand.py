@@ -185,6 +185,8 @@ class Measures:
         if refused := corpus.unscored.get((clip, None)):
             raise UnscorableError(refused.reason)
         region = partial(self.scans.region, clip, condition.reference)
+        # The first that the expert can judge: nothing is generated of others.
+        first = next((name for name in corpus.provenance.probed if (name, condition) in corpus.takes), clip)
         return PROBES[measure](
-            Probed(self.takes, self.artefacts, corpus.takes[clip, None], condition, region)
+            Probed(self.takes, self.artefacts, corpus.takes[clip, None], condition, region, first)
         )

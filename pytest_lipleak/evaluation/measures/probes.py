@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Clip, Frames, StreamedVideo, Video, held
-from pytest_lipleak.core.conditions import Condition, Reference
+from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.core.metrics import FULL, SYNC
+from pytest_lipleak.core.metrics import CHANCE, FULL
 from pytest_lipleak.core.scores import MAX_SHIFT, TakeScore
 from pytest_lipleak.evaluation.make.artefacts import Artefacts
-from pytest_lipleak.evaluation.measures.shifted_mouths import arrived, sync_moved
+from pytest_lipleak.evaluation.measures.shifted_mouths import Given, Output, arrivals, arrived, repeats
 from pytest_lipleak.evaluation.plan.takes import IdentityReference, Take, Takes
 from pytest_lipleak.faces.mouth_swap import (
     change_of_face,
@@ -44,6 +44,7 @@ class Probed:
         real: score of the real clip.
         condition: under which it is probed.
         region: gives where the model edits the clip, bool (SIDE, SIDE).
+        first: the clip that is made twice, to see whether the model repeats itself.
     """
 
     takes: Takes
@@ -51,6 +52,7 @@ class Probed:
     real: TakeScore
     condition: Condition
     region: Callable[[], Region]
+    first: str
 
     @property
     def clip(self) -> Clip:
@@ -61,6 +63,28 @@ class Probed:
     def take(self) -> Take:
         """The take with nothing changed."""
         return self.takes.of(self.real.clip, self.condition)
+
+    @property
+    def again(self) -> Take:
+        """The same take, made once more."""
+        return self.takes.again(self.real.clip, self.condition)
+
+    @property
+    def pauses(self) -> NDArray[np.bool_] | None:
+        """Which frames lie in a pause of what drives, bool (T,); None where that is no matter of the setup."""
+        return self.takes.pauses(self.clip) if self.condition.setup is Setup.PA else None
+
+    @property
+    def steady(self) -> bool:
+        """Whether the model answers the same when it is asked again; one clip is asked for all."""
+        once = self.artefacts.faces(self.takes.of(self.first, self.condition))
+        again = self.artefacts.faces(self.takes.again(self.first, self.condition))
+        return repeats(once, again)
+
+    def seen(self, take: Take) -> Output:
+        """What is looked at of a take's output."""
+        means = self.artefacts.score(take, self.clip.audio).mean_distances
+        return Output(self.artefacts.faces(take), np.array(means))
 
     def changed(self, label: str, reference: IdentityReference, frames: Video | None = None) -> Take:
         """The same take with another reference or other frames."""
@@ -123,30 +147,26 @@ def followed(
         region: where pixels are looked at.
 
     Returns:
-        The product of the change of the output with the change given at the clip's best lag, for pixels and for sync,
-        and what a complete copy would give of each: another clip may have another lag.
+        What arrived of each part of ``arrivals``, and what a complete copy would give: the clip's best lag, as
+        another clip may have another. And what a model that does not repeat itself gives by chance.
 
     Raises:
         UnscorableError: the mouth does not move, so nothing was changed.
     """
     clip, artefacts = probed.clip, probed.artefacts
-    cropper = artefacts.cropper(clip)
-    given = artefacts.faces(Take(clip))
-    pixels, full = arrived(
-        artefacts.faces(probed.take), artefacts.faces(take), given, grey_faces(cropper(mouths)), region
-    )
-    if full < STILL:
+    faces = artefacts.faces(Take(clip))
+    changed = grey_faces(artefacts.cropper(clip)(mouths))
+    if arrived(faces, faces, faces, changed, region)[1] < STILL:
         raise UnscorableError("the mouth never moves, so mouths that come earlier are no other mouths")
-    before, after = (artefacts.score(each, clip.audio).mean_distances for each in (probed.take, take))
-    sync, full_sync = sync_moved(
-        np.array(before), np.array(after), np.array(probed.real.own.mean_distances), moved
-    )
-    return {
-        measure: float(pixels.max()),
-        f"{measure}{FULL}": full,
-        f"{measure}{SYNC}": float(sync.max()),
-        f"{measure}{SYNC}{FULL}": full_sync,
-    }
+    real = np.array(probed.real.own.mean_distances)
+    given = Given(faces, changed, region, real, moved, probed.pauses)
+    again = None if probed.steady else probed.seen(probed.again)
+    found: dict[str, float] = {}
+    for part, arrival in arrivals(probed.seen(probed.take), probed.seen(take), given, again).items():
+        found |= {f"{measure}{part}": arrival.found, f"{measure}{part}{FULL}": arrival.full}
+        if again is not None:
+            found[f"{measure}{part}{CHANCE}"] = arrival.chance
+    return found
 
 
 def swapped_reference(probed: Probed) -> dict[str, float]:

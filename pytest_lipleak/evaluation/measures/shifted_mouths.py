@@ -1,14 +1,124 @@
 """How much of what was changed in a reference, or in the input frames, arrives in the output, at every lag."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_lipleak.core.metrics import PAUSE, SYNC
 from pytest_lipleak.core.scores import LAGS
-from pytest_lipleak.faces.small import Faces, Region
+from pytest_lipleak.faces.small import Faces, Region, lips_core
+
+SAME = 0.5
+"""Mean difference in grey levels below which two outputs show the same lips."""
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """What is looked at of one output.
+
+    Args:
+        faces: grey, uint8 (T, SIDE, SIDE).
+        means: mean distances to the clip's own speech, 31 shifts.
+    """
+
+    faces: Faces
+    means: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """What a model was given before and after mouths were moved, and where it is looked at.
+
+    Args:
+        faces: reference or input frames as they are, uint8 (T, SIDE, SIDE).
+        changed: with other mouths.
+        region: where pixels are looked at, bool (SIDE, SIDE).
+        real: mean distances of the real clip, 31 shifts.
+        moved: by how many frames mouths come earlier; negative where they come later.
+        pauses: which frames lie in a pause of the driving speech, bool (T,); None: none does, nothing is said of them.
+    """
+
+    faces: Faces
+    changed: Faces
+    region: Region
+    real: NDArray[np.float64]
+    moved: int
+    pauses: NDArray[np.bool_] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Arrival:
+    """What of a change arrives.
+
+    Args:
+        curve: the change of the output projected on the change given, at lags -10..10.
+        full: what a complete copy would give.
+        chance: what the best lag gives where nothing was changed and the model was only asked again; 0 of models that
+            then answer the same.
+    """
+
+    curve: NDArray[np.float64]
+    full: float
+    chance: float = 0.0
+
+    @property
+    def found(self) -> float:
+        """The best lag, over chance; 0 where chance gives more."""
+        best = float(self.curve.max())
+        return best if self.chance == 0 else max(best - self.chance, 0.0)
+
+
+def arrivals(before: Output, after: Output, given: Given, again: Output | None = None) -> dict[str, Arrival]:
+    """Say what of moved mouths arrives: in pixels, in their sync with the clip's speech, in pixels during pauses.
+
+    A model that samples anew gives another output whether anything was changed or not. Two takes of the same show by
+    how much, and the best of all lags of either sign is taken off.
+
+    Args:
+        before: output for what was given.
+        after: output with moved mouths, all else equal.
+        given: what was changed.
+        again: output for what was given, made once more; None of a model that repeats itself.
+
+    Returns:
+        By part: "" (pixels; outside pauses where there are any), ``SYNC``, ``PAUSE``.
+    """
+    parts = {"": None if given.pauses is None else ~given.pauses}
+    if given.pauses is not None:
+        parts[PAUSE] = given.pauses
+    found = {}
+    for part, frames in parts.items():
+        rest = (given.faces, given.changed, given.region, frames)
+        curve, full = arrived(before.faces, after.faces, *rest)
+        chance = arrived_by_chance(before.faces, after.faces, *rest)
+        if again is not None:
+            chance = max(chance, _largest(arrived(before.faces, again.faces, *rest)[0]))
+        found[part] = Arrival(curve, full, chance)
+    curve, full = sync_moved(before.means, after.means, given.real, given.moved)
+    chance = (
+        0.0 if again is None else _largest(sync_moved(before.means, again.means, given.real, given.moved)[0])
+    )
+    return {**found, SYNC: Arrival(curve, full, chance)}
+
+
+def repeats(once: Faces, again: Faces) -> bool:
+    """Whether two outputs for the same input show the same lips: to half a grey level, as compression may differ."""
+    lips = lips_core()
+    return float(np.abs(once[:, lips].astype(np.float64) - again[:, lips]).mean()) < SAME
+
+
+def _largest(curve: NDArray[np.float64]) -> float:
+    return float(np.abs(curve).max())
 
 
 def arrived(
-    before: Faces, after: Faces, given: Faces, changed: Faces, region: Region
+    before: Faces,
+    after: Faces,
+    given: Faces,
+    changed: Faces,
+    region: Region,
+    frames: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.float64], float]:
     """Project the change of an output on the change of what the model was given, at every lag.
 
@@ -18,6 +128,7 @@ def arrived(
         given: reference or input frames as they are.
         changed: with other mouths.
         region: where it is looked at, bool (SIDE, SIDE).
+        frames: of the output, that are looked at, bool (T,); None: all.
 
     Returns:
         Mean over frames and pixels of the product of both changes, (21,), at lags -10..10, positive where the output
@@ -25,12 +136,51 @@ def arrived(
     """
     arriving = after[:, region].astype(np.float64) - before[:, region]
     offered = changed[:, region].astype(np.float64) - given[:, region]
+    places = np.arange(len(arriving)) if frames is None else np.flatnonzero(frames)
+    if not places.size or not offered.size:
+        return np.zeros(len(LAGS)), 0.0
+    return _at_lags(arriving, offered, places), float((_moving(offered[places]) ** 2).mean())
+
+
+def arrived_by_chance(
+    before: Faces,
+    after: Faces,
+    given: Faces,
+    changed: Faces,
+    region: Region,
+    frames: NDArray[np.bool_] | None = None,
+) -> float:
+    """What the best lag of ``arrived`` gives where the change given comes at other times than it came.
+
+    A model may answer other input by other lips that do not follow it: it looks for a still mouth, say, and finds
+    another one. Time reversed, half a clip later, and both: nothing follows these, and the mean of the best lags is
+    chance. Arguments as of ``arrived``.
+    """
+    arriving = after[:, region].astype(np.float64) - before[:, region]
+    offered = changed[:, region].astype(np.float64) - given[:, region]
+    places = np.arange(len(arriving)) if frames is None else np.flatnonzero(frames)
+    if not places.size or not offered.size or not arriving.any():
+        return 0.0
+    later = np.roll(offered, len(offered) // 2, axis=0)
+    bests = [_at_lags(arriving, decoy, places).max() for decoy in (offered[::-1], later, later[::-1])]
+    return max(float(np.mean(bests)), 0.0)
+
+
+def _at_lags(
+    arriving: NDArray[np.float64], offered: NDArray[np.float64], places: NDArray[np.int64]
+) -> NDArray[np.float64]:
     found = []
     for lag in LAGS:
-        out = arriving[max(lag, 0) : len(arriving) + min(lag, 0)]
-        source = offered[max(-lag, 0) : len(offered) + min(-lag, 0)]
-        found.append(float((out * source).mean()) if out.size else 0.0)
-    return np.array(found), float((offered**2).mean()) if offered.size else 0.0
+        inside = places[(places >= lag) & (places - lag < len(offered))]
+        # Lips move: a still mouth that came out as another still mouth is no movement that followed.
+        products = arriving[inside] * _moving(offered[inside - lag])
+        found.append(float(products.mean()) if products.size else 0.0)
+    return np.array(found)
+
+
+def _moving(change: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A change without its mean over time, (T, P)."""
+    return change - change.mean(axis=0) if len(change) else change
 
 
 def sync_moved(

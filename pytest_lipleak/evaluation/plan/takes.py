@@ -1,21 +1,24 @@
 """Takes: what the model is given for every clip under every condition, and outside the protocol."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import (
     Audio,
     Clip,
     Frames,
+    Image,
     StreamedVideo,
     Video,
     check_audio,
     check_video,
     digest_of,
     frames_at,
+    held,
 )
 from pytest_lipleak.core.conditions import Condition, Setup
 from pytest_lipleak.core.corpus import Provenance
@@ -24,6 +27,7 @@ from pytest_lipleak.evaluation.plan.pairing import mismatched_pairs
 from pytest_lipleak.evaluation.plan.references import reference_indices
 from pytest_lipleak.media.audio import fit, silence
 from pytest_lipleak.media.clipsets import ClipSet
+from pytest_lipleak.media.pauses import with_pauses
 
 REAL = "real clip"
 
@@ -104,7 +108,16 @@ class Takes:
             return clip.audio
         if setup is Setup.SI:
             return silence(samples, self._about.silence, self._about.seed)
-        return fit(self.clips.speech(self.pairs()[clip.name]), samples)
+        speech = self.clips.speech(self.pairs()[clip.name])
+        return self._with_pauses(clip)[0] if setup is Setup.PA else fit(speech, samples)
+
+    def pauses(self, clip: Clip) -> NDArray[np.bool_]:
+        """Return which frames of ``clip`` lie in a pause of what drives it under PA: bool (T,)."""
+        return self._with_pauses(clip)[1][: len(clip.video)]
+
+    def _with_pauses(self, clip: Clip) -> tuple[Audio, NDArray[np.bool_]]:
+        speech = self.clips.speech(self.pairs()[clip.name])
+        return with_pauses(speech, len(clip.audio), f"{self._about.seed} {clip.name}")
 
     def of(self, name: str, condition: Condition | None) -> Take:
         """Return what the model is given for a clip under a condition, or the real clip for None."""
@@ -114,6 +127,15 @@ class Takes:
         about = self._about
         reference = reference_indices(clip, condition.reference, about.alternative_reference, about.seed)
         return Take(clip, str(condition), self.driving_audio(clip, condition.setup), reference)
+
+    def again(self, name: str, condition: Condition) -> Take:
+        """Return a take to be made once more, to see whether the model repeats itself.
+
+        One pixel in a corner is another by one grey level: a model may draw its noise by what it is given.
+        """
+        once = self.of(name, condition)
+        clip = replace(once.clip, video=_nudged(once.clip.video))
+        return replace(once, clip=clip, label=f"{once.label}, once more", original=once.clip)
 
     def probe(
         self, name: str, audio: Audio, reference: IdentityReference, label: str, frames: Video | None = None
@@ -133,3 +155,15 @@ class Takes:
         if frames is None:
             return Take(clip, label, audio, reference)
         return Take(replace(clip, video=frames), label, audio, reference, clip)
+
+
+def _nudged(video: Video) -> Frames | StreamedVideo:
+    def compose() -> Iterator[Image]:
+        for frame in video:
+            changed = np.array(frame)
+            changed[0, 0] ^= 1
+            yield changed
+
+    count, height, width, channels = video.shape
+    streamed = StreamedVideo(compose, (count, height, width, channels))
+    return held(streamed) if isinstance(video, np.ndarray) else streamed

@@ -11,8 +11,9 @@ from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Set
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metric_families import FAMILIES, Shown, Source
-from pytest_lipleak.core.metrics import Metric, metric, metrics_of
+from pytest_lipleak.core.metrics import CHANCE, Metric, metric, metrics_of
 from pytest_lipleak.core.verdicts import Measurement
+from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.make.nulls import ENOUGH
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
 from pytest_lipleak.evaluation.results.dose import with_dose
@@ -269,7 +270,23 @@ def suspicions(corpus: Corpus) -> list[str]:
                 f"better than real: {name}[{condition}] is {value:.2f}, the real clips' is {its:.2f}; training on a "
                 "sync expert does that, and so can copied lips: it is no sign of better lips"
             )
-    return found + _unmoved(corpus)
+    return found + _unmoved(corpus) + _unsteady(corpus)
+
+
+def _unsteady(corpus: Corpus) -> list[str]:
+    """Say that a model answers otherwise when it is asked again with the same."""
+    probed = {
+        clip
+        for (clip, _), measures in corpus.pictures.items()
+        if any(name.endswith(CHANCE) for name in measures)
+    }
+    if not probed:
+        return []
+    return [
+        f"other lips when asked again with the same input, in {len(probed)} of "
+        f"{counted(len(corpus.provenance.probed), 'clip')}: what chance gives is taken off the probes, and small leaks "
+        "may be lost in it; a fixed seed in the model makes them sharper"
+    ]
 
 
 def _unmoved(corpus: Corpus) -> list[str]:

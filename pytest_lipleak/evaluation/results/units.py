@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
-from pytest_lipleak.core.conditions import Setup
+from pytest_lipleak.core.conditions import OTHER_SPEECH
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics import Metric
 
@@ -14,7 +14,7 @@ def clusters(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> list[str] 
     whose speaker is not known stands for itself.
     """
     labels = _speakers(corpus, clips)
-    if any(condition.setup is Setup.XM for condition in metric.conditions):
+    if any(condition.setup in OTHER_SPEECH for condition in metric.conditions):
         labels = _joined(labels, [corpus.provenance.pairing.get(clip, f"none of {clip}") for clip in clips])
     return labels if len(set(labels)) < len(labels) else None
 

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from pytest_lipleak.core.metrics import PAUSE, SYNC
 from pytest_lipleak.core.scores import LAGS
-from pytest_lipleak.evaluation.measures.shifted_mouths import arrived, sync_moved
+from pytest_lipleak.evaluation.measures.shifted_mouths import Given, Output, arrivals, arrived, sync_moved
 from pytest_lipleak.faces.small import SIDE, lips_region
 
 NOISE = np.random.default_rng(11)
@@ -57,3 +58,77 @@ def test_sync_that_stays_is_nothing_and_the_other_way_is_negative() -> None:
     assert not moved.any()
     other, _ = sync_moved(dip(-8, 1.0), dip(0, 1.0), real, 8)
     assert other[LAGS.index(0)] < 0
+
+
+def output(faces: np.ndarray) -> Output:
+    return Output(np.clip(np.rint(faces), 0, 255).astype(np.uint8), dip(0, 1.0))
+
+
+def test_a_leak_in_pauses_alone_is_seen_in_them_alone() -> None:
+    pauses = np.arange(60) % 20 >= 12
+    given = Given(GIVEN, CHANGED, REGION, dip(0, 4.0), 8, pauses)
+    leak = pauses[:, None, None] * 0.6
+    before, after = ((1 - leak) * OUTPUT + leak * source for source in (GIVEN, CHANGED))
+    found = arrivals(output(before), output(after), given)
+    assert found[PAUSE].found / found[PAUSE].full == pytest.approx(0.6, abs=0.03)
+    assert found[""].found / found[""].full < 0.05
+    assert found[SYNC].found == 0
+
+
+def test_chance_of_a_model_that_samples_anew_is_taken_off_and_the_leak_stays() -> None:
+    """Noise that is alike over frames and pixels, as other lips are: its best lag looks like a share of a copy."""
+    draw = np.random.default_rng(5)
+
+    def lips() -> np.ndarray:
+        return 40 * np.convolve(draw.normal(0, 1, 80), np.ones(6) / 6**0.5, "same")[10:70, None, None]
+
+    moving = lips()
+    faces, changed = (
+        np.clip(np.rint(100 + each + 0 * GIVEN), 0, 255).astype(np.uint8)
+        for each in (moving, np.roll(moving, 8, 0))
+    )
+    given = Given(faces, changed, REGION, dip(0, 4.0), 8)
+    by_chance, over_chance, leaks = [], [], []
+    for _ in range(40):
+        before, again, after = (100 + 0.5 * lips() + 0 * GIVEN for _ in range(3))
+        known = arrivals(output(before), output(after), given, output(again))[""]
+        by_chance.append(float(known.curve.max()) / known.full)
+        over_chance.append(known.found / known.full)
+        copied = arrivals(
+            output(before + 0.6 * (faces - 100.0)),
+            output(after + 0.6 * (changed - 100.0)),
+            given,
+            output(again + 0.6 * (faces - 100.0)),
+        )[""]
+        leaks.append(copied.found / copied.full)
+    assert np.mean(by_chance) > 0.15
+    assert np.mean(over_chance) < 0.3 * np.mean(by_chance)
+    assert np.mean(leaks) > 0.25
+
+
+def test_another_still_mouth_is_no_movement_that_followed() -> None:
+    given = Given(GIVEN, CHANGED, REGION, dip(0, 4.0), 8)
+    still, other = (np.broadcast_to(each, GIVEN.shape) for each in (GIVEN[3], CHANGED[3]))
+    found = arrivals(output(still), output(other), given)[""]
+    assert found.found / found.full < 0.01
+
+
+def test_another_answer_that_does_not_follow_is_chance() -> None:
+    """Honest lips that look otherwise because the input does, and move as they did before."""
+    draw = np.random.default_rng(8)
+    followed = []
+    for _ in range(30):
+        own, driven = (
+            np.convolve(draw.normal(0, 1, 80), np.ones(6), "same")[10:70, None, None] for _ in range(2)
+        )
+        faces, changed = (
+            np.uint8(np.rint(np.clip(100 + 8 * each + 0 * GIVEN, 0, 255)))
+            for each in (own, np.roll(own, 8, 0))
+        )
+        given = Given(faces, changed, REGION, dip(0, 4.0), 8)
+        found = arrivals(output(100 + 8 * driven + 0 * GIVEN), output(100 + 14 * driven + 0 * GIVEN), given)[
+            ""
+        ]
+        assert found.curve.max() / found.full > found.found / found.full
+        followed.append(found.found / found.full)
+    assert np.mean(followed) < 0.1
