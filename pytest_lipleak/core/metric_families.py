@@ -181,7 +181,7 @@ FAMILIES: tuple[Family, ...] = (
         "signed-LSD-{reference}",
         "LSD with its sign: positive when AM beats XM, as leakage does",
         "AM is better in sync than XM: in AM the lips may come from elsewhere than the audio",
-        "lower", _LSE, Source.SYNC, Summary.SIGNED_DIFFERENCE, Question.SWAPPED, HEARD, shown=Shown.TABLE,
+        "lower", _LSE, Source.SYNC, Summary.SIGNED_DIFFERENCE, Question.SWAPPED, HEARD, shown=Shown.ASKED,
     ),
     Family(
         "LSE-C_{own}",
@@ -199,7 +199,7 @@ FAMILIES: tuple[Family, ...] = (
         "LSE-C_{own}@offset",
         _OWN_SCORE + ", at the clip's known offset; 0 is what unrelated audio scores",
         "{driven}, the lips agree with the clip's own speech, which the model never heard: it is in the lips",
-        "lower", _LSE, Source.SYNC, setups=UNHEARD,
+        "lower", _LSE, Source.SYNC, setups=UNHEARD, shown=Shown.ASKED,
     ),
     Family(
         "LSE-C_{own}@floor",
@@ -229,13 +229,13 @@ FAMILIES: tuple[Family, ...] = (
         "LSE-C_{own}@null",
         _OVER_NULL + ", at the clip's known offset",
         "{driven}, the lips agree with the clip's own speech more than with unrelated speech: it is in the lips",
-        "lower", _LSE, Source.NULLS, setups=UNHEARD,
+        "lower", _LSE, Source.NULLS, setups=UNHEARD, shown=Shown.ASKED,
     ),
     Family(
         "LSE-C_{own}@null-free",
         _OVER_NULL + ", by the best of 31 shifts",
         "{driven}, the lips agree with the clip's own speech more than with unrelated speech: it is in the lips",
-        "lower", _LSE, Source.NULLS, setups=UNHEARD,
+        "lower", _LSE, Source.NULLS, setups=UNHEARD, shown=Shown.ASKED,
     ),
     Family(
         "LSE-C_{own}@fair",

@@ -314,7 +314,7 @@ class Verdict:
         if copy is None or not self.passed or not self.limit.holds(copy):
             return None
         return (
-            f"a full copy of the lips would keep {self.limit}, too: the real clips score {copy:.2f}; choose a limit "
+            f"a full copy of the lips would keep {self.limit}, too: it scores about {copy:.2f}; choose a limit "
             f"well {'below' if self.limit.metric.better == 'lower' else 'above'} that, or judge by the default gates"
         )
 

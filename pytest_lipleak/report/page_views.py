@@ -423,7 +423,7 @@ def _scores(takes: Mapping[str, TakeScore], condition: Condition | None) -> dict
     return {"driving": driving, "own": own} if driving else {"own": own}
 
 
-_DOSED = ("LSE-C_S", "LSE-C_S[AR]", "LSD-CR", "LSD-AR", "LSE-C_XO@offset[CR]", "LSE-C_XO@offset[AR]")
+_DOSED = ("LSE-C_S", "LSE-C_S[AR]", "LSD-CR", "LSD-AR", "LSE-C_XO[CR]", "LSE-C_XO[AR]")
 """Metrics whose dose is drawn."""
 
 _AUDIO = {

@@ -23,6 +23,9 @@ from pytest_lipleak.statistics.nulls import chance_p, least_p
 from pytest_lipleak.statistics.sequences import FIRST, SKEWED, difference_sequence, mean_sequence
 from pytest_lipleak.statistics.signs import sign_flip_p
 
+COPY_IN_STEP = 0.8
+"""What a full copy in step comes to at least, of shares and correlations of lips, less what chance gives."""
+
 
 def measure(
     corpus: Corpus, metric: Metric, confidence: float | None = None, among: Collection[str] | None = None
@@ -107,6 +110,8 @@ def _scanned(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> list[NDArr
 
 
 def _full_copy(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> float | None:
+    if metric.is_probe or metric.is_lips:
+        return COPY_IN_STEP
     if metric.of_full_copy is None:
         return None
     real = corpus.column(metric.of_full_copy)
