@@ -285,13 +285,12 @@ def in_rounds() -> list[str]:
 
 
 SMALL_BENCH = (
-    "filmed",
     "filmed, lips alone",
-    "warped",
+    "warped, sampled anew",
     "still",
-    "copy",
     "copy .5, 5 late",
     "closed in silence, else .3",
+    "copy in pauses",
     "copy in 1 of 12",
     "input .5, 3 late",
     "opening",

@@ -15,15 +15,18 @@ from pytest_lipleak.statistics.nulls import DRAWS
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.embedded import EmbeddedExpert
 from pytest_lipleak.sync.protocols import Protocol
-from research.known_guilt.catalogue import MEMBERS
+from research.known_guilt.__main__ import main
+from research.known_guilt.catalogue import MEMBERS, SMALL_BENCH
 from research.known_guilt.clip_sets import SETS, loudest, prepared, read_list
 from research.known_guilt.edits import Ellipse
 from research.known_guilt.generator import LEAKS, KnownGuilt
 from research.known_guilt.judge import LEAK, Judged, corpus_of, rows_of, value_of
 from research.known_guilt.lips import voice
 from research.known_guilt.measuring import Bench
+from research.known_guilt.run import read
 from research.known_guilt.scene import Scene, opening
 from research.known_guilt.tables import Row, filled, interval, mistakes
+from research.known_guilt.tables import rows_of as rows_of_lines
 
 LENGTH = 36
 MEASURED = [
@@ -127,6 +130,16 @@ def test_tables_stand_between_their_markers():
     assert filled(page, {"one": "new"}) == "a\n<!-- one -->\nnew\n<!-- /one -->\nb"
     with pytest.raises(ValueError, match="two"):
         filled(page, {"two": "x"})
+
+
+@pytest.mark.slow
+def test_the_small_bench_judges_everybody_rightly(tmp_path, monkeypatch, capsys):
+    """What ``python -m research.known_guilt run --small`` does."""
+    monkeypatch.setattr("sys.argv", ["known_guilt", "run", "--small", "--work", str(tmp_path)])
+    assert main() == 0, capsys.readouterr().out
+    rows = rows_of_lines(read(tmp_path / "results.jsonl"))
+    assert [row.line["member"] for row in rows] == list(SMALL_BENCH)
+    assert {row.found.verdict for row in rows} == {"leaks", "passed", "does not follow the audio"}
 
 
 @pytest.mark.slow

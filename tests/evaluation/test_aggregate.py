@@ -9,7 +9,7 @@ from pytest_lipleak.core.conditions import CONDITIONS, SETUPS, Condition, Refere
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics import metric
-from pytest_lipleak.core.scores import SyncScore, TakeScore, Unscored
+from pytest_lipleak.core.scores import LagScan, SyncScore, TakeScore, Unscored
 from pytest_lipleak.evaluation.results.aggregate import measure, measured, suspicions
 
 AM, XM, SI = (Condition(setup, Reference.CR) for setup in SETUPS)
@@ -191,3 +191,17 @@ def test_lips_that_follow_no_audio_score_as_real_lips_do_with_others_speech(
         take(corpus, clip, None, 5.0, 5.0)
         take(corpus, clip, AM, followed, 9.0)
     assert any(words.startswith("lips follow no audio") for words in suspicions(corpus)) is deaf
+
+
+@pytest.mark.parametrize(("unrelated", "told"), [(3, True), (8, False)])
+def test_of_few_recordings_it_is_said_that_chance_is_known_from_few(unrelated: int, told: bool) -> None:
+    found = corpus_of("a", "b")
+    draw = np.random.default_rng(1)
+    for clip in found.provenance.clip_names:
+        excess, lips = (tuple(map(tuple, draw.normal(0, 1, (1 + unrelated, 21)).tolist())) for _ in range(2))
+        found.scans[clip, SI] = LagScan(excess, lips, (0.0,) * 21, 0.2)
+    warning = measure(found, metric("LSE-C_S@floor")).warning
+    assert (warning is not None) is told
+    if told:
+        assert warning is not None
+        assert "and p, is known from 3 unrelated recordings" in warning

@@ -176,7 +176,7 @@ def write(path: Path, *models: Corpus) -> str:
 
 
 def test_files_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    first = write(tmp_path / "old.json", leaky("model"))
+    first = write(tmp_path / "old.json", scanned(leaky("model")))
     second = write(tmp_path / "new.json", named(corpus(*CONDITIONS), model="model"))
     text = printed(capsys, first, second, "--table", "leakage")
     assert f"model ({first.removesuffix('.json')})" in text, "two of one name are told apart"

@@ -93,6 +93,8 @@ def measure(
     )
     if metric.over_null:
         measurement = replace(measurement, warning=_few_recordings(corpus, metric, clips))
+    if metric.over_lags:
+        measurement = replace(measurement, warning=_few_scanned(corpus, metric, clips))
     return measurement if missing else with_dose(measurement, corpus)
 
 
@@ -127,6 +129,18 @@ def _few_recordings(corpus: Corpus, metric: Metric, clips: list[str]) -> str | N
     return (
         f"the {len(least.free)} unrelated audios of a clip come from {least.recordings} recordings, most of them "
         f"shifted; sentences of one rhythm then look like a leak. {ENOUGH} other recordings need no shifts"
+    )
+
+
+def _few_scanned(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> str | None:
+    """Say from how few recordings chance is known; None where there are enough."""
+    unrelated = min((len(table) - 1 for table in _scanned(corpus, metric, clips)), default=ENOUGH)
+    if unrelated >= ENOUGH:
+        return None
+    what = "what chance gives, and p, is" if metric.has_p else "what chance gives is"
+    return (
+        f"{what} known from {counted(unrelated, 'unrelated recording')} a clip; {ENOUGH} or more tell a leak from "
+        "sentences of one rhythm"
     )
 
 
