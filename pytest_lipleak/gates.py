@@ -1,49 +1,163 @@
-"""Gates: limits from configuration, collected as test items when a model is named."""
+"""Gates: limits from configuration, test items of the ini file that configures them."""
 
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from pytest_lipleak.assertions import settle
-from pytest_lipleak.core.errors import ConfigurationError, LipleakError, NotApplicableError
-from pytest_lipleak.core.regressions import Allowance
-from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.session.session import KEY
+from pytest_lipleak.settings.options import Settings
+
+NO_FILE = "lipleak"
+"""Stands in for the ini file, in ids and paths, where a project has none."""
+
+MODEL_KEY = re.compile(r"\s*[\"']?lipleak_(model|gates|compare_fails)\b")
 
 
-class GateFailedError(LipleakError):
-    """A gate's limit is not kept; carries the text of the failure."""
+class Request(NamedTuple):
+    """What a run asks of the gates.
+
+    Args:
+        home: the ini file in use, whose items the gates are; ``lipleak`` in the root folder where there is none.
+        wanted: whether gates are to be collected at all.
+        names: the gates that were named by their ids; empty for all.
+    """
+
+    home: Path
+    wanted: bool = False
+    names: tuple[str, ...] = ()
 
 
-class Gates(pytest.Collector):
-    """The parent of all gates; its node id is ``lipleak``."""
+REQUEST = pytest.StashKey[Request]()
+
+
+def ask_for_gates(config: pytest.Config, settings: Settings) -> Request:
+    """Find out whether the command line asks for gates; where it does, let pytest collect their file.
+
+    Gates belong to the whole suite: paths and ids of tests leave them out, unless somebody names the model or the
+    gates for this run, the paths hold the ini file itself, or ``lipleak_gates_with_paths`` says otherwise.
+    """
+    home = config.inipath if config.inipath and config.inipath.is_file() else config.rootpath / NO_FILE
+    names, folders, has_ids, is_named = [], [], False, False
+    for index, argument in enumerate(config.args):
+        path, *parts = argument.split("::")
+        where = Path(os.path.normpath(config.invocation_params.dir / path))
+        if where == home or (home.name == NO_FILE and path == NO_FILE):
+            is_named = True
+            names += [item_name("::".join(parts))] if parts else []
+            # As one would write it in the ini file: LSE-C_S[AR] < 1.
+            config.args[index] = "::".join((path, *map(item_name, parts)))
+        else:
+            folders.append(where)
+            has_ids = has_ids or bool(parts)
+    inside = any(home.is_relative_to(folder) for folder in folders)
+    wanted = is_named or settings.asked_for_gates
+    if not wanted and not has_ids:
+        whole = inside or (
+            not config.option.file_or_dir and config.args != [str(config.invocation_params.dir)]
+        )
+        wanted = whole or settings.asked_for_model or settings.rules.gates_with_paths
+    if settings.inputs.model is None:
+        wanted = False
+    if wanted and home.is_file() and not is_named and (has_ids or not inside):
+        config.args.append(str(home))
+    elif not home.is_file():
+        # pytest would miss the file.
+        config.args[:] = [each for each in config.args if not each.startswith(_spellings(home))]
+    config.stash[REQUEST] = found = Request(home, wanted, tuple(names) if is_named else ())
+    return found
+
+
+def _spellings(home: Path) -> tuple[str, ...]:
+    return f"{NO_FILE}::", f"{home}::"
+
+
+def is_gate_id(config: pytest.Config, nodeid: str) -> bool:
+    """Whether a node id is a gate's; for those who have no item, as the controller of xdist's workers."""
+    file, separator, _ = nodeid.partition("::")
+    return bool(separator) and file.rpartition("/")[2] == config.stash[REQUEST].home.name
+
+
+class Gates(pytest.File):
+    """The ini file, as the parent of all gates."""
+
+    @classmethod
+    def of(cls, parent: pytest.Collector) -> "Gates":
+        """Return the node of the ini file in use.
+
+        Its id is the same whatever paths pytest was given: outside of the root folder pytest would make it of those.
+        """
+        home, root = parent.config.stash[REQUEST].home, parent.config.rootpath
+        name = home.relative_to(root).as_posix() if home.is_relative_to(root) else home.name
+        return cls.from_parent(parent, path=home, nodeid=name)
+
+    all_is_collected = False
+    """Whether it is known if any test judges."""
 
     def collect(self) -> Iterable[pytest.Item]:
-        """Return one item per limit of the settings."""
-        session = self.config.stash[KEY]
-        return [
-            *(Gate.from_parent(self, limit=limit) for limit in session.limits()),
-            *(
-                RegressionGate.from_parent(self, allowance=Allowance.parse(text))
-                for text in session.settings.rules.compare_fails
-            ),
-        ]
+        """Return one item per limit of the settings.
+
+        Where none is given, default limits may count, if no test judges: that is known when all tests are collected,
+        and ``add_defaults`` asks again. One that is named by its id counts in any case.
+        """
+        ours, asked = self.config.stash[KEY], self.config.stash[REQUEST]
+        if asked.names:
+            ours.default_gates = True
+        elif not ours.settings.rules.gates and not self.all_is_collected:
+            return []
+        return [gate for gate in self._gates() if not asked.names or gate.name in asked.names]
+
+    def _gates(self) -> "list[pytest.Item]":
+        from pytest_lipleak.core.errors import LipleakError
+        from pytest_lipleak.core.regressions import Allowance
+
+        ours = self.config.stash[KEY]
+        try:
+            return [
+                *(Gate.from_parent(self, limit=limit) for limit in ours.limits()),
+                *(
+                    RegressionGate.from_parent(self, allowance=Allowance.parse(text))
+                    for text in ours.settings.rules.compare_fails
+                ),
+            ]
+        except LipleakError as error:
+            return [Unusable.from_parent(self, why=str(error))]
 
 
-class Gate(pytest.Item):
+class GateItem(pytest.Item):
+    """An item of the ini file, that a run judges the model by."""
+
+    def __init__(self, *, stated: str, **kwargs: Any) -> None:
+        super().__init__(name=item_name(stated), **kwargs)
+        self.stated = stated
+        self.add_marker("lipleak")
+        self.extra_keyword_matches.add(keyword(stated))
+
+    def reportinfo(self) -> tuple[Path, int, str]:
+        """Point at the gate's line in the ini file, else at that of the model, which brought the default gates."""
+        return self.path, _line_of(self.path, self.states), self.stated
+
+    def states(self, line: str) -> bool:
+        """Whether the line of the ini file is this item's."""
+        return False
+
+
+class Gate(GateItem):
     """One limit, as a test."""
 
-    def __init__(self, *, limit: Limit, **kwargs: Any) -> None:
-        super().__init__(name=item_name(limit), **kwargs)
+    def __init__(self, *, limit: Any, **kwargs: Any) -> None:
+        super().__init__(stated=str(limit), **kwargs)
         self.limit = limit
-        self.add_marker("lipleak")
 
     def runtest(self) -> None:
         """Measure and judge."""
+        from pytest_lipleak.assertions import settle
+        from pytest_lipleak.core.errors import GateFailedError, NotApplicableError
+
         session = self.config.stash[KEY]
         try:
             evaluation = session.evaluation(session.run.model)
@@ -53,21 +167,25 @@ class Gate(pytest.Item):
         settle(verdict, evaluation.rules.inconclusive, GateFailedError)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Point at the gate's line in the ini file where it stands there, else at the first: pytest wants one."""
-        path = self.config.inipath or self.config.rootpath
-        return path, _line_of(self.limit, path) or 0, f"gate {self.limit}"
+        """Call it a gate."""
+        path, line, stated = super().reportinfo()
+        return path, line, f"gate {stated}"
+
+    def states(self, line: str) -> bool:
+        """In any spelling: ``LSD-CR<0.60``."""
+        return self.limit in _stated(line)
 
 
-class RegressionGate(pytest.Item):
+class RegressionGate(GateItem):
     """One allowance against the baseline, as a test."""
 
-    def __init__(self, *, allowance: Allowance, **kwargs: Any) -> None:
-        super().__init__(name=item_name(f"regression {allowance}"), **kwargs)
+    def __init__(self, *, allowance: Any, **kwargs: Any) -> None:
+        super().__init__(stated=f"regression {allowance}", **kwargs)
         self.allowance = allowance
-        self.add_marker("lipleak")
 
     def runtest(self) -> None:
         """Measure, and judge against the baseline."""
+        from pytest_lipleak.core.errors import GateFailedError, NotApplicableError
         from pytest_lipleak.evaluation.comparison import judge_regression
         from pytest_lipleak.report.baseline import explain_regression
 
@@ -82,9 +200,25 @@ class RegressionGate(pytest.Item):
         if not found.verdict.passed:
             raise GateFailedError(explain_regression(found, session.run.baseline.name))
 
-    def reportinfo(self) -> tuple[Path, int, str]:
-        """Point at the ini file."""
-        return self.config.inipath or self.config.rootpath, 0, f"regression {self.allowance}"
+    def states(self, line: str) -> bool:
+        """As written."""
+        return str(self.allowance) in line
+
+
+class Unusable(GateItem):
+    """Stands for gates that cannot be judged; where it is not left out, the run ends before any test.
+
+    Args:
+        why: what is wrong.
+    """
+
+    def __init__(self, *, why: str, **kwargs: Any) -> None:
+        super().__init__(stated="gates", **kwargs)
+        self.why = why
+
+    def runtest(self) -> None:
+        """Never called."""
+        raise AssertionError(self.why)
 
 
 def item_name(stated: object) -> str:
@@ -96,26 +230,71 @@ def item_name(stated: object) -> str:
     return str(stated).replace("[", "(").replace("]", ")")
 
 
-def collect_gates(session: pytest.Session) -> list[pytest.Item]:
-    """Collect the gates as pytest collects a file, so that its counts and its tree show them."""
-    hook = session.config.hook
-    gates = Gates.from_parent(session, name="lipleak", nodeid="lipleak")
-    hook.pytest_collectstart(collector=gates)
-    report = hook.pytest_make_collect_report(collector=gates)
-    hook.pytest_collectreport(report=report)
-    return [item for item in report.result if isinstance(item, pytest.Item)]
+def keyword(stated: str) -> str:
+    """Name a gate as pytest's ``-k`` can read it: ``LSE-C_S-floor-CR-below-0.3``."""
+    words = stated.replace("<", " below ").replace(">", " above ")
+    return re.sub(r"[^\w.+-]+", "-", words).strip("-")
 
 
-def _line_of(limit: Limit, path: Path) -> int | None:
-    """Return the line, from 0, on which a file states the limit in any spelling (``LSD-CR<0.60``)."""
+def gates_without_file(session: pytest.Session) -> list[Gates]:
+    """Return the parent of the gates of a project that has no ini file."""
+    asked = session.config.stash[REQUEST]
+    if not asked.wanted or asked.home.is_file():
+        return []
+    return [Gates.of(session)]
+
+
+def add_defaults(session: pytest.Session, items: list[pytest.Item], *, tests_judge: bool) -> None:
+    """Append, where no gate is configured, the expert's default gates.
+
+    Args:
+        session: pytest's.
+        items: all that is collected.
+        tests_judge: whether some of them judge: such a suite is not given limits that nobody chose.
+    """
+    config = session.config
+    ours, asked = config.stash[KEY], config.stash[REQUEST]
+    if not asked.wanted or asked.names or any(map(is_gate, items)):
+        return
+    ours.default_gates = not tests_judge
+    parent = Gates.of(session)
+    parent.all_is_collected = True
+    config.hook.pytest_collectstart(collector=parent)
+    report = config.hook.pytest_make_collect_report(collector=parent)
+    config.hook.pytest_collectreport(report=report)
+    items.extend(report.result)
+    if not report.result and not tests_judge:
+        expert = ours.run.expert
+        why = (
+            f"model {ours.settings.inputs.model!r} is named, but there is nothing to judge it by: no gate is "
+            f"configured, no test uses a lipleak fixture, and expert {expert.name} has no default limits "
+            f"under protocol {expert.protocol}; give limits, for example --lipleak-gate 'LSD-CR < 0.6' --lipleak-gate "
+            "'LipCorr_XO < 0.15'; `lipleak calibrate --gates FILE` measures some for this expert on your clips"
+        )
+        items.append(Unusable.from_parent(parent, why=why))
+
+
+def is_gate(item: pytest.Item) -> bool:
+    """Whether an item is a gate."""
+    return isinstance(item, GateItem)
+
+
+def _line_of(path: Path, states: Any) -> int:
+    """Return the line, from 0, that ``states`` says yes to, else that of the model's key, else 0."""
     if not path.is_file():
-        return None
+        return 0
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    return next((number for number, line in enumerate(lines) if limit in _stated(line)), None)
+    keys = (number for number, line in enumerate(lines) if MODEL_KEY.match(line))
+    return next((number for number, line in enumerate(lines) if states(line)), next(keys, 0))
 
 
-def _stated(line: str) -> Iterable[Limit]:
+def _stated(line: str) -> Sequence[Any]:
+    from pytest_lipleak.core.errors import ConfigurationError
+    from pytest_lipleak.core.verdicts import Limit
+
+    found = []
     # Quoted in a TOML file, bare in an ini file.
     for text in (*re.findall(r"[\"']([^\"']*[<>][^\"']*)[\"']", line), line.rpartition("= ")[2], line):
         with suppress(ConfigurationError):
-            yield Limit.parse(text.strip())
+            found.append(Limit.parse(text.strip()))
+    return found

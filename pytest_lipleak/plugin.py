@@ -3,8 +3,9 @@
 import os
 import signal
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,17 @@ from pytest_lipleak.fixtures import (  # noqa: F401 - pytest finds fixtures amon
     lipleak_references,
     lipleak_silent_audio,
     lipleak_sync_expert,
+)
+from pytest_lipleak.gates import (
+    REQUEST,
+    Gate,
+    Gates,
+    Unusable,
+    add_defaults,
+    ask_for_gates,
+    gates_without_file,
+    is_gate,
+    is_gate_id,
 )
 from pytest_lipleak.session import xdist
 from pytest_lipleak.session.session import KEY, LipleakSession
@@ -80,6 +92,8 @@ def _not_judged(error: SystemExit) -> SystemExit:
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     """See to it that the run ends with status 0 only if it came to its end, and that no report says otherwise."""
+    if xdist.loops_on_failures(config):
+        ask_for_gates(config, read_settings(config))  # their process takes the arguments from this one
     status: Any = None
     try:
         status = yield
@@ -109,13 +123,14 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Resolve the settings; when a model is named, refuse at once what cannot work.
+    """Resolve the settings; when somebody asks for a model to be judged, refuse at once what cannot work.
 
     First of all plugins: one of them may end the run here.
     """
     config.addinivalue_line("markers", MARKER)
     session = LipleakSession(config, read_settings(config))
     config.stash[KEY] = session
+    session.tests.are_asked_for = ask_for_gates(config, session.settings).wanted
     config.pluginmanager.register(Watcher(session), "lipleak-watcher")
     xdist.register(
         config,
@@ -123,8 +138,9 @@ def pytest_configure(config: pytest.Config) -> None:
             session.process.run,
             session.evaluations.fresh_results,
             lambda: (list(session.tests.collected), session.tests.deselected),
+            lambda nodeid: is_gate_id(config, nodeid),
             session.results.extend,
-            session.tests.expect,
+            lambda collected: _expect(config, collected),
             session.watch_workers,
         ),
     )
@@ -134,16 +150,39 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(GitHub(config), "lipleak-github")
     if session.names_model:
         _guard(config)
-    try:
-        session.check()
-    except pytest.UsageError:
-        raise
-    except Exception as error:  # a refusal, not pytest's INTERNALERROR
-        raise _unexpected(config, error) from error
+    if session.settings.asked_for_model:
+        _refusing(config, session.check)
+    elif not session.names_model:
+        _refusing(config, session.check_reports)
     if not session.names_model and session.settings.asked_for_gates:
         raise pytest.UsageError(
             "--lipleak-gate and --lipleak-compare-fail: there is no model to judge; name one with --lipleak-model"
         )
+
+
+def _refusing(config: pytest.Config, check: Callable[[], None]) -> None:
+    """Call what may refuse the run; what nobody foresaw is a refusal, too, and not pytest's INTERNALERROR."""
+    try:
+        check()
+    except pytest.UsageError:
+        raise
+    except Exception as error:
+        raise _unexpected(config, error) from error
+
+
+def _expect(config: pytest.Config, collected: xdist.Collected) -> None:
+    """Take, in the controller, what a worker collected; its own run begins with the first that judges."""
+    session = config.stash[KEY]
+    session.tests.expect(collected)
+    if not session.tests.collected or session.settings.asked_for_model or session.has_begun:
+        return
+    _refusing(config, session.check_reports)
+    session.begin()
+    reporter: Any = config.pluginmanager.getplugin("terminalreporter")
+    if reporter is not None and config.get_verbosity() >= 0:
+        for line in _model_lines(session):
+            reporter.ensure_newline()
+            reporter.write_line(line)
 
 
 def _unexpected(config: pytest.Config, error: Exception) -> pytest.UsageError:
@@ -159,7 +198,9 @@ def _unexpected(config: pytest.Config, error: Exception) -> pytest.UsageError:
 
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Write the report of a run that has judged nothing yet: who is killed from here on leaves this one."""
-    session.config.stash[KEY].begin()
+    ours = session.config.stash[KEY]
+    if ours.settings.asked_for_model or not ours.names_model:
+        ours.begin()
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -215,15 +256,37 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    """One line on model, clips, expert and protocol; silent when no model is named."""
-    session = config.stash[KEY]
-    if not session.names_model:
-        gates = len(session.settings.rules.gates)
-        if not gates:
-            return []
-        from pytest_lipleak.core.words import counted
+    """One line on model, clips, expert and protocol; silent when no model is named.
 
+    Where the ini file alone names it, that line follows when something is to be judged.
+    """
+    session, asked = config.stash[KEY], config.stash[REQUEST]
+    gates = len(session.settings.rules.gates)
+    if session.settings.asked_for_model:
+        return _model_lines(session)
+    if not gates:
+        return []
+    from pytest_lipleak.core.words import counted
+
+    if not session.names_model:
         return [f"lipleak: not judged, for no model is named (--lipleak-model): {counted(gates, 'gate')}"]
+    if not asked.wanted:
+        name = os.path.relpath(asked.home, config.invocation_params.dir)
+        return [f"lipleak: not judged here: {counted(gates, 'gate')} of {name} (pytest {name} runs them)"]
+    return []
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """Likewise, where the ini file alone names the model, and something is to be judged."""
+    session = config.stash[KEY]
+    if session.settings.asked_for_model or config.get_verbosity() < 0 or not any(map(_judges, items)):
+        return []
+    return _model_lines(session)
+
+
+def _model_lines(session: LipleakSession) -> list[str]:
+    if not session.names_model:
+        return []
     from pytest_lipleak.core.words import counted
 
     expert, clips = session.run.expert, session.run.clips
@@ -234,11 +297,28 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     ]
 
 
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Gates | None:
+    """Collect the gates of the ini file, where they are asked for."""
+    asked = parent.config.stash[REQUEST]
+    return Gates.of(parent) if asked.wanted and file_path == asked.home else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Add the gates of a project that has no ini file to what the session collects."""
+    report = yield
+    if isinstance(collector, pytest.Session):
+        report.result.extend(gates_without_file(collector))
+    return report
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Mark tests that use lipleak fixtures; append the gates when a model is named.
+    """Mark tests that use lipleak fixtures; put the gates behind all tests, and the default ones where those count.
 
     First of all plugins, so that -k, -m, --lf and --deselect see the gates like any other test.
     """
@@ -246,63 +326,47 @@ def pytest_collection_modifyitems(
         if any(name.startswith("lipleak") for name in _fixtures(item)):
             item.add_marker("lipleak")
     try:
-        _append_gates(session, config, items)
-    except pytest.UsageError:
-        raise
+        # Only the fixture itself judges a model; the others hand out data.
+        add_defaults(session, items, tests_judge=any("lipleak" in _fixtures(item) for item in items))
     except Exception as error:
         items.clear()
         xdist.refuse(config, str(_unexpected(config, error)))
-
-
-def _append_gates(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
-    ours = config.stash[KEY]
-    chosen_by_id = any("::" in argument for argument in config.args) and not ours.settings.asked_for_gates
-    if not ours.names_model or chosen_by_id:
-        return
-    # Only the fixture itself judges a model; the others hand out data.
-    users = [item for item in items if "lipleak" in _fixtures(item)]
-    # A suite that asserts by itself is not given limits that nobody chose.
-    ours.default_gates = not users
-    from pytest_lipleak.gates import collect_gates
-
-    gates = collect_gates(session)
-    expert = ours.run.expert
-    if gates or users:
-        items.extend(gates)
-    else:
-        items.clear()
-        xdist.refuse(
-            config,
-            f"model {ours.settings.inputs.model!r} is named, but there is nothing to judge it by: no gate is "
-            f"configured, no test uses a lipleak fixture, and expert {expert.name} has no default limits "
-            f"under protocol {expert.protocol}; give limits, for example --lipleak-gate 'LSD-CR < 0.6' --lipleak-gate "
-            "'LipCorr_XO < 0.15'; `lipleak calibrate --gates FILE` measures some for this expert on your clips",
-        )
+    # A suite's own tests, which take seconds, come before what takes minutes.
+    items.sort(key=is_gate)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse what the tests that are left cannot do, once and before any runs: pair the clips, import the model."""
-    ours = session.config.stash[KEY]
+    config = session.config
+    ours = config.stash[KEY]
     ours.tests.expect(([item.nodeid for item in session.items if _judges(item)], 0))
-    if ours.tests.collected:
-        _guard(session.config)  # a fixture returns the model
-        ours.begin()
-    if not ours.names_model or session.config.option.collectonly:
+    if not ours.tests.collected:
         return
-    if not any(_uses_named_model(item) for item in session.items):
-        return
+    _guard(config)  # a fixture returns the model
     from pytest_lipleak.core.errors import LipleakError
-    from pytest_lipleak.gates import Gate
 
     try:
-        ours.run.check_pairs(item.limit for item in session.items if isinstance(item, Gate))
-        ours.run.named_model.find()
+        _refuse_unusable(session, ours)
     except Exception as error:
-        words = str(error) if isinstance(error, LipleakError) else str(_unexpected(session.config, error))
+        foreseen = isinstance(error, (LipleakError, pytest.UsageError))
+        words = str(error) if foreseen else str(_unexpected(config, error))
         ours.tests.refusal = words.partition("\n")[0]
         session.items.clear()
-        xdist.refuse(session.config, words)
+        xdist.refuse(config, words)
+
+
+def _refuse_unusable(session: pytest.Session, ours: LipleakSession) -> None:
+    if ours.measures and not ours.settings.asked_for_model:
+        ours.check()
+    ours.begin()
+    for item in session.items:
+        if isinstance(item, Unusable):
+            raise pytest.UsageError(item.why)
+    if not ours.measures or not ours.names_model or not any(map(_uses_named_model, session.items)):
+        return
+    ours.run.check_pairs(item.limit for item in session.items if isinstance(item, Gate))
+    ours.run.named_model.find()
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:
@@ -314,12 +378,12 @@ def pytest_deselected(items: list[pytest.Item]) -> None:
 
 def _judges(item: pytest.Item) -> bool:
     """Whether the item is a gate, or a test that asks for the fixture that judges."""
-    return item.nodeid.startswith("lipleak::") or "lipleak" in _fixtures(item)
+    return is_gate(item) or "lipleak" in _fixtures(item)
 
 
 def _uses_named_model(item: pytest.Item) -> bool:
     """Whether the item is a gate, or its fixture lipleak_model is ours; one that overrides it may build on ours."""
-    if item.nodeid.startswith("lipleak::"):
+    if is_gate(item):
         return True
     if "lipleak_model" not in _fixtures(item):
         return False
@@ -403,7 +467,7 @@ class Watcher:
         if report.when == "call" or not report.passed:
             self._session.display.resume_line()
         # The report of a crashed worker knows nothing of its test but the name.
-        ours = "lipleak" in report.keywords or report.nodeid.startswith("lipleak::") or not report.keywords
+        ours = "lipleak" in report.keywords or not report.keywords
         if report.failed and ours:
             said = [str(name).removeprefix("lipleak ") for name, _ in report.user_properties]
             self._session.tests.failed[report.nodeid] = said

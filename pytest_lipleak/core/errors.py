@@ -82,6 +82,10 @@ class UnscorableError(LipleakError):
     """A clip that the sync expert cannot judge; it stays in the report as unscored, with this reason."""
 
 
+class GateFailedError(LipleakError):
+    """A gate's limit is not kept; carries the text of the failure."""
+
+
 class NotApplicableError(LipleakError):
     """A condition that the model under test does not have (no reference, no CR)."""
 

@@ -120,7 +120,7 @@ def _first_line(report: pytest.TestReport) -> str:
 def _place(report: pytest.TestReport, config: pytest.Config) -> tuple[str | None, int | None]:
     """File, relative to the repository, and line, from 1: of the gate in its file, of the assertion in its test."""
     crash = getattr(report.longrepr, "reprcrash", None)
-    if report.nodeid.startswith("lipleak::") or crash is None:
+    if not report.location[0].endswith(".py") or crash is None:
         where, line, _ = report.location
         path, number = config.rootpath / where, None if line is None else line + 1
     else:

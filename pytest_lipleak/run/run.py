@@ -129,10 +129,12 @@ class Run:
         preflight.check_settings(self.settings, self.baseline)
         len(self.clips)
         preflight.check_scales(self.settings, self.expert)
-        # Hashed once, by the controller; the workers hash again only when they load.
-        if self.process.is_controller:
+        # Checked once, by the controller, unless it could not know what its workers will run.
+        checks_for_all = self.process.is_controller or not self.settings.asked_for_model
+        # Workers hash again only when they load.
+        if checks_for_all:
             self.expert.check_weights()
-        if self.process.is_controller and measures:
+        if checks_for_all and measures:
             from pytest_lipleak.machine.private_folders import remove_forgotten
 
             remove_forgotten()

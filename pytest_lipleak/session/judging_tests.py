@@ -15,6 +15,9 @@ class JudgingTests:
     """What became of the tests that judge, in all processes of a run."""
 
     def __init__(self) -> None:
+        self.are_asked_for = False
+        """Whether the command line asks for gates; before collection nobody knows more."""
+        self.are_collected = False
         self.collected: dict[str, None] = {}
         """Their node ids."""
         self.deselected = 0
@@ -32,6 +35,7 @@ class JudgingTests:
 
     def expect(self, collected: Collected) -> None:
         """Take what was collected; every worker collects the same."""
+        self.are_collected = True
         tests, deselected = collected
         self.collected.update(dict.fromkeys(tests))
         self.deselected = max(self.deselected, deselected)

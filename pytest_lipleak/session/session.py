@@ -95,16 +95,25 @@ class LipleakSession:
         Raises:
             pytest.UsageError: a setting names something that is not there, or cannot be read or written.
         """
-        if not self.names_model and not any(self.settings.outputs):
+        if self.settings.refusal is not None:
+            raise pytest.UsageError(self.settings.refusal)
+        self.check_reports()
+        if self.names_model:
+            with _as_usage_error():
+                self.run.check(measures=self.measures)
+
+    def check_reports(self) -> None:
+        """Refuse what could not be written at the end, and remove reports of an earlier run; so does the controller.
+
+        Raises:
+            pytest.UsageError: a report cannot be written.
+        """
+        if not self.is_controller or not any(self.settings.outputs):
             return
         with _as_usage_error():
-            # Said once, by the process that writes.
-            if self.is_controller and any(self.settings.outputs):
-                self.run.reports.check()
-            if self.names_model and self.measures and self.is_controller:
+            self.run.reports.check()
+            if self.names_model and self.measures:
                 self.run.reports.forget()
-            if self.names_model:
-                self.run.check(measures=self.measures)
 
     def limits(self) -> "list[Limit]":
         """Return the limits of the configuration, else the expert's defaults where those count."""
@@ -176,8 +185,10 @@ class LipleakSession:
 
     @property
     def judges_model(self) -> bool:
-        """Whether this run judges a model, as far as is known."""
-        return self.measures and (self.names_model or bool(self.tests.collected))
+        """Whether this run judges a model, as far as is known; an ini file's model is not judged by every run."""
+        if not self.measures or self.tests.collected:
+            return self.measures
+        return self.settings.asked_for_model or (self.tests.are_asked_for and not self.tests.are_collected)
 
     @property
     def judges_something(self) -> bool:

@@ -27,6 +27,7 @@ class Transport(NamedTuple):
         run: the run's id, which the controller sends to every worker so that they share one store.
         fresh: in a worker, gives what was measured since its last call.
         collected: in a worker, gives what it collected.
+        is_gate: whether a node id is a gate's.
         receive: in the controller, takes what workers measured.
         expect: in the controller, takes what workers collected.
         watch: in the controller, begins to show what workers do, and returns what ends it.
@@ -35,6 +36,7 @@ class Transport(NamedTuple):
     run: str
     fresh: Callable[[], Results]
     collected: Callable[[], Collected]
+    is_gate: Callable[[str], bool]
     receive: Callable[[Results], None]
     expect: Callable[[Collected], None]
     watch: Callable[[], Callable[[], None]]
@@ -59,6 +61,11 @@ def position(config: pytest.Config) -> tuple[int, int]:
         return 0, 1
     number = "".join(filter(str.isdigit, sent.get("workerid", "gw0")))
     return int(number or 0), int(sent.get("workercount", 1))
+
+
+def loops_on_failures(config: pytest.Config) -> bool:
+    """Whether this process starts others, one after the other, which run the tests (``pytest -f``)."""
+    return bool(config.getoption("looponfail", False))
 
 
 def register(config: pytest.Config, transport: Transport) -> None:
@@ -117,7 +124,7 @@ class Controller:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """Expect the gates, whose ids tell what they are; of tests their worker tells."""
-        self._transport.expect(([each for each in ids if each.startswith("lipleak::")], 0))
+        self._transport.expect((list(filter(self._transport.is_gate, ids)), 0))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_from_serializable(self, data: dict[str, Any]) -> None:

@@ -284,6 +284,14 @@ class Rules(NamedTuple):
             "REGRESSION",
         ),
     ] = ()
+    gates_with_paths: Annotated[
+        bool,
+        Option(
+            "judge the configured gates also where pytest is given paths that do not hold the ini file",
+            convert.flag,
+            commands=(),
+        ),
+    ] = False
 
 
 class Outputs(NamedTuple):
@@ -384,6 +392,14 @@ class Settings(NamedTuple):
     machine: Machine = Machine()
     sources: Mapping[str, str] = MappingProxyType({})
     """By field, where each setting that was given came from, in the words of an error message."""
+    refusal: str | None = None
+    """What is wrong in the ini file: it matters to those runs alone that judge something."""
+
+    @property
+    def asked_for_model(self) -> bool:
+        """Whether somebody names the model, or what it is judged by, for this run, and not only in a file."""
+        source = self.sources.get("model", "")
+        return self.asked_for_gates or bool(source and not source.startswith("ini key"))
 
     @property
     def asked_for_gates(self) -> bool:
@@ -392,7 +408,9 @@ class Settings(NamedTuple):
 
 
 PARTS: Mapping[str, Any] = {
-    name: type(default) for name, default in Settings._field_defaults.items() if name != "sources"
+    name: type(default)
+    for name, default in Settings._field_defaults.items()
+    if name not in ("sources", "refusal")
 }
 """The parts of ``Settings`` by name."""
 

@@ -37,6 +37,9 @@ def names_model(config: "pytest.Config", environment: Mapping[str, str] = os.env
 def read_settings(config: "pytest.Config", environment: Mapping[str, str] = os.environ) -> Settings:
     """Resolve all settings of a run of pytest.
 
+    What is wrong in the ini file becomes the settings' ``refusal``: a suite that also runs tests of other things is
+    not stopped by it.
+
     Raises:
         pytest.UsageError: a value that is not allowed, naming where it came from and what is.
     """
@@ -59,14 +62,15 @@ def read_settings(config: "pytest.Config", environment: Mapping[str, str] = os.e
         if given is not None:
             yield origin, given
 
+    refused: list[str] = []
     try:
-        found = _resolved(OPTIONS, candidates, environment)
+        found = _resolved(OPTIONS, candidates, environment, refused)
         if found.inputs.model:
             _refuse_overlooked_ini_file(config)
-            _refuse_unknown_keys(config)
+            refused += _unknown_keys(config)
     except RefusedError as error:
         raise pytest.UsageError(str(error)) from None
-    return found
+    return found._replace(refusal=refused[0]) if refused else found
 
 
 def command_settings(
@@ -161,19 +165,32 @@ def _resolved(
     options: Iterable[Option],
     candidates: Callable[[Option], Iterator[tuple[Origin, Any]]],
     environment: Mapping[str, str],
+    refused: list[str] | None = None,
 ) -> Settings:
-    """Take, for each option, the first of its candidates, who come in the order of their weight."""
+    """Take, for each option, the first of its candidates, who come in the order of their weight.
+
+    Args:
+        options: to resolve.
+        candidates: gives those of an option.
+        environment: the variables.
+        refused: takes what is wrong with values of an ini file, in place of raising it.
+    """
     _refuse_unknown(environment)
     values: dict[str, dict[str, Any]] = {part: {} for part in PARTS}
     sources: dict[str, str] = {}
     for option in options:
-        for origin, raw in candidates(option):
-            # Given as empty, an option takes back what the less important sources say.
-            if raw not in ("", [], [""]):
-                values[option.part][option.field] = _converted(option, origin, raw)
-                if origin.source:
-                    sources[option.field] = origin.source
-            break
+        try:
+            for origin, raw in candidates(option):
+                # Given as empty, an option takes back what the less important sources say.
+                if raw not in ("", [], [""]):
+                    values[option.part][option.field] = _converted(option, origin, raw)
+                    if origin.source:
+                        sources[option.field] = origin.source
+                break
+        except RefusedError as error:
+            if refused is None or not str(error).startswith(f"ini key {option.ini}:"):
+                raise
+            refused.append(str(error))
     return Settings(**{part: kind(**values[part]) for part, kind in PARTS.items()}, sources=sources)
 
 
@@ -194,12 +211,14 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
             raise RefusedError(f"environment variable {variable} is not known; {nearest(variable, known)}")
 
 
-def _refuse_unknown_keys(config: "pytest.Config") -> None:
+def _unknown_keys(config: "pytest.Config") -> list[str]:
     """Likewise a misspelt ini key: pytest itself only warns."""
     known = {option.ini for option in OPTIONS}
-    for key in config._get_unknown_ini_keys():  # pytest has no public way to ask, and itself warns of these
-        if key.startswith("lipleak_"):
-            raise RefusedError(f"ini key {key} in {config.inipath} is not known; {nearest(key, known)}")
+    return [
+        f"ini key {key} in {config.inipath} is not known; {nearest(key, known)}"
+        for key in config._get_unknown_ini_keys()  # pytest has no public way to ask, and itself warns of these
+        if key.startswith("lipleak_")
+    ]
 
 
 def _refuse_overlooked_ini_file(config: "pytest.Config") -> None:

@@ -38,7 +38,7 @@ def test_a_run_that_does_not_ask_for_it_imports_nothing_heavy(
     assert ours == {
         f"pytest_lipleak.{name}"
         for name in (
-            *("plugin", "fixtures", "session", "session.session", "session.xdist"),
+            *("plugin", "fixtures", "gates", "session", "session.session", "session.xdist"),
             *("session.display", "session.evaluations", "session.judging_tests"),
             *("run", "run.process"),
             *("settings", "settings.convert", "settings.options", "settings.parsers", "settings.resolve"),

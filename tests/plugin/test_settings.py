@@ -191,9 +191,13 @@ def test_a_misspelt_ini_key_is_refused_where_a_model_is_judged(project: Project)
 )
 def test_bad_ini_value(project: Project, ini: str, words: str) -> None:
     project.ini(ini)
-    run = project.run()
+    run = project.run("--lipleak-model=demo")
     assert run.code == pytest.ExitCode.USAGE_ERROR
     assert words in run.text
+    project.write(test_it="def test_it(lipleak): pass")
+    assert words in project.run().text
+    project.write(test_it="def test_it(): pass")
+    assert project.run().counts == {"passed": 1}, "who judges nothing is not stopped"
 
 
 @pytest.mark.parametrize(
@@ -308,4 +312,4 @@ def test_ini_file_that_pytest_overlooks_is_not_silently_left_out(project: Projec
     run = project.run(
         arguments[0], f"--lipleak-clips={project.clips}", "--lipleak-expert=embedded", "--collect-only", "-q"
     )
-    assert run.lines("lipleak::LSE-C_S < 50")
+    assert run.lines("pytest.ini::LSE-C_S < 50")
