@@ -58,7 +58,8 @@ def ask_for_gates(config: pytest.Config, settings: Settings) -> Request:
     wanted = is_named or settings.asked_for_gates
     if not wanted and not has_ids:
         whole = inside or (
-            not config.option.file_or_dir and config.args != [str(config.invocation_params.dir)]
+            not getattr(config.option, "file_or_dir", [])
+            and config.args != [str(config.invocation_params.dir)]
         )
         wanted = whole or settings.asked_for_model or settings.rules.gates_with_paths
     if settings.inputs.model is None:
