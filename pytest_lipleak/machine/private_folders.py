@@ -52,7 +52,7 @@ class PrivateFolder:
         """Make the folder, or join those who made it, and show that somebody is there; return its path.
 
         Raises:
-            StoreError: it cannot be made, or is somebody else's.
+            StoreError: it cannot be made or written to, or is somebody else's.
         """
         if self._presence is None:
             from filelock import FileLock
@@ -60,10 +60,17 @@ class PrivateFolder:
             make_private(self.path)
             mark = self.path / MARK
             temporary = mark.with_name(f"{MARK}-{os.getpid()}")
-            temporary.write_text(json.dumps(_identity(self.path)), encoding="utf-8")
-            temporary.replace(mark)
-            self._presence = FileLock(self.path / f"{PRESENT}{os.getpid()}")
-            self._presence.acquire()
+            presence = FileLock(self.path / f"{PRESENT}{os.getpid()}")
+            try:
+                temporary.write_text(json.dumps(_identity(self.path)), encoding="utf-8")
+                temporary.replace(mark)
+                presence.acquire()
+            except OSError as error:
+                raise StoreError(
+                    f"folder {self.path}: cannot be written to ({error.strerror}); make room there, or name another "
+                    "temporary directory with TMPDIR"
+                ) from error
+            self._presence = presence
         return self.path
 
     def leave(self, *, remove: bool) -> None:

@@ -1,10 +1,12 @@
 """Which clips of a set say the same: one recording, or one text."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 
 from pytest_lipleak.core.clips import Audio, digest_of
 from pytest_lipleak.core.errors import InputError
+from pytest_lipleak.media.ahead import ahead
 from pytest_lipleak.media.recordings import Fingerprint, fingerprint, shared_recordings
 
 
@@ -59,15 +61,17 @@ class Speeches:
         """Hash of the samples of each clip, and the fingerprint of what was not met before."""
         read: dict[str, tuple[str, Fingerprint | None]] = {}
         met: set[str] = set()
-        for name in self._texts:
-            try:
-                audio = self._speech(name)
-            except InputError:
-                continue
+        # The next one is decoded meanwhile.
+        for name, audio in ahead(self._audible()):
             digest = digest_of(audio)
             read[name] = digest, None if digest in met else fingerprint(audio)
             met.add(digest)
         return read
+
+    def _audible(self) -> Iterator[tuple[str, Audio]]:
+        for name in self._texts:
+            with suppress(InputError):
+                yield name, self._speech(name)
 
     @cached_property
     def _links(self) -> dict[str, dict[str, float]]:

@@ -5,6 +5,7 @@ picture that can be decoded, which is time 0, decodes the sound and lays it on t
 as often as they are looked at.
 """
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -108,6 +109,7 @@ class _Survey:
         self._clock = _PictureClock(path)
         self._packets = 0
         self._damaged: list[float] = []
+        self._heard_at = math.inf
 
     def _has_run_in(self) -> bool:
         codec = self._container.streams[self._tracks.audio].codec_context.name
@@ -148,10 +150,13 @@ class _Survey:
         if packet.size == 0 and packet.dts is not None:
             return
         self._packets += packet.size > 0
+        time = _time(packet, tick)
+        # One without a time belongs to the packet before it; without any, to the clip.
+        self._heard_at = self._heard_at if time is None else time
         try:
             frames = packet.stream.decode(packet)
         except av.error.FFmpegError:
-            self._damaged.append(_time(packet, tick) or 0.0)
+            self._damaged.append(self._heard_at)
             return
         for frame in frames:
             if frame.samples:
@@ -182,7 +187,9 @@ class _Survey:
         """Refuse a time in which there is neither sound nor a new picture: the clock of the whole file jumps."""
         if self._sound is None or self._picture is None:
             return
-        silent = [*self._sound.gaps, (self._sound.end, float("inf"))]
+        begin = self._sound.begin
+        before = (-math.inf, math.inf if begin is None else begin)
+        silent = [before, *self._sound.gaps, (self._sound.end, math.inf)]
         for begin, end in self._clock.gaps:
             for quiet, loud in silent:
                 stop = max(begin, quiet), min(end, loud)
@@ -267,11 +274,11 @@ class Pictures:
     Args:
         stream: the stream, opened for this pass alone.
 
-    ``damaged`` counts packets that cannot be decoded, after the first picture.
+    ``decoded`` counts the pictures; ``damaged`` the packets that cannot be decoded, after the first picture.
     """
 
     def __init__(self, stream: "VideoStream") -> None:
-        self.damaged = 0
+        self.decoded = self.damaged = 0
         self._stream = stream
         self._tick = tick_of(stream)
         self._period = 1 / float(stream.average_rate or stream.guessed_rate or 25)
@@ -304,6 +311,7 @@ class Pictures:
             stamp = slot if frame.pts is None else frame.pts * self._tick
             after = 0.0 if self._last is None else self._last + self._period
             self._last = after if stamp is None else stamp
+            self.decoded += 1
             yield self._last, frame
 
 

@@ -65,7 +65,7 @@ class VideoFile:
             raise InputError(f"{path}: the video stream has no decodable frame")
         self._check_unchanged()
         self.length = length
-        self.notes = (*upright.notes, *conversion.notes, *_damage(path, pictures.damaged, length))
+        self.notes = (*upright.notes, *conversion.notes, *_damage(path, pictures))
 
     def _check_unchanged(self) -> None:
         # What was measured of the first pass, its hash above all, must be true of the others.
@@ -73,13 +73,15 @@ class VideoFile:
             raise InputError(f"{self.timeline.path}: the file was changed while it was measured; run again")
 
 
-def _damage(path: Path, packets: int, frames: int) -> tuple[str, ...]:
-    if packets > MOST_DAMAGED * frames:
+def _damage(path: Path, pictures: Pictures) -> tuple[str, ...]:
+    if pictures.damaged > MOST_DAMAGED * (pictures.decoded + pictures.damaged):
         raise InputError(
-            f"{path}: {packets} pictures cannot be decoded, {frames} can; the file is corrupt; get it anew, or "
-            "leave it out"
+            f"{path}: {pictures.damaged} pictures cannot be decoded, {pictures.decoded} can; the file is corrupt; get "
+            "it anew, or leave it out"
         )
-    return (f"{packets} picture(s) cannot be decoded: the one before stays",) if packets else ()
+    if not pictures.damaged:
+        return ()
+    return (f"{pictures.damaged} picture(s) cannot be decoded: the one before stays",)
 
 
 @dataclass(frozen=True)

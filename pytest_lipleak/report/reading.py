@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pytest_lipleak.core.endings import RunEnd, outcome
 from pytest_lipleak.core.errors import InputError, LipleakError, MissingDataError
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.names import check_name, check_printable, escaped
+from pytest_lipleak.core.scores import LAGS
 from pytest_lipleak.core.strict_json import parse_json
 from pytest_lipleak.core.text import printable
 from pytest_lipleak.core.verdicts import Limit, Outcome
@@ -124,21 +126,27 @@ def _check_result(result: Mapping[str, Any], where: str) -> None:
     _refuse_twice(about["clip_names"], "clip")
     takes = [(take["clip"], take["condition"]) for take in result["takes"]]
     _refuse_twice(takes, "take")
-    _refuse_twice([(n["clip"], n["condition"]) for n in result["nulls"]], "null")
-    _refuse_twice([(p["clip"], p["condition"]) for p in result["pictures"]], "entry of pictures")
+    for kind, name in (("nulls", "null"), ("pictures", "entry of pictures"), ("scans", "scan")):
+        _refuse_twice([(entry["clip"], entry["condition"]) for entry in result[kind]], name)
     _refuse_twice([(s["measure"], s["condition"]) for s in result["sets"]], "entry of sets")
     _refuse_twice([verdict["limit"] for verdict in result["verdicts"]], "limit")
-    for kind in ("takes", "unscored", "unpictured", "pictures", "nulls"):
+    for kind in ("takes", "unscored", "unpictured", "pictures", "nulls", "scans"):
         for entry in result[kind]:
             if entry["clip"] not in clips:
                 raise InputError(f"{kind}: the clip {_shown(entry['clip'])} is none of the report's clips")
+    for kind in ("nulls", "scans"):
+        for entry in result[kind]:
+            if (entry["clip"], entry["condition"]) not in takes:
+                raise InputError(
+                    f"{kind}: the take {_shown(entry['clip'])}, {entry['condition']} is not in it"
+                )
     for null in result["nulls"]:
-        if (null["clip"], null["condition"]) not in takes:
-            raise InputError(f"nulls: the take {_shown(null['clip'])}, {null['condition']} is not in it")
         if not null["at_offset"] or len(null["at_offset"]) != len(null["free"]):
             raise InputError(
                 f"nulls: {_shown(null['clip'])}: expected as many scores at the offset as free ones, and one at least"
             )
+    for scan in result["scans"]:
+        _check_scan(scan)
     for verdict in result["verdicts"]:
         limit = Limit.parse(verdict["limit"])
         if limit.metric.name != metric(verdict["metric"]).name:
@@ -146,6 +154,18 @@ def _check_result(result: Mapping[str, Any], where: str) -> None:
                 f"verdicts: {_shown(verdict['limit'])} is no limit of {_shown(verdict['metric'])}"
             )
         _check_verdict(verdict, limit)
+
+
+def _check_scan(scan: Mapping[str, Any]) -> None:
+    """Refuse tables that a scan cannot have: a column per lag, and beside the own row one at least of another clip."""
+    tables = scan["excess"], scan["lips"]
+    if any(len(table) < 2 for table in tables) or any(
+        len(row) != len(LAGS) for row in (*chain(*tables), scan["slope"])
+    ):
+        raise InputError(
+            f"scans: {_shown(scan['clip'])}: expected {len(LAGS)} lags in every row, and at least two rows in every "
+            "table"
+        )
 
 
 def _check_verdict(verdict: Mapping[str, Any], limit: Limit) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from pytest_lipleak.core.clips import Audio
 from pytest_lipleak.media import recordings
 from pytest_lipleak.media.clipsets import open_clips
-from pytest_lipleak.media.recordings import Fingerprint, fingerprint, shared_recordings
+from pytest_lipleak.media.recordings import Fingerprint, Shape, fingerprint, shared_recordings
 
 CODECS = {
     "MP3 32 kbit/s": ("mp3", "mp3", 32_000, 16_000),
@@ -66,10 +66,10 @@ def changed(audio: Audio, generator: np.random.Generator) -> Audio:
 def highest_other(prints: list[Fingerprint], same: set[tuple[int, int]]) -> float:
     """The highest correlation of candidates that are not the same."""
     found = [-1.0]
-    for one, other, lag in recordings._candidates(prints):
+    for one, other, lag in recordings.candidates(prints):
         if (one, other) not in same:
-            spectra = [recordings._floored(prints[index].bands) for index in (one, other)]
-            found += [recordings._agreement(*spectra, at) for at in range(lag - 2, lag + 3)]
+            a, b = Shape.of(prints[one]), Shape.of(prints[other])
+            found += [a.agreement(b, at) for at in range(lag - 2, lag + 3)]
     return max(found)
 
 

@@ -1,5 +1,6 @@
 """Folders in the temporary directory: private, and removed only where this package made them for this user."""
 
+import errno
 import json
 import os
 import platform
@@ -56,6 +57,15 @@ def test_it_is_its_users_alone_whatever_the_umask(umask: None) -> None:
     PrivateFolder("0a").enter()  # another process of the run
     folder.leave(remove=True)
     assert not folder.path.exists()
+
+
+def test_a_folder_that_cannot_be_written_to_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Path, target: Path) -> Path:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(StoreError, match=r"cannot be written to .No space left.*TMPDIR"):
+        PrivateFolder("0a").enter()
 
 
 def test_what_was_forgotten_is_removed() -> None:

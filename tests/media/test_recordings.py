@@ -1,7 +1,5 @@
-import io
 from collections.abc import Callable
 
-import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +9,7 @@ from pytest_lipleak.core.clips import Audio
 from pytest_lipleak.media.clipsets import EMBEDDED, ClipSet, open_clips
 from pytest_lipleak.media.recordings import fingerprint, shared_recordings
 from pytest_lipleak.media.speeches import Speeches
+from research.benchmarks.same_recording import recoded
 
 RATE = 16_000
 
@@ -31,41 +30,14 @@ def found(*audios: Audio) -> list[tuple[int, int]]:
     )
 
 
-def recoded(audio: Audio, codec: str, container: str, bits: int, rate: int = RATE) -> Audio:
-    """Through a lossy codec and back, by libav's encoders."""
-    file = io.BytesIO()
-    with av.open(file, "w", format=container) as output:
-        stream = output.add_stream(codec, rate=rate, layout="mono")
-        stream.bit_rate = bits
-        frame = av.AudioFrame.from_ndarray(audio[None], format="s16", layout="mono")
-        frame.sample_rate = RATE
-        resampler = av.AudioResampler(stream.format.name, "mono", rate)
-        pieces = av.AudioFifo()
-        for piece in [*resampler.resample(frame), *resampler.resample(None)]:
-            piece.pts = None
-            pieces.write(piece)
-        written = 0
-        while pieces.samples:
-            piece = pieces.read(stream.codec_context.frame_size or 1024, partial=True)
-            piece.pts, piece.sample_rate = written, rate
-            written += piece.samples
-            output.mux(stream.encode(piece))
-        output.mux(stream.encode(None))
-    file.seek(0)
-    resampler = av.AudioResampler("s16", "mono", RATE)
-    with av.open(file) as source:
-        frames = [piece for frame in source.decode(audio=0) for piece in resampler.resample(frame)]
-        return np.concatenate([piece.to_ndarray()[0] for piece in [*frames, *resampler.resample(None)]])
-
-
 def noisy(audio: Audio) -> Audio:
     noise = np.random.default_rng(0).normal(0, np.std(audio) * 10 ** (-20 / 20), len(audio))
     return np.clip(audio + noise, -32_768, 32_767).astype(np.int16)
 
 
 CHANGES: dict[str, Callable[[Audio], Audio]] = {
-    "MP3 at 24 kbit/s": lambda audio: recoded(audio, "mp3", "mp3", 24_000),
-    "AAC at 24 kbit/s": lambda audio: recoded(audio, "aac", "adts", 24_000),
+    "MP3 at 24 kbit/s": lambda audio: recoded(audio, "mp3", "mp3", 24_000, RATE),
+    "AAC at 24 kbit/s": lambda audio: recoded(audio, "aac", "adts", 24_000, RATE),
     "Opus at 16 kbit/s": lambda audio: recoded(audio, "libopus", "ogg", 16_000, 48_000),
     "8 kHz": lambda audio: recoded(audio, "pcm_s16le", "wav", 0, 8_000),
     "cut at the front": lambda audio: audio[5_003:],

@@ -203,6 +203,22 @@ def test_sound_alone_may_be_lost_for_long_where_pictures_go_on(tmp_path: Path) -
     assert notes == ("1 gap(s) in the sound, 6.00 s in all, filled with silence",)
 
 
+def test_a_stop_before_the_sound_begins_is_a_jump_too(tmp_path: Path) -> None:
+    def file(stop: float) -> Path:
+        pictures = [number * 0.04 + (stop if number >= 25 else 0) for number in range(50)]
+        return mux(
+            tmp_path / "a.mkv",
+            [2 + stop + number * 0.04 for number in range(50)],
+            cut(noise(50 * PIECE)),
+            numbered(50),
+            pictures,
+        )
+
+    with pytest.raises(InputError, match=r"by 3\.04 s at 0:00\.96 .* with neither sound nor pictures"):
+        survey(file(3.0))
+    assert survey(file(1.0)).zero == 0
+
+
 def test_a_delay_of_two_days_allocates_nothing(tmp_path: Path) -> None:
     path = mux(
         tmp_path / "a.mkv",
@@ -429,8 +445,16 @@ def test_the_end_of_reading_does_not_depend_on_streams_that_appeared() -> None:
     assert list(demuxed(Container(), ["one", "two"])) == ["one", "two"]
 
 
-@pytest.mark.parametrize("delay", [0.8, 0.0], ids=["before the first picture", "in the clip"])
-def test_damage_before_the_first_picture_does_not_count(tmp_path: Path, delay: float) -> None:
+@pytest.mark.parametrize(
+    ("delay", "timed"),
+    [(0.8, True), (0.0, True), (0.8, False)],
+    ids=["before the first picture", "in the clip", "nobody knows when"],
+)
+def test_damage_before_the_first_picture_does_not_count(
+    tmp_path: Path, delay: float, timed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not timed:
+        monkeypatch.setattr("pytest_lipleak.media.timeline._time", lambda *_: None)
     path = encode(
         tmp_path / "a.mkv", numbered(25), sine(440, 2, 44_100), sound="aac", rate=44_100, video_delay=delay
     )
@@ -440,7 +464,7 @@ def test_damage_before_the_first_picture_does_not_count(tmp_path: Path, delay: f
     for packet in packets[1:25]:
         data = data.replace(packet, bytes([255]) * len(packet), 1)
     path.write_bytes(data)
-    if not delay:
+    if not delay or not timed:
         with pytest.raises(InputError, match=r"2\d of 8\d sound packets cannot be decoded"):
             read_audio(path)
         return

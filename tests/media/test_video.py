@@ -250,6 +250,25 @@ def test_frames_after_a_damaged_stretch_stay_where_the_sound_is(
     assert "uneven frame rate" in video.notes[0]
 
 
+@pytest.mark.parametrize(("damaged", "read"), [(8, True), (13, False)])
+def test_damage_is_counted_in_the_files_own_pictures(tmp_path: Path, damaged: int, read: bool) -> None:
+    """100 pictures in 2 s: 8 that are lost are 8 in 100, not in the 50 that are made of them."""
+    path = encode(tmp_path / "a.mkv", noisy(100), codec="mjpeg", fps=50)
+    data = path.read_bytes()
+    with av.open(str(path)) as container:
+        packets = [bytes(packet) for packet in container.demux(video=0)]
+    for packet in packets[3 : 3 + 2 * damaged : 2]:
+        data = data.replace(packet, bytes([255]) * len(packet), 1)
+    path.write_bytes(data)
+    if read:
+        video = read_video(path)
+        assert f"{damaged} picture(s) cannot be decoded: the one before stays" in video.notes
+        assert len(video.frames) == 50
+    else:
+        with pytest.raises(InputError, match="13 pictures cannot be decoded, 87 can"):
+            read_video(path)
+
+
 def test_a_long_file_that_is_replaced_between_two_passes_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

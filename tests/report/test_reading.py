@@ -11,7 +11,7 @@ from corpora import corpus, report
 
 from pytest_lipleak.cli import main
 from pytest_lipleak.core.errors import InputError
-from pytest_lipleak.core.scores import NullScores
+from pytest_lipleak.core.scores import LAGS, LagScan, NullScores
 from pytest_lipleak.evaluation.make.gallery import take_stem
 from pytest_lipleak.report.reading import read_report
 
@@ -22,6 +22,8 @@ def whole(names: tuple[str, ...] = ("a", "b", "c")) -> dict[str, Any]:
     found = corpus(list(names), leak=0.5)
     for key in list(found.takes)[:3]:
         found.nulls[key] = NullScores((0.1, 0.2, 0.3), (0.5, 0.6, 0.7), 3)
+    row = (0.1,) * len(LAGS)
+    found.scans[key] = LagScan((row, row), (row, row), row, 0.2)
     data: dict[str, Any] = json.loads(json.dumps(report(found, *LIMITS)))
     return data
 
@@ -154,6 +156,15 @@ CONTRADICTIONS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     ),
     "null without take": (lambda data: first(data)["takes"].pop(0), "nulls: the take"),
     "empty null": (lambda data: first(data)["nulls"][0].update(at_offset=[], free=[]), "one at least"),
+    "scan twice": (lambda data: first(data)["scans"].append(first(data)["scans"][0]), "the scan "),
+    "scan of an unknown clip": (
+        lambda data: first(data)["scans"][0].update(clip="z"),
+        "the clip 'z' is none of the report's",
+    ),
+    "scan without take": (lambda data: first(data).update(nulls=[], takes=[]), "scans: the take"),
+    "scan without others": (lambda data: first(data)["scans"][0]["lips"].pop(), "at least two rows"),
+    "scan of 20 lags": (lambda data: first(data)["scans"][0]["excess"][1].pop(), "21 lags in every row"),
+    "slope of 20 lags": (lambda data: first(data)["scans"][0]["slope"].pop(), "21 lags in every row"),
     "other metric": (
         lambda data: first(data)["verdicts"][0].update(metric="LSD-AR"),
         "is no limit of 'LSD-AR'",

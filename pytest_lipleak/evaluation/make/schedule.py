@@ -98,8 +98,8 @@ class Schedule:
         # First what nobody is making, then what others hold: no worker waits while there is work.
         for wait in (False, True):
             behind = []
-            for key in ahead:
-                self.progress(total - len(ahead) + ahead.index(key), total, label_of(key))
+            for done, key in enumerate(ahead, total - len(ahead)):
+                self.progress(done, total, label_of(key))
                 try:
                     with self.record.attempt(key):
                         self.record.corpus.takes[key] = self._scored(*key, wait=wait)
