@@ -6,9 +6,19 @@ from functools import cache
 from itertools import islice
 from pathlib import Path
 
+# Processes that tests start may keep the bytecode of what they import: without it each of them compiles the whole
+# package anew, and pytest rewrites it, which takes longer than most of what they do.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 import numpy as np
 import pytest
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
+
+from pytest_lipleak.evaluation.make.devices import share_threads
+
+# The workers of this suite share the processors, as those of a user do; see also what share_threads says.
+share_threads(int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 # A busy machine is no fault of a test.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -59,22 +69,64 @@ def clip_frames(shared: Path) -> Callable[..., np.ndarray]:
     return read
 
 
+LONG = ("test_docs_run.py", "test_tiny_lipsync.py", "test_grid.py", "test_faults.py")
+"""Files whose tests take longest: they begin, so that no process waits for them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONG)
+
+
+MakeOnce = Callable[[str, Callable[[Path], None]], Path]
+
+
 @pytest.fixture(scope="session")
-def own_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
+    """A function that makes a folder of that name once, for all processes of this test run."""
+    base = tmp_path_factory.getbasetemp()
+    shared_base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def made(name: str, make: Callable[[Path], None]) -> Path:
+        folder = shared_base / f"made-{name}"
+        with FileLock(shared_base / f"made-{name}.lock"):
+            if not (folder / "made").exists():
+                folder.mkdir()
+                make(folder)
+                (folder / "made").touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def common_store(make_once: MakeOnce) -> Path:
+    """A store of artefacts for tests that want measurements and do not ask who made them, of all processes."""
+
+    def private(folder: Path) -> None:
+        (folder / "store").mkdir(mode=0o700)
+
+    return make_once("store", private) / "store"
+
+
+@pytest.fixture(scope="session")
+def own_clips(make_once: MakeOnce) -> Path:
     """Four of the embedded clips, at half their size, as somebody's own."""
     import cv2
 
     from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
     from pytest_lipleak.media.video import write_video
 
-    folder = tmp_path_factory.mktemp("readers") / "clips"
-    embedded = open_clips(EMBEDDED)
-    for name in ("anna_1", "anna_2", "mara_1", "mara_2"):
-        speaker = folder / name.partition("_")[0]
-        speaker.mkdir(parents=True, exist_ok=True)
-        frames = [cv2.resize(each, (80, 80), interpolation=cv2.INTER_AREA) for each in embedded[name].frames]
-        write_video(speaker / f"{name}.mkv", np.stack(frames), embedded[name].audio)
-    return folder
+    def write(folder: Path) -> None:
+        embedded = open_clips(EMBEDDED)
+        for name in ("anna_1", "anna_2", "mara_1", "mara_2"):
+            speaker = folder / "clips" / name.partition("_")[0]
+            speaker.mkdir(parents=True, exist_ok=True)
+            small = [
+                cv2.resize(each, (80, 80), interpolation=cv2.INTER_AREA) for each in embedded[name].frames
+            ]
+            write_video(speaker / f"{name}.mkv", np.stack(small), embedded[name].audio)
+
+    return make_once("readers", write) / "clips"
 
 
 @pytest.fixture(autouse=True)

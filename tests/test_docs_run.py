@@ -106,12 +106,6 @@ shutil.copyfile(given.face, given.outfile)
 """
 
 
-@pytest.fixture(scope="session")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Takes that one page made, for the others."""
-    return tmp_path_factory.mktemp("store")
-
-
 @dataclass(frozen=True)
 class Reader:
     """Somebody in a folder, with a shell.
@@ -154,7 +148,7 @@ def reader(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
     own_clips: Path,
-    store: Path,
+    common_store: Path,
 ) -> Iterator[Reader]:
     here = pytester.path
     (here / "my_package").mkdir()
@@ -162,7 +156,7 @@ def reader(
     (here / "my_package" / "lipsync.py").write_text(MODEL)
     for folder in ("clips", "tests/clips"):
         shutil.copytree(own_clips, here / folder)
-    monkeypatch.setenv("LIPLEAK_STORE", str(store))
+    monkeypatch.setenv("LIPLEAK_STORE", str(common_store))
     monkeypatch.setattr(sys, "path", [*sys.path, str(here)])
     return Reader(pytester, capsys, monkeypatch)
 
@@ -291,7 +285,7 @@ def alike(wanted: str, line: str) -> bool:
 @pytest.mark.parametrize(
     "block", [b for page in PAGES for b in blocks(page) if b.language == "yaml"], ids=str
 )
-def test_workflow(block: Block, own_clips: Path, tmp_path: Path) -> None:
+def test_workflow(block: Block, own_clips: Path, common_store: Path, tmp_path: Path) -> None:
     yaml = pytest.importorskip("yaml")
     (tmp_path / "my_package").mkdir()
     (tmp_path / "my_package" / "lipsync.py").write_text(MODEL)
@@ -299,10 +293,13 @@ def test_workflow(block: Block, own_clips: Path, tmp_path: Path) -> None:
     for job in yaml.safe_load(block.code)["jobs"].values():
         for step in job["steps"]:
             if "pytest-lipleak@" in step.get("uses", ""):
-                assert run_action(tmp_path, step, {}, clips=str(own_clips)) == 0
+                here = {"clips": str(own_clips), "store": str(common_store)}
+                assert run_action(tmp_path, step, {}, **here) == 0
                 judged += 1
             elif "run" in step and can_run(shlex.split(step["run"])):
-                done = run_step(step, {}, tmp_path, LIPLEAK_CLIPS=str(own_clips))
+                done = run_step(
+                    step, {}, tmp_path, LIPLEAK_CLIPS=str(own_clips), LIPLEAK_STORE=str(common_store)
+                )
                 assert done.returncode == 0, done.stderr
                 judged += "lipleak" in step["run"]
     assert judged

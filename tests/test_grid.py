@@ -16,7 +16,7 @@ from pytest_lipleak.sync.protocols import Protocol
 
 pytestmark = pytest.mark.slow
 
-CLIPS = 12
+CLIPS = 8
 
 
 @pytest.fixture(scope="module")

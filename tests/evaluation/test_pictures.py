@@ -35,7 +35,7 @@ class Grey:
 
 
 @pytest.fixture
-def evaluate(tmp_path: Path) -> Evaluate:
+def evaluate(tmp_path: Path, common_store: Path) -> Evaluate:
     some = list(open_clips(EMBEDDED).files.values())[:2]
 
     def build(model: object, weights: Path | None = None, **choices: Any) -> Evaluation:
@@ -48,8 +48,8 @@ def evaluate(tmp_path: Path) -> Evaluate:
             loaded,
             load_expert("embedded"),
             plan,
-            Store(tmp_path),
-            worker=Worker(run="test"),
+            Store(common_store),
+            worker=Worker(run=str(tmp_path)),
             files=Files(weights=weights, arcface=arcface),
         )
 

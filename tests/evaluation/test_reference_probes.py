@@ -41,14 +41,14 @@ def test_a_mouth_is_swapped_and_the_face_stays() -> None:
     assert not np.array_equal(swapped[1], frames[1])
 
 
-def test_no_leak_gives_nothing_and_a_share_gives_that_share(tmp_path: Path) -> None:
-    whole = evaluation("demo", tmp_path)
+def test_no_leak_gives_nothing_and_a_share_gives_that_share(common_store: Path) -> None:
+    whole = evaluation("demo", common_store)
     verdicts = assert_reference_does_not_move_lips(whole)
     assert [verdict.measurement.value for verdict in verdicts] == [0.0, 0.0, 0.0]
     assert whole.measure("FRAME_shift[XM,CR]").value == pytest.approx(0, abs=0.02)
     # In pauses it shows the most closed mouth of what it was given, which is another one then.
     assert whole.measure("FRAME_shift[PA,CR]").value == pytest.approx(0, abs=0.05)
-    leaky = evaluation("demo:leaky=0.25", tmp_path)
+    leaky = evaluation("demo:leaky=0.25", common_store)
     swap = [leaky.measure(f"REF_swap[SI,{reference}]") for reference in ("CR", "AR")]
     for found in swap:
         # Under the mask's feathered rim less than the share arrives.
@@ -78,8 +78,8 @@ class MeanReference:
 
 
 @pytest.mark.parametrize("strategy", ["multiple", "multiple-25"])
-def test_several_references_count_by_their_mean(tmp_path: Path, strategy: str) -> None:
-    mixed = evaluation(Model("mean", MeanReference()), tmp_path, alternative_reference=strategy)
+def test_several_references_count_by_their_mean(common_store: Path, strategy: str) -> None:
+    mixed = evaluation(Model("mean", MeanReference()), common_store, alternative_reference=strategy)
     assert mixed.measure("REF_swap[SI,AR]").value == pytest.approx(0.4, abs=0.01)
 
 
@@ -138,25 +138,25 @@ def test_a_model_that_samples_anew_is_compared_with_itself_and_that_is_said(tmp_
 
 @pytest.mark.parametrize("declared", [{"supports": ()}, {"reference_from_video": True}], ids=str)
 def test_a_model_that_can_be_given_no_other_reference_is_not_probed(
-    tmp_path: Path, declared: dict[str, object]
+    common_store: Path, declared: dict[str, object]
 ) -> None:
     model = load_model("demo:leaky")
     vars(model.generator).update(declared)
     with pytest.raises(NotApplicableError, match="model 'demo:leaky' cannot be given another reference"):
-        evaluation(model, tmp_path).measure("REF_swap[SI,AR]")
+        evaluation(model, common_store).measure("REF_swap[SI,AR]")
 
 
-def test_only_what_the_model_has_is_probed(tmp_path: Path) -> None:
+def test_only_what_the_model_has_is_probed(common_store: Path) -> None:
     class OnlyAR(ControlGenerator):
         supports = ("AR",)
 
     model = OnlyAR(0.0)
-    ar = evaluation(Model("only AR", model), tmp_path)
+    ar = evaluation(Model("only AR", model), common_store)
     assert [v.limit.metric.name for v in assert_reference_does_not_move_lips(ar)] == ["REF_swap[SI,AR]"]
 
 
-def test_a_still_mouth_has_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    still = evaluation("demo", tmp_path)
+def test_a_still_mouth_has_no_other(common_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    still = evaluation("demo", common_store)
     monkeypatch.setattr("pytest_lipleak.evaluation.measures.probes.STILL", 1e9)
     found = still.measure("REF_swap[SI,AR]")
     assert found.clips == 0

@@ -1,6 +1,7 @@
 """Fixtures of the tests that run pytest inside pytest."""
 
 import pkgutil
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest_lipleak
 
 
 @pytest.fixture(scope="session")
-def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def clip_folder(make_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
     """A folder with three short clips that the embedded expert can judge; the last has the brightest corner."""
     # An inner run forgets the modules it imported; those that are here already it need not load anew.
     for module in pkgutil.walk_packages(pytest_lipleak.__path__, "pytest_lipleak."):
@@ -20,22 +21,24 @@ def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             import_module(module.name)
     for name in ("av", "onnxruntime"):
         import_module(name)
+    return make_once("few", write_clips) / "clips"
+
+
+def write_clips(folder: Path) -> None:
     import cv2
     import numpy as np
 
     from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
     from pytest_lipleak.media.video import write_video
 
-    folder = tmp_path_factory.mktemp("few") / "clips"
-    folder.mkdir()
+    (folder / "clips").mkdir()
     embedded = open_clips(EMBEDDED)
     for number, name in enumerate(("anna_1", "mara_2", "omar_1")):
         large = embedded[name].frames[:FRAMES]
         frames = np.stack([cv2.resize(frame, (80, 80), interpolation=cv2.INTER_AREA) for frame in large])
         # A mark that tells the clips apart, far from the mouth.
         frames[:, :4, :4] = 100 * number + 40
-        write_video(folder / f"clip{number}.mkv", frames, embedded[name].audio[: 640 * FRAMES])
-    return folder
+        write_video(folder / "clips" / f"clip{number}.mkv", frames, embedded[name].audio[: 640 * FRAMES])
 
 
 @pytest.fixture

@@ -120,6 +120,16 @@ def measure(project: Project, model: str, log: str, *arguments: str) -> Run:
     return project.measure(f"faulty:{model}", *given, subprocess=True)
 
 
+_undisturbed: list[dict] = []
+
+
+def undisturbed_takes(faulty: Project) -> list[dict]:
+    """What a run that nothing disturbs scores: the same for every test here, so one of them measures it."""
+    if not _undisturbed:
+        _undisturbed.extend(takes(measure(faulty, "Known", "undisturbed")))
+    return _undisturbed
+
+
 def made(folder: Path) -> Counter[str]:
     return Counter("-".join(path.name.split("-")[:3]) for path in folder.iterdir())
 
@@ -174,7 +184,7 @@ def test_what_a_killed_run_left_is_removed_two_days_later_and_nothing_else(proje
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["Killed", "KilledWriting"])
 def test_killed_and_started_again_makes_only_what_is_missing(faulty: Project, model: str) -> None:
-    undisturbed = takes(measure(faulty, "Known", "undisturbed"))
+    undisturbed = undisturbed_takes(faulty)
     killed = measure(faulty, model, "log", "--lipleak-store=store")
     assert killed.code == -signal.SIGKILL
     first = made(faulty.path / "log")
@@ -195,7 +205,7 @@ def test_killed_and_started_again_makes_only_what_is_missing(faulty: Project, mo
 
 @pytest.mark.slow
 def test_a_killed_worker_costs_its_test_and_no_finished_take(faulty: Project) -> None:
-    undisturbed = takes(measure(faulty, "Known", "undisturbed"))
+    undisturbed = undisturbed_takes(faulty)
     run = measure(faulty, "Killed", "log", "--lipleak-store=store", "-n2")
     assert run.code == pytest.ExitCode.TESTS_FAILED
     assert run.lines(r"worker 'gw\d' crashed while running 'lipleak::LSE-")
@@ -302,7 +312,7 @@ def test_workers_end_when_their_controller_is_killed(faulty: Project) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 @pytest.mark.parametrize("way", [(), ("-n2",)], ids=["plain", "n2"])
 def test_a_model_that_prints_forks_and_leaks_changes_nothing(faulty: Project, way: tuple[str, ...]) -> None:
-    undisturbed = takes(measure(faulty, "Known", "undisturbed"))
+    undisturbed = undisturbed_takes(faulty)
     run = measure(faulty, "Noisy", "log", *way)
     # From 3.12 on Python itself warns of a fork in a process with threads.
     assert {how: count for how, count in run.counts.items() if how != "warnings"} == {"passed": 2}
