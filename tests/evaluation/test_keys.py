@@ -1,5 +1,7 @@
 """Whatever changes a result has its own artefact: nothing stale is ever reused."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -104,3 +106,60 @@ def test_a_model_that_is_told_the_clips_depends_on_all_of_them(clips: ClipSet, t
     assert made(fewer, tmp_path, **told) == 1
     assert made(fewer, tmp_path) == 1, "not told, it is another model"
     assert made(clips, tmp_path) == 0, "and its other clips do not matter"
+
+
+@pytest.mark.parametrize(("run", "calls"), [("run 1", 0), ("run 2", 1)])
+def test_without_a_fingerprint_nothing_outlives_its_run(
+    clips: ClipSet, tmp_path: Path, run: str, calls: int
+) -> None:
+    unknown: dict[str, Any] = {"attributes": {"fingerprint": None}}
+    assert made(clips, tmp_path, **unknown) == 1
+    assert made(clips, tmp_path, **unknown, run=run) == calls
+
+
+class Sees(Expert):
+    """Counts how often it is shown a video, and sees the same whatever it is shown."""
+
+    mouth_aligned = False
+
+    def __init__(self, **identity: str) -> None:
+        self.identity = replace(Expert.identity, **identity)
+        self.calls = 0
+
+    def embed_video(self, frames: Iterable[np.ndarray]) -> np.ndarray:
+        self.calls += 1
+        return np.zeros((max(sum(1 for _ in frames) - 5, 0), 4), np.float32)
+
+
+def shown(clips: ClipSet, folder: Path, protocol: Protocol = Protocol.DIRECT, **changes: Any) -> int:
+    """How often the expert is shown one take of clip a, on a store that may know what it saw."""
+    expert = Sees(**changes.pop("identity", {}))
+    model = Model("m", Counts(**changes.pop("attributes", {})), {})
+    plan = Plan(protocol, **changes.pop("plan", {}))
+    grouping = grouped({"run": "run 1", "device": changes.pop("device", "cpu")})
+    evaluation = Evaluation(clips, model, expert, plan, Store(folder), **grouping)  # type: ignore[arg-type]
+    evaluation.artefacts.embedding(evaluation._takes.of("a", BY_TEXT[changes.pop("take", "AM,AR")]))
+    return expert.calls
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"protocol": Protocol.LRS},
+        {"identity": {"name": "other"}},
+        {"identity": {"version": "2"}},
+        {"identity": {"weights_sha256": "1" * 64}},
+        {"attributes": {"fingerprint": "weights 2"}},
+        {"take": "SI,AR"},
+        {"plan": {"retrack": True}},
+        {"plan": {"face": "speaking"}},
+        {"device": "cuda:0"},
+    ],
+    ids=str,
+)
+def test_what_the_expert_sees_depends_on_how_it_is_shown(
+    clips: ClipSet, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    assert shown(clips, tmp_path) == 1
+    assert shown(clips, tmp_path) == 0
+    assert shown(clips, tmp_path, **change) == 1
