@@ -41,6 +41,7 @@ from pytest_lipleak.settings.parsers import add_options, refuse_unknown_options
 from pytest_lipleak.settings.resolve import names_model, read_settings
 
 if TYPE_CHECKING:
+    from pytest_lipleak.evaluation.results.run_result import RunResult
     from pytest_lipleak.machine.exit_guard import ExitGuard
 
 GUARD = pytest.StashKey["ExitGuard"]()
@@ -513,7 +514,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
 def _finish(session: pytest.Session, ours: LipleakSession) -> None:
     ours.finish()
     uncompared = any(why for _, _, why in ours.compared)
-    unfinished = ours.judges_model and not ours.run_end(ours.merged()).is_whole
+    unfinished = ours.judges_model and not ours.end().is_whole
     good = session.exitstatus == pytest.ExitCode.OK
     if good and (ours.unsaved or uncompared or ours.only_skipped()):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -529,7 +530,7 @@ def _tell_junit(config: pytest.Config, ours: LipleakSession) -> None:
         from _pytest.junitxml import xml_key
 
         if (xml := config.stash.get(xml_key, None)) is not None:
-            ending = ours.ending()
+            ending = ours.result().ending
             xml.add_global_property("lipleak.verdict", ending.verdict)
             xml.add_global_property("lipleak", ending.headline)
 
@@ -557,42 +558,44 @@ def _print_results(terminalreporter: Any, config: pytest.Config) -> None:
         return
     from pytest_lipleak.report.summary import COLOURS, painted, summaries
 
-    found = session.merged()
-    run = session.run_end(found)
+    found = session.result()
     paint = painted(config.get_terminal_writer().markup)
-    for summary in summaries(found, run, full=config.get_verbosity() > 0, paint=paint):
+    for summary in summaries(found, full=config.get_verbosity() > 0, paint=paint):
         terminalreporter.write_sep("=", f"lip leakage: {summary.model}")
         terminalreporter.write_line(summary.verdict, **summary.colour)
         if config.get_verbosity() >= 0:
             for line in summary.table:
                 terminalreporter.write_line(line)
-    if not found and not run.is_whole and not session.tests.refusal:
-        ending = session.ending()
+    if not found.models and not found.end.is_whole and not session.tests.refusal:
+        ending = found.ending
         terminalreporter.write_sep("=", f"lip leakage: {session.settings.inputs.model or 'not judged'}")
         terminalreporter.write_line(ending.headline, **COLOURS[ending.finding])
     _print_notes(terminalreporter, config, session, found)
 
 
-def _print_notes(terminalreporter: Any, config: pytest.Config, session: LipleakSession, found: Any) -> None:
+def _print_notes(
+    terminalreporter: Any, config: pytest.Config, session: LipleakSession, found: "RunResult"
+) -> None:
     store = session.settings.machine.store
     if store and config.get_verbosity() >= 0:
-        for corpus, _ in found:
-            if corpus.provenance.fingerprint is None:
-                name = corpus.provenance.model
+        for model in found.models:
+            about = model.corpus.provenance
+            if about.fingerprint is None:
+                name = about.model
                 terminalreporter.write_line(
                     f"{store}: nothing of {name} was kept, since it has no attribute fingerprint"
                 )
     if config.get_verbosity() > 0:
-        for why_no_dose in {session.run.dose_curve(corpus)[1] for corpus, _ in found} - {None}:
+        for why_no_dose in {session.run.dose_curve(model.corpus)[1] for model in found.models} - {None}:
             terminalreporter.write_line(str(why_no_dose))
-    for model, lines, why_not in session.compared:
+    for name, lines, why_not in session.compared:
         if config.get_verbosity() >= 0:
-            for line in ("", f"compared with {session.run.baseline.name}: {model}", *lines):
+            for line in ("", f"compared with {session.run.baseline.name}: {name}", *lines):
                 terminalreporter.write_line(line)
         if why_not:
             terminalreporter.write_line(f"NOT COMPARED: {why_not}", red=True)
-    if found:
+    if found.models:
         from pytest_lipleak.core.endings import failed_lines
 
-        for line in failed_lines(session.run_end(found)):
+        for line in failed_lines(found.end):
             terminalreporter.write_line(line, red=True)

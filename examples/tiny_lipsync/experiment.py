@@ -20,6 +20,7 @@ from typing import Any
 from pytest_lipleak.core.defaults import DEFAULT_GATES, LEAST_EXCESS
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.results.parts import judged_parts
+from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 from pytest_lipleak.report.json import document, read_document
 from pytest_lipleak.run.run import Run
@@ -66,7 +67,7 @@ def measure(
         if objection := evaluation.expert_objection():
             print(f"{out}: {objection}")
         evaluation.corpus.curve, _ = run.dose_curve(evaluation.corpus)
-        run.reports.write(document([(evaluation.corpus, {})]))
+        run.reports.write(document(RunResult((ModelResult(evaluation.corpus),))))
         print(out, flush=True)
     finally:
         run.close()

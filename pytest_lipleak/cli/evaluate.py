@@ -15,9 +15,10 @@ from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
 
 if TYPE_CHECKING:
-    from pytest_lipleak.core.corpus import Corpus
+    from pytest_lipleak.core.endings import RunEnd
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.evaluation import Evaluation
+    from pytest_lipleak.evaluation.results.run_result import RunResult
     from pytest_lipleak.run.run import Run
 
 EXAMPLES = """\
@@ -136,21 +137,22 @@ def _report_early_end(
 ) -> None:
     """Write, in reports, that the run did not come to its end, and what it had found by then."""
     from pytest_lipleak.core.endings import Ended, RunEnd, early_end
+    from pytest_lipleak.evaluation.results.run_result import RunResult
     from pytest_lipleak.report.json import document
 
-    found = _found(evaluation) if evaluation is not None and evaluation.corpus.takes else []
-    report = document(found, run=RunEnd(Ended.EARLY, early_end(error), tuple(waiting)))
+    end = RunEnd(Ended.EARLY, early_end(error), tuple(waiting))
+    begun = evaluation is not None and evaluation.corpus.takes
+    report = document(_found(evaluation, end) if evaluation is not None and begun else RunResult(end=end))
     work.reports.write(report)
     if to_stdout:
         print(json.dumps(report, indent=1, allow_nan=False))
 
 
-def _found(evaluation: "Evaluation") -> "list[tuple[Corpus, dict[str, dict[str, Any]]]]":
-    """What was measured, and the verdicts by limit."""
-    from pytest_lipleak.report.json import verdict_data
+def _found(evaluation: "Evaluation", end: "RunEnd") -> "RunResult":
+    """What was measured and judged."""
+    from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 
-    verdicts = {str(verdict.limit): verdict for verdict in evaluation.verdicts}
-    return [(evaluation.corpus, {name: verdict_data(each) for name, each in sorted(verdicts.items())})]
+    return RunResult((ModelResult.of(evaluation.corpus, evaluation.verdicts),), end)
 
 
 def _judged_all(
@@ -251,40 +253,40 @@ def _reported(
 ) -> int:
     from pytest_lipleak.core.endings import RunEnd, leaks_first
     from pytest_lipleak.report.failures import explain
-    from pytest_lipleak.report.json import document, endings_of
+    from pytest_lipleak.report.json import document
     from pytest_lipleak.report.summary import summaries
     from pytest_lipleak.run.baseline import save_baseline
 
     verdicts = {str(verdict.limit): verdict for verdict in evaluation.verdicts}
     evaluation.corpus.curve, why_no_dose = work.dose_curve(evaluation.corpus)
-    found = _found(evaluation)
     # What a part could not measure, no other part will: it must reach `lipleak merge`.
     is_part = work.settings.machine.shard is not None
     lost = sorted(name for name in failed if is_part or name not in verdicts)
     run = RunEnd(failed=(*lost, *(words.partition(": ")[0] for words in undecided)))
-    report = document(found, run=run)
+    found = _found(evaluation, run)
+    report = document(found)
     unsaved = [
         *work.reports.write(report),
-        save_baseline(work.settings.outputs.save_baseline, found, run),
+        save_baseline(work.settings.outputs.save_baseline, found),
     ]
     compared = list(work.baseline.compare([evaluation.corpus]))
     if to_stdout:
         print(json.dumps(report, indent=1, allow_nan=False))
     else:
-        for summary in summaries(found, run, full=options.verbose):
+        for summary in summaries(found, full=options.verbose):
             print(here("\n".join([summary.verdict, *(() if options.quiet else summary.table)]), options))
         for _, lines, _ in compared if not options.quiet else ():
             print("\n".join(["", f"compared with {work.baseline.name}:", *lines]))
         if options.verbose and why_no_dose:
             print(here(why_no_dose, options))
-        for name in leaks_first(found[0][1]):
+        for name in leaks_first(found.models[0].verdicts):
             verdict = verdicts[name]
             if not verdict.passed and not options.quiet:
                 print(here(f"\n{failed.get(name) or explain(verdict)}", options))
     troubles = [*unsaved, *undecided, *(why for _, _, why in compared)]
     for trouble in filter(None, troubles):
         print(here(f"lipleak: {trouble}", options), file=sys.stderr)
-    ending, _ = endings_of(report, [evaluation.corpus])
+    ending = found.ending
     if ending.status in (LEAK, BROKEN):
         return ending.status
     for name in lost:

@@ -45,7 +45,8 @@ def run(options: argparse.Namespace) -> int:
     """Put the parts together and judge the whole."""
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.results.parts import judged_parts, merged_parts, why_not_applicable
-    from pytest_lipleak.report.json import document, endings_of, verdict_data
+    from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
+    from pytest_lipleak.report.json import document
     from pytest_lipleak.report.summary import summaries
 
     rules = command_settings("merge", options).rules
@@ -60,18 +61,18 @@ def run(options: argparse.Namespace) -> int:
         if len(parts) > 1 and corpus.provenance.fingerprint is None:
             corpus.provenance = replace(corpus.provenance, notes=(*corpus.provenance.notes, ON_TRUST))
         verdicts = judged_parts(corpus, limits, allow_unscored=rules.allow_unscored)
-        found.append((corpus, {str(verdict.limit): verdict_data(verdict) for verdict in verdicts}))
+        found.append(ModelResult.of(corpus, verdicts))
         in_order = sorted(verdicts, key=lambda verdict: not verdict.limit.metric.shows_leak)
         told += [f"{_mark(verdict)} {verdict.headline}" for verdict in in_order]
         for limit in limits or map(Limit.parse, corpus.asked):
             if why := why_not_applicable(corpus, limit):
                 told.append(f"n/a    {limit}: {why}")
-    for summary in summaries(found, run):
+    result = RunResult(tuple(found), run)
+    for summary in summaries(result):
         told += ["", f"{summary.model}: {summary.verdict}", *summary.table]
     told += failed_lines(run)
-    report = document(found, run=run)
-    ending, _ = endings_of(report, [corpus for corpus, _ in found])
-    text = json.dumps(report, indent=1, allow_nan=False) if options.json else ""
+    ending = result.ending
+    text = json.dumps(document(result), indent=1, allow_nan=False) if options.json else ""
     if options.json == Path("-"):
         told = [text]
     print(here("\n".join(told), options))

@@ -42,8 +42,9 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError
     from pytest_lipleak.core.metrics import REFERENCE_PROBES, metric
     from pytest_lipleak.core.verdicts import Limit
+    from pytest_lipleak.evaluation.results.run_result import verdict_data
     from pytest_lipleak.report.failures import explain
-    from pytest_lipleak.report.json import plain_number, verdict_data
+    from pytest_lipleak.report.json import plain_number
     from pytest_lipleak.run.run import Run
 
     settings = command_settings("probe", options)

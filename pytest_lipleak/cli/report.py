@@ -137,20 +137,16 @@ def _one_model(reports: "dict[Path, Report]", layout: str, *, full: bool) -> str
     """The report of one model as pytest prints it, or writes it for GitHub: verdict first."""
     from pytest_lipleak.core.endings import failed_lines
     from pytest_lipleak.report.github import step_summary
-    from pytest_lipleak.report.json import endings_of, verdicts_of
+    from pytest_lipleak.report.json import endings_of
     from pytest_lipleak.report.summary import summaries
 
     (report,) = reports.values()
-    found = [
-        (corpus, verdicts_of(result))
-        for corpus, result in zip(report.corpora, report.data["results"], strict=True)
-    ]
     if layout == "markdown":
-        return step_summary(found, report.run)
+        return step_summary(report.result)
     lines = []
-    for summary in summaries(found, report.run, full=full):
+    for summary in summaries(report.result, full=full):
         lines += [f"{summary.model}: {summary.verdict}", *summary.table]
-    if not found:
+    if not report.corpora:
         lines.append(endings_of(report.data, report.corpora)[0].headline)
     return "\n".join([*lines, *failed_lines(report.run)])
 

@@ -1,7 +1,7 @@
 """Baselines: a JSON report as people commit it, and the words of a comparison with one."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pytest_lipleak.core.corpus import Corpus
@@ -9,22 +9,18 @@ from pytest_lipleak.core.metrics import LEAKAGE_METRICS
 from pytest_lipleak.core.regressions import Difference
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.comparison import Regression, plain, remarks, six_decimals
+from pytest_lipleak.evaluation.results.run_result import RunResult
 from pytest_lipleak.report.json import document
 
 _LEAF = 110
 """Lists and tables whose text is shorter than this stay on one line."""
 
 
-def baseline_text(models: Iterable[tuple[Corpus, Mapping[str, Mapping[str, Any]]]]) -> str:
-    """Return a JSON report that diffs well: six decimals, one short list or table per line, in a fixed order.
-
-    Args:
-        models: scores of each model, and its verdicts by limit.
-    """
-    found = list(models)
-    data = six_decimals(document(found))
-    for result, (corpus, _) in zip(data["results"], found, strict=True):
-        result |= plain(corpus)
+def baseline_text(result: RunResult) -> str:
+    """Return a JSON report that diffs well: six decimals, one short list or table per line, in a fixed order."""
+    data = six_decimals(document(RunResult(result.models)))
+    for entry, model in zip(data["results"], result.models, strict=True):
+        entry |= plain(model.corpus)
     return f"{_text(data, 0)}\n"
 
 

@@ -1,18 +1,18 @@
 """GitHub Actions: verdict and tables in the job's summary, broken limits at the line that sets them."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.endings import FINISHED, RunEnd, Verdicts, failed_lines, model_ending, run_ending
+from pytest_lipleak.core.endings import failed_lines
 from pytest_lipleak.core.metrics import Metric
 from pytest_lipleak.core.text import escaped
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.results.aggregate import measured
+from pytest_lipleak.evaluation.results.run_result import RunResult
 from pytest_lipleak.report.render import markdown, unlinked
 from pytest_lipleak.report.summary import limits_of
 from pytest_lipleak.report.tables import corpus_tables
@@ -53,31 +53,25 @@ def write_step_summary(text: str) -> None:
             file.write(f"{text}\n")
 
 
-def step_summary(models: Sequence[tuple[Corpus, Verdicts]], run: RunEnd = FINISHED) -> str:
-    """Return the report on a run as GitHub's Markdown: per model the verdict, then the tables.
-
-    Args:
-        models: scores of each model, and its verdicts by limit.
-        run: how the run ended.
-    """
+def step_summary(result: RunResult) -> str:
+    """Return the report on a run as GitHub's Markdown: per model the verdict, then the tables."""
     parts = []
-    endings = []
-    for corpus, verdicts in models:
+    for model, ending in zip(result.models, result.endings, strict=True):
+        corpus = model.corpus
 
         def measure(metric: Metric, corpus: Corpus = corpus) -> Measurement | None:
             return measured(corpus, metric)
 
-        endings.append(model_ending(verdicts, corpus, run))
         parts += [
             f"## Lip leakage: {_inline(corpus.provenance.model)}",
-            f"**{_inline(endings[-1].headline)}**",
+            f"**{_inline(ending.headline)}**",
             _inline(heading(corpus)),
-            markdown(corpus_tables(corpus, measure, limits_of(verdicts))),
+            markdown(corpus_tables(corpus, measure, limits_of(model.verdicts))),
             "\n".join(f"- {_inline(note)}" for note in footnotes(corpus) if note),
         ]
-    if not models:
-        parts += ["## Lip leakage", f"**{_inline(run_ending(endings, run).headline)}**"]
-    parts += [f"**{_inline(line)}**" for line in failed_lines(run)]
+    if not result.models:
+        parts += ["## Lip leakage", f"**{_inline(result.ending.headline)}**"]
+    parts += [f"**{_inline(line)}**" for line in failed_lines(result.end)]
     return "\n\n".join(part for part in parts if part)
 
 

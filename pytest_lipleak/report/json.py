@@ -5,28 +5,19 @@
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.endings import (
-    FINISHED,
-    Ended,
-    Ending,
-    Finding,
-    RunEnd,
-    Verdicts,
-    model_ending,
-    run_ending,
-    run_of_all,
-)
+from pytest_lipleak.core.endings import Ended, Ending, Finding, RunEnd, run_of_all
 from pytest_lipleak.core.errors import InputError
-from pytest_lipleak.core.verdicts import Measurement, Outcome, Verdict
+from pytest_lipleak.core.verdicts import Measurement, Outcome
 from pytest_lipleak.evaluation.results.aggregate import every_measurement, suspicions
 from pytest_lipleak.evaluation.results.dose import curve_for
+from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 
 SCHEMA_VERSION = 2
 READ_VERSIONS = (1, SCHEMA_VERSION)
@@ -35,35 +26,23 @@ READ_VERSIONS = (1, SCHEMA_VERSION)
 PASS, FAIL, INCONCLUSIVE, NOT_JUDGED = map(str, Outcome)
 
 
-def document(
-    models: Iterable[tuple[Corpus, Verdicts]], unjudged: Sequence[str] = (), run: RunEnd = FINISHED
-) -> dict[str, Any]:
-    """Return the report as plain data, with a value that is not a number as null.
-
-    Args:
-        models: scores of each model, and its verdicts by limit.
-        unjudged: tests that failed for another reason than a limit, beside those that ``run`` names.
-        run: how the run ended.
-    """
-    run = replace(run, failed=tuple(dict.fromkeys((*run.failed, *unjudged))))
-    endings, results = [], []
-    for corpus, verdicts in models:
-        endings.append(model_ending(verdicts, corpus, run))
-        results.append(
-            {
-                **endings[-1].to_dict(),
-                "verdicts": [_finite(verdict) for verdict in verdicts.values()],
-                "metrics": [_metric_data(measurement) for measurement in every_measurement(corpus)],
-                "warnings": suspicions(corpus),
-                **corpus.to_dict(),
-            }
-        )
+def document(result: RunResult) -> dict[str, Any]:
+    """Return the report on a run as plain data, with a value that is not a number as null."""
     return {
         "schema": SCHEMA_VERSION,
-        **run_ending(endings, run).to_dict(),
-        **run_data(run),
+        **result.ending.to_dict(),
+        **run_data(result.end),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "results": results,
+        "results": [
+            {
+                **ending.to_dict(),
+                "verdicts": [_finite(verdict) for verdict in model.verdicts.values()],
+                "metrics": [_metric_data(measurement) for measurement in every_measurement(model.corpus)],
+                "warnings": suspicions(model.corpus),
+                **model.corpus.to_dict(),
+            }
+            for model, ending in zip(result.models, result.endings, strict=True)
+        ],
     }
 
 
@@ -74,17 +53,27 @@ def endings_of(data: Mapping[str, Any], corpora: Sequence[Corpus]) -> tuple[Endi
         data: the document.
         corpora: as ``read_document`` reads them from it.
     """
-    run = RunEnd.of_report(data)
-    models = [
-        model_ending(verdicts_of(result), corpus, run)
-        for result, corpus in zip(data["results"], corpora, strict=True)
-    ]
-    whole = run_ending(models, run)
-    if run.ended == Ended.UNKNOWN and data.get("verdict") == FAIL and whole.verdict != FAIL:
+    result = result_of(data, corpora)
+    models, whole = result.endings, result.ending
+    if result.end.ended == Ended.UNKNOWN and data.get("verdict") == FAIL and whole.verdict != FAIL:
         # Version 1 called a run failed in which a test failed for another reason than a limit.
         head = Finding.BROKEN.head
         whole = replace(whole, finding=Finding.BROKEN, headline=f"{head}: {whole.brief}")
     return whole, models
+
+
+def result_of(data: Mapping[str, Any], corpora: Sequence[Corpus]) -> RunResult:
+    """Return what a report found.
+
+    Args:
+        data: the document.
+        corpora: as ``read_document`` reads them from it.
+    """
+    models = (
+        ModelResult(corpus, verdicts_of(result))
+        for result, corpus in zip(data["results"], corpora, strict=True)
+    )
+    return RunResult(tuple(models), RunEnd.of_report(data))
 
 
 def together(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -103,30 +92,6 @@ def run_data(run: RunEnd) -> dict[str, Any]:
 def verdicts_of(result: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """Return the verdicts of one model of a report by limit."""
     return {verdict["limit"]: verdict for verdict in result["verdicts"]}
-
-
-def verdict_data(verdict: Verdict) -> dict[str, Any]:
-    """Return a verdict as plain data."""
-    interval = verdict.measurement.interval
-    return {
-        "limit": str(verdict.limit),
-        "metric": verdict.limit.metric.name,
-        "bound": verdict.limit.bound,
-        "value": float(verdict.measurement.value),
-        "clips": verdict.measurement.clips,
-        "interval": list(interval) if interval else None,
-        "no_interval": verdict.measurement.no_interval,
-        "confidence": verdict.limit.confidence,
-        "alpha": verdict.limit.alpha,
-        "p": verdict.measurement.p,
-        "passed": verdict.passed,
-        "judged": verdict.judged,
-        "outcome": str(verdict.outcome),
-        "reason": verdict.reason,
-        "hollow": verdict.hollow,
-        "offenders": list(verdict.offenders),
-        "headline": verdict.headline,
-    }
 
 
 def _metric_data(measurement: Measurement) -> dict[str, Any]:

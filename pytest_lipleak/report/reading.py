@@ -18,7 +18,8 @@ from pytest_lipleak.core.scores import LAGS
 from pytest_lipleak.core.strict_json import parse_json
 from pytest_lipleak.core.text import printable
 from pytest_lipleak.core.verdicts import Limit, Outcome
-from pytest_lipleak.report.json import READ_VERSIONS, read_document, schema
+from pytest_lipleak.evaluation.results.run_result import RunResult
+from pytest_lipleak.report.json import READ_VERSIONS, read_document, result_of, schema
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,11 @@ class Report:
     def run(self) -> RunEnd:
         """How its run ended."""
         return RunEnd.of_report(self.data)
+
+    @property
+    def result(self) -> RunResult:
+        """What its run found."""
+        return result_of(self.data, self.corpora)
 
 
 def read_report(path: Path, *, may_be_empty: bool = False) -> Report:

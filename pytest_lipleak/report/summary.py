@@ -1,22 +1,20 @@
 """What pytest prints at the end of a run: per model a verdict and a table."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.endings import (
-    FINISHED,
     Ending,
     Finding,
-    RunEnd,
     Verdicts,
     leaks_first,
-    model_ending,
     outcome,
 )
 from pytest_lipleak.core.metrics import Metric
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.results.aggregate import measured
+from pytest_lipleak.evaluation.results.run_result import RunResult
 from pytest_lipleak.report.render import Paint
 from pytest_lipleak.report.tables import WORDS, Cell
 from pytest_lipleak.report.terminal import table
@@ -75,30 +73,28 @@ class Summary:
 
 
 def summaries(
-    models: Iterable[tuple[Corpus, Verdicts]],
-    run: RunEnd = FINISHED,
+    result: RunResult,
     *,
     full: bool = True,
     paint: Paint | None = None,
 ) -> Iterator[Summary]:
-    """Yield the report on each model, from its scores and its verdicts by limit.
+    """Yield the report on each model of a run.
 
     Args:
-        models: scores and verdicts.
-        run: how the run ended.
+        result: what the run found.
         full: everything, else the paper's metrics and those with a limit.
         paint: colours cells of the tables.
     """
-    for corpus, verdicts in models:
+    for model, ending in zip(result.models, result.endings, strict=True):
+        corpus, verdicts = model.corpus, model.verdicts
 
         def measure(metric: Metric, corpus: Corpus = corpus) -> Measurement | None:
             return measured(corpus, metric)
 
-        ending = model_ending(verdicts, corpus, run)
         yield Summary(
             corpus.provenance.model,
             ending,
-            COLOURS[ending.finding] if verdicts or not run.is_whole else _ONLY_SAID,
+            COLOURS[ending.finding] if verdicts or not result.end.is_whole else _ONLY_SAID,
             tuple(table(corpus, measure, limits_of(verdicts), full=full, paint=paint)),
         )
 

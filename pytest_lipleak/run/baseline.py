@@ -1,16 +1,16 @@
 """The baseline of a run: what it is compared with, and what it leaves for later runs."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_lipleak.run.process import Process
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
-    from pytest_lipleak.core.endings import RunEnd
+    from pytest_lipleak.evaluation.results.run_result import RunResult
 
 
 class Baseline:
@@ -72,23 +72,21 @@ class Baseline:
             yield model, comparison_lines(found, before, corpus) if found else [], why
 
 
-def save_baseline(
-    path: Path | None, found: "Sequence[tuple[Corpus, Mapping[str, Mapping[str, Any]]]]", run: "RunEnd"
-) -> str | None:
+def save_baseline(path: Path | None, result: "RunResult") -> str | None:
     """Write a baseline where one is asked for; return why that was not possible, or None.
 
     A file from an earlier run stays when there is nothing whole to put in its place.
 
     Args:
         path: of the file; None: none is asked for.
-        found: scores of each model, and its verdicts by limit.
-        run: how the run ended.
+        result: what the run found.
     """
     if path is None:
         return None
-    if not any(corpus.takes for corpus, _ in found):
+    run = result.end
+    if not any(model.corpus.takes for model in result.models):
         return f"baseline {path} is not written: nothing was measured"
-    lost = [v["limit"] for _, verdicts in found for v in verdicts.values() if math.isnan(v["value"])]
+    lost = [verdict["limit"] for verdict in result.verdicts if math.isnan(verdict["value"])]
     if lost:
         return f"baseline {path} is not written: {lost[0]} could not be measured"
     if not run.is_whole:
@@ -101,7 +99,7 @@ def save_baseline(
 
     try:
         with to_be_written("baseline", path):
-            write_text(path, baseline_text(found))
+            write_text(path, baseline_text(result))
     except OutputError as error:
         return str(error)
     return None

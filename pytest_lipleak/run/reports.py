@@ -85,12 +85,13 @@ class Reports:
         if path is None or (path.exists() and not path.is_file()):
             return  # a pipe takes one report, the last
         from pytest_lipleak.core.endings import BEGUN
+        from pytest_lipleak.evaluation.results.run_result import RunResult
         from pytest_lipleak.machine.outputs import write_text
         from pytest_lipleak.report.json import document
 
         # What cannot be written is said when the run ends, and costs no score.
         with suppress(OSError):
-            write_text(path, json_text(document([], run=replace(BEGUN, not_run=tuple(not_run)))))
+            write_text(path, json_text(document(RunResult(end=replace(BEGUN, not_run=tuple(not_run))))))
 
     def write(self, report: dict[str, Any]) -> list[str]:
         """Write the reports that are asked for; return what is not written and why.

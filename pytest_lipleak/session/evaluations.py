@@ -1,12 +1,11 @@
 """The evaluations of one process of a session, and what of each is already reported."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from copy import copy
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.core.verdicts import Verdict
     from pytest_lipleak.evaluation.evaluation import Evaluation
 
@@ -74,9 +73,9 @@ class _Ledger:
             return None
         self.verdicts_handed_on += len(verdicts)
         part = replace(self.evaluation.corpus, **fresh)
-        from pytest_lipleak.report.json import verdict_data
+        from pytest_lipleak.evaluation.results.run_result import ModelResult
 
-        return {"corpus": part.to_dict(), "verdicts": [verdict_data(verdict) for verdict in verdicts]}
+        return ModelResult.of(part, verdicts).to_dict()
 
     def _fresh_scores(self) -> dict[str, dict[Any, Any]]:
         """Return, for every table of the corpus, the entries that are new or were added to."""
@@ -91,29 +90,3 @@ class _Ledger:
         # A null says nothing without its take, which may have been handed on by an earlier test.
         fresh["takes"] |= {key: corpus.takes[key] for key in fresh["nulls"]}
         return fresh
-
-
-Result = tuple["Corpus", dict[str, dict[str, Any]]]
-"""A model's scores, and its verdicts by limit."""
-
-
-def merged(results: Sequence[Mapping[str, Any]]) -> list[Result]:
-    """Merge what was measured piece by piece: per model its corpus and, by limit, the last verdict.
-
-    The order of models and verdicts does not depend on who measured what first.
-    """
-    if not results:
-        return []  # every run of pytest ends here: without an import when nothing was measured
-    from pytest_lipleak.core.corpus import Corpus
-
-    models: dict[str, tuple[Corpus, dict[str, dict[str, Any]]]] = {}
-    for result in results:
-        part = Corpus.from_dict(result["corpus"])
-        about = part.provenance
-        name = f"{about.model} {about.clips} {about.expert} {about.protocol} {about.seed}"
-        corpus, verdicts = models.setdefault(name, (part, {}))
-        corpus.absorb(part)
-        # Empty until a process needed XM.
-        corpus.provenance.pairing.update(about.pairing)  # type: ignore[attr-defined]
-        verdicts.update({verdict["limit"]: verdict for verdict in result["verdicts"]})
-    return [(corpus, dict(sorted(verdicts.items()))) for _, (corpus, verdicts) in sorted(models.items())]

@@ -1,8 +1,9 @@
 """One session of pytest: the run that it has, the tests that judge, what they found, the reports of it."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,15 @@ import pytest
 
 from pytest_lipleak.session import xdist
 from pytest_lipleak.session.display import Display
-from pytest_lipleak.session.evaluations import Evaluations, Result, merged
+from pytest_lipleak.session.evaluations import Evaluations
 from pytest_lipleak.session.judging_tests import JudgingTests
 from pytest_lipleak.settings.options import Settings
 
 if TYPE_CHECKING:
-    from pytest_lipleak.core.endings import Ending, RunEnd
+    from pytest_lipleak.core.endings import RunEnd
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.evaluation import Evaluation
+    from pytest_lipleak.evaluation.results.run_result import RunResult
     from pytest_lipleak.run.process import Process
     from pytest_lipleak.run.run import Run
 
@@ -156,25 +158,22 @@ class LipleakSession:
         """Begin to show what the workers do; return what ends it."""
         return self.display.watch_workers(self.run.folder) if self.names_model else lambda: None
 
-    def merged(self) -> list[Result]:
-        """Return what all processes measured, one entry per model."""
-        found = merged(self.results)
-        for corpus, _ in found:
-            corpus.curve, _ = self.run.dose_curve(corpus)
-        return found
+    def result(self) -> "RunResult":
+        """Return what all processes found."""
+        from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult, merged_models
 
-    def run_end(self, found: Sequence[Result]) -> "RunEnd":
-        """Return how the run ended."""
-        verdicts = [verdict for _, verdicts in found for verdict in verdicts.values()]
+        found = RunResult(merged_models(map(ModelResult.from_dict, self.results)))
+        for model in found.models:
+            model.corpus.curve, _ = self.run.dose_curve(model.corpus)
+        return replace(found, end=self.end(found.verdicts))
+
+    def end(self, verdicts: Sequence[Mapping[str, Any]] = ()) -> "RunEnd":
+        """Return how the run ended.
+
+        Args:
+            verdicts: on all models, as plain data.
+        """
         return self.tests.end(verdicts, only_skipped=self.only_skipped())
-
-    def ending(self) -> "Ending":
-        """Return what there is to say of all models of the run together."""
-        from pytest_lipleak.core.endings import model_ending, run_ending
-
-        found = self.merged()
-        run = self.run_end(found)
-        return run_ending([model_ending(verdicts, corpus, run) for corpus, verdicts in found], run)
 
     def only_skipped(self) -> bool:
         """Whether a model is named and no limit was judged because every test of it was skipped."""
@@ -199,7 +198,7 @@ class LipleakSession:
         """Whether nothing that judges is missing; of a run that judges no model, always."""
         if not (self.judges_model and self.has_begun):
             return True
-        return self.run_end([]).is_whole and not self.only_sets_up
+        return self.end().is_whole and not self.only_sets_up
 
     def begin(self) -> None:
         """Write, before anything is measured, the report of a run that has judged nothing yet."""
@@ -214,11 +213,10 @@ class LipleakSession:
         if self.measures and self.settings.outputs.save_baseline is not None:
             from pytest_lipleak.run.baseline import save_baseline
 
-            found = self.merged()
-            why_not = save_baseline(self.settings.outputs.save_baseline, found, self.run_end(found))
+            why_not = save_baseline(self.settings.outputs.save_baseline, self.result())
             self.unsaved += [why_not] if why_not else []
         if self.settings.inputs.compare is not None:
-            self.compared = list(self.run.baseline.compare(corpus for corpus, _ in self.merged()))
+            self.compared = list(self.run.baseline.compare(model.corpus for model in self.result().models))
 
     def write_reports(self) -> list[str]:
         """Write the reports that are asked for, even when nothing was measured: old ones would lie.
@@ -231,8 +229,7 @@ class LipleakSession:
             return []
         from pytest_lipleak.report.json import document
 
-        found = self.merged()
-        return self.run.reports.write(document(found, run=self.run_end(found)))
+        return self.run.reports.write(document(self.result()))
 
     def write_step_summary(self) -> None:
         """Write verdict and tables into the job's summary on GitHub."""
@@ -240,10 +237,9 @@ class LipleakSession:
             return
         from pytest_lipleak.report.github import step_summary, write_step_summary
 
-        found = self.merged()
-        run = self.run_end(found)
-        if found or not run.is_whole or run.failed:
-            write_step_summary(step_summary(found, run))
+        found = self.result()
+        if found.models or not found.end.is_whole or found.end.failed:
+            write_step_summary(step_summary(found))
 
     def crashed(self, error: BaseException) -> None:
         """Take back a report that is written: the run did not come to its end, after all."""

@@ -10,11 +10,11 @@ from pytest_lipleak.core.errors import NotApplicableError
 from pytest_lipleak.core.verdicts import Limit, Outcome, Rules
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.results.parts import judged_parts, merged_parts
+from pytest_lipleak.evaluation.results.run_result import verdict_data
 from pytest_lipleak.evaluation.results.sanity import objection_to, unheard
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
 from pytest_lipleak.media.video import write_video
-from pytest_lipleak.report.json import verdict_data
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.expert import ExpertIdentity, Suitability
 from pytest_lipleak.sync.protocols import Protocol

@@ -7,7 +7,8 @@ from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.scores import SyncScore, TakeScore
 from pytest_lipleak.core.verdicts import Limit, judge
 from pytest_lipleak.evaluation.results.aggregate import measure
-from pytest_lipleak.report.json import document, verdict_data
+from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
+from pytest_lipleak.report.json import document
 
 WINDOWS = 120
 
@@ -55,4 +56,4 @@ def corpus(names: list[str], *, leak: float = 0.0, conditions: tuple[Condition, 
 def report(found: Corpus, *limits: str) -> dict:
     """The JSON report on it, judged."""
     verdicts = [judge(limit, measure(found, limit.metric)) for limit in map(Limit.parse, limits)]
-    return document([(found, {str(verdict.limit): verdict_data(verdict) for verdict in verdicts})])
+    return document(RunResult((ModelResult.of(found, verdicts),)))

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from pytest_lipleak.core.corpus import Corpus, Provenance
+from pytest_lipleak.core.endings import RunEnd
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.scores import SyncScore, TakeScore
+from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.report.json import FAIL, INCONCLUSIVE, NOT_JUDGED, PASS, document, read_document, schema
 
 
@@ -18,6 +20,10 @@ def corpus() -> Corpus:
     )
     score = SyncScore(tuple(10 + 0.1 * n for n in range(31)), 70)
     return Corpus(about, {("one", None): TakeScore("one", None, score, score, 15)})
+
+
+def of_one(verdicts: dict[str, dict[str, Any]]) -> RunResult:
+    return RunResult((ModelResult(corpus(), verdicts),))
 
 
 def verdict(*, passed: bool, value: float = 0.5, **more: str) -> dict[str, dict[str, Any]]:
@@ -55,27 +61,28 @@ def verdict(*, passed: bool, value: float = 0.5, **more: str) -> dict[str, dict[
     ],
 )
 def test_verdict_on_top(models: list[Any], unjudged: tuple[str, ...], expected: str) -> None:
-    report = document([(corpus(), verdicts) for verdicts in models], unjudged)
+    found = tuple(ModelResult(corpus(), verdicts) for verdicts in models)
+    report = document(RunResult(found, RunEnd(failed=unjudged)))
     assert report["verdict"] == expected
     assert report["unjudged"] == list(unjudged)
 
 
 @pytest.mark.parametrize(("value", "told"), [(math.nan, None), (math.inf, "inf"), (-math.inf, "-inf")])
 def test_a_value_that_is_no_number_is_null_or_a_word(value: float, told: str | None) -> None:
-    text = json.dumps(document([(corpus(), verdict(passed=False, value=value))]), allow_nan=False)
+    text = json.dumps(document(of_one(verdict(passed=False, value=value))), allow_nan=False)
     assert json.loads(text)["results"][0]["verdicts"][0]["value"] == told
 
 
 def test_a_limit_that_could_not_be_judged_is_not_called_broken() -> None:
     unjudged = {"LSD-AR < 1": {**verdict(passed=False)["LSD-CR < 1"], "judged": False}}
-    assert document([(corpus(), unjudged)])["verdict"] == NOT_JUDGED
-    assert document([(corpus(), unjudged | verdict(passed=True))])["verdict"] == NOT_JUDGED
-    assert document([(corpus(), unjudged | verdict(passed=False))])["verdict"] == FAIL
+    assert document(of_one(unjudged))["verdict"] == NOT_JUDGED
+    assert document(of_one(unjudged | verdict(passed=True)))["verdict"] == NOT_JUDGED
+    assert document(of_one(unjudged | verdict(passed=False)))["verdict"] == FAIL
 
 
 def test_schema_refuses_what_is_no_report() -> None:
     validate = pytest.importorskip("jsonschema").validate
-    good = json.loads(json.dumps(document([(corpus(), {})])))
+    good = json.loads(json.dumps(document(of_one({}))))
     validate(good, schema())
     for spoil in (
         lambda data: data.update(verdict="green"),
@@ -92,7 +99,7 @@ def test_schema_refuses_what_is_no_report() -> None:
 
 
 def test_read_back_exactly() -> None:
-    text = json.dumps(document([(corpus(), {})]))
+    text = json.dumps(document(of_one({})))
     assert read_document(json.loads(text)) == [corpus()]
 
 

@@ -18,6 +18,7 @@ from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.scores import LagScan, TakeScore
 from pytest_lipleak.evaluation.results.aggregate import measure
+from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.report.json import document
 from pytest_lipleak.report.side_by_side import entry_of, side_by_side
@@ -171,7 +172,7 @@ def test_pairs_are_spoken_of_only_where_there_are_any() -> None:
 
 
 def write(path: Path, *models: Corpus) -> str:
-    path.write_text(json.dumps(document([(model, {}) for model in models])))
+    path.write_text(json.dumps(document(RunResult(tuple(map(ModelResult, models))))))
     return str(path)
 
 

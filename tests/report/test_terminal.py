@@ -13,6 +13,7 @@ from pytest_lipleak.core.defaults import DEFAULT_GATES
 from pytest_lipleak.core.endings import unwatched
 from pytest_lipleak.core.scores import SetScore, SyncScore, TakeScore, Unscored
 from pytest_lipleak.core.verdicts import Limit
+from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.report.summary import painted, summaries
 
 NAMES = ("one", "two", "three")
@@ -42,7 +43,7 @@ def lines(found: Corpus, **verdicts: tuple[str, str, bool]) -> list[str]:
         limit: {"limit": limit, "metric": name, "bound": bound, "passed": passed, "judged": True}
         for limit, (name, bound, passed) in verdicts.items()
     }
-    (summary,) = summaries([(found, judged)])
+    (summary,) = summaries(RunResult((ModelResult(found, judged),)))
     return [summary.verdict, *summary.table]
 
 
@@ -107,7 +108,7 @@ def test_notes_below() -> None:
 @pytest.mark.parametrize(("passed", "colour", "words"), [(True, "green", "PASSED"), (False, "red", "FAILED")])
 def test_verdict_line(passed: bool, colour: str, words: str) -> None:
     judged = {"x": {"limit": "x", "metric": "LSE-C_S", "bound": "< 1", "passed": passed, "judged": True}}
-    (summary,) = summaries([(corpus(), judged)])
+    (summary,) = summaries(RunResult((ModelResult(corpus(), judged),)))
     assert summary.colour[colour]
     assert summary.verdict.startswith(words)
 
@@ -141,7 +142,7 @@ def test_an_inconclusive_limit_is_neither_kept_nor_broken() -> None:
             }
             for number, outcome in enumerate(outcomes)
         }  # fmt: skip
-        (summary,) = summaries([(silent, verdicts)])
+        (summary,) = summaries(RunResult((ModelResult(silent, verdicts),)))
         return [summary.verdict, *summary.table]
 
     table = judged("pass", "inconclusive")
@@ -168,10 +169,10 @@ def test_how_a_limit_ended_is_coloured_where_pytest_colours() -> None:
     def tables(colours: bool) -> list[str]:
         writer = TerminalWriter(io.StringIO())
         writer.hasmarkup = colours
-        (summary,) = summaries([(silent, verdicts)], paint=painted(writer.markup))
+        (summary,) = summaries(RunResult((ModelResult(silent, verdicts),)), paint=painted(writer.markup))
         return list(summary.table)
 
-    (plain,) = (list(summary.table) for summary in summaries([(silent, verdicts)]))
+    (plain,) = (list(summary.table) for summary in summaries(RunResult((ModelResult(silent, verdicts),))))
     assert tables(colours=False) == plain
     coloured = tables(colours=True)
     assert [re.sub(r"\x1b\[\d+m", "", line).rstrip() for line in coloured] == plain
@@ -190,7 +191,9 @@ def test_everything_names_the_worst_clips_and_their_videos() -> None:
     for name, lse_c in zip(NAMES, (0.5, 2.0, 1.0), strict=True):
         own = score(lse_c, 12.0, 0)
         found.takes[name, silent] = TakeScore(name, silent, own, None, 1, video=f"kept/{name}.mp4")
-    (brief,), (whole,) = (list(summaries([(found, {})], full=full)) for full in (False, True))
+    (brief,), (whole,) = (
+        list(summaries(RunResult((ModelResult(found, {}),)), full=full)) for full in (False, True)
+    )
     words = "worst clips by LSE-C_S: two 2.00 (kept/two.mp4), three 1.00 (kept/three.mp4), one 0.50 (kept/one.mp4)"
     assert words in whole.table
     assert not any(line.startswith("worst clips") for line in brief.table)
@@ -201,7 +204,7 @@ def test_everything_names_the_worst_clips_and_their_videos() -> None:
 def test_what_the_time_went_into_is_summed_over_processes() -> None:
     found = corpus()
     found.costs = {"a": {"generation": 60.0, "other": 0.1}, "b": {"generation": 90.0, "embedding": 5.0}}
-    (summary,) = summaries([(found, {})])
+    (summary,) = summaries(RunResult((ModelResult(found, {}),)))
     assert summary.table[-1] == "time: generation 2 min, embedding 5 s, summed over 2 processes"
 
 
@@ -221,7 +224,7 @@ def test_the_heading_says_when_nobody_chose_the_expert() -> None:
     found = corpus()
     judged = {"x": {"limit": "x", "metric": "LSE-C_S", "bound": "< 1", "passed": True, "judged": True}}
     found.provenance = replace(found.provenance, expert_reason="no weights were found")
-    (summary,) = summaries([(found, judged)])
+    (summary,) = summaries(RunResult((ModelResult(found, judged),)))
     assert summary.verdict == (
         "PASSED: 1 limit kept; not looked at: leaks under AR, under other speech, from the reference, from the input "
         "frames, in single clips; whether lips follow the audio"
@@ -230,7 +233,7 @@ def test_the_heading_says_when_nobody_chose_the_expert() -> None:
         "3 clips (embedded), expert embedded 1 (no weights were found), protocol "
     )
     found.provenance = replace(found.provenance, expert_reason="as asked", clip_names=("one",))
-    (summary,) = summaries([(found, judged)])
+    (summary,) = summaries(RunResult((ModelResult(found, judged),)))
     assert summary.table[0].startswith("1 clip (embedded), expert embedded 1, protocol ")
 
 

@@ -1,0 +1,111 @@
+"""What a run found: of each model its scores and verdicts, and how the run ended. Every report is a view of it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.endings import FINISHED, Ending, RunEnd, Verdicts, model_ending, run_ending
+from pytest_lipleak.core.verdicts import Verdict
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """What was found of one model.
+
+    Args:
+        corpus: its scores.
+        verdicts: by limit, as plain data, see ``verdict_data``.
+    """
+
+    corpus: Corpus
+    verdicts: Verdicts = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, corpus: Corpus, verdicts: Iterable[Verdict]) -> "ModelResult":
+        """Return the result of a model that was judged: of each limit its last verdict, by the limits' names."""
+        last = {str(verdict.limit): verdict for verdict in verdicts}
+        return cls(corpus, {limit: verdict_data(verdict) for limit, verdict in sorted(last.items())})
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> "ModelResult":
+        """Read what ``to_dict`` wrote."""
+        return cls(
+            Corpus.from_dict(data["corpus"]), {verdict["limit"]: verdict for verdict in data["verdicts"]}
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain data, as one process hands it to another; floats come back to the bit."""
+        return {"corpus": self.corpus.to_dict(), "verdicts": list(self.verdicts.values())}
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run found.
+
+    Args:
+        models: one by one.
+        end: how the run ended.
+    """
+
+    models: tuple[ModelResult, ...] = ()
+    end: RunEnd = FINISHED
+
+    @property
+    def endings(self) -> list[Ending]:
+        """What there is to say of each model."""
+        return [model_ending(model.verdicts, model.corpus, self.end) for model in self.models]
+
+    @property
+    def ending(self) -> Ending:
+        """What there is to say of all models together."""
+        return run_ending(self.endings, self.end)
+
+    @property
+    def verdicts(self) -> list[Mapping[str, Any]]:
+        """Those on all models, as plain data."""
+        return [verdict for model in self.models for verdict in model.verdicts.values()]
+
+
+def merged_models(pieces: Iterable[ModelResult]) -> tuple[ModelResult, ...]:
+    """Put together what was measured piece by piece: per model its scores and, by limit, the last verdict.
+
+    The order of models and verdicts does not depend on who measured what first.
+    """
+    models: dict[str, tuple[Corpus, dict[str, Mapping[str, Any]]]] = {}
+    for piece in pieces:
+        about = piece.corpus.provenance
+        name = f"{about.model} {about.clips} {about.expert} {about.protocol} {about.seed}"
+        corpus, verdicts = models.setdefault(name, (piece.corpus, {}))
+        corpus.absorb(piece.corpus)
+        # Empty until a process needed XM.
+        corpus.provenance.pairing.update(about.pairing)  # type: ignore[attr-defined]
+        verdicts.update(piece.verdicts)
+    return tuple(
+        ModelResult(corpus, dict(sorted(verdicts.items())))
+        for _, (corpus, verdicts) in sorted(models.items())
+    )
+
+
+def verdict_data(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as plain data."""
+    interval = verdict.measurement.interval
+    return {
+        "limit": str(verdict.limit),
+        "metric": verdict.limit.metric.name,
+        "bound": verdict.limit.bound,
+        "value": float(verdict.measurement.value),
+        "clips": verdict.measurement.clips,
+        "interval": list(interval) if interval else None,
+        "no_interval": verdict.measurement.no_interval,
+        "confidence": verdict.limit.confidence,
+        "alpha": verdict.limit.alpha,
+        "p": verdict.measurement.p,
+        "passed": verdict.passed,
+        "judged": verdict.judged,
+        "outcome": str(verdict.outcome),
+        "reason": verdict.reason,
+        "hollow": verdict.hollow,
+        "offenders": list(verdict.offenders),
+        "headline": verdict.headline,
+    }

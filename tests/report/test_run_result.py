@@ -1,0 +1,56 @@
+"""What a run found: plain data that travels between processes and is put together in any order."""
+
+import json
+from itertools import permutations
+
+from corpora import corpus
+
+from pytest_lipleak.core.endings import Ended, RunEnd
+from pytest_lipleak.core.verdicts import Limit, judge
+from pytest_lipleak.evaluation.results.aggregate import measure
+from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult, merged_models
+
+
+def piece(*clips: str, model: str = "one", limit: str | None = None) -> ModelResult:
+    whole = corpus(["a", "b", "c"], leak=0.5)
+    whole.provenance = type(whole.provenance)(**{**vars(whole.provenance), "model": model})
+    limits = [Limit.parse(limit)] if limit else []
+    verdicts = [judge(each, measure(whole, each.metric)) for each in limits]
+    for key in [key for key in whole.takes if key[0] not in clips]:
+        del whole.takes[key]
+    return ModelResult.of(whole, verdicts)
+
+
+def test_it_travels_as_text_and_comes_back_equal() -> None:
+    sent = piece("a", "b", limit="LSD-CR < 0.6")
+    came = ModelResult.from_dict(json.loads(json.dumps(sent.to_dict())))
+    assert came == sent
+    assert list(came.verdicts) == ["LSD-CR < 0.6"]
+
+
+def test_who_measured_what_first_changes_nothing() -> None:
+    def pieces() -> list[ModelResult]:
+        return [
+            piece("a", limit="LSE-C_S < 9"),
+            piece("b", model="other"),
+            piece("c", limit="LSD-CR < 0.6"),
+            piece("b"),
+        ]
+
+    expected = [
+        ("one", {"a", "b", "c"}, ["LSD-CR < 0.6", "LSE-C_S < 9"]),
+        ("other", {"b"}, []),
+    ]
+    for order in permutations(range(4)):
+        found = merged_models([pieces()[number] for number in order])
+        assert [
+            (m.corpus.provenance.model, {clip for clip, _ in m.corpus.takes}, list(m.verdicts)) for m in found
+        ] == expected
+
+
+def test_an_early_end_takes_a_pass_back() -> None:
+    kept = piece("a", "b", "c", limit="LSE-C_S < 9")
+    assert RunResult((kept,)).ending.verdict == "pass"
+    cut_short = RunResult((kept,), RunEnd(Ended.EARLY, "interrupted", ("another gate",)))
+    assert cut_short.ending.verdict == "not judged"
+    assert cut_short.endings[0].verdict == "not judged"
