@@ -13,6 +13,7 @@ import pytest
 
 from pytest_lipleak import __version__
 from pytest_lipleak.cli import COMMANDS, CUT_OFF, GOOD, NOT_JUDGED, USAGE, main
+from pytest_lipleak.cli.supervised import supervised
 from pytest_lipleak.evaluation.results.dose import read_curve
 from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.sync.weights import SYNCNET_FILE, SYNCNET_SHA256
@@ -420,3 +421,13 @@ def test_calibrate_prints_the_curve_that_it_writes(
     assert out == (tmp_path / "dose.json").read_text()
     assert json.loads(out).keys() >= known.to_dict().keys()
     assert "dose.json: 12 clips" in err
+
+
+def test_a_model_in_the_judging_process_is_said_to_be(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delattr("os.fork", raising=False)
+    assert supervised(lambda: 3) == 3
+    assert "runs in the process that judges it, since this one runs on a system that does not fork" in (
+        capsys.readouterr().err
+    )

@@ -11,7 +11,7 @@ import sys
 import traceback
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from pytest_lipleak import __version__
 from pytest_lipleak.cli import (
@@ -154,6 +154,13 @@ def _meant(word: str, flags: Collection[str]) -> str:
     return f"; did you mean {nearest[0]}?" if nearest else ""
 
 
+class _CommandParser(argparse.ArgumentParser):
+    """A command's parser; it does not take the beginning of an option for the option."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**{"allow_abbrev": False, **given})
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     whole = argparse.ArgumentParser(
@@ -163,7 +170,7 @@ def parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     whole.add_argument("--version", action="version", version=f"pytest-lipleak {__version__}")
-    commands = whole.add_subparsers(required=True, metavar="COMMAND")
+    commands = whole.add_subparsers(required=True, metavar="COMMAND", parser_class=_CommandParser)
     for command in COMMANDS:
         command.add(commands)
     for each in commands.choices.values():

@@ -84,7 +84,7 @@ def _model(settings: Settings, options: argparse.Namespace) -> int:
         if clip not in work.clips:
             raise ConfigurationError(f"--clip {clip}: there are {', '.join(work.clips)}")
         evaluation = work.new_evaluation(work.model)
-        timeout = settings.machine.timeout or None
+        timeout = settings.machine.timeout
         result = examine(evaluation, clip, frames=options.frames, timeout=timeout, tell=_tell)
         _tell("clips")
         result.findings.append(clips_checked(evaluation))

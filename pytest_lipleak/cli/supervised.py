@@ -35,12 +35,19 @@ class InterruptedBySignal(KeyboardInterrupt):
 def supervised(work: Callable[[], int]) -> int:
     """Run ``work`` in a child process; return the status with which it says it finished.
 
-    Standard streams, terminal and process group are the child's, too. Where a system does not fork, it is run here.
+    Standard streams, terminal and process group are the child's, too. Where that cannot be, the work is done here, and
+    that is said.
 
     Args:
         work: returns an exit status; an exception must not leave it.
     """
     if not hasattr(os, "fork") or threading.active_count() > 1:
+        why = "has threads already" if hasattr(os, "fork") else "runs on a system that does not fork"
+        print(
+            f"lipleak: mind: the model runs in the process that judges it, since this one {why}; native code that "
+            "ends the process with status 0 would look like a verdict, so read the report, not the status",
+            file=sys.stderr,
+        )
         return work()
     word, say = os.pipe()
     alive, hold = os.pipe()

@@ -119,9 +119,18 @@ def remove_forgotten() -> None:
     """Remove the folders of this user's processes that were killed long ago, and nothing else."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         with suppress(OSError):
-            age = time.time() - folder.lstat().st_mtime
-            if age > FORGOTTEN and _is_marked(folder) and not _is_used(folder):
+            if _is_old(folder) and _is_marked(folder) and _is_old_within(folder) and not _is_used(folder):
                 _remove(folder)
+
+
+def _is_old_within(folder: Path) -> bool:
+    """Whether nothing in it was written to lately: its own time tells only when an entry came or went."""
+    return all(map(_is_old, folder.rglob("*")))
+
+
+def _is_old(path: Path) -> bool:
+    # A time that is yet to come is from before a clock was set back: it would never be long ago.
+    return abs(time.time() - path.lstat().st_mtime) > FORGOTTEN
 
 
 def _remove(folder: Path) -> None:

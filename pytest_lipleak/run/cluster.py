@@ -7,6 +7,7 @@ same paths, as on a cluster with a shared file system.
 
 import os
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -31,6 +32,12 @@ from pytest_lipleak.settings.options import Settings
 
 PARTS_PER_WORKER = 4
 """So that one slow clip does not leave all other workers idle at the end."""
+
+LOOK_EVERY = 5.0
+"""Seconds between two looks at whether a cluster has workers left."""
+
+DESERTED = 120.0
+"""Seconds for which a cluster may have none: a scheduler starts others for those that died, or a queue does."""
 
 Part = dict[str, Any]
 """A part's ``corpus`` as plain data, and what ``failed``: clip, condition, kind of error and words."""
@@ -74,7 +81,10 @@ def measure_on(executor: str, run: Run, evaluation: Evaluation, limits: Sequence
             for part in range(1, count + 1)
         ]
         try:
+            _wait(client, futures)
             parts: list[Part] = client.gather(futures)
+        except ExecutorError as error:
+            raise ExecutorError(f"--executor {executor}: {error}") from None
         except LipleakError:
             raise
         except Exception as error:  # Dask's own words say what was lost
@@ -96,6 +106,31 @@ def measure_on(executor: str, run: Run, evaluation: Evaluation, limits: Sequence
         for clip, what, kind, words in part["failed"]
     }
     evaluation.take_over(merged, failed)
+
+
+def _wait(client: Any, futures: Sequence[Any]) -> None:
+    """Wait until all parts are measured, or one failed; as long as somebody is there to measure them.
+
+    Raises:
+        ExecutorError: no worker process was left, and none came for a while.
+    """
+    distributed: Any = import_module("distributed")
+    deserted: float | None = None
+    waiting: Any = set(futures)
+    while waiting:
+        with suppress(TimeoutError):
+            found = distributed.wait(waiting, timeout=LOOK_EVERY, return_when="FIRST_COMPLETED")
+            if any(future.status != "finished" for future in found.done):
+                return
+            waiting = found.not_done
+        if client.scheduler_info(n_workers=-1)["workers"]:
+            deserted = None
+        elif deserted is None:
+            deserted = time.monotonic()
+        elif time.monotonic() - deserted > DESERTED:
+            raise ExecutorError(
+                f"the cluster has had no worker process for {DESERTED:.0f} s; look at its logs, and start some"
+            )
 
 
 @contextmanager

@@ -196,7 +196,7 @@ class Run:
                 run=process.run,
                 device=self.device.name,
                 start_share=process.number / process.count,
-                timeout=settings.machine.timeout or None,
+                timeout=settings.machine.timeout,
                 on_give_up=self._on_give_up,
                 progress=self._progress(),
             ),

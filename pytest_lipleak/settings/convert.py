@@ -41,6 +41,14 @@ def number(value: Any, origin: Origin) -> int:
     return int(value)
 
 
+def count(value: Any, origin: Origin) -> int:
+    """A whole number, 1 or more: of what has a default without a number, nothing takes that back."""
+    found = number(value, origin)
+    if not found:
+        raise RefusedError(f"{value!r} is not allowed; expected a whole number, 1 or more, or nothing")
+    return found
+
+
 def flag(value: Any, origin: Origin) -> bool:
     """Yes or no, in the words of ini files."""
     word = str(value).strip().lower()

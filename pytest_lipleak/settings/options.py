@@ -203,7 +203,8 @@ class Plan(NamedTuple):
     seed: Annotated[
         int,
         Option(
-            "seed of the XM pairing and of random references (default 0)",
+            "seed of all that is drawn: XM pairs, random references, noise as silence, unrelated speech, which clips "
+            "are probed, the order of --lipleak-sequential (default 0)",
             convert.number,
             "N",
             commands=(*MEASURES, CLIPS),
@@ -328,7 +329,7 @@ class Machine(NamedTuple):
         Option(
             "how many xdist workers may hold the model on one device at once, the CPU included; the others score "
             "what is generated meanwhile (default: all)",
-            convert.number,
+            convert.count,
             "N",
         ),
     ] = None
@@ -336,7 +337,7 @@ class Machine(NamedTuple):
         int | None,
         Option(
             "seconds that the model may take for one clip under one condition (default: no limit)",
-            convert.number,
+            convert.count,
             "SECONDS",
             commands=RUNS,
         ),
@@ -363,7 +364,7 @@ class Machine(NamedTuple):
         int | None,
         Option(
             "size of that folder in GB; what was not used for longest is dropped beyond it (default: no limit)",
-            convert.number,
+            convert.count,
             "GB",
             commands=(EVALUATE, PROBE, CALIBRATE),
         ),

@@ -139,6 +139,7 @@ def ini_type(option: Option) -> Any:
         convert.flag: "bool",
         convert.entries: "linelist",
         convert.number: "int",
+        convert.count: "int",
     }
     return types.get(option.convert, "string")
 

@@ -11,7 +11,7 @@ import pytest
 
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.errors import ConfigurationError, WeightsError
+from pytest_lipleak.core.errors import ConfigurationError, GeneratorError, WeightsError
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
@@ -68,6 +68,22 @@ def test_pictures_need_no_sync_score(evaluate: Evaluate) -> None:
     honest = evaluate("demo")
     honest.measure("SSIM[XM,CR]")
     assert not honest.corpus.takes
+
+
+def test_a_set_that_lacks_a_video_has_all_others_made(evaluate: Evaluate) -> None:
+    class FailsFirst:
+        calls = 0
+
+        def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
+            self.calls += 1
+            if self.calls == 1:
+                raise RuntimeError("no")
+            return frames
+
+    model = FailsFirst()
+    with pytest.raises(GeneratorError, match="RuntimeError: no"):
+        evaluate(model).measure("FID[AM,CR]")
+    assert model.calls == 2
 
 
 def test_composited_mouths_differ_in_the_mouth_region_alone(evaluate: Evaluate) -> None:

@@ -46,8 +46,9 @@ def forgotten(name: str = "0a") -> Path:
     return path
 
 
-def grow_old(path: Path) -> None:
-    os.utime(path, (time.time() - FORGOTTEN - 60,) * 2, follow_symlinks=False)
+def grow_old(path: Path, seconds: float = FORGOTTEN + 60) -> None:
+    for each in (path, *path.rglob("*")):
+        os.utime(each, (time.time() - seconds,) * 2, follow_symlinks=False)
 
 
 def test_it_is_its_users_alone_whatever_the_umask(umask: None) -> None:
@@ -143,6 +144,30 @@ def test_what_may_be_somebody_elses_or_of_use_stays(disguise: Callable[[Path], N
     disguise(path)
     remove_forgotten()
     assert (path / "video.mkv").exists()
+
+
+def test_a_folder_whose_process_wrote_lately_stays() -> None:
+    """A long run that was killed a minute ago: its folder is old, what it was writing is not."""
+    folder = PrivateFolder("long")
+    (folder.enter() / "aa").mkdir()
+    (folder.path / "aa" / "log").touch()
+    folder.leave(remove=False)
+    grow_old(folder.path)
+    (folder.path / "aa" / "log").write_text("frame 7")
+    remove_forgotten()
+    assert folder.path.exists()
+    grow_old(folder.path)
+    remove_forgotten()
+    assert not folder.path.exists()
+
+
+def test_a_clock_that_was_set_back_makes_no_folder_immortal() -> None:
+    folder = PrivateFolder("ahead")
+    folder.enter()
+    folder.leave(remove=False)
+    grow_old(folder.path, -2 * FORGOTTEN)
+    remove_forgotten()
+    assert not folder.path.exists()
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give folders away")

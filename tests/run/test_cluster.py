@@ -261,3 +261,18 @@ def test_a_lost_cluster_is_told_in_the_words_of_what_was_lost(
     each = begun("Copy")
     with pytest.raises(ExecutorError, match="OSError: the scheduler is gone"):
         measure_on(f"dask={cluster.scheduler_address}", each, each.new_evaluation(each.model), LIMITS[:1])
+
+
+@pytest.mark.slow
+def test_a_cluster_without_workers_is_given_up(begun: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(cluster_module, "LOOK_EVERY", 0.2)
+    monkeypatch.setattr(cluster_module, "DESERTED", 1.0)
+    each = begun("Copy")
+    with (
+        distributed.LocalCluster(n_workers=0, processes=False, dashboard_address=None) as empty,
+        pytest.raises(
+            ExecutorError, match=r"--executor dask=\S+: the cluster has had no worker process for 1 s"
+        ),
+    ):
+        measure_on(f"dask={empty.scheduler_address}", each, each.new_evaluation(each.model), LIMITS[:1])

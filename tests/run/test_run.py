@@ -51,8 +51,8 @@ def test_only_folders_of_dead_runs_are_removed(tmp_path: Path, monkeypatch: pyte
             running[index].kill()
             running[index].wait()
         long_ago = time.time() - FORGOTTEN - 60
-        for folder in folders[:2]:
-            os.utime(folder, (long_ago, long_ago))
+        for path in (path for folder in folders[:2] for path in (folder, *folder.rglob("*"))):
+            os.utime(path, (long_ago, long_ago))
         Run(make_settings({"model": "demo", "expert": "embedded"}, tmp_path, {})).check()
         assert [folder.exists() for folder in folders] == [False, True, True]
     finally:

@@ -34,6 +34,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 
 WRONG: dict[convert.Convert, str] = {
     convert.number: "x",
+    convert.count: "0",
     convert.device: "tpu",
     convert.confidence: "2",
     convert.shard: "3/2",
@@ -119,6 +120,7 @@ def test_a_misspelt_variable_is_refused_by_every_command(
 def test_the_environment_counts_and_the_command_line_outranks_it(command: str, option: Option) -> None:
     words = {
         convert.number: ("3", "4"),
+        convert.count: ("3", "4"),
         convert.device: ("cuda:1", "mps"),
         convert.confidence: (".9", "0.95"),
     }
@@ -215,3 +217,25 @@ def test_the_shell_completes_files_and_choices_of_every_command() -> None:
     for wanted in ("evaluate___keep_COMPGEN", "calibrate___weights_COMPGEN", "probe___store_COMPGEN"):
         assert wanted in run.stdout
     assert "doctor___silence_choices=(zeros noise)" in run.stdout
+
+
+@pytest.mark.parametrize("option", ["timeout", "store-limit"])
+def test_nothing_at_all_is_no_number(option: str) -> None:
+    """Is 0 no limit, or no room at all? Neither is guessed."""
+    for text, refused in (("0", True), ("-1", True), ("1", False), ("", False)):
+        given = parser().parse_args(["evaluate", "--model=demo", f"--{option}={text}"])
+        if refused:
+            with pytest.raises(
+                ConfigurationError, match=f"--{option}: '{text}' is not allowed; expected a whole"
+            ):
+                command_settings("evaluate", given, {})
+        else:
+            machine = command_settings("evaluate", given, {}).machine
+            assert getattr(machine, option.replace("-", "_")) == (int(text) if text else None)
+
+
+def test_no_command_takes_the_beginning_of_an_option() -> None:
+    for command in ARGUMENTS:
+        with pytest.raises(SystemExit) as ended:
+            main([command, *ARGUMENTS[command], "--hel"])
+        assert ended.value.code == USAGE

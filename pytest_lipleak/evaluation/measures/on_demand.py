@@ -157,9 +157,24 @@ class Measures:
         corpus = self.record.corpus
         if (measure, condition) not in corpus.sets:
             names = corpus.provenance.clip_names
+            self._make_all(measure, condition)
             with self.stopwatch("pictures"):
                 found = set_measure(measure, names, lambda name: self._pictures(name, condition))
             corpus.sets[measure, condition] = found
+
+    def _make_all(self, measure: str, condition: Condition) -> None:
+        """Generate every video of a set: one that fails must not keep the others from being made.
+
+        Raises:
+            LipleakError: of some clips; all others were made.
+        """
+        keys: list[Key] = [(name, condition) for name in self.record.corpus.provenance.clip_names]
+        for key in self.record.missing(keys):
+            take = self.takes.of(*key)
+            with self.record.attempt(key, measure):
+                if self.artefacts.lacks(take):
+                    self.artefacts.videos.get(take)
+        self.record.raise_failures(keys, alone=True)
 
     def _pictures(self, name: str, condition: Condition) -> tuple[Pictures, Pictures]:
         """The generated and the real video of a take; frames are read when a measure looks at them."""
