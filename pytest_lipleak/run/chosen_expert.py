@@ -54,8 +54,11 @@ class ChosenExpert:
     def default_gates(self) -> tuple[str, ...]:
         """The limits that count where nobody gives any."""
         from pytest_lipleak.core.defaults import DEFAULT_GATES
+        from pytest_lipleak.sync.experts import registered_expert
 
-        return tuple(DEFAULT_GATES.get((self.name, self.protocol), ()))
+        registered = registered_expert(self.name)
+        own = registered.gates if self.protocol == registered.protocol else ()
+        return tuple(DEFAULT_GATES.get((self.name, self.protocol), own))
 
     @cached_property
     def loaded(self) -> "SyncExpert":
@@ -82,12 +85,12 @@ class ChosenExpert:
         refuse_unnamed(what, self.name, self.reason)
 
     def check_weights(self) -> None:
-        """Hash SyncNet's weights, where it judges.
+        """Look at its weights, without loading them.
 
         Raises:
-            MissingDataError: they are not there, or are others than the published ones.
+            LipleakError: they are not there, or are others than the published ones.
         """
-        from pytest_lipleak.sync.experts import SYNCNET, syncnet_weights
+        from pytest_lipleak.sync.experts import registered_expert
 
-        if self.name == SYNCNET:
-            syncnet_weights(self._scoring.weights, allow_unverified=self._scoring.allow_unverified_weights)
+        if check := registered_expert(self.name).check:
+            check(self._scoring.weights, self._scoring.allow_unverified_weights)

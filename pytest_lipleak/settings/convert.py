@@ -49,6 +49,16 @@ def count(value: Any, origin: Origin) -> int:
     return found
 
 
+def expert(value: Any, origin: Origin) -> str:
+    """A sync expert. Packages are asked for theirs only where none of ours is named."""
+    found = str(value)
+    if found not in ("auto", "syncnet", "embedded"):
+        from pytest_lipleak.sync.experts import AUTO, known_experts
+
+        one_of(found, (AUTO, *known_experts()))
+    return found
+
+
 def flag(value: Any, origin: Origin) -> bool:
     """Yes or no, in the words of ini files."""
     word = str(value).strip().lower()

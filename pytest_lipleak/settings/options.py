@@ -35,6 +35,7 @@ class Option(NamedTuple):
         choices: all allowed values, where they can be counted.
         commands: the commands that take it, apart from pytest.
         defaults: by command, where that has another default.
+        more: whether installed packages may bring more choices, which ``convert`` checks.
         field: name of the field. This and what follows is filled in from the field that the row annotates.
         part: name of the field's part of ``Settings``.
         default: of the field.
@@ -46,6 +47,7 @@ class Option(NamedTuple):
     choices: tuple[str, ...] = ()
     commands: tuple[str, ...] = (EVALUATE,)
     defaults: Mapping[str, Any] = MappingProxyType({})
+    more: bool = False
     field: str = ""
     part: str = ""
     default: Any = None
@@ -158,7 +160,13 @@ class Scoring(NamedTuple):
 
     expert: Annotated[
         str,
-        Option("sync expert that judges", choices=("auto", "syncnet", "embedded"), commands=SCORES),
+        Option(
+            "sync expert that judges, one of ours or one that an installed package registers",
+            convert.expert,
+            choices=("auto", "syncnet", "embedded"),
+            commands=SCORES,
+            more=True,
+        ),
     ] = "auto"
     protocol: Annotated[
         str,

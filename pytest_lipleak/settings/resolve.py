@@ -198,7 +198,7 @@ def _resolved(
 def _converted(option: Option, origin: Origin, raw: Any) -> Any:
     try:
         value = option.convert(raw, origin)
-        if option.choices:
+        if option.choices and not option.more:
             one_of(value, option.choices)
     except RefusedError as error:
         raise RefusedError(f"{origin.source}: {error}") from None
