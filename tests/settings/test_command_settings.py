@@ -35,7 +35,6 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
 WRONG: dict[convert.Convert, str] = {
     convert.number: "x",
     convert.count: "0",
-    convert.expert: "nobody",
     convert.device: "tpu",
     convert.confidence: "2",
     convert.shard: "3/2",
