@@ -7,7 +7,7 @@ plugin installed does not slow down test suites that never ask for it.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from pytest_lipleak.core.version import __version__
 
 if TYPE_CHECKING:
     from pytest_lipleak.assertions import assert_csim_above as assert_csim_above

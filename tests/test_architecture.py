@@ -98,9 +98,7 @@ def imported_at_once(path: Path) -> set[str]:
 
 
 def rooms_entered(path: Path) -> set[str]:
-    return {target.split(".")[1] for target in imports(path) if target.startswith(f"{NAME}.")} - {
-        "__version__"
-    }
+    return {target.split(".")[1] for target in imports(path) if target.startswith(f"{NAME}.")}
 
 
 def test_every_room_has_a_floor() -> None:

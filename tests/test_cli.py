@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_lipleak import __version__
 from pytest_lipleak.cli import COMMANDS, CUT_OFF, GOOD, NOT_JUDGED, USAGE, main
 from pytest_lipleak.cli.supervised import supervised
+from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.results.dose import read_curve
 from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.sync.weights import SYNCNET_FILE, SYNCNET_SHA256

@@ -13,7 +13,6 @@ from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from pytest_lipleak import __version__
 from pytest_lipleak.cli import (
     cache,
     calibrate,
@@ -33,6 +32,7 @@ from pytest_lipleak.cli.exit_codes import BROKEN, CUT_OFF, EXIT_STATUS, GOOD, LE
 from pytest_lipleak.cli.supervised import supervised
 from pytest_lipleak.cli.words import here
 from pytest_lipleak.core.errors import LipleakError, OutputError, UnscorableError, unexpected
+from pytest_lipleak.core.version import __version__
 from pytest_lipleak.machine.exit_guard import ExitGuard, asked_for
 from pytest_lipleak.machine.libraries import load_failure
 from pytest_lipleak.settings.resolve import check_environment

@@ -7,9 +7,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pytest_lipleak import __version__
 from pytest_lipleak.cli.exit_codes import GOOD
 from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.core.version import __version__
 from pytest_lipleak.machine.libraries import OPENCV, opencv_builds, opencv_warning, version_of
 from pytest_lipleak.settings.options import Settings, offered_by
 from pytest_lipleak.settings.parsers import add_arguments

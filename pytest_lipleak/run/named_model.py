@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest_lipleak
 from pytest_lipleak.run.device import Device
 from pytest_lipleak.run.process import Process
 from pytest_lipleak.settings.options import Inputs
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_lipleak.generators.registry import Model
     from pytest_lipleak.machine.private_folders import PrivateFolder
 
-OURS = Path(pytest_lipleak.__file__).parent
+OURS = Path(__file__).parent.parent
 
 
 class NamedModel:

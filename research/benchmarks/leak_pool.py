@@ -16,11 +16,11 @@ import av
 import cv2
 import numpy as np
 
-from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore, TakeScore
+from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.measures.probes import MOVED
 from pytest_lipleak.evaluation.plan.pairing import SAME_SPEAKER, mismatched_pairs
 from pytest_lipleak.generators.control import ControlGenerator

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Audio, Clip, Frames, Image, Video, digest_of
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.scores import NullScores, SyncScore
+from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.make.costs import Stopwatch
 from pytest_lipleak.evaluation.make.crops import Cropper, Crops
 from pytest_lipleak.evaluation.make.heard_speech import HeardSpeech

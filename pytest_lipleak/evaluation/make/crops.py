@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Audio, Clip, Image
+from pytest_lipleak.core.version import __version__
 from pytest_lipleak.machine.libraries import OPENCV
 from pytest_lipleak.store.keys import key_of, versions_of
 from pytest_lipleak.store.store import Store

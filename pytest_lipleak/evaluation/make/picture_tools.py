@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Video, digest_of
+from pytest_lipleak.core.version import __version__
 from pytest_lipleak.machine.libraries import OPENCV
 from pytest_lipleak.machine.model_files import file_sha256
 from pytest_lipleak.store.keys import key_of, versions_of

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pytest_lipleak import __version__
 from pytest_lipleak.core.clips import Clip, Frames, Image, StreamedVideo, Video, digest_of
 from pytest_lipleak.core.errors import StoreError
+from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.make.costs import Stopwatch
 from pytest_lipleak.evaluation.make.worker import Worker
 from pytest_lipleak.evaluation.plan.takes import Take

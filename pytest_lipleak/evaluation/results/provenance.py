@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pytest_lipleak import __version__
 from pytest_lipleak.core.corpus import Provenance
+from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.make.artefacts import EMBEDDING_LIBRARIES
 from pytest_lipleak.evaluation.plan.choices import Plan
 from pytest_lipleak.evaluation.plan.pairing import GIVEN
