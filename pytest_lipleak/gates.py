@@ -118,7 +118,9 @@ class Gates(pytest.File):
 
         ours = self.config.stash[KEY]
         try:
+            group = ours.settings.rules.measure
             return [
+                *([MeasuredGroup.from_parent(self, group=group)] if group else []),
                 *(Gate.from_parent(self, limit=limit) for limit in ours.limits()),
                 *(
                     RegressionGate.from_parent(self, allowance=Allowance.parse(text))
@@ -175,6 +177,27 @@ class Gate(GateItem):
     def states(self, line: str) -> bool:
         """In any spelling: ``LSD-CR<0.60``."""
         return self.limit in _stated(line)
+
+
+class MeasuredGroup(GateItem):
+    """A group of metrics that is measured beside what gates ask for; it passes once all of them are."""
+
+    def __init__(self, *, group: str, **kwargs: Any) -> None:
+        super().__init__(stated=f"measure {group}", **kwargs)
+        self.group = group
+
+    def runtest(self) -> None:
+        """Measure."""
+        from pytest_lipleak.core.errors import UnscorableError
+        from pytest_lipleak.evaluation.groups import measure_group
+
+        session = self.config.stash[KEY]
+        if lost := measure_group(session.evaluation(session.run.model), self.group):
+            raise UnscorableError("\n".join(["could not be measured:", *lost]))
+
+    def states(self, line: str) -> bool:
+        """The line that names the group."""
+        return "lipleak_measure" in line
 
 
 class RegressionGate(GateItem):

@@ -16,6 +16,7 @@ from pytest_lipleak.settings.resolve import command_settings
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.endings import RunEnd
+    from pytest_lipleak.core.metrics import Metric
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.evaluation.results.run_result import RunResult
@@ -27,6 +28,7 @@ examples:
   lipleak evaluate --model my_package.lipsync:load --model-arg checkpoint=model.pth --clips clips/ \\
       --gate 'LSD-CR < 0.5' --gate 'LSE-C_S < 1.0' --json report.json
   lipleak evaluate --model demo --measure --json -
+  lipleak evaluate --model demo --measure=paper --json demo.json
   lipleak evaluate --model my_package.lipsync:load --clips clips/ --executor dask=tcp://scheduler:8786
 """
 
@@ -41,11 +43,6 @@ def add(commands: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_arguments(evaluate, "evaluate")
-    evaluate.add_argument(
-        "--measure",
-        action="store_true",
-        help="measure all six conditions and judge nothing; the exit status is 0",
-    )
     evaluate.add_argument(
         "--executor",
         metavar="dask[=ADDRESS]",
@@ -67,12 +64,6 @@ def run(options: argparse.Namespace) -> int:
     if settings.inputs.model is None:
         raise ConfigurationError(
             "which model? Name it with --model or LIPLEAK_MODEL, for example --model demo"
-        )
-    if options.measure and settings.rules.gates:
-        raise ConfigurationError("--measure judges nothing, and --gate gives limits; leave one of them out")
-    if options.measure and settings.rules.compare_fails:
-        raise ConfigurationError(
-            "--measure judges nothing, and --compare-fail gives limits; leave one of them out"
         )
     if to_stdout and settings.machine.shard is not None:
         raise ConfigurationError("--shard: name the part's file with --json FILE")
@@ -107,8 +98,9 @@ def _refuse_what_does_not_work_here(environment: Mapping[str, str]) -> None:
 
 
 def _evaluated(work: "Run", options: argparse.Namespace, *, to_stdout: bool) -> int:
-    limits = work.limits(or_defaults=not options.measure)
-    if not limits and not options.measure and not work.settings.rules.compare_fails:
+    group = work.settings.rules.measure
+    limits = work.limits(or_defaults=not group)
+    if not limits and not group and not work.settings.rules.compare_fails:
         raise ConfigurationError(
             f"no limit to judge by: expert {work.expert.name} has no default gates under protocol "
             f"{work.expert.protocol}; give some with --gate, for example --gate 'LSD-CR < 0.6', or only measure with "
@@ -166,22 +158,18 @@ def _judged_all(
 ) -> int:
     """Measure and judge; what is done is taken from ``waiting``."""
     _check_baseline(work, evaluation)
-    everything = [
-        name
-        for reference in ("CR", "AR")
-        if reference not in evaluation.corpus.not_applicable
-        for name in (f"LSD-{reference}", f"LSE-C_S[{reference}]")
-    ]
+    group = work.settings.rules.measure
     if options.executor:
         from pytest_lipleak.core.verdicts import Limit
         from pytest_lipleak.run.cluster import measure_on
 
-        measure_on(
-            options.executor, work, evaluation, limits or [Limit.parse(f"{m} < 0") for m in everything]
-        )
-    if options.measure:
-        for name in everything:
-            evaluation.measure(name)
+        also = [Limit.parse(f"{each.name} < 0") for each in _in_parts(group, evaluation)]
+        measure_on(options.executor, work, evaluation, [*limits, *also])
+    unmeasured: list[str] = []
+    if group:
+        from pytest_lipleak.evaluation.groups import measure_group
+
+        unmeasured = measure_group(evaluation, group)
         evaluation.expert_objection()
     failed = {}
     for limit in limits:
@@ -190,7 +178,20 @@ def _judged_all(
         waiting.remove(str(limit))
     regressions, undecided = _regressions(work, evaluation)
     waiting.clear()
-    return _reported(work, evaluation, failed | regressions, undecided, options, to_stdout=to_stdout)
+    lost = [*undecided, *unmeasured]
+    return _reported(work, evaluation, failed | regressions, lost, options, to_stdout=to_stdout)
+
+
+def _in_parts(group: str | None, evaluation: "Evaluation") -> "list[Metric]":
+    """Those metrics of a group that can be put together from parts of the clips, and that the model has."""
+    from pytest_lipleak.core.metric_groups import metrics_in
+
+    lacking = evaluation.corpus.not_applicable
+    return [
+        each
+        for each in (metrics_in(group) if group else ())
+        if not each.over_sets and not any(condition.reference in lacking for condition in each.conditions)
+    ]
 
 
 def _judged(evaluation: "Evaluation", limit: "Limit") -> str | None:
@@ -293,4 +294,6 @@ def _reported(
         print(here(f"lipleak: {name}: {failed[name]}", options), file=sys.stderr)
     if any(troubles) or lost:
         return NOT_JUDGED
-    return GOOD if options.measure or is_part else ending.status
+    rules = work.settings.rules
+    only_measured = rules.measure and not rules.gates and not rules.compare_fails
+    return GOOD if only_measured or is_part else ending.status

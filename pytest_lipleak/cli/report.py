@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_lipleak.cli.exit_codes import GOOD
 from pytest_lipleak.core.errors import ConfigurationError, InputError, OutputError
 from pytest_lipleak.machine.outputs import check_writable, to_be_written, write_text
+from pytest_lipleak.report.published import PUBLISHED
 
 if TYPE_CHECKING:
     from pytest_lipleak.report.reading import Report
@@ -22,6 +23,7 @@ examples:
   lipleak report ours.json theirs.json --format latex -o tables.tex
   lipleak report report.json --format html -o report.html
   lipleak report --paper 6
+  lipleak report ours.json --paper keysync --table rest
   lipleak report --schema
 
 exit status: 0 printed or written, 2 usage or a file that is no report, 3 the file could not be written; this
@@ -52,11 +54,15 @@ def add(commands: Any) -> None:
     report.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to this file")
     report.add_argument(
         "--paper",
-        choices=("3", "4", "5", "6", "all"),
-        help="print a table of the paper (Yaman et al. 2025) from its published figures",
+        choices=("3", "4", "5", "6", "all", *PUBLISHED),
+        help="print a table of the paper (Yaman et al. 2025) from its published figures, or another paper's on lips "
+        "under silence",
     )
     report.add_argument(
-        "--table", action="append", choices=("leakage", "offset", "SI", "XM", "AM"), help="these alone"
+        "--table",
+        action="append",
+        choices=("leakage", "offset", "SI", "XM", "AM", "rest"),
+        help="these alone",
     )
     report.add_argument("--digits", type=int, choices=range(7), default=2, metavar="N", help="default: 2")
     report.add_argument(
@@ -105,10 +111,13 @@ def _check_output(output: Path, layout: str) -> None:
 
 
 def _tables(reports: "dict[Path, Report]", options: argparse.Namespace) -> "list[Table]":
+    from pytest_lipleak.report.published import published_table
     from pytest_lipleak.report.side_by_side import PAPER, entries_of_csv, published, side_by_side
 
     tables = []
-    if options.paper:
+    if options.paper in PUBLISHED:
+        tables.append(published_table(options.paper))
+    elif options.paper:
         chosen = tuple(PAPER.values()) if options.paper == "all" else (PAPER[options.paper],)
         tables += side_by_side(published(), chosen, options.digits)
     entries = _entries(reports)

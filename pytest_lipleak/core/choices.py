@@ -8,3 +8,6 @@ STRATEGIES = ("first", "random", "multiple", "multiple-25", "silent-face", "most
 
 PAIRINGS = ("any", "same-speaker")
 """Whose speech may drive a clip under XM."""
+
+MEASURE_GROUPS = ("conditions", "paper", "leak", "pictures", "all")
+"""Groups of metrics, see ``metric_groups``."""

@@ -17,7 +17,7 @@ from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.evaluation.make.crops import MOUTH_ALIGNED, NOT_ALIGNED
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.evaluation.results.units import clusters
-from pytest_lipleak.statistics.bootstrap import expanded_interval
+from pytest_lipleak.statistics.bootstrap import CONFIDENCE, expanded_interval
 
 DECIMALS = 6
 """Scores are compared as baselines keep them: a result compared with its own baseline has not changed."""
@@ -157,6 +157,28 @@ def difference(metric: Metric, before: Corpus, after: Corpus) -> Difference:
     return _difference(metric, rounded(before), rounded(after))
 
 
+def paired_difference(
+    metric: Metric, before: Corpus, after: Corpus, confidence: float = CONFIDENCE
+) -> Difference:
+    """Return the difference of one metric between two models on the same clips, clips drawn jointly.
+
+    The models' own choices (AR strategy, silence) may differ, which a table says beside it.
+
+    Raises:
+        InputError: other clips, another expert or protocol, or under XM other pairs.
+        UnscorableError: one of them lacks the metric.
+    """
+    one, other = before.provenance, after.provenance
+    alike = ("expert", "weights_sha256", "protocol", "face", "clips_sha256", "clip_names")
+    apart = [name for name in alike if getattr(one, name) != getattr(other, name)]
+    driven = any(condition.setup is Setup.XM for condition in metric.conditions)
+    if driven and dict(one.pairing) != dict(other.pairing):
+        apart.append("XM pairs")
+    if apart:
+        raise InputError(f"{metric.name}: not comparable by clip, other {', '.join(apart)}")
+    return _difference(metric, before, after, confidence)
+
+
 def has(corpus: Corpus, metric: Metric) -> bool:
     """Whether a metric was measured: every clip has its scores, or a reason why not."""
     if metric.over_sets:
@@ -180,7 +202,7 @@ def check_measured(
         raise UnscorableError(f"{allowance}: {wanted.name} was not measured on all clips of {name}")
 
 
-def _difference(metric: Metric, before: Corpus, after: Corpus) -> Difference:
+def _difference(metric: Metric, before: Corpus, after: Corpus, confidence: float = CONFIDENCE) -> Difference:
     for corpus, which in ((before, "the baseline"), (after, "the new result")):
         if not has(corpus, metric):
             raise UnscorableError(f"{metric.name} was not measured on all clips of {which}")
@@ -202,7 +224,9 @@ def _difference(metric: Metric, before: Corpus, after: Corpus) -> Difference:
         metric,
         before=metric.combine(means[:width]),
         after=metric.combine(means[width:]),
-        interval=expanded_interval(both, change, clusters=clusters(after, metric, clips))
+        interval=expanded_interval(
+            both, change, confidence=confidence, clusters=clusters(after, metric, clips)
+        )
         if np.isfinite(both).all()
         else None,
         per_clip={clip: change(row.tolist()) for clip, row in zip(clips, both, strict=True)},

@@ -94,12 +94,14 @@ class Row:
         cells: one per column.
         group: rows of one group stand together and compete for the best value.
         reference: whether it is the row of the real clips, which does not compete.
+        owner: the model whose row it is, in a table of several.
     """
 
     label: str
     cells: tuple[Cell, ...]
     group: str = ""
     reference: bool = False
+    owner: str = ""
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, NamedTuple
 
-from pytest_lipleak.core.choices import PAIRINGS, SILENCES, STRATEGIES
+from pytest_lipleak.core.choices import MEASURE_GROUPS, PAIRINGS, SILENCES, STRATEGIES
 from pytest_lipleak.settings import convert
 from pytest_lipleak.settings.convert import Convert
 
 SCORE, EVALUATE, PROBE, DOCTOR, CALIBRATE = "score", "evaluate", "probe", "doctor", "calibrate"
-MERGE, COMPARE, CACHE, CLIPS = "merge", "compare", "cache", "clips"
+MERGE, COMPARE, CACHE, CLIPS, PAPER = "merge", "compare", "cache", "clips", "paper"
 RUNS = (EVALUATE, PROBE, DOCTOR)
 """Commands that run a model of the user's."""
-MEASURES = (*RUNS, CALIBRATE)
+MEASURES = (*RUNS, CALIBRATE, PAPER)
 SCORES = (*MEASURES, SCORE, CLIPS)
 
 
@@ -36,6 +36,7 @@ class Option(NamedTuple):
         commands: the commands that take it, apart from pytest.
         defaults: by command, where that has another default.
         more: whether installed packages may bring more choices, which ``convert`` checks.
+        alone: what a command takes it for where it stands without a value; empty where it needs one.
         field: name of the field. This and what follows is filled in from the field that the row annotates.
         part: name of the field's part of ``Settings``.
         default: of the field.
@@ -48,6 +49,7 @@ class Option(NamedTuple):
     commands: tuple[str, ...] = (EVALUATE,)
     defaults: Mapping[str, Any] = MappingProxyType({})
     more: bool = False
+    alone: str = ""
     field: str = ""
     part: str = ""
     default: Any = None
@@ -138,7 +140,7 @@ class Inputs(NamedTuple):
             "XM pairs, lines 'audio_id video_id' as in Wav2Lip's test lists",
             convert.path,
             "FILE",
-            commands=(EVALUATE, PROBE),
+            commands=(EVALUATE, PROBE, PAPER),
         ),
     ] = None
     compare: Annotated[
@@ -201,7 +203,12 @@ class Scoring(NamedTuple):
     ] = False
     arcface: Annotated[
         Path | None,
-        Option("ArcFace network of your own for CSIM (ONNX, input N,3,112,112)", convert.path, "FILE"),
+        Option(
+            "ArcFace network of your own for CSIM (ONNX, input N,3,112,112)",
+            convert.path,
+            "FILE",
+            commands=(EVALUATE, PAPER),
+        ),
     ] = None
 
 
@@ -220,14 +227,16 @@ class Plan(NamedTuple):
     ] = 0
     silence: Annotated[
         str | None,
-        Option("what silence is; the model's own choice, else zeros", choices=SILENCES, commands=RUNS),
+        Option(
+            "what silence is; the model's own choice, else zeros", choices=SILENCES, commands=(*RUNS, PAPER)
+        ),
     ] = None
     alternative_reference: Annotated[
         str | None,
         Option(
             "AR strategy; the model's own, else first",
             choices=STRATEGIES,
-            commands=RUNS,
+            commands=(*RUNS, PAPER),
         ),
     ] = None
     pairing: Annotated[
@@ -243,6 +252,16 @@ class Plan(NamedTuple):
 
 class Rules(NamedTuple):
     """How values become verdicts."""
+
+    measure: Annotated[
+        str | None,
+        Option(
+            "measure a group of metrics, beside what limits ask for",
+            metavar="GROUP",
+            choices=MEASURE_GROUPS,
+            alone="conditions",
+        ),
+    ] = None
 
     gates: Annotated[
         tuple[str, ...],
@@ -347,7 +366,7 @@ class Machine(NamedTuple):
             "seconds that the model may take for one clip under one condition (default: no limit)",
             convert.count,
             "SECONDS",
-            commands=RUNS,
+            commands=(*RUNS, PAPER),
         ),
     ] = None
     shard: Annotated[
@@ -365,7 +384,7 @@ class Machine(NamedTuple):
             "reuse artefacts across runs from this folder (models with a fingerprint)",
             convert.path,
             "DIR",
-            commands=(EVALUATE, PROBE, CALIBRATE, CACHE),
+            commands=(EVALUATE, PROBE, CALIBRATE, CACHE, PAPER),
         ),
     ] = None
     store_limit: Annotated[
@@ -374,7 +393,7 @@ class Machine(NamedTuple):
             "size of that folder in GB; what was not used for longest is dropped beyond it (default: no limit)",
             convert.count,
             "GB",
-            commands=(EVALUATE, PROBE, CALIBRATE),
+            commands=(EVALUATE, PROBE, CALIBRATE, PAPER),
         ),
     ] = None
     store_shared: Annotated[
@@ -382,7 +401,7 @@ class Machine(NamedTuple):
         Option(
             "use that folder although others own it or may write to it; whoever can write there can forge a pass",
             convert.flag,
-            commands=(EVALUATE, PROBE, CALIBRATE),
+            commands=(EVALUATE, PROBE, CALIBRATE, PAPER),
         ),
     ] = False
 

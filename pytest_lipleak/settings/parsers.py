@@ -3,7 +3,7 @@
 import argparse
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.settings.convert import nearest
 from pytest_lipleak.settings.options import OPTIONS, Option, offered_by
@@ -49,11 +49,13 @@ def add_arguments(
                 option.command_flag, action="store_true", default=None, help=_help(option, command)
             )
         else:
+            alone: dict[str, Any] = {"nargs": "?", "const": option.alone} if option.alone else {}
             action = parser.add_argument(
                 option.command_flag,
                 action="append" if option.is_list else "store",
                 metavar=option.metavar,
                 help=_help(option, command),
+                **alone,
             )
         action.option = option  # type: ignore[attr-defined]  # for the shell's completion
 

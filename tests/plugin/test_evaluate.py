@@ -68,6 +68,16 @@ def test_measure_only_judges_nothing(evaluate: Any, capsys: pytest.CaptureFixtur
     assert report["results"][0]["unrelated"], "whether the expert can judge these clips is in the file"
 
 
+def test_groups_go_together_with_gates(evaluate: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate("Copy", "--measure", "--gate=LSE-C[AM,CR] > 0", "--json=-") == GOOD
+    report = json.loads(capsys.readouterr().out)
+    assert report["verdict"] == "pass"
+    assert {"LSD-CR", "LSD-AR", "LSE-C_S"} <= {entry["metric"] for entry in report["results"][0]["metrics"]}
+    assert evaluate("Copy", "--measure", "--gate=LSD-CR < 0.001", "-q") == LEAK
+    # A gate that does not apply is no reason to call the run good.
+    assert evaluate("OnlyAR", "--measure", "--gate=LSD-CR < 50", "-q") == NOT_JUDGED
+
+
 def test_what_cannot_be_judged_is_neither_good_nor_a_leak(
     evaluate: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -90,7 +100,7 @@ def test_what_cannot_be_judged_is_neither_good_nor_a_leak(
         (("--model=",), "which model? Name it with --model or LIPLEAK_MODEL"),
         (("--model=paintre",), "paintre"),
         (("--shard=1/2",), "--shard measures for `lipleak merge`: name the part's file with --json"),
-        (("--measure", "--gate=LSD-CR < 1"), "--measure judges nothing"),
+        (("--measure=papers",), "--measure: 'papers' is not allowed; choose one of conditions, paper, leak"),
         (
             ("--protocol=lrs",),
             "no limit to judge by: expert embedded has no default gates under protocol lrs",

@@ -111,7 +111,7 @@ def scanned(found: Corpus, more: float = 0.0) -> Corpus:
     return found
 
 
-def test_the_better_model_is_marked_and_the_real_clips_stand_beside() -> None:
+def test_models_and_the_real_clips_stand_side_by_side() -> None:
     honest, leaks = scanned(named(corpus(*CONDITIONS), model="honest")), scanned(leaky("leaky"), 1.5)
     tables = {table.name: table for table in side_by_side([entry_of(honest), entry_of(leaks)])}
     assert list(tables) == ["leakage", "floor", "SI", "XM", "AM"]
@@ -124,9 +124,8 @@ def test_the_better_model_is_marked_and_the_real_clips_stand_beside() -> None:
         for column, cell in zip(tables["floor"].columns, row.cells, strict=True):
             found = measure(measured, metric(column.name))
             assert (cell.value, cell.interval) == (found.value, found.interval)
-    marks = {row.label: [cell.best for cell in row.cells] for row in tables["leakage"].rows}
-    # LSD is the same for both, so nobody is better.
-    assert marks == {"honest": [True, True, False, False], "leaky": [False] * 4}
+    # Of three clips no test can tell who is better: see test_tested_best.py.
+    assert not any(cell.best for row in tables["leakage"].rows for cell in row.cells)
     rows = {row.label: [cell.text for cell in row.cells] for row in tables["SI"].rows}
     assert rows["real clips"] == ["3.00", "9.00"]
     assert rows["leaky AR"] == ["2.00", "10.00"]
@@ -181,8 +180,7 @@ def test_files_side_by_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     second = write(tmp_path / "new.json", named(corpus(*CONDITIONS), model="model"))
     text = printed(capsys, first, second, "--table", "leakage")
     assert f"model ({first.removesuffix('.json')})" in text, "two of one name are told apart"
-    assert "0.50*" in text
-    assert "* the best of its column" in text
+    assert "0.50" in text
     data = json.loads(printed(capsys, first, second, "--json"))
     values = [row["cells"][0]["value"] for row in data["tables"][0]["rows"]]
     assert values == [2.0, 0.5]

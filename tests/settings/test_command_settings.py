@@ -20,6 +20,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "clips": ("videos",),
     "evaluate": ("--model=demo",),
     "report": ("report.json",),
+    "paper": ("report.json",),
     "merge": ("part.json",),
     "compare": ("a.json", "b.json"),
     "calibrate": ("--output=dose.json",),

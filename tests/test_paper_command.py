@@ -1,0 +1,119 @@
+"""``lipleak paper`` and other papers' tables."""
+
+import csv
+import io
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from pytest_lipleak.cli import GOOD, NOT_JUDGED, USAGE, main, paper
+from pytest_lipleak.core.choices import MEASURE_GROUPS
+from pytest_lipleak.core.metric_groups import GROUPS, metrics_in
+from pytest_lipleak.machine.resources import resource
+
+sys.path.insert(0, str(Path(__file__).parent / "report"))
+from corpora import corpus, report
+
+NAMES = [f"clip{number}" for number in range(6)]
+
+
+@pytest.fixture
+def reports(tmp_path: Path) -> list[str]:
+    files = []
+    for name, leak in (("honest", 0.0), ("copy", 1.0)):
+        data = report(corpus(NAMES, leak=leak))
+        data["results"][0]["provenance"]["model"] = name
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(data))
+        files.append(str(path))
+    return files
+
+
+def test_tables_of_reports(reports: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["paper", *reports, "--column", "LSE-C_XO@offset[CR]"]) == GOOD
+    out = capsys.readouterr().out
+    heads = ("Leakage (", "Silent input (", "Audio mismatched (", "Audio matched (", "Also measured (")
+    places = [out.index(head) for head in heads]
+    assert places == sorted(places)
+    lines = [line for line in out.splitlines() if line.startswith("honest ")]
+    assert "[" in lines[0]
+    assert "*" in lines[0]
+
+
+@pytest.mark.parametrize(("layout", "sign"), [("latex", r"\textbf{"), ("markdown", "**"), ("csv", ",1,")])
+def test_tables_for_papers(reports: list[str], layout: str, sign: str, tmp_path: Path) -> None:
+    target = tmp_path / "tables"
+    assert main(["paper", *reports, "--format", layout, "-o", str(target)]) == GOOD
+    assert sign in target.read_text()
+
+
+def test_what_cannot_be_read_or_made(reports: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["paper", *reports, "--column", "LipCorr_S"]) == USAGE
+    assert "--column LipCorr_S: no report holds it" in capsys.readouterr().err
+    assert main(["paper", reports[0], reports[0]]) == USAGE
+    assert "is named twice" in capsys.readouterr().err
+    assert main(["paper", "absent.json"]) == USAGE
+
+
+def test_models_are_measured_each_in_a_process_of_its_own(
+    reports: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls: list[list[str]] = []
+
+    class Done:
+        def __init__(self, returncode: int) -> None:
+            self.returncode = returncode
+
+    def measured(command: list[str], **_: object) -> Done:
+        calls.append(command)
+        model = command[command.index("--model") + 1]
+        if model == "broken":
+            return Done(USAGE)
+        Path(command[command.index("--json") + 1]).write_text(Path(reports[0]).read_text())
+        return Done(NOT_JUDGED if model == "partly" else GOOD)
+
+    monkeypatch.setattr(paper.subprocess, "run", measured)
+    assert main(["paper", "whole", reports[1], "--clips", "embedded", "--seed=3"]) == GOOD
+    assert "--measure=paper" in calls[0]
+    assert {"--clips=embedded", "--seed=3"} <= set(calls[0])
+    assert main(["paper", "whole", "--column", "LipCorr_S"]) == USAGE, "the stand-in measured no such column"
+    assert "--measure=all" in calls[1]
+    capsys.readouterr()
+    assert main(["paper", "whole", "partly", "broken", "--reports", str(tmp_path / "kept")]) == NOT_JUDGED
+    out, err = capsys.readouterr()
+    assert "Leakage (" in out
+    assert "partly could not be measured as a whole: some of what was asked" in err
+    assert "broken could not be measured as a whole: it stands in no table" in err
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["partly.json", "whole.json"]
+    assert main(["paper", "broken"]) == USAGE
+
+
+def test_groups_hold_what_they_say() -> None:
+    assert tuple(GROUPS) == MEASURE_GROUPS
+    names = {group: {each.name for each in metrics_in(group)} for group in GROUPS}
+    assert names["conditions"] < names["paper"] < names["all"]
+    assert names["leak"] | names["pictures"] == names["all"]
+    assert {"LSD-CR", "FID[SI,AR]", "CSIM[XM,CR]", "LMD[AM,CR]"} <= names["paper"]
+    assert {"LipCorr_S", "LipLeak[SI,AR]", "SLS@real[SI,CR]", "REF_shift[XM,CR]"} <= names["leak"]
+    # Under other speech the real lips are no target, and in pauses of speech nothing is measured unasked.
+    assert not {"LMD[XM,CR]", "SLS[AM,CR]"} & names["all"]
+
+
+@pytest.mark.parametrize("name", ["keysync", "theval", "highsync"])
+def test_other_papers_tables_as_published(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "--paper", name, "--format", "csv"]) == GOOD
+    printed = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    shipped = list(csv.DictReader(resource(f"paper/{name}.csv").read_text().splitlines()))
+    wanted = [
+        (row["model"], head, float(text)) for row in shipped for head, text in row.items() if head != "model"
+    ]
+    assert [(row["label"], row["metric"], float(row["value"])) for row in printed] == wanted
+
+
+def test_keysync_leads_its_own_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "--paper", "keysync"]) == GOOD
+    out = capsys.readouterr().out
+    assert [line.split() for line in out.splitlines() if line.endswith("*")] == [["KeySync", "0.16*"]]
+    assert "never across the two" in out
