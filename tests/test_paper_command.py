@@ -32,7 +32,7 @@ def reports(tmp_path: Path) -> list[str]:
 
 
 def test_tables_of_reports(reports: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["paper", *reports, "--column", "LSE-C_XO@offset[CR]"]) == GOOD
+    assert main(["paper", *reports, "--column", "LSE-C[AM,CR]"]) == GOOD
     out = capsys.readouterr().out
     heads = ("Leakage (", "Silent input (", "Audio mismatched (", "Audio matched (", "Also measured (")
     places = [out.index(head) for head in heads]
@@ -96,7 +96,7 @@ def test_groups_hold_what_they_say() -> None:
     assert names["conditions"] < names["paper"] < names["all"]
     assert names["leak"] | names["pictures"] == names["all"]
     assert {"LSD-CR", "FID[SI,AR]", "CSIM[XM,CR]", "LMD[AM,CR]"} <= names["paper"]
-    assert {"LipCorr_S", "LipLeak[SI,AR]", "SLS@real[SI,CR]", "REF_shift[XM,CR]"} <= names["leak"]
+    assert {"LipCorr_S", "LipLeak[SI,AR]", "SLS@real[SI,CR]", "REF_shift[PA,CR]"} <= names["leak"]
     # Under other speech the real lips are no target, and in pauses of speech nothing is measured unasked.
     assert not {"LMD[XM,CR]", "SLS[AM,CR]"} & names["all"]
 

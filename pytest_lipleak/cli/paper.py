@@ -29,8 +29,8 @@ exit status: 0 printed or written, 2 usage or a file that is no report, 3 someth
 tables of the rest are printed all the same; this command judges nothing
 """
 
-TABLES = ("leakage", "SI", "XM", "AM", "rest")
-"""The paper's Tables 6, 3, 4 and 5, and other papers' measures of a mouth at rest where they were taken."""
+TABLES = ("leakage", "floor", "SI", "XM", "AM", "rest")
+"""The paper's Tables 6, 3, 4 and 5, what lies over chance, and other papers' measures of a mouth at rest."""
 
 
 def add(commands: Any) -> None:

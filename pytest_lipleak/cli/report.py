@@ -61,7 +61,7 @@ def add(commands: Any) -> None:
     report.add_argument(
         "--table",
         action="append",
-        choices=("leakage", "offset", "SI", "XM", "AM", "rest"),
+        choices=("leakage", "floor", "SI", "XM", "AM", "rest"),
         help="these alone",
     )
     report.add_argument("--digits", type=int, choices=range(7), default=2, metavar="N", help="default: 2")

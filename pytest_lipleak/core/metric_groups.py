@@ -44,10 +44,9 @@ def _pictures() -> list[Metric]:
 
 def _leak() -> list[Metric]:
     at_rest = [each for family in FAMILIES if _is_at_rest(family) for each in metrics_of(family)]
-    offsets = [f"LSE-C_{own}@offset[{of}]" for own in ("S", "XO") for of in Reference]
     return [
         *_conditions(),
-        *map(metric, (*offsets, *extra_metrics())),
+        *map(metric, extra_metrics()),
         *(each for each in at_rest if each.conditions[-1].setup is Setup.SI),
     ]
 

@@ -171,7 +171,7 @@ def paired_difference(
     one, other = before.provenance, after.provenance
     alike = ("expert", "weights_sha256", "protocol", "face", "clips_sha256", "clip_names")
     apart = [name for name in alike if getattr(one, name) != getattr(other, name)]
-    driven = any(condition.setup is Setup.XM for condition in metric.conditions)
+    driven = any(condition.setup in OTHER_SPEECH for condition in metric.conditions)
     if driven and dict(one.pairing) != dict(other.pairing):
         apart.append("XM pairs")
     if apart:

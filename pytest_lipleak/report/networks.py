@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from pytest_lipleak import __version__
 from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.version import __version__
 
 
 def networks_of(corpus: Corpus) -> Mapping[str, str]:
