@@ -170,7 +170,7 @@ class _Survey:
         if len(damaged) > MOST_DAMAGED * self._packets:
             raise InputError(
                 f"{self.path}: {len(damaged)} of {self._packets} sound packets cannot be decoded; "
-                "the file is corrupt; get it anew, or leave it out"
+                "the file is corrupt or encrypted; get it anew, or leave it out"
             )
 
     def _check_complete(self, ends: dict[int, float]) -> None:
@@ -269,7 +269,8 @@ class Pictures:
     """The pictures of one stream and the times at which they are shown, packet by packet.
 
     The first is the first whole one: what a stream that was cut inside a group of pictures leaves in front of it is
-    no picture. Containers that store only the order of decoding (AVI) show the n-th picture at the n-th time.
+    no picture. Containers that store only the order of decoding (AVI) show the n-th picture at the n-th time; streams
+    without a container show each as long as it says.
 
     Args:
         stream: the stream, opened for this pass alone.
@@ -284,6 +285,7 @@ class Pictures:
         self._period = 1 / float(stream.average_rate or stream.guessed_rate or 25)
         self._times: deque[tuple[float | None, bool]] = deque()
         self._last: float | None = None
+        self._next = 0.0
 
     def of(self, packet: Any) -> Iterator[tuple[float, "VideoFrame"]]:
         """Yield what the next packet brings to light: seconds on the file's clock, and the picture."""
@@ -309,8 +311,9 @@ class Pictures:
                     self._times.popleft()
             slot = self._times.popleft()[0] if self._times else None
             stamp = slot if frame.pts is None else frame.pts * self._tick
-            after = 0.0 if self._last is None else self._last + self._period
-            self._last = after if stamp is None else stamp
+            self._last = self._next if stamp is None else stamp
+            # The rate of a stream without a container is the demuxer's guess; its pictures know better.
+            self._next = self._last + (frame.duration * self._tick if frame.duration else self._period)
             self.decoded += 1
             yield self._last, frame
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,11 +12,14 @@ from pytest_lipleak.core.clips import Audio, Frames, Image, StreamedVideo, Video
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLE_RATE
 from pytest_lipleak.media.conversion import Conversion
-from pytest_lipleak.media.geometry import Upright
+from pytest_lipleak.media.geometry import SQUARE, Upright
 from pytest_lipleak.media.limits import MOST_DAMAGED
 from pytest_lipleak.media.opening import demuxed, file_state, opened
 from pytest_lipleak.media.timeline import Pictures, Timeline, survey
 from pytest_lipleak.media.tracks import require
+
+if TYPE_CHECKING:
+    from av import VideoFrame
 
 
 class VideoFile:
@@ -57,8 +60,9 @@ class VideoFile:
             conversion = Conversion(stream.average_rate or stream.guessed_rate)
             upright = Upright(path, stream.sample_aspect_ratio)
             pictures, length = Pictures(stream), 0
-            decoded = (timed for packet in demuxed(container, [stream]) for timed in pictures.of(packet))
-            for length, picture in enumerate(conversion.apply(decoded), 1):
+            decoded = (each for packet in demuxed(container, [stream]) for each in pictures.of(packet))
+            timed = _of_one_aspect(path, stream.codec_context, decoded)
+            for length, picture in enumerate(conversion.apply(timed), 1):
                 if self._most is None or length <= self._most:
                     yield upright(picture)
         if not length:
@@ -71,6 +75,22 @@ class VideoFile:
         # What was measured of the first pass, its hash above all, must be true of the others.
         if file_state(self.timeline.path) != self.timeline.state:
             raise InputError(f"{self.timeline.path}: the file was changed while it was measured; run again")
+
+
+def _of_one_aspect(
+    path: Path, codec: Any, timed: Iterable[tuple[float, "VideoFrame"]]
+) -> Iterator[tuple[float, "VideoFrame"]]:
+    """Refuse pixels that become wider or narrower on the way, as where a broadcast goes from 4:3 to 16:9."""
+    first: float | None = None
+    for time, picture in timed:
+        aspect = float(codec.sample_aspect_ratio or 1)
+        first = aspect if first is None else first
+        if abs(aspect / first - 1) > SQUARE:
+            raise InputError(
+                f"{path}: the aspect of its pixels changes within the video, from {first:.3g} to {aspect:.3g}; cut it "
+                "into clips of one aspect"
+            )
+        yield time, picture
 
 
 def _damage(path: Path, pictures: Pictures) -> tuple[str, ...]:

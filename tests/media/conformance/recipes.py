@@ -448,6 +448,47 @@ REFUSED = [
     Recipe("refused", "zeros called .avi", then(ff(".avi", f"{MPEG4} -c:a pcm_s16le"), lambda path: path.write_bytes(bytes(50_000)) and None), refused="video|read|corrupt"),
 ]  # fmt: skip
 
+STILL = [*range(20), *[19] * 15, *range(35, COUNT)]
+WAVE = ff(".wav", "-vn -c:a pcm_s16le")
+PALETTE = "-vf split[a][b];[a]palettegen[p];[b][p]paletteuse"
+
+
+def recorded_live(original: Path, target: Path) -> Path:
+    """WebM that was written as it came, as browsers record: no duration, no index, clusters of unknown size."""
+    path = target.with_suffix(".webm")
+    path.write_bytes(
+        ffmpeg("-i", original, *WEBM.split(), "-c:a", "libopus", "-live", "1", "-f", "webm", "-")
+    )
+    return path
+
+
+ODD = [
+    Recipe("oddities", "WebM of a browser's recorder: no duration, no index", recorded_live),
+    Recipe("oddities", "the same, cut off", then(recorded_live, surgery.keep_first(0.7)), frames=None),
+    Recipe("oddities", "raw H.264 and a WAV file", ff(".h264", f"{X264} -an"), sound=WAVE),
+    Recipe("oddities", "raw H.264 of 30 fps with B-frames and a WAV file", ff(".h264", f"-vf fps=30 {FULL} -bf 3 -an"), slack=1, sound=WAVE),
+    Recipe("oddities", "raw HEVC of 50 fps and a WAV file", ff(".hevc", "-vf fps=50 -c:v libx265 -preset ultrafast -x265-params log-level=error:pools=1 -pix_fmt yuv420p -an"), slack=1, sound=WAVE),
+    Recipe("oddities", "YUV4MPEG and a WAV file", ff(".y4m", "-pix_fmt yuv444p -an"), sound=WAVE),
+    Recipe("oddities", "GIF and a WAV file", ff(".gif", f"{PALETTE} -an"), sound=WAVE, lossy=12.0),
+    Recipe("oddities", "APNG and a WAV file", ff(".apng", "-an"), sound=WAVE),
+    Recipe("oddities", "AVIF animation and a WAV file", ff(".avif", "-c:v libaom-av1 -usage realtime -cpu-used 8 -b:v 2M -threads 1 -pix_fmt yuv420p -an"), tracks=("0:v:1", "0:a:0"), sound=WAVE),
+    Recipe("oddities", "HDR10", ff(".mp4", f"-c:v libx265 -preset ultrafast -pix_fmt yuv420p10le -color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc -x265-params log-level=error:pools=1 {AAC}"), lossy=40.0),
+    Recipe("oddities", "VP9 with alpha", ff(".webm", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 1M -pix_fmt yuva420p -c:a libopus")),
+    Recipe("oddities", "interlaced H.264", ff(".mp4", f"-c:v libx264 -preset fast -crf 18 -flags +ildct+ilme -x264-params tff=1 -pix_fmt yuv420p {AAC}")),
+    Recipe("oddities", "DV, NTSC", ff(".avi", "-c:v dvvideo -s 720x480 -r 30000/1001 -pix_fmt yuv411p -aspect 4:3 -c:a pcm_s16le -ar 48000 -ac 2"), slack=1, aspect=4 / 3),
+    Recipe("oddities", "0.6 s of a still picture, WebM", ff(".webm", f"-vf select='not(between(n\\,20\\,34))' -fps_mode vfr {WEBM} -c:a libopus"), STILL, 1),
+    Recipe("oddities", "5 fps", ff(".mp4", f"-vf fps=5 {H264_AAC}"), slack=4),
+    Recipe("oddities", "240 fps", ff(".mp4", f"-vf fps=240 {H264_AAC}"), slack=1),
+    Recipe("oddities", "two pictures at one time, again and again", ff(".mkv", H264_AAC, r"-i IN -c copy -bsf:v setts=ts='if(not(mod(N\,10))*gt(N\,0)\,PREV_INPTS\,PTS)'"), slack=1),
+    Recipe("oddities", "sound whose clock runs 0.5 % fast", ff(".mkv", f"{X264} -c:a pcm_s16le", "-i IN -c copy -bsf:a setts=ts='PTS*1.005'"), within=16.0),
+    Recipe("oddities", "two sound packets that cannot be decoded", ff(".mkv", f"{X264} -c:a flac", r"-i IN -c copy -bsf:a noise=amount='if(between(n\,4\,5)\,40\,0)'"), note="silence"),
+    Recipe("oddities", "first of two tracks turned, the second the default", ff(".mp4", f"-vf transpose=clock {H264_AAC} > .mp4", "-display_rotation 90 -i IN -c copy > .mp4", "-i IN -map 0:v -map 0:v -map 0:a -c:v:0 copy -c:v:1 libx264 -preset ultrafast -crf 18 -c:a copy -disposition:v:0 0 -disposition:v:1 default"), tracks=("0:v:1", "0:a:0")),
+    Recipe("oddities", "pixel aspect that changes on the way", surgery.joined(".ts", (f"-t 1.6 {X264} -c:a mp2 -ar 48000", f"-ss 1.6 -vf setsar=2/1 {X264} -c:a mp2 -ar 48000 -output_ts_offset 1.7"), "-muxdelay 0 -muxpreload 0"), refused="aspect of its pixels changes"),
+    Recipe("oddities", "encrypted MP4", ff(".mp4", f"{H264_AAC} -encryption_scheme cenc-aes-ctr -encryption_key 76a6c65c5ea762046bd749a2e632ccbb -encryption_kid a7e61c373e219033c21091fa607bf3b8"), refused="cannot be decoded"),
+    Recipe("oddities", "GIF without sound", ff(".gif", f"{PALETTE} -an"), refused="no audio"),
+    Recipe("oddities", "WebP animation", ff(".webp", "-c:v libwebp_anim -an"), refused="not a format"),
+]  # fmt: skip
+
 RECIPES = [
-    *CONTAINERS, *PIXELS, *TURNED, *RATES, *SOUND, *STARTS, *CUTS, *GOPS, *GAPS, *STREAMS, *SEPARATE, *REFUSED,
+    *CONTAINERS, *PIXELS, *TURNED, *RATES, *SOUND, *STARTS, *CUTS, *GOPS, *GAPS, *STREAMS, *SEPARATE, *ODD, *REFUSED,
 ]  # fmt: skip
