@@ -18,7 +18,6 @@ from pytest_lipleak.settings.resolve import command_settings
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
-    from pytest_lipleak.core.verdicts import Verdict
 
 ON_TRUST = "the model has no fingerprint: that all parts measured the same weights is taken on trust"
 
@@ -48,6 +47,7 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
     from pytest_lipleak.report.json import document
     from pytest_lipleak.report.summary import summaries
+    from pytest_lipleak.report.tables import WORDS
 
     rules = command_settings("merge", options).rules
     to_file: Path | None = None if options.json == Path("-") else options.json
@@ -63,10 +63,10 @@ def run(options: argparse.Namespace) -> int:
         verdicts = judged_parts(corpus, limits, allow_unscored=rules.allow_unscored)
         found.append(ModelResult.of(corpus, verdicts))
         in_order = sorted(verdicts, key=lambda verdict: not verdict.limit.metric.shows_leak)
-        told += [f"{_mark(verdict)} {verdict.headline}" for verdict in in_order]
+        told += [f"{WORDS[verdict.outcome]:6} {verdict.headline}" for verdict in in_order]
         for limit in limits or map(Limit.parse, corpus.asked):
             if why := why_not_applicable(corpus, limit):
-                told.append(f"n/a    {limit}: {why}")
+                told.append(f"{'n/a':6} {limit}: {why}")
     result = RunResult(tuple(found), run)
     for summary in summaries(result):
         told += ["", f"{summary.model}: {summary.verdict}", *summary.table]
@@ -84,11 +84,6 @@ def run(options: argparse.Namespace) -> int:
             print(f"lipleak: {error}", file=sys.stderr)
             return ending.status or NOT_JUDGED
     return ending.status
-
-
-def _mark(verdict: "Verdict") -> str:
-    # An inconclusive verdict says so in its headline.
-    return "ok    " if verdict.passed else "UNSURE" if verdict.inconclusive else "FAILED"
 
 
 def _read_parts(paths: Sequence[Path]) -> tuple[dict[str, dict[str, "Corpus"]], RunEnd]:

@@ -45,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.evaluation.results.run_result import verdict_data
     from pytest_lipleak.report.failures import explain
     from pytest_lipleak.report.json import plain_number
+    from pytest_lipleak.report.tables import WORDS
     from pytest_lipleak.run.run import Run
 
     settings = command_settings("probe", options)
@@ -67,8 +68,7 @@ def run(options: argparse.Namespace) -> int:
                 continue
             verdicts.append(verdict)
             words = verdict.headline if verdict.passed else explain(verdict, can_keep=False)
-            mark = "ok     " if verdict.passed else "FAILED "
-            print(here(f"{mark}{words}", options), file=told, flush=True)
+            print(here(f"{WORDS[verdict.outcome]:6} {words}", options), file=told, flush=True)
     finally:
         work.close()
     if options.json:

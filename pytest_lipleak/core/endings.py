@@ -352,8 +352,10 @@ def _meaning(finding: Finding, verdict: Mapping[str, Any]) -> str:
 
 def _where(verdict: Mapping[str, Any]) -> str:
     """Where a leak was found; the clips by name where single ones are meant."""
-    offenders = verdict.get("offenders") or ()
-    question = metric(verdict["metric"]).question
+    return _in_words(metric(verdict["metric"]).question, verdict.get("offenders") or ())
+
+
+def _in_words(question: Question, offenders: Sequence[str]) -> str:
     return f"in {_some(offenders)}" if question is Question.CLIPS and offenders else str(question)
 
 
@@ -362,10 +364,13 @@ def _found(verdicts: Verdicts) -> str:
     broken = [each for each in verdicts.values() if finding_of(each) in (Finding.LEAKS, Finding.BROKEN)]
     order = list(Question)
     broken.sort(key=lambda each: (not shows_leak(each), order.index(metric(each["metric"]).question)))
-    leaks = dict.fromkeys(_where(each) for each in broken if shows_leak(each))
-    # All clips leak where most of them are named.
-    words = [*filter(None, leaks)]
-    found = [f"leaks {', '.join(words)}".rstrip()] if leaks else []
+    leaks = [each for each in broken if shows_leak(each)]
+    questions = dict.fromkeys(metric(each["metric"]).question for each in leaks)
+    # Several limits on single clips name their clips together.
+    single = [each for each in leaks if metric(each["metric"]).question is Question.CLIPS]
+    offenders = list(dict.fromkeys(clip for each in single for clip in each.get("offenders") or ()))
+    words = [_in_words(question, offenders) for question in questions]
+    found = [f"leaks {', '.join(filter(None, words))}".rstrip()] if leaks else []
     found += dict.fromkeys(_meaning(Finding.BROKEN, each) for each in broken if not shows_leak(each))
     return "; ".join(found)
 

@@ -355,7 +355,7 @@ def _objection(limit: Limit, measurement: Measurement, allow_unscored: bool) -> 
         return f"no clip was scored, so {limit} cannot be judged"
     if measurement.unscored and not allow_unscored:
         return (
-            f"{counted(len(measurement.unscored), 'take')} could not be scored, so {limit} cannot be judged"
+            f"{counted(len(measurement.unscored), 'video')} could not be scored, so {limit} cannot be judged"
         )
     if math.isnan(measurement.value) or (math.isinf(measurement.value) and not limit.metric.unbounded):
         return f"the value is not a number, so {limit} cannot be judged"

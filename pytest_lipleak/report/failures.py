@@ -43,7 +43,7 @@ def explain(verdict: Verdict, *, can_keep: bool = True) -> str:
     if broken:
         lines.append(f"  meaning: {measurement.metric.failure}")
     if measurement.dose:
-        lines.append(f"  dose: {measurement.dose}, on the scale of the control generators")
+        lines.append(f"  how much: {measurement.dose}, on the scale of the control generators")
     if measurement.warning:
         lines.append(f"  mind: {measurement.warning}")
     if broken and measurement.metric.shows_leak:

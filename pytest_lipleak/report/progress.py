@@ -21,7 +21,7 @@ def silent(done: int, wanted: int, what: str) -> None:
 
 
 class Pace:
-    """The words of progress: takes done and wanted, the time left, what comes now.
+    """The words of progress: videos done and wanted, the time left, what comes now.
 
     Args:
         rewritable: whether lines can be rewritten; otherwise there is one every ``LINE_EVERY`` seconds.
@@ -39,7 +39,7 @@ class Pace:
             return None
         self._last = now
         left = f", about {duration((now - self._begun) / done * (wanted - done))} left" if done else ""
-        return f"lipleak: {done}/{wanted} takes{left}: {what}" if done < wanted else ""
+        return f"lipleak: {done}/{wanted} videos{left}: {what}" if done < wanted else ""
 
 
 def duration(seconds: float) -> str:
@@ -66,7 +66,7 @@ class ProgressLine:
         self._interrupted: str | Path | None = None
 
     def __call__(self, done: int, wanted: int, what: str) -> None:
-        """Show that ``done`` of ``wanted`` takes are finished and ``what`` comes now; clear the line at the end."""
+        """Show that ``done`` of ``wanted`` videos are finished and ``what`` comes now; clear the line at the end."""
         text = self._pace.words(done, wanted, what)
         if text is None:
             return
@@ -175,7 +175,7 @@ class StreamProgress:
         self._pace = Pace(rewritable=self._rewritable)
 
     def __call__(self, done: int, wanted: int, what: str) -> None:
-        """Show that ``done`` of ``wanted`` takes are finished and ``what`` comes now; clear the line at the end."""
+        """Show that ``done`` of ``wanted`` videos are finished and ``what`` comes now; clear the line at the end."""
         text = self._pace.words(done, wanted, what)
         if text is None:
             return

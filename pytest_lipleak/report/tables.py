@@ -36,9 +36,9 @@ EXTRA_METRICS = extra_metrics()
 """Leakage metrics beyond the paper's four."""
 
 _SETUP_ROWS: Mapping[Setup, str] = {
-    Setup.AM: "against their own, driving audio",
-    Setup.XM: "against the other, driving speech",
-    Setup.SI: "against their own audio, unheard",
+    Setup.AM: "against the speech that drives, the clip's own",
+    Setup.XM: "against the speech that drives, another clip's",
+    Setup.SI: "against the clip's own speech, which the model did not hear",
 }
 
 
@@ -208,7 +208,7 @@ def _conditions(corpus: Corpus, measure: Measure) -> Table:
         Column("clips"),
         Column("", number=False),
     )
-    real = (*_cells(corpus, measure, None), Cell("against their own audio"))
+    real = (*_cells(corpus, measure, None), Cell("against their own speech"))
     rows = [Row("real clips", real, reference=True)]
     for condition in CONDITIONS:
         why = corpus.not_applicable.get(condition.reference)

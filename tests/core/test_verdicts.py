@@ -61,7 +61,7 @@ def test_an_unscored_take_fails_unless_that_is_allowed(limit: Limit, value: floa
     measurement = measured(limit, value, unscored=(LOST,))
     strict, lenient = judge(limit, measurement), judge(limit, measurement, allow_unscored=True)
     assert not strict.passed
-    assert "1 take could not be scored" in strict.headline
+    assert "1 video could not be scored" in strict.headline
     assert lenient.passed == judge(limit, measured(limit, value)).passed
 
 

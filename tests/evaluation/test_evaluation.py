@@ -274,7 +274,7 @@ def test_a_failing_clip_is_named_and_the_others_are_finished(start: Start) -> No
     evaluation = start(generator)
     with pytest.raises(GeneratorError) as caught:
         evaluation.need()
-    for words in ("painter", "'b'", "[SI,CR]", "shape mismatch", "1 more takes failed", "[SI,AR]"):
+    for words in ("painter", "'b'", "[SI,CR]", "shape mismatch", "1 more video failed", "[SI,AR]"):
         assert words in str(caught.value)
     assert len(evaluation.corpus.takes) == 4 * 7 - 2
     assert evaluation.measure("LSD-CR").clips == 4, "what did not fail can be judged"
@@ -295,7 +295,7 @@ class BrokenExpert(LevelExpert):
 def test_an_error_keeps_its_kind_and_words_whatever_builds_it(start: Start) -> None:
     with pytest.raises(MissingExtraError, match=r"pytest-lipleak\[faces\]") as caught:
         start(Recorder(follows_audio), expert=BrokenExpert()).measure("LSE-C[GT]")
-    assert "3 more takes failed" in str(caught.value)
+    assert "3 more videos failed" in str(caught.value)
 
 
 class DeafExpert(LevelExpert):

@@ -78,7 +78,7 @@ def judged(clips: ClipSet, folder: Path, *, allow: bool) -> tuple[Evaluation, Co
 def test_a_clip_that_is_not_heard_fails_the_verdict_by_name(half_heard: ClipSet, tmp_path: Path) -> None:
     evaluation, copier, outcome, headline = judged(half_heard, tmp_path, allow=False)
     assert outcome is Outcome.NOT_JUDGED
-    assert "3 takes could not be scored" in headline
+    assert "3 videos could not be scored" in headline
     lost = {entry.clip: entry.reason for entry in evaluation.corpus.unscored.values()}
     assert set(lost) == {"clip5", "clip6", "clip7"}
     assert all("does not hear that this real clip is in sync" in reason for reason in lost.values())

@@ -56,5 +56,5 @@ def test_a_take_that_fails_in_a_probe_has_not_worked(tmp_path: Path) -> None:
     evaluation.measure("LSE-C_S")
     with pytest.raises(GeneratorError, match="another reference") as failed:
         evaluation.measure("REF_shift[SI,CR]")
-    assert "1 more takes failed" in str(failed.value)
+    assert "1 more video failed" in str(failed.value)
     assert ONLY_SOME not in str(failed.value)

@@ -46,7 +46,7 @@ def test_parts_carry_the_confidence_to_merge(project: Project, capsys: pytest.Ca
         files.append(str(run.json_file.rename(project.path / f"part{part}.json")))
     capsys.readouterr()
     assert main(["merge", *files, "--json=merged.json"]) == NOT_JUDGED
-    assert "UNSURE LSE-C_S = " in capsys.readouterr().out
+    assert "inconclusive LSE-C_S = " in capsys.readouterr().out
     merged = json.loads((project.path / "merged.json").read_text())
     assert merged["verdict"] == "inconclusive"
     assert merged["results"][0]["verdicts"][0]["confidence"] == 0.9

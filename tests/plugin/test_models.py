@@ -19,7 +19,7 @@ def test_named_in_the_message(project: Project, model: str, words: str) -> None:
     assert run.code == pytest.ExitCode.TESTS_FAILED
     (line,) = run.lines(rf"^model 'models.py:{model}', clip 'clip\d', condition \[SI,CR\]: ")
     assert words in line
-    assert run.lines("2 more takes failed")
+    assert run.lines("2 more videos failed")
     assert run.lines("^NOT JUDGED: 1 of 1 limit could not be judged")
     assert (run.json["verdict"], run.json["results"][0]["verdicts"][0]["value"]) == ("not judged", None)
     assert run.lines(r"^real clips +\d")

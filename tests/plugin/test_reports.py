@@ -248,7 +248,7 @@ def test_progress_on_a_terminal(project: Project, monkeypatch: pytest.MonkeyPatc
         f"--lipleak-expert=embedded '{GATES[1]}'"
     )
     out = child.read().decode()
-    assert "lipleak: 0/6 takes: clip0 (real clip)" in out
+    assert "lipleak: 0/6 videos: clip0 (real clip)" in out
     assert "1 passed" in out
 
 
@@ -266,7 +266,7 @@ def test_progress_in_a_log_leaves_pytests_lines_whole(
         """
     )
     text = project.measure("Copy", *verbose).text
-    assert "lipleak: 1/3 takes, about" in text
+    assert "lipleak: 1/3 videos, about" in text
     shown = text[text.index("collected") : text.index("= FAILURES")].splitlines()[2:]
     results = [line for line in shown if not line.startswith(("lipleak: ", "====")) and line]
     if verbose:

@@ -73,7 +73,7 @@ def test_user_tests_and_gates_share_what_workers_make(project: Project) -> None:
 def test_a_log_tells_what_workers_do(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pytest_lipleak.report.progress.LINE_EVERY", 0.1)
     run = project.measure("Copy", *GATES, "-n2")
-    assert run.lines(r"^lipleak: gw\d \d+/\d+ takes.*: clip\d")
+    assert run.lines(r"^lipleak: gw\d \d+/\d+ videos.*: clip\d")
     assert not project.run_folders()
     assert not project.measure("Copy", *GATES, "-n2", "-q").lines(r"^lipleak: gw")
 

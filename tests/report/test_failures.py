@@ -102,7 +102,7 @@ def test_kept_videos_of_the_worst_clips() -> None:
 def test_unscored_clips_are_named_first_and_not_all() -> None:
     lost = tuple(Unscored(f"clip{n}", None, "the mouth does not move") for n in range(7))
     lines = explained("LSE-C_S < 9", measurement("LSE-C_S", 2.0, unscored=lost))
-    assert lines[0].endswith("7 takes could not be scored, so LSE-C_S < 9 cannot be judged")
+    assert lines[0].endswith("7 videos could not be scored, so LSE-C_S < 9 cannot be judged")
     assert lines[1] == "  unscored: clip0: the mouth does not move"
     assert lines[6] == "  judge the rest with --lipleak-allow-unscored"
 

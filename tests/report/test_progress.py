@@ -64,8 +64,8 @@ def shown(*, isatty: bool, clock: list[float], monkeypatch: pytest.MonkeyPatch) 
 def test_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     text = shown(isatty=True, clock=[0.0, 1.0, 2.0, 3.0], monkeypatch=monkeypatch)
     rewrites = text.split("\r")[1:]
-    assert rewrites[0].startswith("lipleak: 0/3 takes: clip0")
-    assert rewrites[1].startswith("lipleak: 1/3 takes, about 2 s left")
+    assert rewrites[0].startswith("lipleak: 0/3 videos: clip0")
+    assert rewrites[1].startswith("lipleak: 1/3 videos, about 2 s left")
     assert all(len(line) <= 39 for line in rewrites), "a longer one would wrap and stay"
     assert rewrites[-2:] == [" " * 39, ""], "nothing is left behind"
     assert "\n" not in text
@@ -118,7 +118,7 @@ def test_what_workers_tell_is_put_into_one_line(tmp_path: Path) -> None:
     first = FileProgress(told / "gw0.txt")
     first(0, 6, "clip0 (real clip)")
     line = workers.line()
-    assert line.startswith("lipleak: gw0 0/6 takes: clip0 (real clip); gw1 3/6 takes, about ")
+    assert line.startswith("lipleak: gw0 0/6 videos: clip0 (real clip); gw1 3/6 videos, about ")
     assert line.endswith("left: clip2 [XM,CR]")
     first(6, 6, "")
     assert workers.line().startswith("lipleak: gw1 3/6")
@@ -145,7 +145,7 @@ def test_on_stderr_of_the_command_line(monkeypatch: pytest.MonkeyPatch) -> None:
     shown_there = StreamProgress(stream)
     shown_there(0, 2, "one")
     shown_there(2, 2, "")
-    assert stream.getvalue().startswith("\rlipleak: 0/2 takes: one")
+    assert stream.getvalue().startswith("\rlipleak: 0/2 videos: one")
     assert stream.getvalue().endswith("\r"), "the line is cleared"
     log = io.StringIO()
     shown_there = StreamProgress(log)

@@ -174,7 +174,7 @@ def test_what_fails_there_fails_here_in_the_same_words(begun: Any, cluster: Any)
     evaluation = each.new_evaluation(each.model)
     measure_on(f"dask={cluster.scheduler_address}", each, evaluation, LIMITS)
     with pytest.raises(
-        GeneratorError, match=r"\[SI,CR\].*no mel frames in silence(.|\n)*2 more takes failed"
+        GeneratorError, match=r"\[SI,CR\].*no mel frames in silence(.|\n)*2 more videos failed"
     ):
         evaluation.judge(LIMITS[1])
     assert evaluation.judge(LIMITS[0]).measurement.clips == 3
@@ -188,7 +188,7 @@ def test_a_disk_that_fails_there_is_not_laid_on_the_model(begun: Any, cluster: A
     )
     evaluation = each.new_evaluation(each.model)
     measure_on(f"dask={cluster.scheduler_address}", each, evaluation, LIMITS[1:2])
-    with pytest.raises(StoreError, match=r"cannot be written(.|\n)*more takes failed") as failed:
+    with pytest.raises(StoreError, match=r"cannot be written(.|\n)*more videos? failed") as failed:
         evaluation.judge(LIMITS[1])
     assert ONLY_SOME not in str(failed.value)
 

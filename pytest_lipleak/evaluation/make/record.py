@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pytest_lipleak.core.corpus import Corpus, Key
 from pytest_lipleak.core.errors import LipleakError, UnscorableError, retold
 from pytest_lipleak.core.scores import Unscored
+from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.make.way_out import way_out
 
 
@@ -54,7 +55,11 @@ class Record:
         failed = {key: self.failures[key] for key in keys if key in self.failures}
         if failed:
             first, *others = failed.values()
-            more = f"\n{len(others)} more takes failed, the first with: {others[0]}" if others else ""
+            more = (
+                f"\n{counted(len(others), 'more video')} failed, the first with: {others[0]}"
+                if others
+                else ""
+            )
             silence = self.corpus.provenance.silence
             # A take may be scored, and fail in a probe of it.
             worked = (set(keys) if alone else self.corpus.takes.keys()) - self.failures.keys()
