@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from pytest_lipleak.core.conditions import Condition, Reference, Setup
+from pytest_lipleak.core.conditions import SETUPS, Condition, Reference, Setup
 from pytest_lipleak.core.defaults import LEAST_EXCESS, PROBE_LIMIT
 from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError, UnscorableError
 from pytest_lipleak.core.metrics import REFERENCE_PROBES, metric
@@ -285,18 +285,20 @@ def _assert_no_excess(
 
 
 def assert_reference_does_not_move_lips(
-    lipleak: "Evaluation", limit: float = PROBE_LIMIT, *, setup: str = "SI", alpha: float = 0.01
+    lipleak: "Evaluation", limit: float = PROBE_LIMIT, *, setup: str = "PA", alpha: float = 0.01
 ) -> list[Verdict]:
     """Assert that the lips stay as they are when the identity reference alone is changed.
 
-    Two causal probes, for every reference that the model has: the reference is taken 8 frames later (CR), and no
-    sync with the clip's own audio may move along; the mouth in the reference is swapped for another one (CR and AR),
-    and none of it may arrive in the output. Both are shares: 0 without any effect, 1 for a complete copy.
+    Two causal probes, for every reference that the model has: the mouths of the reference come 8 frames earlier (CR),
+    and neither pixels nor sync with the clip's own audio may move along; the mouth in the reference is swapped for
+    another one (CR and AR), and none of it may arrive in the output. Both are shares: 0 without any effect, 1 for a
+    complete copy.
 
     Args:
         lipleak: the fixture of that name.
         limit: the share that counts as a leak.
-        setup: ``"SI"`` or ``"XM"``: what drives.
+        setup: what drives: ``"PA"`` (other speech with pauses), ``"XM"`` or ``"SI"``. Models that know silence when
+            they hear it show nothing under SI.
         alpha: a share beyond ``limit`` that is no more than chance (sign-flip p over clips) is reported as not settled
             by these clips; it fails as well.
 
@@ -361,7 +363,7 @@ def _heard(setup: str, reference: str) -> Condition:
         raise ConfigurationError(
             "under SI there is no driving audio to follow; use assert_silent_lse_c_below or assert_silent_lse_d_above"
         )
-    if setup not in Setup.__members__:
+    if setup not in SETUPS:
         raise ConfigurationError(f"setup={setup!r} is not known; use AM or XM")
     return Condition(Setup[setup], _reference(reference))
 

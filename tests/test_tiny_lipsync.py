@@ -81,7 +81,7 @@ def assert_tabulated(experiment: Any, out: Path, variant: str, broken: bool, cap
     assert f"| {silent} / {silent} |" in capsys.readouterr().out
     experiment.broken([out])
     told = capsys.readouterr().out.splitlines()[0].partition(": ")[2]
-    assert ("LSE-C_S@floor < 0.3" in told.split(", ")) is broken
+    assert ("LSE-C_S@floor < 0.4" in told.split(", ")) is broken
     assert broken or told == "none"
 
 

@@ -1,4 +1,4 @@
-"""``lipleak probe``: change the identity reference alone, and see whether the lips change with it."""
+"""``lipleak probe``: change the mouths of the reference alone, then those of the input frames, and look at the lips."""
 
 import argparse
 import json
@@ -13,18 +13,24 @@ from pytest_lipleak.settings.resolve import command_settings
 
 def add(commands: Any) -> None:
     """Add the subcommand's parser."""
+    from pytest_lipleak.core.conditions import Setup
     from pytest_lipleak.core.defaults import PROBE_LIMIT
+    from pytest_lipleak.core.metric_families import PROBED
 
     probe = commands.add_parser(
         "probe",
-        help="causal probes: does another identity reference move the lips?",
-        description="The reference is taken 8 frames later, and its mouth is swapped for another one, all else equal. "
-        "Shares: 0 without any effect, 1 for a complete copy.",
+        help="causal probes: where do the lips come from, the reference or the input frames?",
+        description="The mouths of the reference come 8 frames earlier, or are swapped for another one; then those of "
+        "the input frames come earlier; all else equal. Shares: 0 without any effect, 1 for a complete copy.",
         epilog=f"example: lipleak probe --model demo:leaky=0.25. {EXIT_STATUS}",
     )
     add_arguments(probe, "probe")
     probe.add_argument(
-        "--setup", choices=("SI", "XM"), default="SI", help="what drives: silence or other speech"
+        "--setup",
+        choices=PROBED,
+        default=Setup.PA,
+        type=Setup,
+        help="what drives: other speech with pauses (PA, the default), other speech as it is (XM), or silence (SI)",
     )
     probe.add_argument(
         "--limit",
@@ -40,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     """Probe, judge, print."""
     from pytest_lipleak.core.endings import status_of
     from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError
-    from pytest_lipleak.core.metrics import REFERENCE_PROBES, metric
+    from pytest_lipleak.core.metrics import FRAME_PROBES, REFERENCE_PROBES, metric
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.results.run_result import verdict_data
     from pytest_lipleak.report.failures import explain
@@ -59,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         work.check()
         evaluation = work.new_evaluation(work.model)
-        for name in REFERENCE_PROBES:
+        for name in (*REFERENCE_PROBES, *FRAME_PROBES):
             limit = Limit(metric(name.format(options.setup)), "<", options.limit)
             try:
                 verdict = evaluation.judge(limit)

@@ -8,7 +8,7 @@ half the frame rate, lips drawn anew at every call), and what .3 of a copy gave 
 
 | metric             | honest | .3 of a copy | limit |
 |--------------------|--------|--------------|-------|
-| LSE-C_S@floor      | 0.13   | 0.5          | 0.3   |
+| LSE-C_S@floor      | 0.13   | 0.5          | 0.4   |
 | LSE-C_XO@floor     | 0.34   | 0.31         | 0.5   |
 | LipCorr_S          | 0.03   | 0.7          | 0.2   |
 | LipCorr_XO         | 0.09   | 0.28         | 0.15  |
@@ -21,7 +21,8 @@ room: under other speech one clip of twelve stands above ten unrelated audios by
 
 LSE-C_XO@floor parts the two least: lips that follow the partner's speech agree with the clip's own by its rhythm, and
 chance (p .001) does not excuse it. It stands as high as honest lips need; lips against lips and the probes find what it
-leaves. The probes decide by intervention, whatever the lips look like.
+leaves. Lips that idle under silence may do the same, though none of the sets did: hence LSE-C_S@floor at .4. The probes
+decide by intervention, whatever the lips look like.
 
 The floor under LSE-C[AM] is for models that follow no audio, as black frames leak nothing: sets of 4 clips whose lips
 fit score above 1.47 in 99 % of the draws, unrelated audio 0.7 to 0.9.
@@ -34,7 +35,7 @@ from collections.abc import Mapping
 from pytest_lipleak.core.metrics import DEFAULT_PROBES
 
 SCAN_GATES: tuple[str, ...] = (
-    "LSE-C_S@floor[{}] < 0.3",
+    "LSE-C_S@floor[{}] < 0.4",
     "LSE-C_XO@floor[{}] < 0.5",
 )
 """On the scale of the embedded expert."""
@@ -70,7 +71,7 @@ DEFAULT_GATES: Mapping[tuple[str, str], tuple[str, ...]] = {
 """Limits by expert and protocol, for both references: a model may have only one of them."""
 
 LEAST_EXCESS: Mapping[tuple[str, str], Mapping[str, float]] = {
-    ("embedded", protocol): {"LSE-C_S@floor": 0.3, "LSE-C_XO@floor": 0.5}
+    ("embedded", protocol): {"LSE-C_S@floor": 0.4, "LSE-C_XO@floor": 0.5}
     for protocol in ("direct", "tracked")
 }
 """Excess over unrelated speech and over the floor that counts as a leak, by expert and protocol: the default gates'."""

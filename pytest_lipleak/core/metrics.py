@@ -427,6 +427,9 @@ LEAKAGE_METRICS = ("LSE-C_S", "LSE-D_S", "LSD-CR", "LSD-AR")
 REFERENCE_PROBES = ("REF_shift[{},CR]", "REF_swap[{},CR]", "REF_swap[{},AR]")
 """The causal probes of the reference, with the setup to be filled in."""
 
+FRAME_PROBES = ("FRAME_shift[{},CR]", "FRAME_shift[{},AR]")
+"""Those of the input frames."""
+
 DEFAULT_PROBES = ("REF_shift[PA,CR]", "REF_swap[SI,AR]", "FRAME_shift[PA,CR]", "FRAME_shift[PA,AR]")
 """One for each place that lips may come from: moving references, still ones, the input frames."""
 

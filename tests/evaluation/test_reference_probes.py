@@ -62,7 +62,7 @@ def test_no_leak_gives_nothing_and_a_share_gives_that_share(common_store: Path) 
     with pytest.raises(AssertionError) as failed:
         assert_reference_does_not_move_lips(leaky)
     text = str(failed.value)
-    assert "REF_shift[SI,CR] = " in text
+    assert "REF_shift[PA,CR] = " in text
     assert "lips move along when the mouths of the reference come earlier" in text
     assert "not by chance: sign-flip p = 0.12 over 3 clips" in text
 
@@ -152,7 +152,7 @@ def test_only_what_the_model_has_is_probed(common_store: Path) -> None:
 
     model = OnlyAR(0.0)
     ar = evaluation(Model("only AR", model), common_store)
-    assert [v.limit.metric.name for v in assert_reference_does_not_move_lips(ar)] == ["REF_swap[SI,AR]"]
+    assert [v.limit.metric.name for v in assert_reference_does_not_move_lips(ar)] == ["REF_swap[PA,AR]"]
 
 
 def test_a_still_mouth_has_no_other(common_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
