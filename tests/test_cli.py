@@ -431,3 +431,18 @@ def test_a_model_in_the_judging_process_is_said_to_be(
     assert "runs in the process that judges it, since this one runs on a system that does not fork" in (
         capsys.readouterr().err
     )
+
+
+def test_an_expert_that_hears_nothing_is_refused_before_anything_is_calibrated(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pytest_lipleak.evaluation.evaluation import Evaluation
+    from pytest_lipleak.generators.control import ControlGenerator
+
+    monkeypatch.setattr(ControlGenerator, "generate", lambda *inputs: pytest.fail("a video was made"))
+    monkeypatch.setattr(Evaluation, "expert_objection", lambda self: "this expert cannot judge these clips")
+    gates = tmp_path / "gates.txt"
+    files = ("--output", str(tmp_path / "dose.json"), "--gates", str(gates))
+    assert main(["calibrate", "--clips", "embedded", *files]) == NOT_JUDGED
+    assert "this expert cannot judge these clips" in capsys.readouterr().err
+    assert not gates.exists()

@@ -36,6 +36,7 @@ def run(options: argparse.Namespace) -> int:
     """Measure every share, write the curve and, where asked, gates; print what they say."""
     from pytest_lipleak.core.conditions import SETUPS, Condition, Reference
     from pytest_lipleak.core.corpus import Corpus
+    from pytest_lipleak.core.errors import UnscorableError
     from pytest_lipleak.core.verdicts import Measurement
     from pytest_lipleak.evaluation.results import gate_limits
     from pytest_lipleak.evaluation.results.dose import calibrated, curve_text, table_lines
@@ -55,7 +56,9 @@ def run(options: argparse.Namespace) -> int:
 
     def measured(share: float) -> Corpus:
         evaluation = work.new_evaluation(load_model(f"demo:leaky={share:g}"))
-        evaluation.expert_objection()
+        # Asked before hours are spent.
+        if objection := evaluation.expert_objection():
+            raise UnscorableError(objection)
         evaluation.need(Condition(setup, Reference.CR) for setup in SETUPS)
         if options.gates is not None and share in (gate_limits.NONE, gate_limits.HALF):
             names = (*gate_limits.CALIBRATED, gate_limits.FOLLOWS)

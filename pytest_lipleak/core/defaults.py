@@ -27,6 +27,10 @@ decide by intervention, whatever the lips look like.
 The floor under LSE-C[AM] is for models that follow no audio, as black frames leak nothing: sets of 4 clips whose lips
 fit score above 1.47 in 99 % of the draws, unrelated audio 0.7 to 0.9.
 
+The floor under LSE-C[XM] is for lips that stand still in a small edit: under AM the jaw around them moves with the
+clip's own speech, and they come to 1.7 on the sets for choosing. Other speech moves no jaw: they come to 0.79 there,
+lips that follow to 1.0 and more.
+
 LSD is measured and shown, and no default gate: it also rises when lips merely fail to follow other speech.
 """
 
@@ -63,7 +67,7 @@ def _gates(*texts: str) -> tuple[str, ...]:
 
 DEFAULT_GATES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("embedded", protocol): (
-        *_gates("LSE-C[AM,{}] > 1.2", *SCAN_GATES, *SCALELESS_GATES),
+        *_gates("LSE-C[AM,{}] > 1.2", "LSE-C[XM,{}] > 0.8", *SCAN_GATES, *SCALELESS_GATES),
         *PROBE_GATES,
     )
     for protocol in ("direct", "tracked")

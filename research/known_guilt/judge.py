@@ -68,7 +68,8 @@ def judged(line: Line) -> Judged:
     leaks, deaf, values = [], [], {}
     for limit in gates_of(line):
         if asks_whether_lips_follow(limit):
-            heard = [clip["LSE-C[AM]"] for clip in line["clips"].values() if "LSE-C[AM]" in clip]
+            measured = f"LSE-C[{limit.metric.conditions[0].setup}]"
+            heard = [clip[measured] for clip in line["clips"].values() if measured in clip]
             value = sum(heard) / len(heard) if heard else math.nan
             if heard and not limit.holds(value):
                 deaf.append(f"{limit} ({value:.2f})")

@@ -1,5 +1,7 @@
 """Limits between what no leak and what half a copy comes to."""
 
+from dataclasses import replace
+
 import pytest
 from corpora import corpus
 
@@ -55,3 +57,10 @@ def test_every_gate_can_be_read_and_what_cannot_be_told_is_said() -> None:
     lines = options_file(gates, "syncnet", "lrs", "clips/").splitlines()
     flags = {f"--lipleak-{option.name.replace('_', '-')}" for option in OPTIONS}
     assert {line.partition("=")[0] for line in lines} <= flags
+
+
+def test_too_few_speakers_are_named_as_the_reason() -> None:
+    honest = corpus(["a", "b", "c"])
+    few = {name: replace(measured(name, 0, 1), interval=None) for name in (*CALIBRATED, FOLLOWS)}
+    _, missing = gates_for({NONE: few, HALF: few}, honest)
+    assert "needs at least 5 clips, and a limit needs intervals" in missing[0]

@@ -52,7 +52,7 @@ def gates_for(
     for name in CALIBRATED:
         value = limit_between(measured[NONE][name], measured[HALF][name])
         if value is None:
-            missing.append(f"{name}: these clips do not tell half a copy from none; add clips")
+            missing.append(f"{name}: {_untold(measured[NONE][name], measured[HALF][name])}")
         else:
             gates += _both(name, "<", value)
     floor = _follows(measured[NONE][FOLLOWS], honest)
@@ -62,6 +62,13 @@ def gates_for(
         gates += _both(FOLLOWS, ">", floor)
     gates += [text.format(reference) for text in SCALELESS_GATES for reference in Reference]
     return [str(Limit.parse(text)) for text in (*gates, *PROBE_GATES)], missing
+
+
+def _untold(good: Measurement, bad: Measurement) -> str:
+    for each in (good, bad):
+        if each.no_interval:
+            return f"{each.no_interval}, and a limit needs intervals"
+    return "these clips do not tell half a copy from none; add clips"
 
 
 def _follows(good: Measurement, honest: Corpus) -> float | None:
