@@ -120,6 +120,19 @@ def test_tests_of_the_docs_run(pytester: pytest.Pytester, tmp_path: Path) -> Non
     assert {verdict["outcome"] for verdict in report["results"][0]["verdicts"]} <= {"pass", "fail"}
 
 
+READ_IN_A_MINUTE = 200
+"""Words of prose and tables; code is looked at."""
+
+
+@pytest.mark.parametrize(
+    "page", [each for each in PAGES if each.parent.name != "evidence"], ids=lambda page: page.name
+)
+def test_a_page_is_read_in_ten_minutes(page: Path) -> None:
+    """Long tables have pages of their own, under evidence."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.S | re.M)
+    assert len(text.split()) <= 10 * READ_IN_A_MINUTE
+
+
 def strings(path: Path) -> list[str]:
     """Texts of a module, with what is filled in as three dots."""
     found = []
