@@ -69,6 +69,9 @@ UNHEARD = (Setup.SI, Setup.XM)
 PROBED = (Setup.SI, Setup.XM, Setup.PA)
 """What may drive while a probe changes something else."""
 
+WITH_PAUSES = (Setup.AM, Setup.XM, Setup.PA)
+"""Whose driving speech has pauses: a clip's own natural ones, or those of PA."""
+
 BOTH, CR_ONLY = tuple(Reference), (Reference.CR,)
 
 DRIVEN = {
@@ -167,6 +170,9 @@ _HEARD = "scored against the driving audio"
 _PICTURES_DIFFER = "the pictures differ from the real ones"
 _FRAMES_DIFFER = "the frames as a whole do not look like the real ones"
 _LIPS_ELSEWHERE = "the lips are not where the real ones were"
+_OF_SPEECH = "0 at rest, 1 as in speech"
+_MOVES_IN_PAUSES = "the mouth goes on moving where the driving speech pauses: what moves it is not audio"
+_OPEN_IN_PAUSES = "the mouth stays open where the driving speech pauses"
 _OF_REAL = "0 at rest, 1 as the real clip"
 _NO_REST = "the mouth does not rest under silence: what moves or opens it is not audio"
 
@@ -328,12 +334,13 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "SLS[{condition}]",
         "THEval's Silent Lip Stability: median deviation of the lip opening in pauses of the driving audio",
-        _NO_REST, "lower", "distance between the eyes", Source.PICTURES, asks=Question.OTHER, digits=4,
+        _NO_REST, "lower", "distance between the eyes", Source.PICTURES, asks=Question.OTHER,
+        setups=(*ALL, Setup.PA), digits=4,
     ),
     Family(
         "SLS@real[{condition}]",
         "THEval's Silent Lip Stability over the deviation of the real clip in its own speech", _NO_REST,
-        "lower", _OF_REAL, Source.PICTURES, Summary.SHARE, Question.OTHER, digits=3,
+        "lower", _OF_REAL, Source.PICTURES, Summary.SHARE, Question.OTHER, (*ALL, Setup.PA), digits=3,
     ),
     Family(
         "Closed[{condition}]", "HighSync's silence test: share of frames with closed lips under silence", _NO_REST,
@@ -342,6 +349,22 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "Closed@real[{condition}]", "share of frames with lips that are not closed, over that of the real clip",
         _NO_REST, "lower", _OF_REAL, Source.PICTURES, Summary.SHARE, Question.OTHER, SILENT, digits=3,
+    ),
+    Family(
+        "PauseMotion@own[{condition}]", "{driven}: motion of the mouth in pauses, over this output's in speech",
+        _MOVES_IN_PAUSES, "lower", _OF_SPEECH, Source.PICTURES, Summary.SHARE, Question.OTHER, WITH_PAUSES, digits=3,
+    ),
+    Family(
+        "PauseMotion@real[{condition}]", "{driven}: motion of the mouth in pauses, over the real clip's in speech",
+        _MOVES_IN_PAUSES, "lower", _OF_SPEECH, Source.PICTURES, Summary.SHARE, Question.OTHER, WITH_PAUSES, digits=3,
+    ),
+    Family(
+        "PauseOpen@own[{condition}]", "{driven}: mean mouth opening in pauses, over this output's in speech",
+        _OPEN_IN_PAUSES, "lower", _OF_SPEECH, Source.PICTURES, Summary.SHARE, Question.OTHER, WITH_PAUSES, digits=3,
+    ),
+    Family(
+        "PauseOpen@real[{condition}]", "{driven}: mean mouth opening in pauses, over the real clip's in speech",
+        _OPEN_IN_PAUSES, "lower", _OF_SPEECH, Source.PICTURES, Summary.SHARE, Question.OTHER, WITH_PAUSES, digits=3,
     ),
     Family(
         "REF_shift[{condition}]",

@@ -12,8 +12,8 @@ PAPER_PICTURES = ("SSIM", "PSNR", "FID", "CSIM")
 LANDMARKS = ("LMD", "LMD_face")
 """Distances to the real lips, which are a target only where their own audio drives."""
 
-AT_REST = ("SLS", "SLS@real")
-"""Looked at under silence here; under AM and XM, in pauses of speech, only when named."""
+AT_REST = ("SLS", "SLS@real", "PauseMotion@own", "PauseMotion@real", "PauseOpen@own", "PauseOpen@real")
+"""Looked at under silence and under PA here; in natural pauses, under AM and XM, only when named."""
 
 
 def metrics_in(group: str) -> tuple[Metric, ...]:
@@ -47,7 +47,7 @@ def _leak() -> list[Metric]:
     return [
         *_conditions(),
         *map(metric, extra_metrics()),
-        *(each for each in at_rest if each.conditions[-1].setup is Setup.SI),
+        *(each for each in at_rest if each.conditions[-1].setup in (Setup.SI, Setup.PA)),
     ]
 
 

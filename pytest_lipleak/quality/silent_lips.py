@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.clips import Audio
 from pytest_lipleak.core.timebase import FRAME_RATE
 from pytest_lipleak.faces.landmarks import EYE_CORNERS, Landmarks
-from pytest_lipleak.quality.mouth import OPEN, Opening, open_share
+from pytest_lipleak.quality.mouth import OPEN, Opening, motion_energy, open_share
 
 LIP_LEAK = 0.25
 """KeySync: a mouth of a larger aspect ratio of the *inner* lips is open. Outer lips are beyond it in 99 % of frames."""
@@ -101,3 +101,34 @@ def pauses(audio: Audio, frames: int, shortest: float = SHORTEST_PAUSE) -> NDArr
         if stop - first < shortest * FRAME_RATE:
             quiet[first:stop] = False
     return quiet
+
+
+SETTLING = 3
+"""Frames (0.12 s) at both ends of a pause that do not count: real lips close after the last sound, and open before the
+first."""
+
+
+def settled(quiet: NDArray[np.bool_], margin: int = SETTLING) -> NDArray[np.bool_]:
+    """Return which frames of pauses lie at least ``margin`` frames away from speech: bool (T,).
+
+    Args:
+        quiet: of ``pauses``. Beginning and end of the video are no speech.
+        margin: frames.
+    """
+    speech = np.flatnonzero(~quiet)
+    near = np.zeros(len(quiet), np.bool_)
+    for shift in range(-margin, margin + 1):
+        places = speech + shift
+        near[places[(places >= 0) & (places < len(quiet))]] = True
+    return ~near
+
+
+def motion_where(opening: Opening, where: NDArray[np.bool_]) -> float:
+    """Return the motion energy (``mouth.motion_energy``) among frames that follow each other in ``where``."""
+    return motion_energy(np.where(where, opening, np.nan))
+
+
+def open_where(opening: Opening, where: NDArray[np.bool_]) -> float:
+    """Return the mean aspect ratio in the frames of ``where``; NaN where none shows a face."""
+    seen = opening[where & np.isfinite(opening)]
+    return float(seen.mean()) if len(seen) else math.nan

@@ -130,6 +130,22 @@ def test_faces_of_identical_videos(evaluate: Evaluate, shared: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_copy_reads_1_beside_the_real_clip_and_a_mouth_at_rest_0(evaluate: Evaluate, shared: Path) -> None:
+    pytest.importorskip("ai_edge_litert")
+    honest, leaky = (evaluate(name, shared / "weights") for name in ("demo", "demo:leaky"))
+    for name in ("LipLeak@real[SI,CR]", "Closed@real[SI,CR]"):
+        assert honest.measure(name).value == pytest.approx(0, abs=0.05)
+        assert leaky.measure(name).value == pytest.approx(1, abs=0.05)
+    assert honest.measure("SLS@real[SI,CR]").value < 0.1 < 0.3 < leaky.measure("SLS@real[SI,CR]").value
+    assert honest.measure("Closed[SI,CR]").value == pytest.approx(1, abs=0.02)
+    # Other speech with pauses: the copy goes on as its reference does.
+    for name in ("PauseMotion@own[PA,CR]", "PauseMotion@real[PA,CR]"):
+        assert honest.measure(name).value < 0.2 < 0.5 < leaky.measure(name).value
+    report = Corpus.from_dict(json.loads(json.dumps(leaky.corpus.to_dict(), allow_nan=False)))
+    assert measure(report, metric("LipLeak@real[SI,CR]")).value == leaky.measure("LipLeak@real[SI,CR]").value
+
+
+@pytest.mark.slow
 def test_no_face_is_unscored_and_never_passes(evaluate: Evaluate, shared: Path) -> None:
     pytest.importorskip("ai_edge_litert")
     grey = evaluate(Grey(), shared / "weights")

@@ -15,7 +15,10 @@ from pytest_lipleak.quality.silent_lips import (
     deviation,
     lip_distance,
     lip_leak,
+    motion_where,
+    open_where,
     pauses,
+    settled,
 )
 
 
@@ -74,3 +77,25 @@ def test_silence_is_one_pause_and_so_is_faint_noise_beneath_speech():
     assert pauses(np.zeros(16_000, np.int16), 25).all()
     noise = np.random.default_rng(0).normal(0, 20, 16_000).astype(np.int16)
     assert pauses(np.concatenate([tone(1.0), noise]), 50)[26:].all()
+
+
+def test_ends_of_a_pause_do_not_count_and_ends_of_the_video_do():
+    quiet = np.ones(30, bool)
+    quiet[10:14] = False
+    found = settled(quiet, 3)
+    assert np.flatnonzero(~found).tolist() == list(range(7, 17))
+    assert settled(np.ones(5, bool)).all()
+    assert not settled(np.zeros(5, bool)).any()
+
+
+def test_what_moves_in_pauses_alone():
+    time = np.arange(40)
+    opening = np.where(time < 20, 0.2 + 0.1 * (-1.0) ** time, 0.5)
+    # A mouth that flutters by 0.2 from frame to frame, then stands open.
+    assert motion_where(opening, time < 20) == pytest.approx((0.2 * 25) ** 2)
+    assert motion_where(opening, time >= 20) == 0
+    assert open_where(opening, time >= 20) == 0.5
+    assert open_where(opening, time < 20) == pytest.approx(0.2)
+    assert math.isnan(open_where(opening, time < 0))
+    # Frames that do not follow each other are no motion.
+    assert math.isnan(motion_where(opening, time % 2 == 0))

@@ -6,7 +6,7 @@ features) is an artefact of the store; the measures themselves follow from it.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -263,6 +263,26 @@ def _in_speech(output: Pictures, real: Pictures) -> float:
     return deviation(real.lip_distance[~pauses(real.audio(), len(real.lip_distance))])
 
 
+def _where(video: Pictures, *, speaks: bool) -> NDArray[np.bool_]:
+    """Which frames of a video lie in its audio's speech, or well inside of its pauses."""
+    from pytest_lipleak.quality.silent_lips import pauses, settled
+
+    quiet = pauses(video.audio(), len(video.opening))
+    return ~quiet if speaks else settled(quiet)
+
+
+def _motion(video: Pictures, *, speaks: bool) -> float:
+    from pytest_lipleak.quality.silent_lips import motion_where
+
+    return motion_where(video.opening, _where(video, speaks=speaks))
+
+
+def _open(video: Pictures, *, speaks: bool) -> float:
+    from pytest_lipleak.quality.silent_lips import open_where
+
+    return open_where(video.opening, _where(video, speaks=speaks))
+
+
 @dataclass(frozen=True)
 class PictureMeasure:
     """How one picture measure is taken.
@@ -282,15 +302,26 @@ class PictureMeasure:
     beside: Callable[[Pictures, Pictures], dict[str, float]] | None = None
 
 
+Taken = Callable[..., float]
+
+
+def _of_output(taken: Taken, output: Pictures, real: Pictures, *, speaks: bool) -> float:
+    return taken(output, speaks=speaks)
+
+
+def _of_real_clip(taken: Taken, output: Pictures, real: Pictures, *, speaks: bool) -> float:
+    return taken(real, speaks=speaks)
+
+
 def _of_real(
     name: str, compute: Callable[[Pictures, Pictures], float], own: Callable[[Pictures, Pictures], float]
 ) -> PictureMeasure:
-    """A measure over what ``own`` finds in the real clip."""
+    """A measure over what ``own`` finds in the real clip, or in the same video elsewhere."""
 
     def beside(output: Pictures, real: Pictures) -> dict[str, float]:
         full = own(output, real)
         if np.isnan(full):
-            raise UnscorableError(f"{name}: no frame of the real clip's speech shows a face")
+            raise UnscorableError(f"{name}: no frame in speech shows a face")
         return {f"{name}{FULL}": full}
 
     return PictureMeasure(compute, of_opening=True, why_not=_NO_PAUSE, beside=beside)
@@ -326,5 +357,14 @@ MEASURES: Mapping[str, PictureMeasure] = {
         lambda output, real: 1 - _closed(output, real),
         lambda output, real: 1 - _closed(real, real),
     ),
+    **{
+        f"{name}@{whose}": _of_real(
+            f"{name}@{whose}",
+            partial(_of_output, taken, speaks=False),
+            partial(of, taken, speaks=True),
+        )
+        for name, taken in (("PauseMotion", _motion), ("PauseOpen", _open))
+        for whose, of in (("own", _of_output), ("real", _of_real_clip))
+    },
 }
 """By the names of the table of metric families."""
