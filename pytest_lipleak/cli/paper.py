@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import GOOD, NOT_JUDGED, USAGE
-from pytest_lipleak.core.errors import ConfigurationError, InputError, OutputError
-from pytest_lipleak.machine.outputs import check_writable, to_be_written, write_text
+from pytest_lipleak.cli.told import tell
+from pytest_lipleak.core.errors import ConfigurationError, InputError
+from pytest_lipleak.machine.outputs import check_writable
 from pytest_lipleak.settings.options import offered_by
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
@@ -95,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
     if not entries:
         return next(iter(failed.values()))
     text = _laid_out(_tables(entries, options, columns), options)
-    status = _written(text, options)
+    status = tell(text, "tables", options.output)
     for name in failed:
         lost = "some of what was asked" if name in paths else "it stands in no table"
         print(f"lipleak: {name} could not be measured as a whole: {lost}; see above", file=sys.stderr)
@@ -188,16 +189,3 @@ def _laid_out(tables: "list[Table]", options: argparse.Namespace) -> str:
     from pytest_lipleak.report import render
 
     return render.FORMATS["terminal" if options.format == "text" else options.format](tables)
-
-
-def _written(text: str, options: argparse.Namespace) -> int:
-    if options.output is None:
-        print(text)
-        return GOOD
-    try:
-        with to_be_written("tables", options.output):
-            write_text(options.output, f"{text}\n")
-    except OutputError:
-        print(text)
-        raise
-    return GOOD

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import GOOD
-from pytest_lipleak.core.errors import ConfigurationError, InputError, OutputError
-from pytest_lipleak.machine.outputs import check_writable, to_be_written, write_text
+from pytest_lipleak.cli.told import tell
+from pytest_lipleak.core.errors import ConfigurationError, InputError
+from pytest_lipleak.machine.outputs import check_writable, to_be_written
 from pytest_lipleak.report.published import PUBLISHED
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
     if options.output is not None:
         _check_output(options.output, layout)
     if options.schema:
-        return _written(json.dumps(schema(), indent=1, ensure_ascii=False), options)
+        return tell(json.dumps(schema(), indent=1, ensure_ascii=False), "report", options.output)
     if not options.files and not options.paper:
         raise ConfigurationError("which report? Name a file that --lipleak-json wrote, or --paper 6")
     files = [path for path in options.files if path.suffix.lower() != ".csv"]
@@ -97,8 +98,8 @@ def run(options: argparse.Namespace) -> int:
         return _html(reports, options)
     models = sum(len(report.corpora) for report in reports.values())
     if alone and models <= 1 and layout in ("terminal", "markdown"):
-        return _written(_one_model(reports, layout, full=options.verbose), options)
-    return _written(_laid_out(_tables(reports, options), layout), options)
+        return tell(_one_model(reports, layout, full=options.verbose), "report", options.output)
+    return tell(_laid_out(_tables(reports, options), layout), "report", options.output)
 
 
 def _check_output(output: Path, layout: str) -> None:
@@ -203,18 +204,4 @@ def _html(reports: "dict[Path, Report]", options: argparse.Namespace) -> int:
     with to_be_written("HTML report", options.output):
         folders = [path.parent for path in options.files]
         write_html(whole, options.output, options.media, labels=_labels(reports), videos=folders)
-    return GOOD
-
-
-def _written(text: str, options: argparse.Namespace) -> int:
-    if options.output is None:
-        print(text)
-        return GOOD
-    try:
-        with to_be_written("report", options.output):
-            write_text(options.output, f"{text}\n")
-    except OutputError:
-        # What was asked for is told all the same.
-        print(text)
-        raise
     return GOOD
