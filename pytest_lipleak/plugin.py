@@ -2,11 +2,9 @@
 
 import os
 import signal
-import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,12 +34,15 @@ from pytest_lipleak.gates import (
     is_gate_id,
 )
 from pytest_lipleak.session import xdist
+from pytest_lipleak.session.interruption import raise_on_sigterm, what_stopped
+from pytest_lipleak.session.refusals import refusing, unexpected
 from pytest_lipleak.session.session import KEY, LipleakSession
+from pytest_lipleak.session.terminal import model_lines, print_results
+from pytest_lipleak.session.watcher import Watcher
 from pytest_lipleak.settings.parsers import add_options, refuse_unknown_options
 from pytest_lipleak.settings.resolve import names_model, read_settings
 
 if TYPE_CHECKING:
-    from pytest_lipleak.evaluation.results.run_result import RunResult
     from pytest_lipleak.machine.exit_guard import ExitGuard
 
 GUARD = pytest.StashKey["ExitGuard"]()
@@ -152,23 +153,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if session.names_model:
         _guard(config)
     if session.settings.asked_for_model:
-        _refusing(config, session.check)
+        refusing(config, session.check)
     elif not session.names_model:
-        _refusing(config, session.check_reports)
+        refusing(config, session.check_reports)
     if not session.names_model and session.settings.asked_for_gates:
         raise pytest.UsageError(
             "--lipleak-gate and --lipleak-compare-fail: there is no model to judge; name one with --lipleak-model"
         )
-
-
-def _refusing(config: pytest.Config, check: Callable[[], None]) -> None:
-    """Call what may refuse the run; what nobody foresaw is a refusal, too, and not pytest's INTERNALERROR."""
-    try:
-        check()
-    except pytest.UsageError:
-        raise
-    except Exception as error:
-        raise _unexpected(config, error) from error
 
 
 def _expect(config: pytest.Config, collected: xdist.Collected) -> None:
@@ -177,24 +168,13 @@ def _expect(config: pytest.Config, collected: xdist.Collected) -> None:
     session.tests.expect(collected)
     if not session.tests.collected or session.settings.asked_for_model or session.has_begun:
         return
-    _refusing(config, session.check_reports)
+    refusing(config, session.check_reports)
     session.begin()
     reporter: Any = config.pluginmanager.getplugin("terminalreporter")
     if reporter is not None and config.get_verbosity() >= 0:
-        for line in _model_lines(session):
+        for line in model_lines(session):
             reporter.ensure_newline()
             reporter.write_line(line)
-
-
-def _unexpected(config: pytest.Config, error: Exception) -> pytest.UsageError:
-    """Word an error that nobody foresaw; with -v its traceback is printed."""
-    from pytest_lipleak.core.errors import unexpected
-
-    if config.get_verbosity() > 0:
-        import traceback
-
-        traceback.print_exception(error)
-    return pytest.UsageError(f"lipleak: {unexpected(error)}")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -208,7 +188,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
     """Note whether the tests came to their end, and what stopped them."""
     ours = session.config.stash[KEY]
-    handler = _raise_on_sigterm() if ours.judges_model and ours.is_controller else None
+    handler = raise_on_sigterm() if ours.judges_model and ours.is_controller else None
     ours.tests.stopped = "the run was stopped"
     try:
         result = yield
@@ -216,38 +196,13 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
         # After the last test, -x stops nothing.
         told_to = session.shouldfail or session.shouldstop
         ended = told_to and not ours.tests.not_run
-        ours.tests.stopped = None if ended else _what_stopped(error, told_to)
+        ours.tests.stopped = None if ended else what_stopped(error, told_to)
         raise
     finally:
         if handler is not None:
             signal.signal(signal.SIGTERM, handler)
     ours.tests.stopped = None
     return result
-
-
-def _what_stopped(error: BaseException, told_to: "bool | str") -> str:
-    if isinstance(told_to, str) and told_to:
-        return told_to
-    if isinstance(error, pytest.exit.Exception):
-        return f"stopped by pytest.exit: {error.msg}"
-    from pytest_lipleak.core.endings import early_end
-
-    return early_end(error)
-
-
-def _raise_on_sigterm() -> Any:
-    """Let SIGTERM end the run as Ctrl-C does, so that reports are written; return the handler before, or None."""
-    if threading.current_thread() is not threading.main_thread():
-        return None
-    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
-        return None
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)  # a second one ends the process at once
-        # No pytest.exit: that is an Exception, which the model's own code may catch.
-        raise KeyboardInterrupt("SIGTERM")
-
-    return signal.signal(signal.SIGTERM, stop)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -264,7 +219,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     session, asked = config.stash[KEY], config.stash[REQUEST]
     gates = len(session.settings.rules.gates)
     if session.settings.asked_for_model:
-        return _model_lines(session)
+        return model_lines(session)
     if not gates:
         return []
     from pytest_lipleak.core.words import counted
@@ -282,20 +237,7 @@ def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Ite
     session = config.stash[KEY]
     if session.settings.asked_for_model or config.get_verbosity() < 0 or not any(map(_judges, items)):
         return []
-    return _model_lines(session)
-
-
-def _model_lines(session: LipleakSession) -> list[str]:
-    if not session.names_model:
-        return []
-    from pytest_lipleak.core.words import counted
-
-    expert, clips = session.run.expert, session.run.clips
-    return [
-        f"lipleak: model {session.settings.inputs.model}, {counted(len(clips), 'clip')} ({clips.origin}), "
-        f"expert {expert.name} ({expert.reason}), protocol {expert.protocol}",
-        *([f"lipleak: {clips.listing.summary}"] if clips.listing.left_out else []),
-    ]
+    return model_lines(session)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> Gates | None:
@@ -331,7 +273,7 @@ def pytest_collection_modifyitems(
         add_defaults(session, items, tests_judge=any("lipleak" in _fixtures(item) for item in items))
     except Exception as error:
         items.clear()
-        xdist.refuse(config, str(_unexpected(config, error)))
+        xdist.refuse(config, str(unexpected(config, error)))
     # A suite's own tests, which take seconds, come before what takes minutes.
     items.sort(key=is_gate)
 
@@ -351,7 +293,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         _refuse_unusable(session, ours)
     except Exception as error:
         foreseen = isinstance(error, (LipleakError, pytest.UsageError))
-        words = str(error) if foreseen else str(_unexpected(config, error))
+        words = str(error) if foreseen else str(unexpected(config, error))
         ours.tests.refusal = words.partition("\n")[0]
         session.items.clear()
         xdist.refuse(config, words)
@@ -452,44 +394,6 @@ def on_github() -> bool:
     return bool(os.environ.get("GITHUB_ACTIONS") or os.environ.get("GITHUB_STEP_SUMMARY"))
 
 
-class Watcher:
-    """Notes tests that failed without a broken limit, so that no report calls such a run good.
-
-    Args:
-        session: what the plugin knows during this run.
-    """
-
-    def __init__(self, session: LipleakSession) -> None:
-        self._session = session
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Look at every report; under xdist the controller sees those of all workers."""
-        if report.when == "call" or not report.passed:
-            self._session.display.resume_line()
-        # The report of a crashed worker knows nothing of its test but the name.
-        ours = "lipleak" in report.keywords or not report.keywords
-        if report.failed and ours:
-            said = [str(name).removeprefix("lipleak ") for name, _ in report.user_properties]
-            self._session.tests.failed[report.nodeid] = said
-        # Skipped by a marker or in a fixture, a test does not come to its call.
-        if report.skipped and ours:
-            self._session.tests.skipped += 1
-        # A crashed worker's test has one report alone, of no phase.
-        if report.when not in ("setup", "call"):
-            self._session.tests.finished.add(report.nodeid)
-
-    def pytest_keyboard_interrupt(self) -> None:
-        """Also pytest.exit, with a status of its own, in another plugin's hook before the run has begun."""
-        if not self._session.has_begun:
-            self._session.begin()
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note what could not be collected: nobody knows what it would have judged."""
-        if report.failed and self._session.names_model:
-            self._session.tests.failed[report.nodeid] = []
-
-
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     """Take in what this process measured; write the reports, before and around what other plugins do at the end."""
@@ -539,63 +443,9 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     """Print a verdict and a table per model; the verdict alone with -q, nothing with -qq. Say what is not written."""
     ours = config.stash[KEY]
     try:
-        _print_results(terminalreporter, config)
+        print_results(terminalreporter, config, ours)
     except Exception as error:
         ours.crashed(error)
-        ours.unsaved.append(f"NOT JUDGED: {_unexpected(config, error)}")
+        ours.unsaved.append(f"NOT JUDGED: {unexpected(config, error)}")
     for why in ours.unsaved:
         terminalreporter.write_line(why, red=True)
-
-
-def _print_results(terminalreporter: Any, config: pytest.Config) -> None:
-    session = config.stash[KEY]
-    if session.only_skipped():
-        from pytest_lipleak.core.endings import all_skipped
-
-        words = f"NOT JUDGED: {session.settings.inputs.model}: {all_skipped(session.tests.skipped)}"
-        terminalreporter.write_line(words, red=True)
-    if not session.judges_something or config.get_verbosity() < -1:
-        return
-    from pytest_lipleak.report.summary import COLOURS, painted, summaries
-
-    found = session.result()
-    paint = painted(config.get_terminal_writer().markup)
-    for summary in summaries(found, full=config.get_verbosity() > 0, paint=paint):
-        terminalreporter.write_sep("=", f"lip leakage: {summary.model}")
-        terminalreporter.write_line(summary.verdict, **summary.colour)
-        if config.get_verbosity() >= 0:
-            for line in summary.table:
-                terminalreporter.write_line(line)
-    if not found.models and not found.end.is_whole and not session.tests.refusal:
-        ending = found.ending
-        terminalreporter.write_sep("=", f"lip leakage: {session.settings.inputs.model or 'not judged'}")
-        terminalreporter.write_line(ending.headline, **COLOURS[ending.finding])
-    _print_notes(terminalreporter, config, session, found)
-
-
-def _print_notes(
-    terminalreporter: Any, config: pytest.Config, session: LipleakSession, found: "RunResult"
-) -> None:
-    store = session.settings.machine.store
-    if store and config.get_verbosity() >= 0:
-        for model in found.models:
-            about = model.corpus.provenance
-            if about.fingerprint is None:
-                name = about.model
-                terminalreporter.write_line(
-                    f"{store}: nothing of {name} was kept, since it has no attribute fingerprint"
-                )
-    if config.get_verbosity() > 0:
-        for why_no_dose in {session.run.dose_curve(model.corpus)[1] for model in found.models} - {None}:
-            terminalreporter.write_line(str(why_no_dose))
-    for name, lines, why_not in session.compared:
-        if config.get_verbosity() >= 0:
-            for line in ("", f"compared with {session.run.baseline.name}: {name}", *lines):
-                terminalreporter.write_line(line)
-        if why_not:
-            terminalreporter.write_line(f"NOT COMPARED: {why_not}", red=True)
-    if found.models:
-        from pytest_lipleak.core.endings import failed_lines
-
-        for line in failed_lines(found.end):
-            terminalreporter.write_line(line, red=True)

@@ -39,7 +39,8 @@ def test_a_run_that_does_not_ask_for_it_imports_nothing_heavy(
         f"pytest_lipleak.{name}"
         for name in (
             *("plugin", "fixtures", "gates", "session", "session.session", "session.xdist"),
-            *("session.display", "session.evaluations", "session.judging_tests"),
+            *("session.display", "session.evaluations", "session.interruption", "session.judging_tests"),
+            *("session.refusals", "session.terminal", "session.watcher"),
             *("run", "run.process"),
             *("settings", "settings.convert", "settings.options", "settings.parsers", "settings.resolve"),
             *("core", "core.choices", "core.exit_status", "core.version"),
