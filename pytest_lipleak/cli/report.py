@@ -11,6 +11,7 @@ from pytest_lipleak.cli.exit_codes import GOOD
 from pytest_lipleak.cli.told import tell
 from pytest_lipleak.core.errors import ConfigurationError, InputError
 from pytest_lipleak.machine.outputs import check_writable, to_be_written
+from pytest_lipleak.report import render
 from pytest_lipleak.report.published import PUBLISHED
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ examples:
 exit status: 0 printed or written, 2 usage or a file that is no report, 3 the file could not be written; this
 command judges nothing anew
 """
-FORMATS = ("terminal", "markdown", "latex", "csv", "json", "html")
+FORMATS = (*render.FORMATS, "json", "html")
 
 
 def add(commands: Any) -> None:
@@ -162,7 +163,6 @@ def _one_model(reports: "dict[Path, Report]", layout: str, *, full: bool) -> str
 
 
 def _laid_out(tables: "list[Table]", layout: str) -> str:
-    from pytest_lipleak.report import render
     from pytest_lipleak.report.json import plain_data
 
     if not tables:
