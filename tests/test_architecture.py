@@ -1,6 +1,7 @@
 """The house: imports run downwards only, heavy packages are imported when used, public names are explained."""
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from graphlib import TopologicalSorter
@@ -104,6 +105,13 @@ def rooms_entered(path: Path) -> set[str]:
 def test_every_room_has_a_floor() -> None:
     rooms = {room_of(path) for path in MODULES} - {"__init__"}
     assert rooms == set(FLOOR), "give a new room its floor in FLOORS"
+
+
+def test_the_map_for_contributors_shows_every_room() -> None:
+    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    plan = text.partition(f"{NAME}/\n")[2].partition("```")[0]
+    shown = set(re.findall(r"(?:^|  )(\w+)(?:/|\.py)(?=\s)", plan, re.MULTILINE))
+    assert set(FLOOR) <= shown, "say in CONTRIBUTING.md what the room is for"
 
 
 def test_imports_run_downwards() -> None:
