@@ -1,14 +1,16 @@
 """What a run found: plain data that travels between processes and is put together in any order."""
 
 import json
+import math
 from itertools import permutations
 
 from corpora import corpus
 
 from pytest_lipleak.core.endings import Ended, RunEnd
-from pytest_lipleak.core.verdicts import Limit, judge
+from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, judge
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult, merged_models
+from pytest_lipleak.report.json import document
 
 
 def piece(*clips: str, model: str = "one", limit: str | None = None) -> ModelResult:
@@ -54,3 +56,39 @@ def test_an_early_end_takes_a_pass_back() -> None:
     cut_short = RunResult((kept,), RunEnd(Ended.EARLY, "interrupted", ("another gate",)))
     assert cut_short.ending.verdict == "not judged"
     assert cut_short.endings[0].verdict == "not judged"
+
+
+def test_records_are_flat_and_say_what_the_report_says() -> None:
+    judged = corpus(["a", "b", "c"], leak=0.5)
+    limits = [Limit.parse(text) for text in ("LSE-C_S < 9", "LSE-C_S < 1", "LSD-CR < 0.6")]
+    found = RunResult(
+        (
+            ModelResult.of(judged, (judge(limit, measure(judged, limit.metric)) for limit in limits)),
+            piece("a", model="other"),
+        )
+    )
+    records = found.to_records()
+    report = document(found)
+    metrics = [(result["provenance"]["model"], m) for result in report["results"] for m in result["metrics"]]
+    # A metric with two limits stands twice.
+    assert len(records) == len(metrics) + 1
+    told = {(record["model"], record["metric"]): record for record in records}
+    for model, expected in metrics:
+        record = told[model, expected["metric"]]
+        assert record["value"] == expected["value"]
+        assert (record["measured"], record["p"]) == (expected["clips"], expected["p"])
+    assert {(r["limit"], r["outcome"]) for r in records if r["limit"]} == {
+        (verdict["limit"], verdict["outcome"])
+        for result in report["results"]
+        for verdict in result["verdicts"]
+    }
+    assert not any(isinstance(value, dict | list | tuple) for record in records for value in record.values())
+
+
+def test_a_limit_on_what_could_not_be_measured_is_among_the_records() -> None:
+    limit = Limit.parse("CSIM[AM,CR] > 0.5")
+    nothing = Measurement(limit.metric, math.nan, None, {}, (), "expert")
+    lost = ModelResult.of(corpus(["a"], leak=0.5), [Verdict(limit, nothing, "no face model")])
+    (record,) = [record for record in RunResult((lost,)).to_records() if record["limit"]]
+    assert math.isnan(record["value"])
+    assert (record["metric"], record["measured"], record["outcome"]) == ("CSIM[AM,CR]", 0, "not judged")

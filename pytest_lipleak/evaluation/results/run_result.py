@@ -1,12 +1,23 @@
 """What a run found: of each model its scores and verdicts, and how the run ended. Every report is a view of it."""
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.endings import FINISHED, Ending, RunEnd, Verdicts, model_ending, run_ending
+from pytest_lipleak.core.endings import (
+    FINISHED,
+    Ending,
+    RunEnd,
+    Verdicts,
+    model_ending,
+    outcome,
+    run_ending,
+)
+from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.verdicts import Verdict
+from pytest_lipleak.evaluation.results.aggregate import every_measurement
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,47 @@ class RunResult:
     def verdicts(self) -> list[Mapping[str, Any]]:
         """Those on all models, as plain data."""
         return [verdict for model in self.models for verdict in model.verdicts.values()]
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """Return one flat record per model and metric, and one per limit where a metric has several.
+
+        ``pandas.DataFrame`` takes them as they are. Each has ``model``, ``clips`` (of the set, in words), ``expert``,
+        ``protocol``, ``seed``, ``metric``, ``better`` (``lower`` or ``higher``), ``value`` (a float; NaN where nothing
+        could be measured), ``low`` and ``high`` of its 95 % interval, ``measured`` and ``unscored`` clips, ``p``
+        against chance, ``limit`` and ``outcome`` (``pass``, ``fail``, ...); None where there is no such thing.
+        """
+        return [record for model in self.models for record in _records(model)]
+
+
+def _records(model: ModelResult) -> Iterator[dict[str, Any]]:
+    about = model.corpus.provenance
+    limits: dict[str, list[Mapping[str, Any]]] = {}
+    for kept in model.verdicts.values():
+        limits.setdefault(kept["metric"], []).append(kept)
+    found = {each.metric.name: each for each in every_measurement(model.corpus)}
+    # A limit on what could not be measured must not be missing.
+    for name in dict.fromkeys((*found, *limits)):
+        each = found.get(name)
+        low, high = (each and each.interval) or (None, None)
+        judged: list[Mapping[str, Any] | None] = [*limits.get(name, ())]
+        for verdict in judged or [None]:
+            yield {
+                "model": about.model,
+                "clips": about.clips,
+                "expert": about.expert,
+                "protocol": about.protocol,
+                "seed": about.seed,
+                "metric": name,
+                "better": metric(name).better,
+                "value": float(each.value) if each else math.nan,
+                "low": low,
+                "high": high,
+                "measured": each.clips if each else 0,
+                "unscored": len(each.unscored) if each else None,
+                "p": each and each.p,
+                "limit": verdict and verdict["limit"],
+                "outcome": verdict and outcome(verdict),
+            }
 
 
 def merged_models(pieces: Iterable[ModelResult]) -> tuple[ModelResult, ...]:
