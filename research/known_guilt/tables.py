@@ -96,10 +96,20 @@ def _sets(rows: Sequence[Row], sets: Sequence[str]) -> str:
     def cells(name: str) -> list[str]:
         here = {guilt: [row for row in rows if row.set == name and row.guilt == guilt] for guilt in GUILTS}
         accused, weak, found = (_counts(here[guilt], LEAK) for guilt in GUILTS)
-        return [name, SETS[name].part, SETS[name].about, accused, weak, found]
+        deaf, named = (_counts(here[guilt], DEAF) for guilt in (HONEST, WEAK))
+        return [name, SETS[name].part, SETS[name].about, accused, deaf, found, weak, named]
 
     return table(
-        ["clip set", "limits", "who is seen", "honest, accused", "weak, called leaks", "leaks, found"],
+        [
+            "clip set",
+            "limits",
+            "who is seen",
+            "honest, accused of a leak",
+            "honest, said not to follow",
+            "leaks, found",
+            "weak, accused of a leak",
+            "weak, said not to follow",
+        ],
         map(cells, sets),
     )
 
