@@ -162,3 +162,11 @@ def most_pictures_alive(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
 
     monkeypatch.setattr(Upright, "__call__", noted)
     return lambda: most
+
+
+@pytest.fixture
+def remarks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is remarked on the way; a measurement that begins takes the next ones."""
+    heard: list[str] = []
+    monkeypatch.setattr("pytest_lipleak.core.remarks._hearing", [heard.append])
+    return heard

@@ -149,6 +149,8 @@ class Corpus:
         nulls: scores of takes against unrelated audio, where something asked for them.
         scans: of takes under silence and under other speech: the clip's own speech and lips at every lag, over the
             floor.
+        remarks: what happened on the way and is no failure (a frame that was missing, a cache that was corrupt), and
+            how often.
         curve: the scale on which results are read as a share of copied lips, where there is one; not written.
         costs: seconds by stage (generation, tracking, embedding, ...), of every process that measured.
     """
@@ -166,7 +168,14 @@ class Corpus:
     costs: dict[str, dict[str, float]] = field(default_factory=dict, compare=False)
     nulls: dict[Key, NullScores] = field(default_factory=dict)
     scans: dict[Key, LagScan] = field(default_factory=dict)
+    remarks: dict[str, int] = field(default_factory=dict, compare=False)
     curve: DoseCurve | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def reader_notes(self) -> tuple[str, ...]:
+        """What readers must know of the whole run."""
+        remarks = (f"{text} ({times} times)" if times > 1 else text for text, times in self.remarks.items())
+        return (*self.provenance.reader_notes, *remarks)
 
     def column(self, column: Column) -> dict[str, float]:
         """Return the column's value for every clip that has it."""
@@ -221,6 +230,8 @@ class Corpus:
             self.asked[limit] = self.asked.get(limit, True) and allow_unscored
         self.nulls.update(other.nulls)
         self.scans.update(other.scans)
+        for text, times in other.remarks.items():
+            self.remarks[text] = max(times, self.remarks.get(text, 0))
         # A process tells its totals, so what it said last counts.
         self.costs.update(other.costs)
 
@@ -271,6 +282,7 @@ class Corpus:
                 for key, scan in sorted(self.scans.items(), key=_order)
             ],
             "costs": {process: dict(seconds) for process, seconds in sorted(self.costs.items())},
+            "remarks": dict(sorted(self.remarks.items())),
         }
 
     @classmethod
@@ -308,6 +320,7 @@ class Corpus:
                 (entry["clip"], _condition(entry["condition"])): LagScan.from_dict(entry)
                 for entry in data.get("scans", ())
             },
+            dict(data.get("remarks", {})),
         )
 
 

@@ -7,6 +7,7 @@ from pytest_lipleak.core.corpus import Corpus, Key
 from pytest_lipleak.core.errors import NotApplicableError
 from pytest_lipleak.core.metrics import Metric
 from pytest_lipleak.core.metrics import metric as metric_called
+from pytest_lipleak.core.remarks import hear
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.assembly import Parts
 from pytest_lipleak.evaluation.results import sanity
@@ -48,6 +49,7 @@ class Measuring:
             InputError: a clip cannot be read, or XM has no pairs.
         """
         wanted = metric_called(metric) if isinstance(metric, str) else metric
+        hear(self._record.remark)
         for turn in self._schedule.turns():
             with turn:
                 self._need_all_of(wanted)

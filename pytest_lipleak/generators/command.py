@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 import uuid
-import warnings
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
@@ -28,6 +27,7 @@ import numpy as np
 from pytest_lipleak.core.clips import Audio, StreamedVideo, Video, digest_of, held
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
+from pytest_lipleak.core.remarks import remark
 from pytest_lipleak.generators.catalogue import COMMAND_PREFIX
 from pytest_lipleak.generators.environment import without_credentials
 from pytest_lipleak.generators.facecrops import ClipFace, landmarks_of, usual_landmarks
@@ -328,7 +328,7 @@ class CommandGenerator:
                 # The folder stays as long as the video that is read from it.
                 weakref.finalize(output, stack.pop_all().close)
         if told:
-            warnings.warn(f"{shlex.join(self._program.words)}: {told}", stacklevel=2)
+            remark(f"{shlex.join(self._program.words)}: {told}")
         return output
 
     def _kind(self, frames: Video, reference: Video) -> Reference:

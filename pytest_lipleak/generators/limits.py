@@ -5,12 +5,12 @@ import signal
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from types import FrameType
 from typing import NoReturn
 
+from pytest_lipleak.core.remarks import remark
 from pytest_lipleak.generators.contract import batch_of
 
 GRACE = 5.0
@@ -140,9 +140,7 @@ def tries(generator: object, owner: str) -> Iterator[AbstractContextManager[None
     yield first()
     if smaller:
         free_device_memory()
-        warnings.warn(
-            f"{owner}: out of memory; goes on with batch {smaller}, half of what it was", stacklevel=2
-        )
+        remark(f"{owner}: out of memory; goes on with batch {smaller}, half of what it was")
         yield nullcontext()
 
 

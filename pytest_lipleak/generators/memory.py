@@ -1,10 +1,11 @@
 """Models whose memory grows call by call: said before memory ends."""
 
 import os
-import warnings
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+
+from pytest_lipleak.core.remarks import remark
 
 WARM_UP = 2
 """Calls that may allocate once and for all."""
@@ -54,11 +55,9 @@ class MemoryWatch:
             return
         self._told = True
         grown, each = sizes[-1] - sizes[0], (sizes[-1] - sizes[0]) / len(steps)
-        warnings.warn(
+        remark(
             f"model {self._model!r}: this process has grown by {grown / 1e9:.1f} GB over {len(steps)} calls of "
             f"generate(), {each / 1e6:.0f} MB a call: the model seems to keep what it made (a list, a cache without "
             "limit, gradients for want of torch.no_grad()); until that is mended, spread the clips over several "
-            "runs (--lipleak-shard)",
-            RuntimeWarning,
-            stacklevel=2,
+            "runs (--lipleak-shard)"
         )

@@ -11,7 +11,6 @@ import os
 import sys
 import time
 import traceback
-import warnings
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.core.clips import Audio, Frames
+from pytest_lipleak.core.remarks import remark
 from pytest_lipleak.generators.contract import ATTRIBUTES, HOOKS, read_attributes, turn_of
 from pytest_lipleak.generators.limits import free_device_memory
 from pytest_lipleak.generators.protocol import Generator
@@ -257,4 +257,4 @@ def _reference(generator: Generator | None) -> Callable[[], object]:
 
 
 def _warn(text: str) -> None:
-    warnings.warn(f"--lipleak-workers-per-gpu: {text}", RuntimeWarning, stacklevel=3)
+    remark(f"--lipleak-workers-per-gpu: {text}")

@@ -120,7 +120,7 @@ class ModelView:
         found += [
             f"{name}: {entry.warning}" for (name, _), entry in self.corpus.sets.items() if entry.warning
         ]
-        return [*dict.fromkeys(found), *self.about.reader_notes]
+        return [*dict.fromkeys(found), *self.corpus.reader_notes]
 
     def measured(self, name: str) -> Measurement | None:
         """Return a metric's measurement, None where it was not needed or does not apply."""

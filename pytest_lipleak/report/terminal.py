@@ -109,5 +109,5 @@ def footnotes(corpus: Corpus) -> list[str]:
         lines.append(
             f"notes on {counted(len(converted), 'clip')}, e.g. {converted[0].clip}: {'; '.join(converted[0].notes)}"
         )
-    lines += list(corpus.provenance.reader_notes)
+    lines += list(corpus.reader_notes)
     return ["", *lines] if lines else []

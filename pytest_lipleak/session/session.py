@@ -1,6 +1,5 @@
 """One session of pytest: the run that it has, the tests that judge, what they found, the reports of it."""
 
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -143,15 +142,15 @@ class LipleakSession:
 
         One that stands around the session's model has asked for that.
         """
+        from pytest_lipleak.core.remarks import remark
+
         named = self.run.named_model
         if named.is_limited and not named.is_built:
             name = getattr(candidate, "name", None) or type(candidate).__name__
-            warnings.warn(
+            remark(
                 f"--lipleak-workers-per-gpu does not count for {name}: the fixture lipleak_model returns a model of "
                 "its own, and every worker holds it; name it with --lipleak-model instead, or let the fixture return "
-                "a generator around the model of the fixture that it overrides",
-                RuntimeWarning,
-                stacklevel=5,
+                "a generator around the model of the fixture that it overrides"
             )
 
     def watch_workers(self) -> Any:

@@ -5,13 +5,13 @@ import json
 import os
 import re
 import time
-import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_lipleak.core.remarks import remark
 from pytest_lipleak.store.access import Access
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class Layout:
                     return path
             except FileNotFoundError:
                 continue
-            warnings.warn(f"{path} is corrupt and will be made again", RuntimeWarning, stacklevel=2)
+            remark(f"{path} is corrupt and will be made again")
             path.unlink(missing_ok=True)
         return None
 

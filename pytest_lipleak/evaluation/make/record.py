@@ -22,6 +22,10 @@ class Record:
         self.failures: dict[Key, LipleakError] = {}
         """Takes that could not be made; they are not tried again."""
 
+    def remark(self, text: str) -> None:
+        """Note what happened on the way."""
+        self.corpus.remarks[text] = self.corpus.remarks.get(text, 0) + 1
+
     @contextmanager
     def attempt(self, key: Key, measure: str | None = None) -> Iterator[None]:
         """Note why something cannot be done for a take, or for a measure of it."""
