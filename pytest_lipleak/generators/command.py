@@ -347,7 +347,11 @@ class CommandGenerator:
         return kind
 
     def _run(self, words: Sequence[str], folder: Path) -> None:
-        leash = files("pytest_lipleak.generators").joinpath("leash.py").read_text(encoding="utf-8")
+        import psutil
+
+        # Without the start of an environment, which takes longer than most of what the leash does.
+        found = f"import sys; sys.path.append({str(Path(psutil.__file__).parents[1])!r})\n"
+        leash = found + files("pytest_lipleak.generators").joinpath("leash.py").read_text(encoding="utf-8")
         temporary = folder / "tmp"
         temporary.mkdir()
         begun = time.monotonic()

@@ -1,7 +1,7 @@
 """Runs a command, and ends it with all its children as soon as standard input closes.
 
 Started as a process of its own between pytest and the command: standard input also closes when pytest is
-killed, so that no model goes on working for nobody. Imports nothing of the package.
+killed, so that no model goes on working for nobody. Imports nothing of the package, and psutil alone beside it.
 
 Launchers such as torchrun and mpiexec give their workers sessions or groups of their own. On Linux these are
 ended, too: this process adopts whom their parents leave, so that all are found below it.
@@ -16,6 +16,8 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 NOT_STARTED = 127
 
@@ -60,17 +62,19 @@ def _wait_for_end(child: "subprocess.Popen[bytes]") -> None:
 
 
 def _end(child: "subprocess.Popen[bytes]") -> None:
-    if not hasattr(os, "killpg"):
+    # Before their parent ends: Windows then forgets whose they were.
+    left = _descendants()
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError, PermissionError):  # nobody is left (macOS: only zombies are)
+            os.killpg(child.pid, signal.SIGKILL)
+    else:
         child.kill()
-        return
-    with suppress(ProcessLookupError, PermissionError):  # nobody is left (macOS: only zombies are)
-        os.killpg(child.pid, signal.SIGKILL)
     for _ in range(ROUNDS):
+        for process in left:
+            with suppress(psutil.Error):  # it ended just now, or is another user's
+                process.kill()
         if not (left := _descendants()):
             break
-        for pid in left:
-            with suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
         time.sleep(PAUSE)
 
 
@@ -83,23 +87,19 @@ def _adopt_orphans() -> None:
             ctypes.CDLL(None).prctl(SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _descendants() -> list[int]:
-    """Processes below this one that still run, by /proc; none where there is no such folder, or it is not ours."""
+def _descendants() -> list[psutil.Process]:
+    """Processes below this one that still run; none where the system does not say, or speaks of others."""
     with suppress(OSError):
         # In a container with the host's /proc the same numbers are other processes.
         if Path("/proc/self").readlink().name != str(os.getpid()):
             return []
-    parents: dict[int, int] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError, ValueError):  # it ended just now
-            # Behind its name, which may hold anything: its state, and its parent.
-            state, parent = stat.read_text("utf-8", "replace").rpartition(")")[2].split()[:2]
-            if state not in "ZX":
-                parents[int(stat.parent.name)] = int(parent)
-    found = {os.getpid()}
-    while more := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= more
-    return sorted(found - {os.getpid()})
+    found = []
+    with suppress(psutil.Error):
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.Error):
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+    return found
 
 
 if __name__ == "__main__":

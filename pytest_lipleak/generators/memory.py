@@ -1,9 +1,7 @@
 """Models whose memory grows call by call: said before memory ends."""
 
-import os
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 
 from pytest_lipleak.core.remarks import remark
 
@@ -19,11 +17,12 @@ GROWTH = 1_000_000_000
 
 def resident() -> int | None:
     """Bytes of memory that this process occupies, or None where the system does not say."""
+    import psutil
+
     try:
-        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
-    except OSError:
+        return int(psutil.Process().memory_info().rss)
+    except psutil.Error:
         return None
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 class MemoryWatch:
