@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from pytest_lipleak.core.conditions import Setup as Setup
     from pytest_lipleak.core.errors import LipleakError as LipleakError
     from pytest_lipleak.evaluation.evaluation import Evaluation as Evaluation
+    from pytest_lipleak.functions import Result as Result
+    from pytest_lipleak.functions import evaluate as evaluate
+    from pytest_lipleak.functions import score as score
     from pytest_lipleak.generators.facecrops import FaceCrops as FaceCrops
     from pytest_lipleak.generators.mel import mel_windows as mel_windows
     from pytest_lipleak.generators.protocol import Generator as Generator
@@ -57,6 +60,7 @@ _HOMES = {
     "core.conditions": ("Condition", "Reference", "Setup"),
     "core.errors": ("LipleakError",),
     "evaluation.evaluation": ("Evaluation",),
+    "functions": ("Result", "evaluate", "score"),
     "generators.facecrops": ("FaceCrops",),
     "generators.mel": ("mel_windows",),
     "generators.protocol": ("Generator",),

@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("report",),
     ("assertions", "settings", "strategies"),
     ("run",),
-    ("session",),
+    ("session", "functions"),
     ("gates", "fixtures"),
     ("plugin", "cli"),
 )

@@ -20,7 +20,7 @@ OWN_TEST = {"adapters.md"}
 
 
 def test_every_block_says_what_it_is() -> None:
-    checked = {"python", "toml", "yaml", "console", "json"}
+    checked = {"python", "toml", "yaml", "console", "json", "bash"}  # bash: test_cluster_docs.py
     # Text is what a program printed, or a picture of folders.
     assert {block.language for block in ALL} <= checked | {"text", ""}
     unnamed = {block.page.name for block in ALL if not block.language}

@@ -31,7 +31,8 @@ examples:
 exit status: 0 printed or written, 2 usage or a file that is no report, 3 the file could not be written; this
 command judges nothing anew
 """
-FORMATS = (*render.FORMATS, "json", "html")
+FORMATS = (*render.FORMATS, "records", "json", "html")
+"""``records``: every metric of every clip as CSV, a line each."""
 
 
 def add(commands: Any) -> None:
@@ -51,7 +52,12 @@ def add(commands: Any) -> None:
         metavar="FILE",
         help="JSON reports, or CSV files like the paper's tables",
     )
-    report.add_argument("--format", choices=FORMATS, default="terminal", help="default: terminal")
+    report.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="terminal",
+        help="default: terminal; records: every metric of every clip, as CSV for pandas",
+    )
     report.add_argument("--json", action="store_true", help="the same as --format json: the tables as JSON")
     report.add_argument("-o", "--output", type=Path, metavar="FILE", help="write to this file")
     report.add_argument(
@@ -97,6 +103,11 @@ def run(options: argparse.Namespace) -> int:
     reports = {path: read_report(path, may_be_empty=alone) for path in files}
     if layout == "html":
         return _html(reports, options)
+    if layout == "records":
+        from pytest_lipleak.report.records import records_csv
+
+        found = records_csv(corpus for report in reports.values() for corpus in report.corpora)
+        return tell(found, "report", options.output)
     models = sum(len(report.corpora) for report in reports.values())
     if alone and models <= 1 and layout in ("terminal", "markdown"):
         return tell(_one_model(reports, layout, full=options.verbose), "report", options.output)

@@ -1,18 +1,25 @@
 """Score one video file: what ``lipleak score`` does."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from pytest_lipleak.core.clips import Audio, Clip, Image
 from pytest_lipleak.core.errors import ConfigurationError
-from pytest_lipleak.core.scores import SyncScore
+from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.evaluation.make.crops import Cropper, Crops
+from pytest_lipleak.evaluation.results.sanity import unheard
 from pytest_lipleak.media.clipsets import audible_frames
 from pytest_lipleak.media.ffmpeg import FfmpegFile
 from pytest_lipleak.media.timeline import Recording
 from pytest_lipleak.media.video import VideoFile
-from pytest_lipleak.sync.expert import ExpertIdentity
+from pytest_lipleak.sync.distances import shifted_means
+from pytest_lipleak.sync.expert import Embeddings, ExpertIdentity, SyncExpert
 from pytest_lipleak.sync.experts import choose_expert, default_protocol, load_expert
 from pytest_lipleak.sync.protocols import Protocol, protocol_notes
 from pytest_lipleak.sync.score import score_of
@@ -55,6 +62,35 @@ class FileScore:
             "notes": list(self.notes),
         }
 
+    @property
+    def lse_c(self) -> float:
+        """The confidence: how much better the best offset fits than the others."""
+        return self.score.lse_c
+
+    @property
+    def lse_d(self) -> float:
+        """The distance at the best offset."""
+        return self.score.lse_d
+
+    @property
+    def offset(self) -> int:
+        """The best offset, in frames."""
+        return self.score.offset
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """Return one record of numbers and text, as ``pandas.DataFrame`` reads it."""
+        return [{name: value for name, value in self.to_dict().items() if not isinstance(value, list)}]
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        (record,) = self.to_records()
+        cells = "".join(
+            f"<tr><th scope='row'>{escape(name)}</th><td>{escape(str(value))}</td></tr>"
+            for name, value in record.items()
+        )
+        notes = "".join(f"<li>{escape(note)}</li>" for note in self.notes)
+        return f"<table>{cells}</table><ul>{notes}</ul>"
+
 
 def score_file(
     video: Path,
@@ -85,10 +121,7 @@ def score_file(
         UnscorableError: too short, or no face where one is needed.
         WeightsError, MissingDataError: see ``load_expert``.
     """
-    name, _ = choose_expert(expert, weights)
-    if protocol not in ("auto", *Protocol):
-        raise ConfigurationError(f"unknown protocol {protocol!r}; known are {', '.join(Protocol)}")
-    how = default_protocol(name) if protocol == "auto" else Protocol(protocol)
+    name, how = _chosen(expert, protocol, weights)
     by_ffmpeg = _jpeg_step(jpeg, how)
     judge = load_expert(name, weights, allow_unverified=allow_unverified, device=device)
     recording = Recording(video, audio)
@@ -102,18 +135,75 @@ def score_file(
     else:
         seen = VideoFile(recording.timeline, audible)
         cropper = crops.through(seen, heard)
-    by_window, review = judge.examine(cropper(seen), heard)
+    found = _scored(judge, crops, cropper, how, seen, heard)
     audible_frames(recording.audio_file, seen.length, len(heard))
+    conversions = (*recording.timeline.notes, *seen.notes, *recording.sound_notes)
+    return replace(found, frames=seen.length, notes=(*conversions, *found.notes))
+
+
+def score_clip(
+    clip: Clip,
+    *,
+    expert: str = "auto",
+    protocol: str = "auto",
+    weights: Path | None = None,
+    device: str = "cpu",
+    face: str = "largest",
+) -> FileScore:
+    """Score a clip that is decoded; the options and errors are those of ``score_file``."""
+    name, how = _chosen(expert, protocol, weights)
+    judge = load_expert(name, weights, device=device)
+    crops = Crops(how, weights, face, judge)
+    cropper = crops.through(clip.video, clip.audio)
+    found = _scored(judge, crops, cropper, how, clip.video, clip.audio)
+    return replace(found, frames=len(clip.video))
+
+
+def _chosen(expert: str, protocol: str, weights: Path | None) -> tuple[str, Protocol]:
+    name, _ = choose_expert(expert, weights)
+    if protocol not in ("auto", *Protocol):
+        raise ConfigurationError(f"unknown protocol {protocol!r}; known are {', '.join(Protocol)}")
+    return name, default_protocol(name) if protocol == "auto" else Protocol(protocol)
+
+
+def _scored(
+    judge: SyncExpert, crops: Crops, cropper: Cropper, protocol: Protocol, seen: Iterable[Image], heard: Audio
+) -> FileScore:
+    by_window, review = judge.examine(cropper(seen), heard)
     result = score_of(by_window)
     # A lone file may be real or generated, so what would be refused in an evaluation is only said here.
-    warnings = (*(f"unreliable: {reason}" for reason in review.refusals), *review.warnings)
+    warnings = [*(f"unreliable: {reason}" for reason in review.refusals), *review.warnings]
+    chance = _chance(judge, judge.embed_video(cropper(seen)), heard)
+    if chance and unheard(result.lse_c, chance):
+        away = (
+            ""
+            if protocol is Protocol.TRACKED
+            else ", or the face does not fill the frame (use protocol tracked)"
+        )
+        warnings.append(
+            f"no better than chance: other stretches of the same audio give LSE-C {min(chance):.2f} to "
+            f"{max(chance):.2f}; the lips do not follow this audio{away}"
+        )
     aligned = crops.notes if cropper.corners is not None else ()
-    made = (*protocol_notes(cropper.protocol), *aligned)
-    conversions = (*recording.timeline.notes, *seen.notes, *made, *recording.sound_notes)
-    notes = [*conversions, *cropper.notes, *warnings]
+    notes = [*protocol_notes(cropper.protocol), *aligned, *cropper.notes, *warnings]
     if not judge.identity.verified:
         notes.append("unverified weights: these are not published numbers")
-    return FileScore(result, seen.length, how, judge.identity, tuple(notes))
+    return FileScore(result, len(by_window), protocol, judge.identity, tuple(notes))
+
+
+STEP = 5
+"""Windows between the stretches that chance is known from; closer ones score alike."""
+
+
+def _chance(judge: SyncExpert, video: Embeddings, heard: Audio) -> list[float]:
+    """LSE-C of a video against its audio from too far before or behind; empty where it is too short for that."""
+    audio = judge.embed_audio(heard)
+    windows = min(len(video), len(audio))
+    starts = np.arange(2 * MAX_SHIFT, windows - 2 * MAX_SHIFT, STEP)
+    if not len(starts):
+        return []
+    means = shifted_means(video[:windows], audio[:windows], starts)
+    return [float(score) for score in np.median(means, axis=1) - means.min(axis=1)]
 
 
 def _jpeg_step(jpeg: str, protocol: Protocol) -> bool:

@@ -1,0 +1,292 @@
+"""Plain functions on files and arrays, for notebooks and training loops; pytest has no part in them.
+
+They read no environment variable and no ini file: the same call gives the same numbers everywhere.
+"""
+
+import html
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_lipleak.core.clips import Audio, Clip, Frames
+from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError
+from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict
+
+if TYPE_CHECKING:
+    from pytest_lipleak.core.endings import Ending
+    from pytest_lipleak.evaluation.scoring import FileScore
+
+Clips = str | Path | Mapping[str, tuple[Frames, Audio]]
+"""A folder of videos, a CSV manifest, ``"embedded"``, or arrays by clip name."""
+
+EVERYTHING = ("LSD-CR", "LSE-C_S[CR]", "LSD-AR", "LSE-C_S[AR]")
+"""Needs all six conditions, from which every score of the paper follows."""
+
+
+def score(
+    video: str | Path | Frames,
+    audio: str | Path | Audio | None = None,
+    *,
+    expert: str = "auto",
+    protocol: str = "auto",
+    weights: str | Path | None = None,
+    device: str = "cpu",
+    face: str = "largest",
+) -> "FileScore":
+    """Score how well the lips of one video follow its audio, or another one.
+
+    Args:
+        video: a file, or frames, uint8 RGB of shape (T, H, W, 3) at 25 per second.
+        audio: a file, or samples, int16 of shape (N,), mono, 16 kHz. None: the file's own; frames need some.
+        expert: ``auto``, ``embedded`` or ``syncnet``; two experts have two scales.
+        protocol: how frames become face crops: ``auto``, ``lrs``, ``direct`` (the face fills the frame) or ``tracked``.
+        weights: folder or file with model weights.
+        device: where networks run: ``cpu``, ``cuda``, ``cuda:N``, ``mps``.
+        face: under ``tracked``, whose face counts where several are seen: ``largest`` or ``speaking``.
+
+    Returns:
+        ``lse_c`` (confidence, higher is better), ``lse_d`` (distance, lower is better), ``offset`` in frames, and notes
+        on what was converted and what makes the score unreliable.
+
+    Raises:
+        ConfigurationError: unknown expert or protocol, or a video that goes with no such audio.
+        InputError: a file that cannot be read.
+        UnscorableError: too short, or no face where one is needed.
+        ValueError: arrays of another shape or dtype.
+    """
+    from pytest_lipleak.evaluation.scoring import score_clip, score_file
+
+    found = Path(weights) if weights is not None else None
+    if isinstance(video, np.ndarray):
+        if not isinstance(audio, np.ndarray):
+            raise ConfigurationError(
+                "frames have no sound of their own; give audio as an array, int16 at 16 kHz"
+            )
+        clip = Clip("video", video, _as_long_as(video, audio))
+        return score_clip(clip, expert=expert, protocol=protocol, weights=found, device=device, face=face)
+    if isinstance(audio, np.ndarray):
+        raise ConfigurationError(
+            "a video file is scored against an audio file; give both as files, or both as arrays"
+        )
+    return score_file(
+        Path(video),
+        audio=None if audio is None else Path(audio),
+        expert=expert,
+        protocol=protocol,
+        weights=found,
+        device=device,
+        face=face,
+    )
+
+
+def evaluate(
+    model: Any,
+    clips: Clips = "embedded",
+    gates: Sequence[str] | None = None,
+    *,
+    expert: str = "auto",
+    protocol: str = "auto",
+    device: str = "auto",
+    seed: int = 0,
+    **options: Any,
+) -> "Result":
+    """Measure a model, and judge it.
+
+    Args:
+        model: a generator (see ``Generator``), a function ``(frames, audio, reference) -> frames``, or a name as
+            ``--lipleak-model`` takes it.
+        clips: a folder of videos, a CSV manifest, ``"embedded"``, or arrays by clip name: frames, uint8 RGB of shape
+            (T, H, W, 3) at 25 per second, and audio, int16 (640 T,), mono, 16 kHz.
+        gates: limits, for example ``["LSE-C_S@floor < 0.3"]``; only what they need is measured. None: the expert's
+            default gates. An empty list measures all six conditions and judges nothing.
+        expert: ``auto``, ``embedded`` or ``syncnet``. Limits on the scale of one expert need its name.
+        protocol: ``auto``, ``lrs``, ``direct`` or ``tracked``.
+        device: where networks run.
+        seed: of pairing and random references.
+        **options: any other option of ``lipleak evaluate`` by its name: ``pairing="same-speaker"``, ``store="cache"``.
+
+    Returns:
+        The result. A model that was measured in training goes on as it was: nothing of it is changed or kept.
+
+    Raises:
+        ConfigurationError: an option, gate or model that cannot be used.
+        GeneratorError: the model failed.
+        InputError: a clip that cannot be read.
+        ValueError: arrays of another shape or dtype.
+    """
+    from pytest_lipleak.generators.registry import as_model
+    from pytest_lipleak.run.run import Run
+    from pytest_lipleak.settings.resolve import make_settings, offered_by
+
+    unknown = options.keys() - {option.name for option in offered_by("evaluate")} | options.keys() & {"gate"}
+    if unknown:
+        raise ConfigurationError(f"evaluate() takes no {min(unknown)!r}; see `lipleak evaluate --help`")
+    with _as_files(clips) as named:
+        given = {
+            **options,
+            "model": model if isinstance(model, str) else None,
+            "clips": named,
+            "gate": None if gates is None else list(gates),
+            "expert": expert,
+            "protocol": protocol,
+            "device": device,
+            "seed": seed,
+        }
+        run = Run(make_settings(given, Path.cwd(), {}, command="evaluate"))
+        try:
+            if isinstance(model, str):
+                run.check()
+            limits = run.limits(or_defaults=gates is None)
+            for limit in limits:
+                if limit.metric.on_a_scale and gates is not None:
+                    run.expert.refuse_unnamed(str(limit))
+            if not limits and gates is None:
+                raise ConfigurationError(
+                    f"expert {run.expert.name} has no default gates under protocol {run.expert.protocol}; give gates, "
+                    "or [] to measure alone"
+                )
+            run.check_pairs(limits)
+            evaluation = run.new_evaluation(run.model if isinstance(model, str) else as_model(model))
+            skipped = {}
+            for limit in limits or EVERYTHING:
+                try:
+                    if isinstance(limit, Limit):
+                        evaluation.judge(limit)
+                    else:
+                        evaluation.measure(limit)
+                except NotApplicableError as error:
+                    skipped[str(limit)] = str(error)
+            evaluation.corpus.curve, _ = run.dose_curve(evaluation.corpus)
+            return Result(evaluation.corpus, tuple(evaluation.verdicts), skipped if limits else {})
+        finally:
+            run.close()
+
+
+@dataclass(frozen=True)
+class Result:
+    """What was measured of one model, and how it was judged.
+
+    Args:
+        corpus: all scores.
+        verdicts: one for each gate.
+        skipped: gates that ask for what the model does not have, with the reason.
+    """
+
+    corpus: Corpus
+    verdicts: tuple[Verdict, ...]
+    skipped: Mapping[str, str]
+
+    @property
+    def verdict(self) -> str:
+        """``pass``, ``fail``, ``inconclusive`` or ``not judged``."""
+        return self._ending.verdict
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything that was asked was judged, and kept."""
+        return self.verdict == "pass"
+
+    @property
+    def headline(self) -> str:
+        """One line that stands alone and begins with the verdict."""
+        return self._ending.headline
+
+    @property
+    def _ending(self) -> "Ending":
+        from pytest_lipleak.core.endings import model_ending
+
+        return model_ending(self._judged, self.corpus)
+
+    @property
+    def _judged(self) -> dict[str, dict[str, Any]]:
+        from pytest_lipleak.report.json import verdict_data
+
+        return {str(verdict.limit): verdict_data(verdict) for verdict in self.verdicts}
+
+    def metrics(self) -> dict[str, float]:
+        """Return every metric that was measured, by name; of those that some clips lack, over the others."""
+        return {found.metric.name: float(found.value) for found in self._measurements}
+
+    @property
+    def _measurements(self) -> list[Measurement]:
+        from pytest_lipleak.evaluation.results.aggregate import every_measurement
+
+        return every_measurement(self.corpus)
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """Return every metric of every clip, one record each; ``pandas.DataFrame`` reads them as they are."""
+        from pytest_lipleak.report.records import records
+
+        return records([self.corpus])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the JSON report as plain data (``lipleak report --schema``)."""
+        from pytest_lipleak.report.json import document
+
+        return document([(self.corpus, self._judged)])
+
+    def __str__(self) -> str:
+        from pytest_lipleak.report.summary import summaries
+
+        (summary,) = summaries([(self.corpus, self._judged)])
+        return "\n".join([summary.verdict, *summary.table])
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from pytest_lipleak.report.summary import limits_of
+
+        limits = limits_of(self._judged)
+        rows = [("metric", "value", "95 % interval", "clips", "limit")]
+        for found in self._measurements:
+            name = found.metric.name
+            interval = "" if found.interval is None else "{:.2f} to {:.2f}".format(*found.interval)
+            stated = ", ".join(f"{bound} {word}" for bound, word in limits.get(name, ()))
+            rows.append(
+                (f"{name} {found.metric.arrow}", f"{found.value:.3f}", interval, str(found.clips), stated)
+            )
+        return f"<p><b>{html.escape(self.headline)}</b></p>{html_table(rows)}"
+
+
+def html_table(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of text as a table of HTML; the first are its heads."""
+    head, *body = ([html.escape(cell) for cell in row] for row in rows)
+    lines = [f"<tr>{''.join(f'<th>{cell}</th>' for cell in head)}</tr>"]
+    lines += [f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in body]
+    return f"<table>{''.join(lines)}</table>"
+
+
+def _as_long_as(frames: Frames, audio: Audio) -> Audio:
+    from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
+
+    wanted = len(frames) * SAMPLES_PER_FRAME
+    if len(audio) < wanted:
+        raise ConfigurationError(
+            f"{len(audio)} samples of audio for {len(frames)} frames; expected {wanted} or more "
+            f"({SAMPLES_PER_FRAME} for each frame)"
+        )
+    return audio[:wanted]
+
+
+@contextmanager
+def _as_files(clips: Clips) -> Iterator[str]:
+    """Name clips as settings want them; arrays lie in a folder of their own until the model is measured."""
+    if not isinstance(clips, Mapping):
+        yield str(clips)
+        return
+    from pytest_lipleak.media.video import write_video
+
+    if not clips:
+        raise ConfigurationError("no clips; give at least one")
+    with tempfile.TemporaryDirectory(prefix="lipleak-clips-") as folder:
+        for name, (frames, audio) in clips.items():
+            clip = Clip(name, frames, _as_long_as(frames, audio))
+            if Path(name).name != name:
+                raise ConfigurationError(f"clip {name!r}: a name is a file's name, without folders")
+            write_video(Path(folder) / f"{name}.mkv", clip.video, clip.audio)
+        yield folder
