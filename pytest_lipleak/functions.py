@@ -16,10 +16,11 @@ import numpy as np
 from pytest_lipleak.core.clips import Audio, Clip, Frames
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError
-from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict
+from pytest_lipleak.core.verdicts import Measurement, Verdict
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.endings import Ending
+    from pytest_lipleak.evaluation.results.run_result import RunResult
     from pytest_lipleak.evaluation.scoring import FileScore
 
 Clips = str | Path | Mapping[str, tuple[Frames, Audio]]
@@ -122,7 +123,8 @@ def evaluate(
     """
     from pytest_lipleak.generators.registry import as_model
     from pytest_lipleak.run.run import Run
-    from pytest_lipleak.settings.resolve import make_settings, offered_by
+    from pytest_lipleak.settings.options import offered_by
+    from pytest_lipleak.settings.resolve import make_settings
 
     unknown = options.keys() - {option.name for option in offered_by("evaluate")} | options.keys() & {"gate"}
     if unknown:
@@ -153,19 +155,26 @@ def evaluate(
                 )
             run.check_pairs(limits)
             evaluation = run.new_evaluation(run.model if isinstance(model, str) else as_model(model))
-            skipped = {}
-            for limit in limits or EVERYTHING:
-                try:
-                    if isinstance(limit, Limit):
-                        evaluation.judge(limit)
-                    else:
-                        evaluation.measure(limit)
-                except NotApplicableError as error:
-                    skipped[str(limit)] = str(error)
+            skipped: dict[str, str] = {}
+            for limit in limits:
+                with _noted(skipped, str(limit)):
+                    evaluation.judge(limit)
+            for name in () if limits else EVERYTHING:
+                with _noted({}, name):
+                    evaluation.measure(name)
             evaluation.corpus.curve, _ = run.dose_curve(evaluation.corpus)
-            return Result(evaluation.corpus, tuple(evaluation.verdicts), skipped if limits else {})
+            return Result(evaluation.corpus, tuple(evaluation.verdicts), skipped)
         finally:
             run.close()
+
+
+@contextmanager
+def _noted(skipped: dict[str, str], name: str) -> Iterator[None]:
+    """Go on where the model does not have what is asked about."""
+    try:
+        yield
+    except NotApplicableError as error:
+        skipped[name] = str(error)
 
 
 @dataclass(frozen=True)
@@ -199,15 +208,13 @@ class Result:
 
     @property
     def _ending(self) -> "Ending":
-        from pytest_lipleak.core.endings import model_ending
-
-        return model_ending(self._judged, self.corpus)
+        return self._run.ending
 
     @property
-    def _judged(self) -> dict[str, dict[str, Any]]:
-        from pytest_lipleak.report.json import verdict_data
+    def _run(self) -> "RunResult":
+        from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 
-        return {str(verdict.limit): verdict_data(verdict) for verdict in self.verdicts}
+        return RunResult((ModelResult.of(self.corpus, self.verdicts),))
 
     def metrics(self) -> dict[str, float]:
         """Return every metric that was measured, by name; of those that some clips lack, over the others."""
@@ -229,19 +236,19 @@ class Result:
         """Return the JSON report as plain data (``lipleak report --schema``)."""
         from pytest_lipleak.report.json import document
 
-        return document([(self.corpus, self._judged)])
+        return document(self._run)
 
     def __str__(self) -> str:
         from pytest_lipleak.report.summary import summaries
 
-        (summary,) = summaries([(self.corpus, self._judged)])
+        (summary,) = summaries(self._run)
         return "\n".join([summary.verdict, *summary.table])
 
     def _repr_html_(self) -> str:
         """What a notebook shows."""
         from pytest_lipleak.report.summary import limits_of
 
-        limits = limits_of(self._judged)
+        limits = limits_of(self._run.models[0].verdicts)
         rows = [("metric", "value", "95 % interval", "clips", "limit")]
         for found in self._measurements:
             name = found.metric.name
