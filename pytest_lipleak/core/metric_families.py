@@ -272,6 +272,10 @@ FAMILIES: tuple[Family, ...] = (
         "higher", "dB", Source.PICTURES, asks=Question.OTHER, digits=3, unbounded=True,
     ),
     Family(
+        "LPIPS[{condition}]", "learned perceptual distance to the real frames (AlexNet)", _PICTURES_DIFFER,
+        "lower", "distance", Source.PICTURES, asks=Question.OTHER, digits=3,
+    ),
+    Family(
         "FID[{condition}]", "Fréchet inception distance of all generated to all real frames", _FRAMES_DIFFER,
         "lower", "squared feature distance", Source.FRAME_SETS, Summary.ALL_FRAMES, Question.OTHER, digits=3,
     ),

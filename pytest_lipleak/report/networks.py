@@ -14,10 +14,11 @@ def networks_of(corpus: Corpus) -> Mapping[str, str]:
     }
     if about.version != __version__:
         other = f"the network of pytest-lipleak {about.version}"
-        return {name: other for name in ("CSIM", "LMD", "LMD_face", "FID", "KID") if name in taken}
+        return {name: other for name in ("CSIM", "LMD", "LMD_face", "LPIPS", "FID", "KID") if name in taken}
     own = next((note.removeprefix("CSIM by ") for note in about.notes if note.startswith("CSIM by ")), None)
     frames = {name: found.frames for (name, _), found in corpus.sets.items()}
     found = {
+        "LPIPS": _perceptual(),
         "CSIM": own or _default_recogniser(),
         **dict.fromkeys(("LMD", "LMD_face"), _landmarks()),
         **{name: f"{_inception()}, {count} frames" for name, count in frames.items()},
@@ -29,6 +30,12 @@ def _default_recogniser() -> str:
     from pytest_lipleak.quality.csim import ARCFACE, FRAMES
 
     return f"ArcFace {ARCFACE.name} (SHA-256 {ARCFACE.sha256[:8]}), {FRAMES} frames a clip"
+
+
+def _perceptual() -> str:
+    from pytest_lipleak.quality.perceptual import ALEXNET, FRAMES
+
+    return f"lpips 0.1, AlexNet (SHA-256 {ALEXNET.sha256[:8]}), {FRAMES} frames a clip"
 
 
 def _landmarks() -> str:

@@ -70,6 +70,13 @@ class PictureTools:
         return FaceRecogniser(self._weights, model=self._arcface)
 
     @cached_property
+    def perceptual(self) -> Any:
+        """LPIPS."""
+        from pytest_lipleak.quality.perceptual import PerceptualDistance
+
+        return PerceptualDistance(self._weights, self._device)
+
+    @cached_property
     def inception(self) -> Any:
         """Inception-v3."""
         from pytest_lipleak.quality.fid import Inception
@@ -102,6 +109,6 @@ class PictureTools:
             protocol=str(self.protocol),
             arcface=file_sha256(self._arcface) if self._arcface else None,
             device=self._device.partition(":")[0],
-            libraries=versions_of("numpy", OPENCV, "ai-edge-litert", "onnxruntime", "torch"),
+            libraries=versions_of("numpy", OPENCV, "ai-edge-litert", "onnxruntime", "torch", "lpips"),
             package=__version__,
         )

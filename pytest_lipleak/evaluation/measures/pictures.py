@@ -203,6 +203,10 @@ def _psnr(output: Pictures, real: Pictures, boxes: NDArray[np.int64] | None = No
     return mean_psnr(psnr(output.video, real.video, boxes))
 
 
+def _lpips(output: Pictures, real: Pictures) -> float:
+    return float(output.tools.perceptual.distances(output.video, real.video).mean())
+
+
 def _csim(output: Pictures, real: Pictures) -> float:
     from pytest_lipleak.quality.csim import csim
 
@@ -338,6 +342,7 @@ MEASURES: Mapping[str, PictureMeasure] = {
     "PSNR_mouth": PictureMeasure(
         lambda output, real: _psnr(output, real, real.mouth_boxes), needs_faces=False
     ),
+    "LPIPS": PictureMeasure(_lpips, needs_faces=False),
     "CSIM": PictureMeasure(_csim),
     "LMD": PictureMeasure(lambda output, real: float(_lmd(output, real).mean_pixels)),
     "LMD_face": PictureMeasure(lambda output, real: float(_lmd(output, real).mean_normalised)),
