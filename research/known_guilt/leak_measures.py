@@ -228,9 +228,9 @@ def tables(results: Path, bench: Path) -> dict[str, str]:
                 ]
             )
         heads = ["measure", "whose", "ranked right", "median honest", "median leaking", "honest / leaking"]
-        found[f"ranking {name}"] = table(heads, body)
+        found[f"ranking_{name}"] = table(heads, body)
         shown = ("LSE-C_S", "LSD", "LipLeak", "SLS", "Closed", "LipCorr_S", "any default gate")
-        found[f"generators {name}"] = table(
+        found[f"generators_{name}"] = table(
             ["generator", "guilt", *shown],
             [
                 [
