@@ -29,6 +29,7 @@ examples:
       --gate 'LSD-CR < 0.5' --gate 'LSE-C_S < 1.0' --json report.json
   lipleak evaluate --model demo --measure --json -
   lipleak evaluate --model demo --measure=paper --json demo.json
+  lipleak evaluate --model videos:manifest.csv --all-models
   lipleak evaluate --model my_package.lipsync:load --clips clips/ --executor dask=tcp://scheduler:8786
 """
 
@@ -49,6 +50,11 @@ def add(commands: Any) -> None:
         help="measure on a cluster: dask starts processes here, dask=ADDRESS uses a running Dask scheduler, whose "
         "workers must see clips, model and store under the same paths",
     )
+    evaluate.add_argument(
+        "--all-models",
+        action="store_true",
+        help="of a table of finished videos: judge every model in it, and print them side by side",
+    )
     evaluate.add_argument("-v", "--verbose", action="store_true", help="print everything that was measured")
     evaluate.add_argument("-q", "--quiet", action="store_true", help="print the verdict alone")
     evaluate.set_defaults(command=run)
@@ -56,6 +62,10 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure, judge, print, write the reports."""
+    if options.all_models:
+        from pytest_lipleak.cli.every_model import judged_each
+
+        return judged_each(options, run)
     to_stdout = options.json == "-"
     if to_stdout:
         options.json = None
@@ -186,11 +196,11 @@ def _in_parts(group: str | None, evaluation: "Evaluation") -> "list[Metric]":
     """Those metrics of a group that can be put together from parts of the clips, and that the model has."""
     from pytest_lipleak.core.metric_groups import metrics_in
 
-    lacking = evaluation.corpus.not_applicable
+    lacking = evaluation.corpus.why_lacking
     return [
         each
         for each in (metrics_in(group) if group else ())
-        if not each.over_sets and not any(condition.reference in lacking for condition in each.conditions)
+        if not each.over_sets and not any(map(lacking, each.conditions))
     ]
 
 

@@ -139,7 +139,8 @@ class Corpus:
         provenance: what was measured.
         takes: score of each take.
         unscored: takes that could not be scored, with the reason.
-        not_applicable: references that the model does not have, with the reason.
+        not_applicable: references that the model does not have, and conditions without finished videos, with the
+            reason.
         pictures: picture measures of each take (SSIM, LMD, ...) and what probes found (REF_shift, ...), by measure.
         sets: distances between sets of frames (FID), by measure and condition.
         unpictured: picture measures that could not be taken, with the reason.
@@ -158,7 +159,7 @@ class Corpus:
     provenance: Provenance
     takes: dict[Key, TakeScore] = field(default_factory=dict)
     unscored: dict[Key, Unscored] = field(default_factory=dict)
-    not_applicable: dict[Reference, str] = field(default_factory=dict)
+    not_applicable: dict[Reference | Condition, str] = field(default_factory=dict)
     pictures: dict[Key, dict[str, float]] = field(default_factory=dict)
     sets: dict[tuple[str, Condition], SetScore] = field(default_factory=dict)
     unpictured: dict[tuple[Key, str], Unscored] = field(default_factory=dict)
@@ -198,6 +199,10 @@ class Corpus:
         }
         values = {clip: _value(take, null, column) for clip, (take, null) in takes.items()}
         return {clip: value for clip, value in values.items() if value is not None}
+
+    def why_lacking(self, condition: Condition) -> str | None:
+        """Return why the model does not have a condition, or None where it does."""
+        return self.not_applicable.get(condition.reference) or self.not_applicable.get(condition)
 
     def unscored_in(self, columns: Iterable[Column]) -> tuple[Unscored, ...]:
         """Return what could not be scored among these columns; a real clip that was refused counts for all."""
@@ -297,7 +302,7 @@ class Corpus:
             Provenance(**{**raw, **lists}),
             {(take.clip, take.condition): take for take in takes},
             {(entry.clip, entry.condition): entry for entry in unscored},
-            {Reference(name): why for name, why in data["not_applicable"].items()},
+            {_lacking(name): why for name, why in data["not_applicable"].items()},
             {
                 (entry["clip"], _condition(entry["condition"])): {
                     measure: float(value) for measure, value in entry["measures"].items()
@@ -400,6 +405,11 @@ def _condition(text: str) -> Condition | None:
         return None
     setup, reference = text.split(",")
     return Condition(Setup(setup), Reference(reference))
+
+
+def _lacking(text: str) -> Reference | Condition:
+    setup, comma, reference = text.partition(",")
+    return Condition(Setup(setup), Reference(reference)) if comma else Reference(setup)
 
 
 def _take_to_dict(take: TakeScore) -> dict[str, Any]:

@@ -395,7 +395,7 @@ def unwatched(limited: Iterable[str], corpus: Corpus) -> str:
     where = [f"under {' or '.join(unseen)}"] if unseen else []
     if leaks:
         where += [str(each) for each in ASKED if each not in asked and each is not Question.FOLLOWS]
-    elif len(corpus.not_applicable) < len(Reference):
+    elif any(each not in corpus.not_applicable for each in Reference):
         where = ["at all"]
     notes = [f"leaks {', '.join(where)}"] if where else []
     if Question.FOLLOWS not in asked:

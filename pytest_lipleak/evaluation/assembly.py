@@ -2,24 +2,26 @@
 
 from dataclasses import dataclass
 
-from pytest_lipleak.core.conditions import Reference
+from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.verdicts import Rules
 from pytest_lipleak.evaluation.make.artefacts import Artefacts, ClipFaces
 from pytest_lipleak.evaluation.make.costs import Stopwatch
 from pytest_lipleak.evaluation.make.crops import Crops
+from pytest_lipleak.evaluation.make.finished import FinishedOutputs
 from pytest_lipleak.evaluation.make.nulls import UnrelatedSpeech
 from pytest_lipleak.evaluation.make.picture_tools import PictureTools
 from pytest_lipleak.evaluation.make.progress import Shown
 from pytest_lipleak.evaluation.make.record import Record
 from pytest_lipleak.evaluation.make.schedule import Schedule
-from pytest_lipleak.evaluation.make.videos import Videos
+from pytest_lipleak.evaluation.make.videos import OutputVideos, Videos
 from pytest_lipleak.evaluation.make.worker import Files, Worker
 from pytest_lipleak.evaluation.measures.on_demand import Measures
 from pytest_lipleak.evaluation.plan.choices import Plan
 from pytest_lipleak.evaluation.plan.takes import Takes
 from pytest_lipleak.evaluation.results.dose import curve_for
 from pytest_lipleak.evaluation.results.provenance import provenance_of
+from pytest_lipleak.generators.finished import finished_of
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.store.store import Store
@@ -69,7 +71,12 @@ def assemble(
         store=store,
     )
     faces = ClipFaces(crops, tools, plan)
-    videos = Videos(clips, model, store, worker, faces.geometry, faces.of, shown.tell, stopwatch)
+    finished = finished_of(model)
+    videos: OutputVideos = (
+        Videos(clips, model, store, worker, faces.geometry, faces.of, shown.tell, stopwatch)
+        if finished is None
+        else FinishedOutputs(model, finished, store, crops.of, faces.geometry)
+    )
     artefacts = Artefacts(videos, expert, plan, store, crops, worker.device, stopwatch)
     about = provenance_of(
         clips,
@@ -96,14 +103,25 @@ def assemble(
 def _begun(about: Provenance, model: Model, files: Files, stopwatch: Stopwatch) -> Corpus:
     """The corpus of a model of which nothing is measured yet."""
     supported = model.declared.references
+    lacking: dict[Reference | Condition, str] = {
+        reference: f"model {model.name!r} declares no {reference} (it supports {', '.join(supported)})"
+        for reference in Reference
+        if reference not in supported
+    }
     corpus = Corpus(
         about,
-        not_applicable={
-            reference: f"model {model.name!r} declares no {reference} (it supports {', '.join(supported)})"
-            for reference in Reference
-            if reference not in supported
-        },
+        not_applicable=lacking | _without_videos(model),
         costs={stopwatch.process: stopwatch.seconds},
     )
     corpus.curve, _ = curve_for(about, files.dose)
     return corpus
+
+
+def _without_videos(model: Model) -> dict[Reference | Condition, str]:
+    """Conditions that no finished videos were made under, and why nothing is said of them."""
+    finished = finished_of(model)
+    if finished is None:
+        return {}
+    every = (Condition(setup, reference) for reference in Reference for setup in Setup)
+    lacking = (condition for condition in every if condition not in finished.conditions)
+    return dict.fromkeys(lacking, f"there are no videos of it in {finished.table.origin}")

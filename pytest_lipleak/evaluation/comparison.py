@@ -197,7 +197,7 @@ def check_measured(
         UnscorableError: it lacks the metric, on some clip at least.
     """
     wanted = allowance.metric
-    applies = lipleak.corpus.not_applicable.keys().isdisjoint(c.reference for c in wanted.conditions)
+    applies = not any(map(lipleak.corpus.why_lacking, wanted.conditions))
     if applies and not has(baseline, wanted):
         raise UnscorableError(f"{allowance}: {wanted.name} was not measured on all clips of {name}")
 

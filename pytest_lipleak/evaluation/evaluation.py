@@ -1,6 +1,6 @@
 """Plan, generate, score: everything measured about one model on one clip set, on demand."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from pytest_lipleak.core.clips import Audio, Clip, Frames, held
@@ -160,6 +160,10 @@ class Evaluation:
         ``artefacts`` generates, embeds and scores it: ``artefacts.score(take, audio)``.
         """
         return self._takes.of(clip, condition)
+
+    def probe_takes(self, metric: Metric) -> Iterator[Take]:
+        """Yield what the model would be given for a probe, for every clip that is probed; nothing is generated."""
+        return self._measuring.probe_takes(metric)
 
     def probe_take(self, clip: str, *, audio: Audio, reference: Sequence[int] | Frames, name: str) -> Take:
         """Return a take outside the protocol: any driving audio, any identity reference.

@@ -1,17 +1,20 @@
 """What a metric needs, made and measured: takes first, then what is measured of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from pytest_lipleak.core.conditions import CONDITIONS, OTHER_SPEECH, Condition
 from pytest_lipleak.core.corpus import Corpus, Key
-from pytest_lipleak.core.errors import NotApplicableError
+from pytest_lipleak.core.errors import NotApplicableError, UnscorableError
 from pytest_lipleak.core.metrics import Metric
 from pytest_lipleak.core.metrics import metric as metric_called
 from pytest_lipleak.core.remarks import hear
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.assembly import Parts
+from pytest_lipleak.evaluation.plan.takes import Take
 from pytest_lipleak.evaluation.results import sanity
 from pytest_lipleak.evaluation.results.aggregate import measure
+from pytest_lipleak.generators.finished import finished_of
 from pytest_lipleak.generators.registry import Model
 
 
@@ -60,23 +63,32 @@ class Measuring:
             self._check_probe(metric)
         # What the metric speaks of first: its words name that condition, not one that is measured beside it.
         own = [column.condition for column in metric.columns if column.condition is not None]
-        self._check_applicable((*own, *metric.beside))
+        self._check_applicable(own)
+        # Of finished videos there may be none of those.
+        beside = [each for each in metric.beside if self.corpus.why_lacking(each) is None]
+        self._check_applicable(beside)
+        conditions = tuple(dict.fromkeys((*beside, *own)))
         if metric.is_probe:
-            self._need(metric.conditions, self.corpus.provenance.probed)
+            self._need(conditions, self.corpus.provenance.probed)
             self._measures.probes(metric)
         elif metric.is_picture:
             self._measures.pictures(metric)
         else:
-            keys = self._keys(metric.conditions)
+            keys = self._keys(conditions)
             # Not by way of ``_need``: tracebacks are read.
             self._schedule.finish(keys)
             self._record.raise_failures(keys)
             if metric.over_null:
-                self._measures.nulls(metric.conditions)
+                self._measures.nulls(conditions)
             if metric.over_lags:
                 self._measures.scans.scan(metric.conditions[-1])
 
     def _check_probe(self, metric: Metric) -> None:
+        finished, condition = finished_of(self.model), metric.conditions[-1]
+        if finished is not None and not finished.probes(metric.family.measure, condition):
+            raise NotApplicableError(
+                f"{metric.name}: there are no videos of this probe in {finished.table.origin}"
+            )
         if not metric.of_reference:
             return
         if not self.model.declared.takes_other_references:
@@ -87,7 +99,7 @@ class Measuring:
 
     def _check_applicable(self, conditions: Iterable[Condition]) -> None:
         for condition in conditions:
-            if why := self.corpus.not_applicable.get(condition.reference):
+            if why := self.corpus.why_lacking(condition):
                 raise NotApplicableError(f"condition [{condition}] is not applicable: {why}")
             if condition.setup in OTHER_SPEECH:
                 self._takes.pairs()
@@ -111,6 +123,17 @@ class Measuring:
     def _keys(self, conditions: Iterable[Condition], clips: Iterable[str] | None = None) -> list[Key]:
         names = self.corpus.provenance.clip_names if clips is None else clips
         return [(name, each) for name in names for each in (None, *conditions)]
+
+    def probe_takes(self, metric: Metric) -> Iterator[Take]:
+        """Yield what the model would be given for a probe, clip by clip; nothing is generated.
+
+        Clips in which nothing can be probed are left out, as they are when a model is judged.
+        """
+        names = self.corpus.provenance.probed
+        self.need((), names)
+        for name in names:
+            with suppress(UnscorableError):
+                yield from self._measures.probe_takes(metric, name)
 
     def nulls(self, conditions: Iterable[Condition]) -> None:
         """Score every take of these conditions against unrelated audio."""

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pytest_lipleak.core.errors import ConfigurationError
 
 COMMAND_PREFIX = "cmd:"
+VIDEOS_PREFIX = "videos:"
 ONNX_SUFFIX = ".onnx"
 CONTROL = "pytest_lipleak.generators.control"
 SYSTEMS: Mapping[str, str] = {
@@ -133,6 +134,15 @@ KINDS = (
         remarks="CR alone without {reference} and ar_args",
     ),
     ONNX,
+    ModelCard(
+        name=f"{VIDEOS_PREFIX}TABLE.csv, {VIDEOS_PREFIX}'out/{{setup}}_{{reference}}/{{clip}}.mp4'",
+        summary="finished videos, made elsewhere: a table or a pattern of file names",
+        factory="pytest_lipleak.generators.finished:load",
+        supports=("CR", "AR"),
+        alternative_reference="first",
+        licence="the videos' own",
+        remarks="has the conditions that there are videos of; argument model=NAME where there are several",
+    ),
     ModelCard(
         name="package.module:attribute, path/file.py:attribute",
         summary="your own code: a factory, a class, a function like generate, or a ready object",

@@ -23,6 +23,7 @@ from pytest_lipleak.generators.catalogue import (
     ONNX,
     ONNX_SUFFIX,
     SYSTEMS,
+    VIDEOS_PREFIX,
     ModelCard,
     built_in_names,
     card_of,
@@ -32,6 +33,7 @@ from pytest_lipleak.generators.command import check_template
 from pytest_lipleak.generators.contract import Declared, declared_by, fingerprint_of
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.protocol import Generator
+from pytest_lipleak.media.finished_videos import check_finished
 
 GROUP = "pytest_lipleak.generators"
 """Entry-point group under which packages register generators by name."""
@@ -165,7 +167,7 @@ def load_model(name: str, arguments: Mapping[str, Any] | None = None, device: st
 
     Args:
         name: ``demo``, ``demo:leaky``, ``demo:leaky=0.4``; a registered name; ``cmd: PROGRAM ...``;
-            ``path/model.onnx``; ``package.module:attribute``; ``path/file.py:attribute``.
+            ``videos:TABLE.csv``; ``path/model.onnx``; ``package.module:attribute``; ``path/file.py:attribute``.
         arguments: keyword arguments for the factory.
         device: handed to factories that take a ``device``.
 
@@ -189,6 +191,8 @@ def model_builder(
     if name.startswith(COMMAND_PREFIX):
         target = _attribute("pytest_lipleak.generators.command:load", name)
         arguments |= {"template": variant}
+    elif name.startswith(VIDEOS_PREFIX):
+        return lambda: _finished(name, variant, given)
     elif name.endswith(ONNX_SUFFIX):
         target = _attribute(ONNX.factory, name)
         arguments |= {"path": name}
@@ -201,6 +205,14 @@ def model_builder(
         target = _registered(name)
     build = _builder(target, name, arguments, device)
     return lambda: Model(name, build(), given)
+
+
+def _finished(name: str, spec: str, arguments: Mapping[str, Any]) -> Model:
+    """The finished videos of one model, under the name that the table gives it."""
+    load: Any = _attribute("pytest_lipleak.generators.finished:load", name)
+    _bound(load, {"spec": spec, **arguments}, name)
+    generator = load(spec, **arguments)
+    return Model(generator.name, generator, arguments)
 
 
 def check_name(name: str, arguments: Mapping[str, Any] | None = None) -> None:
@@ -220,6 +232,9 @@ def check_name(name: str, arguments: Mapping[str, Any] | None = None) -> None:
         _check_arguments(name, arguments)
     if name.startswith(COMMAND_PREFIX):
         check_template(variant)
+    elif name.startswith(VIDEOS_PREFIX):
+        chosen = (arguments or {}).get("model")
+        check_finished(variant, None if chosen is None else str(chosen))
     elif name.endswith(ONNX_SUFFIX):
         if not Path(name).expanduser().is_file():
             raise ConfigurationError(f"model {name!r}: no such file")
@@ -244,6 +259,8 @@ def _check_arguments(name: str, arguments: Mapping[str, Any]) -> None:
         _bound(
             _attribute("pytest_lipleak.generators.command:load", name), {**arguments, "template": ""}, name
         )
+    elif name.startswith(VIDEOS_PREFIX):
+        _bound(_attribute("pytest_lipleak.generators.finished:load", name), {**arguments, "spec": ""}, name)
     elif name.endswith(ONNX_SUFFIX):
         _bound(_attribute(ONNX.factory, name), {**arguments, "path": name}, name)
         _check_extras(ONNX, name)

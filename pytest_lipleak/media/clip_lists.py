@@ -8,7 +8,6 @@ import csv
 import io
 import os
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -18,7 +17,8 @@ from pytest_lipleak.core.names import check_name, check_printable, escaped
 from pytest_lipleak.core.timebase import FRAME_RATE
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.machine.model_files import file_sha256
-from pytest_lipleak.media.tables import Row, is_file, read_table
+from pytest_lipleak.media.boxes import Box
+from pytest_lipleak.media.tables import Row, file_beside, read_table
 
 COLUMNS = (
     "file", "sha256", "audio", "audio_sha256", "name", "start", "end", "speaker", "text", "partner"
@@ -45,6 +45,7 @@ class ClipFile:
         first: frame of the file, at 25 per second, that the clip begins with.
         stop: frame before which it ends, or None for the file's end.
         partner: the clip whose speech drives it under XM, where that is given.
+        box: the part of the picture that is the clip, or None for all of it.
     """
 
     name: str
@@ -55,6 +56,7 @@ class ClipFile:
     first: int = 0
     stop: int | None = None
     partner: str | None = None
+    box: Box | None = None
 
     @property
     def cut(self) -> tuple[int | None, ...]:
@@ -86,7 +88,9 @@ def read_clip_list(path: Path, root: Path | None = None) -> list[ClipFile]:
         if "file" not in row.cells:
             raise InputError(f"{row.where}: the column 'file' is empty; name the clip's video")
         files = {
-            column: _below(folder, row.cells[column]) for column in ("file", "audio") if column in row.cells
+            column: file_beside(folder, row.cells[column])
+            for column in ("file", "audio")
+            if column in row.cells
         }
         for column, file in files.items():
             shown = f"{escaped(_short(row.cells[column]))} ({_line(row)})"
@@ -128,7 +132,7 @@ def _clip_of(row: Row, video: Path, audio: Path | None) -> ClipFile:
             "is the second of the file at which the clip ends"
         )
     return ClipFile(
-        check_name(_name_of(row.cells["file"]) if name is None else name, row.where),
+        check_name(name_of(row.cells["file"]) if name is None else name, row.where),
         video,
         audio,
         speaker,
@@ -157,17 +161,10 @@ def _check_hash(row: Row, text: str) -> None:
         )
 
 
-def _name_of(file: str) -> str:
-    """The name of a clip that has none of its own: where its file lies, wherever that is, without the ending."""
+def name_of(file: str) -> str:
+    """Return the name of a clip that has none of its own: where its file lies, wherever that is, without the ending."""
     parts = [part for part in re.split(r"[/\\]+", file) if part not in ("", ".", "..")]
     return PurePosixPath(*parts).with_suffix("").as_posix() if parts else file
-
-
-def _below(folder: Path, name: str) -> Path | None:
-    # Written under Windows, or under macOS, which takes accents apart; drives and archives put them together.
-    slashed = name.replace("\\", "/")
-    spellings = (name, slashed, *(unicodedata.normalize(form, slashed) for form in ("NFC", "NFD")))
-    return next((path for each in spellings if is_file(path := folder / each)), None)
 
 
 def _short(text: str) -> str:
@@ -213,7 +210,7 @@ def _row_of(file: ClipFile, root: Path, partner: str) -> dict[str, str]:
         "sha256": file_sha256(file.video),
         "audio": "" if file.audio is None else _from(root, file.audio),
         "audio_sha256": "" if file.audio is None else file_sha256(file.audio),
-        "name": "" if _name_of(video) == file.name else file.name,
+        "name": "" if name_of(video) == file.name else file.name,
         "start": f"{file.first / FRAME_RATE:.2f}" if file.first else "",
         "end": "" if file.stop is None else f"{file.stop / FRAME_RATE:.2f}",
         "speaker": file.speaker or "",

@@ -3,14 +3,14 @@
 import hashlib
 import os
 from collections import Counter, OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
 
-from pytest_lipleak.core.clips import Audio, Clip, StreamedVideo, Video, stretch
+from pytest_lipleak.core.clips import Audio, Clip, Image, StreamedVideo, Video, stretch
 from pytest_lipleak.core.errors import ConfigurationError, InputError, LipleakError, MissingDataError
 from pytest_lipleak.core.listing import Listing
 from pytest_lipleak.core.names import check_name, escaped
@@ -42,6 +42,10 @@ KEPT_BYTES = 125_000_000
 """Decoded frames kept in memory, besides those of the last clip; those of other clips are decoded when looked at."""
 
 
+def _nowhere(name: str) -> None:
+    """End no clip before its own end."""
+
+
 class ClipSet(Mapping[str, Clip]):
     """Clips by name, decoded when asked for.
 
@@ -49,13 +53,19 @@ class ClipSet(Mapping[str, Clip]):
         files: at least one clip, names unique.
         origin: what the user named, for reports.
         left_out: why other files there are no clips, by their name.
+        ends: gives, for a clip, the frame before which all that is measured of it ends, or None for its own end.
 
     Raises:
         InputError: no clips, or two of one name.
     """
 
     def __init__(
-        self, files: Sequence[ClipFile], origin: str, left_out: Mapping[str, str] | None = None
+        self,
+        files: Sequence[ClipFile],
+        origin: str,
+        left_out: Mapping[str, str] | None = None,
+        *,
+        ends: Callable[[str], int | None] = _nowhere,
     ) -> None:
         self.listing = Listing(len(files), left_out or {})
         if not files:
@@ -66,6 +76,9 @@ class ClipSet(Mapping[str, Clip]):
             twice = Counter(file.name for file in files).most_common(1)[0][0]
             raise InputError(f"{origin}: two clips are called {twice!r}; give every clip a name of its own")
         self.origin = origin
+        self.driving: dict[str, Path] = {}
+        """Files of further speech, which drove outputs and is no clip's, by name."""
+        self._ends = ends
         self._kept: OrderedDict[str, Clip] = OrderedDict()
         self._recordings: dict[str, Recording] = {}
         self._heard: OrderedDict[str, int] = OrderedDict()
@@ -95,9 +108,7 @@ class ClipSet(Mapping[str, Clip]):
         for name in [name for name in held if held[name] and name != latest]:
             if total <= KEPT_BYTES:
                 return
-            self._kept[name] = _streamed(
-                self._kept[name], self._recording(name).timeline, self.files[name].first
-            )
+            self._kept[name] = _streamed(self._kept[name], self._recording(name).timeline, self.files[name])
             total -= held[name]
 
     @cached_property
@@ -108,7 +119,17 @@ class ClipSet(Mapping[str, Clip]):
             sha.update(repr((clip.name, clip.speaker, clip.text, *clip.cut)).encode())
             for path in (clip.video, clip.audio):
                 sha.update((file_sha256(path) if path else "").encode())
+            if clip.box is not None:
+                sha.update(str(clip.box).encode())
         return sha.hexdigest()
+
+    @cached_property
+    def speech_digest(self) -> str:
+        """SHA-256 of the set, and of the further speech that drove outputs: what is compared for recordings."""
+        if not self.driving:
+            return self.digest
+        known = [f"{name} {file_sha256(path)}" for name, path in sorted(self.driving.items())]
+        return hashlib.sha256("\n".join([self.digest, *known]).encode()).hexdigest()
 
     @cached_property
     def partners(self) -> dict[str, str] | None:
@@ -136,7 +157,7 @@ class ClipSet(Mapping[str, Clip]):
         return given or None
 
     def speech(self, name: str) -> Audio:
-        """Return the whole audio of a clip, int16 mono 16 kHz, without decoding its frames."""
+        """Return the whole audio of a clip, or of ``driving``, int16 mono 16 kHz, without decoding frames."""
         audio = self._recording(name).audio
         if name not in self._kept:
             # Pairing asks for that of every clip; those asked for longest ago are let go.
@@ -148,8 +169,18 @@ class ClipSet(Mapping[str, Clip]):
                 self._heard_bytes -= size
                 if oldest not in self._kept:
                     del self._recordings[oldest]
+        if name in self.driving:
+            return audio
         first, stop = self.files[name].first, self.files[name].stop
         return audio[first * SAMPLES_PER_FRAME : None if stop is None else stop * SAMPLES_PER_FRAME]
+
+    def add_driving(self, path: Path) -> str:
+        """Add speech that drove outputs and is no clip's; before anything is compared. Return its name."""
+        name = path.name
+        if name in self.files or self.driving.get(name, path) != path:
+            name = f"sound of {path}"
+        self.driving[name] = path
+        return name
 
     def same_speech(self, one: str, other: str) -> bool:
         """Whether two clips say the same: same recording, or same text where both are known."""
@@ -164,7 +195,7 @@ class ClipSet(Mapping[str, Clip]):
 
     @cached_property
     def _speeches(self) -> Speeches:
-        texts = {name: file.text for name, file in self.files.items()}
+        texts = {name: file.text for name, file in self.files.items()} | dict.fromkeys(self.driving)
         return Speeches(texts, self.speech)
 
     @cached_property
@@ -176,7 +207,8 @@ class ClipSet(Mapping[str, Clip]):
         copies: dict[str, str] = {}
         for name in self if len(self) > 1 else ():
             for other, lag in sorted(self._speeches.same_recording(name).items()):
-                if other < name and other not in copies and self._is_copy(name, other, lag):
+                known = other in self.files and other not in copies
+                if known and other < name and self._is_copy(name, other, lag):
                     copies[name] = other
                     break
         return copies
@@ -190,8 +222,10 @@ class ClipSet(Mapping[str, Clip]):
 
     def _recording(self, name: str) -> Recording:
         if name not in self._recordings:
-            file = self.files[name]
-            self._recordings[name] = Recording(file.video, file.audio)
+            file = self.files.get(name)
+            self._recordings[name] = (
+                Recording(self.driving[name]) if file is None else Recording(file.video, file.audio)
+            )
         return self._recordings[name]
 
     def _load(self, file: ClipFile) -> Clip:
@@ -209,8 +243,13 @@ class ClipSet(Mapping[str, Clip]):
                 f"{stop / FRAME_RATE:.2f} s, and the file ends at {length / FRAME_RATE:.2f} s; correct the list, or "
                 "get the file that it was made from"
             )
+        end = self._ends(file.name)
+        if end is not None and first + end < stop - LATE_FRAMES:
+            notes += (f"last {stop - first - end} frames left out: finished videos of it end there",)
+            stop = first + end
         audio = audio[first * SAMPLES_PER_FRAME : stop * SAMPLES_PER_FRAME]
-        return Clip(file.name, _cut(opened.video, first, stop), audio, file.speaker, notes)
+        video = opened.video if file.box is None else file.box.of(opened.video, str(file.video))
+        return Clip(file.name, _cut(video, first, stop), audio, file.speaker, notes)
 
 
 def _cut(video: Video, first: int, stop: int) -> Video:
@@ -219,12 +258,16 @@ def _cut(video: Video, first: int, stop: int) -> Video:
     return held_if_short(lambda: cut) if isinstance(cut, StreamedVideo) and len(cut) < len(video) else cut
 
 
-def _streamed(clip: Clip, timeline: Timeline, first: int) -> Clip:
+def _streamed(clip: Clip, timeline: Timeline, file: ClipFile) -> Clip:
     """The same clip, of which no frames are held."""
     length, height, width, channels = clip.video.shape
-    video = StreamedVideo(
-        lambda: islice(VideoFile(timeline), first, first + length), (length, height, width, channels)
-    )
+    box = file.box
+
+    def read() -> Iterator[Image]:
+        images = islice(VideoFile(timeline), file.first, file.first + length)
+        return images if box is None else (image[box.slices] for image in images)
+
+    video = StreamedVideo(read, (length, height, width, channels))
     streamed = replace(clip, video=video)
     # Known already, and asked for far more often than pictures are.
     vars(streamed)["digest"] = clip.digest

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import os
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -43,6 +44,17 @@ class Row:
 def is_file(path: Path) -> bool:
     """Whether there is a file of that name: no folder, pipe or device; no name is an error, however odd."""
     return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises for names that are too long
+
+
+def file_beside(folder: Path, name: str) -> Path | None:
+    """Return the file that a table in ``folder`` names, or None where it is not there.
+
+    Also where the name was written under Windows, or under macOS, which takes accents apart; drives and archives put
+    them together.
+    """
+    slashed = name.replace("\\", "/")
+    spellings = (name, slashed, *(unicodedata.normalize(form, slashed) for form in ("NFC", "NFD")))
+    return next((path for each in spellings if is_file(path := folder / each)), None)
 
 
 def read_lines(path: Path) -> list[str]:

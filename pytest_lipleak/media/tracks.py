@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.core.errors import InputError
+from pytest_lipleak.core.timebase import FRAME_RATE
 from pytest_lipleak.media.opening import demuxed, opened
 
 NAMES = {"video": "video", "audio": "sound"}
@@ -196,3 +197,18 @@ def require(path: Path, tracks: Tracks, kind: str) -> int:
     if index is None:
         raise InputError(f"{path}: {tracks.missing[kind]}")
     return index
+
+
+def shown_frames(path: Path) -> int:
+    """Return how many frames of 1/25 s a file says that its video has, without decoding it; 0 where it does not say."""
+    try:
+        with opened(path) as container:
+            index = choose_tracks(path, container).video
+            if index is None:
+                return 0
+            stream = container.streams[index]
+            if stream.duration and stream.time_base:
+                return round(float(stream.duration * stream.time_base) * FRAME_RATE)
+            return round((container.duration or 0) / 1e6 * FRAME_RATE)
+    except InputError:
+        return 0

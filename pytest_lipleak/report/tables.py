@@ -211,7 +211,7 @@ def _conditions(corpus: Corpus, measure: Measure) -> Table:
     real = (*_cells(corpus, measure, None), Cell("against their own speech"))
     rows = [Row("real clips", real, reference=True)]
     for condition in CONDITIONS:
-        why = corpus.not_applicable.get(condition.reference)
+        why = corpus.why_lacking(condition)
         cells = (Cell("n/a"),) * 4 if why else _cells(corpus, measure, condition)
         if any(cell.text for cell in cells):
             words = Cell(_SETUP_ROWS[condition.setup])

@@ -1,5 +1,6 @@
 """The sync expert that judges a run: which one, why, under which protocol; loaded when first needed."""
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -15,22 +16,21 @@ class ChosenExpert:
 
     Args:
         scoring: what the settings say of it.
-        clips: as the user named them.
+        has_rendered_clips: says whether the clips are the embedded ones.
         device: where it runs.
     """
 
-    def __init__(self, scoring: Scoring, clips: str, device: Device) -> None:
+    def __init__(self, scoring: Scoring, has_rendered_clips: "Callable[[], bool]", device: Device) -> None:
         self._scoring = scoring
-        self._clips = clips
+        self._has_rendered_clips = has_rendered_clips
         self._device = device
 
     @cached_property
     def _choice(self) -> tuple[str, str]:
-        from pytest_lipleak.media.clipsets import EMBEDDED
         from pytest_lipleak.sync.experts import choose_expert
 
         scoring = self._scoring
-        return choose_expert(scoring.expert, scoring.weights, rendered_clips=self._clips == EMBEDDED)
+        return choose_expert(scoring.expert, scoring.weights, rendered_clips=self._has_rendered_clips())
 
     @property
     def name(self) -> str:

@@ -13,6 +13,7 @@ from pytest_lipleak.settings.options import Inputs
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.errors import LipleakError
+    from pytest_lipleak.generators.finished import FinishedVideos
     from pytest_lipleak.generators.registry import Model
     from pytest_lipleak.machine.private_folders import PrivateFolder
 
@@ -102,6 +103,16 @@ class NamedModel:
                 raise
         return self._model
 
+    def finished(self) -> "FinishedVideos | None":
+        """Return the finished videos that are judged, or None where a model generates; raises as ``get``."""
+        from pytest_lipleak.generators.catalogue import VIDEOS_PREFIX
+
+        if not (self._inputs.model or "").startswith(VIDEOS_PREFIX):
+            return None
+        from pytest_lipleak.generators.finished import finished_of
+
+        return finished_of(self.get())
+
     def let_go(self) -> None:
         """Unload the model where other processes may be waiting for it (--lipleak-workers-per-gpu)."""
         if self._model is not None and self._workers_per_gpu:
@@ -111,6 +122,7 @@ class NamedModel:
                 self._model.generator.unload()
 
     def _load(self) -> "Model":
+        from pytest_lipleak.generators.catalogue import VIDEOS_PREFIX
         from pytest_lipleak.generators.registry import Model, parse_arguments
 
         self.find()
@@ -121,7 +133,7 @@ class NamedModel:
             with self._worded(name):
                 return build()
 
-        if not (self._workers_per_gpu and self._process.shares_model):
+        if name.startswith(VIDEOS_PREFIX) or not (self._workers_per_gpu and self._process.shares_model):
             return load()
         from pytest_lipleak.generators.shared import SharedGenerator, Slots
 

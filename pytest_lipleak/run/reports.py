@@ -23,8 +23,9 @@ class Reports:
 
     @property
     def are_asked_for(self) -> bool:
-        """Whether a report is to be written."""
-        return self._outputs.json is not None or self._outputs.html is not None
+        """Whether a report is to be written, or the table of kept videos."""
+        outputs = self._outputs
+        return outputs.json is not None or outputs.html is not None or outputs.keep is not None
 
     def check(self) -> None:
         """Refuse at once what could not be written at the end; nothing is left, changed or removed.
@@ -121,6 +122,15 @@ class Reports:
                     write_html(report, html, dose=self._inputs.dose, videos=[] if keep is None else [keep])
             except OutputError as error:
                 unsaved.append(str(error))
+        if keep is not None:
+            from pytest_lipleak.report.kept_manifest import MANIFEST, manifest_of
+
+            if (table := manifest_of(report, keep)) is not None:
+                try:
+                    with to_be_written("table of kept videos", keep / MANIFEST):
+                        write_text(keep / MANIFEST, table)
+                except OutputError as error:
+                    unsaved.append(str(error))
         return unsaved
 
 

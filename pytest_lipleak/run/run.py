@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_lipleak.evaluation.make.gallery import Gallery
     from pytest_lipleak.evaluation.make.progress import Progress
     from pytest_lipleak.evaluation.plan.choices import Plan
+    from pytest_lipleak.generators.finished import FinishedVideos
     from pytest_lipleak.generators.registry import Model
     from pytest_lipleak.machine.private_folders import PrivateFolder
     from pytest_lipleak.media.clipsets import ClipSet
@@ -70,7 +71,7 @@ class Run:
         self._on_give_up = on_give_up
         self._folder: PrivateFolder | None = None
         self.device = Device(settings.machine.device, self.process)
-        self.expert = ChosenExpert(settings.scoring, settings.inputs.clips, self.device)
+        self.expert = ChosenExpert(settings.scoring, self._has_rendered_clips, self.device)
         self.named_model = NamedModel(
             settings.inputs,
             settings.machine.workers_per_gpu,
@@ -98,9 +99,17 @@ class Run:
         """The real clips, listed; each is decoded when asked for."""
         from pytest_lipleak.media.clipsets import open_clips
 
+        finished = self.named_model.finished()
+        if finished is not None and self._clips_of_table():
+            return finished.over(None)
         clips = open_clips(self.settings.inputs.clips, self.settings.inputs.clips_root)
         clips.origin = self.process.naming(self.settings.inputs.clips)
-        return clips
+        return clips if finished is None else finished.over(clips)
+
+    def _clips_of_table(self) -> bool:
+        """Whether the clips are the sources that a table of finished videos names; clips that somebody names win."""
+        finished = None if "clips" in self.settings.sources else self.named_model.finished()
+        return finished is not None and finished.table.names_sources
 
     @property
     def model(self) -> "Model":
@@ -110,6 +119,12 @@ class Run:
             LipleakError: none is named, or it cannot be loaded.
         """
         return self.named_model.get()
+
+    def _has_rendered_clips(self) -> bool:
+        """Whether the clips are the embedded ones."""
+        from pytest_lipleak.media.clipsets import EMBEDDED
+
+        return self.settings.inputs.clips == EMBEDDED and not self._clips_of_table()
 
     def check(self, *, measures: bool = True) -> None:
         """Refuse at once what cannot work, before anything is loaded or generated.
@@ -149,7 +164,8 @@ class Run:
         """
         from pytest_lipleak.run.preflight import check_pairs
 
-        check_pairs(self.settings, self.clips, limits)
+        if self.named_model.finished() is None:
+            check_pairs(self.settings, self.clips, limits)
 
     def limits(self, *, or_defaults: bool) -> "list[Limit]":
         """Return what is to be judged: the gates that were given, else the expert's defaults where those count.
@@ -175,16 +191,20 @@ class Run:
         from pytest_lipleak.core.verdicts import Rules
         from pytest_lipleak.evaluation.evaluation import Evaluation
         from pytest_lipleak.evaluation.make.worker import Files, Worker
+        from pytest_lipleak.generators.finished import finished_of
         from pytest_lipleak.store.store import Store
 
         self._private_folder.enter()
-        settings, process = self.settings, self.process
+        settings, process, clips = self.settings, self.process, self.clips
+        finished = finished_of(model)
+        if finished is not None and not finished.is_resolved:
+            clips = finished.over(clips)
         kept = self._lasting_store() if model.fingerprint is not None else None
         return Evaluation(
-            self.clips,
+            clips,
             model,
             expert or self.expert.loaded,
-            self._plan(shard or self.settings.machine.shard),
+            self._plan(shard or self.settings.machine.shard, finished),
             kept or Store(self.folder),
             rules=Rules(
                 settings.rules.allow_unscored,
@@ -209,7 +229,7 @@ class Run:
             ),
         )
 
-    def _plan(self, shard: tuple[int, int] | None) -> "Plan":
+    def _plan(self, shard: tuple[int, int] | None, finished: "FinishedVideos | None") -> "Plan":
         from pytest_lipleak.evaluation.plan.choices import Plan
         from pytest_lipleak.media.pair_lists import given_pairs
         from pytest_lipleak.sync.protocols import Protocol
@@ -224,7 +244,10 @@ class Run:
             face=settings.scoring.face,
             retrack=settings.scoring.retrack,
             shard=shard,
-            partners=given_pairs(settings.inputs.pairs, self.clips),
+            partners=(
+                given_pairs(settings.inputs.pairs, self.clips) if finished is None else finished.partners
+            ),
+            measured=None if finished is None else finished.clip_names,
             expert_reason=self.expert.reason,
         )
 

@@ -223,8 +223,7 @@ class LipleakSession:
         Returns:
             What is not written, and why.
         """
-        asked_for = self.settings.outputs.json is not None or self.settings.outputs.html is not None
-        if not asked_for or not self.measures or not (self.judges_model or self.results):
+        if not self.run.reports.are_asked_for or not self.measures or not (self.judges_model or self.results):
             return []
         from pytest_lipleak.report.json import document
 

@@ -94,6 +94,10 @@ def clips(value: Any, origin: Origin) -> str:
 def model(value: Any, origin: Origin) -> str:
     """A model's name; a relative ``file.py:attribute`` or ``model.onnx`` may lie beside the ini file that names it."""
     name = str(value)
+    if name.startswith("videos:"):
+        spec = Path(name.removeprefix("videos:")).expanduser()
+        # Written in an ini file, it is meant from there.
+        return name if spec.is_absolute() or origin.folder == Path.cwd() else f"videos:{origin.folder / spec}"
     where, colon, attribute = (name, "", "") if name.endswith(".onnx") else name.rpartition(":")
     beside = origin.folder / where
     if where.endswith((".py", ".onnx")) and not Path(where).is_file() and beside.is_file():

@@ -14,10 +14,10 @@ from pytest_lipleak.settings import convert
 from pytest_lipleak.settings.convert import Convert
 
 SCORE, EVALUATE, PROBE, DOCTOR, CALIBRATE = "score", "evaluate", "probe", "doctor", "calibrate"
-MERGE, COMPARE, CACHE, CLIPS, PAPER = "merge", "compare", "cache", "clips", "paper"
+MERGE, COMPARE, CACHE, CLIPS, PAPER, EXPORT = "merge", "compare", "cache", "clips", "paper", "export"
 RUNS = (EVALUATE, PROBE, DOCTOR)
 """Commands that run a model of the user's."""
-MEASURES = (*RUNS, CALIBRATE, PAPER)
+MEASURES = (*RUNS, CALIBRATE, PAPER, EXPORT)
 SCORES = (*MEASURES, SCORE, CLIPS)
 
 
@@ -107,7 +107,8 @@ class Inputs(NamedTuple):
         str | None,
         Option(
             "the generator to test: demo, demo:leaky, a name that `lipleak models` lists, module:attribute, "
-            "file.py:attribute, model.onnx, or 'cmd: PROGRAM {video} {audio} {output}'",
+            "file.py:attribute, model.onnx, videos:TABLE.csv (finished videos), or "
+            "'cmd: PROGRAM {video} {audio} {output}'",
             convert.model,
             commands=RUNS,
         ),
@@ -140,7 +141,7 @@ class Inputs(NamedTuple):
             "XM pairs, lines 'audio_id video_id' as in Wav2Lip's test lists",
             convert.path,
             "FILE",
-            commands=(EVALUATE, PROBE, PAPER),
+            commands=(EVALUATE, PROBE, PAPER, EXPORT),
         ),
     ] = None
     compare: Annotated[
@@ -228,7 +229,9 @@ class Plan(NamedTuple):
     silence: Annotated[
         str | None,
         Option(
-            "what silence is; the model's own choice, else zeros", choices=SILENCES, commands=(*RUNS, PAPER)
+            "what silence is; the model's own choice, else zeros",
+            choices=SILENCES,
+            commands=(*RUNS, PAPER, EXPORT),
         ),
     ] = None
     alternative_reference: Annotated[
@@ -236,7 +239,7 @@ class Plan(NamedTuple):
         Option(
             "AR strategy; the model's own, else first",
             choices=STRATEGIES,
-            commands=(*RUNS, PAPER),
+            commands=(*RUNS, PAPER, EXPORT),
         ),
     ] = None
     pairing: Annotated[
@@ -366,7 +369,7 @@ class Machine(NamedTuple):
             "seconds that the model may take for one clip under one condition (default: no limit)",
             convert.count,
             "SECONDS",
-            commands=(*RUNS, PAPER),
+            commands=(*RUNS, PAPER, EXPORT),
         ),
     ] = None
     shard: Annotated[

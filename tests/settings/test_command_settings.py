@@ -19,6 +19,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "score": ("talk.mp4",),
     "clips": ("videos",),
     "evaluate": ("--model=demo",),
+    "export": ("todo",),
     "report": ("report.json",),
     "paper": ("report.json",),
     "merge": ("part.json",),

@@ -20,7 +20,7 @@ from pytest_lipleak.evaluation.make.crops import Cropper, Crops
 from pytest_lipleak.evaluation.make.heard_speech import HeardSpeech
 from pytest_lipleak.evaluation.make.nulls import UnrelatedSpeech
 from pytest_lipleak.evaluation.make.picture_tools import PictureTools
-from pytest_lipleak.evaluation.make.videos import GENERATION_LIBRARIES, Videos
+from pytest_lipleak.evaluation.make.videos import GENERATION_LIBRARIES, OutputVideos
 from pytest_lipleak.evaluation.plan.choices import Plan
 from pytest_lipleak.evaluation.plan.takes import Take
 from pytest_lipleak.faces.small import Faces, grey_faces
@@ -51,7 +51,7 @@ class Artefacts:
 
     def __init__(
         self,
-        videos: Videos,
+        videos: OutputVideos,
         expert: SyncExpert,
         plan: Plan,
         store: Store,

@@ -55,7 +55,7 @@ class UnrelatedSpeech:
     @property
     def identity(self) -> list[object]:
         """What the null audios depend on, for keys of what is stored."""
-        return [self._clips.digest, self._seed, AUDIOS, ENOUGH, NEAREST, APART, POOL_BYTES, LEAST_POOL]
+        return [self._clips.speech_digest, self._seed, AUDIOS, ENOUGH, NEAREST, APART, POOL_BYTES, LEAST_POOL]
 
     def scores(
         self, video: Embeddings, clip: str, offset: int, *, but: Iterable[str] = (), count: int = AUDIOS

@@ -146,7 +146,8 @@ class Schedule:
             partner = self.takes.pairs()[name]
             driving = self.artefacts.score(take, take.audio)
         kept = self._kept(take, condition)
-        scored = TakeScore(name, condition, own, driving, real.own_offset, partner, video=kept)
+        notes = self.artefacts.videos.notes(take)
+        scored = TakeScore(name, condition, own, driving, real.own_offset, partner, notes, video=kept)
         if self.files.gallery is not None:
             speech = take.audio if partner else None
             video = partial(self.artefacts.video, take)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -27,6 +28,30 @@ from pytest_lipleak.store.store import Store
 
 GENERATION_LIBRARIES = ("numpy", "onnxruntime", OPENCV, "torch")
 """Part of the keys: other versions of these make other pixels."""
+
+
+class OutputVideos(Protocol):
+    """Where the videos of a model come from: made here (``Videos``), or finished (``make.finished``)."""
+
+    model: Model
+
+    def key(self, take: Take) -> str:
+        """Return the key of a take's video: a hash of all that its frames depend on."""
+
+    def about(self, take: Take) -> dict[str, str]:
+        """Return what an artefact of a take is, for people who list the store."""
+
+    def has(self, take: Take) -> bool:
+        """Whether a take's video need not be made."""
+
+    def get(self, take: Take, *, wait: bool = True) -> Video:
+        """Return a take's video, uint8 RGB (T, H, W, 3)."""
+
+    def notes(self, take: Take) -> tuple[str, ...]:
+        """Return what was done to a take's video, in words."""
+
+    def introduce(self, clip: Clip) -> None:
+        """Tell the model what it wants to know beyond its inputs."""
 
 
 class Videos:
@@ -94,6 +119,10 @@ class Videos:
         """Return what an artefact of a take is, for people who list the store."""
         model = {} if take.audio is None else {"model": self.model.name}
         return {**model, "clip": take.clip.name, "condition": take.label}
+
+    def notes(self, take: Take) -> tuple[str, ...]:
+        """Return nothing: what a model makes is taken as it is."""
+        return ()
 
     def has(self, take: Take) -> bool:
         """Whether a take's video is there."""

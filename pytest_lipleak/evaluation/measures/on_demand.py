@@ -1,6 +1,6 @@
 """What is measured of takes beyond their sync scores, and only when asked for: nulls, pictures, probes."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -27,7 +27,7 @@ from pytest_lipleak.evaluation.measures.pictures import (
     kept_measure,
     set_measure,
 )
-from pytest_lipleak.evaluation.measures.probes import PROBES, Probed
+from pytest_lipleak.evaluation.measures.probes import PROBE_TAKES, PROBES, Probed
 from pytest_lipleak.evaluation.measures.scans import Scans
 from pytest_lipleak.evaluation.plan.takes import Take, Takes
 
@@ -196,12 +196,21 @@ class Measures:
         )
 
     def _probed(self, measure: str, clip: str, condition: Condition) -> Mapping[str, float]:
+        return PROBES[measure](self._probe_of(clip, condition))
+
+    def probe_takes(self, metric: Metric, clip: str) -> Sequence[Take]:
+        """Return what the model is given for a probe of a clip, whose real video is scored.
+
+        Raises:
+            UnscorableError: nothing can be probed in it.
+        """
+        return PROBE_TAKES[metric.columns[0].measure](self._probe_of(clip, metric.conditions[-1]))
+
+    def _probe_of(self, clip: str, condition: Condition) -> Probed:
         corpus = self.record.corpus
         if refused := corpus.unscored.get((clip, None)):
             raise UnscorableError(refused.reason)
         region = partial(self.scans.region, clip, condition.reference)
         # The first that the expert can judge: nothing is generated of others.
         first = next((name for name in corpus.provenance.probed if (name, condition) in corpus.takes), clip)
-        return PROBES[measure](
-            Probed(self.takes, self.artefacts, corpus.takes[clip, None], condition, region, first)
-        )
+        return Probed(self.takes, self.artefacts, corpus.takes[clip, None], condition, region, first)

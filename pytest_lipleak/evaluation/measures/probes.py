@@ -1,7 +1,7 @@
 """Causal probes: change the identity reference alone, or the input frames, and see whether the lips change with it."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import repeat
 from typing import Any
@@ -86,10 +86,13 @@ class Probed:
         means = self.artefacts.score(take, self.clip.audio).mean_distances
         return Output(self.artefacts.faces(take), np.array(means))
 
-    def changed(self, label: str, reference: IdentityReference, frames: Video | None = None) -> Take:
+    def changed(
+        self, probe: str, label: str, reference: IdentityReference, frames: Video | None = None
+    ) -> Take:
         """The same take with another reference or other frames."""
         audio = self.takes.driving_audio(self.clip, self.condition.setup)
-        return self.takes.probe(self.real.clip, audio, reference, f"{self.condition}, {label}", frames)
+        take = self.takes.probe(self.real.clip, audio, reference, f"{self.condition}, {label}", frames)
+        return replace(take, condition=self.condition, probe=probe)
 
 
 def earlier_reference(probed: Probed) -> dict[str, float]:
@@ -99,10 +102,15 @@ def earlier_reference(probed: Probed) -> dict[str, float]:
         UnscorableError: the clip is too short, or its mouth never moves.
         LipleakError: as ``Evaluation.measure``.
     """
+    take = with_earlier_reference(probed)
+    return followed("REF_shift", probed, take, take.reference_video, _moved(probed), probed.region())
+
+
+def with_earlier_reference(probed: Probed) -> Take:
+    """Return what the model is given for ``earlier_reference``, and raise as it does."""
     moved = _moved(probed)
     mouths = _earlier_mouths(probed, moved, None)
-    take = probed.changed(f"reference mouths {moved:+d}", mouths)
-    return followed("REF_shift", probed, take, mouths, moved, probed.region())
+    return probed.changed("REF_shift", f"reference mouths {moved:+d}", mouths)
 
 
 def earlier_frames(probed: Probed) -> dict[str, float]:
@@ -111,10 +119,16 @@ def earlier_frames(probed: Probed) -> dict[str, float]:
     In the middle of the lips alone, which every model edits: around it the input may be seen in every output. Raises
     as ``earlier_reference``.
     """
-    moved, inside = _moved(probed), lips_core()
-    mouths = _earlier_mouths(probed, moved, inside)
-    take = probed.changed(f"input mouths {moved:+d}", held(probed.take.reference_video), mouths)
-    return followed("FRAME_shift", probed, take, mouths, moved, inside)
+    take = with_earlier_frames(probed)
+    return followed("FRAME_shift", probed, take, take.clip.video, _moved(probed), lips_core())
+
+
+def with_earlier_frames(probed: Probed) -> Take:
+    """Return what the model is given for ``earlier_frames``, and raise as it does."""
+    moved = _moved(probed)
+    mouths = _earlier_mouths(probed, moved, lips_core())
+    reference = held(probed.take.reference_video)
+    return probed.changed("FRAME_shift", f"input mouths {moved:+d}", reference, mouths)
 
 
 def _moved(probed: Probed) -> int:
@@ -187,8 +201,34 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
     """
     clip, take = probed.clip, probed.take
     boxes = probed.artefacts.cropper(clip).boxes
-    # Takes of the protocol have frames of the clip as their reference.
-    own_boxes = None if boxes is None else boxes[list(map(int, take.reference))]
+    own_boxes = _reference_boxes(take, boxes)
+    changed = with_swapped_reference(probed)
+    swapped = changed.reference_video
+    after = probed.artefacts.video(changed)
+    changes: Iterator[NDArray[np.float32]] = _changes(swapped, take.reference_video, own_boxes)
+    if probed.condition.reference is Reference.AR:
+        mean: Any = sum(changes) / len(swapped)
+        changes = repeat(mean, len(clip.video))
+    arriving = _changes(after, probed.artefacts.video(take), boxes)
+    product = full = 0.0
+    # Picture by picture: a long clip is not held.
+    for change, arrived_there in zip(changes, arriving, strict=True):
+        weight = _weight(*change.shape[:2])
+        product += float(np.mean(weight * arrived_there * change, dtype=np.float64))
+        full += float(np.mean(weight * change * change, dtype=np.float64))
+    return {"REF_swap": product / len(clip.video), f"REF_swap{FULL}": full / len(clip.video)}
+
+
+def _reference_boxes(take: Take, boxes: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    """Where the face is in every frame of a take's reference; its frames are the clip's, as the protocol has it."""
+    return None if boxes is None else boxes[list(map(int, take.reference))]
+
+
+def with_swapped_reference(probed: Probed) -> Take:
+    """Return what the model is given for ``swapped_reference``, and raise as it does."""
+    clip, take = probed.clip, probed.take
+    boxes = probed.artefacts.cropper(clip).boxes
+    own_boxes = _reference_boxes(take, boxes)
     reference = take.reference_video
     every, own = looks_of(clip.video, boxes), looks_of(reference, own_boxes)
     whole = probed.condition.reference is Reference.AR
@@ -204,19 +244,7 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
         boxes=own_boxes,
         donor_boxes=boxes,
     )
-    after = probed.artefacts.video(probed.changed("another mouth", swapped))
-    changes: Iterator[NDArray[np.float32]] = _changes(swapped, reference, own_boxes)
-    if whole:
-        mean: Any = sum(changes) / len(reference)
-        changes = repeat(mean, len(clip.video))
-    arriving = _changes(after, probed.artefacts.video(take), boxes)
-    product = full = 0.0
-    # Picture by picture: a long clip is not held.
-    for change, arrived_there in zip(changes, arriving, strict=True):
-        weight = _weight(*change.shape[:2])
-        product += float(np.mean(weight * arrived_there * change, dtype=np.float64))
-        full += float(np.mean(weight * change * change, dtype=np.float64))
-    return {"REF_swap": product / len(clip.video), f"REF_swap{FULL}": full / len(clip.video)}
+    return probed.changed("REF_swap", "another mouth", swapped)
 
 
 def _changes(after: Video, before: Video, boxes: NDArray[np.float64] | None) -> Iterator[NDArray[np.float32]]:
@@ -226,6 +254,13 @@ def _changes(after: Video, before: Video, boxes: NDArray[np.float64] | None) -> 
 
 _weight = lru_cache(8)(mouth_mask)
 
+
+PROBE_TAKES: Mapping[str, Callable[[Probed], Sequence[Take]]] = {
+    "REF_shift": lambda probed: (probed.take, probed.again, with_earlier_reference(probed)),
+    "FRAME_shift": lambda probed: (probed.take, probed.again, with_earlier_frames(probed)),
+    "REF_swap": lambda probed: (probed.take, with_swapped_reference(probed)),
+}
+"""What the model is given for each probe of one clip."""
 
 PROBES: Mapping[str, Callable[[Probed], dict[str, float]]] = {
     "REF_shift": earlier_reference,

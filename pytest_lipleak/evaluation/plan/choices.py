@@ -20,6 +20,8 @@ class Plan:
         face: whose face under ``tracked`` where several are seen, ``largest`` or ``speaking``.
         retrack: track the face anew in every generated video instead of reusing the real clip's boxes.
         expert_reason: why the sync expert judges, for the reports.
+        measured: names of the clips that are measured, copies of others among them; None measures all but copies,
+            and where ``partners`` are given, those.
         shard: measure part i of n of the clips, (i, n) with i from 1; XM partners are drawn over all clips.
     """
 
@@ -33,3 +35,4 @@ class Plan:
     retrack: bool = False
     expert_reason: str = "as asked"
     shard: tuple[int, int] | None = None
+    measured: frozenset[str] | None = None

@@ -22,11 +22,12 @@ from pytest_lipleak.core.clips import (
 )
 from pytest_lipleak.core.conditions import Condition, Setup
 from pytest_lipleak.core.corpus import Provenance
-from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.core.errors import ConfigurationError, UnscorableError
 from pytest_lipleak.evaluation.plan.pairing import mismatched_pairs
 from pytest_lipleak.evaluation.plan.references import reference_indices
 from pytest_lipleak.media.audio import fit, silence
 from pytest_lipleak.media.clipsets import ClipSet
+from pytest_lipleak.media.finished_videos import AGAIN
 from pytest_lipleak.media.pauses import with_pauses
 
 REAL = "real clip"
@@ -45,6 +46,8 @@ class Take:
         audio: drives the model, int16, shape (640 T,); None means the real clip itself.
         reference: the identity reference.
         original: the real clip where the frames of ``clip`` were changed, for a probe; None where they were not.
+        condition: of the protocol, where it is one's, or a probe's of it.
+        probe: name of the probe, or empty.
     """
 
     clip: Clip
@@ -52,6 +55,8 @@ class Take:
     audio: Audio | None = None
     reference: IdentityReference = ()
     original: Clip | None = None
+    condition: Condition | None = None
+    probe: str = ""
 
     @property
     def real(self) -> Clip:
@@ -108,16 +113,20 @@ class Takes:
             return clip.audio
         if setup is Setup.SI:
             return silence(samples, self._about.silence, self._about.seed)
-        speech = self.clips.speech(self.pairs()[clip.name])
-        return self._with_pauses(clip)[0] if setup is Setup.PA else fit(speech, samples)
+        return self._with_pauses(clip)[0] if setup is Setup.PA else fit(self._partners_speech(clip), samples)
+
+    def _partners_speech(self, clip: Clip) -> Audio:
+        partner = self.pairs().get(clip.name)
+        if partner is None:
+            raise UnscorableError("no video of it under other speech is there, so nobody knows what drove it")
+        return self.clips.speech(partner)
 
     def pauses(self, clip: Clip) -> NDArray[np.bool_]:
         """Return which frames of ``clip`` lie in a pause of what drives it under PA: bool (T,)."""
         return self._with_pauses(clip)[1][: len(clip.video)]
 
     def _with_pauses(self, clip: Clip) -> tuple[Audio, NDArray[np.bool_]]:
-        speech = self.clips.speech(self.pairs()[clip.name])
-        return with_pauses(speech, len(clip.audio), f"{self._about.seed} {clip.name}")
+        return with_pauses(self._partners_speech(clip), len(clip.audio), f"{self._about.seed} {clip.name}")
 
     def of(self, name: str, condition: Condition | None) -> Take:
         """Return what the model is given for a clip under a condition, or the real clip for None."""
@@ -126,7 +135,8 @@ class Takes:
             return Take(clip)
         about = self._about
         reference = reference_indices(clip, condition.reference, about.alternative_reference, about.seed)
-        return Take(clip, str(condition), self.driving_audio(clip, condition.setup), reference)
+        audio = self.driving_audio(clip, condition.setup)
+        return Take(clip, str(condition), audio, reference, condition=condition)
 
     def again(self, name: str, condition: Condition) -> Take:
         """Return a take to be made once more, to see whether the model repeats itself.
@@ -135,7 +145,7 @@ class Takes:
         """
         once = self.of(name, condition)
         clip = replace(once.clip, video=_nudged(once.clip.video))
-        return replace(once, clip=clip, label=f"{once.label}, once more", original=once.clip)
+        return replace(once, clip=clip, label=f"{once.label}, once more", original=once.clip, probe=AGAIN)
 
     def probe(
         self, name: str, audio: Audio, reference: IdentityReference, label: str, frames: Video | None = None

@@ -83,10 +83,8 @@ def judged_parts(corpus: Corpus, limits: Sequence[Limit], *, allow_unscored: boo
 
 def why_not_applicable(corpus: Corpus, limit: Limit) -> str | None:
     """Return why a limit says nothing about this model, or None where it does."""
-    lacking = (
-        condition for condition in limit.metric.conditions if condition.reference in corpus.not_applicable
-    )
-    return next((corpus.not_applicable[condition.reference] for condition in lacking), None)
+    own = (column.condition for column in limit.metric.columns if column.condition is not None)
+    return next(filter(None, map(corpus.why_lacking, own)), None)
 
 
 def _judged(corpus: Corpus, limit: Limit, allow_unscored: bool) -> Verdict:

@@ -44,9 +44,7 @@ def provenance_of(
         arcface: an ArcFace ONNX file of the user's, or None.
         sequential: whether clips are measured until verdicts are settled.
     """
-    chosen_clips = [name for name in clips if plan.partners is None or name in plan.partners]
-    copies = {name: clips.copies[name] for name in chosen_clips if name in clips.copies}
-    every = tuple(name for name in chosen_clips if name not in copies)
+    every, copies, speakers = _measured(clips, plan)
     chosen = choose(plan, model.declared.choices)
     return Provenance(
         model=model.name,
@@ -74,13 +72,31 @@ def provenance_of(
         face="; ".join(filter(None, (_face(plan), *crop_notes))),
         expert_reason=plan.expert_reason,
         sequential=sequential,
-        speakers={file.name: file.speaker for file in clips.files.values() if file.speaker},
+        speakers=speakers,
         fingerprint=model.fingerprint,
         arguments={name: repr(value) for name, value in sorted(model.arguments.items())},
         libraries=_libraries(),
         begun=datetime.now(UTC).isoformat(timespec="seconds"),
         listing=clips.listing.without_copies(copies).to_dict(),
     )
+
+
+def _measured(clips: ClipSet, plan: Plan) -> tuple[tuple[str, ...], dict[str, str], dict[str, str]]:
+    """Return the clips that are measured, copies that are not, and who speaks in each, where that is known."""
+    speakers = {file.name: file.speaker for file in clips.files.values() if file.speaker}
+    if plan.measured is not None:
+        names = tuple(name for name in clips if name in plan.measured)
+        if any(name not in speakers for name in names):
+            # One clip, driven by several audios: of one person, whoever it is.
+            speakers = {
+                original: speakers.get(original, f"whoever is in {original}")
+                for original in clips.copies.values()
+            } | speakers
+            speakers = {copy: speakers[original] for copy, original in clips.copies.items()} | speakers
+        return names, {}, speakers
+    chosen = [name for name in clips if plan.partners is None or name in plan.partners]
+    copies = {name: clips.copies[name] for name in chosen if name in clips.copies}
+    return tuple(name for name in chosen if name not in copies), copies, speakers
 
 
 def _choices_to_know(plan: Plan, arcface: Path | None) -> tuple[str, ...]:

@@ -1,0 +1,174 @@
+"""Whether a finished video was made from a clip, and which of its frames belongs to which: by what it shows.
+
+Models change the mouth. So the upper face is looked at: how it moves is the clip's own in every output.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lipleak.faces.small import SIDE, Faces
+
+UPPER = round(0.40 * SIDE)
+"""Rows of a face crop above which models of the mouth change little."""
+
+REACH = 15
+"""Frames by which an output may be early or late, lost and doubled frames included."""
+
+SAME_MOTION = 0.55
+"""Correlation of what moves in two upper faces, from which on one was made from the other."""
+
+MOVES = 1.0
+"""Grey levels, RMS over time, below which an upper face is too still to tell clips apart by how it moves."""
+
+SAME_SCENE = 0.8
+"""Correlation of two still upper faces, likewise."""
+
+STILL = 0.2
+"""Share of the clip's movement below which an output does not move."""
+
+EVIDENCE = 5.0
+"""Frames' worth of a shift by one frame that must speak for a lost or doubled frame."""
+
+NOISE = 2.0
+"""And this many times what is left at the best place: a head at rest fits a little better or worse anywhere."""
+
+BLANK = 2.0
+"""Grey levels, spread within a picture, below which it shows nothing."""
+
+
+@dataclass(frozen=True)
+class Match:
+    """How an output fits its clip.
+
+    Args:
+        indices: for every frame of the clip, which frame of the output shows the same moment.
+        motion: correlation of what moves in the upper faces, at these frames.
+        scene: correlation of the upper faces' mean pictures.
+        moves: RMS of the movement of the clip's upper face, in grey levels, and
+        output_moves: of the output's.
+        notes: what was found, in words.
+    """
+
+    indices: tuple[int, ...]
+    motion: float
+    scene: float
+    moves: float
+    output_moves: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def belongs(self) -> bool:
+        """Whether the output was made from the clip."""
+        if self.moves < MOVES:
+            return self.scene >= SAME_SCENE
+        return self.motion >= SAME_MOTION
+
+    @property
+    def numbers(self) -> str:
+        """What that rests on, in words."""
+        return (
+            f"upper faces move alike with r = {self.motion:.2f} (at least {SAME_MOTION} where they move by "
+            f"{MOVES:g} grey level and more; this clip's by {self.moves:.1f}, the output's by "
+            f"{self.output_moves:.1f}), "
+            f"and look alike with r = {self.scene:.2f}"
+        )
+
+
+def match(clip: Faces, output: Faces, found: int | None = None) -> Match:
+    """Lay an output on its clip in time.
+
+    Args:
+        clip: grey face crops of the clip, uint8 (T, SIDE, SIDE).
+        output: of the output, cropped at the same places, uint8 (N, SIDE, SIDE).
+        found: frames of the whole output, where it has more; None: N.
+    """
+    ours, theirs = (_upper(faces) for faces in (clip, output))
+    still = [upper.mean(axis=0) for upper in (ours, theirs)]
+    scene = correlation(*(each - each.mean() for each in still))
+    ours -= still[0]
+    theirs -= still[1]
+    moves, output_moves = (float(np.sqrt(np.mean(each * each))) for each in (ours, theirs))
+    shifts = _path(ours, theirs)
+    indices = np.clip(np.arange(len(ours)) + shifts, 0, len(theirs) - 1)
+    motion = correlation(ours, theirs[indices])
+    return Match(
+        tuple(indices.tolist()),
+        motion,
+        scene,
+        moves,
+        output_moves,
+        _described(shifts, len(ours), found or len(theirs)),
+    )
+
+
+def _upper(faces: Faces) -> NDArray[np.float32]:
+    """Upper faces, half as large, each of the same brightness: (T, P)."""
+    import cv2
+
+    size = (SIDE // 2, UPPER // 2)
+    small = [cv2.resize(face[:UPPER], size, interpolation=cv2.INTER_AREA).ravel() for face in faces]
+    rows = np.stack(small).astype(np.float32)
+    return np.asarray(rows - rows.mean(axis=1, keepdims=True), np.float32)
+
+
+def _path(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Frames by which the output is late at every frame of the clip, (T,): the cheapest way that changes seldom.
+
+    Dynamic time warping within ``REACH``; Sakoe & Chiba 1978, "Dynamic programming algorithm optimization for spoken
+    word recognition".
+    """
+    length, lags = len(ours), np.arange(-REACH, REACH + 1)
+    places = np.arange(length)[:, None] + lags
+    outside = (places < 0) | (places >= len(theirs))
+    apart = _apart(ours, theirs)
+    costs = apart[np.arange(length)[:, None], np.clip(places, 0, len(theirs) - 1)]
+    step = float(np.mean(np.square(np.diff(ours, axis=0)))) if length > 1 else 0.0
+    noise = float(np.median(np.where(outside, np.inf, costs).min(axis=1)))
+    change = EVIDENCE * step + NOISE * noise + 1e-6
+    # At its ends an output may lack frames; the nearest one stands for them.
+    costs = costs + outside * step
+    total = costs[0] + change * np.abs(lags) / 2
+    came = np.zeros((length, len(lags)), np.int64)
+    for at in range(1, length):
+        options = np.stack(
+            [np.append(total[1:], np.inf) + change, total, np.append(np.inf, total[:-1]) + change]
+        )
+        chosen = np.array([1, 0, 2])[np.argmin(options[[1, 0, 2]], axis=0)]
+        came[at] = chosen - 1
+        total = options[chosen, np.arange(len(lags))] + costs[at]
+    place = int(np.argmin(total - 1e-9 * (lags == 0)))
+    shifts = np.empty(length, np.int64)
+    for at in range(length - 1, -1, -1):
+        shifts[at] = lags[place]
+        place -= int(came[at, place])
+    return shifts
+
+
+def _apart(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Mean squared difference of every frame of one with every frame of the other, (T, N)."""
+    one, other = ours.astype(np.float64), theirs.astype(np.float64)
+    squares = np.square(one).sum(axis=1)[:, None] + np.square(other).sum(axis=1) - 2 * one @ other.T
+    return np.asarray(np.maximum(squares, 0) / one.shape[1])
+
+
+def _described(shifts: NDArray[np.int64], length: int, found: int) -> tuple[str, ...]:
+    notes = []
+    if shifts[0]:
+        notes.append(f"begins {abs(shifts[0])} frames {'late' if shifts[0] > 0 else 'early'}")
+    for at in np.flatnonzero(np.diff(shifts)).tolist():
+        by = int(shifts[at + 1] - shifts[at])
+        notes.append(f"{abs(by)} frame {'doubled' if by > 0 else 'lost'} after {(at + 1) / 25:.2f} s")
+    end = length + int(shifts[-1])
+    if found < end:
+        notes.append(f"ends {end - found} frames early: its last frame stays")
+    elif found > end:
+        notes.append(f"{found - end} frames beyond the clip's end left out")
+    return tuple(notes)
+
+
+def correlation(one: NDArray[np.floating], other: NDArray[np.floating]) -> float:
+    """Correlation of two arrays whose means are taken out; 0 where one is 0 throughout."""
+    size = float(np.sqrt(float(np.vdot(one, one)) * float(np.vdot(other, other))))
+    return float(np.vdot(one, other)) / size if size > 0 else 0.0

@@ -1,0 +1,103 @@
+"""Where the picture of an output lies in the picture of its clip: scaled, or cut out of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lipleak.core.clips import Image, Video, picked
+
+LOOKED_AT = 8
+"""Frames that a mean picture is made of, evenly spread."""
+
+LONG_SIDE = 192
+"""Pixels of the longer side of the clip's mean picture."""
+
+SAME_SHAPE = 0.02
+"""Two pictures whose width by height differs by no more than this share have one shape."""
+
+SHARES = np.geomspace(0.25, 1.0, 25)
+"""Sizes of a cut-out that are tried, as shares of the largest that fits."""
+
+FOUND = 0.85
+"""Correlation with the place from which on it counts as found."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A rectangle of the clip's picture, in its pixels; where the output lies.
+
+    Args:
+        x, y, width, height: of the rectangle.
+        agreement: correlation of the mean pictures there, -1..1.
+    """
+
+    x: int
+    y: int
+    width: int
+    height: int
+    agreement: float = 1.0
+
+    def laid(self, output: Image, clip: Image) -> Image:
+        """Return the clip's picture with the output's in its place, uint8 RGB like the clip's."""
+        import cv2
+
+        if output.shape[:2] != (self.height, self.width):
+            smaller = output.shape[0] > self.height
+            way = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+            output = np.asarray(cv2.resize(output, (self.width, self.height), interpolation=way), np.uint8)
+        if output.shape == clip.shape:
+            return output
+        whole = clip.copy()
+        whole[self.y : self.y + self.height, self.x : self.x + self.width] = output
+        return whole
+
+
+def whole_of(clip: Video) -> Place:
+    """The whole picture of a clip."""
+    _, height, width, _ = clip.shape
+    return Place(0, 0, width, height)
+
+
+def has_shape_of(output: Video, clip: Video) -> bool:
+    """Whether an output's picture may be the clip's, scaled."""
+    (_, high, wide, _), (_, height, width, _) = output.shape, clip.shape
+    return abs(wide * height / (high * width) - 1) <= SAME_SHAPE
+
+
+def place_of(output: Video, clip: Video) -> Place:
+    """Look for the output's picture in the clip's, at any size; the best place, whether or not it agrees there.
+
+    Multi-scale template matching of mean pictures, by normalised correlation (Lewis 1995, "Fast template matching").
+    """
+    import cv2
+
+    _, height, width, _ = clip.shape
+    scale = min(LONG_SIDE / max(height, width), 1.0)
+    scene = _mean_picture(clip, (round(width * scale), round(height * scale)))
+    high, wide = output.shape[1:3]
+    largest = min(scene.shape[0] / high, scene.shape[1] / wide)
+    best = Place(0, 0, width, height, -1.0)
+    for share in SHARES.tolist():
+        size = max(round(wide * largest * share), 8), max(round(high * largest * share), 8)
+        part = _mean_picture(output, size)
+        found = cv2.matchTemplate(scene, part, cv2.TM_CCOEFF_NORMED)
+        _, agreement, _, (x, y) = cv2.minMaxLoc(found)
+        if agreement > best.agreement:
+            place = [round(value / scale) for value in (x, y, *size)]
+            right, low = min(place[0] + place[2], width), min(place[1] + place[3], height)
+            best = Place(place[0], place[1], right - place[0], low - place[1], float(agreement))
+    return best
+
+
+def _mean_picture(video: Video, size: tuple[int, int]) -> NDArray[np.float32]:
+    import cv2
+
+    indices = np.unique(np.linspace(0, len(video) - 1, LOOKED_AT).round().astype(int)).tolist()
+    small = [
+        cv2.resize(
+            cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA
+        )
+        for image in picked(video, indices)
+    ]
+    return np.asarray(np.mean(small, axis=0), np.float32)

@@ -1,0 +1,160 @@
+"""What is exported, made elsewhere and judged is what a live run of the same model gives, to the last digit."""
+
+import csv
+import json
+import shutil
+import subprocess
+import wave
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pytest_lipleak.cli import USAGE, main
+from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
+from pytest_lipleak.media.video import write_video
+
+MODEL = '''
+import numpy as np
+
+
+class Mix:
+    """Moves a bar of the picture with the loudness, and leaks from reference and input."""
+
+    fingerprint = "mix 1"
+
+    def generate(self, frames, audio, reference):
+        loud = np.abs(audio.reshape(len(frames), 640).astype(float)).mean(axis=1)
+        mouths = reference if len(reference) == len(frames) else np.repeat(reference[:1], len(frames), axis=0)
+        made, place = frames.copy(), np.s_[:, 40:54, 30:50]
+        level = np.clip(loud / 20, 0, 120)[:, None, None, None]
+        made[place] = (0.6 * mouths[place] + 0.2 * frames[place] + level / 4).astype(np.uint8)
+        return made
+'''
+GATES = (
+    "LSD-CR < 9",
+    "LSE-C_XO@floor[AR] < 9",
+    "LipCorr_S < 9",
+    "REF_shift[PA,CR] < 9",
+    "FRAME_shift[PA,AR] < 9",
+)
+OPTIONS = ("--expert=embedded", "--seed=3", "--silence=noise")
+
+
+def decoded(path: Path) -> np.ndarray:
+    import av
+
+    with av.open(str(path)) as container:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
+
+
+def made_elsewhere(folder: Path) -> None:
+    """Call the model for every row, by nothing but what stands in the folder; FFV1 is another codec than ours."""
+    import av
+
+    names: dict[str, Any] = {}
+    exec(MODEL, names)
+    with (folder / "manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        with wave.open(str(folder / row["audio"])) as sound:
+            audio = np.frombuffer(sound.readframes(sound.getnframes()), "<i2")
+        made = names["Mix"]().generate(
+            decoded(folder / row["video"]), audio, decoded(folder / row["reference_video"])
+        )
+        path = (folder / row["output"]).with_suffix(".mkv")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with av.open(str(path), "w") as container:
+            stream: Any = container.add_stream("ffv1", rate=25)
+            _, stream.height, stream.width, _ = made.shape
+            stream.pix_fmt = "bgr0"
+            for image in made:
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+            container.mux(stream.encode())
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import cv2
+
+    folder = tmp_path_factory.mktemp("export") / "clips"
+    embedded = open_clips(EMBEDDED)
+    for name in ("anna_1", "anna_2", "mara_1"):
+        speaker = folder / name.partition("_")[0]
+        speaker.mkdir(parents=True, exist_ok=True)
+        frames = [cv2.resize(each, (80, 80)) for each in embedded[name].frames[:70]]
+        write_video(speaker / f"{name}.mkv", np.stack(frames), embedded[name].audio[: 70 * 640])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def exported(clips: Path) -> Path:
+    folder = clips.parent / "todo"
+    assert main(["export", str(folder), f"--clips={clips}", *OPTIONS]) == 0
+    return folder
+
+
+def result_of(*arguments: str, report: Path) -> dict[str, Any]:
+    main(["evaluate", *arguments, *OPTIONS, "-q", f"--json={report}", *(f"--gate={gate}" for gate in GATES)])
+    (result,) = json.loads(report.read_text())["results"]
+    return dict(result)
+
+
+def test_what_was_made_elsewhere_gives_the_numbers_of_the_live_run(
+    clips: Path, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mix.py").write_text(MODEL)
+    live = result_of("--model=mix.py:Mix", f"--clips={clips}", report=tmp_path / "live.json")
+    folder = tmp_path / "carried elsewhere"
+    shutil.copytree(exported, folder)
+    made_elsewhere(folder)
+    finished = result_of(f"--model=videos:{folder}", report=tmp_path / "finished.json")
+    assert {verdict["outcome"] for verdict in live["verdicts"]} == {"pass"}
+    assert finished.keys() == live.keys()
+    for part in finished.keys() - {"provenance", "costs"}:
+        assert finished[part] == live[part], part
+    told = {key for key, value in live["provenance"].items() if finished["provenance"][key] != value}
+    assert told <= {"model", "fingerprint", "clips", "clips_sha256", "pairing_rule", "begun"}
+
+
+def test_an_export_goes_on_and_takes_no_other_choices(
+    clips: Path, exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = (exported / "manifest.csv").read_bytes()
+    kept = exported / "sources" / "anna+anna_1.mkv"
+    before = kept.stat().st_mtime_ns
+    lost = exported / "audio" / "anna+anna_1_XM.wav"
+    content = lost.read_bytes()
+    lost.unlink()
+    (exported / "manifest.csv").unlink()
+    assert main(["export", str(exported), f"--clips={clips}", *OPTIONS]) == 0
+    assert ((exported / "manifest.csv").read_bytes(), lost.read_bytes()) == (table, content)
+    assert kept.stat().st_mtime_ns == before
+    assert main(["export", str(exported), f"--clips={clips}", *OPTIONS[:1], "--seed=4"]) == USAGE
+    assert "other choices (seed, silence)" in capsys.readouterr().err
+    (tmp_path / "notes.txt").write_text("mine")
+    assert main(["export", str(tmp_path), f"--clips={clips}", *OPTIONS]) == USAGE
+
+
+def test_the_loops_of_its_readme_run(exported: Path, tmp_path: Path) -> None:
+    """With a program in the model's place that notes what it is given."""
+    folder = tmp_path / "todo"
+    shutil.copytree(exported, folder)
+    program = tmp_path / "bin" / "python"
+    program.parent.mkdir()
+    program.write_text('#!/bin/sh\n[ -e "$3" ] && [ -e "$5" ] && echo "$3 $5" > "$7"\n')
+    program.chmod(0o755)
+    text = (folder / "README.md").read_text()
+    loop, array = (text.split("```sh\n")[place].partition("```")[0] for place in (1, 2))
+    with (folder / "manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    path = f"{program.parent}:/usr/bin:/bin"
+    subprocess.run(
+        ["bash", "-c", array], cwd=folder, env={"PATH": path, "SLURM_ARRAY_TASK_ID": "2"}, check=True
+    )
+    assert [row["output"] for row in rows if (folder / row["output"]).exists()] == [rows[1]["output"]]
+    subprocess.run(["bash", "-c", loop], cwd=tmp_path, env={"PATH": path}, check=True)
+    for row in rows:
+        assert (folder / row["output"]).read_text() == f"{row['video']} {row['audio']}\n"

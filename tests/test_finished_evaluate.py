@@ -1,0 +1,196 @@
+"""A folder of finished videos and a table are judged by one command, and mistakes in them are said."""
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from pytest_lipleak.cli import GOOD, LEAK, NOT_JUDGED, USAGE, main
+from pytest_lipleak.core.clips import Clip
+from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
+from pytest_lipleak.media.video import write_playable, write_video
+
+NAMES = ("anna_1", "mara_1", "omar_1", "zola_1")
+LENGTH = 70
+GATE = "--gate=LipCorr_XO[CR] < 0.3"
+
+
+def still_mouthed(clip: Clip) -> np.ndarray:
+    """The clip with a bar for a mouth, which does not move."""
+    made: np.ndarray = clip.frames.copy()
+    made[:, 36:60, 22:58] = (140, 60, 60)
+    return made
+
+
+def copied(clip: Clip) -> np.ndarray:
+    """The clip, a little brighter: its own lips, whatever drove it."""
+    return np.clip(clip.frames.astype(int) + 4, 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Clip]:
+    embedded = open_clips(EMBEDDED)
+    return {
+        name: Clip(
+            name,
+            np.stack([cv2.resize(each, (80, 80)) for each in embedded[name].frames[:LENGTH]]),
+            embedded[name].audio[: LENGTH * 640],
+        )
+        for name in NAMES
+    }
+
+
+@pytest.fixture
+def folder(clips: dict[str, Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Clips, the videos of two models, each driven by the next clip's speech, which is heard in them."""
+    monkeypatch.chdir(tmp_path)
+    for part in ("clips", "out"):
+        (tmp_path / part).mkdir()
+    rows = []
+    for place, name in enumerate(NAMES):
+        clip, other = clips[name], clips[NAMES[(place + 1) % len(NAMES)]]
+        write_video(tmp_path / f"clips/{name}.mkv", clip.video, clip.audio)
+        for model, make in (("copies", copied), ("still", still_mouthed)):
+            output = f"out/{model}_{name}.mp4"
+            write_playable(tmp_path / output, make(clip), other.audio)
+            rows.append({"output": output, "source": f"clips/{name}.mkv", "model": model, "setup": ""})
+    write_table(tmp_path, rows)
+    return tmp_path
+
+
+def write_table(folder: Path, rows: list[dict[str, str]]) -> None:
+    with (folder / "manifest.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def evaluate(*arguments: str) -> int:
+    return main(
+        ["evaluate", "--model=videos:manifest.csv", "--expert=embedded", "--store=store", GATE, *arguments]
+    )
+
+
+def test_every_model_is_judged_and_stands_beside_the_others(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate("--all-models", "--json=both.json") == LEAK
+    out = capsys.readouterr().out
+    assert "FAILED: leaks under other speech: 1 of 1 limit broken" in out
+    assert "PASSED: 1 limit kept" in out
+    assert "not looked at: leaks under AR, under silence" in out
+    results = json.loads((folder / "both.json").read_text())["results"]
+    assert {each["provenance"]["model"]: each["verdict"] for each in results} == {
+        "copies": "fail",
+        "still": "pass",
+    }
+    # The setup was told from what is heard, and so was who drove.
+    takes = [take for take in results[0]["takes"] if take["condition"] == "XM,CR"]
+    assert [take["clip"] for take in takes] == [f"clips/{name}" for name in NAMES]
+    side_by_side = out.rpartition("Leakage over chance")[2]
+    assert all(name in side_by_side for name in ("copies", "still"))
+    # Another model costs that model alone.
+    kept = {path: path.stat().st_ino for path in (folder / "store").rglob("embedding-*")}
+    assert evaluate("--model-arg=model=still", "-q") == GOOD
+    assert {path: path.stat().st_ino for path in (folder / "store").rglob("embedding-*")} == kept
+
+
+def test_what_is_missing_passes_no_limit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "out/still_mara_1.mp4").unlink()
+    rows = [
+        {"output": f"out/still_{name}.mp4", "source": f"clips/{name}.mkv", "setup": "XM"} for name in NAMES
+    ]
+    write_table(folder, rows)
+    assert evaluate("-q") == NOT_JUDGED
+    assert evaluate("--allow-unscored", "--json=report.json") == GOOD
+    report = json.loads((folder / "report.json").read_text())["results"][0]
+    assert [entry["clip"] for entry in report["unscored"]] == ["clips/mara_1"]
+    assert report["unscored"][0]["reason"].startswith("no video of it under other speech is there")
+    assert "unscored: clips/mara_1: no video" in capsys.readouterr().out
+
+
+def _another_person(folder: Path, clips: dict[str, Clip], row: dict[str, str]) -> None:
+    write_playable(folder / row["output"], still_mouthed(clips["zola_1"]), clips["omar_1"].audio)
+
+
+def _own_speech_is_heard(folder: Path, clips: dict[str, Clip], row: dict[str, str]) -> None:
+    write_playable(folder / row["output"], still_mouthed(clips["anna_1"]), clips["anna_1"].audio)
+    row["audio"] = "clips/mara_1.mkv"
+
+
+def _silence_that_speaks(folder: Path, clips: dict[str, Clip], row: dict[str, str]) -> None:
+    row |= {"audio": "silence", "setup": "SI"}
+
+
+def _box_outside(folder: Path, clips: dict[str, Clip], row: dict[str, str]) -> None:
+    row["box"] = "40,0,80,80"
+
+
+def _own_speech_as_other(folder: Path, clips: dict[str, Clip], row: dict[str, str]) -> None:
+    row["audio"] = "clips/anna_1.mkv"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "status", "words"),
+    [
+        (
+            _another_person,
+            NOT_JUDGED,
+            "was not made from clip 'clips/anna_1': upper faces move alike with r =",
+        ),
+        (_own_speech_is_heard, NOT_JUDGED, "the clip's own speech is heard in it"),
+        (_silence_that_speaks, NOT_JUDGED, "line 2 says that silence drove it"),
+        (_box_outside, NOT_JUDGED, "the box 40,0,80,80 (x, y, width, height) ends at 120 x 80"),
+        (
+            _own_speech_as_other,
+            USAGE,
+            "setup XM contradicts the audio anna_1.mkv, which is the clip's own speech",
+        ),
+    ],
+    ids=lambda value: value.__name__.strip("_") if callable(value) else "",
+)
+def test_a_wrong_row_is_refused(
+    folder: Path,
+    clips: dict[str, Clip],
+    spoil: Callable[[Path, dict[str, Clip], dict[str, str]], None],
+    status: int,
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [
+        {
+            "output": f"out/still_{name}.mp4",
+            "source": f"clips/{name}.mkv",
+            "setup": "XM",
+            "audio": "",
+            "box": "",
+        }
+        for name in NAMES
+    ]
+    spoil(folder, clips, rows[0])
+    write_table(folder, rows)
+    gate = "--gate=LSE-C_S[CR] < 9" if rows[0]["setup"] == "SI" else GATE
+    assert main(["evaluate", "--model=videos:manifest.csv", "--expert=embedded", gate]) == status
+    told: Any = capsys.readouterr()
+    assert words in told.out + told.err
+
+
+def test_kept_videos_are_judged_again(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "models.py").write_text(
+        "class Still:\n"
+        "    fingerprint = 'still'\n"
+        "    def generate(self, frames, audio, reference):\n"
+        "        made = frames.copy()\n"
+        "        made[:, 36:60, 22:58] = (140, 60, 60)\n"
+        "        return made\n"
+    )
+    arguments = ["evaluate", "--expert=embedded", GATE]
+    assert main([*arguments, "--model=models.py:Still", "--clips=clips", "--keep=kept"]) == GOOD
+    capsys.readouterr()
+    assert main([*arguments, "--model=videos:kept"]) == GOOD
+    assert "PASSED: 1 limit kept" in capsys.readouterr().out
