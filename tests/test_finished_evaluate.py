@@ -29,7 +29,7 @@ def still_mouthed(clip: Clip) -> np.ndarray:
 
 def copied(clip: Clip) -> np.ndarray:
     """The clip, a little brighter: its own lips, whatever drove it."""
-    return np.clip(clip.frames.astype(int) + 4, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(clip.frames.astype(int) + 4, 0, 255), np.uint8)
 
 
 @pytest.fixture(scope="module")
