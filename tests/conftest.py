@@ -11,6 +11,9 @@ from pathlib import Path
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 import numpy as np
+
+# NumPy loads it late; an inner run would forget it, and it cannot be loaded twice.
+import numpy.fft
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings

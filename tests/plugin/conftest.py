@@ -5,7 +5,6 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
-import numpy.fft  # noqa: F401 - NumPy loads it late; an inner run would forget it, and it cannot be loaded twice
 import pytest
 from inner_pytest import FRAMES, MODELS, Project
 
