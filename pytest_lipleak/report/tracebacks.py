@@ -1,5 +1,7 @@
 """Which part of a traceback people see: their own lines and the words of the error, none of our code."""
 
+import contextlib
+import functools
 import traceback
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,6 +15,8 @@ from pytest_lipleak.core.text import printable
 _NOT_THE_USERS = (
     Path(__file__).resolve().parent.parent,
     *(Path(str(find_spec(name).origin)).resolve().parent for name in ("pytest", "_pytest", "pluggy")),  # type: ignore[union-attr]
+    # What stands between two lines of ours: cached properties, contexts.
+    *(Path(str(module.__file__)).resolve() for module in (functools, contextlib)),
 )
 
 _MEASURE = ("pytest_lipleak.evaluation.", "pytest_lipleak.generators.")
