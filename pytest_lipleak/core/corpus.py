@@ -192,6 +192,9 @@ class Corpus:
                 for (clip, condition), scan in self.scans.items()
                 if condition == column.condition
             }
+        if column.source is Source.TRIALS:
+            made = {clip: 1.0 for clip, condition in self.takes if condition == column.condition}
+            return {clip: 0.0 for clip, condition in self.unscored if condition == column.condition} | made
         takes = {
             key[0]: (take, self.nulls.get(key))
             for key, take in self.takes.items()
@@ -212,6 +215,8 @@ class Corpus:
                 part = column.measure.removesuffix(FULL)
                 wanted = (column.condition, part.removesuffix(SYNC).removesuffix(PAUSE))
                 lost = {k: entry for k, entry in self.unpictured.items() if (k[0][1], k[1]) == wanted}
+            elif column.source is Source.TRIALS:
+                lost = {}  # that there is none is its value
             else:
                 conditions = (column.condition, None)
                 lost = {(key, ""): entry for key, entry in self.unscored.items() if key[1] in conditions}

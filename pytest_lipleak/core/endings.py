@@ -13,7 +13,7 @@ from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import unexpected
 from pytest_lipleak.core.exit_status import BROKEN, GOOD, LEAK, NOT_JUDGED
 from pytest_lipleak.core.families import SUITE_ALPHA, holm
-from pytest_lipleak.core.metric_families import Question
+from pytest_lipleak.core.metric_families import Question, Source
 from pytest_lipleak.core.metrics import metric
 from pytest_lipleak.core.verdicts import Outcome, Verdict
 from pytest_lipleak.core.words import counted
@@ -343,7 +343,10 @@ def _lines(verdicts: Verdicts) -> tuple[Line, ...]:
 
 def _meaning(finding: Finding, verdict: Mapping[str, Any]) -> str:
     if finding is Finding.BROKEN:
-        return "poor pictures" if metric(verdict["metric"]).is_picture else "does not follow the audio"
+        broken = metric(verdict["metric"])
+        if broken.family.source is Source.TRIALS:
+            return "makes no video of some clips"
+        return "poor pictures" if broken.is_picture else "does not follow the audio"
     if finding is Finding.LEAKS:
         return f"leaks {_where(verdict)}".rstrip()
     words = {Finding.NOT_JUDGED: "could not be judged", Finding.PASSED: "kept"}

@@ -39,6 +39,7 @@ class Source(StrEnum):
     PICTURES = "the real frames"
     FRAME_SETS = "the frames of all clips"
     PROBES = "one more video a clip, with other mouths"
+    TRIALS = "whether each clip has a video that can be scored"
 
 
 class Summary(StrEnum):
@@ -369,6 +370,11 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "PauseOpen@real[{condition}]", "{driven}: mean mouth opening in pauses, over the real clip's in speech",
         _OPEN_IN_PAUSES, "lower", _OF_SPEECH, Source.PICTURES, Summary.SHARE, Question.OTHER, WITH_PAUSES, digits=3,
+    ),
+    Family(
+        "success[{condition}]", "share of the clips of which there is a video that can be scored",
+        "videos are missing, cannot be read or show no face",
+        "higher", "share, 0 to 1", Source.TRIALS, asks=Question.OTHER, shown=Shown.ASKED,
     ),
     Family(
         "REF_shift[{condition}]",
