@@ -78,6 +78,10 @@ class GeneratorError(LipleakError):
     """The model under test raised, or returned something that is not a talking face clip."""
 
 
+class WrongVideoError(LipleakError):
+    """A finished video that was not made as its table says: another file, another clip, another audio."""
+
+
 class UnscorableError(LipleakError):
     """A clip that the sync expert cannot judge; it stays in the report as unscored, with this reason."""
 

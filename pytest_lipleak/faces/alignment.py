@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.faces.small import SIDE, Faces
+from pytest_lipleak.faces.small import SIDE, Faces, Region
 
 UPPER = round(0.40 * SIDE)
 """Rows of a face crop above which models of the mouth change little."""
@@ -76,15 +76,16 @@ class Match:
         )
 
 
-def match(clip: Faces, output: Faces, found: int | None = None) -> Match:
+def match(clip: Faces, output: Faces, found: int | None = None, inside: Region | None = None) -> Match:
     """Lay an output on its clip in time.
 
     Args:
         clip: grey face crops of the clip, uint8 (T, SIDE, SIDE).
         output: of the output, cropped at the same places, uint8 (N, SIDE, SIDE).
         found: frames of the whole output, where it has more; None: N.
+        inside: pixels that are the output's own in every frame, bool (SIDE, SIDE), where it was cut out; None: all.
     """
-    ours, theirs = (_upper(faces) for faces in (clip, output))
+    ours, theirs = (_upper(faces, inside) for faces in (clip, output))
     still = [upper.mean(axis=0) for upper in (ours, theirs)]
     scene = correlation(*(each - each.mean() for each in still))
     ours -= still[0]
@@ -103,14 +104,26 @@ def match(clip: Faces, output: Faces, found: int | None = None) -> Match:
     )
 
 
-def _upper(faces: Faces) -> NDArray[np.float32]:
+def _upper(faces: Faces, inside: Region | None) -> NDArray[np.float32]:
     """Upper faces, half as large, each of the same brightness: (T, P)."""
     import cv2
 
     size = (SIDE // 2, UPPER // 2)
     small = [cv2.resize(face[:UPPER], size, interpolation=cv2.INTER_AREA).ravel() for face in faces]
     rows = np.stack(small).astype(np.float32)
+    if inside is not None:
+        rows = rows[:, upper_inside(inside)]
     return np.asarray(rows - rows.mean(axis=1, keepdims=True), np.float32)
+
+
+def upper_inside(inside: Region) -> NDArray[np.bool_]:
+    """Which pixels of an upper face, half as large, lie inside a region, (P,)."""
+    import cv2
+
+    small = cv2.resize(
+        inside[:UPPER].astype(np.uint8) * 255, (SIDE // 2, UPPER // 2), interpolation=cv2.INTER_AREA
+    )
+    return np.asarray(small.ravel() == 255)
 
 
 def _path(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> NDArray[np.int64]:

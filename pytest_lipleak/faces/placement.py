@@ -19,8 +19,9 @@ SAME_SHAPE = 0.02
 SHARES = np.geomspace(0.25, 1.0, 25)
 """Sizes of a cut-out that are tried, as shares of the largest that fits."""
 
-FOUND = 0.85
-"""Correlation with the place from which on it counts as found."""
+FOUND = 0.4
+"""Correlation with the place from which on it is worth a look: a new mouth may be a quarter of what was cut out. How it
+moves then says whether an output belongs there."""
 
 
 @dataclass(frozen=True)

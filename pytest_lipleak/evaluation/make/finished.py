@@ -12,11 +12,11 @@ import numpy as np
 
 from pytest_lipleak.core.clips import Clip, Image, Video, digest_of
 from pytest_lipleak.core.errors import (
-    GeneratorError,
     InputError,
     MissingDataError,
     NotApplicableError,
     UnscorableError,
+    WrongVideoError,
 )
 from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.make.crops import Cropper
@@ -133,7 +133,7 @@ class FinishedOutputs:
 
         Raises:
             UnscorableError: there is no video, or it cannot be read: a failed trial.
-            GeneratorError: it was not made from this clip, or not from this audio.
+            WrongVideoError: it was not made from this clip, or not from this audio.
         """
         if take.audio is None:
             return take.clip.video
@@ -152,7 +152,7 @@ class FinishedOutputs:
     def _read(self, take: Take) -> Video:
         laid = self._laid(take)
         if laid["refused"]:
-            raise GeneratorError(laid["refused"])
+            raise WrongVideoError(laid["refused"])
         row, clip = self._row(take), take.real
         place = Place(*laid["place"])
 
@@ -209,7 +209,7 @@ class FinishedOutputs:
         Raises:
             UnscorableError: a video is missing.
             NotApplicableError: the take is none that could have been made beforehand.
-            GeneratorError: it was made from other inputs than this run gives.
+            WrongVideoError: it was made from other inputs than this run gives.
         """
         if take.condition is None:
             raise NotApplicableError(f"{take.label}: finished videos cannot be made again with other inputs")
@@ -234,7 +234,7 @@ class FinishedOutputs:
                 )
             return
         if row.inputs != inputs_of(take):
-            raise GeneratorError(
+            raise WrongVideoError(
                 f"{row.where}: {row.output.name} was made from other inputs than this run gives for {trial}; judge "
                 "with the clips, seed, silence, AR strategy and version that `lipleak export` was run with, or "
                 "export again"

@@ -10,9 +10,9 @@ from pytest_lipleak.core.clips import Audio, Clip, Image, Video, frames_at
 from pytest_lipleak.core.conditions import Setup
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.evaluation.make.crops import Cropper
-from pytest_lipleak.faces.alignment import BLANK, MOVES, REACH, STILL, match
+from pytest_lipleak.faces.alignment import BLANK, MOVES, REACH, STILL, match, upper_inside
 from pytest_lipleak.faces.placement import FOUND, Place, has_shape_of, place_of, whole_of
-from pytest_lipleak.faces.small import Faces, grey_faces, lips_region
+from pytest_lipleak.faces.small import Faces, Region, grey_faces, lips_region
 from pytest_lipleak.generators.finished import is_quiet
 from pytest_lipleak.media.audio import read_audio
 from pytest_lipleak.media.finished_videos import TRACK, FinishedVideo
@@ -20,6 +20,9 @@ from pytest_lipleak.media.recordings import HOP_SECONDS, LEAST_OVERLAP, fingerpr
 
 LEAST_SHOWN = 0.5
 """Share of its clip that an output must show; a shorter one is a failed trial."""
+
+LEAST_INSIDE = 0.5
+"""Share of the upper face that an output must show to be known again."""
 
 SAME_PIXELS = 0.25
 """Grey levels, mean over the lips, below which an output's lips are the clip's own, to rounding."""
@@ -86,7 +89,10 @@ def lay(clip: Clip, output: Video, cropper: Cropper, name: str) -> Laid:
             # Where an output begins late, its end lies beyond the clip's.
             later = _faces(clip, output, cropper, tried, range(more, more + len(given)))
             faces = np.concatenate([faces, later[-more:]])
-        seen = match(given, faces, len(output))
+        inside = None if tried == whole_of(clip.video) else _inside(clip, cropper, tried)
+        if inside is not None and upper_inside(inside).mean() < LEAST_INSIDE:
+            break
+        seen = match(given, faces, len(output), inside)
         if found is None or seen.belongs:
             place, found = tried, seen
         if seen.belongs:
@@ -116,6 +122,15 @@ def lay(clip: Clip, output: Video, cropper: Cropper, name: str) -> Laid:
     if _swapped(clip, output, place, found.indices):
         return refused("red and blue are swapped in it; write its frames as RGB")
     return Laid(found.indices, place, (*_placed(place, output, clip), *found.notes))
+
+
+def _inside(clip: Clip, cropper: Cropper, place: Place) -> Region:
+    """Which pixels of the face crops are the output's own in every frame: the clip's around it say nothing of it."""
+    mask = np.zeros(clip.video.shape[1:], np.uint8)
+    # The outermost ones are blends of both.
+    mask[place.y + 1 : place.y + place.height - 1, place.x + 1 : place.x + place.width - 1] = 255
+    crops = grey_faces(cropper(mask for _ in clip.video))
+    return np.asarray((crops == 255).all(axis=0))
 
 
 def _faces(
