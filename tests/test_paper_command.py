@@ -5,16 +5,22 @@ import io
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 from pytest_lipleak.cli import GOOD, NOT_JUDGED, USAGE, main, paper
 from pytest_lipleak.core.choices import MEASURE_GROUPS
+from pytest_lipleak.core.errors import GeneratorError, NotApplicableError, WeightsError
 from pytest_lipleak.core.metric_groups import GROUPS, metrics_in
+from pytest_lipleak.evaluation.groups import measure_group
 from pytest_lipleak.machine.resources import resource
 
 sys.path.insert(0, str(Path(__file__).parent / "report"))
 from corpora import corpus, report
+
+if TYPE_CHECKING:
+    from pytest_lipleak.evaluation.evaluation import Evaluation
 
 NAMES = [f"clip{number}" for number in range(6)]
 
@@ -99,6 +105,30 @@ def test_groups_hold_what_they_say() -> None:
     assert {"LipCorr_S", "LipLeak[SI,AR]", "SLS@real[SI,CR]", "REF_shift[PA,CR]"} <= names["leak"]
     # Under other speech the real lips are no target, and in pauses of speech nothing is measured unasked.
     assert not {"LMD[XM,CR]", "SLS[AM,CR]"} & names["all"]
+
+
+def test_one_metric_that_cannot_be_measured_keeps_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    class Stub:
+        corpus = corpus(NAMES)
+
+        def measure(self, each: Any) -> None:
+            asked.append(each.name)
+            if each.family.measure == "FID":
+                raise WeightsError("could not download the network\nand more")
+            if each.name == "SSIM[AM,CR]":
+                raise GeneratorError("the model failed")
+            if each.name == "LSD-AR":
+                raise NotApplicableError("no AR")
+
+    lost = measure_group(cast("Evaluation", Stub()), "paper")
+    assert lost[0] == "SSIM[AM,CR]: the model failed"
+    assert lost[1].startswith("FID[AM,CR], FID[AM,AR], FID[XM,CR]")
+    assert lost[1].endswith("FID[SI,AR]: could not download the network")
+    assert len(lost) == 2
+    assert [name for name in asked if name.startswith("FID")] == ["FID[AM,CR]"], "tried once"
+    assert asked[-1] == "LMD[AM,AR]"
 
 
 @pytest.mark.parametrize("name", ["keysync", "theval", "highsync"])

@@ -2,7 +2,12 @@
 
 from collections.abc import Iterable
 
-from pytest_lipleak.core.errors import LipleakError, NotApplicableError
+from pytest_lipleak.core.errors import (
+    LipleakError,
+    MissingExtraError,
+    NotApplicableError,
+    WeightsError,
+)
 from pytest_lipleak.core.metric_groups import metrics_in
 from pytest_lipleak.core.metrics import Metric
 from pytest_lipleak.evaluation.evaluation import Evaluation
@@ -24,7 +29,12 @@ def measure_group(evaluation: Evaluation, group: str) -> list[str]:
 def measure_each(evaluation: Evaluation, metrics: Iterable[Metric]) -> list[str]:
     """Like ``measure_group``, of any metrics; those that do not apply to the model are left out."""
     lost: dict[str, list[str]] = {}
+    lacking: dict[str, str] = {}
     for each in metrics:
+        # What is not installed, or cannot be downloaded, is not there for the family's other conditions, either.
+        if known := lacking.get(each.family.pattern):
+            lost[known].append(each.name)
+            continue
         # Of a part of the clips there is no distance between whole sets of frames.
         if each.over_sets and evaluation.corpus.provenance.shard:
             lost.setdefault("whole sets of frames are not compared in a part of the clips", []).append(
@@ -36,5 +46,8 @@ def measure_each(evaluation: Evaluation, metrics: Iterable[Metric]) -> list[str]
         except NotApplicableError:
             continue
         except LipleakError as error:
-            lost.setdefault(str(error).partition("\n")[0], []).append(each.name)
+            why = str(error).partition("\n")[0]
+            lost.setdefault(why, []).append(each.name)
+            if isinstance(error, WeightsError | MissingExtraError):
+                lacking[each.family.pattern] = why
     return [f"{', '.join(names)}: {why}" for why, names in lost.items()]

@@ -1,8 +1,8 @@
 """Mouth opening: what lips do when they should rest, and whose opening they repeat.
 
-KeySync's LipLeak and THEval's silent lip stability judge the same under silence, with thresholds that are not
-published. Ours are below; results come with the sensitivity to them. All work on the mouth aspect ratio
-(MAR) of ``faces.landmarks.mouth_opening``.
+What other papers measure of the same is in ``silent_lips``, by their own formulas and thresholds. Ours are below;
+results come with the sensitivity to them. All work on the mouth aspect ratio (MAR) of
+``faces.landmarks.mouth_opening``.
 """
 
 import math

@@ -133,7 +133,10 @@ def test_environment(
 
 def test_no_setting_of_the_plugin_is_forgotten() -> None:
     # What a test does that is neither kept nor broken is a matter of tests alone.
-    assert {o.name for o in OPTIONS} - {o.name for o in offered_by("evaluate")} == {"inconclusive", "gates_with_paths"}
+    assert {o.name for o in OPTIONS} - {o.name for o in offered_by("evaluate")} == {
+        "inconclusive",
+        "gates_with_paths",
+    }
 
 
 def test_baseline(evaluate: Any, capsys: pytest.CaptureFixture[str]) -> None:
