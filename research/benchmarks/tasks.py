@@ -4,6 +4,7 @@ Every task loads first and says what the work alone cost: CPU and wall seconds w
 """
 
 import json
+import resource
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -16,9 +17,19 @@ from research.benchmarks.stopwatch import Stopwatch, cpu_seconds
 
 
 def _timed(work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    cpu, wall = cpu_seconds(), time.perf_counter()
+    cpu, wall, faults = cpu_seconds(), time.perf_counter(), _page_faults()
     result = work()
-    return result | {"cpu": cpu_seconds() - cpu, "wall": time.perf_counter() - wall}
+    spent = {
+        "cpu": cpu_seconds() - cpu,
+        "wall": time.perf_counter() - wall,
+        "faults": _page_faults() - faults,
+    }
+    return result | spent
+
+
+def _page_faults() -> int:
+    """Pages of memory that this process was given so far: new memory costs as much as decoding small pictures does."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 
 def inputs(what: str, folder: str, **arguments: Any) -> dict[str, Any]:
