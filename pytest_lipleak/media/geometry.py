@@ -20,6 +20,9 @@ SQUARE = 0.01
 MOST_STRETCHED = 4
 """Pixels are at most so many times as wide as high, or as high as wide; more is a broken header."""
 
+MOST_WARM = 30_000_000
+"""Bytes that are kept for the next pictures at most."""
+
 LEANING = math.radians(1)
 """How far a display matrix may be from a quarter turn; FFmpeg's own slack."""
 
@@ -72,6 +75,7 @@ class Upright:
         stretched = square_size(frame.width, frame.height, self._aspect)
         check_picture_size(self._path, *(stretched or (frame.width, frame.height)))
         self._size = stretched
+        keep_warm(3 * frame.width * frame.height)
         self.notes = tuple(self._described(frame))
 
     def _quarter_turn(self, matrix: bytes) -> tuple[int, int, int, int]:
@@ -108,6 +112,16 @@ class Upright:
             how = ["mirrored"] * mirrored + turns
             notes.append(f"picture {' and '.join(how)}, as its display matrix says")
         return notes
+
+
+def keep_warm(size: int) -> None:
+    """Let memory of so many bytes a picture be used again by the next ones.
+
+    The C library (glibc) gives large pieces back to the system as soon as they are free, and gets new pages for every
+    picture, which takes as long as decoding it: at 512 x 512, 0.4 of 0.95 ms. What it keeps follows the largest piece
+    that it has given back, up to 32 MB: this is one, of which no page is ever touched.
+    """
+    np.empty(min(8 * size, MOST_WARM), np.uint8)
 
 
 def square_size(width: int, height: int, pixel_aspect: Fraction | None) -> tuple[int, int] | None:
