@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
+from pytest_lipleak.evaluation.make import videos
 from pytest_lipleak.evaluation.scoring import score_file
 from pytest_lipleak.faces import tracking
 from pytest_lipleak.faces.detection import Face
@@ -50,7 +51,8 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     towers = tower("video windows", 4), tower("audio windows", 0)
     monkeypatch.setattr(syncnet, "_onnx_towers", lambda weights, threads, device: towers)
-    for module, name in ((clipsets, "read_video"), (timeline, "survey"), (video, "opened")):
+    sources = (clipsets, "read_video"), (timeline, "survey"), (video, "opened"), (videos, "stored_images")
+    for module, name in sources:
         monkeypatch.setattr(module, name, counted(name, getattr(module, name)))
     monkeypatch.setattr(tracking, "track", counted("face tracks", tracking.track))
     monkeypatch.setattr(tracking, "FaceDetector", lambda weights: Detector(done))
@@ -113,6 +115,7 @@ def test_six_conditions_share_decoding_faces_and_speech(
     assert work["read_video"] == CLIPS
     assert work["survey"] == CLIPS
     assert work["generated"] == CLIPS * 6
+    assert not work["stored_images"], "what was made just now is not decoded to be scored"
     assert work["video windows"] == CLIPS * TAKES * WINDOWS
     # All clips are equally long here, so a partner's speech is the very audio of another clip.
     assert work["audio windows"] == CLIPS * WINDOWS

@@ -1,6 +1,6 @@
 """Small grey faces, and where the mouth is in them: what is looked at in pictures alone."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ LIPS_RADII = (0.105, 0.125)
 CORE_RADII = (0.07, 0.085)
 """The middle of it, which even a soft-edged edit of the lips alone replaces wholly."""
 
+Face = NDArray[np.uint8]
+"""A grey face crop, uint8 (SIDE, SIDE)."""
+
 Faces = NDArray[np.uint8]
 """Grey face crops, uint8 (T, SIDE, SIDE)."""
 
@@ -26,17 +29,20 @@ Region = NDArray[np.bool_]
 
 def grey_faces(crops: Iterable[Image]) -> Faces:
     """Bring face crops, uint8 RGB (H, W, 3), to grey and to one size: uint8 (T, SIDE, SIDE)."""
+    return stacked([grey_face(crop) for crop in crops])
+
+
+def grey_face(crop: Image) -> Face:
+    """Bring one face crop, uint8 RGB (H, W, 3), to grey and to one size."""
     import cv2
 
-    small = [
-        cv2.resize(
-            cv2.cvtColor(np.ascontiguousarray(crop), cv2.COLOR_RGB2GRAY),
-            (SIDE, SIDE),
-            interpolation=cv2.INTER_AREA,
-        )
-        for crop in crops
-    ]
-    return np.stack(small).astype(np.uint8) if small else np.empty((0, SIDE, SIDE), np.uint8)
+    grey = cv2.cvtColor(np.ascontiguousarray(crop), cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def stacked(small: Sequence[Face]) -> Faces:
+    """Return small grey faces as one array, uint8 (T, SIDE, SIDE)."""
+    return np.stack(small) if small else np.empty((0, SIDE, SIDE), np.uint8)
 
 
 def lips_region() -> Region:

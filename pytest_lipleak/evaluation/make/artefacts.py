@@ -18,12 +18,13 @@ from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.make.costs import Stopwatch
 from pytest_lipleak.evaluation.make.crops import Cropper, Crops
 from pytest_lipleak.evaluation.make.heard_speech import HeardSpeech
+from pytest_lipleak.evaluation.make.noted_faces import NotedFaces
 from pytest_lipleak.evaluation.make.nulls import UnrelatedSpeech
 from pytest_lipleak.evaluation.make.picture_tools import PictureTools
 from pytest_lipleak.evaluation.make.videos import GENERATION_LIBRARIES, OutputVideos
 from pytest_lipleak.evaluation.plan.choices import Plan
 from pytest_lipleak.evaluation.plan.takes import Take
-from pytest_lipleak.faces.small import Faces, grey_faces
+from pytest_lipleak.faces.small import Faces
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.shared import BusyError
 from pytest_lipleak.store.keys import STORE_FORMAT, key_of, versions_of
@@ -66,6 +67,7 @@ class Artefacts:
         self._crops = crops
         self._kind_of_device = device.partition(":")[0]
         self._stopwatch = stopwatch
+        self._noted = NotedFaces()
         self.speech = HeardSpeech(expert, stopwatch)
         """Speech as the sync expert hears it."""
         self.video = videos.get
@@ -102,8 +104,7 @@ class Artefacts:
 
         def needs() -> None:
             video = self.videos.get(take, wait=wait)
-            anew = self._plan.retrack and take.audio is not None
-            shown[:] = [(video, self.cropper(take.real, video if anew else None))]
+            shown[:] = [(video, self.cropper(take.real, video if self._retracked(take) else None))]
 
         def make(path: Path) -> None:
             with path.open("wb") as file:
@@ -122,9 +123,16 @@ class Artefacts:
             raise BusyError
         return found
 
+    def _retracked(self, take: Take) -> bool:
+        return self._plan.retrack and take.audio is not None
+
     def _embed(self, take: Take, video: Video, cropper: Cropper) -> Embeddings:
+        crops: Iterable[Image] = cropper(video)
+        # What is streamed is too long to be held in any form.
+        if isinstance(video, np.ndarray) and not self._retracked(take):
+            crops = self._noted.through(self.source(take), crops)
         with self._stopwatch("embedding"):
-            rows = self._expert.embed_video(cropper(video))
+            rows = self._expert.embed_video(crops)
         length = len(take.clip.video)
         if len(rows) != window_count(length):
             raise UnscorableError(f"{len(rows)} windows of {length} frames; frames were lost on the way")
@@ -202,7 +210,7 @@ class Artefacts:
     def faces(self, take: Take) -> Faces:
         """Return a take's face crops, grey and small, uint8 (T, SIDE, SIDE), by the geometry of the real clip."""
         cropper, video = self.cropper(take.real), self.video(take)
-        return grey_faces(cropper(video))
+        return self._noted.of(self.source(take), cropper(video))
 
     def embedding_of(self, crops: Iterable[Image]) -> Embeddings:
         """Return face crops that no model made as the sync expert sees them, float32 (W, D); not kept."""

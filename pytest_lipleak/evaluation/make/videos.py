@@ -89,6 +89,7 @@ class Videos:
         self._stopwatch = stopwatch
         self._introduced = False
         self._memory = MemoryWatch(model.name)
+        self._latest: tuple[str, Frames] | None = None
 
     def key(self, take: Take) -> str:
         """Return the key of a take's video: a hash of all that its frames depend on."""
@@ -131,7 +132,7 @@ class Videos:
     def get(self, take: Take, *, wait: bool = True) -> Video:
         """Return a take's video, uint8 RGB (T, H, W, 3), generating it if nobody did.
 
-        A short one that was made just now is an array; any other is decoded from the store in every pass.
+        A short one that was made last is an array; any other is decoded from the store in every pass.
 
         Args:
             take: what the model is given.
@@ -143,18 +144,28 @@ class Videos:
         """
         if take.audio is None:
             return take.clip.video
-        made: list[Frames] = []
         key, about = self.key(take), self.about(take)
-        # At once, not in the first pass: that may run in another thread.
+        if (made := self._made_last(key)) is not None:
+            return made
         found = self._store.load(
-            "video.mkv", key, partial(self._generate, take, made), _begun, wait=wait, about=about
+            "video.mkv",
+            key,
+            partial(self._generate, take, key),
+            # At once, not in the first pass: that may run in another thread.
+            lambda path: iter(()) if self._made_last(key) is not None else _begun(path),
+            wait=wait,
+            about=about,
         )
         if found is None:
             raise BusyError
-        if made:
-            return made[0]
+        if (made := self._made_last(key)) is not None:
+            return made
         _, height, width, channels = take.clip.video.shape
         return StreamedVideo(lambda: self._again(take, key), (len(take.clip.video), height, width, channels))
+
+    def _made_last(self, key: str) -> Frames | None:
+        """The video of this key, if it was made last and is held."""
+        return self._latest[1] if self._latest is not None and self._latest[0] == key else None
 
     def _again(self, take: Take, key: str) -> Iterator[Image]:
         """Begin another pass through a generated video; never make it again, as it might come out otherwise."""
@@ -166,13 +177,14 @@ class Videos:
             )
         return _begun(path)
 
-    def _generate(self, take: Take, made: list[Frames], path: Path) -> None:
-        """Let the model make a video and write it; put it into ``made``, too, if it is short."""
+    def _generate(self, take: Take, key: str, path: Path) -> None:
+        """Let the model make a video and write it; hold it until the next one is made, if it is short."""
         audio = take.audio
         assert audio is not None
         if not ready(self.model.generator):
             raise BusyError
         self.introduce(take.real)
+        self._latest = None
         # The video's lock is held, and whoever has the model may wait for it.
         with without_waiting(), self._stopwatch("generation"):
             output = run_generator(
@@ -190,7 +202,7 @@ class Videos:
         self.model.check_unchanged()
         write_video(path, output)
         if isinstance(output, np.ndarray) and output.nbytes <= HELD:
-            made.append(output)
+            self._latest = key, output
 
     def introduce(self, clip: Clip) -> None:
         """Tell the model what it wants to know beyond its inputs: once for all clips, and of this clip's face."""
