@@ -21,7 +21,7 @@ from pytest_lipleak.media.recordings import HOP_SECONDS, LEAST_OVERLAP, fingerpr
 LEAST_SHOWN = 0.5
 """Share of its clip that an output must show; a shorter one is a failed trial."""
 
-LEAST_INSIDE = 0.5
+LEAST_INSIDE = 0.3
 """Share of the upper face that an output must show to be known again."""
 
 SAME_PIXELS = 0.25
