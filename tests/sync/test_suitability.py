@@ -47,6 +47,20 @@ def test_a_still_mouth_is_refused_even_under_sensor_noise() -> None:
         assert "the mouth does not move" in reasons(frames, speech_like(5.0))
 
 
+@pytest.mark.parametrize("slower", [2, 3, 4])
+def test_who_speaks_slowly_or_pauses_is_not_still(slower: int) -> None:
+    slow = np.repeat(drawn_mouth(125 // slower + 1), slower, axis=0)[:125]
+    pauses = np.concatenate([drawn_mouth(40), np.repeat(drawn_mouth(1), 85, axis=0)])
+    for frames in (slow, pauses):
+        assert "does not move" not in reasons(frames, speech_like(5.0))
+
+
+def test_a_mouth_that_is_not_where_it_is_looked_for_names_the_protocol_that_looks_for_it() -> None:
+    elsewhere = np.full((125, 480, 640, 3), 90, np.uint8)
+    elsewhere[:, :80, :80] = drawn_mouth(125, 160)[:, ::2, ::2]
+    assert "--lipleak-protocol=tracked" in reasons(elsewhere, speech_like(5.0))
+
+
 def test_flicker_of_the_light_is_no_movement() -> None:
     still = np.repeat(drawn_mouth(1), 125, axis=0)
     light = 0.9 + 0.1 * np.sin(np.arange(125))[:, None, None, None]
