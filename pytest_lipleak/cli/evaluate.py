@@ -26,7 +26,7 @@ EXAMPLES = """\
 examples:
   lipleak evaluate --model demo
   lipleak evaluate --model my_package.lipsync:load --model-arg checkpoint=model.pth --clips clips/ \\
-      --gate 'LSD-CR < 0.5' --gate 'LSE-C_S < 1.0' --json report.json
+      --expert embedded --gate 'LSE-C_S < 1.0' --gate 'LSE-C[XM,CR] > 1.2' --json report.json
   lipleak evaluate --model demo --measure --json -
   lipleak evaluate --model demo --measure=paper --json demo.json
   lipleak evaluate --model videos:manifest.csv --all-models
