@@ -58,8 +58,9 @@ def assert_no_regression(
         lipleak: the fixture of that name.
         baseline: a file of ``--lipleak-save-baseline`` or ``--lipleak-json``; or the scores themselves.
         fail: what must not happen, for example ``"LSD-CR > +0.1"`` or ``"LSD-CR > +10% +0.05"`` (by a tenth of the
-            baseline and by 0.05); none takes LSE-C_S@floor, LSE-C_XO@floor, LipCorr_S, LipCorr_XO, LSE-C[AM] and
-            LSE-C[XM] of every reference that the model and the baseline have, each by 0.1 and all but LipCorr by 10 %.
+            baseline and by 0.05); none takes LSE-C_S, LSE-C_S@floor, LSE-C_XO@floor, LipCorr_S, LipCorr_XO,
+            LSE-C[AM] and LSE-C[XM] of every reference that the model and the baseline have, each by 0.1 and all but
+            LipCorr by 10 %.
 
     Returns:
         The verdicts, when all passed.

@@ -236,13 +236,13 @@ FAMILIES: tuple[Family, ...] = (
         "LSE-C_{own}@null",
         _OVER_NULL + ", at the clip's known offset",
         "{driven}, the lips agree with the clip's own speech more than with unrelated speech: it is in the lips",
-        "lower", _LSE, Source.NULLS, setups=UNHEARD, shown=Shown.ASKED,
+        "lower", _LSE, Source.NULLS, setups=UNHEARD,
     ),
     Family(
         "LSE-C_{own}@null-free",
         _OVER_NULL + ", by the best of 31 shifts",
         "{driven}, the lips agree with the clip's own speech more than with unrelated speech: it is in the lips",
-        "lower", _LSE, Source.NULLS, setups=UNHEARD, shown=Shown.ASKED,
+        "lower", _LSE, Source.NULLS, setups=UNHEARD,
     ),
     Family(
         "LSE-C_{own}@fair",
