@@ -50,7 +50,7 @@ def test_python_runs(block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_toml(block: Block) -> None:
     data = tomllib.loads(block.code)
     keys = data.get("tool", {}).get("pytest", {}).get("ini_options", {})
-    assert keys.keys() <= {option.ini for option in OPTIONS}
+    assert keys.keys() <= {option.ini for option in OPTIONS} | {"testpaths"}
     for gate in keys.get("lipleak_gates", ()):
         Limit.parse(gate)
 
