@@ -110,7 +110,15 @@ class Gates(pytest.File):
             ours.default_gates = True
         elif not ours.settings.rules.gates and not self.all_is_collected:
             return []
-        return [gate for gate in self._gates() if not asked.names or gate.name in asked.names]
+        gates = self._gates()
+        if not asked.names or any(isinstance(gate, Unusable) for gate in gates):
+            return gates
+        known = {gate.name: gate for gate in gates}
+        # Where there is no file, pytest would not miss what its id names.
+        if absent := [name for name in asked.names if name not in known]:
+            why = f"not found: gate {absent[0]!r}; there are {', '.join(known) or 'none'}"
+            gates.append(Unusable.from_parent(self, why=why))
+        return [gate for gate in gates if gate.name in asked.names or isinstance(gate, Unusable)]
 
     def _gates(self) -> "list[pytest.Item]":
         from pytest_lipleak.core.errors import LipleakError

@@ -151,6 +151,11 @@ def test_without_an_ini_file_gates_have_a_place_and_ids(project: Project) -> Non
     assert sorted(Path(file).name for file in found["tests"]) == ["lipleak", "test_mine.py"]
     for spelling in (f"lipleak::{BROKEN}", f"{project.path}/lipleak::{BROKEN}"):
         assert collected(project, *given, spelling) == [f"lipleak::{BROKEN}"]
+    # Left out in silence, a misspelt one would let the run pass on the others.
+    for ids in (("lipleak::LSE-C_S < 5",), (f"lipleak::{KEPT}", "lipleak::LSE-C_S < 5")):
+        run = project.run(*given, *ids)
+        assert run.code == pytest.ExitCode.USAGE_ERROR, run.text
+        assert run.lines(f"ERROR: not found: gate 'LSE-C_S < 5'; there are {KEPT}, {BROKEN}$")
 
 
 def test_default_gates_have_ids_and_the_models_line(project: Project) -> None:
