@@ -45,9 +45,13 @@ LEAKS: Mapping[str, str] = {
     "pytest --lipleak-model=my_lipsync.py:MyModel": "as the page says, it returns its input",
     "pytest --lipleak-model=my_package.whole_frames:load": "the network that stands in mixes half the reference in",
     "pytest --lipleak-model=cmd: python inference.py": "the program that stands in returns its input",
-    "lipleak doctor --model my_package/lipsync.py:load": "as the page shows, something is to be fixed",
 }
 """How the commands begin that must end with exit status 1, and why; all others with 0."""
+
+NOT_JUDGED: Mapping[str, str] = {
+    "lipleak doctor --model my_package/lipsync.py:load": "as the page shows, something is to be fixed",
+}
+"""Likewise with exit status 3."""
 
 BEFORE: Mapping[str, tuple[str, ...]] = {
     "command-line.md": (
@@ -229,10 +233,16 @@ def test_console(page: Path, reader: Reader) -> None:
 
 def check(words: list[str], reader: Reader, block: Block, expected: int | None = None) -> str:
     if expected is None:
-        expected = int(any(" ".join(words).startswith(beginning) for beginning in LEAKS))
+        expected = status_of(" ".join(words))
     status, shown = reader.run(words)
     assert status == expected, f"{block}: {' '.join(words)}: exit status {status}, not {expected}\n{shown}"
     return shown
+
+
+def status_of(line: str) -> int:
+    """The exit status that a page promises for a command."""
+    ends = ((1, LEAKS), (3, NOT_JUDGED))
+    return next((status for status, table in ends if any(map(line.startswith, table))), 0)
 
 
 def can_run(words: list[str]) -> bool:
@@ -316,5 +326,5 @@ def test_what_cannot_run_is_there() -> None:
         if block.language == "console"
         for words in commands(block.code)
     ]
-    for table in (CANNOT_RUN, RUNS, LEAKS):
+    for table in (CANNOT_RUN, RUNS, LEAKS, NOT_JUDGED):
         assert [start for start in table if not any(line.startswith(start) for line in lines)] == []

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from pytest_lipleak.cli.exit_codes import GOOD
+from pytest_lipleak.cli.exit_codes import GOOD, NOT_JUDGED
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.version import __version__
 from pytest_lipleak.machine.libraries import OPENCV, opencv_builds, opencv_warning, version_of
@@ -17,9 +17,6 @@ from pytest_lipleak.settings.resolve import command_settings
 
 MODEL_FILES = ("weights", "allow_unverified_weights")
 """Settings that matter without a model, too."""
-
-TO_FIX = 1
-"""Exit status when a model is not fit to be measured."""
 
 PACKAGES = {
     "numpy": "",
@@ -44,8 +41,8 @@ def add(commands: Any) -> None:
         "doctor",
         help="say what this installation can do, or whether a model is fit to be measured (--model)",
         epilog="example: lipleak doctor --model my_package.lipsync:load. "
-        "With --model the exit status is 0 when nothing is to be fixed, 1 when something is, "
-        "2 when the model cannot be loaded",
+        "With --model the exit status is 0 when nothing is to be fixed, 2 when the model cannot be loaded, "
+        "3 when something is to be fixed first",
     )
     add_arguments(doctor, "doctor", MODEL_FILES)
     model = doctor.add_argument_group(
@@ -94,7 +91,7 @@ def _model(settings: Settings, options: argparse.Namespace) -> int:
         print(json.dumps(result.to_dict(), indent=1, allow_nan=False))
     else:
         print("\n".join(text_of(result)))
-    return TO_FIX if result.to_fix else GOOD
+    return NOT_JUDGED if result.to_fix else GOOD
 
 
 def _tell(check: str) -> None:

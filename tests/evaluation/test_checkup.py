@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_lipleak.cli import USAGE, main
+from pytest_lipleak.cli import NOT_JUDGED, USAGE, main
 from pytest_lipleak.core.clips import held
 from pytest_lipleak.evaluation.checkup import FIX, LOOK, OK, Checkup, Finding, clips_checked, examine
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
@@ -261,12 +261,12 @@ def test_on_the_command_line(
         "    def generate(self, frames, audio, reference):\n        return frames[self.shift:]\n"
     )
     ask = ["doctor", "--model", "studio.py:Still", "--frames", "10"]
-    assert main([*ask, "--clip", "omar_2"]) == 1
+    assert main([*ask, "--clip", "omar_2"]) == NOT_JUDGED
     out = capsys.readouterr().out
     assert out.startswith(
         "studio.py:Still: TO FIX: reference CR, reference AR, CR and AR\n10 calls on omar_2, 10 frames"
     )
-    assert main([*ask, "--model-arg", "shift=1", "--json"]) == 1
+    assert main([*ask, "--model-arg", "shift=1", "--json"]) == NOT_JUDGED
     data = json.loads(capsys.readouterr().out)
     assert data["to_fix"] == 1
     assert [each["check"] for each in data["findings"] if each["verdict"] == "fix"] == ["output"]
