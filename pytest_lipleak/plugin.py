@@ -420,9 +420,8 @@ def _finish(session: pytest.Session, ours: LipleakSession) -> None:
     uncompared = any(why for _, _, why in ours.compared)
     unfinished = ours.judges_model and not ours.end().is_whole
     good = session.exitstatus == pytest.ExitCode.OK
-    if good and (ours.unsaved or uncompared or ours.only_skipped()):
-        session.exitstatus = pytest.ExitCode.TESTS_FAILED
-    elif good and unfinished:
+    # No test failed, so it is no TESTS_FAILED.
+    if good and (ours.unsaved or uncompared or ours.only_skipped() or unfinished):
         session.exitstatus = NOT_JUDGED
     if ours.judges_something:
         _tell_junit(session.config, ours)

@@ -450,7 +450,7 @@ def failed_lines(run: RunEnd) -> list[str]:
 def all_skipped(tests: int) -> str:
     """Say that every test of a model was skipped."""
     every = "the only test" if tests == 1 else f"all {tests} tests"
-    return f"{every} of it skipped (see -rs); a model that nothing judges fails"
+    return f"{every} of it skipped (see -rs); a model that nothing judges has not passed"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -7,6 +7,7 @@ import pytest
 from inner_pytest import Project
 
 from pytest_lipleak.cli import GOOD, LEAK, USAGE, main
+from pytest_lipleak.core.exit_status import NOT_JUDGED
 
 TWO = """
 from pytest_lipleak import assert_lsd_below, assert_metric, assert_silent_lse_c_below
@@ -60,7 +61,7 @@ def test_what_is_not_settled_hides_no_leak(project: Project) -> None:
     run = project.measure("Copy", "test_two.py", *sure)
     # Three clips settle nothing: a run in which no limit was decided is not green.
     assert run.counts == {"skipped": 1}
-    assert run.code == pytest.ExitCode.TESTS_FAILED
+    assert run.code == NOT_JUDGED
     assert {verdict["limit"] for verdict in run.json["results"][0]["verdicts"]} == {
         "LSE-C_S < 50 @ 95%",
         "LSE-C_S < 0.001 @ 95%",
@@ -70,7 +71,7 @@ def test_what_is_not_settled_hides_no_leak(project: Project) -> None:
 def test_skipped_by_a_marker_is_not_judged(project: Project) -> None:
     project.write(test_two=TWO.replace("def test", "import pytest\n\n@pytest.mark.skip\ndef test"))
     run = project.measure("Copy", "test_two.py")
-    assert run.code == pytest.ExitCode.TESTS_FAILED
+    assert run.code == NOT_JUDGED
     assert run.lines("^NOT JUDGED: ")
 
 

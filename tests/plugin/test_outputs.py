@@ -133,7 +133,7 @@ def test_a_full_disk_at_the_end_costs_no_verdict(
     given = [f"--lipleak-{name}={path}" for name, path in OUTPUTS.items()]
     run = project.measure("Copy", "--lipleak-gate=LSE-C_S < 50", *given)
     assert run.counts["passed"] == 1
-    assert run.code == pytest.ExitCode.TESTS_FAILED
+    assert run.code == NOT_JUDGED
     table = [
         number for number, line in enumerate(run.text.splitlines()) if line.startswith("PASSED: 1 limit")
     ]
