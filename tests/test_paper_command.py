@@ -11,10 +11,13 @@ import pytest
 
 from pytest_lipleak.cli import GOOD, NOT_JUDGED, USAGE, main, paper
 from pytest_lipleak.core.choices import MEASURE_GROUPS
+from pytest_lipleak.core.endings import BEGUN
 from pytest_lipleak.core.errors import GeneratorError, NotApplicableError, WeightsError
 from pytest_lipleak.core.metric_groups import GROUPS, metrics_in
 from pytest_lipleak.evaluation.groups import measure_group
+from pytest_lipleak.evaluation.results.run_result import RunResult
 from pytest_lipleak.machine.resources import resource
+from pytest_lipleak.report.json import document
 
 sys.path.insert(0, str(Path(__file__).parent / "report"))
 from corpora import corpus, report
@@ -77,8 +80,10 @@ def test_models_are_measured_each_in_a_process_of_its_own(
         model = command[command.index("--model") + 1]
         if model == "broken":
             return Done(USAGE)
-        Path(command[command.index("--json") + 1]).write_text(Path(reports[0]).read_text())
-        return Done(NOT_JUDGED if model == "partly" else GOOD)
+        begun = json.dumps(document(RunResult(end=BEGUN)))
+        text = begun if model == "killed" else Path(reports[0]).read_text()
+        Path(command[command.index("--json") + 1]).write_text(text)
+        return Done(NOT_JUDGED if model in ("partly", "killed") else GOOD)
 
     monkeypatch.setattr(paper.subprocess, "run", measured)
     assert main(["paper", "whole", reports[1], "--clips", "embedded", "--seed=3"]) == GOOD
@@ -94,6 +99,38 @@ def test_models_are_measured_each_in_a_process_of_its_own(
     assert "broken could not be measured as a whole: it stands in no table" in err
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["partly.json", "whole.json"]
     assert main(["paper", "broken"]) == USAGE
+    assert main(["paper", "whole", "killed"]) == NOT_JUDGED, "the others' tables are printed"
+    out, err = capsys.readouterr()
+    assert "Leakage (" in out
+    assert "killed could not be measured as a whole: it stands in no table" in err
+    assert main(["paper", "killed"]) == NOT_JUDGED
+
+
+def test_two_of_one_name_are_told_apart(
+    reports: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    elsewhere = tmp_path / "before" / "honest.json"
+    elsewhere.parent.mkdir()
+    data = report(corpus(NAMES, leak=0.1))
+    data["results"][0]["provenance"]["model"] = "honest"
+    elsewhere.write_text(json.dumps(data))
+    assert main(["paper", reports[0], str(elsewhere), "--format", "csv"]) == GOOD
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    labels = {row["label"] for row in rows if row["table"] == "leakage"}
+    assert labels == {f"honest ({reports[0]})", f"honest ({elsewhere})"}
+
+
+def test_parts_of_different_clips_do_not_stand_in_one_table(
+    reports: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, file in enumerate(reports, start=1):
+        data = json.loads(Path(file).read_text())
+        data["results"][0]["provenance"]["shard"] = {"part": number, "of": 2, "clips": NAMES}
+        Path(file).write_text(json.dumps(data))
+    assert main(["paper", *reports]) == GOOD
+    out = capsys.readouterr().out
+    assert out.count("Leakage (") == 2
+    assert "(a list), part 2 of 2" in out
 
 
 def test_groups_hold_what_they_say() -> None:

@@ -4,7 +4,7 @@ import argparse
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +91,9 @@ def run(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="lipleak-paper-") as folder:
         group = _group_with(columns, options.group) if models else options.group
         paths, failed = _measured(models, options, options.reports or Path(folder), group)
-        read = [paths.get(item, Path(item)) for item in options.items if item in paths or item not in failed]
+        read = {
+            item: paths.get(item, Path(item)) for item in options.items if item in paths or item not in failed
+        }
         entries = _entries(read)
     if not entries:
         return next(iter(failed.values()))
@@ -126,6 +128,7 @@ def _measured(
 ) -> tuple[dict[str, Path], dict[str, int]]:
     """Measure each model in a process of its own; return the reports, and with what status some did not end well."""
     from pytest_lipleak.core.names import file_stem
+    from pytest_lipleak.report.reading import read_report
 
     paths: dict[str, Path] = {}
     failed: dict[str, int] = {}
@@ -140,7 +143,8 @@ def _measured(
         done = subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
         if done.returncode != GOOD:
             failed[item] = USAGE if done.returncode == USAGE else NOT_JUDGED
-        if done.returncode != USAGE and path.is_file():
+        # One that was killed leaves the report of its beginning.
+        if done.returncode != USAGE and path.is_file() and read_report(path, may_be_empty=True).corpora:
             paths[item] = path
     return paths, failed
 
@@ -157,16 +161,13 @@ def _handed_on(options: argparse.Namespace) -> list[str]:
     return found
 
 
-def _entries(paths: Sequence[Path]) -> "list[Entry]":
+def _entries(paths: Mapping[str, Path]) -> "list[Entry]":
+    """The models of all reports, which are named as the user named them."""
     from pytest_lipleak.report.reading import read_report
-    from pytest_lipleak.report.side_by_side import entry_of
+    from pytest_lipleak.report.side_by_side import entry_of, labels_of
 
-    found = [(path, corpus) for path in paths for corpus in read_report(path).corpora]
-    names = [corpus.provenance.model for _, corpus in found]
-    return [
-        entry_of(corpus, f"{name} ({path.stem})" if names.count(name) > 1 else name)
-        for (path, corpus), name in zip(found, names, strict=True)
-    ]
+    found = [(corpus, item) for item, path in paths.items() for corpus in read_report(path).corpora]
+    return [entry_of(corpus, label) for (corpus, _), label in zip(found, labels_of(found), strict=True)]
 
 
 def _tables(entries: "list[Entry]", options: argparse.Namespace, columns: Sequence[str]) -> "list[Table]":

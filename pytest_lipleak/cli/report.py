@@ -150,9 +150,10 @@ def _entries(reports: "dict[Path, Report]") -> "list[Entry]":
 
 def _labels(reports: "dict[Path, Report]") -> list[str]:
     """What the models of all files are called; two of one name are told apart by their file."""
-    found = [(corpus.provenance.model, path) for path, report in reports.items() for corpus in report.corpora]
-    names = [name for name, _ in found]
-    return [f"{name} ({path.with_suffix('')})" if names.count(name) > 1 else name for name, path in found]
+    from pytest_lipleak.report.side_by_side import labels_of
+
+    sources = {path: str(path.with_suffix("")) for path in reports}
+    return labels_of((corpus, sources[path]) for path, report in reports.items() for corpus in report.corpora)
 
 
 def _one_model(reports: "dict[Path, Report]", layout: str, *, full: bool) -> str:

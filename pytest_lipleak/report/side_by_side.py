@@ -125,10 +125,23 @@ def entry_of(corpus: Corpus, label: str | None = None) -> Entry:
     )
 
 
+def labels_of(found: Iterable[tuple[Corpus, str]]) -> list[str]:
+    """Return what models are called side by side; those of one name are told apart by where they come from.
+
+    Args:
+        found: the scores of each, and the file or name they were given by.
+    """
+    sources = [(corpus.provenance.model, source) for corpus, source in found]
+    names = [name for name, _ in sources]
+    return [f"{name} ({source})" if names.count(name) > 1 else name for name, source in sources]
+
+
 def _scale(about: Provenance) -> str:
     face = f", {about.face}" if about.face else ""
     clips = f"{counted(len(about.clip_names), 'clip')} ({about.clips}"
     known = f", SHA-256 {about.clips_sha256[:8]})" if about.clips_sha256 else ")"
+    # Two parts are of different clips.
+    known += f", part {about.shard['part']} of {about.shard['of']}" if about.shard else ""
     # Values of another network stand in another table.
     own = "".join(f", {note}" for note in about.notes if note.startswith("CSIM by"))
     return f"expert {about.expert}, protocol {about.protocol}{face}{own}, {clips}{known}"
