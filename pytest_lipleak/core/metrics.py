@@ -236,12 +236,11 @@ FULL = "_full"
 SYNC = "_sync"
 """Behind the name of a probe's measure: what moved of the sync with the clip's own speech, not of the pixels."""
 
-
 PAUSE = "_pause"
 """Behind the name of a probe's measure: what arrived in the pauses of the driving speech alone."""
 
 CHANCE = "_chance"
-"""Behind the name of a probe's measure: what was taken off, of a model that answers otherwise when asked again."""
+"""Behind the name of a probe's measure: what was taken off; noted of models that answer otherwise when asked again."""
 
 
 def _best(means: Sequence[float]) -> float:

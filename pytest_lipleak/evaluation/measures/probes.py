@@ -162,7 +162,7 @@ def followed(
 
     Returns:
         What arrived of each part of ``arrivals``, and what a complete copy would give: the clip's best lag, as
-        another clip may have another. And what a model that does not repeat itself gives by chance.
+        another clip may have another; less what chance gives, which is noted of a model that does not repeat itself.
 
     Raises:
         UnscorableError: the mouth does not move, so nothing was changed.

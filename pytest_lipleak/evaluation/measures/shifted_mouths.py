@@ -54,8 +54,8 @@ class Arrival:
     Args:
         curve: the change of the output projected on the change given, at lags -10..10.
         full: what a complete copy would give.
-        chance: what the best lag gives where nothing was changed and the model was only asked again; 0 of models that
-            then answer the same.
+        chance: what the best lag gives of a change that did not come so, see ``arrived_by_chance``, or where that is
+            more, of none at all: the model was only asked again.
     """
 
     curve: NDArray[np.float64]
@@ -72,8 +72,9 @@ class Arrival:
 def arrivals(before: Output, after: Output, given: Given, again: Output | None = None) -> dict[str, Arrival]:
     """Say what of moved mouths arrives: in pixels, in their sync with the clip's speech, in pixels during pauses.
 
-    A model that samples anew gives another output whether anything was changed or not. Two takes of the same show by
-    how much, and the best of all lags of either sign is taken off.
+    What chance gives is taken off: what "follows" a change that came at other times (``arrived_by_chance``), of pixels.
+    A model that samples anew gives another output whether anything was changed or not: two takes of the same show by
+    how much, and the best of all lags of either sign is taken off where it is more.
 
     Args:
         before: output for what was given.
