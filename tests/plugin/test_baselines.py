@@ -127,3 +127,19 @@ def test_assertion(project: Project) -> None:
     run = project.measure("Copy")
     assert run.counts == {"passed": 1, "failed": 2}
     assert run.lines("E +AssertionError: LSE-C_S = .*: not <= ")
+
+
+def test_a_baseline_without_leak_metrics_assures_of_nothing(project: Project) -> None:
+    # It holds sync under AM and XM, by which a copy is no worse than a still mouth.
+    project.measure("Still", GATES[1], "--lipleak-save-baseline=base.json")
+    project.write(
+        test_it="""
+        from pytest_lipleak import assert_no_regression
+        def test_default(lipleak): assert_no_regression(lipleak, "base.json")
+        """
+    )
+    run = project.measure("Copy")
+    assert run.counts == {"failed": 1}
+    assert run.lines(
+        "E +AssertionError: base.json: cannot be judged for leaks, it holds none of LSE-C_S@floor, "
+    )
