@@ -77,7 +77,7 @@ class RunEnd:
         not_run: gates and tests that judge, were collected and did not run to their end.
         failed: tests that failed for another reason than a limit.
         deselected: how many gates and tests that judge the user left out (``-k``, ``--lf``).
-        skipped: how many such tests were skipped.
+        skipped: how many such tests a mark or a fixture skipped; where no limit was judged, how many were skipped.
     """
 
     ended: str = Ended.FINISHED
@@ -383,6 +383,8 @@ def _notes(run: RunEnd) -> list[str]:
     notes = []
     if run.deselected:
         notes.append(f"{run.deselected} deselected")
+    if run.skipped:
+        notes.append(f"{run.skipped} skipped by a mark or a fixture")
     if run.ended == Ended.UNKNOWN:
         notes.append("ended: unknown (a report of an older version)")
     return notes
@@ -434,7 +436,7 @@ def run_ending(models: Sequence[Ending], run: RunEnd = FINISHED) -> Ending:
         return replace(models[0], lines=tuple(lines) or models[0].lines)
     if not models:
         words = f"{_some(run.failed)} {OTHERWISE}" if run.failed else "nothing was measured"
-        if run.skipped:
+        if run.skipped and not run.failed:
             words = all_skipped(run.skipped)
     else:
         heavy = [model for model in models if model.finding is finding]

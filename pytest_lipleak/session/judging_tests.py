@@ -26,6 +26,8 @@ class JudgingTests:
         """Node ids of failed tests that measure leakage, with the limits that each of them judged."""
         self.skipped = 0
         """How many tests that measure leakage were skipped: the model does not have what they ask about."""
+        self.never_called = 0
+        """How many of them a mark or a fixture skipped: the user's choice, as deselecting is, and not the model's."""
         self.finished: set[str] = set()
         """Node ids of the tests that ran to their end."""
         self.stopped: str | None = NOT_STARTED
@@ -66,5 +68,5 @@ class JudgingTests:
             self.not_run,
             self.unjudged(verdicts),
             self.deselected,
-            self.skipped if only_skipped else 0,
+            self.skipped if only_skipped else self.never_called,
         )

@@ -28,6 +28,7 @@ class Watcher:
         # Skipped by a marker or in a fixture, a test does not come to its call.
         if report.skipped and ours:
             self._session.tests.skipped += 1
+            self._session.tests.never_called += report.when == "setup"
         # A crashed worker's test has one report alone, of no phase.
         if report.when not in ("setup", "call"):
             self._session.tests.finished.add(report.nodeid)

@@ -232,6 +232,8 @@ def test_a_test_may_skip_itself_and_a_conftest_its_gates(project: Project) -> No
     run = project.measure("Still", *GATES, "-rs")
     assert (run.code, run.counts["passed"], run.counts["skipped"]) == (0, 1, 2), run.text
     assert run.lines("SKIPPED.*elsewhere")
+    assert run.json["run"]["skipped"] == 1, "the gate; what skips itself in its call has begun to judge"
+    assert run.lines("^PASSED: 1 limit kept; .*1 skipped by a mark or a fixture$")
 
 
 @pytest.mark.slow
