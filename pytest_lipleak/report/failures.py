@@ -37,7 +37,7 @@ def explain(verdict: Verdict, *, can_keep: bool = True) -> str:
         lines.append("  worst clips: " + ", ".join(f"{clip} {value:.2f}" for clip, value in worst))
         videos = [measurement.videos[clip] for clip, _ in worst if clip in measurement.videos]
         if videos or can_keep:
-            lines.append(f"  videos: {', '.join(videos) if videos else 'keep them with --lipleak-keep DIR'}")
+            lines.append(f"  videos: {', '.join(videos) if videos else 'keep them with --lipleak-keep=DIR'}")
     # What was not found to be broken has no meaning yet, and no remedy.
     broken = verdict.outcome is Outcome.FAIL
     if broken:

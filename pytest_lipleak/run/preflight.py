@@ -60,7 +60,7 @@ def _check_baseline(settings: Settings, baseline: Baseline) -> None:
     for text in settings.rules.compare_fails:
         Allowance.parse(text)
     if settings.rules.compare_fails and baseline.file is None:
-        raise ConfigurationError("--lipleak-compare-fail: name the baseline with --lipleak-compare FILE")
+        raise ConfigurationError("--lipleak-compare-fail: name the baseline with --lipleak-compare=FILE")
     if settings.machine.shard is not None and (baseline.file or settings.outputs.save_baseline):
         raise ConfigurationError(
             "a part of the clips is no baseline: `lipleak merge --json FILE` writes that of all parts, and "

@@ -98,7 +98,7 @@ def test_nothing_half_is_saved(project: Project) -> None:
     [
         (("--lipleak-compare=nowhere.json",), "nowhere.json: cannot be read"),
         (("--lipleak-compare=models.py",), "is no JSON file"),
-        (("--lipleak-compare-fail=LSD-CR > +1",), "name the baseline with --lipleak-compare FILE"),
+        (("--lipleak-compare-fail=LSD-CR > +1",), "name the baseline with --lipleak-compare=FILE"),
         (("--lipleak-compare=models.py", "--lipleak-compare-fail=LSD-CR < 1"), "cannot read the regression"),
         (("--lipleak-save-baseline=b.json", "--lipleak-shard=1/2"), "a part of the clips is no baseline"),
     ],

@@ -107,7 +107,7 @@ def test_failure_reads_well(project: Project) -> None:
     assert shown[0].startswith("LSE-D_S = ")
     assert re.search(r"\(3 clips, expert embedded \S+\): not > 90$", shown[0])
     assert shown[1].startswith("  worst clips: clip")
-    assert shown[2] == "  videos: keep them with --lipleak-keep DIR"
+    assert shown[2] == "  videos: keep them with --lipleak-keep=DIR"
     assert "it is in the lips" in shown[3]
     assert shown[4].startswith("  where they come from is not known yet: `lipleak probe`"), "no probe has run"
     assert ".py:" not in "".join(shown)

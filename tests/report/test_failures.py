@@ -25,7 +25,7 @@ def test_first_line_stands_alone() -> None:
     lines = explained("LSD-CR < 0.6", measurement("LSD-CR", 1.25))
     assert lines[0] == "LSD-CR = 1.250 [0.95, 1.55] (3 clips, expert embedded 1): not < 0.6"
     assert lines[1] == "  worst clips: two 1.35, three 1.25, one 1.05"
-    assert lines[2] == "  videos: keep them with --lipleak-keep DIR"
+    assert lines[2] == "  videos: keep them with --lipleak-keep=DIR"
     assert "sync collapses when the audio is swapped" in lines[3]
     assert "`lipleak probe` changes the mouths of the reference" in lines[-1]
 
