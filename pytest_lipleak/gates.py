@@ -48,9 +48,10 @@ def ask_for_gates(config: pytest.Config, settings: Settings) -> Request:
         where = Path(os.path.normpath(config.invocation_params.dir / path))
         if where == home or (home.name == NO_FILE and path == NO_FILE):
             is_named = True
-            names += [item_name("::".join(parts))] if parts else []
             # As one would write it in the ini file: LSE-C_S[AR] < 1.
-            config.args[index] = "::".join((path, *map(item_name, parts)))
+            parts = list(map(_meant, parts))
+            names += ["::".join(parts)] if parts else []
+            config.args[index] = "::".join((path, *parts))
         else:
             folders.append(where)
             has_ids = has_ids or bool(parts)
@@ -260,6 +261,16 @@ def item_name(stated: object) -> str:
     otherwise: ``--lf`` would forget a broken gate, and workers would report it by another name.
     """
     return str(stated).replace("[", "(").replace("]", ")")
+
+
+def _meant(named: str) -> str:
+    """Return the name of the item that an id means, in any spelling: ``LSE-C_S[CR]<1`` is ``LSE-C_S < 1``."""
+    from pytest_lipleak.core.errors import LipleakError
+    from pytest_lipleak.core.verdicts import Limit
+
+    with suppress(LipleakError):
+        return item_name(Limit.parse(named.replace("(", "[").replace(")", "]")))
+    return item_name(named)
 
 
 def keyword(stated: str) -> str:

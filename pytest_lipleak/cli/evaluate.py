@@ -290,10 +290,11 @@ def _reported(
             print("\n".join(["", f"compared with {work.baseline.name}:", *lines]))
         if options.verbose and why_no_dose:
             print(here(why_no_dose, options))
-        for name in leaks_first(found.models[0].verdicts):
-            verdict = verdicts[name]
-            if not verdict.passed and not options.quiet:
-                print(here(f"\n{failed.get(name) or explain(verdict)}", options))
+        broken = [name for name in leaks_first(found.models[0].verdicts) if not verdicts[name].passed]
+        # One cause, such as a file that is missing, may stand in the way of every limit: it is told once.
+        for words in dict.fromkeys(failed.get(name) or explain(verdicts[name]) for name in broken):
+            if not options.quiet:
+                print(here(f"\n{words}", options))
     troubles = [*unsaved, *undecided, *(why for _, _, why in compared)]
     for trouble in filter(None, troubles):
         print(here(f"lipleak: {trouble}", options), file=sys.stderr)

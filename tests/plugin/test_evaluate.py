@@ -47,7 +47,7 @@ def test_the_same_report_as_the_plugin(
     )
     # The failure's words, with the options of this command.
     assert "LSD-CR = " in out
-    assert "keep them with --keep DIR" in out
+    assert "keep them with --keep=DIR" in out
     assert "--lipleak" not in out + err
     table = [line for line in run.text.splitlines() if line.startswith(("AM CR ", "real clips", "LSD-CR"))]
     assert table
@@ -85,6 +85,11 @@ def test_what_cannot_be_judged_is_neither_good_nor_a_leak(
     out = capsys.readouterr().out
     assert out.startswith("NOT JUDGED: 1 of 1 limit could not be judged: LSE-C_S < 50")
     assert "out of memory in the decoder" in out
+    # One cause of two limits is told once, and both limits are named.
+    assert evaluate("Raises", "--gate=LSE-C_S < 50", "--gate=LSE-D_S > 1") == NOT_JUDGED
+    both = capsys.readouterr().out
+    assert both.startswith("NOT JUDGED: 2 of 2 limits could not be judged: LSE-C_S < 50, LSE-D_S > 1")
+    assert both.count("out of memory in the decoder") == out.count("out of memory in the decoder")
     # Nothing the model has is spoken of: nothing was judged.
     assert evaluate("OnlyAR", "--gate=LSD-CR < 50") == NOT_JUDGED
     assert "skipped LSD-CR < 50: " in capsys.readouterr().err

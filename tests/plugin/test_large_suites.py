@@ -122,6 +122,8 @@ def test_paths_may_bring_the_gates(suite: Project) -> None:
     configure(suite, "lipleak_gates_with_paths = true")
     assert chosen("tests/unit") == [*alone, gate]
     assert chosen("tests/unit/test_mine.py::test_mine") == alone
+    for spelling in ("LSE-C_S[CR] < 50", "LSE-C_S(CR)<50.0", "LSE-C_S < 50"):
+        assert chosen(f"pytest.ini::{spelling}") == [gate]
 
 
 def test_it_is_said_that_gates_are_left_out(suite: Project) -> None:

@@ -72,7 +72,7 @@ class Scans:
         for wait in (False, True):
             left = []
             for done, name in enumerate(wanted):
-                self.progress(done, len(wanted), f"scan {label_of((name, Condition(Setup.SI, reference)))}")
+                self.progress(done, len(wanted), f"all lags, {label_of((name, condition))}")
                 found = self.of(name, reference, wait=wait)
                 if found is None:
                     left.append(name)
