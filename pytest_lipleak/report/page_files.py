@@ -18,7 +18,7 @@ FILES = (
     "*.strip.webp",
     "*.peaks.webp",
     "*.opening.json",
-    *(f"*-{take}.{kind}" for take in ("[AXS][MI]-[AC]R", "real") for kind in ("json", "mp4")),
+    *(f"*-{take}.{kind}" for take in ("[APSX][AIM]-[AC]R", "real") for kind in ("json", "mp4")),
 )
 """What a report's folder of files holds."""
 

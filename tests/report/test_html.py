@@ -12,7 +12,7 @@ import pytest
 from corpora import corpus, report
 
 from pytest_lipleak.core.clips import Clip
-from pytest_lipleak.core.conditions import CONDITIONS
+from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.dose import COLUMNS, DoseCurve
 from pytest_lipleak.core.errors import InputError, MissingExtraError
 from pytest_lipleak.core.metrics import metric
@@ -228,6 +228,15 @@ def test_two_hundred_clips(tmp_path: Path) -> None:
     assert len([d for d in page.all("details") if d.get("class") == "clip"]) == 200
     assert len(page.text) < 8_000_000
     assert all(image["loading"] == "lazy" for image in page.all("img"))
+
+
+def test_files_of_pauses_are_forgotten_too(tmp_path: Path) -> None:
+    for reference in Reference:
+        video = files_of(tmp_path) / f"{take_stem('made:up', 'a', Condition(Setup.PA, reference))}.mp4"
+        video.parent.mkdir(parents=True, exist_ok=True)
+        video.touch()
+    forget_page(tmp_path)
+    assert not [path for path in files_of(tmp_path).rglob("*") if path.is_file()]
 
 
 def test_only_own_files_are_forgotten(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.endings import RunEnd
 from pytest_lipleak.core.errors import InputError
@@ -107,3 +108,15 @@ def test_read_back_exactly() -> None:
 def test_another_schema_is_refused(data: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="expected 1 or 2"):
         read_document(data)
+
+
+@pytest.mark.parametrize("setup", Setup)
+@pytest.mark.parametrize("reference", Reference)
+def test_every_condition_that_is_written_is_read(setup: Setup, reference: Reference) -> None:
+    """Also pauses, which default gates measure: a report that holds them must serve as a baseline."""
+    condition = Condition(setup, reference)
+    found = corpus()
+    score = found.takes["one", None].own
+    found.takes["one", condition] = TakeScore("one", condition, score, score, 15, "two")
+    (back,) = read_document(document(RunResult((ModelResult(found, {}),))))
+    assert set(back.takes) == set(found.takes)
