@@ -169,11 +169,12 @@ def _chosen(expert: str, protocol: str, weights: Path | None) -> tuple[str, Prot
 def _scored(
     judge: SyncExpert, crops: Crops, cropper: Cropper, protocol: Protocol, seen: Iterable[Image], heard: Audio
 ) -> FileScore:
-    by_window, review = judge.examine(cropper(seen), heard)
+    found = judge.examine(cropper(seen), heard)
+    by_window, review = found.distances, found.review
     result = score_of(by_window)
     # A lone file may be real or generated, so what would be refused in an evaluation is only said here.
     warnings = [*(f"unreliable: {reason}" for reason in review.refusals), *review.warnings]
-    chance = _chance(judge, judge.embed_video(cropper(seen)), heard)
+    chance = _chance(found.video, found.audio)
     if chance and unheard(result.lse_c, chance):
         away = (
             ""
@@ -195,9 +196,8 @@ STEP = 5
 """Windows between the stretches that chance is known from; closer ones score alike."""
 
 
-def _chance(judge: SyncExpert, video: Embeddings, heard: Audio) -> list[float]:
+def _chance(video: Embeddings, audio: Embeddings) -> list[float]:
     """LSE-C of a video against its audio from too far before or behind; empty where it is too short for that."""
-    audio = judge.embed_audio(heard)
     windows = min(len(video), len(audio))
     starts = np.arange(2 * MAX_SHIFT, windows - 2 * MAX_SHIFT, STEP)
     if not len(starts):

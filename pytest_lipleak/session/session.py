@@ -223,7 +223,7 @@ class LipleakSession:
         Returns:
             What is not written, and why.
         """
-        if not self.run.reports.are_asked_for or not self.measures or not (self.judges_model or self.results):
+        if not self.measures or not (self.judges_model or self.results) or not self.run.reports.are_asked_for:
             return []
         from pytest_lipleak.report.json import document
 

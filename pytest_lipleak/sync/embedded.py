@@ -19,9 +19,10 @@ from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.sync.distances import distances
 from pytest_lipleak.sync.expert import (
+    KEPT_WINDOWS,
     WINDOW_FRAMES,
-    Distances,
     Embeddings,
+    Examined,
     ExpertIdentity,
     Suitability,
     window_count,
@@ -112,14 +113,15 @@ class EmbeddedExpert:
 
         return suitability(frames, audio)
 
-    def examine(self, frames: Iterable[Image], audio: Audio) -> tuple[Distances, Suitability]:
+    def examine(self, frames: Iterable[Image], audio: Audio) -> Examined:
         """Distances and review in one pass, of which only the grey mouth windows are kept (3 KB per frame)."""
         from pytest_lipleak.sync.suitability import suitability_of_mouths
 
         mouths = mouth_windows(frames)
         own = audio[: len(mouths) * SAMPLES_PER_FRAME]
-        by_window = distances(self.embed_mouths(mouths), self.embed_audio(own))
-        return by_window, suitability_of_mouths(mouths, own)
+        seen, heard = self.embed_mouths(mouths), self.embed_audio(own)
+        review = suitability_of_mouths(mouths, own)
+        return Examined(distances(seen, heard), review, seen[:KEPT_WINDOWS], heard[:KEPT_WINDOWS])
 
     def embed_mouths(self, windows: NDArray[np.uint8]) -> Embeddings:
         """Embed grey mouth windows, uint8 (T, 48, 64); as :meth:`embed_video` otherwise."""

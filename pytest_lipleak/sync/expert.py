@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,6 +63,26 @@ class Suitability:
         return not self.refusals
 
 
+KEPT_WINDOWS = 1500
+"""Windows (a minute) whose embeddings are handed on by an examination, so that memory does not grow with a video."""
+
+
+class Examined(NamedTuple):
+    """What one pass over a clip gives.
+
+    Args:
+        distances: of every window.
+        review: whether the expert can judge it, if it is a real clip.
+        video: embeddings of the first ``KEPT_WINDOWS`` windows.
+        audio: likewise, of what was heard beside them.
+    """
+
+    distances: Distances
+    review: Suitability
+    video: Embeddings
+    audio: Embeddings
+
+
 class SyncExpert(Protocol):
     """A two-tower network whose video and audio embeddings are close when lips follow the audio."""
 
@@ -101,8 +121,8 @@ class SyncExpert(Protocol):
         Never asked of a generated clip: that its mouth is still or out of sync is its score's business.
         """
 
-    def examine(self, frames: Iterable[Image], audio: Audio) -> tuple[Distances, Suitability]:
-        """Distances of a clip to its audio, and its review, in one pass that keeps neither frames nor embeddings.
+    def examine(self, frames: Iterable[Image], audio: Audio) -> Examined:
+        """Distances of a clip to its audio, and its review, in one pass that keeps no frames.
 
         Audio beyond the last frame is left out.
         """

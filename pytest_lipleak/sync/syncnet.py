@@ -15,9 +15,10 @@ from pytest_lipleak.media.ahead import ahead
 from pytest_lipleak.sync import syncnet_graph
 from pytest_lipleak.sync.distances import streamed_distances
 from pytest_lipleak.sync.expert import (
+    KEPT_WINDOWS,
     WINDOW_FRAMES,
-    Distances,
     Embeddings,
+    Examined,
     ExpertIdentity,
     Suitability,
     window_count,
@@ -79,10 +80,11 @@ class SyncNet:
         """Warn of clips so short that the zero padding of the audio dominates the score; pictures don't matter."""
         return _review(window_count(len(audio) // SAMPLES_PER_FRAME))
 
-    def examine(self, frames: Iterable[Image], audio: Audio) -> tuple[Distances, Suitability]:
-        """Distances and review in one pass; a piece of embeddings at a time."""
-        by_window = streamed_distances(self._seen(frames), self._heard(audio))
-        return by_window, _review(len(by_window))
+    def examine(self, frames: Iterable[Image], audio: Audio) -> Examined:
+        """Distances and review in one pass; a piece of embeddings at a time, of which the first are kept."""
+        seen, heard = _FirstRows(self._seen(frames)), _FirstRows(self._heard(audio))
+        by_window = streamed_distances(seen, heard)
+        return Examined(by_window, _review(len(by_window)), seen.rows, heard.rows)
 
     def _seen(self, frames: Iterable[Image]) -> Iterator[Embeddings]:
         prepared = (prepare_frame(frame) for frame in frames)
@@ -97,6 +99,31 @@ class SyncNet:
         stacked = windows.transpose(1, 0, 2)[:count, None]
         for start in range(0, count, self._batch):
             yield self._audio(np.ascontiguousarray(stacked[start : start + self._batch]))
+
+
+class _FirstRows:
+    """Hands pieces of embeddings on, and keeps the first of their rows.
+
+    Args:
+        pieces: (n, D), in order.
+    """
+
+    def __init__(self, pieces: Iterator[Embeddings]) -> None:
+        self._pieces = pieces
+        self._kept: list[Embeddings] = []
+
+    def __iter__(self) -> Iterator[Embeddings]:
+        count = 0
+        for piece in self._pieces:
+            if count < KEPT_WINDOWS:
+                self._kept.append(piece)
+            count += len(piece)
+            yield piece
+
+    @property
+    def rows(self) -> Embeddings:
+        """At most ``KEPT_WINDOWS`` rows."""
+        return _joined(iter(self._kept))[:KEPT_WINDOWS]
 
 
 def _joined(pieces: Iterator[Embeddings]) -> Embeddings:

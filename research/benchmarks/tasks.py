@@ -70,7 +70,7 @@ def ours(
         heard, _ = read_audio(Path(video))
         seen = VideoFile(Path(video), most=len(heard) // 640)
         crops = Crops(Protocol(protocol), None).through(seen, heard)
-        score = score_of(judge.examine(crops(seen), heard)[0])
+        score = score_of(judge.examine(crops(seen), heard).distances)
         return _numbers(score) | {"frames": seen.length}
 
     return _timed(work)
@@ -227,7 +227,7 @@ def beside_package(folder: str, weights: str) -> dict[str, Any]:
 
     def work() -> dict[str, Any]:
         heard, _ = read_audio(Path(folder, "audio.wav"))
-        return _numbers(score_of(judge.examine(images(), heard)[0]))
+        return _numbers(score_of(judge.examine(images(), heard).distances))
 
     return _timed(work)
 

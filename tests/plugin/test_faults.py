@@ -140,7 +140,8 @@ def takes(run: Run) -> list[dict]:
 
 
 def age(folder: Path, days: float) -> None:
-    os.utime(folder, (time.time() - days * 86400,) * 2)
+    for path in (*folder.rglob("*"), folder):
+        os.utime(path, (time.time() - days * 86400,) * 2)
 
 
 def left_behind(temporary: Path, name: str, days: float) -> Path:

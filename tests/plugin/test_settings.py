@@ -140,7 +140,7 @@ REFUSED = [
     (("--lipleak-model=demo", "--lipleak-gate=LSD-CR < low"), "'low' is not a number"),
     (
         ("--lipleak-model=demo", "--lipleak-gate=LSD-XX < 1"),
-        "unknown metric 'LSD-XX'; did you mean LSD-CR? known are LSE-C_S",
+        "unknown metric 'LSD-XX'; did you mean LSD-CR? known are LSD-CR, LSD-AR",
     ),
     (
         ("--lipleak-model=demo", "--lipleak-gate=LSD-CR > 1"),
@@ -297,7 +297,7 @@ def test_clips_shown_as_one_would_type_them(project: Project) -> None:
     config = project.pytester.parseconfigure(
         "--lipleak-model=demo", f"--lipleak-clips={project.path / 'mine'}"
     )
-    assert config.stash[KEY].clips.origin == "mine"
+    assert config.stash[KEY].run.clips.origin == "mine"
     assert Path(config.stash[KEY].settings.inputs.clips).is_absolute()
 
 

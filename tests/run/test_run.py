@@ -4,13 +4,13 @@ import os
 import subprocess
 import sys
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.core.remarks import hear
 from pytest_lipleak.generators.shared import SharedGenerator, Slots
 from pytest_lipleak.machine.private_folders import FORGOTTEN
 from pytest_lipleak.run.cluster import measure_on
@@ -102,19 +102,20 @@ def test_a_model_that_every_worker_holds_is_said_to_be(pytester: pytest.Pytester
     config = pytester.parseconfig(
         "--lipleak-model=demo", "--lipleak-workers-per-gpu=1", "--lipleak-device=cpu"
     )
+    said: list[str] = []
+    hear(said.append)
     session = LipleakSession(config, read_settings(config))
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        session.evaluation(Own(), "one process needs no slot")
+    session.evaluation(Own(), "one process needs no slot")
+    assert not said
     session = LipleakSession(config, read_settings(config))
     session.process = Process(shares_model=True)
     try:
-        with pytest.warns(RuntimeWarning, match=r"--lipleak-workers-per-gpu does not count for Own"):
-            session.evaluation(Own(), "own")
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            session.evaluation(Around(session.run.model.generator), "around")
-            session.evaluation(session.run.model)
+        session.evaluation(Own(), "own")
+        (note,) = said
+        assert note.startswith("--lipleak-workers-per-gpu does not count for Own")
+        session.evaluation(Around(session.run.model.generator), "around")
+        session.evaluation(session.run.model)
+        assert said == [note]
     finally:
         session.run.named_model.let_go()
         session.close()
