@@ -26,6 +26,11 @@ def test_agrees_with_scipy(values: list[int]) -> None:
     assert sign_flip_p(differences) == pytest.approx(expected.pvalue)
 
 
+def test_with_many_clips_the_observed_signs_count_as_one_pattern() -> None:
+    # Of 2 ** 40 patterns none that is sampled has one sign alone.
+    assert sign_flip_p(np.full(40, 0.3)) == 1 / 4096
+
+
 def test_no_effect_is_rarely_found() -> None:
     rng = np.random.default_rng(1)
     found = [sign_flip_p(rng.normal(size=20)) <= 0.05 for _ in range(400)]
