@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.scores import SyncScore, TakeScore
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.report.json import FAIL, INCONCLUSIVE, NOT_JUDGED, PASS, document, read_document, schema
+from pytest_lipleak.report.reading import read_report
 
 
 def corpus() -> Corpus:
@@ -112,11 +114,13 @@ def test_another_schema_is_refused(data: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("setup", Setup)
 @pytest.mark.parametrize("reference", Reference)
-def test_every_condition_that_is_written_is_read(setup: Setup, reference: Reference) -> None:
+def test_every_condition_that_is_written_is_read(setup: Setup, reference: Reference, tmp_path: Path) -> None:
     """Also pauses, which default gates measure: a report that holds them must serve as a baseline."""
     condition = Condition(setup, reference)
     found = corpus()
     score = found.takes["one", None].own
     found.takes["one", condition] = TakeScore("one", condition, score, score, 15, "two")
-    (back,) = read_document(document(RunResult((ModelResult(found, {}),))))
+    file = tmp_path / "report.json"
+    file.write_text(json.dumps(document(RunResult((ModelResult(found, {}),)))))
+    (back,) = read_report(file).corpora
     assert set(back.takes) == set(found.takes)
