@@ -1,5 +1,6 @@
 """The six conditions of the protocol: three setups times two references (Yaman et al. 2025); and pauses, beside it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -32,6 +33,17 @@ class Reference(StrEnum):
     """Current reference: the very frame that is masked."""
     AR = "AR"
     """Alternative reference: other frames of the clip, chosen by a strategy."""
+
+
+MEANINGS: Mapping[Setup | Reference, str] = {
+    Setup.AM: "audio-matched: the clip's own speech drives the model",
+    Setup.XM: "audio-mismatched: another clip's speech drives it",
+    Setup.SI: "silent input: silence drives it, so no lips should speak",
+    Setup.PA: "pauses: another clip's speech drives it, with silences between words",
+    Reference.CR: "current reference: the model sees the very frame that it edits, mouth masked or not",
+    Reference.AR: "alternative reference: the model sees other frames of the clip",
+}
+"""A line each, for people who read a report."""
 
 
 @dataclass(frozen=True, order=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from pytest_lipleak.core.metric_families import Question
+from pytest_lipleak.core.metrics import Metric
 from pytest_lipleak.core.verdicts import Outcome, Verdict
 
 REMEDIES: Mapping[Question, str] = {
@@ -19,6 +20,11 @@ REMEDY = (
     "the input frames"
 )
 """Where nothing but a score is known."""
+
+
+def remedy(metric: Metric) -> str:
+    """Return what to do next about a broken limit on a metric that shows leaks; empty for others."""
+    return REMEDIES.get(metric.question, REMEDY) if metric.shows_leak else ""
 
 
 def explain(verdict: Verdict, *, can_keep: bool = True) -> str:
@@ -46,6 +52,6 @@ def explain(verdict: Verdict, *, can_keep: bool = True) -> str:
         lines.append(f"  how much: {measurement.dose}, on the scale of the control generators")
     if measurement.warning:
         lines.append(f"  mind: {measurement.warning}")
-    if broken and measurement.metric.shows_leak:
-        lines.append(f"  {REMEDIES.get(measurement.metric.question, REMEDY)}")
+    if broken and (told := remedy(measurement.metric)):
+        lines.append(f"  {told}")
     return "\n".join(lines)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pytest_lipleak.core.conditions import MEANINGS
 from pytest_lipleak.core.endings import RunEnd
 from pytest_lipleak.core.errors import MissingExtraError
 from pytest_lipleak.evaluation.make.gallery import GAIN, WINDOW
@@ -83,6 +84,7 @@ def write_html(
     text = environment.get_template("report.html").render(
         verdict=whole.verdict,
         words=whole.finding.head.capitalize(),
+        terms=MEANINGS,
         ending=whole,
         not_run=RunEnd.of_report(document).not_run,
         models=models,

@@ -19,7 +19,8 @@ from pytest_lipleak.core.verdicts import Limit, Measurement
 from pytest_lipleak.evaluation.make.gallery import WINDOW
 from pytest_lipleak.evaluation.results.aggregate import measured
 from pytest_lipleak.report import charts
-from pytest_lipleak.report.json import PASS
+from pytest_lipleak.report.failures import remedy
+from pytest_lipleak.report.json import FAIL, INCONCLUSIVE, NOT_JUDGED, PASS
 from pytest_lipleak.report.page_files import Files
 from pytest_lipleak.report.tables import WORDS, Table, corpus_tables
 
@@ -216,6 +217,26 @@ class ModelView:
                 (f"LSE-C_S[{reference}]", f"SI {reference} ↓"),
             ]
         return [(name, head) for name, head in wanted if self.measured(name) is not None]
+
+    @property
+    def explained(self) -> list[tuple[str, str]]:
+        """Every metric that a table of the page names, with what it measures; for screens without room for both."""
+        labels = [row.name for row in self.limits]
+        labels += [row.label.rpartition(" ")[0] for table, _ in self.tables for row in table.rows]
+        told = {name: self.meaning(f"{name} ") for name in labels}
+        return [(name, meaning) for name, meaning in told.items() if meaning]
+
+    @cached_property
+    def next_steps(self) -> list[str]:
+        """What to do about what is not kept, each once."""
+        found = [remedy(metric(row.name)) for row in self.broken if row.outcome == FAIL]
+        if any(row.outcome == INCONCLUSIVE for row in self.broken):
+            found.append("measure more clips: these do not settle every limit")
+        if any(row.outcome == NOT_JUDGED for row in self.broken):
+            found.append("see the notes below for why a limit could not be judged")
+        if found and self.clips and not any(clip.videos for clip in self.clips):
+            found.append("keep the videos to see them here: `--lipleak-keep=DIR`")
+        return [f"{step[0].upper()}{step[1:]}." for step in dict.fromkeys(filter(None, found))]
 
     @cached_property
     def failures(self) -> "list[FailureView]":

@@ -12,7 +12,7 @@ import pytest
 from corpora import corpus, report
 
 from pytest_lipleak.core.clips import Clip
-from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
+from pytest_lipleak.core.conditions import CONDITIONS, MEANINGS, Condition, Reference, Setup
 from pytest_lipleak.core.dose import COLUMNS, DoseCurve
 from pytest_lipleak.core.errors import InputError, MissingExtraError
 from pytest_lipleak.core.metrics import metric
@@ -71,15 +71,75 @@ def test_verdict_first_then_numbers_of_the_json_report(tmp_path: Path) -> None:
     page = Page(write_html(report(found, *LIMITS), tmp_path))
     start = page.words.index("Lip leakage")
     assert page.words[start + 1] == "Failed"
-    assert page.words[start + 2 : start + 4] == [
+    assert page.words[start + 3 : start + 5] == [
+        "leaks under silence, or loses sync with other speech: 2 of 3 limits broken",
         "made:up",
-        ": leaks under silence, or loses sync with other speech: 2 of 3 limits broken",
-    ]
+    ], "the headline names the finding"
+    headline = page.text[page.text.index("<h1>") : page.text.index("</h1>")]
+    assert "leaks under silence, or loses sync with other speech" in headline
     for limit in LIMITS:
         value = measure(found, metric(limit.split()[0])).value
         # A long name may break before the condition.
         at = page.words.index(limit.split()[0].partition("[")[0], page.words.index("Limits"))
         assert f"{value:.2f}" in page.words[at : at + 4]
+
+
+@pytest.fixture
+def leaky(tmp_path: Path) -> Page:
+    found = corpus(["a", "b", "c"], leak=0.8)
+    gallery(found, files_of(tmp_path))
+    return Page(write_html(report(found, *LIMITS), tmp_path))
+
+
+def test_every_setup_and_reference_is_explained(leaky: Page) -> None:
+    start = leaky.words.index("How to read the names")
+    for name in (*Setup, *Reference):
+        at = leaky.words.index(str(name), start)
+        assert leaky.words[at + 1] == MEANINGS[name]
+
+
+def test_what_a_metric_measures_is_told_where_the_column_has_no_room(leaky: Page) -> None:
+    """The column is hidden on a phone; the list below the table stands in."""
+    listed = leaky.text[leaky.text.index('<details class="phone">') :].partition("</details>")[0]
+    for limit in LIMITS:
+        told = metric(limit.split()[0])
+        assert told.meaning.replace("'", "&#39;") in listed
+    assert re.search(r"\.phone \{ display: none", leaky.text)
+    phone = leaky.text[leaky.text.index("@media (max-width: 40rem) {\n") :].partition("\n}\n")[0]
+    assert ".minor { display: none" in phone
+    assert ".phone { display: block" in phone
+
+
+def test_the_next_step_after_a_leak_and_after_too_few_clips(leaky: Page, tmp_path: Path) -> None:
+    def steps(page: Page) -> str:
+        return " ".join(page.words[page.words.index("What to do next") :][:8])
+
+    assert "lipleak probe" in steps(leaky)
+    few = Page(write_html(report(corpus(["a", "b"]), "LSE-C_S < 1 @ 95%"), tmp_path / "few"))
+    assert "Measure more clips" in steps(few)
+    assert "probe" not in steps(few), "no remedy for what was not found"
+    clean = Page(write_html(report(corpus(["a", "b"]), "LSE-C_S < 1"), tmp_path / "clean"))
+    assert "What to do next" not in clean.words
+
+
+def test_what_is_wider_than_a_screen_scrolls_by_keyboard_and_has_a_name(leaky: Page) -> None:
+    boxes = [attributes for _, attributes in leaky.tags if attributes.get("class") == "scroll"]
+    assert len(boxes) > 10
+    assert all(box.get("tabindex") == "0" and box.get("role") == "group" for box in boxes)
+    assert all(box.get("aria-label") for box in boxes)
+    # Whatever is wider than 390 px in itself lies in such a box.
+    opened: list[bool] = []
+    wide = re.compile(r"<(/?)div(?:[^>]*class=\"([^\"]*)\")?|<table", re.IGNORECASE)
+    for tag in wide.finditer(leaky.text):
+        if tag[0].startswith("</"):
+            opened.pop()
+        elif tag[0] == "<table":
+            assert any(opened), leaky.text[tag.start() :][:80]
+        else:
+            if tag[2] in ("sheet", "wide"):
+                assert any(opened), leaky.text[tag.start() :][:80]
+            opened.append(tag[2] == "scroll")
+    assert not opened
 
 
 def test_leaks_stand_before_lost_sync(tmp_path: Path) -> None:
@@ -112,7 +172,7 @@ def test_several_models_stand_side_by_side(tmp_path: Path) -> None:
 def test_a_model_that_keeps_its_limits(tmp_path: Path) -> None:
     page = Page(write_html(report(corpus(["a", "b"]), "LSE-C_S < 1"), tmp_path))
     assert "Passed" in page.words
-    assert any(word.startswith(": 1 limit kept; not looked at: leaks under AR, ") for word in page.words)
+    assert any(word.startswith("1 limit kept; not looked at: leaks under AR, ") for word in page.words)
     assert not any("What failed" in word for word in page.words)
 
 
@@ -126,7 +186,7 @@ def test_nothing_measured_is_not_passed(tmp_path: Path) -> None:
 def test_what_these_clips_cannot_settle(tmp_path: Path) -> None:
     page = Page(write_html(report(corpus(["a", "b"]), "LSE-C_S < 1 @ 95%"), tmp_path))
     assert page.words[page.words.index("Lip leakage") + 1] == "Inconclusive"
-    assert ": 1 of 1 limit not settled by these clips" in page.words
+    assert "1 of 1 limit not settled by these clips" in page.words
     assert "inconclusive" in page.words
     assert not any(word == "Passed" for word in page.words)
 

@@ -26,6 +26,16 @@
       });
     });
   }
+  // What scrolls sideways says so; what does not is no stop of the Tab key. Clips are measured once they are looked at.
+  const sized = new ResizeObserver((entries) => {
+    for (const { target } of entries) {
+      const wider = target.scrollWidth > target.clientWidth + 1;
+      target.classList.toggle("wider", wider);
+      if (wider) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+    }
+  });
+  for (const box of document.querySelectorAll(".scroll")) sized.observe(box);
   const show = () => {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
     if (target instanceof HTMLDetailsElement) {
