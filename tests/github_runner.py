@@ -66,6 +66,7 @@ class Runner:
         self.values |= {
             "runner.temp": str(self.temporary), "runner.os": "Linux", "github.action_path": str(ROOT),
             "github.run_id": "1", "github.run_attempt": "1",
+            "steps.upload.outputs.artifact-url": "https://github.test/artifacts/1",
         }  # fmt: skip
 
     def run(self, name: str, **more: str) -> subprocess.CompletedProcess[str]:

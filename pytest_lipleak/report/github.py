@@ -7,15 +7,16 @@ from typing import Any
 import pytest
 
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.endings import failed_lines
-from pytest_lipleak.core.metrics import Metric
+from pytest_lipleak.core.endings import Verdicts, failed_lines, leaks_first, outcome
+from pytest_lipleak.core.metrics import Metric, metric
 from pytest_lipleak.core.text import escaped
-from pytest_lipleak.core.verdicts import Measurement
+from pytest_lipleak.core.verdicts import Measurement, Outcome
 from pytest_lipleak.evaluation.results.aggregate import measured
 from pytest_lipleak.evaluation.results.run_result import RunResult
+from pytest_lipleak.report.failures import remedy
 from pytest_lipleak.report.render import markdown, unlinked
 from pytest_lipleak.report.summary import limits_of
-from pytest_lipleak.report.tables import corpus_tables
+from pytest_lipleak.report.tables import Measure, corpus_tables
 from pytest_lipleak.report.terminal import footnotes, heading
 
 
@@ -67,12 +68,28 @@ def step_summary(result: RunResult) -> str:
             f"**{_inline(ending.headline)}**",
             _inline(heading(corpus)),
             markdown(corpus_tables(corpus, measure, limits_of(model.verdicts))),
+            "\n".join(f"- {_inline(line)}" for line in _to_do(model.verdicts, measure)),
             "\n".join(f"- {_inline(note)}" for note in footnotes(corpus) if note),
         ]
     if not result.models:
         parts += ["## Lip leakage", f"**{_inline(result.ending.headline)}**"]
     parts += [f"**{_inline(line)}**" for line in failed_lines(result.end)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _to_do(verdicts: Verdicts, measure: Measure) -> list[str]:
+    """The worst clips of every broken limit, and what to do next, each once."""
+    lines, steps = [], []
+    for limit, verdict in leaks_first(verdicts).items():
+        if outcome(verdict) != Outcome.FAIL:
+            continue
+        broken = metric(verdict["metric"])
+        found = measure(broken)
+        if found is not None and (worst := found.worst()):
+            told = ", ".join(f"{clip} {value:.2f}" for clip, value in worst)
+            lines.append(f"{limit}: worst clips {told}")
+        steps.append(remedy(broken))
+    return [*lines, *dict.fromkeys(filter(None, steps))]
 
 
 def annotation(kind: str, message: str, *, file: str | None, line: int | None, title: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -208,6 +209,8 @@ def test_the_examples_of_one_job(tmp_path: Path, own_clips: Path, name: str, mod
         if "pytest-lipleak@" in step.get("uses", ""):
             here = {"model": model, "model-args": "", "clips": str(own_clips)}
             assert run_action(tmp_path, step, values, **here) == (1 if "leaky" in model else 0)
+            measured = next(tmp_path.rglob("lipleak.json"))
+            shutil.copy(measured, tmp_path / "lipleak-baseline.json")
         if "run" in step and not installs(step):
             path = f"{gh.parent}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
             done = run_step(step, values, tmp_path, PATH=path)
@@ -218,6 +221,11 @@ def test_the_examples_of_one_job(tmp_path: Path, own_clips: Path, name: str, mod
         posted = (tmp_path / "posted.txt").read_text()
         assert posted.startswith("pr comment 17 --edit-last --create-if-none --body-file comment.md\n")
         assert "**Lip leakage: fail**\n\n## Lip leakage: demo:leaky" in posted
+        assert re.search(r"^- LSE.*: worst clips ", posted, re.MULTILINE)
+        changed = posted.partition("### Changed against the baseline\n\n")[2]
+        assert "-> demo:leaky" in changed.partition("\n")[0]
+        assert re.search(r"^    LSE-C_S ↓ .* \+0\.00 ", changed, re.MULTILINE)
+        assert changed.rstrip().endswith("(https://github.test/artifacts/1)")
     else:
         assert ran == ["The model was judged pass.\n"]
 
