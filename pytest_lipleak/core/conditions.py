@@ -59,3 +59,6 @@ class Condition:
 
 CONDITIONS = tuple(Condition(setup, reference) for reference in Reference for setup in SETUPS)
 """All six, in the order of the reports."""
+
+EVERY_CONDITION = tuple(Condition(setup, reference) for reference in Reference for setup in Setup)
+"""Those of ``CONDITIONS`` and what only probes and measures of pauses look at: whatever a take may be made under."""

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pytest_lipleak.core.conditions import Condition, Reference, Setup
+from pytest_lipleak.core.conditions import EVERY_CONDITION, Condition, Reference
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.verdicts import Rules
 from pytest_lipleak.evaluation.make.artefacts import Artefacts, ClipFaces
@@ -122,6 +122,5 @@ def _without_videos(model: Model) -> dict[Reference | Condition, str]:
     finished = finished_of(model)
     if finished is None:
         return {}
-    every = (Condition(setup, reference) for reference in Reference for setup in Setup)
-    lacking = (condition for condition in every if condition not in finished.conditions)
+    lacking = (condition for condition in EVERY_CONDITION if condition not in finished.conditions)
     return dict.fromkeys(lacking, f"there are no videos of it in {finished.table.origin}")

@@ -163,7 +163,7 @@ def test_a_baseline_without_all_scores_passes_nothing(scores: np.ndarray) -> Non
     found = regression(Allowance.parse("LSE-C_S > +9"), before, corpus_of(scores))
     assert (found.verdict.passed, found.verdict.judged) == (False, False)
     assert found.difference.lost == ("a",)
-    assert "1 take of the baseline could not be scored" in found.verdict.headline
+    assert "1 video of the baseline could not be scored" in found.verdict.headline
 
 
 def test_a_clip_that_lost_its_score_cannot_pass(scores: np.ndarray) -> None:

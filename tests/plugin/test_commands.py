@@ -73,7 +73,7 @@ def test_named_in_the_ini_file(program: Project) -> None:
         program.ini(f"lipleak_model = {model}", "lipleak_gates = LSE-C_S < 50", "lipleak_expert = embedded")
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(below)
-            run = program.run("--collect-only", f"--lipleak-clips={program.clips}")
+            run = program.run("--collect-only", "../pytest.ini", f"--lipleak-clips={program.clips}")
         assert run.code == pytest.ExitCode.OK, run.text
         assert run.lines("<Gate LSE-C_S < 50>")
     program.ini("lipleak_model = networks/other.onnx")

@@ -46,6 +46,7 @@ def corpus(names: list[str], *, leak: float = 0.0, conditions: tuple[Condition, 
             takes = {
                 Setup.AM: (real, real, None),
                 Setup.XM: (copied, followed, partners[name]),
+                Setup.PA: (copied, followed, partners[name]),
                 Setup.SI: (copied, None, None),
             }
             own, driving, partner = takes[condition.setup]

@@ -10,6 +10,7 @@ import pytest
 from corpora import corpus, report
 
 from pytest_lipleak.cli import main
+from pytest_lipleak.core.conditions import EVERY_CONDITION
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.scores import LAGS, LagScan, NullScores
 from pytest_lipleak.evaluation.make.gallery import take_stem
@@ -38,6 +39,18 @@ def test_a_sound_report_is_read(tmp_path: Path) -> None:
     assert [found.provenance.model for found in read_report(file).corpora] == ["made:up"]
     saved(file, b"\xef\xbb\xbf" + json.dumps(whole()).encode())
     assert len(read_report(file).corpora) == 1, "Windows writes a byte order mark"
+
+
+def test_takes_of_every_condition_are_read(tmp_path: Path) -> None:
+    """What a model of this version can be measured under, speech with pauses among it, and nothing else."""
+    found = corpus(["a", "b", "c"], conditions=EVERY_CONDITION)
+    data = json.loads(json.dumps(report(found, *LIMITS)))
+    (read,) = read_report(saved(tmp_path / "report.json", data)).corpora
+    assert read.takes == found.takes
+    assert {str(condition) for _, condition in read.takes} >= {"PA,CR", "PA,AR", "SI,AR"}
+    data["results"][0]["takes"][-1]["condition"] = "AP,CR"
+    with pytest.raises(InputError, match="condition must match pattern"):
+        read_report(saved(tmp_path / "report.json", data))
 
 
 @pytest.mark.parametrize(
