@@ -178,7 +178,7 @@ def test_baseline(evaluate: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert "none.json is not written" in capsys.readouterr().err
     assert not Path("none.json").exists()
     assert evaluate("Copy", "--compare-fail=LSE-C_S > +50") == USAGE
-    assert "--compare-fail: name the baseline with --compare FILE" in capsys.readouterr().err
+    assert "--compare-fail: name the baseline with --compare=FILE" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("when", ["generate", "use_clips"])

@@ -105,6 +105,22 @@ def test_merged_is_the_whole_to_the_bit(project: Project, capsys: pytest.Capture
         assert words in capsys.readouterr().err
 
 
+def test_what_pauses_drove_is_merged_and_compared(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gates = ("--lipleak-gate=REF_shift[PA,CR] < 0.5", "--lipleak-gate=FRAME_shift[PA,CR] < 1.5")
+    whole, merged = project.path / "whole.json", project.path / "merged.json"
+    project.measure("Copy", *gates).json_file.rename(whole)
+    assert merge(measure_parts(project, 2, *gates), f"--json={merged}") == GOOD
+    ours, theirs = (json.loads(file.read_text())["results"][0] for file in (merged, whole))
+    assert "PA,CR" in {take["condition"] for take in ours["takes"]}
+    for kind in ("takes", "pictures", "metrics"):
+        assert ours[kind] == theirs[kind]
+    capsys.readouterr()
+    assert main(["compare", str(merged), str(whole)]) == GOOD
+    assert "4 more metrics without a change" in capsys.readouterr().out, "both probes and the real clips' two"
+
+
 def test_more_parts_than_clips_and_a_clip_that_fails(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
