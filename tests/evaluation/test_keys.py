@@ -44,14 +44,14 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> ClipSet:
     return write_clips(tmp_path_factory.mktemp("clips"), {name: random_levels(ord(name)) for name in "abc"})
 
 
-def made(clips: ClipSet, folder: Path, take: str = "AM,AR", **changes: Any) -> int:
-    """How often the model is called for one take of clip a, on a store that may know it."""
+def made(clips: ClipSet, folder: Path, take: str = "AM,AR", clip: str = "a", **changes: Any) -> int:
+    """How often the model is called for one take of a clip, on a store that may know it."""
     generator = Counts(**changes.pop("attributes", {}))
     model = Model(changes.pop("name", "m"), generator, changes.pop("arguments", {"checkpoint": "a.pth"}))
     plan = Plan(Protocol.DIRECT, **changes.pop("plan", {}))
     options = {"run": "run 1", "device": "cpu", **changes}
     evaluation = Evaluation(clips, model, Expert(), plan, Store(folder), **grouped(options))  # type: ignore[arg-type]
-    evaluation.frames("a", BY_TEXT[take])
+    evaluation.frames(clip, BY_TEXT[take])
     return generator.calls
 
 
@@ -85,6 +85,13 @@ def test_the_same_take_is_made_once(clips: ClipSet, tmp_path: Path, same: dict[s
 def test_a_change_is_made_anew(clips: ClipSet, tmp_path: Path, change: dict[str, Any]) -> None:
     assert made(clips, tmp_path) == 1
     assert made(clips, tmp_path, **change) == 1
+
+
+def test_clips_that_are_given_the_same_silence_and_frames_of_the_same_place(
+    clips: ClipSet, tmp_path: Path
+) -> None:
+    assert made(clips, tmp_path, "SI,CR") == 1
+    assert made(clips, tmp_path, "SI,CR", clip="b") == 1
 
 
 def test_silences_partners_and_libraries(
@@ -130,6 +137,9 @@ class Sees(Expert):
         self.calls += 1
         return np.zeros((max(sum(1 for _ in frames) - 5, 0), 4), np.float32)
 
+    def embed_audio(self, audio: np.ndarray) -> np.ndarray:
+        return np.full((max(len(audio) // 640 - 5, 0), 4), audio[0], np.float32)
+
 
 def shown(clips: ClipSet, folder: Path, protocol: Protocol = Protocol.DIRECT, **changes: Any) -> int:
     """How often the expert is shown one take of clip a, on a store that may know what it saw."""
@@ -163,3 +173,16 @@ def test_what_the_expert_sees_depends_on_how_it_is_shown(
     assert shown(clips, tmp_path) == 1
     assert shown(clips, tmp_path) == 0
     assert shown(clips, tmp_path, **change) == 1
+
+
+def test_a_score_depends_on_what_is_heard(clips: ClipSet, tmp_path: Path) -> None:
+    def distance(level: int) -> float:
+        grouping = grouped({"run": "run 1", "device": "cpu"})
+        plan, store = Plan(Protocol.DIRECT), Store(tmp_path)
+        evaluation = Evaluation(clips, Model("m", Counts(), {}), Sees(), plan, store, **grouping)  # type: ignore[arg-type]
+        take = evaluation._takes.of("a", BY_TEXT["AM,AR"])
+        return evaluation.artefacts.score(take, np.full(len(take.clip.audio), level, np.int16)).lse_d
+
+    first, other, again = map(distance, (3, 5, 3))
+    assert other == pytest.approx(first * 5 / 3, rel=1e-4)
+    assert again == first
