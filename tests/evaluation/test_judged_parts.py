@@ -1,4 +1,4 @@
-"""What parts of a run allowed counts for the whole only where all of them did for every limit."""
+"""Parts that were put together are judged as one run is: what none could hear, and what all of them allowed."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -32,3 +32,17 @@ def test_unscored_clips_are_allowed_where_every_limit_allows_them(
     )
     parts.judged_parts(corpus, ())
     assert told == [allowed] * len(asked)
+
+
+def test_an_expert_that_hears_nothing_judges_no_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parts, "judge", lambda *arguments, **options: "judged")
+    monkeypatch.setattr(parts, "measure", lambda *arguments: None)
+    corpus: Any = SimpleNamespace(
+        asked=dict.fromkeys(("LSE-C_S < 3", "SSIM[AM,CR] > 0.9"), False),
+        objection="this expert cannot judge these clips",
+        provenance=SimpleNamespace(expert=""),
+        why_lacking=lambda condition: None,
+    )
+    sync, picture = parts.judged_parts(corpus, ())
+    assert (sync.passed, sync.judged, sync.reason) == (False, False, corpus.objection)
+    assert picture == "judged", "pictures need no expert"
