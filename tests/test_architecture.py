@@ -108,7 +108,7 @@ def test_every_room_has_a_floor() -> None:
 
 
 def test_the_map_for_contributors_shows_every_room() -> None:
-    text = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    text = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
     plan = text.partition(f"{NAME}/\n")[2].partition("```")[0]
     shown = set(re.findall(r"(?:^|  )(\w+)(?:/|\.py)(?=\s)", plan, re.MULTILINE))
     assert set(FLOOR) <= shown, "say in CONTRIBUTING.md what the room is for"

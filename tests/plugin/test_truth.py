@@ -68,7 +68,9 @@ class Says:
 """
 
 
-def test_a_model_that_nothing_judges_comes_to_no_verdict(project: Project, distribution: tuple[str, ...]) -> None:
+def test_a_model_that_nothing_judges_comes_to_no_verdict(
+    project: Project, distribution: tuple[str, ...]
+) -> None:
     project.write(test_skipping=SKIPPING)
     run = project.measure("OnlyAR", *distribution)
     assert run.code == 3
