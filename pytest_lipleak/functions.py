@@ -104,7 +104,7 @@ def evaluate(
             ``--lipleak-model`` takes it.
         clips: a folder of videos, a CSV manifest, ``"embedded"``, or arrays by clip name: frames, uint8 RGB of shape
             (T, H, W, 3) at 25 per second, and audio, int16 (640 T,), mono, 16 kHz.
-        gates: limits, for example ``["LSE-C_S@floor < 0.3"]``; only what they need is measured. None: the expert's
+        gates: limits, for example ``["LSE-C_S@floor < 0.4"]``; only what they need is measured. None: the expert's
             default gates. An empty list measures all six conditions and judges nothing.
         expert: ``auto``, ``embedded`` or ``syncnet``. Limits on the scale of one expert need its name.
         protocol: ``auto``, ``lrs``, ``direct`` or ``tracked``.
@@ -198,7 +198,7 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        """Whether everything that was asked was judged, and kept."""
+        """Whether every gate was judged and kept, but for those in ``skipped``, which nobody looked at."""
         return self.verdict == "pass"
 
     @property
