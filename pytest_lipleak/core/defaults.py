@@ -1,8 +1,9 @@
 """Default gates per sync expert. The paper gives none; limits of one expert are never used for another.
 
 Chosen on the sets that ``research/known_guilt`` marks *choose* (12 GRID sentences, 12 clips of 6 generated people, 12
-real people; 3 s each), after a first look at early runs on others; docs/evidence/known-guilt.md reports them on sets
-that had no part. What generators that leak nothing came to at most there (edits down to the lips alone, noise, lags,
+real people; 3 s each), after a first look at early runs on others; docs/evidence/known-guilt.md reports them on other
+sets. These had no part but for LSE-C_S@floor, whose limit was raised when all values were known.
+What generators that leak nothing came to at most there (edits down to the lips alone, noise, lags,
 half the frame rate, lips drawn anew at every call), and what .3 of a copy gave at least. Protocol ``direct``; under
 ``tracked`` the measures are shares and excesses of the same crops, and the limits were not measured anew:
 
