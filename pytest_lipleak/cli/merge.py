@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS, NOT_JUDGED
 from pytest_lipleak.cli.words import here
-from pytest_lipleak.core.endings import RunEnd, failed_lines, run_of_all
 from pytest_lipleak.core.errors import InputError, OutputError
 from pytest_lipleak.machine.outputs import check_writable, to_be_written, write_text
 from pytest_lipleak.settings.parsers import add_arguments
@@ -18,6 +17,7 @@ from pytest_lipleak.settings.resolve import command_settings
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
+    from pytest_lipleak.core.endings import RunEnd
 
 ON_TRUST = "the model has no fingerprint: that all parts measured the same weights is taken on trust"
 
@@ -42,6 +42,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Put the parts together and judge the whole."""
+    from pytest_lipleak.core.endings import failed_lines
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.results.parts import judged_parts, merged_parts, why_not_applicable
     from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
@@ -86,8 +87,9 @@ def run(options: argparse.Namespace) -> int:
     return ending.status
 
 
-def _read_parts(paths: Sequence[Path]) -> tuple[dict[str, dict[str, "Corpus"]], RunEnd]:
+def _read_parts(paths: Sequence[Path]) -> tuple[dict[str, dict[str, "Corpus"]], "RunEnd"]:
     """Return, per model, its parts by file; and how the runs ended that measured them."""
+    from pytest_lipleak.core.endings import run_of_all
     from pytest_lipleak.report.reading import read_report
 
     models: dict[str, dict[str, Corpus]] = {}
