@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.cli import parser
-from pytest_lipleak.core.metric_families import FAMILIES
-from pytest_lipleak.core.metrics import metrics_of
+from pytest_lipleak.core.metrics.families import FAMILIES
+from pytest_lipleak.core.metrics.formulas import metrics_of
 from pytest_lipleak.settings.options import OPTIONS, PARTS
 
 ROOT = Path(__file__).parent.parent

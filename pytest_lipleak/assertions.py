@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from pytest_lipleak.core.conditions import SETUPS, Condition, Reference, Setup
-from pytest_lipleak.core.defaults import LEAST_EXCESS, PROBE_LIMIT
 from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError, UnscorableError
-from pytest_lipleak.core.metrics import REFERENCE_PROBES, metric
+from pytest_lipleak.core.metrics.default_gates import LEAST_EXCESS, PROBE_LIMIT
+from pytest_lipleak.core.metrics.formulas import REFERENCE_PROBES, metric
 from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, check_confidence
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.report.failures import explain
@@ -75,7 +75,7 @@ def assert_no_regression(
     __tracebackhide__ = True
     from pytest_lipleak.core.regressions import DEFAULT_ALLOWANCES, Allowance
     from pytest_lipleak.evaluation.comparison import has, judge_regression, matching
-    from pytest_lipleak.report.baseline import explain_regression
+    from pytest_lipleak.report.baseline_words import explain_regression
     from pytest_lipleak.report.reading import read_report
 
     given = isinstance(baseline, str | Path)
@@ -424,10 +424,10 @@ def settle(
 def _skip(lipleak: "Evaluation", reason: str) -> None:
     """Skip the test, at its end where the plugin watches over it: the assertions behind this one still count."""
     __tracebackhide__ = True
-    if lipleak.put_off is None:
+    if lipleak.deferred_skips is None:
         _skip_now(reason)
     else:
-        lipleak.put_off.append(reason)
+        lipleak.deferred_skips.append(reason)
 
 
 def _skip_now(reason: str) -> NoReturn:

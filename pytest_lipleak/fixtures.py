@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_lipleak.session.session import KEY, LipleakSession
+from pytest_lipleak.pytest_session.session import KEY, LipleakSession
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.clips import Audio, Clip, Frames
@@ -85,8 +85,8 @@ def lipleak_silent_audio(request: pytest.FixtureRequest) -> "Callable[[int], Aud
 @pytest.fixture
 def lipleak_mismatched_pairs(request: pytest.FixtureRequest) -> dict[str, str]:
     """The XM pairs: for every clip the clip whose audio drives it."""
-    from pytest_lipleak.evaluation.plan.pairing import mismatched_pairs
     from pytest_lipleak.media.pair_lists import given_pairs
+    from pytest_lipleak.plan.pairing import mismatched_pairs
 
     session = request.config.stash[KEY]
     settings, clips = session.settings, session.run.clips
@@ -98,7 +98,7 @@ def lipleak_mismatched_pairs(request: pytest.FixtureRequest) -> dict[str, str]:
 def lipleak_references(request: pytest.FixtureRequest) -> "Callable[[Clip, str], Frames]":
     """A function from a clip and ``"CR"`` or ``"AR"`` to its identity reference frames."""
     from pytest_lipleak.core.conditions import Reference
-    from pytest_lipleak.evaluation.plan.references import reference_frames
+    from pytest_lipleak.plan.references import reference_frames
 
     strategy, seed = _chosen(request).alternative_reference, request.config.stash[KEY].settings.plan.seed
     return lambda clip, reference: reference_frames(clip, Reference(reference), strategy, seed)

@@ -20,8 +20,8 @@ from pytest_lipleak.core.verdicts import Measurement, Verdict
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.endings import Ending
+    from pytest_lipleak.evaluation.one_video import FileScore
     from pytest_lipleak.evaluation.results.run_result import RunResult
-    from pytest_lipleak.evaluation.scoring import FileScore
 
 Clips = str | Path | Mapping[str, tuple[Frames, Audio]]
 """A folder of videos, a CSV manifest, ``"embedded"``, or arrays by clip name."""
@@ -61,7 +61,7 @@ def score(
         UnscorableError: too short, or no face where one is needed.
         ValueError: arrays of another shape or dtype.
     """
-    from pytest_lipleak.evaluation.scoring import score_clip, score_file
+    from pytest_lipleak.evaluation.one_video import score_clip, score_file
 
     found = Path(weights) if weights is not None else None
     if isinstance(video, np.ndarray):

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pytest_lipleak.session.session import KEY
+from pytest_lipleak.pytest_session.session import KEY
 from pytest_lipleak.settings.options import Settings
 
 NO_FILE = "lipleak"
@@ -198,7 +198,7 @@ class MeasuredGroup(GateItem):
     def runtest(self) -> None:
         """Measure."""
         from pytest_lipleak.core.errors import UnscorableError
-        from pytest_lipleak.evaluation.groups import measure_group
+        from pytest_lipleak.evaluation.measure_groups import measure_group
 
         session = self.config.stash[KEY]
         if lost := measure_group(session.evaluation(session.run.model), self.group):
@@ -220,7 +220,7 @@ class RegressionGate(GateItem):
         """Measure, and judge against the baseline."""
         from pytest_lipleak.core.errors import GateFailedError, NotApplicableError
         from pytest_lipleak.evaluation.comparison import judge_regression
-        from pytest_lipleak.report.baseline import explain_regression
+        from pytest_lipleak.report.baseline_words import explain_regression
 
         session = self.config.stash[KEY]
         evaluation = session.evaluation(session.run.model)

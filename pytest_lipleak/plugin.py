@@ -33,12 +33,12 @@ from pytest_lipleak.gates import (
     is_gate,
     is_gate_id,
 )
-from pytest_lipleak.session import xdist
-from pytest_lipleak.session.interruption import raise_on_sigterm, what_stopped
-from pytest_lipleak.session.refusals import refusing, unexpected
-from pytest_lipleak.session.session import KEY, LipleakSession
-from pytest_lipleak.session.terminal import model_lines, print_results
-from pytest_lipleak.session.watcher import Watcher
+from pytest_lipleak.pytest_session import xdist
+from pytest_lipleak.pytest_session.interruption import raise_on_sigterm, what_stopped
+from pytest_lipleak.pytest_session.refusals import refusing, unexpected
+from pytest_lipleak.pytest_session.session import KEY, LipleakSession
+from pytest_lipleak.pytest_session.terminal import model_lines, print_results
+from pytest_lipleak.pytest_session.watcher import Watcher
 from pytest_lipleak.settings.parsers import add_options, refuse_unknown_options
 from pytest_lipleak.settings.resolve import names_model, read_settings
 
@@ -372,7 +372,7 @@ def pytest_runtest_makereport(
 
         set_properties(item, verdicts)
     report = yield
-    reasons = item.config.stash[KEY].evaluations.put_off()
+    reasons = item.config.stash[KEY].evaluations.deferred_skips()
     if reasons and report.passed:
         path, line, _ = item.reportinfo()
         report.outcome = "skipped"

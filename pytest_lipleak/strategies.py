@@ -22,17 +22,17 @@ import numpy as np
 
 from pytest_lipleak.core.clips import Audio, Clip, Frames, frames_at, held
 from pytest_lipleak.core.conditions import Reference
-from pytest_lipleak.core.defaults import PROBE_LIMIT
 from pytest_lipleak.core.errors import ConfigurationError, MissingExtraError, UnscorableError
+from pytest_lipleak.core.metrics.default_gates import PROBE_LIMIT
 from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
-from pytest_lipleak.evaluation.plan.references import reference_indices
 from pytest_lipleak.faces.mouth_swap import mouth_mask, with_mouths
 from pytest_lipleak.generators.contract import Choices, choose
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.protocol import run_generator
 from pytest_lipleak.generators.registry import Model, as_model
 from pytest_lipleak.media.audio import silence
+from pytest_lipleak.plan.references import reference_indices
 from pytest_lipleak.sync.score import score
 
 if TYPE_CHECKING:

@@ -18,12 +18,12 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("media", "statistics"),
     ("sync",),
     ("faces",),
-    ("quality", "generators", "store"),
+    ("quality", "generators", "plan", "store"),
     ("evaluation",),
     ("report",),
     ("assertions", "settings", "strategies"),
     ("run",),
-    ("session", "functions"),
+    ("pytest_session", "functions"),
     ("gates", "fixtures"),
     ("plugin", "cli"),
 )
@@ -31,7 +31,6 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 
 INSIDE: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "evaluation": (
-        ("plan",),
         ("make",),
         ("measures",),
         ("results",),
@@ -39,13 +38,12 @@ INSIDE: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("measuring",),
         ("judging",),
         ("evaluation",),
-        ("tried_model",),
     ),
 }
 """Floors within a room; what is not named stands above those that are."""
 
 FLOOR = {room: height for height, rooms in enumerate(FLOORS) for room in rooms}
-SEES_PYTEST = {"assertions", "report", "settings", "session", "gates", "fixtures", "plugin"}
+SEES_PYTEST = {"assertions", "report", "settings", "pytest_session", "gates", "fixtures", "plugin"}
 """Scoring, from ``core`` to ``evaluation``, never imports pytest, nor does the command line tool."""
 
 HEAVY = {

@@ -14,7 +14,7 @@ import pytest
 from pytest_lipleak.cli import COMMANDS, CUT_OFF, GOOD, NOT_JUDGED, USAGE, main
 from pytest_lipleak.cli.supervised import supervised
 from pytest_lipleak.core.version import __version__
-from pytest_lipleak.evaluation.results.dose import read_curve
+from pytest_lipleak.evaluation.results.dose_curves import read_curve
 from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.sync.weights import SYNCNET_FILE, SYNCNET_SHA256
 
@@ -415,7 +415,7 @@ def test_calibrate_prints_the_curve_that_it_writes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     known = read_curve(resource("dose/embedded.json"))
-    monkeypatch.setattr("pytest_lipleak.evaluation.results.dose.calibrated", lambda measured: known)
+    monkeypatch.setattr("pytest_lipleak.evaluation.results.dose_curves.calibrated", lambda measured: known)
     assert main(["calibrate", f"--output={tmp_path / 'dose.json'}", "--json"]) == GOOD
     out, err = capsys.readouterr()
     assert out == (tmp_path / "dose.json").read_text()

@@ -11,7 +11,7 @@ import pytest
 from doc_blocks import ALL, PAGES, ROOT, Block, commands, of
 
 from pytest_lipleak.cli import parser
-from pytest_lipleak.core.metrics import KNOWN_METRICS
+from pytest_lipleak.core.metrics.formulas import KNOWN_METRICS
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.settings.options import OPTIONS
 

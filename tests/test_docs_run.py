@@ -30,7 +30,7 @@ CANNOT_RUN: Mapping[str, str] = {
     "pytest --lipleak-model=wav2lip.onnx": "needs CUDA; tests/generators/test_onnx_model.py",
     "pytest examples/tiny_lipsync": "takes torch and minutes; tests/test_tiny_lipsync.py runs its parts",
     "python examples/tiny_lipsync/experiment.py": "needs trained networks, and clips that nobody may hand on",
-    "lipleak calibrate --clips grid.csv": "clips that nobody may hand on; tests/evaluation/test_dose.py",
+    "lipleak calibrate --clips grid.csv": "clips that nobody may hand on; tests/evaluation/test_dose_curves.py",
     "lipleak evaluate --model videos:": "the reader's own videos; tests/test_finished_evaluate.py",
     "lipleak evaluate --clips clips/ --model videos:": "likewise",
     "lipleak export todo": "a folder that nobody fills; tests/test_export.py",

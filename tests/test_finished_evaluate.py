@@ -90,8 +90,8 @@ def test_every_model_is_judged_and_stands_beside_the_others(
         "still": "pass",
     }
     # The setup was told from what is heard, and so was who drove.
-    takes = [take for take in results[0]["takes"] if take["condition"] == "XM,CR"]
-    assert [take["clip"] for take in takes] == [f"clips/{name}" for name in NAMES]
+    trials = [trial for trial in results[0]["takes"] if trial["condition"] == "XM,CR"]
+    assert [trial["clip"] for trial in trials] == [f"clips/{name}" for name in NAMES]
     side_by_side = out.rpartition("Leakage over chance")[2]
     assert all(name in side_by_side for name in ("copies", "still"))
     # Another model costs that model alone.

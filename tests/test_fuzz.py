@@ -32,12 +32,12 @@ VALUES: list[Any] = [
 
 def base() -> dict[str, Any]:
     found = corpus(["a", "b"], leak=0.5)
-    for key in sorted(found.takes, key=str)[:3]:
+    for key in sorted(found.trials, key=str)[:3]:
         found.nulls[key] = NullScores((0.1, 0.2), (0.5, 0.6), 2)
     data: dict[str, Any] = json.loads(json.dumps(report(found, "LSE-C_S < 1", "LSD-CR < 0.8 @ 95%")))
     (result,) = data["results"]
     kept = {(null["clip"], null["condition"]) for null in result["nulls"]}
-    result["takes"] = [take for take in result["takes"] if (take["clip"], take["condition"]) in kept]
+    result["takes"] = [trial for trial in result["takes"] if (trial["clip"], trial["condition"]) in kept]
     result["metrics"] = result["metrics"][:3]
     return data
 

@@ -38,9 +38,9 @@ def evaluations(clips: ClipSet, tmp_path_factory: pytest.TempPathFactory) -> dic
     return measured
 
 
-def test_every_take_is_scored(evaluations: dict[str, Evaluation]) -> None:
+def test_every_trial_is_scored(evaluations: dict[str, Evaluation]) -> None:
     for evaluation in evaluations.values():
-        assert len(evaluation.corpus.takes) == CLIPS * (len(CONDITIONS) + 1)
+        assert len(evaluation.corpus.trials) == CLIPS * (len(CONDITIONS) + 1)
         assert not evaluation.corpus.unscored
 
 
@@ -64,8 +64,10 @@ def test_a_copy_of_its_reference_scores_like_the_real_clip(evaluations: dict[str
 def test_real_lips_follow_the_driving_audio(evaluations: dict[str, Evaluation]) -> None:
     honest = evaluations["demo"]
     assert honest.measure("LSE-C[XM,CR]").value > 0.8 * honest.measure("LSE-C[GT]").value
-    takes = honest.corpus.takes.items()
+    trials = honest.corpus.trials.items()
     offsets = [
-        take.driving.offset for (_, condition), take in takes if str(condition) == "XM,CR" and take.driving
+        trial.driving.offset
+        for (_, condition), trial in trials
+        if str(condition) == "XM,CR" and trial.driving
     ]
     assert sum(abs(offset) <= 1 for offset in offsets) >= CLIPS - 1

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_lipleak.core.metrics import LEAKAGE_METRICS, metric
+from pytest_lipleak.core.metrics.formulas import LEAKAGE_METRICS, metric
 from pytest_lipleak.machine.resources import resource
 
 SCORES, LEAKAGE = "tables_3_4_5.csv", "table_6.csv"

@@ -13,8 +13,8 @@ from pytest_lipleak.cli import GOOD, NOT_JUDGED, USAGE, main, paper
 from pytest_lipleak.core.choices import MEASURE_GROUPS
 from pytest_lipleak.core.endings import BEGUN
 from pytest_lipleak.core.errors import GeneratorError, NotApplicableError, WeightsError
-from pytest_lipleak.core.metric_groups import GROUPS, metrics_in
-from pytest_lipleak.evaluation.groups import measure_group
+from pytest_lipleak.core.metrics.groups import GROUPS, metrics_in
+from pytest_lipleak.evaluation.measure_groups import measure_group
 from pytest_lipleak.evaluation.results.run_result import RunResult
 from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.report.json import document

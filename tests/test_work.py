@@ -1,4 +1,4 @@
-"""How much work a fixed evaluation takes: counts instead of times, so that speed cannot rot unnoticed."""
+"""How much work a fixed evaluation trials: counts instead of times, so that speed cannot rot unnoticed."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ import pytest
 
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.make import videos
-from pytest_lipleak.evaluation.scoring import score_file
+from pytest_lipleak.evaluation.one_video import score_file
 from pytest_lipleak.faces import tracking
 from pytest_lipleak.faces.detection import Face
 from pytest_lipleak.generators.registry import Model
@@ -27,7 +27,7 @@ from pytest_lipleak.sync.syncnet import SyncNet
 from pytest_lipleak.sync.weights import WeightsFile
 
 CLIPS, FRAMES, WINDOWS, SIZE = 3, 30, 25, 96
-TAKES = 7
+TRIALS = 7
 """The real clip and six conditions."""
 
 
@@ -112,12 +112,12 @@ def test_six_conditions_share_decoding_faces_and_speech(
 ) -> None:
     measured = evaluation(clips, work, tmp_path, protocol)
     measured.need()
-    assert len(measured.corpus.takes) == CLIPS * TAKES, measured.corpus.unscored
+    assert len(measured.corpus.trials) == CLIPS * TRIALS, measured.corpus.unscored
     assert work["read_video"] == CLIPS
     assert work["survey"] == CLIPS
     assert work["generated"] == CLIPS * 6
     assert not work["stored_images"], "what was made just now is not decoded to be scored"
-    assert work["video windows"] == CLIPS * TAKES * WINDOWS
+    assert work["video windows"] == CLIPS * TRIALS * WINDOWS
     # All clips are equally long here, so a partner's speech is the very audio of another clip.
     assert work["audio windows"] == CLIPS * WINDOWS
     tracked = protocol is Protocol.TRACKED
@@ -144,7 +144,7 @@ def test_what_is_measured_is_not_measured_again(
     assert work == before, (
         "a model with a fingerprint is not run again, nor is anything of it tracked or scored"
     )
-    assert again.corpus.takes == first.corpus.takes
+    assert again.corpus.trials == first.corpus.trials
     assert (again.corpus.pictures, again.corpus.unrelated) == (first.corpus.pictures, first.corpus.unrelated)
 
 
@@ -170,7 +170,7 @@ def test_what_is_damaged_is_made_again_and_that_is_noted(
 
 @pytest.fixture
 def counting_expert(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytest_lipleak.evaluation.scoring.load_expert", lambda *_, **__: expert())
+    monkeypatch.setattr("pytest_lipleak.evaluation.one_video.load_expert", lambda *_, **__: expert())
 
 
 @pytest.mark.usefixtures("counting_expert")

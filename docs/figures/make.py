@@ -35,8 +35,10 @@ CONDITIONS = [None, *(Condition(setup, Reference.CR) for setup in Setup)]
 
 def scores(corpus: Corpus, condition: Condition | None, audio: str) -> dict[str, object]:
     """Scores by clip, against the driving or the clip's own audio."""
-    takes = {clip: take for (clip, of), take in corpus.takes.items() if of == condition}
-    return {clip: getattr(take, audio) for clip, take in takes.items() if getattr(take, audio) is not None}
+    trials = {clip: trial for (clip, of), trial in corpus.trials.items() if of == condition}
+    return {
+        clip: getattr(trial, audio) for clip, trial in trials.items() if getattr(trial, audio) is not None
+    }
 
 
 def series(corpus: Corpus, condition: Condition | None) -> dict[str, dict[str, object]]:
@@ -92,7 +94,7 @@ def main(demo: str, leaky: str, page: str | None = None) -> None:
     corpora = {}
     for name, path in (("demo", demo), ("leaky", leaky)):
         (corpora[name],) = read_document(json.loads(Path(path).read_text(encoding="utf-8")))
-    every = [s for c in corpora.values() for t in c.takes.values() for s in (t.own, t.driving) if s]
+    every = [s for c in corpora.values() for t in c.trials.values() for s in (t.own, t.driving) if s]
     ends = spread(value for score in every for value in score.mean_distances)
     for name, corpus in corpora.items():
         draw(name, corpus, ends)

@@ -17,7 +17,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pytest_lipleak.core.defaults import DEFAULT_GATES, LEAST_EXCESS
+from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES, LEAST_EXCESS
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.results.parts import judged_parts
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult

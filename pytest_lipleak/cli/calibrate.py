@@ -39,7 +39,7 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.core.errors import UnscorableError
     from pytest_lipleak.core.verdicts import Measurement
     from pytest_lipleak.evaluation.results import gate_limits
-    from pytest_lipleak.evaluation.results.dose import calibrated, curve_text, table_lines
+    from pytest_lipleak.evaluation.results.dose_curves import calibrated, curve_text, table_lines
     from pytest_lipleak.generators.registry import load_model
     from pytest_lipleak.run.run import Run
 

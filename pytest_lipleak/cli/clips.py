@@ -40,12 +40,12 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Look, judge, print."""
-    from pytest_lipleak.evaluation.clip_check import ClipRules, check_clips
+    from pytest_lipleak.evaluation.checks.clip_set import ClipRules, check_clips
     from pytest_lipleak.evaluation.make.devices import resolve_device
-    from pytest_lipleak.evaluation.plan.pairing import ANY
     from pytest_lipleak.media.clip_lists import clip_list
     from pytest_lipleak.media.clipsets import EMBEDDED, open_clips, root_of
-    from pytest_lipleak.report.clip_check import text_of
+    from pytest_lipleak.plan.pairing import ANY_SPEAKER
+    from pytest_lipleak.report.checked_clip_set import text_of
     from pytest_lipleak.report.progress import StreamProgress
     from pytest_lipleak.sync.experts import AUTO, choose_expert, default_protocol, load_expert
     from pytest_lipleak.sync.protocols import Protocol
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
         scoring.weights,
         scoring.face,
         plan.seed,
-        plan.pairing or ANY,
+        plan.pairing or ANY_SPEAKER,
     )
     report = check_clips(clips, expert, rules, StreamProgress(sys.stderr))
     if options.json:

@@ -68,8 +68,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _model(settings: Settings, options: argparse.Namespace) -> int:
-    from pytest_lipleak.evaluation.checkup import clips_checked, examine
-    from pytest_lipleak.report.checkup import text_of
+    from pytest_lipleak.evaluation.checks.model import clips_checked, examine
+    from pytest_lipleak.report.checked_model import text_of
     from pytest_lipleak.run.run import Run
 
     if options.frames < 10:

@@ -16,7 +16,7 @@ from pytest_lipleak.settings.resolve import command_settings
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.endings import RunEnd
-    from pytest_lipleak.core.metrics import Metric
+    from pytest_lipleak.core.metrics.formulas import Metric
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.evaluation.results.run_result import RunResult
@@ -143,7 +143,7 @@ def _report_early_end(
     from pytest_lipleak.report.json import document
 
     end = RunEnd(Ended.EARLY, early_end(error), tuple(waiting))
-    begun = evaluation is not None and evaluation.corpus.takes
+    begun = evaluation is not None and evaluation.corpus.trials
     report = document(_found(evaluation, end) if evaluation is not None and begun else RunResult(end=end))
     work.reports.write(report)
     if to_stdout:
@@ -177,7 +177,7 @@ def _judged_all(
         measure_on(options.executor, work, evaluation, [*limits, *also])
     unmeasured: list[str] = []
     if group:
-        from pytest_lipleak.evaluation.groups import measure_group
+        from pytest_lipleak.evaluation.measure_groups import measure_group
 
         unmeasured = measure_group(evaluation, group)
         evaluation.expert_objection()
@@ -194,7 +194,7 @@ def _judged_all(
 
 def _in_parts(group: str | None, evaluation: "Evaluation") -> "list[Metric]":
     """Those metrics of a group that can be put together from parts of the clips, and that the model has."""
-    from pytest_lipleak.core.metric_groups import metrics_in
+    from pytest_lipleak.core.metrics.groups import metrics_in
 
     lacking = evaluation.corpus.why_lacking
     return [
@@ -234,7 +234,7 @@ def _regressions(work: "Run", evaluation: "Evaluation") -> tuple[dict[str, str],
     """
     from pytest_lipleak.core.regressions import Allowance
     from pytest_lipleak.evaluation.comparison import judge_regression
-    from pytest_lipleak.report.baseline import explain_regression
+    from pytest_lipleak.report.baseline_words import explain_regression
 
     failed, undecided = {}, []
     for text in work.settings.rules.compare_fails:

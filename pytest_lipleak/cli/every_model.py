@@ -26,7 +26,7 @@ def judged_each(options: argparse.Namespace, judge: Callable[[argparse.Namespace
     """
     from pytest_lipleak.core.endings import Finding
     from pytest_lipleak.generators.catalogue import VIDEOS_PREFIX
-    from pytest_lipleak.media.finished_videos import read_finished
+    from pytest_lipleak.media.finished_tables import read_finished
     from pytest_lipleak.report.json import together
     from pytest_lipleak.report.reading import read_report
     from pytest_lipleak.report.render import text

@@ -63,11 +63,11 @@ class _MadeElsewhere:
 def run(options: argparse.Namespace) -> int:
     """Write everything; say what to do next."""
     from pytest_lipleak.core.conditions import Reference
-    from pytest_lipleak.core.metrics import DEFAULT_PROBES, metric
-    from pytest_lipleak.evaluation.export import export
+    from pytest_lipleak.core.metrics.formulas import DEFAULT_PROBES, metric
+    from pytest_lipleak.evaluation.export_inputs import export
     from pytest_lipleak.generators.registry import Model
     from pytest_lipleak.machine.outputs import check_writable
-    from pytest_lipleak.media.finished_videos import MANIFEST
+    from pytest_lipleak.media.finished_tables import MANIFEST
     from pytest_lipleak.report.progress import StreamProgress
     from pytest_lipleak.run.run import Run
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import GOOD, NOT_JUDGED, USAGE
-from pytest_lipleak.cli.told import tell
+from pytest_lipleak.cli.output import tell
 from pytest_lipleak.core.errors import ConfigurationError, InputError
 from pytest_lipleak.machine.outputs import check_writable
 from pytest_lipleak.settings.options import offered_by
@@ -76,7 +76,7 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure what is a model, read what is a report, print or write the tables."""
-    from pytest_lipleak.core.metrics import metric
+    from pytest_lipleak.core.metrics.formulas import metric
 
     command_settings("paper", options)
     columns = [metric(name).name for name in options.column]
@@ -107,7 +107,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _group_with(columns: Sequence[str], group: str) -> str:
     """The group that holds all columns."""
-    from pytest_lipleak.core.metric_groups import metrics_in
+    from pytest_lipleak.core.metrics.groups import metrics_in
 
     for each in (group, "all"):
         lacking = set(columns) - {found.name for found in metrics_in(each)}

@@ -14,8 +14,8 @@ from pytest_lipleak.settings.resolve import command_settings
 def add(commands: Any) -> None:
     """Add the subcommand's parser."""
     from pytest_lipleak.core.conditions import Setup
-    from pytest_lipleak.core.defaults import PROBE_LIMIT
-    from pytest_lipleak.core.metric_families import PROBED
+    from pytest_lipleak.core.metrics.default_gates import PROBE_LIMIT
+    from pytest_lipleak.core.metrics.families import PROBED
 
     probe = commands.add_parser(
         "probe",
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     """Probe, judge, print."""
     from pytest_lipleak.core.endings import status_of
     from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError
-    from pytest_lipleak.core.metrics import FRAME_PROBES, REFERENCE_PROBES, metric
+    from pytest_lipleak.core.metrics.formulas import FRAME_PROBES, REFERENCE_PROBES, metric
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.results.run_result import verdict_data
     from pytest_lipleak.report.failures import explain

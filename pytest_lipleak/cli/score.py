@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Score one file and print the result."""
     from pytest_lipleak.evaluation.make.devices import resolve_device
-    from pytest_lipleak.evaluation.scoring import score_file
+    from pytest_lipleak.evaluation.one_video import score_file
 
     settings = command_settings("score", options)
     scoring = settings.scoring

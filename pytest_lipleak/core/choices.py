@@ -10,4 +10,4 @@ PAIRINGS = ("any", "same-speaker")
 """Whose speech may drive a clip under XM."""
 
 MEASURE_GROUPS = ("conditions", "paper", "leak", "pictures", "all")
-"""Groups of metrics, see ``metric_groups``."""
+"""Groups of metrics, see ``core.metrics.groups``."""

@@ -61,4 +61,4 @@ CONDITIONS = tuple(Condition(setup, reference) for reference in Reference for se
 """All six, in the order of the reports."""
 
 EVERY_CONDITION = tuple(Condition(setup, reference) for reference in Reference for setup in Setup)
-"""Those of ``CONDITIONS`` and what only probes and measures of pauses look at: whatever a take may be made under."""
+"""Those of ``CONDITIONS`` and what only probes and measures of pauses look at: whatever a trial may be made under."""

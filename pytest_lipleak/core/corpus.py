@@ -10,8 +10,8 @@ from typing import Any
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.dose import DoseCurve
 from pytest_lipleak.core.listing import Listing
-from pytest_lipleak.core.metric_families import Source
-from pytest_lipleak.core.metrics import (
+from pytest_lipleak.core.metrics.families import Source
+from pytest_lipleak.core.metrics.formulas import (
     FREE,
     FULL,
     LEAST_SLOPE,
@@ -27,7 +27,7 @@ from pytest_lipleak.core.scores import (
     NullScores,
     SetScore,
     SyncScore,
-    TakeScore,
+    TrialScore,
     Unscored,
     above_chance,
     over_unrelated,
@@ -137,18 +137,18 @@ class Corpus:
 
     Args:
         provenance: what was measured.
-        takes: score of each take.
-        unscored: takes that could not be scored, with the reason.
+        trials: score of each trial.
+        unscored: trials that could not be scored, with the reason.
         not_applicable: references that the model does not have, and conditions without finished videos, with the
             reason.
-        pictures: picture measures of each take (SSIM, LMD, ...) and what probes found (REF_shift, ...), by measure.
+        pictures: picture measures of each trial (SSIM, LMD, ...) and what probes found (REF_shift, ...), by measure.
         sets: distances between sets of frames (FID), by measure and condition.
         unpictured: picture measures that could not be taken, with the reason.
         objection: why the sync expert cannot judge these clips, or None.
         unrelated: LSE-C of each real clip against other clips' audio, which the objection rests on.
         asked: limits that a part leaves to ``lipleak merge``, and whether clips may stay unscored.
-        nulls: scores of takes against unrelated audio, where something asked for them.
-        scans: of takes under silence and under other speech: the clip's own speech and lips at every lag, over the
+        nulls: scores of trials against unrelated audio, where something asked for them.
+        scans: of trials under silence and under other speech: the clip's own speech and lips at every lag, over the
             floor.
         remarks: what happened on the way and is no failure (a frame that was missing, a cache that was corrupt), and
             how often.
@@ -157,7 +157,7 @@ class Corpus:
     """
 
     provenance: Provenance
-    takes: dict[Key, TakeScore] = field(default_factory=dict)
+    trials: dict[Key, TrialScore] = field(default_factory=dict)
     unscored: dict[Key, Unscored] = field(default_factory=dict)
     not_applicable: dict[Reference | Condition, str] = field(default_factory=dict)
     pictures: dict[Key, dict[str, float]] = field(default_factory=dict)
@@ -193,14 +193,14 @@ class Corpus:
                 if condition == column.condition
             }
         if column.source is Source.TRIALS:
-            made = {clip: 1.0 for clip, condition in self.takes if condition == column.condition}
+            made = {clip: 1.0 for clip, condition in self.trials if condition == column.condition}
             return {clip: 0.0 for clip, condition in self.unscored if condition == column.condition} | made
-        takes = {
-            key[0]: (take, self.nulls.get(key))
-            for key, take in self.takes.items()
+        trials = {
+            key[0]: (trial, self.nulls.get(key))
+            for key, trial in self.trials.items()
             if key[1] == column.condition
         }
-        values = {clip: _value(take, null, column) for clip, (take, null) in takes.items()}
+        values = {clip: _value(trial, null, column) for clip, (trial, null) in trials.items()}
         return {clip: value for clip, value in values.items() if value is not None}
 
     def why_lacking(self, condition: Condition) -> str | None:
@@ -225,7 +225,7 @@ class Corpus:
 
     def absorb(self, other: "Corpus") -> None:
         """Take over the scores of another process that measured the same thing."""
-        self.takes.update(other.takes)
+        self.trials.update(other.trials)
         self.unscored.update(other.unscored)
         self.not_applicable.update(other.not_applicable)
         for key, measures in other.pictures.items():
@@ -250,7 +250,7 @@ class Corpus:
         provenance = vars(self.provenance) | {"pairing": dict(self.provenance.pairing)}
         return {
             "provenance": {k: list(v) if isinstance(v, tuple) else v for k, v in provenance.items()},
-            "takes": [_take_to_dict(take) for _, take in sorted(self.takes.items(), key=_order)],
+            "takes": [_trial_to_dict(trial) for _, trial in sorted(self.trials.items(), key=_order)],
             "unscored": [_unscored_to_dict(entry) for _, entry in sorted(self.unscored.items(), key=_order)],
             "not_applicable": {str(reference): why for reference, why in self.not_applicable.items()},
             "pictures": [
@@ -282,10 +282,10 @@ class Corpus:
                     "at_offset": list(null.at_offset),
                     "free": list(null.free),
                     "recordings": null.recordings,
-                    **null.judged(self.takes[key].own, self.takes[key].own_offset),
+                    **null.judged(self.trials[key].own, self.trials[key].own_offset),
                 }
                 for key, null in sorted(self.nulls.items(), key=_order)
-                if key in self.takes
+                if key in self.trials
             ],
             "scans": [
                 {"clip": key[0], "condition": _text(key[1]), **scan.to_dict()}
@@ -300,12 +300,12 @@ class Corpus:
         """Read what ``to_dict`` wrote."""
         raw = data["provenance"]
         lists = {"clip_names": tuple(raw["clip_names"]), "notes": tuple(raw["notes"])}
-        takes = [_take_from_dict(entry) for entry in data["takes"]]
+        trials = [_trial_from_dict(entry) for entry in data["takes"]]
         unscored = [_unscored_from_dict(entry) for entry in data["unscored"]]
         unpictured = [_unscored_from_dict(entry) for entry in data.get("unpictured", ())]
         return cls(
             Provenance(**{**raw, **lists}),
-            {(take.clip, take.condition): take for take in takes},
+            {(trial.clip, trial.condition): trial for trial in trials},
             {(entry.clip, entry.condition): entry for entry in unscored},
             {_lacking(name): why for name, why in data["not_applicable"].items()},
             {
@@ -349,10 +349,10 @@ def _of_scan(scan: LagScan, column: Column) -> float:
     return min(alone, 0.0)
 
 
-def _value(take: TakeScore, null: NullScores | None, column: Column) -> float | None:
-    score = take.own if column.audio is Audio.OWN or take.driving is None else take.driving
+def _value(trial: TrialScore, null: NullScores | None, column: Column) -> float | None:
+    score = trial.own if column.audio is Audio.OWN or trial.driving is None else trial.driving
     if column.source is Source.NULLS:
-        return _excess(score, null, column.measure, take.own_offset)
+        return _excess(score, null, column.measure, trial.own_offset)
     if column.measure.endswith("@fair") and not score.overlap_distances:
         return None
     values: Mapping[str, Callable[[], float]] = {
@@ -360,7 +360,7 @@ def _value(take: TakeScore, null: NullScores | None, column: Column) -> float | 
         "LSE-D": lambda: score.lse_d,
         "LSE-C@fair": lambda: score.fair_lse_c,
         "LSE-D@fair": lambda: score.fair_lse_d,
-        "LSE-C@offset": lambda: score.confidence_at(take.own_offset),
+        "LSE-C@offset": lambda: score.confidence_at(trial.own_offset),
     }
     return values[column.measure]()
 
@@ -417,21 +417,21 @@ def _lacking(text: str) -> Reference | Condition:
     return Condition(Setup(setup), Reference(reference)) if comma else Reference(setup)
 
 
-def _take_to_dict(take: TakeScore) -> dict[str, Any]:
+def _trial_to_dict(trial: TrialScore) -> dict[str, Any]:
     return {
-        "clip": take.clip,
-        "condition": _text(take.condition),
-        "own": take.own.to_dict(),
-        "driving": take.driving.to_dict() if take.driving else None,
-        "own_offset": take.own_offset,
-        "partner": take.partner,
-        "notes": list(take.notes),
-        "video": take.video,
+        "clip": trial.clip,
+        "condition": _text(trial.condition),
+        "own": trial.own.to_dict(),
+        "driving": trial.driving.to_dict() if trial.driving else None,
+        "own_offset": trial.own_offset,
+        "partner": trial.partner,
+        "notes": list(trial.notes),
+        "video": trial.video,
     }
 
 
-def _take_from_dict(data: Mapping[str, Any]) -> TakeScore:
-    return TakeScore(
+def _trial_from_dict(data: Mapping[str, Any]) -> TrialScore:
+    return TrialScore(
         clip=data["clip"],
         condition=_condition(data["condition"]),
         own=SyncScore.from_dict(data["own"]),

@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import InputError
-from pytest_lipleak.core.metrics import Audio, Column, Metric
+from pytest_lipleak.core.metrics.formulas import Audio, Column, Metric
 
 FORMAT = 1
 """Of the curve's file."""

@@ -12,9 +12,9 @@ from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import unexpected
 from pytest_lipleak.core.exit_status import BROKEN, GOOD, LEAK, NOT_JUDGED
-from pytest_lipleak.core.families import SUITE_ALPHA, holm
-from pytest_lipleak.core.metric_families import Question, Source
-from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.metrics.families import Question, Source
+from pytest_lipleak.core.metrics.formulas import metric
+from pytest_lipleak.core.multiple_tests import SUITE_ALPHA, holm
 from pytest_lipleak.core.verdicts import Outcome, Verdict
 from pytest_lipleak.core.words import counted
 

@@ -19,7 +19,7 @@ class LipleakError(Exception):
         super().__init__(*(printable(each) if isinstance(each, str) else each for each in arguments))
 
 
-def retold(kind: type[LipleakError], words: str) -> LipleakError:
+def with_message(kind: type[LipleakError], words: str) -> LipleakError:
     """Return an error of a kind with these words; some kinds build theirs from other arguments."""
     error = kind.__new__(kind)
     error.args = (printable(words),)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pytest_lipleak.core.errors import ConfigurationError
-from pytest_lipleak.core.metrics import Metric, metric
+from pytest_lipleak.core.metrics.formulas import Metric, metric
 from pytest_lipleak.core.verdicts import Limit
 
 FLOOR = 0.05

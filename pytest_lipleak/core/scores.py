@@ -103,7 +103,7 @@ class SyncScore:
 
 @dataclass(frozen=True)
 class NullScores:
-    """Scores of one take against speech that has nothing to do with it, cut to the take's length.
+    """Scores of one trial against speech that has nothing to do with it, cut to the trial's length.
 
     Args:
         at_offset: confidence at the clip's known offset, one per unrelated audio.
@@ -202,8 +202,8 @@ def rank_p(observed: float, null: Sequence[float]) -> float:
 
 
 @dataclass(frozen=True)
-class TakeScore:
-    """The scores of one take: one clip generated under one condition.
+class TrialScore:
+    """The scores of one trial: one clip generated under one condition.
 
     Args:
         clip: name of the clip.
@@ -228,7 +228,7 @@ class TakeScore:
 
 @dataclass(frozen=True)
 class Unscored:
-    """A take that could not be scored, with the reason.
+    """A trial that could not be scored, with the reason.
 
     Args:
         clip: name of the clip.

@@ -10,7 +10,7 @@ from statistics import NormalDist
 
 from pytest_lipleak.core.dose import Dose
 from pytest_lipleak.core.errors import ConfigurationError
-from pytest_lipleak.core.metrics import Metric, metric
+from pytest_lipleak.core.metrics.formulas import Metric, metric
 from pytest_lipleak.core.scores import Unscored
 from pytest_lipleak.core.student import t_quantile
 from pytest_lipleak.core.words import counted
@@ -195,7 +195,7 @@ class Measurement:
         value: the value, from the means over clips.
         interval: bootstrap interval over clips or speakers, or None; ``no_interval`` says why.
         per_clip: the metric of each clip alone, a diagnostic that names the worst clips.
-        unscored: takes that should have counted and could not be scored.
+        unscored: trials that should have counted and could not be scored.
         expert: label of the sync expert whose scale this is.
         videos: where generated videos were kept, by clip.
         warning: why the value means little, or None.

@@ -8,22 +8,22 @@ from pytest_lipleak.core.verdicts import Rules
 from pytest_lipleak.evaluation.make.artefacts import Artefacts, ClipFaces
 from pytest_lipleak.evaluation.make.costs import Stopwatch
 from pytest_lipleak.evaluation.make.crops import Crops
-from pytest_lipleak.evaluation.make.finished import FinishedOutputs
-from pytest_lipleak.evaluation.make.nulls import UnrelatedSpeech
+from pytest_lipleak.evaluation.make.finished_videos import FinishedOutputs
 from pytest_lipleak.evaluation.make.picture_tools import PictureTools
-from pytest_lipleak.evaluation.make.progress import Shown
-from pytest_lipleak.evaluation.make.record import Record
-from pytest_lipleak.evaluation.make.schedule import Schedule
+from pytest_lipleak.evaluation.make.progress_relay import ProgressRelay
+from pytest_lipleak.evaluation.make.scheduler import Scheduler
+from pytest_lipleak.evaluation.make.trial_record import TrialRecord
+from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
 from pytest_lipleak.evaluation.make.videos import OutputVideos, Videos
 from pytest_lipleak.evaluation.make.worker import Files, Worker
 from pytest_lipleak.evaluation.measures.on_demand import Measures
-from pytest_lipleak.evaluation.plan.choices import Plan
-from pytest_lipleak.evaluation.plan.takes import Takes
-from pytest_lipleak.evaluation.results.dose import curve_for
+from pytest_lipleak.evaluation.results.dose_curves import curve_for
 from pytest_lipleak.evaluation.results.provenance import provenance_of
-from pytest_lipleak.generators.finished import finished_of
+from pytest_lipleak.generators.finished_model import finished_of
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
+from pytest_lipleak.plan.plan import Plan
+from pytest_lipleak.plan.trials import Trials
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.expert import SyncExpert
 
@@ -34,16 +34,16 @@ class Parts:
 
     Args:
         record: what is known so far.
-        takes: what the model is given.
+        trials: what the model is given.
         artefacts: generates, embeds and scores.
-        schedule: decides what is made next, and waits.
+        scheduler: decides what is made next, and waits.
         measures: what is measured beside sync scores.
     """
 
-    record: Record
-    takes: Takes
+    record: TrialRecord
+    trials: Trials
     artefacts: Artefacts
-    schedule: Schedule
+    scheduler: Scheduler
     measures: Measures
 
 
@@ -59,7 +59,7 @@ def assemble(
     files: Files,
 ) -> Parts:
     """Put the parts of an evaluation together; see ``Evaluation`` for the arguments."""
-    stopwatch, shown = Stopwatch(), Shown(worker.progress)
+    stopwatch, shown = Stopwatch(), ProgressRelay(worker.progress)
     tools = PictureTools(files.weights, worker.device, plan.protocol, store, files.arcface)
     crops = Crops(
         plan.protocol,
@@ -88,15 +88,15 @@ def assemble(
         arcface=files.arcface,
         sequential=rules.sequential,
     )
-    record = Record(_begun(about, model, files, stopwatch))
-    takes = Takes(clips, about, plan.partners)
+    record = TrialRecord(_begun(about, model, files, stopwatch))
+    trials = Trials(clips, about, plan.partners)
     unrelated = UnrelatedSpeech(clips, artefacts.speech, plan.seed)
     return Parts(
         record,
-        takes,
+        trials,
         artefacts,
-        Schedule(record, takes, artefacts, shown, worker.start_share, files),
-        Measures(record, takes, artefacts, unrelated, tools, shown, stopwatch, files.gallery),
+        Scheduler(record, trials, artefacts, shown, worker.start_share, files),
+        Measures(record, trials, artefacts, unrelated, tools, shown, stopwatch, files.gallery),
     )
 
 

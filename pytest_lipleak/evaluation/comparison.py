@@ -9,7 +9,7 @@ import numpy as np
 from pytest_lipleak.core.conditions import OTHER_SPEECH
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import InputError, UnscorableError
-from pytest_lipleak.core.metrics import Metric, every_metric
+from pytest_lipleak.core.metrics.formulas import Metric, every_metric
 from pytest_lipleak.core.regressions import Allowance, Difference
 from pytest_lipleak.core.verdicts import Outcome, Verdict, judge
 from pytest_lipleak.core.words import counted
@@ -67,9 +67,9 @@ def plain(corpus: Corpus) -> dict[str, Any]:
     """
     data: dict[str, Any] = six_decimals(corpus.to_dict())
     data["costs"] = {}
-    for take in data["takes"]:
-        take["video"] = None
-        for score in (take["own"], take["driving"]):
+    for trial in data["takes"]:
+        trial["video"] = None
+        for score in (trial["own"], trial["driving"]):
             if score is not None:
                 score["window_confidence"] = []
     return data
@@ -236,7 +236,7 @@ def _difference(metric: Metric, before: Corpus, after: Corpus, confidence: float
 
 def _rows(corpus: Corpus, metric: Metric) -> dict[str, list[float]]:
     columns = [corpus.column(column) for column in metric.columns]
-    # As in every mean: a real clip that cannot be judged does not count, whatever its takes score.
+    # As in every mean: a real clip that cannot be judged does not count, whatever its trials score.
     refused = {clip for clip, condition in corpus.unscored if condition is None and not metric.is_picture}
     return {
         clip: [column[clip] for column in columns]

@@ -7,16 +7,16 @@ from pytest_lipleak.core.clips import Audio, Clip, Frames, held
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Setup
 from pytest_lipleak.core.corpus import Corpus, Key
 from pytest_lipleak.core.errors import LipleakError
-from pytest_lipleak.core.metrics import Metric
+from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.core.verdicts import Limit, Measurement, Rules, Verdict
 from pytest_lipleak.evaluation.assembly import assemble
 from pytest_lipleak.evaluation.judging import Judge
 from pytest_lipleak.evaluation.make.worker import Files, Worker
 from pytest_lipleak.evaluation.measuring import Measuring
-from pytest_lipleak.evaluation.plan.choices import Plan as Plan
-from pytest_lipleak.evaluation.plan.takes import Take
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
+from pytest_lipleak.plan.plan import Plan as Plan
+from pytest_lipleak.plan.trials import Trial
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.expert import SyncExpert
 
@@ -52,11 +52,11 @@ class Evaluation:
         self.expert = expert
         self.seed = plan.seed
         self.rules = rules
-        self.put_off: list[str] | None = None
+        self.deferred_skips: list[str] | None = None
         """Why assertions of the running test could not be decided, where the plugin skips it at its end; else None."""
         parts = assemble(clips, model, expert, plan, store, rules=rules, worker=worker, files=files)
         self.artefacts = parts.artefacts
-        self._record, self._takes, self._schedule = parts.record, parts.takes, parts.schedule
+        self._record, self._trials, self._scheduler = parts.record, parts.trials, parts.scheduler
         self._measuring = Measuring(parts, model)
         self._judge = Judge(self._measuring, rules, plan.shard)
         about = self.corpus.provenance
@@ -73,7 +73,7 @@ class Evaluation:
 
     @property
     def failures(self) -> dict[Key, LipleakError]:
-        """Why takes, or picture measures of them, could not be made: nothing of them is in ``corpus``."""
+        """Why trials, or picture measures of them, could not be made: nothing of them is in ``corpus``."""
         return dict(self._record.failures)
 
     @property
@@ -97,7 +97,7 @@ class Evaluation:
         return self._measuring.measure(metric, confidence)
 
     def need(self, conditions: Iterable[Condition] = CONDITIONS, clips: Iterable[str] | None = None) -> None:
-        """Make and score every take of these conditions, and of the real clips, that is still missing.
+        """Make and score every trial of these conditions, and of the real clips, that is still missing.
 
         ``clips``: of these clips alone.
         """
@@ -126,7 +126,7 @@ class Evaluation:
 
         Args:
             measured: their scores, of all clips.
-            failures: takes that they could not make, with the error; those are not tried again.
+            failures: trials that they could not make, with the error; those are not tried again.
         """
         about = measured.provenance
         measured.curve = self.corpus.curve
@@ -143,30 +143,30 @@ class Evaluation:
         Raises:
             InputError: a clip has no possible partner.
         """
-        return self._takes.pairs()
+        return self._trials.pairs()
 
     def driving_audio(self, clip: Clip, setup: Setup) -> Audio:
         """Return the audio that drives ``clip`` under ``setup``: int16, shape (640 T,)."""
-        return self._takes.driving_audio(clip, setup)
+        return self._trials.driving_audio(clip, setup)
 
     def frames(self, clip: str, condition: Condition) -> Frames:
         """Return what the model generated for a clip under a condition, uint8 RGB (T, H, W, 3)."""
-        take = self.take(clip, condition)
-        return held(self._schedule.video(take))
+        trial = self.trial(clip, condition)
+        return held(self._scheduler.video(trial))
 
-    def take(self, clip: str, condition: Condition | None) -> Take:
+    def trial(self, clip: str, condition: Condition | None) -> Trial:
         """Return what the model is given for a clip under a condition, or the real clip for None.
 
-        ``artefacts`` generates, embeds and scores it: ``artefacts.score(take, audio)``.
+        ``artefacts`` generates, embeds and scores it: ``artefacts.score(trial, audio)``.
         """
-        return self._takes.of(clip, condition)
+        return self._trials.of(clip, condition)
 
-    def probe_takes(self, metric: Metric) -> Iterator[Take]:
+    def probe_trials(self, metric: Metric) -> Iterator[Trial]:
         """Yield what the model would be given for a probe, for every clip that is probed; nothing is generated."""
-        return self._measuring.probe_takes(metric)
+        return self._measuring.probe_trials(metric)
 
-    def probe_take(self, clip: str, *, audio: Audio, reference: Sequence[int] | Frames, name: str) -> Take:
-        """Return a take outside the protocol: any driving audio, any identity reference.
+    def probe_trial(self, clip: str, *, audio: Audio, reference: Sequence[int] | Frames, name: str) -> Trial:
+        """Return a trial outside the protocol: any driving audio, any identity reference.
 
         It is generated, stored and scored like any other (``artefacts``), and keyed by the content of what the
         model is given, so that equal probes of different names are one.
@@ -181,4 +181,4 @@ class Evaluation:
         Raises:
             ConfigurationError: audio or reference have another dtype or shape.
         """
-        return self._takes.probe(clip, audio, reference, name)
+        return self._trials.probe(clip, audio, reference, name)

@@ -1,4 +1,4 @@
-"""What a metric needs, made and measured: takes first, then what is measured of them."""
+"""What a metric needs, made and measured: trials first, then what is measured of them."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -6,16 +6,16 @@ from contextlib import suppress
 from pytest_lipleak.core.conditions import CONDITIONS, OTHER_SPEECH, Condition
 from pytest_lipleak.core.corpus import Corpus, Key
 from pytest_lipleak.core.errors import NotApplicableError, UnscorableError
-from pytest_lipleak.core.metrics import Metric
-from pytest_lipleak.core.metrics import metric as metric_called
+from pytest_lipleak.core.metrics.formulas import Metric
+from pytest_lipleak.core.metrics.formulas import metric as metric_called
 from pytest_lipleak.core.remarks import hear
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.assembly import Parts
-from pytest_lipleak.evaluation.plan.takes import Take
 from pytest_lipleak.evaluation.results import sanity
 from pytest_lipleak.evaluation.results.aggregate import measure
-from pytest_lipleak.generators.finished import finished_of
+from pytest_lipleak.generators.finished_model import finished_of
 from pytest_lipleak.generators.registry import Model
+from pytest_lipleak.plan.trials import Trial
 
 
 class Measuring:
@@ -29,8 +29,8 @@ class Measuring:
     def __init__(self, parts: Parts, model: Model) -> None:
         self.model = model
         self._record = parts.record
-        self._takes = parts.takes
-        self._schedule = parts.schedule
+        self._trials = parts.trials
+        self._scheduler = parts.scheduler
         self._measures = parts.measures
 
     @property
@@ -53,7 +53,7 @@ class Measuring:
         """
         wanted = metric_called(metric) if isinstance(metric, str) else metric
         hear(self._record.remark)
-        for turn in self._schedule.turns():
+        for turn in self._scheduler.turns():
             with turn:
                 self._need_all_of(wanted)
         return measure(self.corpus, wanted, confidence)
@@ -76,7 +76,7 @@ class Measuring:
         else:
             keys = self._keys(conditions)
             # Not by way of ``_need``: tracebacks are read.
-            self._schedule.finish(keys)
+            self._scheduler.finish(keys)
             self._record.raise_failures(keys)
             if metric.over_null:
                 self._measures.nulls(conditions)
@@ -102,14 +102,14 @@ class Measuring:
             if why := self.corpus.why_lacking(condition):
                 raise NotApplicableError(f"condition [{condition}] is not applicable: {why}")
             if condition.setup in OTHER_SPEECH:
-                self._takes.pairs()
+                self._trials.pairs()
 
     def need(self, conditions: Iterable[Condition] = CONDITIONS, clips: Iterable[str] | None = None) -> None:
-        """Make and score every take of these conditions, and of the real clips, that is still missing.
+        """Make and score every trial of these conditions, and of the real clips, that is still missing.
 
         ``clips``: of these clips alone.
         """
-        for turn in self._schedule.turns():
+        for turn in self._scheduler.turns():
             with turn:
                 self._need(conditions, clips)
 
@@ -117,14 +117,14 @@ class Measuring:
         wanted = tuple(conditions)
         self._check_applicable(wanted)
         keys = self._keys(wanted, clips)
-        self._schedule.finish(keys)
+        self._scheduler.finish(keys)
         self._record.raise_failures(keys)
 
     def _keys(self, conditions: Iterable[Condition], clips: Iterable[str] | None = None) -> list[Key]:
         names = self.corpus.provenance.clip_names if clips is None else clips
         return [(name, each) for name in names for each in (None, *conditions)]
 
-    def probe_takes(self, metric: Metric) -> Iterator[Take]:
+    def probe_trials(self, metric: Metric) -> Iterator[Trial]:
         """Yield what the model would be given for a probe, clip by clip; nothing is generated.
 
         Clips in which nothing can be probed are left out, as they are when a model is judged.
@@ -133,14 +133,14 @@ class Measuring:
         self.need((), names)
         for name in names:
             with suppress(UnscorableError):
-                yield from self._measures.probe_takes(metric, name)
+                yield from self._measures.probe_trials(metric, name)
 
     def nulls(self, conditions: Iterable[Condition]) -> None:
-        """Score every take of these conditions against unrelated audio."""
+        """Score every trial of these conditions against unrelated audio."""
         self._measures.nulls(conditions)
 
     def examine(self) -> None:
         """Score every real clip against unrelated audio; one that the expert does not hear counts as unscored."""
         self.need(())
         self._measures.sanity()
-        sanity.mark_unheard(self.corpus)
+        sanity.mark_out_of_sync(self.corpus)

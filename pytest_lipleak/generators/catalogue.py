@@ -137,7 +137,7 @@ KINDS = (
     ModelCard(
         name=f"{VIDEOS_PREFIX}TABLE.csv, {VIDEOS_PREFIX}'out/{{setup}}_{{reference}}/{{clip}}.mp4'",
         summary="finished videos, made elsewhere: a table or a pattern of file names",
-        factory="pytest_lipleak.generators.finished:load",
+        factory="pytest_lipleak.generators.finished_model:load",
         supports=("CR", "AR"),
         alternative_reference="first",
         licence="the videos' own",

@@ -28,11 +28,11 @@ from pytest_lipleak.core.clips import Audio, StreamedVideo, Video, digest_of, he
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
 from pytest_lipleak.core.remarks import remark
+from pytest_lipleak.generators.call_guard import TimeUpError
 from pytest_lipleak.generators.catalogue import COMMAND_PREFIX
 from pytest_lipleak.generators.environment import without_credentials
 from pytest_lipleak.generators.facecrops import ClipFace, landmarks_of, usual_landmarks
-from pytest_lipleak.generators.handover import fetch_video, hand_over_audio, hand_over_video
-from pytest_lipleak.generators.limits import TimeUpError
+from pytest_lipleak.generators.file_exchange import fetch_video, hand_over_audio, hand_over_video
 from pytest_lipleak.machine.model_files import file_sha256, weights_digest
 from pytest_lipleak.machine.private_folders import MARK, PrivateFolder, lock_file
 
@@ -128,7 +128,7 @@ def load(
         cr_args: words added under CR.
         ar_args: words added under AR.
         result: pattern of the video the command writes where it lets nobody name it, from ``repo`` on.
-        slack: frames that may be missing or too many at the end; see ``handover.fetch_video``.
+        slack: frames that may be missing or too many at the end; see ``file_exchange.fetch_video``.
         seed: replaces ``{seed}``.
         timeout: seconds for one call, besides --lipleak-timeout.
         parallel: several calls may run at once in the same folder; else they wait for each other, because many
@@ -349,15 +349,17 @@ class CommandGenerator:
     def _run(self, words: Sequence[str], folder: Path) -> None:
         import psutil
 
-        # Without the start of an environment, which takes longer than most of what the leash does.
+        # Without the start of an environment, which takes longer than most of what the guard does.
         found = f"import sys; sys.path.append({str(Path(psutil.__file__).parents[1])!r})\n"
-        leash = found + files("pytest_lipleak.generators").joinpath("leash.py").read_text(encoding="utf-8")
+        guard = found + files("pytest_lipleak.generators").joinpath("process_guard.py").read_text(
+            encoding="utf-8"
+        )
         temporary = folder / "tmp"
         temporary.mkdir()
         begun = time.monotonic()
         with (folder / LOG).open("wb") as log:
             process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", leash, *words],
+                [sys.executable, "-I", "-S", "-c", guard, *words],
                 cwd=self._program.folder or folder,
                 env={**self._program.environment, "TMPDIR": str(temporary)},
                 stdin=subprocess.PIPE,

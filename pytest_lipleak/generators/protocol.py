@@ -9,8 +9,7 @@ import numpy as np
 from pytest_lipleak.core.clips import Audio, Clip, Frames, Video, check_video, held
 from pytest_lipleak.core.conditions import Condition
 from pytest_lipleak.core.errors import GeneratorError, InputError
-from pytest_lipleak.generators.contract import turn_of
-from pytest_lipleak.generators.limits import (
+from pytest_lipleak.generators.call_guard import (
     LOWER,
     OnGiveUp,
     TimeUpError,
@@ -19,6 +18,7 @@ from pytest_lipleak.generators.limits import (
     to_stderr,
     tries,
 )
+from pytest_lipleak.generators.contract import turn_of
 from pytest_lipleak.machine.exit_guard import guarded
 from pytest_lipleak.media.video import HELD
 
@@ -103,7 +103,7 @@ def run_generator(
         audio: drives the model.
         reference: the identity reference.
         takes_videos: whether it declares so.
-        timeout: seconds that one call may take, or None; see ``limits.time_limit``.
+        timeout: seconds that one call may take, or None; see ``call_guard.time_limit``.
         on_give_up: told why the process ends when a call cannot be interrupted.
 
     Raises:

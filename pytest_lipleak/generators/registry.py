@@ -33,7 +33,7 @@ from pytest_lipleak.generators.command import check_template
 from pytest_lipleak.generators.contract import Declared, declared_by, fingerprint_of
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.protocol import Generator
-from pytest_lipleak.media.finished_videos import check_finished
+from pytest_lipleak.media.finished_tables import check_finished
 
 GROUP = "pytest_lipleak.generators"
 """Entry-point group under which packages register generators by name."""
@@ -209,7 +209,7 @@ def model_builder(
 
 def _finished(name: str, spec: str, arguments: Mapping[str, Any]) -> Model:
     """The finished videos of one model, under the name that the table gives it."""
-    load: Any = _attribute("pytest_lipleak.generators.finished:load", name)
+    load: Any = _attribute("pytest_lipleak.generators.finished_model:load", name)
     _bound(load, {"spec": spec, **arguments}, name)
     generator = load(spec, **arguments)
     return Model(generator.name, generator, arguments)
@@ -260,7 +260,9 @@ def _check_arguments(name: str, arguments: Mapping[str, Any]) -> None:
             _attribute("pytest_lipleak.generators.command:load", name), {**arguments, "template": ""}, name
         )
     elif name.startswith(VIDEOS_PREFIX):
-        _bound(_attribute("pytest_lipleak.generators.finished:load", name), {**arguments, "spec": ""}, name)
+        _bound(
+            _attribute("pytest_lipleak.generators.finished_model:load", name), {**arguments, "spec": ""}, name
+        )
     elif name.endswith(ONNX_SUFFIX):
         _bound(_attribute(ONNX.factory, name), {**arguments, "path": name}, name)
         _check_extras(ONNX, name)

@@ -9,7 +9,7 @@ import numpy as np
 
 from pytest_lipleak.core.clips import Image
 from pytest_lipleak.core.errors import InputError
-from pytest_lipleak.media.limits import check_picture_size
+from pytest_lipleak.media.clip_bounds import check_picture_size
 
 if TYPE_CHECKING:
     from av import VideoFrame

@@ -10,7 +10,7 @@ import numpy as np
 from pytest_lipleak.core.clips import Audio
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.timebase import SAMPLE_RATE
-from pytest_lipleak.media.limits import (
+from pytest_lipleak.media.clip_bounds import (
     LARGEST_BACKSTEP,
     LONGEST_CLIP,
     LONGEST_DELAY,

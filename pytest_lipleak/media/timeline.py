@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.core.clips import Audio
 from pytest_lipleak.core.errors import InputError
-from pytest_lipleak.media.limits import (
+from pytest_lipleak.media.clip_bounds import (
     LARGEST_BACKSTEP,
     LONGEST_CLIP,
     LONGEST_GAP,
@@ -82,7 +82,7 @@ def survey(path: Path, *, pictures: bool = True, sound: bool = True) -> Timeline
 
     Raises:
         InputError: what is wanted is missing or cannot be decoded; the file is corrupt or truncated; its clock jumps
-            or runs backwards; it is beyond one of the limits in ``media/limits.py``.
+            or runs backwards; it is beyond one of the limits in ``media/clip_bounds.py``.
     """
     state = file_state(path)
     with opened(path) as container:

@@ -11,9 +11,9 @@ import numpy as np
 from pytest_lipleak.core.clips import Audio, Frames, Image, StreamedVideo, Video, held
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLE_RATE
+from pytest_lipleak.media.clip_bounds import MOST_DAMAGED
 from pytest_lipleak.media.conversion import Conversion
 from pytest_lipleak.media.geometry import SQUARE, Upright
-from pytest_lipleak.media.limits import MOST_DAMAGED
 from pytest_lipleak.media.opening import demuxed, file_state, opened
 from pytest_lipleak.media.timeline import Pictures, Timeline, survey
 from pytest_lipleak.media.tracks import require

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from pytest_lipleak.core.metric_families import Question
-from pytest_lipleak.core.metrics import Metric
+from pytest_lipleak.core.metrics.families import Question
+from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.core.verdicts import Outcome, Verdict
 
 REMEDIES: Mapping[Question, str] = {

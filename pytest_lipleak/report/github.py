@@ -8,7 +8,7 @@ import pytest
 
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.endings import Verdicts, failed_lines, leaks_first, outcome
-from pytest_lipleak.core.metrics import Metric, metric
+from pytest_lipleak.core.metrics.formulas import Metric, metric
 from pytest_lipleak.core.text import escaped
 from pytest_lipleak.core.verdicts import Measurement, Outcome
 from pytest_lipleak.evaluation.results.aggregate import measured

@@ -16,7 +16,7 @@ from pytest_lipleak.core.endings import Ended, Ending, Finding, RunEnd, run_of_a
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.verdicts import Measurement, Outcome
 from pytest_lipleak.evaluation.results.aggregate import every_measurement, suspicions
-from pytest_lipleak.evaluation.results.dose import curve_for
+from pytest_lipleak.evaluation.results.dose_curves import curve_for
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 
 SCHEMA_VERSION = 2

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.core.conditions import SETUPS, Setup
-from pytest_lipleak.media.finished_videos import MANIFEST as MANIFEST
+from pytest_lipleak.media.finished_tables import MANIFEST as MANIFEST
 
 COLUMNS = ("output", "source", "audio", "model", "setup", "reference", "speaker", "clip")
 
@@ -36,19 +36,19 @@ def manifest_of(report: Mapping[str, Any], folder: Path) -> str | None:
 
 def _rows(result: Mapping[str, Any], folder: Path) -> list[dict[str, str]]:
     kept = {
-        (take["clip"], take["condition"]): Path(os.path.relpath(take["video"], folder)).as_posix()
-        for take in result["takes"]
-        if take["video"]
+        (trial["clip"], trial["condition"]): Path(os.path.relpath(trial["video"], folder)).as_posix()
+        for trial in result["takes"]
+        if trial["video"]
     }
     speakers = result["provenance"]["speakers"]
     rows = []
-    for take in result["takes"]:
-        clip, condition = take["clip"], take["condition"]
+    for trial in result["takes"]:
+        clip, condition = trial["clip"], trial["condition"]
         source = kept.get((clip, "GT"))
         setup, _, reference = condition.partition(",")
         if (clip, condition) not in kept or source is None or setup not in SETUPS:
             continue
-        partner = kept.get((take["partner"], "GT"), "")
+        partner = kept.get((trial["partner"], "GT"), "")
         rows.append(
             {
                 "output": kept[clip, condition],

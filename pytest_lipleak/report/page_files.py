@@ -9,16 +9,16 @@ from typing import Any
 from urllib.parse import quote
 
 from pytest_lipleak.core.errors import InputError
-from pytest_lipleak.core.scores import TakeScore
+from pytest_lipleak.core.scores import TrialScore
 from pytest_lipleak.core.strict_json import parse_json
-from pytest_lipleak.evaluation.make.gallery import score_digest, take_stem
+from pytest_lipleak.evaluation.make.gallery import score_digest, trial_stem
 from pytest_lipleak.machine.outputs import check_writable, forget_file
 
 FILES = (
     "*.strip.webp",
     "*.peaks.webp",
     "*.opening.json",
-    *(f"*-{take}.{kind}" for take in ("[APSX][AIM]-[AC]R", "real") for kind in ("json", "mp4")),
+    *(f"*-{trial}.{kind}" for trial in ("[APSX][AIM]-[AC]R", "real") for kind in ("json", "mp4")),
 )
 """What a report's folder of files holds."""
 
@@ -57,7 +57,7 @@ def forget_page(target: Path) -> None:
 
 @dataclass(frozen=True)
 class Files:
-    """Finds the pictures and videos of takes and says how the page names them.
+    """Finds the pictures and videos of trials and says how the page names them.
 
     Args:
         source: where the run left them.
@@ -71,33 +71,35 @@ class Files:
     page: Path
     videos: tuple[Path, ...] = ()
 
-    def entry(self, model: str, take: TakeScore) -> dict[str, Any]:
-        """Return what is known of a take beside its scores; empty where it is of another run."""
-        found = self._read(model, take, ".json")
-        return {"spread": [], "peaks": [], **found} if found.get("of") == score_digest(take.own) else {}
+    def entry(self, model: str, trial: TrialScore) -> dict[str, Any]:
+        """Return what is known of a trial beside its scores; empty where it is of another run."""
+        found = self._read(model, trial, ".json")
+        return {"spread": [], "peaks": [], **found} if found.get("of") == score_digest(trial.own) else {}
 
-    def opening(self, model: str, take: TakeScore, measures: Mapping[str, float]) -> dict[str, Any]:
+    def opening(self, model: str, trial: TrialScore, measures: Mapping[str, float]) -> dict[str, Any]:
         """Return the mouth opening per frame, where it was measured; empty where it is of another run."""
-        found = self._read(model, take, ".opening.json")
+        found = self._read(model, trial, ".opening.json")
         same = {"output", "real"} <= found.keys() and measures.get(found.get("measure", "")) == found.get(
             "value"
         )
         return found if same else {}
 
-    def picture(self, model: str, take: TakeScore, kind: str) -> str | None:
-        """Return the address of a take's filmstrip; ``kind`` is ``strip`` or ``peaks``."""
-        return self._carried(self.source / f"{self._stem(model, take)}.{kind}.webp", model, take)
+    def picture(self, model: str, trial: TrialScore, kind: str) -> str | None:
+        """Return the address of a trial's filmstrip; ``kind`` is ``strip`` or ``peaks``."""
+        return self._carried(self.source / f"{self._stem(model, trial)}.{kind}.webp", model, trial)
 
-    def video(self, model: str, take: TakeScore) -> str | None:
-        """Return the address of a take's video; None where it was not kept, is not there any more, or is none."""
-        if take.video is None:
+    def video(self, model: str, trial: TrialScore) -> str | None:
+        """Return the address of a trial's video; None where it was not kept, is not there any more, or is none."""
+        if trial.video is None:
             return None
         # Whatever the report says, a run names its videos like this.
-        stem = Path(f"{self._stem(model, take)}.mp4")
-        named = [folder / take.video for folder in self.videos] if Path(take.video).name == stem.name else []
+        stem = Path(f"{self._stem(model, trial)}.mp4")
+        named = (
+            [folder / trial.video for folder in self.videos] if Path(trial.video).name == stem.name else []
+        )
         candidates = [*named, *(folder / stem for folder in self.videos)]
         found = next((path for path in candidates if self._is_below(path)), None)
-        return None if found is None else self._carried(found, model, take)
+        return None if found is None else self._carried(found, model, trial)
 
     def _is_below(self, path: Path) -> bool:
         """Whether it is a file that really lies, links followed, in one of the folders of videos."""
@@ -108,23 +110,23 @@ class Files:
             return False
 
     @staticmethod
-    def _stem(model: str, take: TakeScore) -> str:
-        return take_stem(model, take.clip, take.condition)
+    def _stem(model: str, trial: TrialScore) -> str:
+        return trial_stem(model, trial.clip, trial.condition)
 
-    def _read(self, model: str, take: TakeScore, ending: str) -> dict[str, Any]:
-        path = self.source / f"{self._stem(model, take)}{ending}"
+    def _read(self, model: str, trial: TrialScore, ending: str) -> dict[str, Any]:
+        path = self.source / f"{self._stem(model, trial)}{ending}"
         try:
             found = parse_json(path.read_bytes(), str(path))
         except (OSError, ValueError, InputError):
             return {}
         return found if isinstance(found, dict) and _is_well_formed(found) else {}
 
-    def _carried(self, path: Path, model: str, take: TakeScore) -> str | None:
+    def _carried(self, path: Path, model: str, trial: TrialScore) -> str | None:
         """Copy a file to the report and name it; a link would change, or give away, what it leads to."""
         if not path.is_file():
             return None
-        ending = path.name.partition(Path(self._stem(model, take)).name)[2] or path.suffix
-        own = self.folder / f"{self._stem(model, take)}{ending}"
+        ending = path.name.partition(Path(self._stem(model, trial)).name)[2] or path.suffix
+        own = self.folder / f"{self._stem(model, trial)}{ending}"
         if not (own.exists() and own.samefile(path)):
             own.parent.mkdir(parents=True, exist_ok=True)
             own.unlink(missing_ok=True)

@@ -12,8 +12,8 @@ from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.dose import scale_of
 from pytest_lipleak.core.endings import ENDED_AS, Ending, outcome
 from pytest_lipleak.core.errors import ConfigurationError
-from pytest_lipleak.core.metrics import metric
-from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore, TakeScore
+from pytest_lipleak.core.metrics.formulas import metric
+from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore, TrialScore
 from pytest_lipleak.core.timebase import FRAME_RATE
 from pytest_lipleak.core.verdicts import Limit, Measurement
 from pytest_lipleak.evaluation.make.gallery import WINDOW
@@ -74,9 +74,9 @@ class ModelView:
         self._files = files
         self._svg = markup
         self._measured: dict[str, Measurement | None] = {}
-        self._takes: dict[Condition | None, dict[str, TakeScore]] = {}
-        for (clip, condition), take in corpus.takes.items():
-            self._takes.setdefault(condition, {})[clip] = take
+        self._trials: dict[Condition | None, dict[str, TrialScore]] = {}
+        for (clip, condition), trial in corpus.trials.items():
+            self._trials.setdefault(condition, {})[clip] = trial
         rows = [self._limit_row(verdict) for verdict in result["verdicts"]]
         order = (*map(str, ENDED_AS), PASS)
         self.limits = sorted(
@@ -89,7 +89,7 @@ class ModelView:
         self._by_name = {clip.name: clip for clip in self.clips}
 
     def _names(self) -> list[str]:
-        scored = {clip for clip, _ in self.corpus.takes}
+        scored = {clip for clip, _ in self.corpus.trials}
         return [name for name in self.about.clip_names if name in scored]
 
     @property
@@ -167,25 +167,27 @@ class ModelView:
             return metric(label.rpartition(" ")[0]).meaning
         return ""
 
-    def takes(self, condition: Condition | None) -> dict[str, TakeScore]:
-        """Return the takes of a condition by clip."""
-        return self._takes.get(condition, {})
+    def trials(self, condition: Condition | None) -> dict[str, TrialScore]:
+        """Return the trials of a condition by clip."""
+        return self._trials.get(condition, {})
 
     @property
     def curves(self) -> list[tuple[str, str, Any]]:
         """Per condition its name, what it is, and the plot of distance against shift."""
-        every = [score for take in self.corpus.takes.values() for score in (take.own, take.driving) if score]
+        every = [
+            score for trial in self.corpus.trials.values() for score in (trial.own, trial.driving) if score
+        ]
         ends = charts.spread(value for score in every for value in score.mean_distances)
         # mean_distances runs over shifts of the audio from -15 to 15.
         shifts = range(-MAX_SHIFT, MAX_SHIFT + 1)
         found = []
         for condition in (None, *CONDITIONS):
-            takes = self.takes(condition)
-            if not takes:
+            trials = self.trials(condition)
+            if not trials:
                 continue
             series = [
                 charts.Series(name, _AUDIO[name], {clip: s.mean_distances for clip, s in scores.items()})
-                for name, scores in _scores(takes, condition).items()
+                for name, scores in _scores(trials, condition).items()
             ]
             title = f"{_label(condition)}: mean distance against shift"
             plot = charts.curves(title, series, shifts, ends)
@@ -199,7 +201,7 @@ class ModelView:
         """LSE-C of every clip under every condition, against driving and own audio."""
         rows = []
         for condition in (None, *CONDITIONS):
-            for name, scores in _scores(self.takes(condition), condition).items():
+            for name, scores in _scores(self.trials(condition), condition).items():
                 told = {"real": "", "driving": " driving", "own": " own audio"}[name]
                 values = {clip: score.lse_c for clip, score in scores.items()}
                 rows.append(charts.Dots(f"{_label(condition)}{told}", name, values))
@@ -297,14 +299,14 @@ class ClipView:
         self.name = name
         self.anchor = anchor
         self._model = model
-        takes = {condition: model.takes(condition).get(name) for condition in (None, *CONDITIONS)}
-        self._takes = {condition: take for condition, take in takes.items() if take is not None}
+        trials = {condition: model.trials(condition).get(name) for condition in (None, *CONDITIONS)}
+        self._trials = {condition: trial for condition, trial in trials.items() if trial is not None}
         self._entries: dict[Condition | None, dict[str, Any]] = {}
 
-    def _entry(self, take: TakeScore) -> dict[str, Any]:
-        if take.condition not in self._entries:
-            self._entries[take.condition] = self._model._files.entry(self._model.name, take)
-        return self._entries[take.condition]
+    def _entry(self, trial: TrialScore) -> dict[str, Any]:
+        if trial.condition not in self._entries:
+            self._entries[trial.condition] = self._model._files.entry(self._model.name, trial)
+        return self._entries[trial.condition]
 
     def value(self, name: str) -> str:
         """Return the clip's own value of a metric, empty without one."""
@@ -315,37 +317,37 @@ class ClipView:
     @property
     def partner(self) -> str | None:
         """Whose audio drove it under XM."""
-        return next((take.partner for take in self._takes.values() if take.partner), None)
+        return next((trial.partner for trial in self._trials.values() if trial.partner), None)
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What happened to the clip and its takes."""
-        return tuple(dict.fromkeys(note for take in self._takes.values() for note in take.notes))
+        """What happened to the clip and its trials."""
+        return tuple(dict.fromkeys(note for trial in self._trials.values() for note in trial.notes))
 
     @cached_property
     def strips(self) -> list[tuple[str, str | None, list[str]]]:
         """Per condition its name, the address of the filmstrip, and the times of its frames."""
         return [
-            (_label(condition), *self._picture(condition, "strip")) for condition in self._takes if condition
+            (_label(condition), *self._picture(condition, "strip")) for condition in self._trials if condition
         ]
 
     def _picture(self, condition: Condition | None, kind: str) -> tuple[str | None, list[str]]:
-        take = self._takes.get(condition)
-        entry = self._entry(take) if take else {}
-        if take is None or not entry:
+        trial = self._trials.get(condition)
+        entry = self._entry(trial) if trial else {}
+        if trial is None or not entry:
             return None, []
         frames = entry.get("spread" if kind == "strip" else "peaks", [])
         times = [f"{frame / FRAME_RATE:.2f} s" for frame in frames]
-        return (self._model._files.picture(self._model.name, take, kind) if frames else None), times
+        return (self._model._files.picture(self._model.name, trial, kind) if frames else None), times
 
     def peaks(self, condition: Condition | None) -> tuple[str | None, list[str]]:
         """Return the address of the picture of the moments that leak most, and what stands below each."""
         address, times = self._picture(condition, "peaks")
-        take = self._takes.get(condition)
-        if take is None or address is None:
+        trial = self._trials.get(condition)
+        if trial is None or address is None:
             return None, []
-        confidence = take.own.window_confidence
-        starts = self._entry(take)["peaks"]
+        confidence = trial.own.window_confidence
+        starts = self._entry(trial)["peaks"]
         return address, [
             f"{time}: confidence {confidence[at]:.1f}" for time, at in zip(times, starts, strict=True)
         ]
@@ -354,7 +356,7 @@ class ClipView:
     def leaks(self) -> list[tuple[str, str, list[str]]]:
         """Per condition whose audio was not the clip's own: the moments that agree most with it all the same."""
         found = []
-        for condition in self._takes:
+        for condition in self._trials:
             address, told = self.peaks(condition)
             if condition and address:
                 found.append((_label(condition), address, told))
@@ -364,14 +366,14 @@ class ClipView:
     def videos(self) -> list[tuple[str, list[tuple[str, str]]]]:
         """Per reference the kept videos, the real one first: what it is and its address."""
         files, name = self._model._files, self._model.name
-        kept = files.video(name, self._takes[None]) if None in self._takes else None
+        kept = files.video(name, self._trials[None]) if None in self._trials else None
         real = [("real", kept)] if kept else []
         found = []
         for reference in Reference:
             made = [
                 (_label(condition), address)
-                for condition, take in self._takes.items()
-                if condition and condition.reference == reference and (address := files.video(name, take))
+                for condition, trial in self._trials.items()
+                if condition and condition.reference == reference and (address := files.video(name, trial))
             ]
             if made:
                 found.append((str(reference), [*real, *made]))
@@ -379,10 +381,10 @@ class ClipView:
 
     @cached_property
     def timeline(self) -> Any:
-        """Sound, confidence per window and mouth opening of every take, on one time axis."""
+        """Sound, confidence per window and mouth opening of every trial, on one time axis."""
         tracks = self._tracks
-        real = self._takes.get(None)
-        windows = max((take.own.windows for take in self._takes.values()), default=0)
+        real = self._trials.get(None)
+        windows = max((trial.own.windows for trial in self._trials.values()), default=0)
         if not tracks or real is None:
             return ""
         title = f"{self.name}: confidence over time"
@@ -402,17 +404,17 @@ class ClipView:
         model = self._model
         openings = {
             condition: model._files.opening(
-                model.name, take, model.corpus.pictures.get((self.name, condition), {})
+                model.name, trial, model.corpus.pictures.get((self.name, condition), {})
             )
-            for condition, take in self._takes.items()
+            for condition, trial in self._trials.items()
         }
         opened = next((found["real"] for found in openings.values() if found), None)
-        for condition, take in self._takes.items():
-            entry = self._entry(take)
-            lines = {"real" if condition is None else "own": _over_frames(take.own)}
-            if condition is not None and take.driving is not None:
+        for condition, trial in self._trials.items():
+            entry = self._entry(trial)
+            lines = {"real" if condition is None else "own": _over_frames(trial.own)}
+            if condition is not None and trial.driving is not None:
                 lines = {"own": lines["own"]} if condition.setup in OTHER_SPEECH else {}
-                lines["driving"] = _over_frames(take.driving)
+                lines["driving"] = _over_frames(trial.driving)
             found = openings[condition]
             opening = (
                 {"own": found["output"]}
@@ -431,16 +433,16 @@ def _over_frames(score: SyncScore) -> list[float | None]:
     return [*edge, *score.window_confidence, *edge]
 
 
-def _scores(takes: Mapping[str, TakeScore], condition: Condition | None) -> dict[str, dict[str, SyncScore]]:
+def _scores(trials: Mapping[str, TrialScore], condition: Condition | None) -> dict[str, dict[str, SyncScore]]:
     """Scores by clip, by which audio they are against: what drove, and what the model never heard."""
-    if not takes:
+    if not trials:
         return {}
-    own = {clip: take.own for clip, take in takes.items()}
+    own = {clip: trial.own for clip, trial in trials.items()}
     if condition is None:
         return {"real": own}
     if condition.setup is Setup.AM:
         return {"driving": own}
-    driving = {clip: take.driving for clip, take in takes.items() if take.driving}
+    driving = {clip: trial.driving for clip, trial in trials.items() if trial.driving}
     return {"driving": driving, "own": own} if driving else {"own": own}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.endings import RunEnd, outcome
 from pytest_lipleak.core.errors import InputError, LipleakError, MissingDataError
-from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.names import check_name, check_printable, escaped
 from pytest_lipleak.core.scores import LAGS
 from pytest_lipleak.core.strict_json import parse_json
@@ -130,8 +130,8 @@ def _check_result(result: Mapping[str, Any], where: str) -> None:
     for clip in about["clip_names"]:
         check_name(clip, where)
     _refuse_twice(about["clip_names"], "clip")
-    takes = [(take["clip"], take["condition"]) for take in result["takes"]]
-    _refuse_twice(takes, "take")
+    trials = [(trial["clip"], trial["condition"]) for trial in result["takes"]]
+    _refuse_twice(trials, "video")
     for kind, name in (("nulls", "null"), ("pictures", "entry of pictures"), ("scans", "scan")):
         _refuse_twice([(entry["clip"], entry["condition"]) for entry in result[kind]], name)
     _refuse_twice([(s["measure"], s["condition"]) for s in result["sets"]], "entry of sets")
@@ -142,9 +142,9 @@ def _check_result(result: Mapping[str, Any], where: str) -> None:
                 raise InputError(f"{kind}: the clip {_shown(entry['clip'])} is none of the report's clips")
     for kind in ("nulls", "scans"):
         for entry in result[kind]:
-            if (entry["clip"], entry["condition"]) not in takes:
+            if (entry["clip"], entry["condition"]) not in trials:
                 raise InputError(
-                    f"{kind}: the take {_shown(entry['clip'])}, {entry['condition']} is not in it"
+                    f"{kind}: the video of {_shown(entry['clip'])}, {entry['condition']} is not in it"
                 )
     for null in result["nulls"]:
         if not null["at_offset"] or len(null["at_offset"]) != len(null["free"]):

@@ -12,8 +12,8 @@ from pathlib import Path
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import ConfigurationError, InputError, MissingDataError
-from pytest_lipleak.core.metric_families import FAMILIES, Shown
-from pytest_lipleak.core.metrics import LEAKAGE_METRICS, Metric, metric
+from pytest_lipleak.core.metrics.families import FAMILIES, Shown
+from pytest_lipleak.core.metrics.formulas import LEAKAGE_METRICS, Metric, metric
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.results.aggregate import every_measurement, suspicions
 from pytest_lipleak.machine.resources import resource

@@ -11,7 +11,7 @@ from pytest_lipleak.core.endings import (
     leaks_first,
     outcome,
 )
-from pytest_lipleak.core.metrics import Metric
+from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.results.aggregate import measured
 from pytest_lipleak.evaluation.results.run_result import RunResult

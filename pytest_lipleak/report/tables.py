@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Setup
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.metrics import (
+from pytest_lipleak.core.metrics.formulas import (
     LEAKAGE_METRICS,
     Metric,
     extra_metrics,
@@ -224,8 +224,8 @@ def _cells(corpus: Corpus, measure: Measure, condition: Condition | None) -> tup
     confidence, distance = (measure(metric(f"{name}[{where}]")) for name in ("LSE-C", "LSE-D"))
     if confidence is None:
         return (NOTHING,) * 4
-    takes = [take for (_, of), take in corpus.takes.items() if of == condition]
-    offsets = sorted((take.driving or take.own).offset for take in takes)
+    trials = [trial for (_, of), trial in corpus.trials.items() if of == condition]
+    offsets = sorted((trial.driving or trial.own).offset for trial in trials)
     middle = offsets[len(offsets) // 2] if offsets else None
     offset = NOTHING if middle is None else Cell(f"{middle:+d}", middle)
     count = Cell(str(confidence.clips), confidence.clips)

@@ -2,7 +2,7 @@
 
 from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.metrics import LEAKAGE_METRICS, metric
+from pytest_lipleak.core.metrics.formulas import LEAKAGE_METRICS, metric
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.make.costs import STAGES
 from pytest_lipleak.evaluation.results.aggregate import suspicions
@@ -71,9 +71,9 @@ def _sensitivity(corpus: Corpus) -> list[str]:
     """How the share of open mouths moves with the threshold, one line per condition."""
     lines = []
     for condition in CONDITIONS:
-        takes = [values for (_, of), values in corpus.pictures.items() if of == condition]
+        trials = [values for (_, of), values in corpus.pictures.items() if of == condition]
         shares: dict[str, list[float]] = {}
-        for values in takes:
+        for values in trials:
             for name, share in values.items():
                 if name.startswith("MAR_open@"):
                     shares.setdefault(name.partition("@")[2], []).append(share)
@@ -104,7 +104,9 @@ def footnotes(corpus: Corpus) -> list[str]:
     lines += [f"not applicable: {reference}: {why}" for reference, why in corpus.not_applicable.items()]
     unscored = {entry.clip: entry.reason for entry in corpus.unscored.values()}
     lines += [f"unscored: {clip}: {reason}" for clip, reason in sorted(unscored.items())]
-    converted = [take for (_, condition), take in corpus.takes.items() if condition is None and take.notes]
+    converted = [
+        trial for (_, condition), trial in corpus.trials.items() if condition is None and trial.notes
+    ]
     if converted:
         lines.append(
             f"notes on {counted(len(converted), 'clip')}, e.g. {converted[0].clip}: {'; '.join(converted[0].notes)}"

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import LipleakError
-from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.evaluation.comparison import paired_difference
 from pytest_lipleak.report.tables import Row, Table
 

@@ -58,7 +58,7 @@ class Baseline:
             return
         from pytest_lipleak.core.errors import LipleakError
         from pytest_lipleak.evaluation.comparison import differences
-        from pytest_lipleak.report.baseline import comparison_lines
+        from pytest_lipleak.report.baseline_words import comparison_lines
 
         for corpus in corpora:
             model = corpus.provenance.model
@@ -84,7 +84,7 @@ def save_baseline(path: Path | None, result: "RunResult") -> str | None:
     if path is None:
         return None
     run = result.end
-    if not any(model.corpus.takes for model in result.models):
+    if not any(model.corpus.trials for model in result.models):
         return f"baseline {path} is not written: nothing was measured"
     lost = [verdict["limit"] for verdict in result.verdicts if math.isnan(verdict["value"])]
     if lost:
@@ -95,7 +95,7 @@ def save_baseline(path: Path | None, result: "RunResult") -> str | None:
         return f"baseline {path} is not written: {run.failed[0]} failed for another reason than a limit"
     from pytest_lipleak.core.errors import OutputError
     from pytest_lipleak.machine.outputs import to_be_written, write_text
-    from pytest_lipleak.report.baseline import baseline_text
+    from pytest_lipleak.report.baseline_words import baseline_text
 
     try:
         with to_be_written("baseline", path):

@@ -53,7 +53,7 @@ class ChosenExpert:
     @property
     def default_gates(self) -> tuple[str, ...]:
         """The limits that count where nobody gives any."""
-        from pytest_lipleak.core.defaults import DEFAULT_GATES
+        from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
         from pytest_lipleak.sync.experts import registered_expert
 
         registered = registered_expert(self.name)

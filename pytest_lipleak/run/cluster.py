@@ -21,7 +21,7 @@ from pytest_lipleak.core.errors import (
     ExecutorError,
     LipleakError,
     MissingExtraError,
-    retold,
+    with_message,
 )
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.evaluation import Evaluation
@@ -101,7 +101,7 @@ def measure_on(executor: str, run: Run, evaluation: Evaluation, limits: Sequence
     named = {str(condition): condition for condition in EVERY_CONDITION}
     kinds = {kind.__name__: kind for kind in LipleakError.__subclasses__()}
     failed = {
-        (clip, named[what] if what else None): retold(kinds.get(kind, LipleakError), words)
+        (clip, named[what] if what else None): with_message(kinds.get(kind, LipleakError), words)
         for part in parts
         for clip, what, kind, words in part["failed"]
     }
@@ -179,7 +179,7 @@ def measure_part(shared: tuple[Settings, Path, str, Sequence[str]], shard: tuple
         try:
             evaluation = run.new_evaluation(run.model, shard=shard)
             for limit in limits:
-                # That it is left to others is no news; what failed is known by take.
+                # That it is left to others is no news; what failed is known by trial.
                 with suppress(LipleakError):
                     evaluation.judge(Limit.parse(limit))
         finally:

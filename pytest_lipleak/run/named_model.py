@@ -13,7 +13,7 @@ from pytest_lipleak.settings.options import Inputs
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.errors import LipleakError
-    from pytest_lipleak.generators.finished import FinishedVideos
+    from pytest_lipleak.generators.finished_model import FinishedVideos
     from pytest_lipleak.generators.registry import Model
     from pytest_lipleak.machine.private_folders import PrivateFolder
 
@@ -109,7 +109,7 @@ class NamedModel:
 
         if not (self._inputs.model or "").startswith(VIDEOS_PREFIX):
             return None
-        from pytest_lipleak.generators.finished import finished_of
+        from pytest_lipleak.generators.finished_model import finished_of
 
         return finished_of(self.get())
 

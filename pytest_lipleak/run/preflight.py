@@ -28,7 +28,7 @@ def check_settings(settings: Settings, baseline: Baseline) -> None:
     _check_gates(settings)
     _check_baseline(settings, baseline)
     if settings.inputs.dose is not None:
-        from pytest_lipleak.evaluation.results.dose import read_curve
+        from pytest_lipleak.evaluation.results.dose_curves import read_curve
 
         read_curve(settings.inputs.dose)
     _check_whole(settings)
@@ -120,8 +120,8 @@ def check_pairs(settings: Settings, clips: "ClipSet", limits: "Iterable[Limit]")
         InputError: a clip's speaker is unknown, or has no other clip.
     """
     from pytest_lipleak.core.conditions import OTHER_SPEECH
-    from pytest_lipleak.evaluation.plan.pairing import refuse_unknown_speakers
     from pytest_lipleak.generators.catalogue import DEMO
+    from pytest_lipleak.plan.pairing import refuse_unknown_speakers
 
     given = settings.inputs.pairs is not None or any(file.partner for file in clips.files.values())
     if not given and any(

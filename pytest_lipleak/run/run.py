@@ -14,7 +14,7 @@ from pytest_lipleak.run.chosen_expert import ChosenExpert
 from pytest_lipleak.run.device import Device
 from pytest_lipleak.run.named_model import NamedModel
 from pytest_lipleak.run.process import Process
-from pytest_lipleak.run.reports import Reports
+from pytest_lipleak.run.report_files import Reports
 from pytest_lipleak.settings.options import Settings
 
 if TYPE_CHECKING:
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.evaluation.make.gallery import Gallery
-    from pytest_lipleak.evaluation.make.progress import Progress
-    from pytest_lipleak.evaluation.plan.choices import Plan
-    from pytest_lipleak.generators.finished import FinishedVideos
+    from pytest_lipleak.evaluation.make.progress_relay import Progress
+    from pytest_lipleak.generators.finished_model import FinishedVideos
     from pytest_lipleak.generators.registry import Model
     from pytest_lipleak.machine.private_folders import PrivateFolder
     from pytest_lipleak.media.clipsets import ClipSet
+    from pytest_lipleak.plan.plan import Plan
     from pytest_lipleak.store.store import Store
     from pytest_lipleak.sync.expert import SyncExpert
 
@@ -191,7 +191,7 @@ class Run:
         from pytest_lipleak.core.verdicts import Rules
         from pytest_lipleak.evaluation.evaluation import Evaluation
         from pytest_lipleak.evaluation.make.worker import Files, Worker
-        from pytest_lipleak.generators.finished import finished_of
+        from pytest_lipleak.generators.finished_model import finished_of
         from pytest_lipleak.store.store import Store
 
         self._private_folder.enter()
@@ -230,8 +230,8 @@ class Run:
         )
 
     def _plan(self, shard: tuple[int, int] | None, finished: "FinishedVideos | None") -> "Plan":
-        from pytest_lipleak.evaluation.plan.choices import Plan
         from pytest_lipleak.media.pair_lists import given_pairs
+        from pytest_lipleak.plan.plan import Plan
         from pytest_lipleak.sync.protocols import Protocol
 
         settings = self.settings
@@ -274,7 +274,7 @@ class Run:
     def dose_curve(self, corpus: "Corpus") -> "tuple[DoseCurve | None, str | None]":
         """Return the curve on which a model's results are read as a share of copied lips, and why there is none."""
         from pytest_lipleak.core.errors import LipleakError
-        from pytest_lipleak.evaluation.results.dose import curve_for
+        from pytest_lipleak.evaluation.results.dose_curves import curve_for
 
         try:
             return curve_for(corpus.provenance, self.settings.inputs.dose)

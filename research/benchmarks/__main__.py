@@ -350,7 +350,7 @@ def scaling(bench: Benchmark) -> None:
     base += ["--lipleak-model=burner.py:Burner", "--lipleak-expert=embedded", "--lipleak-protocol=direct"]
     base += ["--lipleak-gate=LSE-C_S < 99", "--lipleak-gate=LSE-C_S[AR] < 99"]
     print(
-        "| CPU s per frame | takes | without xdist, wall s | `-n 2`, wall s | speed-up | efficiency | CPU s |"
+        "| CPU s per frame | videos | without xdist, wall s | `-n 2`, wall s | speed-up | efficiency | CPU s |"
     )
     print("|---|---|---|---|---|---|---|")
     for seconds in (0.2, 0.0):

@@ -19,13 +19,13 @@ import numpy as np
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
-from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore, TakeScore
+from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore, TrialScore
 from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.measures.probes import MOVED
-from pytest_lipleak.evaluation.plan.pairing import SAME_SPEAKER, mismatched_pairs
 from pytest_lipleak.generators.control import ControlGenerator
 from pytest_lipleak.media.audio import fit
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
+from pytest_lipleak.plan.pairing import SAME_SPEAKER, mismatched_pairs
 from pytest_lipleak.sync.distances import shifted_means
 from pytest_lipleak.sync.expert import Embeddings, SyncExpert
 from pytest_lipleak.sync.score import score
@@ -200,7 +200,7 @@ class Cell:
     """Scores of one control generator on one clip set under one change of pictures or sound.
 
     Args:
-        corpus: takes under AM, XM and SI with CR.
+        corpus: trials under AM, XM and SI with CR.
         nulls: confidence at the clip's offset against every other clip's speech, by (clip, setup).
         follows: of each clip, how much sync moved with a reference that comes later, and how much could have.
     """
@@ -244,12 +244,12 @@ def judged(clips: ClipSet, folder: Path, expert: SyncExpert, changed: int) -> Ce
             real = score(seen(pictures, "real", 0.0), own)
             for share in SHARES if change == CLEAN else FEW_SHARES:
                 cell = cells.setdefault((change, share), Cell(_empty(clips, expert, pairs)))
-                takes = cell.corpus.takes
+                trials = cell.corpus.trials
                 for condition in (None, AM):
-                    takes[name, condition] = TakeScore(name, condition, real, real, real.offset)
+                    trials[name, condition] = TrialScore(name, condition, real, real, real.offset)
                 silent, mismatched = seen(pictures, "SI", share), seen(pictures, "XM", share)
-                takes[name, SI] = TakeScore(name, SI, score(silent, own), None, real.offset)
-                takes[name, XM] = TakeScore(
+                trials[name, SI] = TrialScore(name, SI, score(silent, own), None, real.offset)
+                trials[name, XM] = TrialScore(
                     name, XM, score(mismatched, own), score(mismatched, driving), real.offset, pairs[name]
                 )
                 if change == CLEAN and share in NULL_SHARES:
@@ -260,16 +260,16 @@ def judged(clips: ClipSet, folder: Path, expert: SyncExpert, changed: int) -> Ce
                         }
                 if change == CLEAN:
                     moved = score(seen(CLEAN, "moved", share), own)
-                    cell.follows[name] = followed(takes[name, SI].own, moved, real, MOVED)
+                    cell.follows[name] = followed(trials[name, SI].own, moved, real, MOVED)
         print(f"judged {number + 1} of {len(clips)}: {name}", flush=True)
     for cell in cells.values():
-        scored = tuple(name for name in clips if (name, None) in cell.corpus.takes)
+        scored = tuple(name for name in clips if (name, None) in cell.corpus.trials)
         cell.corpus.provenance = replace(cell.corpus.provenance, clip_names=scored)
     return cells
 
 
 def _unrelated(video: Embeddings, speech: Embeddings, offset: int) -> float:
-    """Confidence at an offset against a whole other recording, as `evaluation/make/nulls.py` scores it."""
+    """Confidence at an offset against a whole other recording, as `evaluation/make/unrelated_speech.py` scores it."""
     (means,) = shifted_means(video, speech, np.zeros(1, np.int64))
     return float(np.median(means) - means[MAX_SHIFT - offset])
 

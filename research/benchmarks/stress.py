@@ -1,8 +1,8 @@
 """Kill runs at seeded moments and see that none of it shows: ``python -m research.benchmarks.stress``.
 
-Several workers evaluate many clips on one persistent store. After a seeded number of takes one worker, the whole
+Several workers evaluate many clips on one persistent store. After a seeded number of trials one worker, the whole
 run, or its controller alone is killed; then it is started again until it ends by itself. It must end with exactly
-the numbers of an undisturbed run, no take may be generated twice except those that a kill interrupted, and no
+the numbers of an undisturbed run, no trial may be generated twice except those that a kill interrupted, and no
 process may be left behind.
 """
 
@@ -48,7 +48,7 @@ class Runs:
     Args:
         folder: holds clips, model, logs and stores.
         workers: of xdist.
-        seconds: that the model takes for one take.
+        seconds: that the model takes for one trial.
     """
 
     def __init__(self, folder: Path, workers: int, seconds: float) -> None:
@@ -80,7 +80,7 @@ class Runs:
         return result["takes"]
 
     def made(self, name: str) -> Counter[str]:
-        """How often each take was generated."""
+        """How often each trial was generated."""
         entries = (self.folder / f"{name}.log").iterdir()
         return Counter(entry.name.rsplit("-", 2)[0] for entry in entries)
 
@@ -97,7 +97,7 @@ KINDS = ("the whole run", "one worker", "the controller")
 def disturb(
     run: "subprocess.Popen[bytes]", reached: Callable[[], bool], kind: str, rng: random.Random
 ) -> int:
-    """Kill what ``kind`` says when the moment is reached; returns how many takes that may have cost.
+    """Kill what ``kind`` says when the moment is reached; returns how many trials that may have cost.
 
     Of a killed controller the workers live on for a while, so that the next run meets them.
     """
@@ -136,7 +136,7 @@ def main() -> int:
     parser.add_argument("--clips", type=int, default=40)
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--moments", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=0.1, help="that the model takes for one take")
+    parser.add_argument("--seconds", type=float, default=0.1, help="that the model takes for one trial")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     bad = 0
@@ -148,21 +148,21 @@ def main() -> int:
         if runs.start("undisturbed").wait() != 0:
             print("the undisturbed run failed")
             return 1
-        expected, takes = runs.scores("undisturbed"), runs.made("undisturbed")
+        expected, trials = runs.scores("undisturbed"), runs.made("undisturbed")
         duration = time.monotonic() - begun
         print(
-            f"undisturbed: {len(takes)} takes in {duration:.1f} s, each made {set(takes.values())} times",
+            f"undisturbed: {len(trials)} trials in {duration:.1f} s, each made {set(trials.values())} times",
             flush=True,
         )
         for moment in range(options.moments):
-            bad += not _survives(runs, f"{options.seed} {moment}", f"run{moment}", expected, takes)
+            bad += not _survives(runs, f"{options.seed} {moment}", f"run{moment}", expected, trials)
     return int(bad > 0)
 
 
-def _survives(runs: Runs, seed: str, name: str, expected: Any, takes: Counter[str]) -> bool:
+def _survives(runs: Runs, seed: str, name: str, expected: Any, trials: Counter[str]) -> bool:
     """Disturb one run, go on until it ends by itself, and compare."""
     rng = random.Random(seed)
-    kind, after = rng.choice(KINDS), rng.randrange(len(takes))
+    kind, after = rng.choice(KINDS), rng.randrange(len(trials))
     run = runs.start(name)
     groups = [run.pid]
     cost = disturb(run, lambda: runs.made(name).total() > after, kind, rng)
@@ -175,9 +175,9 @@ def _survives(runs: Runs, seed: str, name: str, expected: Any, takes: Counter[st
     made = runs.made(name)
     remade = made.total() - len(made)
     same, alone = runs.scores(name) == expected, all(map(ended, groups))
-    good = same and alone and made.keys() == takes.keys() and remade <= cost
+    good = same and alone and made.keys() == trials.keys() and remade <= cost
     print(
-        f"{name}: {kind} killed after {after} takes: same numbers {same}, {remade} takes made again (at most {cost} "
+        f"{name}: {kind} killed after {after} trials: same numbers {same}, {remade} trials made again (at most {cost} "
         f"were interrupted), nobody left behind {alone}: {'good' if good else 'BAD'}",
         flush=True,
     )

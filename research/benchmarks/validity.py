@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.statistics.nulls import chance_p
 from pytest_lipleak.sync.experts import load_expert
@@ -117,8 +117,8 @@ def null_fires(pool: Pool, cell: Cell, name: str, draws: Draws) -> Fires:
         clips = [pool.names[number] for number in drawn]
         own, nulls = [], []
         for clip in clips:
-            take, null = cell.corpus.takes[clip, condition], cell.nulls[clip, condition]
-            own.append(take.own.confidence_at(take.own_offset))
+            trial, null = cell.corpus.trials[clip, condition], cell.nulls[clip, condition]
+            own.append(trial.own.confidence_at(trial.own_offset))
             nulls.append([null[other] for other in clips if other in null])
         excess = float(np.mean([mine - np.mean(null) for mine, null in zip(own, nulls, strict=True)]))
         found.append(excess >= least and chance_p(own, nulls, draws=NULL_DRAWS) <= ALPHA)

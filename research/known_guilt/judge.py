@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
-from pytest_lipleak.core.defaults import DEFAULT_GATES
-from pytest_lipleak.core.metrics import Audio, Metric
+from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
+from pytest_lipleak.core.metrics.formulas import Audio, Metric
 from pytest_lipleak.core.scores import LagScan
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance

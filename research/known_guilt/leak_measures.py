@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Frames
-from pytest_lipleak.core.metrics import lip_sync_difference
-from pytest_lipleak.evaluation.plan.pairing import mismatched_pairs
+from pytest_lipleak.core.metrics.formulas import lip_sync_difference
 from pytest_lipleak.faces.landmarks import FaceLandmarker, Landmarks, mouth_opening
 from pytest_lipleak.media.audio import fit
 from pytest_lipleak.media.clipsets import ClipSet
+from pytest_lipleak.plan.pairing import mismatched_pairs
 from pytest_lipleak.quality.mouth import motion_energy
 from pytest_lipleak.quality.silent_lips import closed_share, deviation, lip_distance, lip_leak, pauses
 from pytest_lipleak.sync.embedded import EmbeddedExpert

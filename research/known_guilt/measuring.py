@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.corpus import PROBED
-from pytest_lipleak.core.metrics import FULL
+from pytest_lipleak.core.metrics.formulas import FULL
 from pytest_lipleak.core.scores import MAX_SHIFT
-from pytest_lipleak.evaluation.make.nulls import UnrelatedSpeech
+from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
 from pytest_lipleak.evaluation.measures.edited_region import edited_region
 from pytest_lipleak.evaluation.measures.floor import floor_frames, most_closed
 from pytest_lipleak.evaluation.measures.lag_scan import excesses
@@ -27,13 +27,13 @@ from pytest_lipleak.evaluation.measures.lips import Movement, correlations, move
 from pytest_lipleak.evaluation.measures.probes import MOVED
 from pytest_lipleak.evaluation.measures.scans import UNRELATED
 from pytest_lipleak.evaluation.measures.shifted_mouths import Arrival, Given, Output, arrivals, repeats
-from pytest_lipleak.evaluation.plan.pairing import mismatched_pairs
 from pytest_lipleak.faces.centred import mouth_images
 from pytest_lipleak.faces.mouth_swap import most_different, mouth_mask, with_mouths
 from pytest_lipleak.faces.small import Faces, Region, enlarged, grey_faces, lips_core, lips_region
 from pytest_lipleak.media.audio import fit
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.pauses import with_pauses
+from pytest_lipleak.plan.pairing import mismatched_pairs
 from pytest_lipleak.sync.distances import shifted_means
 from pytest_lipleak.sync.expert import Embeddings, SyncExpert
 from pytest_lipleak.sync.score import score

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm, t
 
-from pytest_lipleak.core.families import holm
-from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.metrics.formulas import metric
+from pytest_lipleak.core.multiple_tests import holm
 from pytest_lipleak.core.verdicts import Limit, Measurement, clips_that_settle
 from pytest_lipleak.statistics.bootstrap import distance_interval, expanded_interval
 from pytest_lipleak.statistics.nulls import chance_p

@@ -7,10 +7,10 @@ import pytest
 
 from pytest_lipleak import Evaluation
 from pytest_lipleak.core.clips import Clip
-from pytest_lipleak.core.metrics import metric
-from pytest_lipleak.evaluation.plan.choices import Plan
+from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet, open_clips
+from pytest_lipleak.plan.plan import Plan
 from pytest_lipleak.statistics.nulls import DRAWS
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.embedded import EmbeddedExpert

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pytest_lipleak.core.corpus import Corpus, Provenance
-from pytest_lipleak.core.scores import SyncScore, TakeScore
+from pytest_lipleak.core.scores import SyncScore, TrialScore
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.generators.control import ControlGenerator
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
@@ -27,7 +27,7 @@ def pool() -> Pool:
     """400 clips whose silent LSE-C is normal around 2 with deviation 0.5."""
     corpus = Corpus(Provenance("m", "set", NAMES, "e", "direct", "first", "zeros", {}, 0, "cpu", "0"))
     for name, lse_c in zip(NAMES, np.random.default_rng(1).normal(2, 0.5, len(NAMES)), strict=True):
-        corpus.takes[name, SI] = TakeScore(name, SI, scored(lse_c), None, 0)
+        corpus.trials[name, SI] = TrialScore(name, SI, scored(lse_c), None, 0)
     follows = {name: (0.1 if number % 2 else 0.3, 1.0) for number, name in enumerate(NAMES)}
     return Pool("normal", {(CLEAN, 0.0): Cell(corpus, follows=follows)}, NAMES, 100)
 

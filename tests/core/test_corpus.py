@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference
 from pytest_lipleak.core.corpus import Corpus, Provenance
-from pytest_lipleak.core.metrics import Column, metric
-from pytest_lipleak.core.scores import SetScore, SyncScore, TakeScore, Unscored
+from pytest_lipleak.core.metrics.formulas import Column, metric
+from pytest_lipleak.core.scores import SetScore, SyncScore, TrialScore, Unscored
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 words = st.text(max_size=8)
@@ -20,8 +20,8 @@ scores = st.builds(
     st.integers(1, 500),
     st.lists(finite, max_size=3).map(tuple),
 )
-takes = st.builds(
-    TakeScore,
+trials = st.builds(
+    TrialScore,
     clip=words,
     condition=conditions,
     own=scores,
@@ -51,18 +51,18 @@ provenances = st.builds(
 @st.composite
 def corpora(draw: st.DrawFn) -> Corpus:
     corpus = Corpus(draw(provenances))
-    for take in draw(st.lists(takes, max_size=3)):
-        corpus.takes[take.clip, take.condition] = take
+    for trial in draw(st.lists(trials, max_size=3)):
+        corpus.trials[trial.clip, trial.condition] = trial
     for lost in draw(st.lists(st.builds(Unscored, words, conditions, words), max_size=2)):
         corpus.unscored[lost.clip, lost.condition] = lost
     corpus.not_applicable.update(draw(st.dictionaries(st.sampled_from(Reference), words)))
-    takes_of = st.tuples(words, st.sampled_from(CONDITIONS))
+    trials_of = st.tuples(words, st.sampled_from(CONDITIONS))
     values = st.dictionaries(st.sampled_from(["SSIM", "PSNR"]), finite | st.just(math.inf), min_size=1)
-    corpus.pictures.update(draw(st.dictionaries(takes_of, values, max_size=2)))
+    corpus.pictures.update(draw(st.dictionaries(trials_of, values, max_size=2)))
     sets = st.builds(SetScore, finite, st.integers(0, 99), st.dictionaries(words, finite), st.none() | words)
     wanted = st.tuples(st.sampled_from(["FID", "KID"]), st.sampled_from(CONDITIONS))
     corpus.sets.update(draw(st.dictionaries(wanted, sets, max_size=2)))
-    for clip, condition in draw(st.lists(takes_of, max_size=2)):
+    for clip, condition in draw(st.lists(trials_of, max_size=2)):
         corpus.unpictured[(clip, condition), "LMD"] = Unscored(clip, condition, "no face", "LMD")
     return corpus
 
@@ -75,7 +75,7 @@ def test_a_corpus_survives_json_exactly(corpus: Corpus) -> None:
 @given(corpora())
 def test_equal_corpora_are_written_alike(corpus: Corpus) -> None:
     backwards = Corpus(corpus.provenance, not_applicable=corpus.not_applicable)
-    for name in ("takes", "unscored", "pictures", "sets", "unpictured"):
+    for name in ("trials", "unscored", "pictures", "sets", "unpictured"):
         getattr(backwards, name).update(reversed(getattr(corpus, name).items()))
     assert backwards == corpus
     assert json.dumps(backwards.to_dict()) == json.dumps(corpus.to_dict())
@@ -96,16 +96,16 @@ def condition(text: str) -> Condition:
     return next(c for c in CONDITIONS if str(c) == text)
 
 
-def test_mismatched_takes_are_scored_against_either_audio(corpus: Corpus) -> None:
+def test_mismatched_trials_are_scored_against_either_audio(corpus: Corpus) -> None:
     mismatched = condition("XM,CR")
-    corpus.takes["a", mismatched] = TakeScore("a", mismatched, own=flat(9), driving=flat(7), own_offset=0)
+    corpus.trials["a", mismatched] = TrialScore("a", mismatched, own=flat(9), driving=flat(7), own_offset=0)
     assert corpus.column(metric("LSE-D[XM,CR]").columns[0]) == {"a": 7}
     assert corpus.column(metric("LSE-D_XO[CR]").columns[0]) == {"a": 9}
 
 
-def test_silent_takes_have_only_their_own_audio(corpus: Corpus) -> None:
+def test_silent_trials_have_only_their_own_audio(corpus: Corpus) -> None:
     silent = condition("SI,AR")
-    corpus.takes["b", silent] = TakeScore("b", silent, own=flat(8), driving=None, own_offset=0)
+    corpus.trials["b", silent] = TrialScore("b", silent, own=flat(8), driving=None, own_offset=0)
     assert corpus.column(metric("LSE-D_S[AR]").columns[0]) == {"b": 8}
     assert corpus.column(metric("LSE-D_S").columns[0]) == {}, "the other reference was not taken"
 
@@ -115,7 +115,7 @@ def test_at_the_known_offset_the_best_shift_does_not_count(corpus: Corpus) -> No
     means[15 - 3], means[15 + 4] = 9.0, 2.0  # the clip's own offset is 3; by chance, shift 4 fits better
     score = SyncScore(tuple(means), windows=20)
     silent = condition("SI,CR")
-    corpus.takes["a", silent] = TakeScore("a", silent, own=score, driving=None, own_offset=3)
+    corpus.trials["a", silent] = TrialScore("a", silent, own=score, driving=None, own_offset=3)
     assert corpus.column(metric("LSE-C_S@offset").columns[0]) == {"a": 1.0}
     assert corpus.column(metric("LSE-C_S").columns[0]) == {"a": 8.0}
 
@@ -123,12 +123,12 @@ def test_at_the_known_offset_the_best_shift_does_not_count(corpus: Corpus) -> No
 def test_workers_results_add_up(corpus: Corpus) -> None:
     one, two = condition("AM,CR"), condition("AM,AR")
     other = Corpus(corpus.provenance)
-    corpus.takes["a", one] = TakeScore("a", one, flat(5), flat(5), 0)
-    other.takes["b", one] = TakeScore("b", one, flat(6), flat(6), 0)
+    corpus.trials["a", one] = TrialScore("a", one, flat(5), flat(5), 0)
+    other.trials["b", one] = TrialScore("b", one, flat(6), flat(6), 0)
     other.unscored["b", two] = Unscored("b", two, "no face")
     other.not_applicable[Reference.AR] = "none"
     corpus.absorb(other)
-    assert set(corpus.takes) == {("a", one), ("b", one)}
+    assert set(corpus.trials) == {("a", one), ("b", one)}
     assert [lost.reason for lost in corpus.unscored_in([Column("LSE-C", two)])] == ["no face"]
     assert corpus.unscored_in([Column("LSE-C", one)]) == ()
     assert corpus.not_applicable == {Reference.AR: "none"}

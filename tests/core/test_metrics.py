@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.errors import ConfigurationError
-from pytest_lipleak.core.metrics import KNOWN_METRICS, LEAKAGE_METRICS, Audio, metric
+from pytest_lipleak.core.metrics.formulas import KNOWN_METRICS, LEAKAGE_METRICS, Audio, metric
 
 scores = st.floats(-50, 50)
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_lipleak.core.errors import ConfigurationError
-from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.regressions import DEFAULT_ALLOWANCES, FLOOR, Allowance, Difference
 
 

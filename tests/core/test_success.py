@@ -4,8 +4,8 @@ import pytest
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
-from pytest_lipleak.core.metrics import metric
-from pytest_lipleak.core.scores import SHIFTS, SyncScore, TakeScore, Unscored
+from pytest_lipleak.core.metrics.formulas import metric
+from pytest_lipleak.core.scores import SHIFTS, SyncScore, TrialScore, Unscored
 from pytest_lipleak.core.verdicts import Limit, judge
 from pytest_lipleak.evaluation.results.aggregate import measure
 
@@ -19,9 +19,9 @@ def corpus() -> Corpus:
         "m", "clips", ("a", "b", "c", "d"), "expert", "direct", "first", "zeros", {}, 0, "cpu", "0"
     )
     score = SyncScore(tuple(float(shift) for shift in range(SHIFTS)), 50)
-    takes = {(clip, of): TakeScore(clip, of, score, score, 0) for clip in "abc" for of in (XM, None)}
-    takes["d", None] = TakeScore("d", None, score, score, 0)
-    return Corpus(about, takes, {("d", XM): Unscored("d", XM, "no video: d.mp4 is not there")})
+    trials = {(clip, of): TrialScore(clip, of, score, score, 0) for clip in "abc" for of in (XM, None)}
+    trials["d", None] = TrialScore("d", None, score, score, 0)
+    return Corpus(about, trials, {("d", XM): Unscored("d", XM, "no video: d.mp4 is not there")})
 
 
 def test_a_missing_video_counts_as_none(corpus: Corpus) -> None:

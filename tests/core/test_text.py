@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_lipleak.core.errors import GeneratorError, LipleakError, retold
+from pytest_lipleak.core.errors import GeneratorError, LipleakError, with_message
 from pytest_lipleak.core.text import LONGEST_TEXT, printable
 from pytest_lipleak.report.github import _inline
 from pytest_lipleak.report.render import comma_separated, latex, markdown, no_formula, text
@@ -37,7 +37,7 @@ COMMANDS = [
 def test_no_error_of_ours_commands_githubs_runner(command: str) -> None:
     assert runner_obeys(command)
     assert not runner_obeys(str(LipleakError(command)))
-    assert not runner_obeys(str(retold(GeneratorError, command)))
+    assert not runner_obeys(str(with_message(GeneratorError, command)))
 
 
 @given(st.text(alphabet=st.sampled_from(":#[ \t\n\r\x1b\u202eax")) | st.text())

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.core.errors import ConfigurationError
-from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import Unscored
 from pytest_lipleak.core.verdicts import (
     MIN_UNITS,
@@ -57,7 +57,7 @@ def test_without_a_clip_nothing_passes(limit: Limit, value: float) -> None:
 
 
 @given(limits, numbers)
-def test_an_unscored_take_fails_unless_that_is_allowed(limit: Limit, value: float) -> None:
+def test_an_unscored_trial_fails_unless_that_is_allowed(limit: Limit, value: float) -> None:
     measurement = measured(limit, value, unscored=(LOST,))
     strict, lenient = judge(limit, measurement), judge(limit, measurement, allow_unscored=True)
     assert not strict.passed

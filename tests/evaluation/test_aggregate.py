@@ -8,8 +8,8 @@ import pytest
 from pytest_lipleak.core.conditions import CONDITIONS, SETUPS, Condition, Reference
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.core.metrics import metric
-from pytest_lipleak.core.scores import LagScan, SyncScore, TakeScore, Unscored
+from pytest_lipleak.core.metrics.formulas import metric
+from pytest_lipleak.core.scores import LagScan, SyncScore, TrialScore, Unscored
 from pytest_lipleak.evaluation.results.aggregate import measure, measured, suspicions
 
 AM, XM, SI = (Condition(setup, Reference.CR) for setup in SETUPS)
@@ -25,9 +25,9 @@ def corpus_of(*clips: str) -> Corpus:
     return Corpus(Provenance("m", "set", clips, "fake 1", "direct", "first", "zeros", {}, 0, "cpu", "0"))
 
 
-def take(corpus: Corpus, clip: str, condition: Condition | None, lse_c: float, lse_d: float) -> None:
+def trial(corpus: Corpus, clip: str, condition: Condition | None, lse_c: float, lse_d: float) -> None:
     score = scored(lse_c, lse_d)
-    corpus.takes[clip, condition] = TakeScore(
+    corpus.trials[clip, condition] = TrialScore(
         clip, condition, score, score, 0, video=f"{clip}-{condition}.mkv"
     )
 
@@ -37,8 +37,8 @@ def corpus() -> Corpus:
     """Clip a leaks forward by 2, clip b backward by 2: their means agree, their differences do not cancel."""
     corpus = corpus_of("a", "b")
     for clip, matched, mismatched in (("a", 6.0, 4.0), ("b", 4.0, 6.0)):
-        take(corpus, clip, AM, matched, 10 - matched)
-        take(corpus, clip, XM, mismatched, 10 - mismatched)
+        trial(corpus, clip, AM, matched, 10 - matched)
+        trial(corpus, clip, XM, mismatched, 10 - mismatched)
     return corpus
 
 
@@ -53,8 +53,8 @@ def test_lsd_is_the_formula_on_means_not_the_mean_of_formulas(corpus: Corpus) ->
 def test_lsd_of_unequal_means_is_worked_out_by_hand() -> None:
     corpus = corpus_of("a", "b")
     for clip, c_am, c_xm, d_am, d_xm in (("a", 8, 6, 6, 7.5), ("b", 7, 6, 7, 7.5)):
-        take(corpus, clip, AM, c_am, d_am)
-        take(corpus, clip, XM, c_xm, d_xm)
+        trial(corpus, clip, AM, c_am, d_am)
+        trial(corpus, clip, XM, c_xm, d_xm)
     # Means: C 7.5 and 6, D 6.5 and 7.5; half of 1.5 + 1.
     assert measure(corpus, metric("LSD-CR")).value == pytest.approx(1.25)
 
@@ -69,24 +69,24 @@ def test_two_clips_have_no_interval_and_say_how_many_it_takes(corpus: Corpus) ->
 def test_the_interval_is_paired_and_around_the_value() -> None:
     corpus = corpus_of(*"abcdef")
     for number, clip in enumerate("abcdef"):
-        take(corpus, clip, AM, 5 + number, 9)
-        take(corpus, clip, XM, 4 + number + 0.1 * (-1) ** number, 9)
+        trial(corpus, clip, AM, 5 + number, 9)
+        trial(corpus, clip, XM, 4 + number + 0.1 * (-1) ** number, 9)
     low, high = measure(corpus, metric("signed-LSD-CR")).interval
     assert 0.4 < low < 0.5 < high < 0.6, "unpaired draws would spread by the clips' variance"
     assert measure(corpus, metric("LSD-CR")).interval == pytest.approx((low, high), abs=0.02)
 
 
-def test_a_take_that_nobody_made_raises(corpus: Corpus) -> None:
-    del corpus.takes["b", XM]
+def test_a_trial_that_nobody_made_raises(corpus: Corpus) -> None:
+    del corpus.trials["b", XM]
     with pytest.raises(UnscorableError, match=r"LSD-CR: 1 of 2 clips were not measured \(b"):
         measure(corpus, metric("LSD-CR"))
     assert measured(corpus, metric("LSD-CR")) is None
     assert measure(corpus, metric("LSE-C[AM,CR]")).clips == 2, "what it does not need may be missing"
 
 
-@pytest.mark.parametrize("condition", [XM, None], ids=["a take", "the real clip"])
+@pytest.mark.parametrize("condition", [XM, None], ids=["a trial", "the real clip"])
 def test_what_cannot_be_scored_is_listed_and_left_out(corpus: Corpus, condition: Condition | None) -> None:
-    del corpus.takes["b", XM]
+    del corpus.trials["b", XM]
     corpus.unscored["b", condition] = Unscored("b", condition, "no face")
     measurement = measure(corpus, metric("LSD-CR"))
     assert [entry.clip for entry in measurement.unscored] == ["b"]
@@ -94,7 +94,7 @@ def test_what_cannot_be_scored_is_listed_and_left_out(corpus: Corpus, condition:
     assert measurement.interval is None
 
 
-def test_an_unscored_take_of_another_condition_does_not_matter(corpus: Corpus) -> None:
+def test_an_unscored_trial_of_another_condition_does_not_matter(corpus: Corpus) -> None:
     corpus.unscored["b", SI] = Unscored("b", SI, "no face")
     assert measure(corpus, metric("LSD-CR")).unscored == ()
 
@@ -107,26 +107,26 @@ def test_without_any_clip_the_value_is_no_number() -> None:
     assert (measurement.clips, measurement.interval) == (0, None)
 
 
-def test_videos_are_those_of_the_mismatched_take(corpus: Corpus) -> None:
+def test_videos_are_those_of_the_mismatched_trial(corpus: Corpus) -> None:
     assert measure(corpus, metric("LSD-CR")).videos == {"a": f"a-{XM}.mkv", "b": f"b-{XM}.mkv"}
     assert measure(corpus, metric("LSE-C[AM,CR]")).videos["a"] == f"a-{AM}.mkv"
 
 
 def test_ground_truth_is_measured_from_the_real_clips_alone() -> None:
     corpus = corpus_of("a", "b")
-    take(corpus, "a", None, 8, 6)
-    take(corpus, "b", None, 6, 8)
+    trial(corpus, "a", None, 8, 6)
+    trial(corpus, "b", None, 6, 8)
     measurement = measure(corpus, metric("LSE-C[GT]"))
     assert (measurement.value, measurement.expert) == (pytest.approx(7), "fake 1")
-    assert not any((clip, c) in corpus.takes for clip in "ab" for c in CONDITIONS)
+    assert not any((clip, c) in corpus.trials for clip in "ab" for c in CONDITIONS)
 
 
 def test_an_interval_is_over_speakers_where_enough_are_known() -> None:
-    clips = tuple(f"{speaker}{take}" for speaker in "uvwxyz" for take in range(4))
+    clips = tuple(f"{speaker}{trial}" for speaker in "uvwxyz" for trial in range(4))
     corpus = corpus_of(*clips)
     levels = np.random.default_rng(2).normal(3, 1, 6)
     for clip in clips:
-        take(corpus, clip, SI, float(levels["uvwxyz".index(clip[0])]), 9)
+        trial(corpus, clip, SI, float(levels["uvwxyz".index(clip[0])]), 9)
     alone = measure(corpus, metric("LSE-C_S"))
     corpus.provenance = replace(corpus.provenance, speakers={clip: clip[0] for clip in clips})
     grouped = measure(corpus, metric("LSE-C_S"), 0.9)
@@ -147,8 +147,8 @@ def test_clips_that_one_speech_drives_are_alike_under_xm() -> None:
     clips = tuple("abcdefghij")
     corpus = corpus_of(*clips)
     for number, clip in enumerate(clips):
-        take(corpus, clip, XM, 3 + number / 10, 9)
-        take(corpus, clip, SI, 3 + number / 10, 9)
+        trial(corpus, clip, XM, 3 + number / 10, 9)
+        trial(corpus, clip, SI, 3 + number / 10, 9)
     partners = dict(zip(clips, "bcdefghija", strict=True))
     corpus.provenance = replace(corpus.provenance, pairing=partners)
     assert measure(corpus, metric("LSE-C_XO[CR]")).speakers is None, "each speech drives one clip"
@@ -170,7 +170,7 @@ def test_a_sequential_run_goes_speaker_by_speaker(each: int) -> None:
     assert len([one for one, next_ in pairwise(order) if one[0] != next_[0]]) == 15
     levels = np.random.default_rng(1).normal(3, 0.2, 16)
     for clip in clips:
-        take(corpus, clip, SI, float(levels["abcdefghijklmnop".index(clip[0])]), 9)
+        trial(corpus, clip, SI, float(levels["abcdefghijklmnop".index(clip[0])]), 9)
     found = {
         count: measure(corpus, metric("LSE-C_S"), 0.95, order[:count]).interval
         for count in range(1, len(clips) + 1)
@@ -188,8 +188,8 @@ def test_lips_that_follow_no_audio_score_as_real_lips_do_with_others_speech(
     corpus = corpus_of("a", "b")
     corpus.unrelated = {"a": (0.8, 1.0), "b": (1.2, 1.0)}
     for clip in ("a", "b"):
-        take(corpus, clip, None, 5.0, 5.0)
-        take(corpus, clip, AM, followed, 9.0)
+        trial(corpus, clip, None, 5.0, 5.0)
+        trial(corpus, clip, AM, followed, 9.0)
     assert any(words.startswith("lips follow no audio") for words in suspicions(corpus)) is deaf
 
 

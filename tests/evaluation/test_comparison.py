@@ -9,9 +9,9 @@ import pytest
 from pytest_lipleak.core.conditions import SETUPS, Condition, Reference
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import InputError, UnscorableError
-from pytest_lipleak.core.metrics import every_metric, metric
+from pytest_lipleak.core.metrics.formulas import every_metric, metric
 from pytest_lipleak.core.regressions import Allowance
-from pytest_lipleak.core.scores import SetScore, SyncScore, TakeScore, Unscored
+from pytest_lipleak.core.scores import SetScore, SyncScore, TrialScore, Unscored
 from pytest_lipleak.evaluation.comparison import (
     difference,
     differences,
@@ -46,7 +46,7 @@ def corpus_of(scores: np.ndarray, about: Provenance = ABOUT) -> Corpus:
     for name, row in zip(NAMES, scores, strict=True):
         for number, condition in enumerate((AM, XM, SI)):
             score = scored(*row[2 * number : 2 * number + 2])
-            corpus.takes[name, condition] = TakeScore(name, condition, score, score, 0, video=f"{name}.mkv")
+            corpus.trials[name, condition] = TrialScore(name, condition, score, score, 0, video=f"{name}.mkv")
     return corpus
 
 
@@ -67,7 +67,7 @@ def test_six_decimals_change_no_value_by_more(scores: np.ndarray) -> None:
     for name in ("LSE-C_S", "LSD-CR"):
         found = [difference(metric(name), each, each).before for each in (whole, kept)]
         assert found[0] == found[1]
-    assert all(take.own.window_confidence == () and take.video is None for take in kept.takes.values())
+    assert all(trial.own.window_confidence == () and trial.video is None for trial in kept.trials.values())
 
 
 @pytest.mark.parametrize("name", ["LSD-CR", "signed-LSD-CR", "LSE-C_S"])
@@ -158,7 +158,7 @@ def test_an_expert_that_cannot_judge_passes_nothing(scores: np.ndarray, which: s
 
 def test_a_baseline_without_all_scores_passes_nothing(scores: np.ndarray) -> None:
     before = corpus_of(scores)
-    # A real clip that was refused counts for nothing, whatever its takes scored.
+    # A real clip that was refused counts for nothing, whatever its trials scored.
     before.unscored["a", None] = Unscored("a", None, "no voice")
     found = regression(Allowance.parse("LSE-C_S > +9"), before, corpus_of(scores))
     assert (found.verdict.passed, found.verdict.judged) == (False, False)
@@ -168,7 +168,7 @@ def test_a_baseline_without_all_scores_passes_nothing(scores: np.ndarray) -> Non
 
 def test_a_clip_that_lost_its_score_cannot_pass(scores: np.ndarray) -> None:
     after = corpus_of(scores)
-    del after.takes["a", SI]
+    del after.trials["a", SI]
     with pytest.raises(UnscorableError, match="not measured on all clips of the new result"):
         difference(metric("LSE-C_S"), corpus_of(scores), after)
     after.unscored["a", SI] = Unscored("a", SI, "no face")

@@ -1,4 +1,4 @@
-"""Mouth-aligned crops: the corners of the real clip, for all its takes, and never without saying so."""
+"""Mouth-aligned crops: the corners of the real clip, for all its trials, and never without saying so."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,7 +13,7 @@ from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.make import crops as rooms
 from pytest_lipleak.evaluation.make.crops import MOUTH_ALIGNED, NOT_ALIGNED, Crops
 from pytest_lipleak.evaluation.make.picture_tools import PictureTools
-from pytest_lipleak.evaluation.scoring import score_file
+from pytest_lipleak.evaluation.one_video import score_file
 from pytest_lipleak.faces import tracking
 from pytest_lipleak.faces.landmarks import MOUTH_CORNERS, POINTS, steady_corners
 from pytest_lipleak.faces.tracking import FaceTrack
@@ -69,7 +69,7 @@ def test_mouth_corners_come_to_lie_level_and_in_their_place() -> None:
         np.testing.assert_allclose(centre_of(first), place, atol=0.6)
 
 
-def test_generated_takes_are_cropped_by_the_corners_of_the_real_clip() -> None:
+def test_generated_trials_are_cropped_by_the_corners_of_the_real_clip() -> None:
     asked: list[str] = []
 
     def find(real: Clip, boxes: np.ndarray) -> np.ndarray:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_lipleak.core.defaults import DEFAULT_GATES, LEAST_EXCESS
-from pytest_lipleak.core.metric_families import Question
+from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES, LEAST_EXCESS
+from pytest_lipleak.core.metrics.families import Question
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.generators.registry import load_model

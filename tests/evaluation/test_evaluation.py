@@ -144,7 +144,7 @@ def test_all_six_conditions_are_generated_once_for_every_clip(start: Start) -> N
     evaluation = start(generator)
     evaluation.need()
     assert calls_of(generator, evaluation) == {f"{clip} {c}": 1 for clip in LEVELS for c in CONDITIONS}
-    assert set(evaluation.corpus.takes) == {(clip, c) for clip in LEVELS for c in (None, *CONDITIONS)}
+    assert set(evaluation.corpus.trials) == {(clip, c) for clip in LEVELS for c in (None, *CONDITIONS)}
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_all_six_conditions_are_generated_once_for_every_clip(start: Start) -> N
     ],
     ids=["follows the audio", "copies the reference"],
 )
-def test_every_take_is_scored_against_the_audio_it_should_be(
+def test_every_trial_is_scored_against_the_audio_it_should_be(
     start: Start, paint: Callable[..., np.ndarray], in_sync: list[str], out_of_sync: list[str]
 ) -> None:
     evaluation = start(Recorder(paint))
@@ -185,7 +185,7 @@ def test_a_copier_leaks_and_a_follower_does_not(start: Start) -> None:
 def test_nothing_is_generated_before_it_is_asked_for(start: Start) -> None:
     generator = Recorder(follows_audio)
     evaluation = start(generator)
-    assert (generator.calls, evaluation.corpus.takes) == ([], {})
+    assert (generator.calls, evaluation.corpus.trials) == ([], {})
     evaluation.measure("LSE-C[GT]")
     assert generator.calls == [], "real clips need no model"
     evaluation.measure("LSE-C_S")
@@ -198,14 +198,14 @@ def test_nothing_is_generated_before_it_is_asked_for(start: Start) -> None:
     assert calls_of(generator, evaluation) == expected
 
 
-def test_takes_say_who_drove_them_and_what_the_clip_is(start: Start) -> None:
+def test_trials_say_who_drove_them_and_what_the_clip_is(start: Start) -> None:
     evaluation = start(Recorder(follows_audio))
     evaluation.need([BY_TEXT["XM,CR"]])
     pairing = evaluation.corpus.provenance.pairing
     for clip in LEVELS:
         mismatched, real = (
-            evaluation.corpus.takes[clip, BY_TEXT["XM,CR"]],
-            evaluation.corpus.takes[clip, None],
+            evaluation.corpus.trials[clip, BY_TEXT["XM,CR"]],
+            evaluation.corpus.trials[clip, None],
         )
         assert mismatched.partner == pairing[clip] == evaluation.pairs()[clip] != clip
         assert real.notes == ("rather dark",)
@@ -276,7 +276,7 @@ def test_a_failing_clip_is_named_and_the_others_are_finished(start: Start) -> No
         evaluation.need()
     for words in ("painter", "'b'", "[SI,CR]", "shape mismatch", "1 more video failed", "[SI,AR]"):
         assert words in str(caught.value)
-    assert len(evaluation.corpus.takes) == 4 * 7 - 2
+    assert len(evaluation.corpus.trials) == 4 * 7 - 2
     assert evaluation.measure("LSD-CR").clips == 4, "what did not fail can be judged"
     made = len(generator.calls)
     with pytest.raises(GeneratorError, match="shape mismatch"):
@@ -321,7 +321,7 @@ def test_a_clip_that_cannot_be_read_does_not_stop_the_others(start: Start, tmp_p
     evaluation = start(Recorder(follows_audio), clips=mixed)
     with pytest.raises(InputError, match=r"c\.mkv: the file is empty"):
         evaluation.measure("LSE-C_S")
-    assert {clip for clip, _ in evaluation.corpus.takes} == set("abd")
+    assert {clip for clip, _ in evaluation.corpus.trials} == set("abd")
 
 
 @pytest.mark.parametrize("allow", [False, True])
@@ -371,9 +371,9 @@ def test_kept_videos_play_with_the_sound_that_drove_them(start: Start, tmp_path:
         f"{c}-{end}.mp4" for c in LEVELS for end in ("XM-CR", "SI-AR", "real")
     }
     for clip in LEVELS:
-        take = evaluation.corpus.takes[clip, BY_TEXT["XM,CR"]]
-        path = Path(str(take.video))
-        driving = LEVELS[str(take.partner)]
+        trial = evaluation.corpus.trials[clip, BY_TEXT["XM,CR"]]
+        path = Path(str(trial.video))
+        driving = LEVELS[str(trial.partner)]
         heard, wanted = read_audio(path)[0].astype(float), spoken(driving).astype(float)
         assert np.corrcoef(heard[: len(wanted)], wanted)[0, 1] > 0.9
         seen = levels_of_frames(read_video(path).frames)
@@ -502,10 +502,10 @@ def test_progress_counts_up_to_what_is_wanted(start: Start) -> None:
 def test_where_a_worker_begins_changes_nothing_but_the_order(start: Start, lead: float) -> None:
     ahead = start(Recorder(follows_audio), name=f"worker {lead}", start_share=lead)
     ahead.need()
-    assert len(ahead.corpus.takes) == 28
+    assert len(ahead.corpus.trials) == 28
     plain = start(Recorder(follows_audio), name="plain")
     plain.need()
-    assert ahead.corpus.takes == plain.corpus.takes
+    assert ahead.corpus.trials == plain.corpus.trials
 
 
 def test_a_damaged_video_in_the_store_is_made_again(start: Start, tmp_path: Path, remarks: list[str]) -> None:

@@ -10,7 +10,7 @@ from clip_sets import spoken
 
 from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
-from pytest_lipleak.core.scores import SyncScore, TakeScore
+from pytest_lipleak.core.scores import SyncScore, TrialScore
 from pytest_lipleak.evaluation.make.crops import Cropper
 from pytest_lipleak.evaluation.make.gallery import (
     CELL,
@@ -21,7 +21,7 @@ from pytest_lipleak.evaluation.make.gallery import (
     evenly,
     peak_windows,
     score_digest,
-    take_stem,
+    trial_stem,
 )
 from pytest_lipleak.sync.protocols import Protocol
 
@@ -30,11 +30,11 @@ LENGTH = 60
 WIDTH, HEIGHT = CELL
 
 
-def take(condition: Condition | None, best: int = 30, value: float = 1.0) -> TakeScore:
+def trial(condition: Condition | None, best: int = 30, value: float = 1.0) -> TrialScore:
     confidence = np.full(LENGTH - 5, 0.5)
     confidence[best] = 5
     score = SyncScore(tuple(value + 0.1 * n for n in range(31)), LENGTH - 5, tuple(confidence))
-    return TakeScore("a", condition, score, None, 0)
+    return TrialScore("a", condition, score, None, 0)
 
 
 def clip() -> Clip:
@@ -50,7 +50,7 @@ def shown(path: Path) -> np.ndarray:
 def test_a_strip_shows_real_over_generated_over_difference(tmp_path: Path) -> None:
     real = clip()
     output = real.frames + 10
-    Gallery(tmp_path).add("m", take(SILENT), real, lambda: output, None, Cropper(Protocol.DIRECT))
+    Gallery(tmp_path).add("m", trial(SILENT), real, lambda: output, None, Cropper(Protocol.DIRECT))
     entry = json.loads((tmp_path / "m/a-SI-CR.json").read_text())
     assert entry["spread"] == evenly(LENGTH)
     sheet = shown(tmp_path / "m/a-SI-CR.strip.webp")
@@ -63,7 +63,7 @@ def test_a_strip_shows_real_over_generated_over_difference(tmp_path: Path) -> No
 def test_the_windows_that_agree_most_are_shown_under_silence(tmp_path: Path) -> None:
     real = clip()
     Gallery(tmp_path).add(
-        "m", take(SILENT, best=37), real, lambda: real.frames, None, Cropper(Protocol.DIRECT)
+        "m", trial(SILENT, best=37), real, lambda: real.frames, None, Cropper(Protocol.DIRECT)
     )
     entry = json.loads((tmp_path / "m/a-SI-CR.json").read_text())
     assert entry["peaks"][0] == 37
@@ -74,7 +74,7 @@ def test_the_windows_that_agree_most_are_shown_under_silence(tmp_path: Path) -> 
 
 def test_lips_that_heard_the_audio_leak_nothing(tmp_path: Path) -> None:
     matched = Condition(Setup.AM, Reference.AR)
-    Gallery(tmp_path).add("m", take(matched), clip(), lambda: clip().frames, None, Cropper(Protocol.DIRECT))
+    Gallery(tmp_path).add("m", trial(matched), clip(), lambda: clip().frames, None, Cropper(Protocol.DIRECT))
     assert json.loads((tmp_path / "m/a-AM-AR.json").read_text())["peaks"] == []
     assert not (tmp_path / "m/a-AM-AR.peaks.webp").exists()
 
@@ -87,7 +87,7 @@ def test_made_once_per_score(tmp_path: Path) -> None:
         return clip().frames
 
     for value in (1.0, 1.0, 2.0):
-        of = take(SILENT, value=value)
+        of = trial(SILENT, value=value)
         Gallery(tmp_path).add("m", of, clip(), generated, spoken(np.arange(9)), Cropper(Protocol.DIRECT))
     assert len(calls) == 2
     entry = json.loads((tmp_path / "m/a-SI-CR.json").read_text())
@@ -96,7 +96,7 @@ def test_made_once_per_score(tmp_path: Path) -> None:
 
 
 def test_sound_of_the_real_clip(tmp_path: Path) -> None:
-    Gallery(tmp_path).add_real("m", take(None), clip())
+    Gallery(tmp_path).add_real("m", trial(None), clip())
     entry = json.loads((tmp_path / "m/a-real.json").read_text())
     assert entry["sound"] == [round(100 * n / 327.68) for n in range(LENGTH) for _ in range(2)]
 
@@ -124,7 +124,7 @@ def test_peaks_lie_apart() -> None:
 
 
 def test_file_names_stay_below_the_folder(tmp_path: Path) -> None:
-    assert take_stem("demo:leaky=0.4", "ann/1", SILENT) == "demo@leaky=0.4/ann+1-SI-CR"
+    assert trial_stem("demo:leaky=0.4", "ann/1", SILENT) == "demo@leaky=0.4/ann+1-SI-CR"
     evil = [
         "..",
         "../x/y.py:Model",
@@ -137,7 +137,7 @@ def test_file_names_stay_below_the_folder(tmp_path: Path) -> None:
         "nul",
         "a\nb",
     ]
-    stems = [take_stem(model, clip, SILENT) for model in evil for clip in evil]
+    stems = [trial_stem(model, clip, SILENT) for model in evil for clip in evil]
     assert len({stem.casefold() for stem in stems}) == len(evil) ** 2
     for stem in stems:
         path = (tmp_path / f"{stem}.strip.webp").resolve()

@@ -44,14 +44,14 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> ClipSet:
     return write_clips(tmp_path_factory.mktemp("clips"), {name: random_levels(ord(name)) for name in "abc"})
 
 
-def made(clips: ClipSet, folder: Path, take: str = "AM,AR", clip: str = "a", **changes: Any) -> int:
-    """How often the model is called for one take of a clip, on a store that may know it."""
+def made(clips: ClipSet, folder: Path, trial: str = "AM,AR", clip: str = "a", **changes: Any) -> int:
+    """How often the model is called for one trial of a clip, on a store that may know it."""
     generator = Counts(**changes.pop("attributes", {}))
     model = Model(changes.pop("name", "m"), generator, changes.pop("arguments", {"checkpoint": "a.pth"}))
     plan = Plan(Protocol.DIRECT, **changes.pop("plan", {}))
     options = {"run": "run 1", "device": "cpu", **changes}
     evaluation = Evaluation(clips, model, Expert(), plan, Store(folder), **grouped(options))  # type: ignore[arg-type]
-    evaluation.frames(clip, BY_TEXT[take])
+    evaluation.frames(clip, BY_TEXT[trial])
     return generator.calls
 
 
@@ -60,7 +60,7 @@ def made(clips: ClipSet, folder: Path, take: str = "AM,AR", clip: str = "a", **c
     [{}, {"run": "run 2"}, {"device": "cpu"}, {"plan": {"seed": 3}}, {"plan": {"face": "speaking"}}],
     ids=str,
 )
-def test_the_same_take_is_made_once(clips: ClipSet, tmp_path: Path, same: dict[str, Any]) -> None:
+def test_the_same_trial_is_made_once(clips: ClipSet, tmp_path: Path, same: dict[str, Any]) -> None:
     assert made(clips, tmp_path) == 1
     assert made(clips, tmp_path, **same) == 0
 
@@ -74,9 +74,9 @@ def test_the_same_take_is_made_once(clips: ClipSet, tmp_path: Path, same: dict[s
         {"arguments": {}},
         {"attributes": {"fingerprint": "weights 2"}},
         {"device": "cuda:0"},
-        {"take": "AM,CR"},
-        {"take": "SI,AR"},
-        {"take": "XM,AR"},
+        {"trial": "AM,CR"},
+        {"trial": "SI,AR"},
+        {"trial": "XM,AR"},
         {"plan": {"alternative_reference": "most-dissimilar"}},
         {"plan": {"alternative_reference": "multiple"}},
     ],
@@ -142,13 +142,13 @@ class Sees(Expert):
 
 
 def shown(clips: ClipSet, folder: Path, protocol: Protocol = Protocol.DIRECT, **changes: Any) -> int:
-    """How often the expert is shown one take of clip a, on a store that may know what it saw."""
+    """How often the expert is shown one trial of clip a, on a store that may know what it saw."""
     expert = Sees(**changes.pop("identity", {}))
     model = Model("m", Counts(**changes.pop("attributes", {})), {})
     plan = Plan(protocol, **changes.pop("plan", {}))
     grouping = grouped({"run": "run 1", "device": changes.pop("device", "cpu")})
     evaluation = Evaluation(clips, model, expert, plan, Store(folder), **grouping)  # type: ignore[arg-type]
-    evaluation.artefacts.embedding(evaluation._takes.of("a", BY_TEXT[changes.pop("take", "AM,AR")]))
+    evaluation.artefacts.embedding(evaluation._trials.of("a", BY_TEXT[changes.pop("trial", "AM,AR")]))
     return expert.calls
 
 
@@ -160,7 +160,7 @@ def shown(clips: ClipSet, folder: Path, protocol: Protocol = Protocol.DIRECT, **
         {"identity": {"version": "2"}},
         {"identity": {"weights_sha256": "1" * 64}},
         {"attributes": {"fingerprint": "weights 2"}},
-        {"take": "SI,AR"},
+        {"trial": "SI,AR"},
         {"plan": {"retrack": True}},
         {"plan": {"face": "speaking"}},
         {"device": "cuda:0"},
@@ -180,8 +180,8 @@ def test_a_score_depends_on_what_is_heard(clips: ClipSet, tmp_path: Path) -> Non
         grouping = grouped({"run": "run 1", "device": "cpu"})
         plan, store = Plan(Protocol.DIRECT), Store(tmp_path)
         evaluation = Evaluation(clips, Model("m", Counts(), {}), Sees(), plan, store, **grouping)  # type: ignore[arg-type]
-        take = evaluation._takes.of("a", BY_TEXT["AM,AR"])
-        return evaluation.artefacts.score(take, np.full(len(take.clip.audio), level, np.int16)).lse_d
+        trial = evaluation._trials.of("a", BY_TEXT["AM,AR"])
+        return evaluation.artefacts.score(trial, np.full(len(trial.clip.audio), level, np.int16)).lse_d
 
     first, other, again = map(distance, (3, 5, 3))
     assert other == pytest.approx(first * 5 / 3, rel=1e-4)

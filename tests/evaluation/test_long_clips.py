@@ -14,13 +14,13 @@ from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.make import videos
 from pytest_lipleak.evaluation.make.gallery import Gallery
 from pytest_lipleak.evaluation.make.worker import Files
-from pytest_lipleak.evaluation.plan.references import STRATEGIES, reference_frames
 from pytest_lipleak.faces import mouth_swap, tracking
 from pytest_lipleak.faces.detection import Face
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media import video
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
 from pytest_lipleak.media.video import write_video
+from pytest_lipleak.plan.references import STRATEGIES, reference_frames
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.expert import ExpertIdentity, Suitability
 from pytest_lipleak.sync.protocols import Protocol
@@ -125,10 +125,10 @@ def test_streamed_clips_give_the_same_numbers_and_pictures(
         assert isinstance(clips["0"].video, np.ndarray) == bool(size)
         found.append(measure(clips, tmp_path / name, **plan))
     held, streamed = (each.corpus for each in found)
-    assert streamed.takes
+    assert streamed.trials
     assert not streamed.unscored
-    assert {key: {**vars(take), "video": None} for key, take in streamed.takes.items()} == {
-        key: {**vars(take), "video": None} for key, take in held.takes.items()
+    assert {key: {**vars(trial), "video": None} for key, trial in streamed.trials.items()} == {
+        key: {**vars(trial), "video": None} for key, trial in held.trials.items()
     }
     assert streamed.pictures == held.pictures
     ours, theirs = (files_of(tmp_path / name) for name in ("streamed", "held"))
@@ -199,7 +199,7 @@ def test_scoring_what_is_stored_holds_a_few_pictures_of_a_long_clip(
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
-    assert again.corpus.takes == first.corpus.takes
+    assert again.corpus.trials == first.corpus.trials
     assert again.corpus.pictures == first.corpus.pictures
     # Up to 500 kB of a video is collected before it is known to be long: 10 of 300 pictures.
     assert 0 < most_pictures_alive() <= 30

@@ -12,7 +12,7 @@ import pytest
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError, WeightsError
-from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.make.worker import Files, Worker
@@ -67,7 +67,7 @@ def test_identical_videos_are_perfect(evaluate: Evaluate) -> None:
 def test_pictures_need_no_sync_score(evaluate: Evaluate) -> None:
     honest = evaluate("demo")
     honest.measure("SSIM[XM,CR]")
-    assert not honest.corpus.takes
+    assert not honest.corpus.trials
 
 
 def test_a_set_that_lacks_a_video_has_all_others_made(evaluate: Evaluate) -> None:

@@ -232,7 +232,7 @@ def test_a_face_in_a_larger_picture_is_probed_where_it_is_tracked(
         found = [
             swapped_reference(
                 Probed(
-                    whole._takes,
+                    whole._trials,
                     whole.artefacts,
                     SimpleNamespace(clip=name),  # type: ignore[arg-type]
                     next(c for c in CONDITIONS if str(c) == f"SI,{reference}"),

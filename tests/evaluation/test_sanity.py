@@ -11,7 +11,7 @@ from pytest_lipleak.core.verdicts import Limit, Outcome, Rules
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.results.parts import judged_parts, merged_parts
 from pytest_lipleak.evaluation.results.run_result import verdict_data
-from pytest_lipleak.evaluation.results.sanity import objection_to, unheard
+from pytest_lipleak.evaluation.results.sanity import objection_to, out_of_sync
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
 from pytest_lipleak.media.video import write_video
@@ -89,10 +89,10 @@ def test_left_out_it_does_not_thin_out_the_leak_of_the_others(half_heard: ClipSe
     evaluation, _, outcome, headline = judged(half_heard, tmp_path, allow=True)
     assert outcome is Outcome.FAIL
     assert "5 of 8 clips" in headline
-    takes = evaluation.corpus.takes
-    heard = np.mean([takes[f"clip{number}", None].own.lse_c for number in range(5)])
+    trials = evaluation.corpus.trials
+    heard = np.mean([trials[f"clip{number}", None].own.lse_c for number in range(5)])
     assert evaluation.measure("LSE-C_S").value == pytest.approx(heard)
-    everything = np.mean([takes[name, None].own.lse_c for name in LEVELS])
+    everything = np.mean([trials[name, None].own.lse_c for name in LEVELS])
     assert everything < 200 < heard, "with them in the mean the copier would have passed"
     # A second run finds what the first one heard, and says the same.
     again, *_ = judged(half_heard, tmp_path, allow=True)
@@ -142,4 +142,4 @@ def test_parts_leave_out_what_the_whole_leaves_out(half_heard: ClipSet, tmp_path
 def test_own_audio_must_fit_better_than_nearly_all_others(
     own: float, others: list[float], heard: bool
 ) -> None:
-    assert (unheard(own, others) is None) == heard
+    assert (out_of_sync(own, others) is None) == heard

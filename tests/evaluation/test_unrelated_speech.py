@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_lipleak.core.clips import Audio
-from pytest_lipleak.evaluation.make.nulls import APART, AUDIOS, ENOUGH, NEAREST, UnrelatedSpeech, beginnings
+from pytest_lipleak.evaluation.make.unrelated_speech import (
+    AUDIOS,
+    ENOUGH,
+    MIN_START_DISTANCE,
+    NEAREST,
+    UnrelatedSpeech,
+    beginnings,
+)
 from pytest_lipleak.sync.score import score
 
 
@@ -71,8 +78,8 @@ def test_stretches_begin_far_enough_from_each_other(lengths: list[int], count: i
         if len(of_one):
             assert of_one[0] == 0
             assert (len(lengths) < ENOUGH) or len(of_one) == 1
-            circular = np.diff([*of_one[1:], of_one[1] + length]) if len(of_one) > 1 else [APART]
-            assert min(circular) >= APART
+            circular = np.diff([*of_one[1:], of_one[1] + length]) if len(of_one) > 1 else [MIN_START_DISTANCE]
+            assert min(circular) >= MIN_START_DISTANCE
             assert all(NEAREST <= start <= length - NEAREST for start in of_one[1:])
 
 

@@ -15,7 +15,7 @@ from filelock import FileLock
 from pytest_lipleak.core.conditions import CONDITIONS, Condition
 from pytest_lipleak.core.errors import LipleakError
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.make import schedule
+from pytest_lipleak.evaluation.make import scheduler
 from pytest_lipleak.generators import shared
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.generators.shared import BusyError, SharedGenerator, Slots
@@ -108,11 +108,11 @@ def test_who_waits_for_the_model_holds_no_lock_of_the_store(
     def waits_elsewhere(seconds: float) -> None:
         pytest.fail("waits inside of a call of the model")
 
-    monkeypatch.setattr(schedule, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
+    monkeypatch.setattr(scheduler, "time", SimpleNamespace(monotonic=time.monotonic, sleep=sleep))
     monkeypatch.setattr(shared, "time", SimpleNamespace(sleep=waits_elsewhere))
     evaluation.need([SILENT])
     assert len(waits) == 1
-    assert {condition for _, condition in evaluation.corpus.takes} == {None, SILENT}
+    assert {condition for _, condition in evaluation.corpus.trials} == {None, SILENT}
     assert not evaluation.failures
 
 
@@ -121,10 +121,10 @@ def test_work_of_ten_minutes_is_followed_by_seconds_of_waiting(
 ) -> None:
     passes, slept = iter((0.1, 600.0, 0.0)), []
     clock = accumulate((0.0, *(seconds for each in (0.1, 600.0, 0.0) for seconds in (each, 0.0))))
-    monkeypatch.setattr(schedule, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=slept.append))
+    monkeypatch.setattr(scheduler, "time", SimpleNamespace(monotonic=lambda: next(clock), sleep=slept.append))
 
     turns = 0
-    for turn in evaluation._schedule.turns():
+    for turn in evaluation._scheduler.turns():
         with turn:
             turns += 1
             if next(passes):
@@ -138,5 +138,5 @@ def test_a_clip_that_cannot_be_decoded_costs_that_clip_alone(evaluation: Evaluat
     with pytest.raises(LipleakError, match=r"b\.mkv"):
         evaluation.need([SILENT])
     keys: list[tuple[str, Condition | None]] = [(name, c) for name in "ac" for c in (None, SILENT)]
-    assert set(evaluation.corpus.takes) == set(keys)
+    assert set(evaluation.corpus.trials) == set(keys)
     assert {clip for clip, _ in evaluation.failures} == {"b"}

@@ -263,8 +263,13 @@ def test_it_ends_when_its_caller_is_killed(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(
         "import os, subprocess, sys, time\nfrom pathlib import Path\n" + HANGS
     )
-    leash = [sys.executable, str(Path(command.__file__).with_name("leash.py")), sys.executable, "program.py"]
-    caller = f"import subprocess, time; subprocess.Popen({leash!r}, stdin=subprocess.PIPE); time.sleep(600)"
+    guard = [
+        sys.executable,
+        str(Path(command.__file__).with_name("process_guard.py")),
+        sys.executable,
+        "program.py",
+    ]
+    caller = f"import subprocess, time; subprocess.Popen({guard!r}, stdin=subprocess.PIPE); time.sleep(600)"
     with subprocess.Popen([sys.executable, "-c", caller], cwd=tmp_path) as process:
         pids = tmp_path / "pids"
         while not (pids.is_file() and len(pids.read_text().split()) == 3):

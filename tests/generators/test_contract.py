@@ -12,7 +12,6 @@ import pytest
 import pytest_lipleak
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.errors import GeneratorError
-from pytest_lipleak.evaluation.plan.choices import Plan
 from pytest_lipleak.generators.contract import (
     ATTRIBUTES,
     HOOKS,
@@ -25,6 +24,7 @@ from pytest_lipleak.generators.contract import (
 )
 from pytest_lipleak.generators.protocol import Generator
 from pytest_lipleak.generators.registry import Model
+from pytest_lipleak.plan.plan import Plan
 from pytest_lipleak.settings.options import Plan as PlanSettings
 from pytest_lipleak.sync.protocols import Protocol
 

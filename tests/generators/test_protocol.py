@@ -246,7 +246,7 @@ def test_a_declaration_that_nobody_can_read_is_refused(attribute: str, value: ob
 
 def test_declarations_are_those_that_the_evaluation_knows() -> None:
     from pytest_lipleak.core import choices as core
-    from pytest_lipleak.evaluation.plan.references import STRATEGIES
+    from pytest_lipleak.plan.references import STRATEGIES
     from pytest_lipleak.settings.options import OPTIONS
 
     choices = {option.name: option.choices for option in OPTIONS}

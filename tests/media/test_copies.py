@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from pytest_lipleak.core.clips import Clip
-from pytest_lipleak.evaluation.plan.pairing import mismatched_pairs
 from pytest_lipleak.media.clipsets import EMBEDDED, ClipSet, open_clips
 from pytest_lipleak.media.copies import is_copy
 from pytest_lipleak.media.video import write_video
+from pytest_lipleak.plan.pairing import mismatched_pairs
 
 
 @pytest.fixture(scope="module")

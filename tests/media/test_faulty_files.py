@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pytest_lipleak.core.errors import InputError
-from pytest_lipleak.evaluation.scoring import FileScore, score_file
+from pytest_lipleak.evaluation.one_video import FileScore, score_file
 
 TURNED = "as its display matrix says"
 READ = {

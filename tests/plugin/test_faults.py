@@ -104,7 +104,7 @@ class Noisy(Copy):
         return super().generate(frames, audio, reference)
 '''
 GATES = ("--lipleak-gate=LSE-C_S < 50", "--lipleak-gate=LSE-D_S[AR] > 1")
-TAKES = 6
+TRIALS = 6
 
 
 @pytest.fixture
@@ -123,10 +123,10 @@ def measure(project: Project, model: str, log: str, *arguments: str) -> Run:
 _undisturbed: list[dict] = []
 
 
-def undisturbed_takes(faulty: Project) -> list[dict]:
+def undisturbed_trials(faulty: Project) -> list[dict]:
     """What a run that nothing disturbs scores: the same for every test here, so one of them measures it."""
     if not _undisturbed:
-        _undisturbed.extend(takes(measure(faulty, "Known", "undisturbed")))
+        _undisturbed.extend(trials(measure(faulty, "Known", "undisturbed")))
     return _undisturbed
 
 
@@ -134,7 +134,7 @@ def made(folder: Path) -> Counter[str]:
     return Counter("-".join(path.name.split("-")[:3]) for path in folder.iterdir())
 
 
-def takes(run: Run) -> list[dict]:
+def trials(run: Run) -> list[dict]:
     (result,) = run.json["results"]
     return result["takes"]
 
@@ -185,7 +185,7 @@ def test_what_a_killed_run_left_is_removed_two_days_later_and_nothing_else(proje
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["Killed", "KilledWriting"])
 def test_killed_and_started_again_makes_only_what_is_missing(faulty: Project, model: str) -> None:
-    undisturbed = undisturbed_takes(faulty)
+    undisturbed = undisturbed_trials(faulty)
     killed = measure(faulty, model, "log", "--lipleak-store=store")
     assert killed.code == -signal.SIGKILL
     first = made(faulty.path / "log")
@@ -193,20 +193,20 @@ def test_killed_and_started_again_makes_only_what_is_missing(faulty: Project, mo
     assert len(finished) == 1
     again = measure(faulty, model, "log", "--lipleak-store=store")
     assert again.counts == {"passed": 2}
-    assert takes(again) == undisturbed
+    assert trials(again) == undisturbed
     total = made(faulty.path / "log")
-    assert len(total) == TAKES
-    remade = {take for take, times in total.items() if times > 1}
+    assert len(total) == TRIALS
+    remade = {trial for trial, times in total.items() if times > 1}
     assert len(remade) == (1 if model == "KilledWriting" else 0), "only what it was killed over"
     assert first <= total
     videos = {path.name for path in (faulty.path / "store").rglob("video-*.mkv")}
     assert finished <= videos
-    assert len(videos) == TAKES
+    assert len(videos) == TRIALS
 
 
 @pytest.mark.slow
-def test_a_killed_worker_costs_its_test_and_no_finished_take(faulty: Project) -> None:
-    undisturbed = undisturbed_takes(faulty)
+def test_a_killed_worker_costs_its_test_and_no_finished_trial(faulty: Project) -> None:
+    undisturbed = undisturbed_trials(faulty)
     run = measure(faulty, "Killed", "log", "--lipleak-store=store", "-n2")
     assert run.code == pytest.ExitCode.TESTS_FAILED
     assert run.lines(r"worker 'gw\d' crashed while running 'lipleak::LSE-")
@@ -214,7 +214,7 @@ def test_a_killed_worker_costs_its_test_and_no_finished_take(faulty: Project) ->
     assert run.json["verdict"] == "not judged"
     again = measure(faulty, "Killed", "log", "--lipleak-store=store", "-n2")
     assert again.counts == {"passed": 2}
-    assert takes(again) == undisturbed
+    assert trials(again) == undisturbed
     assert set(made(faulty.path / "log").values()) == {1}
 
 
@@ -242,7 +242,7 @@ def test_two_runs_at_once_on_one_store_make_everything_once(faulty: Project) -> 
         assert first[numbers] == second[numbers]
         assert first[numbers]
     log = made(faulty.path / "log")
-    assert (len(log), set(log.values())) == (TAKES, {1})
+    assert (len(log), set(log.values())) == (TRIALS, {1})
 
 
 @pytest.mark.slow
@@ -273,7 +273,7 @@ def test_a_full_disk_under_keep_is_said_and_no_score_is_lost(project: Project) -
         r"video to keep .*: cannot be written \(No space left on device\); free some space, name another"
     )
     assert run.json["verdict"] == "not judged"
-    assert len(takes(run)) == 3, "the real clips are scored all the same, and nothing is generated in vain"
+    assert len(trials(run)) == 3, "the real clips are scored all the same, and nothing is generated in vain"
     assert left == []
 
 
@@ -313,10 +313,10 @@ def test_workers_end_when_their_controller_is_killed(faulty: Project) -> None:
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
 @pytest.mark.parametrize("way", [(), ("-n2",)], ids=["plain", "n2"])
 def test_a_model_that_prints_forks_and_leaks_changes_nothing(faulty: Project, way: tuple[str, ...]) -> None:
-    undisturbed = undisturbed_takes(faulty)
+    undisturbed = undisturbed_trials(faulty)
     run = measure(faulty, "Noisy", "log", *way)
     # From 3.12 on Python itself warns of a fork in a process with threads.
     assert {how: count for how, count in run.counts.items() if how != "warnings"} == {"passed": 2}
     assert len(run.text) < 10_000
-    assert takes(run) == undisturbed
+    assert trials(run) == undisturbed
     assert not faulty.run_folders()

@@ -266,7 +266,7 @@ def test_silence(lipleak_silent_audio, lipleak, lipleak_clips):
 def test_references(lipleak_references, lipleak, lipleak_clips):
     clip = lipleak_clips["clip0"]
     assert len(lipleak_references(clip, "AR")) == 5
-    taken = lipleak.take("clip0", Condition(Setup.SI, Reference.AR)).reference_video
+    taken = lipleak.trial("clip0", Condition(Setup.SI, Reference.AR)).reference_video
     assert np.array_equal(lipleak_references(clip, "AR"), taken)
 
 def test_pairs(request):

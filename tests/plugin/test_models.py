@@ -39,8 +39,8 @@ def test_failing_on_one_clip_keeps_the_others(project: Project, distribution: tu
     assert run.counts == {"failed": 1, "passed": 1}
     assert run.lines(r"^model 'models.py:RaisesOnOneClip', clip 'clip2', condition \[SI,CR\]: .*too bright$")
     assert run.lines("^other clips work: .* --lipleak-allow-unscored .* does not cover a model that fails")
-    takes = {(take["clip"], take["condition"]) for take in run.json["results"][0]["takes"]}
-    assert takes == {(f"clip{n}", "GT") for n in range(3)} | {(f"clip{n}", "SI,CR") for n in range(2)}
+    trials = {(trial["clip"], trial["condition"]) for trial in run.json["results"][0]["takes"]}
+    assert trials == {(f"clip{n}", "GT") for n in range(3)} | {(f"clip{n}", "SI,CR") for n in range(2)}
     assert run.json["verdict"] == "not judged"
 
 

@@ -6,8 +6,8 @@ import pytest
 from inner_pytest import Project
 
 from pytest_lipleak.cli import USAGE, main
-from pytest_lipleak.core.defaults import DEFAULT_GATES
 from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
 from pytest_lipleak.run.run import Run
 from pytest_lipleak.settings.resolve import make_settings
 from pytest_lipleak.sync.experts import SYNCNET_FILE, choose_expert, refuse_unnamed

@@ -35,7 +35,7 @@ def test_a_copier_leaks_and_a_still_face_does_not(project: Project, distribution
     assert project.measure("Still", *distribution).counts == {"passed": 2}
 
 
-def test_nulls_of_takes_that_an_earlier_test_measured(project: Project) -> None:
+def test_nulls_of_trials_that_an_earlier_test_measured(project: Project) -> None:
     gates = ("--lipleak-gate=LSE-C_S < 50", "--lipleak-gate=LSE-C_S@null < 9 @ p 0.01")
     run = project.measure("Still", *gates, "-n1")
     assert run.counts == {"passed": 2}

@@ -12,10 +12,10 @@ from inner_pytest import Project
 
 from pytest_lipleak.cli import NOT_JUDGED, USAGE, main
 from pytest_lipleak.core.errors import ConfigurationError
-from pytest_lipleak.evaluation.results.dose import read_curve, table_lines
+from pytest_lipleak.evaluation.results.dose_curves import read_curve, table_lines
 from pytest_lipleak.machine.outputs import check_writable, forget_file, write_text
 from pytest_lipleak.machine.resources import resource
-from pytest_lipleak.run.reports import Reports
+from pytest_lipleak.run.report_files import Reports
 from pytest_lipleak.settings.resolve import make_settings
 
 PROC = pytest.mark.skipif(not Path("/proc/self").exists(), reason="a folder that not even root can write to")
@@ -227,7 +227,7 @@ def test_other_commands_tell_what_they_cannot_write(
     capsys.readouterr()
     request.getfixturevalue("full")
     request.getfixturevalue("monkeypatch").setattr(
-        "pytest_lipleak.evaluation.results.dose.calibrated", lambda _: curve
+        "pytest_lipleak.evaluation.results.dose_curves.calibrated", lambda _: curve
     )
     for command, shown in {
         ("merge", str(part), "--json=old.json"): "PASSED: 1 limit kept",

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from inner_pytest import Project, Run
 
-from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.verdicts import Limit, Measurement, judge
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.report.json import read_document, schema
@@ -107,7 +107,7 @@ def test_json_is_finite_and_complete(project: Project, distribution: tuple[str, 
     assert about["clip_names"] == ["clip0", "clip1", "clip2"]
     assert sorted(about["pairing"]) == sorted(about["pairing"].values()) == about["clip_names"]
     assert (about["protocol"], about["seed"], about["silence"]) == ("direct", 0, "zeros")
-    assert {take["condition"] for take in result["takes"]} == {"GT", "AM,CR", "XM,CR", "SI,CR"}
+    assert {trial["condition"] for trial in result["takes"]} == {"GT", "AM,CR", "XM,CR", "SI,CR"}
     assert len(result["takes"]) == 12
     assert [verdict["limit"] for verdict in result["verdicts"]] == sorted(LIMITS)
 
@@ -127,11 +127,11 @@ def test_the_file_alone_gives_the_same_metrics_to_the_bit(
         assert (entry["value"], entry["clips"]) == (again.value if name[0] != "P" else "inf", 3)
         assert entry["interval"] == (list(again.interval) if again.interval else None)
     # And by the definitions alone, without our code.
-    takes = {(take["clip"], take["condition"]): take for take in result["takes"]}
+    trials = {(trial["clip"], trial["condition"]): trial for trial in result["takes"]}
 
     def mean(condition: str, formula: Callable[[list[float]], float]) -> float:
         names = result["provenance"]["clip_names"]
-        return sum(formula(takes[name, condition]["driving"]["mean_distances"]) for name in names) / 3
+        return sum(formula(trials[name, condition]["driving"]["mean_distances"]) for name in names) / 3
 
     c, d = ([mean(f"{s},CR", f) for s in ("AM", "XM")] for f in (lambda m: median(m) - min(m), min))
     lsd = 0.5 * (abs(c[0] - c[1]) + abs(d[0] - d[1]))

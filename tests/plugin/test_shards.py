@@ -58,15 +58,15 @@ def test_merged_is_the_whole_to_the_bit(project: Project, capsys: pytest.Capture
     )
     assert merge(files, "--json=-") == LEAK
     assert json.loads(capsys.readouterr().out)["verdict"] == "fail"
-    # Every take was made by one part alone.
-    takes = [
+    # Every trial was made by one part alone.
+    trials = [
         {
-            (take["clip"], take["condition"])
-            for take in json.loads(Path(file).read_text())["results"][0]["takes"]
+            (trial["clip"], trial["condition"])
+            for trial in json.loads(Path(file).read_text())["results"][0]["takes"]
         }
         for file in files
     ]
-    assert not takes[0] & takes[1]
+    assert not trials[0] & trials[1]
     assert merge(files, "--gate=LSE-C_S < 50", "--gate=LSE-D_S > 1") == GOOD
     assert merge(files, "--gate=LSD-AR < 50") == NOT_JUDGED, "AM,AR was not measured"
     assert merge(files, "--gate=LSD-CR > 1") == USAGE
@@ -113,7 +113,7 @@ def test_what_pauses_drove_is_merged_and_compared(
     project.measure("Copy", *gates).json_file.rename(whole)
     assert merge(measure_parts(project, 2, *gates), f"--json={merged}") == GOOD
     ours, theirs = (json.loads(file.read_text())["results"][0] for file in (merged, whole))
-    assert "PA,CR" in {take["condition"] for take in ours["takes"]}
+    assert "PA,CR" in {trial["condition"] for trial in ours["takes"]}
     for kind in ("takes", "pictures", "metrics"):
         assert ours[kind] == theirs[kind]
     capsys.readouterr()

@@ -5,7 +5,7 @@ import json
 import pytest
 from inner_pytest import Project
 
-from pytest_lipleak.core.defaults import DEFAULT_GATES
+from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
 
 SKIPPING = """
 from pytest_lipleak import assert_lsd_below

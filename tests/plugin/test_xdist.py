@@ -12,7 +12,7 @@ WAYS = [("-n0",), ("-n2",), ("-n2", "--dist=loadfile"), ("-n2", "--dist=workstea
 
 
 def calls(folder: Path) -> Counter[str]:
-    """How often each take was generated, by what the generator was given."""
+    """How often each trial was generated, by what the generator was given."""
     return Counter("-".join(path.name.split("-")[:3]) for path in folder.iterdir())
 
 
@@ -36,7 +36,7 @@ def verdicts(run: Run) -> dict[str, tuple[bool, float]]:
 
 
 @pytest.mark.slow
-def test_same_numbers_to_the_bit_and_every_take_made_once(project: Project) -> None:
+def test_same_numbers_to_the_bit_and_every_trial_made_once(project: Project) -> None:
     alone = project.measure("Copy", *GATES)
     expected = alone.lasting
     assert expected["results"][0]["provenance"].pop("arguments") == {}

@@ -4,7 +4,7 @@ import math
 
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
-from pytest_lipleak.core.scores import SyncScore, TakeScore
+from pytest_lipleak.core.scores import SyncScore, TrialScore
 from pytest_lipleak.core.verdicts import Limit, judge
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
@@ -39,18 +39,18 @@ def corpus(names: list[str], *, leak: float = 0.0, conditions: tuple[Condition, 
     found = Corpus(about)
     for number, name in enumerate(names):
         real = score(number, 4.0)
-        found.takes[name, None] = TakeScore(name, None, real, real, 0)
+        found.trials[name, None] = TrialScore(name, None, real, real, 0)
         for condition in conditions:
             copied = score(number, 0.1 + 4 * leak)
             followed = score(number, 4.0 - 3 * leak)
-            takes = {
+            trials = {
                 Setup.AM: (real, real, None),
                 Setup.XM: (copied, followed, partners[name]),
                 Setup.PA: (copied, followed, partners[name]),
                 Setup.SI: (copied, None, None),
             }
-            own, driving, partner = takes[condition.setup]
-            found.takes[name, condition] = TakeScore(name, condition, own, driving, 0, partner)
+            own, driving, partner = trials[condition.setup]
+            found.trials[name, condition] = TrialScore(name, condition, own, driving, 0, partner)
     return found
 
 

@@ -11,7 +11,7 @@ from corpora import corpus, report
 
 from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.evaluation.make.crops import Cropper
-from pytest_lipleak.evaluation.make.gallery import Gallery, take_stem
+from pytest_lipleak.evaluation.make.gallery import Gallery, trial_stem
 from pytest_lipleak.media.video import write_playable
 from pytest_lipleak.report.html import write_html
 from pytest_lipleak.report.page_files import files_of
@@ -45,17 +45,17 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("browser")
     found = corpus(["a", "b <script>", "c"], leak=0.8)
     frames = np.random.default_rng(0).integers(0, 256, (125, 64, 64, 3), np.uint8)
-    for key, take in list(found.takes.items()):
-        clip = Clip(take.clip, frames, np.zeros(125 * 640, np.int16))
-        if take.condition is not None:
+    for key, trial in list(found.trials.items()):
+        clip = Clip(trial.clip, frames, np.zeros(125 * 640, np.int16))
+        if trial.condition is not None:
             Gallery(files_of(folder)).add(
-                "made:up", take, clip, lambda: frames, None, Cropper(Protocol.DIRECT)
+                "made:up", trial, clip, lambda: frames, None, Cropper(Protocol.DIRECT)
             )
-        if take.clip == "a":
-            video = folder / "kept" / f"{take_stem('made:up', 'a', take.condition)}.mp4"
+        if trial.clip == "a":
+            video = folder / "kept" / f"{trial_stem('made:up', 'a', trial.condition)}.mp4"
             video.parent.mkdir(parents=True, exist_ok=True)
             write_playable(video, frames, clip.audio)
-            found.takes[key] = type(take)(**{**vars(take), "video": str(video)})
+            found.trials[key] = type(trial)(**{**vars(trial), "video": str(video)})
     return write_html(report(found, "LSE-C_S < 1", "LSD-CR < 0.8", "LSE-C[XM,AR] > 1.5", LONG), folder)
 
 

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from pytest_lipleak.core.metrics import KNOWN_METRICS, metric
+from pytest_lipleak.core.metrics.formulas import KNOWN_METRICS, metric
 from pytest_lipleak.core.scores import Unscored
 from pytest_lipleak.core.verdicts import Limit, Measurement, judge
 from pytest_lipleak.report.failures import explain

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from corpora import corpus
 
-from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.verdicts import Limit, Measurement
 from pytest_lipleak.evaluation.results.gate_limits import (
     CALIBRATED,

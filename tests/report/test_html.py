@@ -15,11 +15,11 @@ from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.core.conditions import CONDITIONS, MEANINGS, Condition, Reference, Setup
 from pytest_lipleak.core.dose import COLUMNS, DoseCurve
 from pytest_lipleak.core.errors import InputError, MissingExtraError
-from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.evaluation.make.crops import Cropper
-from pytest_lipleak.evaluation.make.gallery import Gallery, take_stem
+from pytest_lipleak.evaluation.make.gallery import Gallery, trial_stem
 from pytest_lipleak.evaluation.results.aggregate import measure
-from pytest_lipleak.evaluation.results.dose import _identity as identity
+from pytest_lipleak.evaluation.results.dose_curves import _identity as identity
 from pytest_lipleak.report.html import write_html
 from pytest_lipleak.report.page_files import files_of, forget_page, page_of
 from pytest_lipleak.sync.protocols import Protocol
@@ -55,15 +55,15 @@ class Page(HTMLParser):
 
 
 def gallery(found, folder: Path) -> None:  # type: ignore[no-untyped-def]
-    """The pictures of every take, as a run writes them."""
+    """The pictures of every trial, as a run writes them."""
     frames = np.zeros((125, 32, 32, 3), np.uint8)
     pictures = Gallery(folder)
-    for (name, condition), take in found.takes.items():
+    for (name, condition), trial in found.trials.items():
         clip = Clip(name, frames, np.zeros(125 * 640, np.int16))
         if condition is None:
-            pictures.add_real("made:up", take, clip)
+            pictures.add_real("made:up", trial, clip)
         else:
-            pictures.add("made:up", take, clip, lambda: frames + 1, None, Cropper(Protocol.DIRECT))
+            pictures.add("made:up", trial, clip, lambda: frames + 1, None, Cropper(Protocol.DIRECT))
 
 
 def test_verdict_first_then_numbers_of_the_json_report(tmp_path: Path) -> None:
@@ -244,11 +244,11 @@ def test_media_from_elsewhere_are_brought_along(tmp_path: Path) -> None:
 
 def test_kept_videos_lie_beside_the_page(tmp_path: Path) -> None:
     found = corpus(["a"])
-    for key, take in list(found.takes.items()):
-        video = tmp_path / "kept" / f"{take_stem('made:up', 'a', take.condition)}.mp4"
+    for key, trial in list(found.trials.items()):
+        video = tmp_path / "kept" / f"{trial_stem('made:up', 'a', trial.condition)}.mp4"
         video.parent.mkdir(parents=True, exist_ok=True)
         video.write_bytes(str(key).encode())
-        found.takes[key] = type(take)(**{**vars(take), "video": str(video)})
+        found.trials[key] = type(trial)(**{**vars(trial), "video": str(video)})
     data = json.loads(json.dumps(report(found)))
     for attempt in ("first", "again"):
         page = Page(write_html(data, tmp_path / "site", videos=[tmp_path / "kept"]))
@@ -292,7 +292,7 @@ def test_two_hundred_clips(tmp_path: Path) -> None:
 
 def test_files_of_pauses_are_forgotten_too(tmp_path: Path) -> None:
     for reference in Reference:
-        video = files_of(tmp_path) / f"{take_stem('made:up', 'a', Condition(Setup.PA, reference))}.mp4"
+        video = files_of(tmp_path) / f"{trial_stem('made:up', 'a', Condition(Setup.PA, reference))}.mp4"
         video.parent.mkdir(parents=True, exist_ok=True)
         video.touch()
     forget_page(tmp_path)

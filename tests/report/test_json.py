@@ -11,7 +11,7 @@ from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.endings import RunEnd
 from pytest_lipleak.core.errors import InputError
-from pytest_lipleak.core.scores import SyncScore, TakeScore
+from pytest_lipleak.core.scores import SyncScore, TrialScore
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.report.json import FAIL, INCONCLUSIVE, NOT_JUDGED, PASS, document, read_document, schema
 from pytest_lipleak.report.reading import read_report
@@ -22,7 +22,7 @@ def corpus() -> Corpus:
         "demo", "embedded", ("one",), "embedded 1", "direct", "first", "zeros", {"one": "two"}, 0, "cpu", "0"
     )
     score = SyncScore(tuple(10 + 0.1 * n for n in range(31)), 70)
-    return Corpus(about, {("one", None): TakeScore("one", None, score, score, 15)})
+    return Corpus(about, {("one", None): TrialScore("one", None, score, score, 15)})
 
 
 def of_one(verdicts: dict[str, dict[str, Any]]) -> RunResult:
@@ -118,9 +118,9 @@ def test_every_condition_that_is_written_is_read(setup: Setup, reference: Refere
     """Also pauses, which default gates measure: a report that holds them must serve as a baseline."""
     condition = Condition(setup, reference)
     found = corpus()
-    score = found.takes["one", None].own
-    found.takes["one", condition] = TakeScore("one", condition, score, score, 15, "two")
+    score = found.trials["one", None].own
+    found.trials["one", condition] = TrialScore("one", condition, score, score, 15, "two")
     file = tmp_path / "report.json"
     file.write_text(json.dumps(document(RunResult((ModelResult(found, {}),)))))
     (back,) = read_report(file).corpora
-    assert set(back.takes) == set(found.takes)
+    assert set(back.trials) == set(found.trials)

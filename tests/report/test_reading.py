@@ -13,7 +13,7 @@ from pytest_lipleak.cli import main
 from pytest_lipleak.core.conditions import EVERY_CONDITION
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.scores import LAGS, LagScan, NullScores
-from pytest_lipleak.evaluation.make.gallery import take_stem
+from pytest_lipleak.evaluation.make.gallery import trial_stem
 from pytest_lipleak.report.reading import read_report
 
 LIMITS = ("LSE-C_S < 1", "LSD-CR < 0.8 @ 95%", "LSE-C[XM,AR] > 1.5")
@@ -21,7 +21,7 @@ LIMITS = ("LSE-C_S < 1", "LSD-CR < 0.8 @ 95%", "LSE-C[XM,AR] > 1.5")
 
 def whole(names: tuple[str, ...] = ("a", "b", "c")) -> dict[str, Any]:
     found = corpus(list(names), leak=0.5)
-    for key in list(found.takes)[:3]:
+    for key in list(found.trials)[:3]:
         found.nulls[key] = NullScores((0.1, 0.2, 0.3), (0.5, 0.6, 0.7), 3)
     row = (0.1,) * len(LAGS)
     found.scans[key] = LagScan((row, row), (row, row), row, 0.2)
@@ -41,13 +41,13 @@ def test_a_sound_report_is_read(tmp_path: Path) -> None:
     assert len(read_report(file).corpora) == 1, "Windows writes a byte order mark"
 
 
-def test_takes_of_every_condition_are_read(tmp_path: Path) -> None:
+def test_trials_of_every_condition_are_read(tmp_path: Path) -> None:
     """What a model of this version can be measured under, speech with pauses among it, and nothing else."""
     found = corpus(["a", "b", "c"], conditions=EVERY_CONDITION)
     data = json.loads(json.dumps(report(found, *LIMITS)))
     (read,) = read_report(saved(tmp_path / "report.json", data)).corpora
-    assert read.takes == found.takes
-    assert {str(condition) for _, condition in read.takes} >= {"PA,CR", "PA,AR", "SI,AR"}
+    assert read.trials == found.trials
+    assert {str(condition) for _, condition in read.trials} >= {"PA,CR", "PA,AR", "SI,AR"}
     data["results"][0]["takes"][-1]["condition"] = "AP,CR"
     with pytest.raises(InputError, match="condition must match pattern"):
         read_report(saved(tmp_path / "report.json", data))
@@ -154,7 +154,7 @@ def name_a_clip(name: str) -> Callable[[dict[str, Any]], None]:
 
 
 CONTRADICTIONS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
-    "take twice": (lambda data: first(data)["takes"].append(first(data)["takes"][0]), "the take 'a', "),
+    "take twice": (lambda data: first(data)["takes"].append(first(data)["takes"][0]), "the video 'a', "),
     "clip twice": (
         lambda data: first(data)["provenance"]["clip_names"].append("a"),
         "the clip 'a' stands twice",
@@ -167,14 +167,14 @@ CONTRADICTIONS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
         lambda data: first(data)["takes"][0].update(clip="z"),
         "the clip 'z' is none of the report's",
     ),
-    "null without take": (lambda data: first(data)["takes"].pop(0), "nulls: the take"),
+    "null without trial": (lambda data: first(data)["takes"].pop(0), "nulls: the video of"),
     "empty null": (lambda data: first(data)["nulls"][0].update(at_offset=[], free=[]), "one at least"),
     "scan twice": (lambda data: first(data)["scans"].append(first(data)["scans"][0]), "the scan "),
     "scan of an unknown clip": (
         lambda data: first(data)["scans"][0].update(clip="z"),
         "the clip 'z' is none of the report's",
     ),
-    "scan without take": (lambda data: first(data).update(nulls=[], takes=[]), "scans: the take"),
+    "scan without trial": (lambda data: first(data).update(nulls=[], takes=[]), "scans: the video of"),
     "scan without others": (lambda data: first(data)["scans"][0]["lips"].pop(), "at least two rows"),
     "scan of 20 lags": (lambda data: first(data)["scans"][0]["excess"][1].pop(), "21 lags in every row"),
     "slope of 20 lags": (lambda data: first(data)["scans"][0]["slope"].pop(), "21 lags in every row"),
@@ -223,11 +223,11 @@ def victim(tmp_path: Path) -> Path:
 
 
 def with_video(folder: Path, video: str) -> Path:
-    """A stranger's report, in a folder of downloads, on takes whose videos are all at that path."""
+    """A stranger's report, in a folder of downloads, on trials whose videos are all at that path."""
     folder.mkdir(exist_ok=True)
     data = whole()
-    for take in first(data)["takes"]:
-        take["video"] = video
+    for trial in first(data)["takes"]:
+        trial["video"] = video
     return saved(folder / "evil.json", data)
 
 
@@ -235,23 +235,23 @@ def published(target: Path) -> list[bytes]:
     return [path.read_bytes() for path in target.rglob("*") if path.is_file() and path.suffix != ".html"]
 
 
-@pytest.mark.parametrize("way", ["absolute", "climbing", "linked", "linked folder", "named like a take"])
+@pytest.mark.parametrize("way", ["absolute", "climbing", "linked", "linked folder", "named like a trial"])
 def test_no_file_of_the_readers_is_published(way: str, victim: Path, tmp_path: Path) -> None:
     downloads, target = tmp_path / "downloads", tmp_path / "pub"
     downloads.mkdir()
-    stem = take_stem("made:up", "a", None)
+    stem = trial_stem("made:up", "a", None)
     video = {
         "absolute": str(victim),
         "climbing": "../home/private.mp4",
         "linked": f"{Path(stem).name}.mp4",
         "linked folder": f"home/{Path(stem).name}.mp4",
-        "named like a take": str(victim.with_name(f"{Path(stem).name}.mp4")),
+        "named like a trial": str(victim.with_name(f"{Path(stem).name}.mp4")),
     }[way]
     if way == "linked":
         (downloads / video).symlink_to(victim)
     if way == "linked folder":
         (downloads / "home").symlink_to(victim.parent)
-    if way in ("linked folder", "named like a take"):
+    if way in ("linked folder", "named like a trial"):
         victim.rename(victim.with_name(f"{Path(stem).name}.mp4"))
     file = with_video(downloads, video)
     assert main(["report", str(file), "--format", "html", "-o", str(target / "index.html")]) == 0
@@ -271,7 +271,7 @@ def test_videos_of_a_run_are_copied_and_never_linked(media: bool, tmp_path: Path
     downloads = tmp_path / "downloads"
     kept = (
         tmp_path / "elsewhere" if media else downloads / "kept"
-    ) / f"{take_stem('made:up', 'a', None)}.mp4"
+    ) / f"{trial_stem('made:up', 'a', None)}.mp4"
     kept.parent.mkdir(parents=True)
     kept.write_bytes(b"video")
     file = with_video(downloads, str(kept))

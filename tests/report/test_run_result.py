@@ -18,8 +18,8 @@ def piece(*clips: str, model: str = "one", limit: str | None = None) -> ModelRes
     whole.provenance = type(whole.provenance)(**{**vars(whole.provenance), "model": model})
     limits = [Limit.parse(limit)] if limit else []
     verdicts = [judge(each, measure(whole, each.metric)) for each in limits]
-    for key in [key for key in whole.takes if key[0] not in clips]:
-        del whole.takes[key]
+    for key in [key for key in whole.trials if key[0] not in clips]:
+        del whole.trials[key]
     return ModelResult.of(whole, verdicts)
 
 
@@ -46,7 +46,8 @@ def test_who_measured_what_first_changes_nothing() -> None:
     for order in permutations(range(4)):
         found = merged_models([pieces()[number] for number in order])
         assert [
-            (m.corpus.provenance.model, {clip for clip, _ in m.corpus.takes}, list(m.verdicts)) for m in found
+            (m.corpus.provenance.model, {clip for clip, _ in m.corpus.trials}, list(m.verdicts))
+            for m in found
         ] == expected
 
 

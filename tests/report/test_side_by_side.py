@@ -15,8 +15,8 @@ from test_terminal import corpus, score
 from pytest_lipleak.cli import GOOD, USAGE, main
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.metrics import metric
-from pytest_lipleak.core.scores import LagScan, TakeScore
+from pytest_lipleak.core.metrics.formulas import metric
+from pytest_lipleak.core.scores import LagScan, TrialScore
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.machine.resources import resource
@@ -90,17 +90,17 @@ def named(found: Corpus, **changes: Any) -> Corpus:
 def leaky(name: str) -> Corpus:
     """Like ``corpus``, with silent scores that show a leak."""
     found = named(corpus(*CONDITIONS), model=name)
-    for key, take in found.takes.items():
+    for key, trial in found.trials.items():
         if str(key[1]).startswith("SI"):
             own = score(2.0, 10.0, 0)
-            found.takes[key] = TakeScore(take.clip, take.condition, own, None, 1)
+            found.trials[key] = TrialScore(trial.clip, trial.condition, own, None, 1)
     return found
 
 
 def scanned(found: Corpus, more: float = 0.0) -> Corpus:
     """With scans in which the clip's own speech stands out by ``more`` at lag 0."""
     draw = np.random.default_rng(2)
-    for key in list(found.takes):
+    for key in list(found.trials):
         if str(key[1]).startswith(("SI", "XM")):
             excess, lips = draw.normal(0, 0.05, (2, 6, 21))
             excess[0, 10] += more

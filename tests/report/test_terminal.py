@@ -9,9 +9,9 @@ from _pytest._io import TerminalWriter
 
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
-from pytest_lipleak.core.defaults import DEFAULT_GATES
 from pytest_lipleak.core.endings import unwatched
-from pytest_lipleak.core.scores import SetScore, SyncScore, TakeScore, Unscored
+from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
+from pytest_lipleak.core.scores import SetScore, SyncScore, TrialScore, Unscored
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.report.summary import painted, summaries
@@ -30,11 +30,11 @@ def corpus(*conditions: Condition) -> Corpus:
     found = Corpus(about)
     for clip in NAMES:
         real = score(3.0, 9.0, 1)
-        found.takes[clip, None] = TakeScore(clip, None, real, real, 1)
+        found.trials[clip, None] = TrialScore(clip, None, real, real, 1)
         for condition in conditions:
             own = score(0.5, 12.0, -2)
             driving = None if condition.setup is Setup.SI else score(2.5, 9.5, 2)
-            found.takes[clip, condition] = TakeScore(clip, condition, own, driving, 1)
+            found.trials[clip, condition] = TrialScore(clip, condition, own, driving, 1)
     return found
 
 
@@ -190,7 +190,7 @@ def test_everything_names_the_worst_clips_and_their_videos() -> None:
     silent = Condition(Setup.SI, Reference.CR)
     for name, lse_c in zip(NAMES, (0.5, 2.0, 1.0), strict=True):
         own = score(lse_c, 12.0, 0)
-        found.takes[name, silent] = TakeScore(name, silent, own, None, 1, video=f"kept/{name}.mp4")
+        found.trials[name, silent] = TrialScore(name, silent, own, None, 1, video=f"kept/{name}.mp4")
     (brief,), (whole,) = (
         list(summaries(RunResult((ModelResult(found, {}),)), full=full)) for full in (False, True)
     )
@@ -214,7 +214,7 @@ def test_a_model_that_beats_the_real_clips_is_warned_about() -> None:
     for name, lse_c in zip(NAMES, (4.0, 4.1, 4.2), strict=True):
         key = name, Condition(Setup.AM, Reference.CR)
         sharp = score(lse_c, 9.5, 1)
-        found.takes[key] = TakeScore(*key, sharp, sharp, 1)
+        found.trials[key] = TrialScore(*key, sharp, sharp, 1)
     (warning,) = [line for line in lines(found) if line.startswith("better than real")]
     # LSE-D is worse than that of the real clips and not spoken of.
     assert warning.startswith("better than real: LSE-C[AM,CR] is 4.10, the real clips' is 3.00")

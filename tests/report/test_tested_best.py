@@ -8,8 +8,8 @@ from corpora import corpus
 
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import InputError
-from pytest_lipleak.core.metrics import metric
-from pytest_lipleak.core.scores import TakeScore
+from pytest_lipleak.core.metrics.formulas import metric
+from pytest_lipleak.core.scores import TrialScore
 from pytest_lipleak.evaluation.comparison import paired_difference
 from pytest_lipleak.report.side_by_side import entry_of, side_by_side
 from pytest_lipleak.report.tables import Table
@@ -45,8 +45,8 @@ def test_a_smaller_mean_alone_is_not() -> None:
     usual, lucky = model("usual", 0.5), model("lucky", 0.5)
     better = corpus(NAMES, leak=0.0)
     worse = corpus(NAMES, leak=0.55)
-    for key in list(lucky.takes):
-        lucky.takes[key] = (better if key[0] == NAMES[0] else worse).takes[key]
+    for key in list(lucky.trials):
+        lucky.trials[key] = (better if key[0] == NAMES[0] else worse).trials[key]
     values = [
         paired_difference(metric("LSE-C_S"), usual, lucky).value,
         paired_difference(metric("LSE-C_S"), usual, lucky, confidence=0.5).value,
@@ -97,4 +97,4 @@ def test_a_set_of_frames_has_no_test_and_no_mark() -> None:
     found = best(*models, table="SI")
     assert "FID" not in found["honest CR"]
     assert "LSE-C" in found["honest CR"]
-    assert isinstance(models[0].takes[NAMES[0], None], TakeScore)
+    assert isinstance(models[0].trials[NAMES[0], None], TrialScore)

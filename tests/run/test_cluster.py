@@ -20,7 +20,7 @@ from pytest_lipleak.core.errors import (
 )
 from pytest_lipleak.core.verdicts import Limit, Verdict
 from pytest_lipleak.evaluation.evaluation import Evaluation
-from pytest_lipleak.evaluation.make.way_out import ONLY_SOME
+from pytest_lipleak.evaluation.make.failure_advice import ONLY_SOME
 from pytest_lipleak.generators.shared import Slots
 from pytest_lipleak.media.clipsets import open_clips
 from pytest_lipleak.media.video import write_video
@@ -234,7 +234,7 @@ def test_workers_that_die_are_an_error(begun: Any, cluster: Any) -> None:
     evaluation = each.new_evaluation(each.model)
     with pytest.raises(ExecutorError, match="KilledWorker"):
         measure_on(f"dask={cluster.scheduler_address}", each, evaluation, LIMITS)
-    assert evaluation.corpus.takes == {}
+    assert evaluation.corpus.trials == {}
 
 
 @pytest.mark.slow
@@ -244,7 +244,7 @@ def test_workers_that_measure_something_else_are_refused(begun: Any, cluster: An
     each.settings = each.settings._replace(plan=each.settings.plan._replace(seed=7))
     with pytest.raises(InputError, match="this process and the workers disagree in seed: 0 and 7"):
         measure_on(f"dask={cluster.scheduler_address}", each, evaluation, LIMITS[:1])
-    assert evaluation.corpus.takes == {}
+    assert evaluation.corpus.trials == {}
 
 
 @pytest.mark.slow

@@ -13,10 +13,10 @@ from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.remarks import hear
 from pytest_lipleak.generators.shared import SharedGenerator, Slots
 from pytest_lipleak.machine.private_folders import FORGOTTEN
+from pytest_lipleak.pytest_session.session import LipleakSession
 from pytest_lipleak.run.cluster import measure_on
 from pytest_lipleak.run.process import Process
 from pytest_lipleak.run.run import Run
-from pytest_lipleak.session.session import LipleakSession
 from pytest_lipleak.settings.resolve import make_settings, read_settings
 
 RUN = """

@@ -19,14 +19,14 @@ from pytest_lipleak.evaluation.make.costs import Stopwatch
 from pytest_lipleak.evaluation.make.crops import Cropper, Crops
 from pytest_lipleak.evaluation.make.heard_speech import HeardSpeech
 from pytest_lipleak.evaluation.make.noted_faces import NotedFaces
-from pytest_lipleak.evaluation.make.nulls import UnrelatedSpeech
 from pytest_lipleak.evaluation.make.picture_tools import PictureTools
+from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
 from pytest_lipleak.evaluation.make.videos import GENERATION_LIBRARIES, OutputVideos
-from pytest_lipleak.evaluation.plan.choices import Plan
-from pytest_lipleak.evaluation.plan.takes import Take
 from pytest_lipleak.faces.small import Faces
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.shared import BusyError
+from pytest_lipleak.plan.plan import Plan
+from pytest_lipleak.plan.trials import Trial
 from pytest_lipleak.store.keys import STORE_FORMAT, key_of, versions_of
 from pytest_lipleak.store.store import Store, read_array
 from pytest_lipleak.sync.expert import Embeddings, Suitability, SyncExpert, window_count
@@ -71,15 +71,15 @@ class Artefacts:
         self.speech = HeardSpeech(expert, stopwatch)
         """Speech as the sync expert hears it."""
         self.video = videos.get
-        """A take's video, uint8 RGB (T, H, W, 3)."""
+        """A trial's video, uint8 RGB (T, H, W, 3)."""
 
-    def source(self, take: Take) -> str:
-        """Return the key of a take's video: a hash of all that its frames depend on."""
-        return self.videos.key(take)
+    def source(self, trial: Trial) -> str:
+        """Return the key of a trial's video: a hash of all that its frames depend on."""
+        return self.videos.key(trial)
 
-    def lacks(self, take: Take) -> bool:
-        """Whether nobody has generated a take yet, nor embedded it."""
-        return not (self._store.find("embedding.npy", self._embedding_key(take)) or self.videos.has(take))
+    def lacks(self, trial: Trial) -> bool:
+        """Whether nobody has generated a trial yet, nor embedded it."""
+        return not (self._store.find("embedding.npy", self._embedding_key(trial)) or self.videos.has(trial))
 
     def cropper(self, clip: Clip, generated: Video | None = None) -> Cropper:
         """The crops of a real clip, which also serve what was generated from it, or those of ``generated``."""
@@ -87,11 +87,11 @@ class Artefacts:
         with self._stopwatch("tracking"):
             return self._crops.of(clip) if generated is None else self._crops.through(generated, clip.audio)
 
-    def embedding(self, take: Take, *, wait: bool = True) -> Embeddings:
-        """Return a take's video as the sync expert sees it, float32 (W, D), generating it if nobody did.
+    def embedding(self, trial: Trial, *, wait: bool = True) -> Embeddings:
+        """Return a trial's video as the sync expert sees it, float32 (W, D), generating it if nobody did.
 
         Args:
-            take: the take.
+            trial: the trial.
             wait: whether to wait for another process that is making it; otherwise that is an error.
 
         Raises:
@@ -99,16 +99,16 @@ class Artefacts:
             UnscorableError: no face can be followed, or frames were lost.
             GeneratorError: the model failed.
         """
-        key, about = self._embedding_key(take), self.videos.about(take)
+        key, about = self._embedding_key(trial), self.videos.about(trial)
         shown: list[tuple[Video, Cropper]] = []
 
         def needs() -> None:
-            video = self.videos.get(take, wait=wait)
-            shown[:] = [(video, self.cropper(take.real, video if self._retracked(take) else None))]
+            video = self.videos.get(trial, wait=wait)
+            shown[:] = [(video, self.cropper(trial.real, video if self._retracked(trial) else None))]
 
         def make(path: Path) -> None:
             with path.open("wb") as file:
-                np.save(file, self._embed(take, *shown[0]))
+                np.save(file, self._embed(trial, *shown[0]))
 
         found = self._store.load(
             "embedding.npy",
@@ -123,26 +123,26 @@ class Artefacts:
             raise BusyError
         return found
 
-    def _retracked(self, take: Take) -> bool:
-        return self._plan.retrack and take.audio is not None
+    def _retracked(self, trial: Trial) -> bool:
+        return self._plan.retrack and trial.audio is not None
 
-    def _embed(self, take: Take, video: Video, cropper: Cropper) -> Embeddings:
+    def _embed(self, trial: Trial, video: Video, cropper: Cropper) -> Embeddings:
         crops: Iterable[Image] = cropper(video)
         # What is streamed is too long to be held in any form.
-        if isinstance(video, np.ndarray) and not self._retracked(take):
-            crops = self._noted.through(self.source(take), crops)
+        if isinstance(video, np.ndarray) and not self._retracked(trial):
+            crops = self._noted.through(self.source(trial), crops)
         with self._stopwatch("embedding"):
             rows = self._expert.embed_video(crops)
-        length = len(take.clip.video)
+        length = len(trial.clip.video)
         if len(rows) != window_count(length):
             raise UnscorableError(f"{len(rows)} windows of {length} frames; frames were lost on the way")
         return rows
 
-    def _embedding_key(self, take: Take) -> str:
+    def _embedding_key(self, trial: Trial) -> str:
         identity = self._expert.identity
         return key_of(
-            source=self.source(take),
-            clip=take.real.digest,
+            source=self.source(trial),
+            clip=trial.real.digest,
             expert=[identity.name, identity.version, identity.weights_sha256],
             # Under lrs, the encoder of the JPEG step stands in the notes; under tracked, whether mouths are aligned.
             protocol=[str(self._plan.protocol), *protocol_notes(self._plan.protocol), *self._crops.notes],
@@ -154,19 +154,19 @@ class Artefacts:
             format=STORE_FORMAT,
         )
 
-    def score(self, take: Take, audio: Audio, *, wait: bool = True) -> SyncScore:
-        """Score a take's video against any audio, int16 mono 16 kHz; see ``embedding`` for ``wait``.
+    def score(self, trial: Trial, audio: Audio, *, wait: bool = True) -> SyncScore:
+        """Score a trial's video against any audio, int16 mono 16 kHz; see ``embedding`` for ``wait``.
 
         Raises:
             UnscorableError: too few frames, or as ``embedding``.
             GeneratorError: the model failed.
         """
-        seen = self._embedding_key(take)
+        seen = self._embedding_key(trial)
         key = key_of(embedding=seen, audio=digest_of(audio), format=STORE_FORMAT)
         seen_and_heard: list[Embeddings] = []
 
         def needs() -> None:
-            seen_and_heard[:] = self.embedding(take, wait=wait), self.speech(audio)
+            seen_and_heard[:] = self.embedding(trial, wait=wait), self.speech(audio)
 
         def compute() -> dict[str, Any]:
             with self._stopwatch("scoring"):
@@ -177,24 +177,24 @@ class Artefacts:
             key,
             compute,
             needs=needs,
-            about=self.videos.about(take)
+            about=self.videos.about(trial)
             | {"expert": self._expert.identity.label, "audio": digest_of(audio)[:8]},
         )
         return SyncScore.from_dict(found)
 
     def null_scores(
-        self, take: Take, unrelated: UnrelatedSpeech, offset: int, but: Sequence[str] = ()
+        self, trial: Trial, unrelated: UnrelatedSpeech, offset: int, but: Sequence[str] = ()
     ) -> NullScores:
-        """Score a take's video against speech that has nothing to do with it.
+        """Score a trial's video against speech that has nothing to do with it.
 
         Args:
-            take: the take.
+            trial: the trial.
             unrelated: whose speech.
             offset: the clip's known offset.
             but: clips whose speech is not unrelated either.
         """
-        name = take.clip.name
-        seen = self._embedding_key(take)
+        name = trial.clip.name
+        seen = self._embedding_key(trial)
         key = key_of(embedding=seen, clip=name, offset=offset, but=list(but), speech=unrelated.identity)
 
         rows: list[Embeddings] = []
@@ -202,15 +202,15 @@ class Artefacts:
             "null",
             key,
             lambda: vars(unrelated.scores(rows[0], name, offset, but=but)),
-            needs=lambda: rows.append(self.embedding(take)),
-            about=self.videos.about(take),
+            needs=lambda: rows.append(self.embedding(trial)),
+            about=self.videos.about(trial),
         )
         return NullScores(tuple(found["at_offset"]), tuple(found["free"]), found["recordings"])
 
-    def faces(self, take: Take) -> Faces:
-        """Return a take's face crops, grey and small, uint8 (T, SIDE, SIDE), by the geometry of the real clip."""
-        cropper, video = self.cropper(take.real), self.video(take)
-        return self._noted.of(self.source(take), cropper(video))
+    def faces(self, trial: Trial) -> Faces:
+        """Return a trial's face crops, grey and small, uint8 (T, SIDE, SIDE), by the geometry of the real clip."""
+        cropper, video = self.cropper(trial.real), self.video(trial)
+        return self._noted.of(self.source(trial), cropper(video))
 
     def embedding_of(self, crops: Iterable[Image]) -> Embeddings:
         """Return face crops that no model made as the sync expert sees them, float32 (W, D); not kept."""
@@ -219,7 +219,7 @@ class Artefacts:
 
     def array_of(self, kind: str, clip: Clip, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
         """Return an array that follows from a real clip's face crops alone, from the store where it was made before."""
-        key = key_of(of=self._embedding_key(Take(clip)), format=STORE_FORMAT)
+        key = key_of(of=self._embedding_key(Trial(clip)), format=STORE_FORMAT)
 
         def write(path: Path) -> None:
             with path.open("wb") as file:
@@ -230,19 +230,19 @@ class Artefacts:
         return found
 
     def data_of(
-        self, kind: str, takes: Sequence[Take], compute: Callable[[], Any], *, wait: bool = True, **of: Any
+        self, kind: str, trials: Sequence[Trial], compute: Callable[[], Any], *, wait: bool = True, **of: Any
     ) -> Any:
-        """Return JSON-ready data that follows from what a sync expert sees in takes, and from ``of``.
+        """Return JSON-ready data that follows from what a sync expert sees in trials, and from ``of``.
 
         None where another process is computing it and ``wait`` is false.
         """
-        key = key_of(takes=[self._embedding_key(take) for take in takes], of=of, format=STORE_FORMAT)
-        about = self.videos.about(takes[0]) | {"expert": self._expert.identity.label}
+        key = key_of(trials=[self._embedding_key(trial) for trial in trials], of=of, format=STORE_FORMAT)
+        about = self.videos.about(trials[0]) | {"expert": self._expert.identity.label}
 
         def needs() -> None:
-            for take in takes:
-                self.videos.get(take, wait=wait)
-                self.embedding(take, wait=wait)
+            for trial in trials:
+                self.videos.get(trial, wait=wait)
+                self.embedding(trial, wait=wait)
 
         return self._store.data(kind, key, compute, needs=needs, wait=wait, about=about)
 
@@ -253,14 +253,14 @@ class Artefacts:
             UnscorableError: no face can be followed through it.
         """
 
-        take, cropper = Take(clip), self.cropper(clip)
+        trial, cropper = Trial(clip), self.cropper(clip)
 
         def compute() -> dict[str, Any]:
             with self._stopwatch("embedding"):
                 return vars(self._expert.review(cropper(clip.video), clip.audio))
 
-        key = key_of(review=self._embedding_key(take))
-        found = self._store.data("review", key, compute, about=self.videos.about(take))
+        key = key_of(review=self._embedding_key(trial))
+        found = self._store.data("review", key, compute, about=self.videos.about(trial))
         return Suitability(tuple(found["refusals"]), tuple(found["warnings"]))
 
 

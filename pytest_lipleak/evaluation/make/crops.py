@@ -69,9 +69,9 @@ _ROWS = ("x", "y", "half_size")
 class Crops:
     """Gives every clip its cropper; face boxes and mouth corners come from the real clip, once.
 
-    An expert that judges mouth-aligned crops better (``mouth_aligned``) gets them under ``tracked``. Generated takes
+    An expert that judges mouth-aligned crops better (``mouth_aligned``) gets them under ``tracked``. Generated trials
     are cropped by the corners of the real clip, so that generated lips never move the crop. A clip whose landmarks are
-    found in too few frames keeps plain face crops, in all its takes, and its notes say so.
+    found in too few frames keeps plain face crops, in all its trials, and its notes say so.
 
     Args:
         protocol: how frames become crops.

@@ -1,6 +1,6 @@
-"""What people look at beside the numbers: filmstrips, sound and mouth opening of every take, as small files.
+"""What people look at beside the numbers: filmstrips, sound and mouth opening of every trial, as small files.
 
-Each process writes those of the takes it scores; the report looks for them when all is measured. A file says
+Each process writes those of the trials it scores; the report looks for them when all is measured. A file says
 which score it belongs to, so that pictures of another run are never shown beside these numbers.
 """
 
@@ -18,7 +18,7 @@ from pytest_lipleak.core.clips import Audio, Clip, Image, Video, digest_of, pick
 from pytest_lipleak.core.conditions import Condition
 from pytest_lipleak.core.errors import StoreError
 from pytest_lipleak.core.names import file_stem
-from pytest_lipleak.core.scores import SyncScore, TakeScore
+from pytest_lipleak.core.scores import SyncScore, TrialScore
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.evaluation.make.crops import Cropper
 
@@ -31,7 +31,7 @@ PEAKS = 3
 WINDOW = 5
 """Frames that a sync expert sees at once."""
 
-APART = 10
+MIN_PEAK_DISTANCE = 10
 """Least distance between two of these windows, in frames."""
 
 CELL = (88, 66)
@@ -57,38 +57,38 @@ class Gallery:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def add_real(self, model: str, take: TakeScore, clip: Clip) -> None:
+    def add_real(self, model: str, trial: TrialScore, clip: Clip) -> None:
         """Write the sound of a real clip; raises ``StoreError`` where that cannot be."""
-        path = self._entry(model, take.clip, None)
-        if not _is_of(path, take.own):
-            _write_json(path, {"of": score_digest(take.own), "sound": envelope(clip.audio)})
+        path = self._entry(model, trial.clip, None)
+        if not _is_of(path, trial.own):
+            _write_json(path, {"of": score_digest(trial.own), "sound": envelope(clip.audio)})
 
     def add(
         self,
         model: str,
-        take: TakeScore,
+        trial: TrialScore,
         clip: Clip,
         generated: Callable[[], Video],
         driving: Audio | None,
         cropper: Cropper,
     ) -> None:
-        """Write the filmstrips of a take; raises ``StoreError`` where they cannot be written.
+        """Write the filmstrips of a trial; raises ``StoreError`` where they cannot be written.
 
         Args:
             model: its name.
-            take: the take, scored.
+            trial: the trial, scored.
             clip: the real clip.
             generated: gives the video, uint8 RGB (T, H, W, 3).
             driving: other speech that drove the generator, or None.
             cropper: finds the face in both videos.
         """
-        path = self._entry(model, take.clip, take.condition)
-        if _is_of(path, take.own):
+        path = self._entry(model, trial.clip, trial.condition)
+        if _is_of(path, trial.own):
             return
         output = generated()
         spread = evenly(len(output))
-        unheard = take.condition is not None and take.condition.setup != "AM"
-        peaks = peak_windows(take.own.window_confidence) if unheard else []
+        unheard = trial.condition is not None and trial.condition.setup != "AM"
+        peaks = peak_windows(trial.own.window_confidence) if unheard else []
         shown = [start + step for start in peaks for step in range(WINDOW)]
         views = [_views(video, cropper, [*spread, *shown]) for video in (clip.video, output)]
         files = {"strip": _sheet(*(each[: len(spread)] for each in views), group=len(spread))}
@@ -96,7 +96,7 @@ class Gallery:
             files["peaks"] = _sheet(*(each[len(spread) :] for each in views), group=WINDOW)
         for kind, data in files.items():
             _replace(path.with_suffix(f".{kind}.webp"), data)
-        entry: dict[str, Any] = {"of": score_digest(take.own), "spread": spread, "peaks": peaks}
+        entry: dict[str, Any] = {"of": score_digest(trial.own), "spread": spread, "peaks": peaks}
         if driving is not None:
             entry["sound"] = envelope(driving)
         _write_json(path, entry)
@@ -116,7 +116,7 @@ class Gallery:
         Args:
             model: its name.
             clip: the clip's name.
-            condition: of the take.
+            condition: of the trial.
             measure: a mouth measure that was taken from it.
             value: what it gave; tells the report that this is the same run.
             output: mouth aspect ratio of the generated frames, (T,), NaN without a face.
@@ -127,17 +127,17 @@ class Gallery:
         _write_json(path, {"measure": measure, "value": value, **values})
 
     def _entry(self, model: str, clip: str, condition: Condition | None) -> Path:
-        return self.folder / f"{take_stem(model, clip, condition)}.json"
+        return self.folder / f"{trial_stem(model, clip, condition)}.json"
 
 
-def take_stem(model: str, clip: str, condition: Condition | None) -> str:
-    """Return the path, below any folder of pictures or videos and without suffix, of a take's files."""
+def trial_stem(model: str, clip: str, condition: Condition | None) -> str:
+    """Return the path, below any folder of pictures or videos and without suffix, of a trial's files."""
     where = f"{condition.setup}-{condition.reference}" if condition else "real"
     return f"{file_stem(model)}/{file_stem(clip)}-{where}"
 
 
 def score_digest(score: SyncScore) -> str:
-    """Return what tells the score of one take from any other: 16 hex digits."""
+    """Return what tells the score of one trial from any other: 16 hex digits."""
     return digest_of(np.array(score.mean_distances))[:16]
 
 
@@ -153,7 +153,7 @@ def peak_windows(confidence: Sequence[float]) -> list[int]:
     while len(found) < PEAKS and np.isfinite(left).any():
         best = int(np.nanargmax(np.where(np.isfinite(left), left, np.nan)))
         found.append(best)
-        left[max(best - APART, 0) : best + APART + 1] = -np.inf
+        left[max(best - MIN_PEAK_DISTANCE, 0) : best + MIN_PEAK_DISTANCE + 1] = -np.inf
     return found
 
 

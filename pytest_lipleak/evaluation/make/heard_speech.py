@@ -29,7 +29,7 @@ class HeardSpeech:
         if digest not in self._speech:
             with self._stopwatch("embedding"):
                 self._speech[digest] = self._expert.embed_audio(audio)
-            # A clip's own speech and its partner's are needed together, for all its takes in a row.
+            # A clip's own speech and its partner's are needed together, for all its trials in a row.
             while len(self._speech) > 2 and sum(kept.nbytes for kept in self._speech.values()) > KEPT_SPEECH:
                 self._speech.popitem(last=False)
         self._speech.move_to_end(digest)

@@ -10,10 +10,10 @@ from pytest_lipleak.media.video import write_playable
 
 
 def write_to_look_at(video: Video, audio: Audio, path: Path) -> None:
-    """Write a take to an MP4 file that people can play.
+    """Write a trial to an MP4 file that people can play.
 
     Args:
-        video: of the take.
+        video: of the trial.
         audio: that drove it, or the clip's own.
         path: of the file.
 

@@ -14,7 +14,6 @@ from pytest_lipleak.core.errors import StoreError
 from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.make.costs import Stopwatch
 from pytest_lipleak.evaluation.make.worker import Worker
-from pytest_lipleak.evaluation.plan.takes import Take
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.memory import MemoryWatch
 from pytest_lipleak.generators.protocol import run_generator
@@ -23,6 +22,7 @@ from pytest_lipleak.generators.shared import BusyError, ready, without_waiting
 from pytest_lipleak.machine.libraries import OPENCV
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.video import HELD, stored_images, write_video
+from pytest_lipleak.plan.trials import Trial
 from pytest_lipleak.store.keys import STORE_FORMAT, key_of, versions_of
 from pytest_lipleak.store.store import Store
 
@@ -35,20 +35,20 @@ class OutputVideos(Protocol):
 
     model: Model
 
-    def key(self, take: Take) -> str:
-        """Return the key of a take's video: a hash of all that its frames depend on."""
+    def key(self, trial: Trial) -> str:
+        """Return the key of a trial's video: a hash of all that its frames depend on."""
 
-    def about(self, take: Take) -> dict[str, str]:
-        """Return what an artefact of a take is, for people who list the store."""
+    def about(self, trial: Trial) -> dict[str, str]:
+        """Return what an artefact of a trial is, for people who list the store."""
 
-    def has(self, take: Take) -> bool:
-        """Whether a take's video need not be made."""
+    def has(self, trial: Trial) -> bool:
+        """Whether a trial's video need not be made."""
 
-    def get(self, take: Take, *, wait: bool = True) -> Video:
-        """Return a take's video, uint8 RGB (T, H, W, 3)."""
+    def get(self, trial: Trial, *, wait: bool = True) -> Video:
+        """Return a trial's video, uint8 RGB (T, H, W, 3)."""
 
-    def notes(self, take: Take) -> tuple[str, ...]:
-        """Return what was done to a take's video, in words."""
+    def notes(self, trial: Trial) -> tuple[str, ...]:
+        """Return what was done to a trial's video, in words."""
 
     def introduce(self, clip: Clip) -> None:
         """Tell the model what it wants to know beyond its inputs."""
@@ -91,10 +91,10 @@ class Videos:
         self._memory = MemoryWatch(model.name)
         self._latest: tuple[str, Frames] | None = None
 
-    def key(self, take: Take) -> str:
-        """Return the key of a take's video: a hash of all that its frames depend on."""
-        if take.audio is None:
-            return take.clip.digest
+    def key(self, trial: Trial) -> str:
+        """Return the key of a trial's video: a hash of all that its frames depend on."""
+        if trial.audio is None:
+            return trial.clip.digest
         hooks = self.model.declared.hooks
         return key_of(
             model=self.model.name,
@@ -105,52 +105,52 @@ class Videos:
             others=self._clips.digest if "use_clips" in hooks else None,
             # One that is told where the face is depends on how that was found.
             face=self._geometry if "use_face" in hooks else None,
-            clip=take.clip.digest,
+            clip=trial.clip.digest,
             # Where the face is, is known of the real clip.
-            **({} if take.original is None else {"original": take.original.digest}),
-            audio=digest_of(take.audio),
-            reference=take.reference_key,
+            **({} if trial.original is None else {"original": trial.original.digest}),
+            audio=digest_of(trial.audio),
+            reference=trial.reference_key,
             device=self._worker.device.partition(":")[0],
             libraries=versions_of(*GENERATION_LIBRARIES),
             package=__version__,
             format=STORE_FORMAT,
         )
 
-    def about(self, take: Take) -> dict[str, str]:
-        """Return what an artefact of a take is, for people who list the store."""
-        model = {} if take.audio is None else {"model": self.model.name}
-        return {**model, "clip": take.clip.name, "condition": take.label}
+    def about(self, trial: Trial) -> dict[str, str]:
+        """Return what an artefact of a trial is, for people who list the store."""
+        model = {} if trial.audio is None else {"model": self.model.name}
+        return {**model, "clip": trial.clip.name, "condition": trial.label}
 
-    def notes(self, take: Take) -> tuple[str, ...]:
+    def notes(self, trial: Trial) -> tuple[str, ...]:
         """Return nothing: what a model makes is taken as it is."""
         return ()
 
-    def has(self, take: Take) -> bool:
-        """Whether a take's video is there."""
-        return take.audio is None or self._store.find("video.mkv", self.key(take)) is not None
+    def has(self, trial: Trial) -> bool:
+        """Whether a trial's video is there."""
+        return trial.audio is None or self._store.find("video.mkv", self.key(trial)) is not None
 
-    def get(self, take: Take, *, wait: bool = True) -> Video:
-        """Return a take's video, uint8 RGB (T, H, W, 3), generating it if nobody did.
+    def get(self, trial: Trial, *, wait: bool = True) -> Video:
+        """Return a trial's video, uint8 RGB (T, H, W, 3), generating it if nobody did.
 
         A short one that was made last is an array; any other is decoded from the store in every pass.
 
         Args:
-            take: what the model is given.
+            trial: what the model is given.
             wait: whether to wait for another process that is making it; otherwise that is an error.
 
         Raises:
             BusyError: others hold the model, or make the video and ``wait`` is false.
             GeneratorError: the model failed.
         """
-        if take.audio is None:
-            return take.clip.video
-        key, about = self.key(take), self.about(take)
+        if trial.audio is None:
+            return trial.clip.video
+        key, about = self.key(trial), self.about(trial)
         if (made := self._made_last(key)) is not None:
             return made
         found = self._store.load(
             "video.mkv",
             key,
-            partial(self._generate, take, key),
+            partial(self._generate, trial, key),
             # At once, not in the first pass: that may run in another thread.
             lambda path: iter(()) if self._made_last(key) is not None else _begun(path),
             wait=wait,
@@ -160,40 +160,42 @@ class Videos:
             raise BusyError
         if (made := self._made_last(key)) is not None:
             return made
-        _, height, width, channels = take.clip.video.shape
-        return StreamedVideo(lambda: self._again(take, key), (len(take.clip.video), height, width, channels))
+        _, height, width, channels = trial.clip.video.shape
+        return StreamedVideo(
+            lambda: self._again(trial, key), (len(trial.clip.video), height, width, channels)
+        )
 
     def _made_last(self, key: str) -> Frames | None:
         """The video of this key, if it was made last and is held."""
         return self._latest[1] if self._latest is not None and self._latest[0] == key else None
 
-    def _again(self, take: Take, key: str) -> Iterator[Image]:
+    def _again(self, trial: Trial, key: str) -> Iterator[Image]:
         """Begin another pass through a generated video; never make it again, as it might come out otherwise."""
         path = self._store.find("video.mkv", key)
         if path is None:
             raise StoreError(
-                f"store {self._store.folder}: the generated video of {take.clip.name!r} under {take.label} was dropped "
-                "while it was looked at; raise --lipleak-store-limit, and do not clear the store during a run"
+                f"store {self._store.folder}: the generated video of {trial.clip.name!r} under {trial.label} was "
+                "dropped while it was looked at; raise --lipleak-store-limit, and do not clear the store during a run"
             )
         return _begun(path)
 
-    def _generate(self, take: Take, key: str, path: Path) -> None:
+    def _generate(self, trial: Trial, key: str, path: Path) -> None:
         """Let the model make a video and write it; hold it until the next one is made, if it is short."""
-        audio = take.audio
+        audio = trial.audio
         assert audio is not None
         if not ready(self.model.generator):
             raise BusyError
-        self.introduce(take.real)
+        self.introduce(trial.real)
         self._latest = None
         # The video's lock is held, and whoever has the model may wait for it.
         with without_waiting(), self._stopwatch("generation"):
             output = run_generator(
                 self.model.generator,
                 self.model.name,
-                take.clip,
-                take.label,
+                trial.clip,
+                trial.label,
                 audio,
-                take.reference_video,
+                trial.reference_video,
                 takes_videos=self.model.declared.takes_videos,
                 timeout=self._worker.timeout,
                 on_give_up=self._worker.on_give_up,

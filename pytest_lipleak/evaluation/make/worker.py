@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_lipleak.evaluation.make.gallery import Gallery
-from pytest_lipleak.evaluation.make.progress import Progress
-from pytest_lipleak.generators.limits import OnGiveUp, to_stderr
+from pytest_lipleak.evaluation.make.progress_relay import Progress
+from pytest_lipleak.generators.call_guard import OnGiveUp, to_stderr
 
 
 def _unseen(done: int, wanted: int, what: str) -> None:
@@ -20,9 +20,9 @@ class Worker:
         run: identifies the run; models without a fingerprint are reused only within it.
         device: where networks run.
         start_share: where in the work to begin, in 0..1, so that parallel workers spread out.
-        timeout: seconds that the model may take for one take, or None.
+        timeout: seconds that the model may take for one trial, or None.
         on_give_up: told why the process ends when the model hangs and cannot be interrupted.
-        progress: told about every take.
+        progress: told about every trial.
     """
 
     run: str = ""

@@ -1,4 +1,4 @@
-"""What is measured of takes beyond their sync scores, and only when asked for: nulls, pictures, probes."""
+"""What is measured of trials beyond their sync scores, and only when asked for: nulls, pictures, probes."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from pytest_lipleak.core.clips import Audio
 from pytest_lipleak.core.conditions import Condition
 from pytest_lipleak.core.corpus import Key
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.core.metrics import Metric
-from pytest_lipleak.core.scores import NullScores, TakeScore
+from pytest_lipleak.core.metrics.formulas import Metric
+from pytest_lipleak.core.scores import NullScores, TrialScore
 from pytest_lipleak.evaluation.make.artefacts import Artefacts
 from pytest_lipleak.evaluation.make.costs import Stopwatch
 from pytest_lipleak.evaluation.make.gallery import Gallery
-from pytest_lipleak.evaluation.make.nulls import UnrelatedSpeech
 from pytest_lipleak.evaluation.make.picture_tools import PictureTools
-from pytest_lipleak.evaluation.make.progress import Progress
-from pytest_lipleak.evaluation.make.record import Record, label_of
+from pytest_lipleak.evaluation.make.progress_relay import Progress
+from pytest_lipleak.evaluation.make.trial_record import TrialRecord, label_of
+from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
 from pytest_lipleak.evaluation.measures.pictures import (
     MEASURES,
     Pictures,
@@ -27,18 +27,18 @@ from pytest_lipleak.evaluation.measures.pictures import (
     kept_measure,
     set_measure,
 )
-from pytest_lipleak.evaluation.measures.probes import PROBE_TAKES, PROBES, Probed
+from pytest_lipleak.evaluation.measures.probes import PROBE_TRIALS, PROBES, Probed
 from pytest_lipleak.evaluation.measures.scans import Scans
-from pytest_lipleak.evaluation.plan.takes import Take, Takes
+from pytest_lipleak.plan.trials import Trial, Trials
 
 
 @dataclass(frozen=True, eq=False)
 class Measures:
-    """Takes measures of takes that are made, or makes them for it.
+    """Takes measures of trials that are made, or makes them for it.
 
     Args:
         record: where measures, and why there are none, are noted.
-        takes: what the model is given.
+        trials: what the model is given.
         artefacts: generates, embeds and scores.
         unrelated: the clip set's speech as null audio.
         tools: the networks of picture measures.
@@ -47,8 +47,8 @@ class Measures:
         gallery: where the pictures of a report are written, or None.
     """
 
-    record: Record
-    takes: Takes
+    record: TrialRecord
+    trials: Trials
     artefacts: Artefacts
     unrelated: UnrelatedSpeech
     tools: PictureTools
@@ -59,44 +59,44 @@ class Measures:
     @cached_property
     def scans(self) -> Scans:
         """Compares outputs with the clip's own speech and lips at every lag."""
-        return Scans(self.record, self.takes, self.artefacts, self.unrelated, self.progress, self.stopwatch)
+        return Scans(self.record, self.trials, self.artefacts, self.unrelated, self.progress, self.stopwatch)
 
     def sanity(self) -> None:
         """Score every real clip against unrelated audio: LSE-C, each by its best shift."""
         corpus = self.record.corpus
         with self.stopwatch("scoring"):
-            for (clip, condition), take in tuple(corpus.takes.items()):
+            for (clip, condition), trial in tuple(corpus.trials.items()):
                 if condition is None and clip not in corpus.unrelated:
-                    corpus.unrelated[clip] = self._against_unrelated(take).free or self._against_itself(clip)
+                    corpus.unrelated[clip] = self._against_unrelated(trial).free or self._against_itself(clip)
 
     def _against_itself(self, name: str) -> tuple[float, ...]:
         """A clip alone is compared with its own speech half a clip later."""
-        clip = self.takes.clips[name]
-        return (self.artefacts.score(Take(clip), np.roll(clip.audio, len(clip.audio) // 2)).lse_c,)
+        clip = self.trials.clips[name]
+        return (self.artefacts.score(Trial(clip), np.roll(clip.audio, len(clip.audio) // 2)).lse_c,)
 
     def nulls(self, conditions: Iterable[Condition]) -> None:
-        """Score every take of these conditions against unrelated audio.
+        """Score every trial of these conditions against unrelated audio.
 
         Raises:
             UnscorableError: there is none.
         """
         wanted, corpus = set(conditions), self.record.corpus
         with self.stopwatch("scoring"):
-            for key, take in tuple(corpus.takes.items()):
+            for key, trial in tuple(corpus.trials.items()):
                 if key[1] in wanted and key not in corpus.nulls:
-                    null = self._against_unrelated(take)
+                    null = self._against_unrelated(trial)
                     if not null.free:
                         raise UnscorableError(
-                            f"{take.clip}: the clip set holds no speech but its own (and its XM partner's), so there "
+                            f"{trial.clip}: the clip set holds no speech but its own (and its XM partner's), so there "
                             "is nothing unrelated to compare with; add clips with other speech"
                         )
                     corpus.nulls[key] = null
 
-    def _against_unrelated(self, take: TakeScore) -> NullScores:
+    def _against_unrelated(self, trial: TrialScore) -> NullScores:
         # Under XM the partner's speech is not unrelated: it drove the lips.
-        partner = () if take.partner is None else (take.partner,)
-        source = self.takes.of(take.clip, take.condition)
-        return self.artefacts.null_scores(source, self.unrelated, take.own_offset, partner)
+        partner = () if trial.partner is None else (trial.partner,)
+        source = self.trials.of(trial.clip, trial.condition)
+        return self.artefacts.null_scores(source, self.unrelated, trial.own_offset, partner)
 
     def pictures(self, metric: Metric) -> None:
         """Take the picture measures that ``metric`` still lacks.
@@ -143,7 +143,7 @@ class Measures:
         output, real = self._pictures(clip, condition)
         if not is_kept(measure, output, real):
             # Before any lock is taken.
-            self.artefacts.videos.get(self.takes.of(clip, condition))
+            self.artefacts.videos.get(self.trials.of(clip, condition))
         with self.stopwatch("pictures"):
             found = kept_measure(measure, output, real)
         if self.gallery is not None and MEASURES[measure].of_opening:
@@ -170,26 +170,26 @@ class Measures:
         """
         keys: list[Key] = [(name, condition) for name in self.record.corpus.provenance.clip_names]
         for key in self.record.missing(keys):
-            take = self.takes.of(*key)
+            trial = self.trials.of(*key)
             with self.record.attempt(key, measure):
-                if self.artefacts.lacks(take):
-                    self.artefacts.videos.get(take)
+                if self.artefacts.lacks(trial):
+                    self.artefacts.videos.get(trial)
         self.record.raise_failures(keys, alone=True)
 
     def _pictures(self, name: str, condition: Condition) -> tuple[Pictures, Pictures]:
-        """The generated and the real video of a take; frames are read when a measure looks at them."""
+        """The generated and the real video of a trial; frames are read when a measure looks at them."""
         # By name, not by clip: decoded clips are large, and the clip set keeps only a few.
-        clips, takes, artefacts = self.takes.clips, self.takes, self.artefacts
-        digest, source = clips[name].digest, artefacts.source(takes.of(name, condition))
+        clips, trials, artefacts = self.trials.clips, self.trials, self.artefacts
+        digest, source = clips[name].digest, artefacts.source(trials.of(name, condition))
 
         def boxes() -> NDArray[np.float64] | None:
             return artefacts.cropper(clips[name]).boxes
 
         def driving() -> Audio:
-            return takes.driving_audio(clips[name], condition.setup)
+            return trials.driving_audio(clips[name], condition.setup)
 
         output = Pictures(
-            self.tools, source, lambda: artefacts.video(takes.of(name, condition)), boxes, driving
+            self.tools, source, lambda: artefacts.video(trials.of(name, condition)), boxes, driving
         )
         return output, Pictures(
             self.tools, digest, lambda: clips[name].video, boxes, lambda: clips[name].audio
@@ -198,13 +198,13 @@ class Measures:
     def _probed(self, measure: str, clip: str, condition: Condition) -> Mapping[str, float]:
         return PROBES[measure](self._probe_of(clip, condition))
 
-    def probe_takes(self, metric: Metric, clip: str) -> Sequence[Take]:
+    def probe_trials(self, metric: Metric, clip: str) -> Sequence[Trial]:
         """Return what the model is given for a probe of a clip, whose real video is scored.
 
         Raises:
             UnscorableError: nothing can be probed in it.
         """
-        return PROBE_TAKES[metric.columns[0].measure](self._probe_of(clip, metric.conditions[-1]))
+        return PROBE_TRIALS[metric.columns[0].measure](self._probe_of(clip, metric.conditions[-1]))
 
     def _probe_of(self, clip: str, condition: Condition) -> Probed:
         corpus = self.record.corpus
@@ -212,5 +212,5 @@ class Measures:
             raise UnscorableError(refused.reason)
         region = partial(self.scans.region, clip, condition.reference)
         # The first that the expert can judge: nothing is generated of others.
-        first = next((name for name in corpus.provenance.probed if (name, condition) in corpus.takes), clip)
-        return Probed(self.takes, self.artefacts, corpus.takes[clip, None], condition, region, first)
+        first = next((name for name in corpus.provenance.probed if (name, condition) in corpus.trials), clip)
+        return Probed(self.trials, self.artefacts, corpus.trials[clip, None], condition, region, first)

@@ -1,4 +1,4 @@
-"""Picture measures of takes: SSIM, PSNR, FID, CSIM, LMD and mouth opening, each only when asked for.
+"""Picture measures of trials: SSIM, PSNR, FID, CSIM, LMD and mouth opening, each only when asked for.
 
 All compare a generated video with the clip's own frames. What is slow to make (landmarks, Inception
 features) is an artefact of the store; the measures themselves follow from it.
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Video, digest_of
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.core.metrics import FULL
+from pytest_lipleak.core.metrics.formulas import FULL
 from pytest_lipleak.core.scores import SetScore
 from pytest_lipleak.evaluation.make.picture_tools import PictureTools
 from pytest_lipleak.sync.protocols import Protocol

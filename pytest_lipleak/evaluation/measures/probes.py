@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.clips import Clip, Frames, StreamedVideo, Video, held
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.core.metrics import CHANCE, FULL
-from pytest_lipleak.core.scores import MAX_SHIFT, TakeScore
+from pytest_lipleak.core.metrics.formulas import CHANCE, FULL
+from pytest_lipleak.core.scores import MAX_SHIFT, TrialScore
 from pytest_lipleak.evaluation.make.artefacts import Artefacts
 from pytest_lipleak.evaluation.measures.shifted_mouths import Given, Output, arrivals, arrived, repeats
-from pytest_lipleak.evaluation.plan.takes import IdentityReference, Take, Takes
 from pytest_lipleak.faces.mouth_swap import (
     change_of_face,
     looks_of,
@@ -26,6 +25,7 @@ from pytest_lipleak.faces.mouth_swap import (
     with_mouths,
 )
 from pytest_lipleak.faces.small import Region, grey_faces, lips_core
+from pytest_lipleak.plan.trials import IdentityReference, Trial, Trials
 
 MOVED = 8
 """Frames by which mouths come earlier: more than a syllable, less than the 15 frames that scores look at."""
@@ -39,7 +39,7 @@ class Probed:
     """What the probes of one clip rest on.
 
     Args:
-        takes: what the model is given.
+        trials: what the model is given.
         artefacts: generates, embeds and scores.
         real: score of the real clip.
         condition: under which it is probed.
@@ -47,9 +47,9 @@ class Probed:
         first: the clip that is made twice, to see whether the model repeats itself.
     """
 
-    takes: Takes
+    trials: Trials
     artefacts: Artefacts
-    real: TakeScore
+    real: TrialScore
     condition: Condition
     region: Callable[[], Region]
     first: str
@@ -57,42 +57,42 @@ class Probed:
     @property
     def clip(self) -> Clip:
         """The real clip."""
-        return self.takes.clips[self.real.clip]
+        return self.trials.clips[self.real.clip]
 
     @property
-    def take(self) -> Take:
-        """The take with nothing changed."""
-        return self.takes.of(self.real.clip, self.condition)
+    def trial(self) -> Trial:
+        """The trial with nothing changed."""
+        return self.trials.of(self.real.clip, self.condition)
 
     @property
-    def again(self) -> Take:
-        """The same take, made once more."""
-        return self.takes.again(self.real.clip, self.condition)
+    def again(self) -> Trial:
+        """The same trial, made once more."""
+        return self.trials.again(self.real.clip, self.condition)
 
     @property
     def pauses(self) -> NDArray[np.bool_] | None:
         """Which frames lie in a pause of what drives, bool (T,); None where that is no matter of the setup."""
-        return self.takes.pauses(self.clip) if self.condition.setup is Setup.PA else None
+        return self.trials.pauses(self.clip) if self.condition.setup is Setup.PA else None
 
     @property
     def steady(self) -> bool:
         """Whether the model answers the same when it is asked again; one clip is asked for all."""
-        once = self.artefacts.faces(self.takes.of(self.first, self.condition))
-        again = self.artefacts.faces(self.takes.again(self.first, self.condition))
+        once = self.artefacts.faces(self.trials.of(self.first, self.condition))
+        again = self.artefacts.faces(self.trials.again(self.first, self.condition))
         return repeats(once, again)
 
-    def seen(self, take: Take) -> Output:
-        """What is looked at of a take's output."""
-        means = self.artefacts.score(take, self.clip.audio).mean_distances
-        return Output(self.artefacts.faces(take), np.array(means))
+    def seen(self, trial: Trial) -> Output:
+        """What is looked at of a trial's output."""
+        means = self.artefacts.score(trial, self.clip.audio).mean_distances
+        return Output(self.artefacts.faces(trial), np.array(means))
 
     def changed(
         self, probe: str, label: str, reference: IdentityReference, frames: Video | None = None
-    ) -> Take:
-        """The same take with another reference or other frames."""
-        audio = self.takes.driving_audio(self.clip, self.condition.setup)
-        take = self.takes.probe(self.real.clip, audio, reference, f"{self.condition}, {label}", frames)
-        return replace(take, condition=self.condition, probe=probe)
+    ) -> Trial:
+        """The same trial with another reference or other frames."""
+        audio = self.trials.driving_audio(self.clip, self.condition.setup)
+        trial = self.trials.probe(self.real.clip, audio, reference, f"{self.condition}, {label}", frames)
+        return replace(trial, condition=self.condition, probe=probe)
 
 
 def earlier_reference(probed: Probed) -> dict[str, float]:
@@ -102,11 +102,11 @@ def earlier_reference(probed: Probed) -> dict[str, float]:
         UnscorableError: the clip is too short, or its mouth never moves.
         LipleakError: as ``Evaluation.measure``.
     """
-    take = with_earlier_reference(probed)
-    return followed("REF_shift", probed, take, take.reference_video, _moved(probed), probed.region())
+    trial = with_earlier_reference(probed)
+    return followed("REF_shift", probed, trial, trial.reference_video, _moved(probed), probed.region())
 
 
-def with_earlier_reference(probed: Probed) -> Take:
+def with_earlier_reference(probed: Probed) -> Trial:
     """Return what the model is given for ``earlier_reference``, and raise as it does."""
     moved = _moved(probed)
     mouths = _earlier_mouths(probed, moved, None)
@@ -119,15 +119,15 @@ def earlier_frames(probed: Probed) -> dict[str, float]:
     In the middle of the lips alone, which every model edits: around it the input may be seen in every output. Raises
     as ``earlier_reference``.
     """
-    take = with_earlier_frames(probed)
-    return followed("FRAME_shift", probed, take, take.clip.video, _moved(probed), lips_core())
+    trial = with_earlier_frames(probed)
+    return followed("FRAME_shift", probed, trial, trial.clip.video, _moved(probed), lips_core())
 
 
-def with_earlier_frames(probed: Probed) -> Take:
+def with_earlier_frames(probed: Probed) -> Trial:
     """Return what the model is given for ``earlier_frames``, and raise as it does."""
     moved = _moved(probed)
     mouths = _earlier_mouths(probed, moved, lips_core())
-    reference = held(probed.take.reference_video)
+    reference = held(probed.trial.reference_video)
     return probed.changed("FRAME_shift", f"input mouths {moved:+d}", reference, mouths)
 
 
@@ -148,14 +148,14 @@ def _earlier_mouths(probed: Probed, moved: int, region: Region | None) -> Frames
 
 
 def followed(
-    measure: str, probed: Probed, take: Take, mouths: Video, moved: int, region: Region
+    measure: str, probed: Probed, trial: Trial, mouths: Video, moved: int, region: Region
 ) -> dict[str, float]:
     """Compare what the model makes of moved mouths with what it made before: pixels, and sync with the clip's speech.
 
     Args:
         measure: of the probe.
         probed: the clip and what is known of it.
-        take: with the moved mouths.
+        trial: with the moved mouths.
         mouths: frames with moved mouths, that the clip's own are compared with.
         moved: by how many frames they come earlier.
         region: where pixels are looked at.
@@ -168,7 +168,7 @@ def followed(
         UnscorableError: the mouth does not move, so nothing was changed.
     """
     clip, artefacts = probed.clip, probed.artefacts
-    faces = artefacts.faces(Take(clip))
+    faces = artefacts.faces(Trial(clip))
     changed = grey_faces(artefacts.cropper(clip)(mouths))
     if arrived(faces, faces, faces, changed, region)[1] < STILL:
         raise UnscorableError("the mouth never moves, so mouths that come earlier are no other mouths")
@@ -176,7 +176,7 @@ def followed(
     given = Given(faces, changed, region, real, moved, probed.pauses)
     again = None if probed.steady else probed.seen(probed.again)
     found: dict[str, float] = {}
-    for part, arrival in arrivals(probed.seen(probed.take), probed.seen(take), given, again).items():
+    for part, arrival in arrivals(probed.seen(probed.trial), probed.seen(trial), given, again).items():
         found |= {f"{measure}{part}": arrival.found, f"{measure}{part}{FULL}": arrival.full}
         if again is not None:
             found[f"{measure}{part}{CHANCE}"] = arrival.chance
@@ -199,17 +199,17 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
         UnscorableError: the clip's mouth never moves.
         LipleakError: as ``Evaluation.measure``.
     """
-    clip, take = probed.clip, probed.take
+    clip, trial = probed.clip, probed.trial
     boxes = probed.artefacts.cropper(clip).boxes
-    own_boxes = _reference_boxes(take, boxes)
+    own_boxes = _reference_boxes(trial, boxes)
     changed = with_swapped_reference(probed)
     swapped = changed.reference_video
     after = probed.artefacts.video(changed)
-    changes: Iterator[NDArray[np.float32]] = _changes(swapped, take.reference_video, own_boxes)
+    changes: Iterator[NDArray[np.float32]] = _changes(swapped, trial.reference_video, own_boxes)
     if probed.condition.reference is Reference.AR:
         mean: Any = sum(changes) / len(swapped)
         changes = repeat(mean, len(clip.video))
-    arriving = _changes(after, probed.artefacts.video(take), boxes)
+    arriving = _changes(after, probed.artefacts.video(trial), boxes)
     product = full = 0.0
     # Picture by picture: a long clip is not held.
     for change, arrived_there in zip(changes, arriving, strict=True):
@@ -219,17 +219,17 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
     return {"REF_swap": product / len(clip.video), f"REF_swap{FULL}": full / len(clip.video)}
 
 
-def _reference_boxes(take: Take, boxes: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
-    """Where the face is in every frame of a take's reference; its frames are the clip's, as the protocol has it."""
-    return None if boxes is None else boxes[list(map(int, take.reference))]
+def _reference_boxes(trial: Trial, boxes: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
+    """Where the face is in every frame of a trial's reference; its frames are the clip's, as the protocol has it."""
+    return None if boxes is None else boxes[list(map(int, trial.reference))]
 
 
-def with_swapped_reference(probed: Probed) -> Take:
+def with_swapped_reference(probed: Probed) -> Trial:
     """Return what the model is given for ``swapped_reference``, and raise as it does."""
-    clip, take = probed.clip, probed.take
+    clip, trial = probed.clip, probed.trial
     boxes = probed.artefacts.cropper(clip).boxes
-    own_boxes = _reference_boxes(take, boxes)
-    reference = take.reference_video
+    own_boxes = _reference_boxes(trial, boxes)
+    reference = trial.reference_video
     every, own = looks_of(clip.video, boxes), looks_of(reference, own_boxes)
     whole = probed.condition.reference is Reference.AR
     if whole:
@@ -255,10 +255,10 @@ def _changes(after: Video, before: Video, boxes: NDArray[np.float64] | None) -> 
 _weight = lru_cache(8)(mouth_mask)
 
 
-PROBE_TAKES: Mapping[str, Callable[[Probed], Sequence[Take]]] = {
-    "REF_shift": lambda probed: (probed.take, probed.again, with_earlier_reference(probed)),
-    "FRAME_shift": lambda probed: (probed.take, probed.again, with_earlier_frames(probed)),
-    "REF_swap": lambda probed: (probed.take, with_swapped_reference(probed)),
+PROBE_TRIALS: Mapping[str, Callable[[Probed], Sequence[Trial]]] = {
+    "REF_shift": lambda probed: (probed.trial, probed.again, with_earlier_reference(probed)),
+    "FRAME_shift": lambda probed: (probed.trial, probed.again, with_earlier_frames(probed)),
+    "REF_swap": lambda probed: (probed.trial, with_swapped_reference(probed)),
 }
 """What the model is given for each probe of one clip."""
 

@@ -14,15 +14,15 @@ from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.scores import LagScan
 from pytest_lipleak.evaluation.make.artefacts import Artefacts
 from pytest_lipleak.evaluation.make.costs import Stopwatch
-from pytest_lipleak.evaluation.make.nulls import UnrelatedSpeech
-from pytest_lipleak.evaluation.make.progress import Progress
-from pytest_lipleak.evaluation.make.record import Record, label_of
+from pytest_lipleak.evaluation.make.progress_relay import Progress
+from pytest_lipleak.evaluation.make.trial_record import TrialRecord, label_of
+from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
 from pytest_lipleak.evaluation.measures.edited_region import edited_region
 from pytest_lipleak.evaluation.measures.floor import floor_frames, most_closed
 from pytest_lipleak.evaluation.measures.lag_scan import excesses
 from pytest_lipleak.evaluation.measures.lips import Movement, correlations, movement, without
-from pytest_lipleak.evaluation.plan.takes import Take, Takes
 from pytest_lipleak.faces.small import SIDE, Faces, Region, enlarged, grey_faces, lips_region
+from pytest_lipleak.plan.trials import Trial, Trials
 from pytest_lipleak.sync.distances import distances
 from pytest_lipleak.sync.expert import Embeddings
 
@@ -41,15 +41,15 @@ class Scans:
 
     Args:
         record: where scans are noted, and why there are none.
-        takes: what the model is given.
+        trials: what the model is given.
         artefacts: generates and embeds.
         unrelated: the clip set's speech as null audio.
         progress: told about every clip.
         stopwatch: takes the time.
     """
 
-    record: Record
-    takes: Takes
+    record: TrialRecord
+    trials: Trials
     artefacts: Artefacts
     unrelated: UnrelatedSpeech
     progress: Progress
@@ -59,7 +59,7 @@ class Scans:
         """Scan what was generated of every clip with the condition's reference, and note it; those that are scored.
 
         Raises:
-            UnscorableError: nothing is unrelated to a take under this condition.
+            UnscorableError: nothing is unrelated to a trial under this condition.
         """
         reference = condition.reference
         corpus = self.record.corpus
@@ -87,9 +87,9 @@ class Scans:
                 )
 
     def _scored(self, name: str, reference: Reference) -> set[Condition]:
-        takes = self.record.corpus.takes
+        trials = self.record.corpus.trials
         both = (Condition(setup, reference) for setup in SCANNED)
-        return {condition for condition in both if (name, condition) in takes and (name, None) in takes}
+        return {condition for condition in both if (name, condition) in trials and (name, None) in trials}
 
     def _comparable(self, name: str, reference: Reference) -> set[Condition]:
         """Those of the scored conditions for which there is unrelated speech."""
@@ -123,29 +123,31 @@ class Scans:
     def _data(self, name: str, reference: Reference, *, wait: bool = True) -> dict[str, Any] | None:
         conditions = sorted(self._scored(name, reference))
         related = [self._related(name, condition) for condition in conditions]
-        takes = [self.takes.of(name, condition) for condition in conditions]
+        trials = [self.trials.of(name, condition) for condition in conditions]
         found: dict[str, Any] | None = self.artefacts.data_of(
             "scan",
-            takes,
-            lambda: self._computed(name, conditions, takes),
+            trials,
+            lambda: self._computed(name, conditions, trials),
             wait=wait,
             speech=[*self.unrelated.identity, UNRELATED, related],
             offset=self._offset(name),
         )
         return found
 
-    def _computed(self, name: str, conditions: Sequence[Condition], takes: Sequence[Take]) -> dict[str, Any]:
-        clip = self.takes.clips[name]
-        faces = self.artefacts.faces(Take(clip))
-        outputs = [self.artefacts.faces(take) for take in takes]
+    def _computed(
+        self, name: str, conditions: Sequence[Condition], trials: Sequence[Trial]
+    ) -> dict[str, Any]:
+        clip = self.trials.clips[name]
+        faces = self.artefacts.faces(Trial(clip))
+        outputs = [self.artefacts.faces(trial) for trial in trials]
         region = edited_region(outputs, faces)
         floor = self.artefacts.embedding_of(self._with_still_mouth(clip, faces, region))
         scans = {}
         comparable = self._comparable(name, conditions[0].reference)
-        for condition, take, output in zip(conditions, takes, outputs, strict=True):
+        for condition, trial, output in zip(conditions, trials, outputs, strict=True):
             if condition not in comparable:
                 continue
-            seen = self.artefacts.embedding(take)
+            seen = self.artefacts.embedding(trial)
             with self.stopwatch("scoring"):
                 scan = self._scanned(name, condition, (seen, floor), output, float(region.mean()))
             scans[str(condition.setup)] = scan.to_dict()
@@ -162,7 +164,7 @@ class Scans:
         """Scan one output, given the embeddings of it and of its floor."""
         related = self._related(name, condition)
         others = self.unrelated.others(related)[:UNRELATED]
-        speech = self.artefacts.speech(self.takes.clips[name].audio)
+        speech = self.artefacts.speech(self.trials.clips[name].audio)
         seen, floor = (
             np.vstack(
                 [
@@ -184,19 +186,19 @@ class Scans:
         )
 
     def _offset(self, name: str) -> int:
-        return self.record.corpus.takes[name, None].own_offset
+        return self.record.corpus.trials[name, None].own_offset
 
     def _related(self, name: str, condition: Condition) -> list[str]:
         """Clips whose speech is in an output or may be: its own and, under XM, the partner's."""
-        partner = self.record.corpus.takes[name, condition].partner
+        partner = self.record.corpus.trials[name, condition].partner
         return [name] if partner is None else [name, partner]
 
     def _own_lips(self, name: str) -> tuple[Movement, Movement]:
         """How the lips of a real clip move, and how a still mouth there would, carried along with the head."""
-        clip = self.takes.clips[name]
+        clip = self.trials.clips[name]
 
         def make() -> NDArray[np.float32]:
-            faces = self.artefacts.faces(Take(clip))
+            faces = self.artefacts.faces(Trial(clip))
             # Wider than the lips: the soft edge of what is pasted must not reach them.
             still = self._with_still_mouth(clip, faces, enlarged(lips_region(), 8))
             return np.stack([movement(faces), movement(grey_faces(still))])

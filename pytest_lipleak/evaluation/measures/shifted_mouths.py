@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.metrics import PAUSE, SYNC
+from pytest_lipleak.core.metrics.formulas import PAUSE, SYNC
 from pytest_lipleak.core.scores import LAGS
 from pytest_lipleak.faces.small import Faces, Region, lips_core
 
@@ -73,7 +73,7 @@ def arrivals(before: Output, after: Output, given: Given, again: Output | None =
     """Say what of moved mouths arrives: in pixels, in their sync with the clip's speech, in pixels during pauses.
 
     What chance gives is taken off: what "follows" a change that came at other times (``arrived_by_chance``), of pixels.
-    A model that samples anew gives another output whether anything was changed or not: two takes of the same show by
+    A model that samples anew gives another output whether anything was changed or not: two trials of the same show by
     how much, and the best of all lags of either sign is taken off where it is more.
 
     Args:

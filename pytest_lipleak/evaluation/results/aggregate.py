@@ -1,4 +1,4 @@
-"""From the scores of takes to the value of a metric."""
+"""From the scores of trials to the value of a metric."""
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.core.metric_families import FAMILIES, Shown, Source
-from pytest_lipleak.core.metrics import CHANCE, Metric, metric, metrics_of
+from pytest_lipleak.core.metrics.families import FAMILIES, Shown, Source
+from pytest_lipleak.core.metrics.formulas import CHANCE, Metric, metric, metrics_of
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.core.words import counted
-from pytest_lipleak.evaluation.make.nulls import ENOUGH
+from pytest_lipleak.evaluation.make.unrelated_speech import ENOUGH
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
-from pytest_lipleak.evaluation.results.dose import with_dose
+from pytest_lipleak.evaluation.results.dose_curves import with_dose
 from pytest_lipleak.evaluation.results.units import clusters, complete, voices
 from pytest_lipleak.statistics.bootstrap import CONFIDENCE, distance_interval, expanded_interval
 from pytest_lipleak.statistics.nulls import chance_p, least_p
@@ -30,7 +30,7 @@ COPY_IN_STEP = 0.8
 def measure(
     corpus: Corpus, metric: Metric, confidence: float | None = None, among: Collection[str] | None = None
 ) -> Measurement:
-    """Compute a metric over the clips that have every take it needs.
+    """Compute a metric over the clips that have every trial it needs.
 
     The means over clips are taken first, then the formula (Yaman et al. 2025). Without any clip the
     value is NaN, which no limit accepts. The interval has coverage ``confidence`` (None: 95 %), and is drawn over
@@ -39,7 +39,7 @@ def measure(
     out.
 
     Raises:
-        UnscorableError: a take is neither scored nor listed as unscored; such a value would be a part
+        UnscorableError: a trial is neither scored nor listed as unscored; such a value would be a part
             passed off as the whole.
     """
     if metric.over_sets:
@@ -47,7 +47,7 @@ def measure(
     columns = [corpus.column(column) for column in metric.columns]
     planned = corpus.provenance.probed if metric.is_probe else corpus.provenance.clip_names
     clips = [clip for clip in planned if all(clip in column for column in columns)]
-    # Takes of a clip that the expert does not hear may be there already; they count for nothing.
+    # Trials of a clip that the expert does not hear may be there already; they count for nothing.
     clips = [clip for clip in clips if metric.is_picture or (clip, None) not in corpus.unscored]
     unscored = tuple(entry for entry in corpus.unscored_in(metric.columns) if entry.clip in planned)
     if among is not None:
@@ -197,14 +197,14 @@ def _sequence(
 def _chance(corpus: Corpus, metric: Metric, clips: list[str]) -> tuple[float, float]:
     """The p of an excess over unrelated audio over all clips, and the smallest that it could have been."""
     (column,) = metric.columns
-    takes = [corpus.takes[clip, column.condition] for clip in clips]
+    trials = [corpus.trials[clip, column.condition] for clip in clips]
     nulls = [corpus.nulls[clip, column.condition] for clip in clips]
     together = voices(corpus, clips)
     if column.measure == "LSE-C@null":
-        own = [take.own.confidence_at(take.own_offset) for take in takes]
+        own = [trial.own.confidence_at(trial.own_offset) for trial in trials]
         p = chance_p(own, [null.at_offset for null in nulls], clusters=together)
     else:
-        p = chance_p([take.own.lse_c for take in takes], [null.free for null in nulls], clusters=together)
+        p = chance_p([trial.own.lse_c for trial in trials], [null.free for null in nulls], clusters=together)
     return p, least_p([len(null.free) for null in nulls], together)
 
 
@@ -258,7 +258,7 @@ _MADE = {
     for family in FAMILIES
     if family.source in (Source.PICTURES, Source.FRAME_SETS, Source.PROBES)
 }
-"""What is measured of single takes only when asked for, so that a corpus holds what was asked."""
+"""What is measured of single trials only when asked for, so that a corpus holds what was asked."""
 
 
 _ABOVE_REAL: Mapping[str, Callable[[Sequence[float]], float]] = {
@@ -327,7 +327,7 @@ def _unmoved(corpus: Corpus) -> list[str]:
 def _videos(corpus: Corpus, metric: Metric) -> dict[str, str]:
     last = metric.conditions[-1] if metric.conditions else None
     return {
-        clip: take.video
-        for (clip, condition), take in corpus.takes.items()
-        if condition == last and take.video is not None
+        clip: trial.video
+        for (clip, condition), trial in corpus.trials.items()
+        if condition == last and trial.video is not None
     }

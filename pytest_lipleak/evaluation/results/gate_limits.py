@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.defaults import PROBE_GATES, SCALELESS_GATES
-from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.metrics.default_gates import PROBE_GATES, SCALELESS_GATES
+from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.verdicts import Limit, Measurement
 
 NONE, HALF = 0.0, 0.5

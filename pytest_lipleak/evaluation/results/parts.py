@@ -54,7 +54,7 @@ def merged_parts(parts: Mapping[str, Corpus]) -> Corpus:
     if corpus.unrelated:
         # A part speaks of its own clips alone, and names none that are not heard where it objects to all of them.
         corpus.objection = sanity.objection_to(corpus)
-        sanity.mark_unheard(corpus)
+        sanity.mark_out_of_sync(corpus)
     return corpus
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 from pytest_lipleak.core.corpus import Provenance
 from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.make.artefacts import EMBEDDING_LIBRARIES
-from pytest_lipleak.evaluation.plan.choices import Plan
-from pytest_lipleak.evaluation.plan.pairing import GIVEN
 from pytest_lipleak.evaluation.results.parts import part_of, shard_data
 from pytest_lipleak.generators.contract import choose
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.machine.model_files import file_sha256
 from pytest_lipleak.media.clipsets import ClipSet
+from pytest_lipleak.plan.pairing import GIVEN
+from pytest_lipleak.plan.plan import Plan
 from pytest_lipleak.store.keys import versions_of
 from pytest_lipleak.sync.expert import SyncExpert
 from pytest_lipleak.sync.protocols import Protocol, protocol_notes

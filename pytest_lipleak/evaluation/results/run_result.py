@@ -15,7 +15,7 @@ from pytest_lipleak.core.endings import (
     outcome,
     run_ending,
 )
-from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.verdicts import Verdict
 from pytest_lipleak.evaluation.results.aggregate import every_measurement
 

@@ -11,14 +11,14 @@ from pytest_lipleak.statistics.signs import sign_flip_p
 
 ALPHA = 0.05
 
-UNHEARD = 0.2
+NOT_HEARD_FROM = 0.2
 """A real clip is not heard when at least this share of unrelated audios fits it as well as its own does."""
 
 
-def unheard(own: float, others: Sequence[float]) -> str | None:
+def out_of_sync(own: float, others: Sequence[float]) -> str | None:
     """Return why the expert does not hear one real clip, or None when it does.
 
-    Such a clip can show no leak, and would only thin out the leaks of the others: its takes count as unscored.
+    Such a clip can show no leak, and would only thin out the leaks of the others: its trials count as unscored.
 
     Args:
         own: LSE-C of the clip against its own audio, by the best of 31 shifts.
@@ -26,7 +26,7 @@ def unheard(own: float, others: Sequence[float]) -> str | None:
             neither.
     """
     better = sum(other >= own for other in others)
-    if rank_p(own, others) <= max(UNHEARD, 1 / (1 + len(others))):
+    if rank_p(own, others) <= max(NOT_HEARD_FROM, 1 / (1 + len(others))):
         return None
     return (
         f"the expert does not hear that this real clip is in sync: LSE-C {own:.2f} with its own audio, and {better} of "
@@ -34,25 +34,25 @@ def unheard(own: float, others: Sequence[float]) -> str | None:
     )
 
 
-def mark_unheard(corpus: Corpus) -> None:
+def mark_out_of_sync(corpus: Corpus) -> None:
     """Count as unscored every real clip that the expert does not hear, in place of what was marked before.
 
     None is where it cannot judge the clips at all: that is about all of them, so no word about single ones.
     """
     judges = objection_to(corpus) is None
     for clip in filter(corpus.unrelated.__contains__, corpus.provenance.clip_names):
-        real = corpus.takes[clip, None]
+        real = corpus.trials[clip, None]
         corpus.unscored.pop((clip, None), None)
-        if judges and (why := unheard(real.own.lse_c, corpus.unrelated[clip])):
+        if judges and (why := out_of_sync(real.own.lse_c, corpus.unrelated[clip])):
             corpus.unscored[clip, None] = Unscored(clip, None, why)
 
 
 def objection_to(corpus: Corpus) -> str | None:
     """Return why the expert cannot judge the clips of ``corpus``; see ``objection``."""
     own = {
-        clip: corpus.takes[clip, None].own.lse_c
+        clip: corpus.trials[clip, None].own.lse_c
         for clip in corpus.provenance.clip_names
-        if (clip, None) in corpus.takes
+        if (clip, None) in corpus.trials
     }
     return objection(own, corpus.unrelated)
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from pytest_lipleak.core.conditions import OTHER_SPEECH
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.metrics import Metric
+from pytest_lipleak.core.metrics.formulas import Metric
 
 
 def clusters(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> list[str] | None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pytest_lipleak.core.metrics import PAUSE, SYNC
+from pytest_lipleak.core.metrics.formulas import PAUSE, SYNC
 from pytest_lipleak.core.scores import LAGS
 from pytest_lipleak.evaluation.measures.shifted_mouths import Given, Output, arrivals, arrived, sync_moved
 from pytest_lipleak.faces.small import SIDE, lips_region

@@ -50,9 +50,9 @@ def _place(piece: np.ndarray, whole: np.ndarray, near: int) -> int:
     """Where in ``whole`` this piece is heard, by cross-correlation within 0.6 s of ``near``."""
     lowest = near - REACH
     padded = np.zeros(len(piece) + 2 * REACH)
-    take = np.arange(lowest, lowest + len(padded))
-    inside = (take >= 0) & (take < len(whole))
-    padded[inside] = whole[take[inside]]
+    trial = np.arange(lowest, lowest + len(padded))
+    inside = (trial >= 0) & (trial < len(whole))
+    padded[inside] = whole[trial[inside]]
     size = 1 << (len(padded) + len(piece)).bit_length()
     product = np.fft.irfft(np.fft.rfft(padded, size) * np.conj(np.fft.rfft(piece, size)), size)
     energy = np.concatenate([[0.0], np.cumsum(padded**2)])

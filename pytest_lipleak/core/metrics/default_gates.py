@@ -1,0 +1,82 @@
+"""Default gates per sync expert. The paper gives none; limits of one expert are never used for another.
+
+Chosen on the sets that ``research/known_guilt`` marks *choose* (12 GRID sentences, 12 clips of 6 generated people, 12
+real people; 3 s each), after a first look at early runs on others; docs/evidence/known-guilt.md reports them on other
+sets. These had no part but for LSE-C_S@floor, whose limit was raised when all values were known.
+What generators that leak nothing came to at most there (edits down to the lips alone, noise, lags,
+half the frame rate, lips drawn anew at every call), and what .3 of a copy gave at least. Protocol ``direct``; under
+``tracked`` the measures are shares and excesses of the same crops, and the limits were not measured anew:
+
+| metric             | honest | .3 of a copy | limit |
+|--------------------|--------|--------------|-------|
+| LSE-C_S@floor      | 0.13   | 0.5          | 0.4   |
+| LSE-C_XO@floor     | 0.34   | 0.31         | 0.5   |
+| LipCorr_S          | 0.03   | 0.7          | 0.2   |
+| LipCorr_XO         | 0.09   | 0.28         | 0.15  |
+| LipCorr_S@worst    | 0.10   | (1)          | 0.3   |
+| LipCorr_XO@worst   | 0.17   | 0.27         | 0.3   |
+| shift probes       | 0.06   | 0.2          | 0.15  |
+
+(1) The worst clip is for leaks in some clips: one whole copy in twelve gives 0.68 and more. (LSE-C_XO@worst has no such
+room: under other speech one clip of twelve stands above ten unrelated audios by chance in most suites.)
+
+LSE-C_XO@floor parts the two least: lips that follow the partner's speech agree with the clip's own by its rhythm, and
+chance (p .001) does not excuse it. It stands as high as honest lips need; lips against lips and the probes find what it
+leaves. Lips that idle under silence may do the same, though none of the sets did: hence LSE-C_S@floor at .4. The probes
+decide by intervention, whatever the lips look like.
+
+The floor under LSE-C[AM] is for models that follow no audio, as black frames leak nothing: sets of 4 clips whose lips
+fit score above 1.47 in 99 % of the draws, unrelated audio 0.7 to 0.9.
+
+The floor under LSE-C[XM] is for lips that stand still in a small edit: under AM the jaw around them moves with the
+clip's own speech, and they come to 1.7 on the sets for choosing. Other speech moves no jaw: they come to 0.79 there,
+lips that follow to 1.0 and more.
+
+LSD is measured and shown, and no default gate: it also rises when lips merely fail to follow other speech.
+"""
+
+from collections.abc import Mapping
+
+from pytest_lipleak.core.metrics.formulas import DEFAULT_PROBES
+
+SCAN_GATES: tuple[str, ...] = (
+    "LSE-C_S@floor[{}] < 0.4",
+    "LSE-C_XO@floor[{}] < 0.5",
+)
+"""On the scale of the embedded expert."""
+
+SCALELESS_GATES: tuple[str, ...] = (
+    "LipCorr_S[{}] < 0.2",
+    "LipCorr_XO[{}] < 0.15",
+    "LipCorr_S@worst[{}] < 0.3",
+    "LipCorr_XO@worst[{}] < 0.3",
+)
+"""Lips against lips: no sync expert is asked."""
+
+PROBE_LIMIT = 0.15
+"""Share of what a complete copy would give from which a causal probe calls it a leak. A share has no scale, so it
+holds for every expert: a generator that ignores the mouths that are changed gives 0."""
+
+PROBE_GATES: tuple[str, ...] = tuple(f"{name} < {PROBE_LIMIT}" for name in DEFAULT_PROBES)
+
+REFERENCES = ("CR", "AR")
+
+
+def _gates(*texts: str) -> tuple[str, ...]:
+    return tuple(text.format(reference) for text in texts for reference in REFERENCES)
+
+
+DEFAULT_GATES: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("embedded", protocol): (
+        *_gates("LSE-C[AM,{}] > 1.2", "LSE-C[XM,{}] > 0.8", *SCAN_GATES, *SCALELESS_GATES),
+        *PROBE_GATES,
+    )
+    for protocol in ("direct", "tracked")
+}
+"""Limits by expert and protocol, for both references: a model may have only one of them."""
+
+LEAST_EXCESS: Mapping[tuple[str, str], Mapping[str, float]] = {
+    ("embedded", protocol): {"LSE-C_S@floor": 0.4, "LSE-C_XO@floor": 0.5}
+    for protocol in ("direct", "tracked")
+}
+"""Excess over unrelated speech and over the floor that counts as a leak, by expert and protocol: the default gates'."""

@@ -1,0 +1,444 @@
+"""The leakage metrics: names turned into what is measured and how it becomes a number.
+
+Every metric is a function of *column means*: a column is one number per clip (LSE-C under AM and CR,
+say), its mean over clips is taken first and the metric's formula is applied to the means, as the paper
+does. A mean of per-clip |differences| would be biased upward (Yaman et al. 2025; design of LSD).
+
+What there is to know of each family of metrics stands in ``families``, one row a family.
+"""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from functools import cache
+
+from pytest_lipleak.core.conditions import Condition, Reference, Setup
+from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.core.metrics.families import (
+    DRIVEN,
+    FAMILIES,
+    Direction,
+    Family,
+    Question,
+    Shown,
+    Source,
+    Summary,
+    own_name,
+)
+from pytest_lipleak.core.scores import LAGS
+
+_ARROWS: Mapping[Direction, str] = {"lower": "↓", "higher": "↑"}
+
+
+class Audio(StrEnum):
+    """Which audio a trial is scored against."""
+
+    DRIVING = "driving"
+    OWN = "own"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One number per clip.
+
+    Args:
+        measure: what is noted of each clip: a family's ``measure``, for example "LSE-C", "LSE-C@offset" or
+            "SSIM"; of scans and probes also what belongs to it (``FULL``, ``SYNC``, ``LIPS_SLOPE``, ...).
+        condition: the condition of the trial, None for the real clip.
+        audio: which audio the trial is scored against.
+        lag: frames by which lips come later than in the real clip, of a measure that is taken at every lag.
+        source: what it is measured on.
+    """
+
+    measure: str
+    condition: Condition | None
+    audio: Audio = Audio.DRIVING
+    lag: int | None = None
+    source: Source = Source.SYNC
+
+    @property
+    def name(self) -> str:
+        """Measure and lag."""
+        return self.measure if self.lag is None else f"{self.measure}{self.lag:+d}"
+
+    @property
+    def competes(self) -> bool:
+        """Whether the best lag of its mean over clips is looked for; what chance gives of that is taken off first."""
+        return self.lag is not None and self.measure != LIPS_SLOPE
+
+
+Combine = Callable[[Sequence[float]], float]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A named quantity with a direction.
+
+    Args:
+        name: canonical name, for example ``LSD-CR`` or ``LSE-C[AM,CR]``.
+        family: its row in the table of families.
+        columns: what it is made of.
+        combine: formula from the column means to the value.
+        differences: where the value is the average of absolute differences of means: pairs of columns. Empty
+            where it is linear in the columns.
+        beside: conditions that must be generated, too, though none of its columns is of them.
+    """
+
+    name: str
+    family: Family
+    columns: tuple[Column, ...]
+    combine: Combine
+    differences: tuple[tuple[int, int], ...] = ()
+    beside: tuple[Condition, ...] = ()
+
+    @property
+    def better(self) -> Direction:
+        """Which direction means less leakage or better sync."""
+        return self.family.better
+
+    @property
+    def arrow(self) -> str:
+        """The direction arrow that papers print behind the name."""
+        return _ARROWS[self.better]
+
+    @property
+    def meaning(self) -> str:
+        """What it measures, in one line for reports and ``--help``."""
+        if self.conditions:
+            return self._in_words(self.family.meaning)
+        return "the real clips against their own audio"
+
+    @property
+    def failure(self) -> str:
+        """What it means where it breaks a limit, in one line."""
+        return self._in_words(self.family.failure)
+
+    def _in_words(self, text: str) -> str:
+        return text.format(driven=DRIVEN[self.conditions[-1].setup]) if self.conditions else text
+
+    @property
+    def unbounded(self) -> bool:
+        """Whether infinity is a good value (PSNR of identical pictures) and no accident."""
+        return self.family.unbounded
+
+    @property
+    def worst(self) -> bool:
+        """Whether its value is that of the worst clip, and no mean over clips."""
+        return self.family.summary is Summary.WORST_CLIP
+
+    @property
+    def is_picture(self) -> bool:
+        """Whether it is measured on the pictures alone, without a sync expert."""
+        return self.family.is_picture
+
+    @property
+    def shows_leak(self) -> bool:
+        """Whether a bad value means leakage; sync with the driving audio and pictures may be bad without."""
+        return self.question not in (Question.FOLLOWS, Question.OTHER)
+
+    @property
+    def on_a_scale(self) -> bool:
+        """Whether its values are on the scale of a sync expert; pictures and shares of a copy are not."""
+        return self.family.source in (Source.SYNC, Source.NULLS, Source.LAGS)
+
+    @property
+    def over_lags(self) -> bool:
+        """Whether it looks at every lag, over the floor of the region that the model edits."""
+        return self.family.source in (Source.LAGS, Source.LIPS)
+
+    @property
+    def is_lips(self) -> bool:
+        """Whether it compares lips with lips, without any audio."""
+        return self.family.source is Source.LIPS
+
+    @property
+    def over_null(self) -> bool:
+        """Whether it is an excess over unrelated audio, which has a p value."""
+        return self.family.source is Source.NULLS
+
+    @property
+    def over_sets(self) -> bool:
+        """Whether it compares the pooled frames of all clips (FID) instead of averaging over clips."""
+        return self.family.source is Source.FRAME_SETS
+
+    @property
+    def is_probe(self) -> bool:
+        """Whether trials are generated a second time for it, with another reference."""
+        return self.family.source is Source.PROBES
+
+    @property
+    def of_reference(self) -> bool:
+        """Whether it changes the identity reference, which not every model can be given."""
+        return self.is_probe and self.question is Question.REFERENCE
+
+    @property
+    def has_p(self) -> bool:
+        """Whether there is a p value: what chance would give."""
+        return self.over_null or (self.over_lags and not self.worst)
+
+    @property
+    def question(self) -> Question:
+        """What it asks of a model."""
+        if not self.conditions:
+            return Question.OTHER
+        if self.family.asks is not None:
+            return self.family.asks
+        return Question.SILENCE if self.conditions[-1].setup is Setup.SI else Question.SPEECH
+
+    @property
+    def of_full_copy(self) -> Column | None:
+        """What a full copy of the clip's lips would score: the real clip's own score, where that is one column."""
+        first = self.columns[0]
+        if self.has_p or len(self.columns) > 1 or first.audio is not Audio.OWN:
+            return None
+        return replace(first, condition=None)
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The conditions that must be generated, each once."""
+        own = (column.condition for column in self.columns if column.condition is not None)
+        return tuple(dict.fromkeys((*self.beside, *own)))
+
+
+def lip_sync_difference(means: Sequence[float]) -> float:
+    """LSD = 0.5 (|C_AM - C_XM| + |D_AM - D_XM|), from the means (C_AM, C_XM, D_AM, D_XM).
+
+    0 is the minimum; higher means more leakage (Yaman et al. 2025).
+    """
+    c_am, c_xm, d_am, d_xm = means
+    return 0.5 * (abs(c_am - c_xm) + abs(d_am - d_xm))
+
+
+def signed_lip_sync_difference(means: Sequence[float]) -> float:
+    """LSD with its sign: positive when AM is better in sync than XM, the direction of leakage."""
+    c_am, c_xm, d_am, d_xm = means
+    return 0.5 * ((c_am - c_xm) + (d_xm - d_am))
+
+
+def _only(means: Sequence[float]) -> float:
+    (mean,) = means
+    return mean
+
+
+LIPS_SLOPE = "LipCorr slope"
+"""Noted beside ``LipCorr`` at every lag: the share of the clip's own lip movement that is in the output."""
+
+LEAST_SLOPE = 0.05
+"""Share of the clip's own lip movement below which a correlation of lips counts for nothing."""
+
+FREE = " free"
+"""Behind a measure taken at every lag: at the clip's own best lag, above what chance gives there."""
+
+FULL = "_full"
+"""Behind the name of a probe's measure: what a complete copy would give."""
+
+SYNC = "_sync"
+"""Behind the name of a probe's measure: what moved of the sync with the clip's own speech, not of the pixels."""
+
+PAUSE = "_pause"
+"""Behind the name of a probe's measure: what arrived in the pauses of the driving speech alone."""
+
+CHANCE = "_chance"
+"""Behind the name of a probe's measure: what was taken off; noted of models that answer otherwise when asked again."""
+
+
+def _best(means: Sequence[float]) -> float:
+    """The best common lag, or the mean of the clips' own best lags where that is more."""
+    return max(means)
+
+
+def _best_of_lips(means: Sequence[float]) -> float:
+    """As ``_best``, among the lags at which lips move enough with the clip's own."""
+    count = len(LAGS)
+    pairs = zip(means[:count], means[count : 2 * count], strict=True)
+    return max(means[-1], *(common if slope >= LEAST_SLOPE else 0.0 for common, slope in pairs))
+
+
+def _share_of_full(means: Sequence[float]) -> float:
+    found, full = means
+    return found / full if full > 0 else math.nan
+
+
+def _largest_share(means: Sequence[float]) -> float:
+    """The largest of several shares: of the pixels, of the sync, of the pixels in pauses."""
+    shares = [_share_of_full(means[place : place + 2]) for place in range(0, len(means), 2)]
+    return math.nan if any(map(math.isnan, shares)) else max(shares)
+
+
+def _one_column(family: Family, condition: Condition | None) -> tuple[Column, ...]:
+    audio = Audio.OWN if family.against_own else Audio.DRIVING
+    return (Column(family.measure, condition, audio, source=family.source),)
+
+
+def _swapped_audio(family: Family, condition: Condition | None) -> tuple[Column, ...]:
+    assert condition is not None
+    setups = [Condition(setup, condition.reference) for setup in (Setup.AM, Setup.XM)]
+    return tuple(Column(measure, each) for measure in ("LSE-C", "LSE-D") for each in setups)
+
+
+def _every_lag(family: Family, condition: Condition | None) -> tuple[Column, ...]:
+    name, audio, source = family.measure, Audio.OWN, family.source
+    at_lags = (name, LIPS_SLOPE) if source is Source.LIPS else (name,)
+    lagged = (Column(each, condition, audio, lag, source) for each in at_lags for lag in LAGS)
+    return (*lagged, Column(f"{name}{FREE}", condition, audio, source=source))
+
+
+def _of_probe(family: Family, condition: Condition | None) -> tuple[Column, ...]:
+    assert condition is not None
+    parts = [""]
+    if family.summary is Summary.LARGEST_SHARE:
+        parts += [SYNC, PAUSE] if condition.setup is Setup.PA else [SYNC]
+    names = (f"{family.measure}{part}{full}" for part in parts for full in ("", FULL))
+    return tuple(Column(name, condition, source=family.source) for name in names)
+
+
+_COLUMNS: Mapping[Summary, Callable[[Family, Condition | None], tuple[Column, ...]]] = {
+    Summary.MEAN: _one_column,
+    Summary.ALL_FRAMES: _one_column,
+    Summary.WORST_CLIP: _one_column,
+    Summary.DIFFERENCE: _swapped_audio,
+    Summary.SIGNED_DIFFERENCE: _swapped_audio,
+    Summary.BEST_LAG: _every_lag,
+    Summary.SHARE: _of_probe,
+    Summary.LARGEST_SHARE: _of_probe,
+}
+_FORMULAS: Mapping[Summary, Combine] = {
+    Summary.DIFFERENCE: lip_sync_difference,
+    Summary.SIGNED_DIFFERENCE: signed_lip_sync_difference,
+    Summary.BEST_LAG: _best,
+    Summary.SHARE: _share_of_full,
+    Summary.LARGEST_SHARE: _largest_share,
+}
+_OVER_A_REGION = (Source.LAGS, Source.LIPS)
+
+
+def _build(family: Family, condition: Condition | None, name: str) -> Metric:
+    """Return the metric of a row under a condition; None is the real clips."""
+    at_lags = family.summary is Summary.BEST_LAG
+    beside: tuple[Condition, ...] = ()
+    if condition is not None and (family.source in _OVER_A_REGION or family.summary is Summary.LARGEST_SHARE):
+        # The region is where the model changes anything, under silence or other speech.
+        others = (setup for setup in (Setup.SI, Setup.XM) if setup is not condition.setup)
+        beside = tuple(Condition(setup, condition.reference) for setup in others)
+    return Metric(
+        name,
+        family,
+        _COLUMNS[family.summary](family, condition),
+        _best_of_lips if at_lags and family.source is Source.LIPS else _FORMULAS.get(family.summary, _only),
+        differences=((0, 1), (2, 3)) if family.summary is Summary.DIFFERENCE else (),
+        beside=beside,
+    )
+
+
+def metrics_of(family: Family) -> tuple[Metric, ...]:
+    """Return the metrics of a row: one for each condition that it is defined on, and the real clips."""
+    if not family.against_own and not family.by_condition:
+        return tuple(
+            _build(family, Condition(family.setups[-1], of), family.pattern.format(reference=of))
+            for of in family.references
+        )
+    found = []
+    for setup in family.setups:
+        for reference in family.references:
+            condition = Condition(setup, reference)
+            name = family.pattern.format(own=own_name(setup), condition=condition)
+            # The paper's silent scores are its CR column, so the bare name of a silent metric means CR.
+            if family.against_own and condition != Condition(Setup.SI, Reference.CR):
+                name += f"[{reference}]"
+            found.append(_build(family, condition, name))
+    if family.real:
+        found.append(_build(family, None, family.pattern.format(condition="GT")))
+    return tuple(found)
+
+
+@cache
+def _by_name() -> Mapping[str, Metric]:
+    """Every metric by every name it has; the canonical names first, in the order of the table."""
+    names = {each.name: each for family in FAMILIES for each in metrics_of(family)}
+    for family in FAMILIES:
+        if family.against_own:
+            for each in metrics_of(family):
+                setup, reference = each.conditions[-1].setup, each.conditions[-1].reference
+                bare = family.pattern.format(own=own_name(setup))
+                names.setdefault(f"{bare}[{reference}]", each)
+                if reference is Reference.CR:
+                    names.setdefault(bare, each)
+    for family in FAMILIES:
+        if family.real:
+            # Silence drives nothing to be in sync with: the score is that against the clip's own audio.
+            measure, at, how = family.measure.partition("@")
+            for of in Reference:
+                condition = Condition(Setup.SI, of)
+                names[f"{family.measure}[{condition}]"] = names[f"{measure}_S{at}{how}[{of}]"]
+    return names
+
+
+def every_metric() -> tuple[Metric, ...]:
+    """Return every metric there is, for every condition it can have: the leakage metrics first."""
+    return tuple(dict.fromkeys(_by_name().values()))
+
+
+def metric(name: str) -> Metric:
+    """Return the metric of that name.
+
+    Names: ``LSE-C_S``, ``LSE-D_S`` (CR; ``LSE-C_S[AR]`` for AR), ``LSD-CR``, ``LSD-AR``,
+    ``signed-LSD-CR``, ``LSE-C_XO[CR]``, ``LSE-C[AM,CR]``, ``LSE-D[XM,AR]``, ``LSE-C[GT]`` (real clips);
+    ``LSE-C_S@offset`` and ``LSE-C_XO@offset[CR]`` look at the clip's known offset alone instead of the
+    best of 31 shifts, which tells leaks from chance far better.
+
+    Raises:
+        ConfigurationError: unknown name, listing the known ones.
+    """
+    base, bracket, inside = name.strip().partition("[")
+    if bracket:
+        inside = ",".join(part.strip().upper() for part in inside.removesuffix("]").split(","))
+    whole = f"{base.strip()}[{inside}]" if bracket else base
+    found = _by_name().get(whole) if not bracket or name.rstrip().endswith("]") else None
+    if found is None:
+        raise _unknown(name)
+    return found
+
+
+def _unknown(name: str) -> ConfigurationError:
+    from difflib import get_close_matches
+
+    known: dict[str, list[str]] = {}
+    for each in KNOWN_METRICS:
+        known.setdefault(each.partition("[")[0].casefold(), []).append(each)
+    base = name.partition("[")[0].strip().casefold()
+    begun = [base] if base in known else [each for each in known if base and each.startswith(base)]
+    nearest = begun if 0 < len(begun) <= 2 else get_close_matches(base, known, 1)
+    meant = [form for each in nearest for form in known[each]]
+    hint = f"did you mean {' or '.join(meant)}? " if meant else ""
+    return ConfigurationError(
+        f"unknown metric {name!r}; {hint}known are {', '.join(KNOWN_METRICS)} "
+        "(SETUP is AM, XM or SI, REFERENCE is CR or AR, [GT] the real clips)"
+    )
+
+
+KNOWN_METRICS = tuple(form for family in FAMILIES for form in family.forms)
+"""Every name that a limit may have, with SETUP and REFERENCE to be filled in."""
+
+LEAKAGE_METRICS = ("LSE-C_S", "LSE-D_S", "LSD-CR", "LSD-AR")
+"""The paper's four, in the order of its Table 6."""
+
+REFERENCE_PROBES = ("REF_shift[{},CR]", "REF_swap[{},CR]", "REF_swap[{},AR]")
+"""The causal probes of the reference, with the setup to be filled in."""
+
+FRAME_PROBES = ("FRAME_shift[{},CR]", "FRAME_shift[{},AR]")
+"""Those of the input frames."""
+
+DEFAULT_PROBES = ("REF_shift[PA,CR]", "REF_swap[SI,AR]", "FRAME_shift[PA,CR]", "FRAME_shift[PA,AR]")
+"""One for each place that lips may come from: moving references, still ones, the input frames."""
+
+
+def extra_metrics() -> tuple[str, ...]:
+    """Return the leakage metrics beyond the paper's four that a full table has."""
+    shown = [each.name for family in FAMILIES if family.shown is Shown.TABLE for each in metrics_of(family)]
+    return ("LSE-C_S[AR]", "LSE-D_S[AR]", *shown, *DEFAULT_PROBES)
+
+
+def picture_families() -> tuple[Family, ...]:
+    """Return the rows that are measured on pictures, in the order of tables' columns."""
+    return tuple(family for family in FAMILIES if family.is_picture)

@@ -1,0 +1,241 @@
+"""Finished videos in place of those that a model would make: found, laid on the clip they were made from, and read.
+
+Same face as ``make.videos.Videos``. Nothing is generated, and nothing is written to a store but what was found out.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pytest_lipleak.core.clips import Clip, Image, Video, digest_of
+from pytest_lipleak.core.errors import (
+    InputError,
+    MissingDataError,
+    NotApplicableError,
+    UnscorableError,
+    WrongVideoError,
+)
+from pytest_lipleak.core.version import __version__
+from pytest_lipleak.evaluation.make.crops import Cropper
+from pytest_lipleak.evaluation.make.finished_alignment import lay, objection_to_sound
+from pytest_lipleak.evaluation.make.videos import GENERATION_LIBRARIES
+from pytest_lipleak.faces.placement import Place
+from pytest_lipleak.generators.finished_model import FinishedVideos
+from pytest_lipleak.generators.registry import Model
+from pytest_lipleak.machine.model_files import file_sha256
+from pytest_lipleak.media.finished_tables import FinishedVideo, TrialName
+from pytest_lipleak.media.opening import FileState, file_state
+from pytest_lipleak.media.tables import is_file
+from pytest_lipleak.media.video import VideoFile, held_if_short
+from pytest_lipleak.plan.trials import Trial
+from pytest_lipleak.store.keys import STORE_FORMAT, key_of, versions_of
+from pytest_lipleak.store.store import Store
+
+KEPT_VIDEOS = 2
+"""Outputs that were read last, kept while they are short: what is embedded is also scanned and shown."""
+
+
+def inputs_of(trial: Trial) -> str:
+    """Return the frames of a clip and a hash of what a model is given for a trial, as ``lipleak export`` writes it."""
+    assert trial.audio is not None
+    key = key_of(clip=trial.clip.digest, audio=digest_of(trial.audio), reference=trial.reference_key)
+    return f"{len(trial.clip.video)}-{key[:16]}"
+
+
+def _steps(images: Iterable[Image], indices: Sequence[int]) -> Iterator[Image]:
+    """Yield the images at indices that never descend; one may stand several times."""
+    ahead = enumerate(images)
+    at, image = next(ahead)
+    for index in indices:
+        while at < index:
+            at, image = next(ahead)
+        yield image
+
+
+class FinishedOutputs:
+    """Finds the finished videos of one model.
+
+    Args:
+        model: whose generator is ``finished``.
+        finished: what there is.
+        store: where alignments are kept; may be shared with other processes.
+        cropper: gives the face crops of a real clip.
+        geometry: what decides where a clip's face is.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        finished: FinishedVideos,
+        store: Store,
+        cropper: Callable[[Clip], Cropper],
+        geometry: Sequence[str],
+    ) -> None:
+        self.model = model
+        self._finished = finished
+        self._store = store
+        self._cropper = cropper
+        self._geometry = list(geometry)
+        self._contents: dict[Path, tuple[FileState, str]] = {}
+        self._checked: set[TrialName] = set()
+        self._kept: OrderedDict[str, Video] = OrderedDict()
+        self._last: tuple[FinishedVideo, Video] | None = None
+
+    def key(self, trial: Trial) -> str:
+        """Return the key of a trial's video: a hash of the file's content, and of the clip that it is laid on.
+
+        Raises:
+            UnscorableError: there is no video.
+        """
+        if trial.audio is None:
+            return trial.clip.digest
+        row = self._row(trial)
+        return key_of(
+            finished=self._content(row.output),
+            box=str(row.box or ""),
+            clip=trial.real.digest,
+            # What is heard in it may be compared with that.
+            audio=digest_of(trial.audio),
+            libraries=versions_of("av", *GENERATION_LIBRARIES),
+            package=__version__,
+            format=STORE_FORMAT,
+        )
+
+    def _content(self, path: Path) -> str:
+        """SHA-256 of a file, hashed once while it is unchanged."""
+        state = file_state(path)
+        known = self._contents.get(path)
+        if known is None or known[0] != state:
+            known = self._contents[path] = state, file_sha256(path)
+        return known[1]
+
+    def about(self, trial: Trial) -> dict[str, str]:
+        """Return what an artefact of a trial is, for people who list the store."""
+        model = {} if trial.audio is None else {"model": self.model.name}
+        return {**model, "clip": trial.clip.name, "condition": trial.label}
+
+    def has(self, trial: Trial) -> bool:
+        """Whether nothing is left to be made for a trial's video: it is there, or never will be."""
+        return True
+
+    def introduce(self, clip: Clip) -> None:
+        """Tell nobody anything: nothing is generated."""
+
+    def get(self, trial: Trial, *, wait: bool = True) -> Video:
+        """Return a trial's video, uint8 RGB (T, H, W, 3), in the time and the picture of its clip.
+
+        Args:
+            trial: what the model was to be given.
+            wait: of no meaning here.
+
+        Raises:
+            UnscorableError: there is no video, or it cannot be read: a failed trial.
+            WrongVideoError: it was not made from this clip, or not from this audio.
+        """
+        if trial.audio is None:
+            return trial.clip.video
+        key = self.key(trial)
+        if key not in self._kept:
+            self._kept[key] = self._read(trial)
+            while len(self._kept) > KEPT_VIDEOS:
+                self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+    def notes(self, trial: Trial) -> tuple[str, ...]:
+        """Return what was done to a finished video, in words."""
+        return () if trial.audio is None else tuple(self._laid(trial)["notes"])
+
+    def _read(self, trial: Trial) -> Video:
+        laid = self._laid(trial)
+        if laid["refused"]:
+            raise WrongVideoError(laid["refused"])
+        row, clip = self._row(trial), trial.real
+        place = Place(*laid["place"])
+
+        def read() -> Iterator[Image]:
+            # Frame by frame: neither video is held.
+            output = _steps(self._decoded(row), laid["indices"])
+            return (place.laid(image, real) for image, real in zip(output, clip.video, strict=True))
+
+        return held_if_short(read)
+
+    def _decoded(self, row: FinishedVideo) -> Video:
+        """The pictures of an output; of the last one they are kept where they are few: they are laid, then read."""
+        if self._last is None or self._last[0] != row:
+            self._last = row, held_if_short(lambda: self._pictures(row))
+        return self._last[1]
+
+    def _pictures(self, row: FinishedVideo) -> Iterator[Image]:
+        for image in VideoFile(row.output):
+            if row.box is not None:
+                height, width = image.shape[:2]
+                row.box.check(height, width, row.where)
+                image = np.ascontiguousarray(image[row.box.slices])
+            yield image
+
+    def _laid(self, trial: Trial) -> dict[str, Any]:
+        """How an output lies on its clip, found out once and kept.
+
+        Raises:
+            UnscorableError: it cannot be read.
+        """
+
+        def find() -> dict[str, Any]:
+            row = self._row(trial)
+            try:
+                output = self._decoded(row)
+            except (InputError, MissingDataError) as error:
+                raise UnscorableError(f"no video: {error}") from None
+            laid = lay(trial.real, output, self._cropper(trial.real), row.output.name)
+            heard = objection_to_sound(row, trial.real.audio, trial.audio) if laid.refused is None else None
+            return {
+                "indices": laid.indices,
+                "place": [laid.place.x, laid.place.y, laid.place.width, laid.place.height],
+                "notes": laid.notes,
+                "refused": laid.refused or heard,
+            }
+
+        key = key_of(laid=self.key(trial), crops=self._geometry)
+        found: dict[str, Any] = self._store.data("laid", key, find, about=self.about(trial))
+        return found
+
+    def _row(self, trial: Trial) -> FinishedVideo:
+        """Return the row of a trial, and refuse one that was made from something else.
+
+        Raises:
+            UnscorableError: a video is missing.
+            NotApplicableError: the trial is none that could have been made beforehand.
+            WrongVideoError: it was made from other inputs than this run gives.
+        """
+        if trial.condition is None:
+            raise NotApplicableError(f"{trial.label}: finished videos cannot be made again with other inputs")
+        trial_name = TrialName(trial.clip.name, trial.condition, trial.probe)
+        row = self._finished.trials.get(trial_name)
+        if row is None:
+            raise UnscorableError(f"no video: the table has none of {trial_name}")
+        if not is_file(row.output):
+            raise UnscorableError(f"no video: {row.output} is not there ({row.where})")
+        if row.inputs and trial_name not in self._checked:
+            self._check_inputs(trial_name, row, trial)
+            self._checked.add(trial_name)
+        return row
+
+    def _check_inputs(self, trial_name: TrialName, row: FinishedVideo, trial: Trial) -> None:
+        frames = row.inputs.partition("-")[0]
+        if frames != str(len(trial.clip.video)):
+            if trial_name.probe:
+                raise UnscorableError(
+                    f"{row.output.name}: made from {frames} frames, and {len(trial.clip.video)} of the clip are left, "
+                    "for another video of it ends there: nothing can be said of a probe"
+                )
+            return
+        if row.inputs != inputs_of(trial):
+            raise WrongVideoError(
+                f"{row.where}: {row.output.name} was made from other inputs than this run gives for {trial_name}; "
+                "judge with the clips, seed, silence, AR strategy and version that `lipleak export` was run with, or "
+                "export again"
+            )

@@ -1,0 +1,77 @@
+"""What is known so far of one model's trials, and why the rest is not."""
+
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+
+from pytest_lipleak.core.corpus import Corpus, Key
+from pytest_lipleak.core.errors import LipleakError, UnscorableError, with_message
+from pytest_lipleak.core.scores import Unscored
+from pytest_lipleak.core.words import counted
+from pytest_lipleak.evaluation.make.failure_advice import failure_advice
+
+
+class TrialRecord:
+    """Scores and measures of trials, and why others have none.
+
+    Args:
+        corpus: holds what was measured, and what could not be scored.
+    """
+
+    def __init__(self, corpus: Corpus) -> None:
+        self.corpus = corpus
+        self.failures: dict[Key, LipleakError] = {}
+        """Trials that could not be made; they are not tried again."""
+
+    def remark(self, text: str) -> None:
+        """Note what happened on the way."""
+        self.corpus.remarks[text] = self.corpus.remarks.get(text, 0) + 1
+
+    @contextmanager
+    def attempt(self, key: Key, measure: str | None = None) -> Iterator[None]:
+        """Note why something cannot be done for a trial, or for a measure of it."""
+        try:
+            yield
+        except UnscorableError as error:
+            why = Unscored(*key, str(error), measure)
+            if measure is None:
+                self.corpus.unscored[key] = why
+            else:
+                self.corpus.unpictured[key, measure] = why
+        except LipleakError as error:
+            self.failures[key] = error
+
+    def missing(self, keys: Iterable[Key]) -> list[Key]:
+        """Return those trials that are neither scored nor given up."""
+        lost = self.corpus.unscored
+        done = self.corpus.trials.keys() | lost.keys() | self.failures.keys()
+        return [key for key in keys if key not in done and (key[0], None) not in lost]
+
+    def lacks(self, measure: str, key: Key) -> bool:
+        """Whether a measure of a trial is neither taken nor given up."""
+        known = self.corpus.pictures.get(key, {})
+        return not (measure in known or (key, measure) in self.corpus.unpictured or key in self.failures)
+
+    def raise_failures(self, keys: Collection[Key], *, alone: bool = False) -> None:
+        """Raise the first failure of these trials, saying how many there are and what to do.
+
+        ``alone``: what was tried, a probe, was tried on these trials alone; others say nothing about it.
+        """
+        failed = {key: self.failures[key] for key in keys if key in self.failures}
+        if failed:
+            first, *others = failed.values()
+            more = (
+                f"\n{counted(len(others), 'more video')} failed, the first with: {others[0]}"
+                if others
+                else ""
+            )
+            silence = self.corpus.provenance.silence
+            # A trial may be scored, and fail in a probe of it.
+            worked = (set(keys) if alone else self.corpus.trials.keys()) - self.failures.keys()
+            advice = failure_advice(first, tuple(failed), worked, silence)
+            raise with_message(type(first), f"{first}{more}{advice}") from first
+
+
+def label_of(key: Key) -> str:
+    """Return a trial in the words of progress lines."""
+    name, condition = key
+    return f"{name} [{condition}]" if condition else f"{name} (real clip)"

@@ -1,0 +1,296 @@
+"""Finished videos as a model: what it makes of a clip under a condition is looked up, not computed."""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import NoReturn
+
+import numpy as np
+
+from pytest_lipleak.core.choices import PAIRINGS
+from pytest_lipleak.core.clips import Audio, Frames
+from pytest_lipleak.core.conditions import Condition, Setup
+from pytest_lipleak.core.errors import GeneratorError, InputError, LipleakError
+from pytest_lipleak.generators.registry import Model
+from pytest_lipleak.media.audio import fit, read_audio
+from pytest_lipleak.media.clipsets import ClipFile, ClipSet
+from pytest_lipleak.media.finished_tables import (
+    OWN,
+    SILENCE,
+    TRACK,
+    FinishedTable,
+    FinishedVideo,
+    TrialName,
+    by_trial,
+    read_finished,
+    rows_with_clips,
+)
+from pytest_lipleak.media.tables import is_file
+from pytest_lipleak.media.tracks import shown_frames
+
+QUIET = 100.0
+"""RMS of int16 samples up to which sound counts as silence: -50 dBFS, above the noise that stands for silence."""
+
+LEAST_SHOWN = 0.5
+"""An output of less than this share of its clip is a failed trial; a longer one that ends early ends its clip, too."""
+
+KEPT_SOUNDS = 16
+COMPARED = 1600
+"""Samples by which copies of a clip's speech are looked for: 0.1 s."""
+
+
+class FinishedVideos:
+    """The finished videos of one model.
+
+    Args:
+        spec: see ``media.finished_videos.read_finished``.
+        model: whose videos, where there are several.
+
+    Raises:
+        InputError, MissingDataError: the table cannot be used.
+    """
+
+    def __init__(self, spec: str, model: str | None = None) -> None:
+        whole = read_finished(spec)
+        self.table: FinishedTable = whole.of(None if model is None else str(model))
+        self.name = self.table.models[0] or f"videos:{spec}"
+        self.fingerprint = _fingerprint(self.table.rows)
+        self.pairing = PAIRINGS[0]
+        self.trials: Mapping[TrialName, FinishedVideo] = {}
+        """By what they are; known as soon as ``over`` was called."""
+        self.partners: dict[str, str] = {}
+        """Under other speech, whose speech drove: a clip, or a name of ``ClipSet.driving``."""
+
+    @property
+    def is_resolved(self) -> bool:
+        """Whether the clips are known that the videos were made from."""
+        return bool(self.trials)
+
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """Those that there are videos of, or should be."""
+        return tuple(sorted({trial.condition for trial in self.trials if not trial.probe}))
+
+    def probes(self, probe: str, condition: Condition) -> bool:
+        """Whether there are videos of a probe, or should be."""
+        return any(trial.probe == probe and trial.condition == condition for trial in self.trials)
+
+    @property
+    def clip_names(self) -> frozenset[str]:
+        """Clips that something was made of."""
+        return frozenset(trial.clip for trial in self.trials)
+
+    def generate(self, frames: Frames, audio: Audio, reference: Frames) -> NoReturn:
+        """Refuse: nothing can be made anew.
+
+        Raises:
+            GeneratorError: always.
+        """
+        raise GeneratorError(
+            "finished videos are looked up; nothing can be generated anew for what the table lacks"
+        )
+
+    def over(self, given: ClipSet | None) -> ClipSet:
+        """Return the clips that the videos were made from, and find out what drove each.
+
+        Args:
+            given: clips of the user's, or None to take the sources that the table names.
+
+        Raises:
+            InputError: a row means no clip, two rows are one video, or a setup contradicts the audio.
+        """
+        if given is None:
+            files, rows, origin = _sources(self.table.rows), self.table.rows, self.table.origin
+            left_out: Mapping[str, str] = {}
+        else:
+            files, origin, left_out = [*given.files.values()], given.origin, given.listing.left_out
+            rows = tuple(rows_with_clips(self.table, list(given), given.origin))
+        clips = ClipSet(files, origin, left_out, ends=self._end_of)
+        sounds = _Sounds(clips)
+        for row in rows:
+            sounds.add(row)
+        self.trials = by_trial(_in_setup(row, sounds) for row in rows)
+        for trial, row in self.trials.items():
+            name = sounds.name_of(row)
+            if name is not None and trial.condition.setup is Setup.XM:
+                before = self.partners.setdefault(trial.clip, name)
+                if isinstance(row.audio, Path) and before != name:
+                    raise InputError(
+                        f"{row.where}: {trial} was driven by {name}, another video of the clip under XM by {before}; "
+                        "give every pair of clip and audio a name of its own in the column 'clip'"
+                    )
+        return clips
+
+    def _end_of(self, clip: str) -> int | None:
+        """The frames of a clip that all its videos show."""
+        ends = []
+        whole = 0
+        for trial, row in self.trials.items():
+            if trial.clip == clip and is_file(row.output):
+                if row.source is not None and not whole:
+                    whole = shown_frames(row.source)
+                ends.append(shown_frames(row.output))
+        return min((end for end in ends if end and end >= LEAST_SHOWN * whole), default=None)
+
+
+def finished_of(model: Model) -> FinishedVideos | None:
+    """Return the finished videos that stand for a model, or None where it generates."""
+    return model.generator if isinstance(model.generator, FinishedVideos) else None
+
+
+def load(spec: str, model: str | None = None) -> FinishedVideos:
+    """Build the model ``videos:SPEC``; see ``FinishedVideos``."""
+    return FinishedVideos(spec, model)
+
+
+def _fingerprint(rows: Iterable[FinishedVideo]) -> str:
+    """Of what stands in the table: which videos are there is seen by content, each when it is read."""
+    sha = hashlib.sha256()
+    for row in rows:
+        sha.update(repr(replace(row, where="")).encode("utf-8", "surrogatepass"))
+    return sha.hexdigest()
+
+
+def _sources(rows: Iterable[FinishedVideo]) -> list[ClipFile]:
+    """The clips that a table names, each once.
+
+    Raises:
+        InputError: a row has no source, or another one than an earlier row of its clip.
+    """
+    found: dict[str, tuple[ClipFile, str]] = {}
+    for row in rows:
+        if row.source is None and row.clip not in found:
+            raise InputError(
+                f"{row.where}: names no source; name one in every row, or the clips with --lipleak-clips"
+            )
+        if row.source is None:
+            continue
+        file = ClipFile(row.clip, row.source, None, row.speaker, row.text, box=row.source_box)
+        known, where = found.setdefault(row.clip, (file, row.where))
+        if known != file:
+            raise InputError(
+                f"{row.where}: clip {row.clip!r} has another source, speaker, text or source_box than in {where}; give "
+                "clips that differ names of their own in the column 'clip'"
+            )
+    return [file for file, _ in found.values()]
+
+
+class _Sounds:
+    """What drove outputs, by the names that a clip set has for it.
+
+    Args:
+        clips: the clip set; speech that is no clip's is added to it.
+    """
+
+    def __init__(self, clips: ClipSet) -> None:
+        self.clips = clips
+        self._names = {file.audio or file.video: name for name, file in clips.files.items()}
+        self._quiet: set[Path] = set()
+        self._starts: dict[bytes, list[str]] | None = None
+
+    def add(self, row: FinishedVideo) -> None:
+        """Give the sound that drove an output a name; none where the table says that the clip's own speech or silence
+        did, or where it is silent.
+        """
+        path = _sound_file(row)
+        if path is None or path in self._names or path in self._quiet:
+            return
+        copy = None
+        if isinstance(row.audio, Path):
+            audio = _sound(path)
+            if is_quiet(audio):
+                self._quiet.add(path)
+                return
+            copy = self._copied_from(audio)
+        self._names[path] = copy or self.clips.add_driving(path)
+
+    def name_of(self, row: FinishedVideo) -> str | None:
+        """The name of the sound that drove an output, or None as for ``add``."""
+        path = _sound_file(row)
+        return None if path is None else self._names.get(path)
+
+    def told(self, row: FinishedVideo) -> Setup:
+        """Which setup the audio of a row means.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        name = self.name_of(row)
+        if name is None or is_quiet(self.clips.speech(name)):
+            return Setup.SI
+        return Setup.AM if self.clips.same_speech(row.clip, name) else Setup.XM
+
+    def _copied_from(self, audio: Audio) -> str | None:
+        """The clip whose speech a sound is to the sample, cut or repeated as `lipleak export` does it."""
+        if self._starts is None:
+            self._starts = {}
+            for name in self.clips:
+                with suppress(LipleakError):  # said of the clip where it is measured
+                    self._starts.setdefault(_start(self.clips.speech(name)), []).append(name)
+        for name in self._starts.get(_start(audio), ()):
+            speech = self.clips.speech(name)
+            if np.array_equal(audio, fit(speech, len(audio))):
+                return name
+        return None
+
+
+def _sound_file(row: FinishedVideo) -> Path | None:
+    """The file whose sound drove an output; None where it is the clip's own or silence, or cannot be known."""
+    if row.setup is Setup.PA:
+        return None  # as `lipleak export` planned it, of the speech that drives under XM
+    if isinstance(row.audio, Path):
+        return row.audio
+    if row.audio != TRACK or not is_file(row.output):
+        return None
+    # Of the others it is known what drove them; what is heard in them is compared when they are read.
+    return row.output if row.setup in (None, Setup.XM) else None
+
+
+def _in_setup(row: FinishedVideo, sounds: _Sounds) -> FinishedVideo:
+    """Return a row with its setup, told from the audio where the table does not say it.
+
+    Raises:
+        InputError: the table and the audio contradict each other, or nobody knows what drove the output.
+    """
+    if row.setup is None and _sound_file(row) is None:
+        raise InputError(
+            f"{row.where}: neither setup nor audio is given, and the output {row.output.name} is not there to be "
+            "heard; name one of the two"
+        )
+    if row.audio in (OWN, SILENCE) or _sound_file(row) is None:
+        return row
+    if row.setup is not None and row.inputs and sounds.name_of(row) in sounds.clips:
+        return row  # written by `lipleak export`, and to the sample what it wrote
+    try:
+        told = sounds.told(row)
+    except InputError as error:
+        if row.audio == TRACK and row.setup is not None:
+            return row  # refused by name when it is read
+        raise InputError(f"{row.where}: what drove the output cannot be heard: {error}") from None
+    if row.setup is None:
+        return replace(row, setup=told)
+    if told is not row.setup:
+        kinds = {Setup.AM: "the clip's own speech", Setup.SI: "silence", Setup.XM: "other speech"}
+        heard = f"audio {row.audio.name}" if isinstance(row.audio, Path) else f"sound of {row.output.name}"
+        raise InputError(
+            f"{row.where}: setup {row.setup} contradicts the {heard}, which is {kinds[told]}; correct one of the two"
+        )
+    return row
+
+
+def is_quiet(audio: Audio) -> bool:
+    """Whether sound counts as silence."""
+    samples = audio.astype(np.float64)
+    return not audio.size or float(np.sqrt(np.mean(samples * samples))) < QUIET
+
+
+def _start(audio: Audio) -> bytes:
+    return audio[:COMPARED].tobytes()
+
+
+@lru_cache(KEPT_SOUNDS)
+def _sound(path: Path) -> Audio:
+    return read_audio(path)[0]

@@ -1,0 +1,420 @@
+"""Finished videos: a table, or a pattern of file names, that says what was made of which clip, driven by what.
+
+One format, written by ``lipleak export`` and by people: one row a video.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+from typing import TypeVar
+
+from pytest_lipleak.core.conditions import Condition, Reference, Setup
+from pytest_lipleak.core.errors import InputError, MissingDataError
+from pytest_lipleak.core.metrics.families import FAMILIES, Source
+from pytest_lipleak.core.names import check_name, check_printable, escaped, file_stem
+from pytest_lipleak.core.words import counted
+from pytest_lipleak.media.boxes import Box
+from pytest_lipleak.media.clip_folders import VIDEO_SUFFIXES
+from pytest_lipleak.media.clip_lists import name_of
+from pytest_lipleak.media.tables import Row, file_beside, is_file, read_table
+
+OWN, SILENCE, TRACK = "own", "silence", ""
+"""Words of the column ``audio``: the clip's own speech; silence; the sound track of the output."""
+
+AGAIN = "again"
+"""In place of a probe: the same once more, to see whether the model repeats itself."""
+
+PROBES = (*(family.measure for family in FAMILIES if family.source is Source.PROBES), AGAIN)
+
+FIELDS = ("clip", "setup", "reference", "model")
+"""What a pattern may name in braces."""
+
+MANIFEST = "manifest.csv"
+"""Name of the table in folders that we write."""
+
+Word = TypeVar("Word", bound=StrEnum)
+
+BOX = re.compile(r"\s*(\d+)\s*[,; x]\s*(\d+)\s*[,; x]\s*(\d+)\s*[,; x]\s*(\d+)\s*")
+
+
+@dataclass(frozen=True)
+class TrialName:
+    """One video that a model was to make.
+
+    Args:
+        clip: name of the real clip.
+        condition: under which.
+        probe: name of the probe whose changed input it was made from, or empty.
+    """
+
+    clip: str
+    condition: Condition
+    probe: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.clip} [{self.condition}{f', {self.probe}' if self.probe else ''}]"
+
+
+@dataclass(frozen=True)
+class FinishedVideo:
+    """One row.
+
+    Args:
+        where: file and line, for messages.
+        output: the finished video; it may be missing.
+        clip: name of the real clip that was edited.
+        source: file of that clip, or None where another clip set holds it.
+        audio: what drove it: a file, or one of ``OWN``, ``SILENCE``, ``TRACK``.
+        model: who made it, or empty.
+        setup: AM, XM or SI; None where it is still to be told from the audio.
+        reference: CR or AR.
+        probe: as in ``TrialName``.
+        speaker: who is seen, or None.
+        text: what is said in the clip, or None.
+        box: of the output's picture, or None for all of it.
+        source_box: of the source's picture.
+        inputs: hash of what the model was to be given, as ``lipleak export`` wrote it, or empty.
+    """
+
+    where: str
+    output: Path
+    clip: str
+    source: Path | None = None
+    audio: Path | str = TRACK
+    model: str = ""
+    setup: Setup | None = None
+    reference: Reference = Reference.CR
+    probe: str = ""
+    speaker: str | None = None
+    text: str | None = None
+    box: Box | None = None
+    source_box: Box | None = None
+    inputs: str = ""
+
+    @property
+    def trial(self) -> TrialName:
+        """Which video it is; its setup must be known."""
+        assert self.setup is not None
+        return TrialName(self.clip, Condition(self.setup, self.reference), self.probe)
+
+
+@dataclass(frozen=True)
+class FinishedTable:
+    """All rows, of every model.
+
+    Args:
+        origin: what the user named.
+        rows: at least one.
+        says_reference: whether rows say which reference they were made with; else all count as CR.
+    """
+
+    origin: str
+    rows: tuple[FinishedVideo, ...]
+    says_reference: bool = True
+    models: tuple[str, ...] = field(init=False)
+    """Names of the models, sorted; one empty name where the table has no such column."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "models", tuple(sorted({row.model for row in self.rows})))
+
+    def of(self, model: str | None) -> "FinishedTable":
+        """Return the rows of one model.
+
+        Raises:
+            InputError: there are several, and ``model`` names none of them.
+        """
+        if model is None and len(self.models) == 1:
+            return self
+        if model not in self.models or model is None:
+            known = ", ".join(name or "''" for name in self.models)
+            what = "which of its models?" if model is None else f"no model '{escaped(model)}'"
+            raise InputError(
+                f"{self.origin}: {what} Choose with --lipleak-model-arg model=NAME (`lipleak evaluate`: --model-arg "
+                f"model=NAME, or --all-models); there are {known}"
+            )
+        return replace(self, rows=tuple(row for row in self.rows if row.model == model))
+
+    @property
+    def names_sources(self) -> bool:
+        """Whether the rows name the files of the real clips."""
+        return any(row.source is not None for row in self.rows)
+
+
+def read_finished(spec: str) -> FinishedTable:
+    """Read what stands behind ``videos:``.
+
+    Args:
+        spec: a table (see ``tables.read_table``) with the column ``output`` and ``source`` or ``clip``, paths relative
+            to it; a folder that holds such a table, ``manifest.csv``; or a pattern of file names with ``{clip}`` and
+            any of ``{setup}``, ``{reference}``, ``{model}``.
+
+    Raises:
+        MissingDataError: there is no such file.
+        InputError: it cannot be read, a column is missing, a cell cannot be understood, or two rows are one video.
+    """
+    if "{" in spec:
+        rows, says_reference = _of_pattern(spec), "{reference}" in spec
+    else:
+        path = Path(spec).expanduser()
+        path = path / MANIFEST if path.is_dir() else path
+        if not is_file(path):
+            raise MissingDataError(
+                f"finished videos '{escaped(spec)}': no such file; name a table with the columns output and source, a "
+                f"folder with a {MANIFEST}, or a pattern such as 'out/{{setup}}_{{reference}}/{{clip}}.mp4'"
+            )
+        read = list(read_table(path, required=["output"]))
+        says_reference = any("reference" in row.cells for row in read)
+        if read and not any({"source", "clip"} & row.cells.keys() for row in read):
+            raise InputError(
+                f"{path}: no column 'source'; name the real clip that each video was made from (or, with --clips, its "
+                "name in a column 'clip')"
+            )
+        rows = [_row(path, row) for row in read]
+    if not rows:
+        raise InputError(f"{spec}: 0 finished videos; expected at least one row or file")
+    _refuse_doubles(rows)
+    return FinishedTable(spec, tuple(rows), says_reference)
+
+
+def check_finished(spec: str, model: str | None) -> None:
+    """Refuse, before anything is decoded, what cannot be judged; raises as ``read_finished`` and ``of`` do.
+
+    Raises:
+        InputError: not one of the videos is there.
+    """
+    table = read_finished(spec)
+    rows = table.of(model).rows if model is not None else table.rows
+    if not any(is_file(row.output) for row in rows):
+        raise InputError(
+            f"{table.origin}: none of its {counted(len(rows), 'video')} is there; the first would be {rows[0].output}; "
+            "paths in the column 'output' are relative to the table"
+        )
+
+
+def _refuse_doubles(rows: Sequence[FinishedVideo]) -> None:
+    met: dict[tuple[object, ...], FinishedVideo] = {}
+    files: dict[Path, FinishedVideo] = {}
+    for row in rows:
+        # Without a setup, the audio tells them apart, or what is heard in them: known later.
+        key = (row.model, row.clip, row.setup or row.audio or row.output, row.reference, row.probe)
+        if key in met:
+            raise _two_rows(met[key], row)
+        met[key] = row
+        if row.output in files and files[row.output].box == row.box:
+            raise InputError(
+                f"{row.where}: the output {row.output.name} stands in two rows, here and in {files[row.output].where}; "
+                "one video has one row"
+            )
+        files[row.output] = row
+
+
+def _two_rows(one: FinishedVideo, other: FinishedVideo) -> InputError:
+    what = f"{other.clip} [{other.setup or '?'},{other.reference}{f', {other.probe}' if other.probe else ''}]"
+    return InputError(
+        f"{other.where}: a second video of {what}, after {one.where} ({one.output.name}, {other.output.name}); "
+        "keep one row, or, where a clip was driven by several audios, give every pair of clip and audio a name of its "
+        "own in the column 'clip'"
+    )
+
+
+def by_trial(rows: Iterable[FinishedVideo]) -> dict[TrialName, FinishedVideo]:
+    """Return rows whose setups are all known, by trial; refuses two of one trial."""
+    found: dict[TrialName, FinishedVideo] = {}
+    for row in rows:
+        if row.trial in found:
+            raise _two_rows(found[row.trial], row)
+        found[row.trial] = row
+    return found
+
+
+def _row(table: Path, row: Row) -> FinishedVideo:
+    cells, where = row.cells, row.where
+    if "output" not in cells:
+        raise InputError(
+            f"{where}: the column 'output' is empty; name the finished video, whether or not it is there"
+        )
+    source = _existing(table, row, "source") if "source" in cells else None
+    if source is None and "clip" not in cells:
+        raise InputError(f"{where}: names neither a source nor a clip; name the real clip that was edited")
+    name = cells.get("clip") or name_of(cells["source"])
+    for column in ("speaker", "model", "probe"):
+        if column in cells:
+            check_printable(cells[column], where, column)
+    audio = _audio(table, row)
+    setup = _one_of(Setup, cells["setup"], where, "setup") if "setup" in cells else _setup_of(audio)
+    _refuse_contradiction(setup, audio, where)
+    probe = cells.get("probe", "")
+    if probe and probe not in PROBES:
+        raise InputError(f"{where}: unknown probe '{escaped(probe)}'; known are {', '.join(PROBES)}")
+    if (probe or setup is Setup.PA) and "inputs" not in cells:
+        raise InputError(
+            f"{where}: a video of a probe, or of speech with pauses (PA), needs the column 'inputs', which "
+            "`lipleak export` writes: it says what the model was given"
+        )
+    return FinishedVideo(
+        where,
+        _output(table, cells["output"]),
+        check_name(name, where),
+        source,
+        audio,
+        cells.get("model", ""),
+        setup,
+        _one_of(Reference, cells["reference"], where, "reference") if "reference" in cells else Reference.CR,
+        probe,
+        cells.get("speaker") or cells.get("person"),
+        cells.get("text"),
+        _box(row, "box"),
+        _box(row, "source_box"),
+        cells.get("inputs", ""),
+    )
+
+
+def _output(table: Path, name: str) -> Path:
+    """The file of an output, whatever the ending of what is there; the named one where nothing is."""
+    if found := file_beside(table.parent, name):
+        return found
+    path = table.parent / name.replace("\\", "/")
+    others = [other for suffix in sorted(VIDEO_SUFFIXES) if is_file(other := path.with_suffix(suffix))]
+    return others[0] if len(others) == 1 else path
+
+
+def _existing(table: Path, row: Row, column: str) -> Path:
+    found = file_beside(table.parent, row.cells[column])
+    if found is None:
+        shown = escaped(row.cells[column][:200])
+        raise InputError(
+            f"{row.where}: {column} '{shown}' is not a file; paths are relative to the table, and only outputs may be "
+            "missing"
+        )
+    return found
+
+
+def _audio(table: Path, row: Row) -> Path | str:
+    text = row.cells.get("audio", TRACK)
+    if text.lower() in (OWN, SILENCE) and file_beside(table.parent, text) is None:
+        return text.lower()
+    return _existing(table, row, "audio") if text else TRACK
+
+
+def _setup_of(audio: Path | str) -> Setup | None:
+    return {OWN: Setup.AM, SILENCE: Setup.SI}.get(str(audio))
+
+
+def _refuse_contradiction(setup: Setup | None, audio: Path | str, where: str) -> None:
+    told = _setup_of(audio)
+    if told is not None and setup is not told:
+        raise InputError(
+            f"{where}: setup {setup} contradicts audio '{audio}', which is {told}; correct one of the two"
+        )
+
+
+def _one_of(kind: type[Word], text: str, where: str, column: str) -> Word:
+    try:
+        return kind(text.upper())
+    except ValueError:
+        raise InputError(f"{where}: {column} '{escaped(text[:80])}' is none of {', '.join(kind)}") from None
+
+
+def _box(row: Row, column: str) -> Box | None:
+    if column not in row.cells:
+        return None
+    match = BOX.fullmatch(row.cells[column])
+    if match is None or not int(match[3]) or not int(match[4]):
+        raise InputError(
+            f"{row.where}: {column} '{escaped(row.cells[column][:80])}' is no box; write x,y,width,height in pixels, "
+            'in double quotes where commas separate the columns: "256,0,256,256"'
+        )
+    return Box(*map(int, match.groups()))
+
+
+def _of_pattern(pattern: str) -> list[FinishedVideo]:
+    """Find the files that a pattern means; what is in braces is read from their names."""
+    named = re.findall(r"\{([^{}]*)\}", pattern)
+    unknown = [name for name in named if name not in FIELDS]
+    if unknown or "clip" not in named:
+        wrong = f"'{{{escaped(unknown[0])}}}' means nothing" if unknown else "it lacks {clip}"
+        raise InputError(
+            f"finished videos '{escaped(pattern)}': {wrong}; a pattern has {{clip}} and any of "
+            f"{', '.join(f'{{{name}}}' for name in FIELDS[1:])}"
+        )
+    fixed = pattern[: pattern.index("{")].rpartition("/")[0]
+    root = Path(fixed or ("/" if pattern.startswith("/") else ".")).expanduser()
+    if not root.is_dir():
+        raise MissingDataError(f"finished videos '{escaped(pattern)}': no folder {root}")
+    below = pattern[len(fixed) :].lstrip("/")
+    expression = _expression(below)
+    rows = []
+    for path in sorted(root.rglob("*")):
+        match = expression.fullmatch(path.relative_to(root).as_posix())
+        if match is not None and is_file(path):
+            rows.append(_matched(path, match.groupdict()))
+    if not rows:
+        raise MissingDataError(
+            f"finished videos '{escaped(pattern)}': no file below {root} is named so; setups are AM, XM, SI, "
+            "references CR, AR"
+        )
+    return rows
+
+
+def _expression(pattern: str) -> re.Pattern[str]:
+    kinds = {"clip": ".+", "setup": "am|xm|si", "reference": "cr|ar", "model": "[^/]+"}
+    met: set[str] = set()
+    text = ""
+    for literal, name in re.findall(r"([^{}]*)(?:\{(\w+)\})?", pattern):
+        text += re.escape(literal)
+        if name:
+            # A name that stands twice means the same at both places.
+            text += f"(?P={name})" if name in met else f"(?P<{name}>{kinds[name]})"
+            met.add(name)
+    return re.compile(text, re.IGNORECASE)
+
+
+def _matched(path: Path, found: dict[str, str]) -> FinishedVideo:
+    where = str(path)
+    setup = Setup(found["setup"].upper()) if found.get("setup") else None
+    return FinishedVideo(
+        where,
+        path,
+        check_name(found["clip"], where),
+        # What drove it under own speech and under silence follows; other speech must be heard in it.
+        audio={Setup.AM: OWN, Setup.SI: SILENCE}.get(setup, TRACK) if setup else TRACK,
+        model=found.get("model") or "",
+        setup=setup,
+        reference=Reference(found["reference"].upper()) if found.get("reference") else Reference.CR,
+    )
+
+
+def named_in(clips: Sequence[str], name: str) -> str | None:
+    """Return the clip that a table or a file name means: by its name, its place without the ending, or the stem that
+    files of it have; None for none, or where several could be meant.
+    """
+    for means in (lambda clip: clip, file_stem, lambda clip: PurePosixPath(clip).name):
+        found = [clip for clip in clips if means(clip) == name]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            return None
+    short = PurePosixPath(name).name
+    return named_in(clips, short) if short != name else None
+
+
+def rows_with_clips(table: FinishedTable, clips: Sequence[str], origin: str) -> Iterator[FinishedVideo]:
+    """Yield the rows with their clips as a clip set names them.
+
+    Raises:
+        InputError: a row means no clip of the set.
+    """
+    known: dict[str, str | None] = {}
+    for row in table.rows:
+        if row.clip not in known:
+            known[row.clip] = named_in(clips, row.clip)
+        found = known[row.clip]
+        if found is None:
+            some = ", ".join(list(clips)[:5]) + (", ..." if len(clips) > 5 else "")
+            raise InputError(
+                f"{row.where}: no clip '{escaped(row.clip)}' in {origin} (known: {some}); name the clips that the "
+                "videos were made from with --lipleak-clips, or their files in a column 'source'"
+            )
+        yield replace(row, clip=found)

@@ -1,0 +1,72 @@
+"""The tests that judge: which were collected, and what became of them."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from pytest_lipleak.pytest_session.xdist import Collected
+
+if TYPE_CHECKING:
+    from pytest_lipleak.core.endings import RunEnd
+
+NOT_STARTED = "the run ended before any test"
+
+
+class JudgingTests:
+    """What became of the tests that judge, in all processes of a run."""
+
+    def __init__(self) -> None:
+        self.are_asked_for = False
+        """Whether the command line asks for gates; before collection nobody knows more."""
+        self.are_collected = False
+        self.collected: dict[str, None] = {}
+        """Their node ids."""
+        self.deselected = 0
+        """How many of them the user left out."""
+        self.failed: dict[str, list[str]] = {}
+        """Node ids of failed tests that measure leakage, with the limits that each of them judged."""
+        self.skipped = 0
+        """How many tests that measure leakage were skipped: the model does not have what they ask about."""
+        self.never_called = 0
+        """How many of them a mark or a fixture skipped: the user's choice, as deselecting is, and not the model's."""
+        self.finished: set[str] = set()
+        """Node ids of the tests that ran to their end."""
+        self.stopped: str | None = NOT_STARTED
+        """Why the run ended early; None where it came to its end."""
+        self.refusal = ""
+        """Why the run was refused after collection."""
+
+    def expect(self, collected: Collected) -> None:
+        """Take what was collected; every worker collects the same."""
+        self.are_collected = True
+        tests, deselected = collected
+        self.collected.update(dict.fromkeys(tests))
+        self.deselected = max(self.deselected, deselected)
+
+    @property
+    def not_run(self) -> tuple[str, ...]:
+        """Those that did not come to their end."""
+        return tuple(test for test in self.collected if test not in self.finished)
+
+    def unjudged(self, verdicts: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+        """Return the tests that failed though none of the limits they judged is broken."""
+        broken = {verdict["limit"] for verdict in verdicts if not verdict["passed"]}
+        return tuple(test for test, limits in self.failed.items() if not broken.intersection(limits))
+
+    def end(self, verdicts: Iterable[Mapping[str, Any]], *, only_skipped: bool = False) -> "RunEnd":
+        """Return how the run ended: normally only where everything that judges ran, and nothing stopped the run.
+
+        Args:
+            verdicts: of all models.
+            only_skipped: whether no limit was judged because every test of it was skipped.
+        """
+        from pytest_lipleak.core.endings import Ended, RunEnd
+
+        missing = "the run ended before everything was judged" if self.not_run else ""
+        return RunEnd(
+            Ended.FINISHED if self.stopped is None else Ended.EARLY,
+            self.refusal or self.stopped or missing,
+            self.not_run,
+            self.unjudged(verdicts),
+            self.deselected,
+            self.skipped if only_skipped else self.never_called,
+        )

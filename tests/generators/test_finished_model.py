@@ -1,0 +1,96 @@
+"""What drove a finished video is told from its audio, and named as the clip set names it."""
+
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pytest_lipleak.core.clips import Audio
+from pytest_lipleak.core.conditions import Condition, Reference, Setup
+from pytest_lipleak.core.errors import InputError
+from pytest_lipleak.generators.finished_model import FinishedVideos
+from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
+from pytest_lipleak.media.video import write_video
+
+NAMES = ("anna_1", "mara_1", "omar_1")
+LENGTH = 60
+
+
+def write_sound(path: Path, audio: Audio) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(audio.tobytes())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Three clips, and sounds: one's own, another's, another's at half its loudness, silence, a stranger's."""
+    embedded = open_clips(EMBEDDED)
+    speech = {name: embedded.speech(name)[: LENGTH * 640] for name in NAMES}
+    for name, audio in speech.items():
+        write_video(tmp_path / f"{name}.mkv", np.zeros((LENGTH, 16, 16, 3), np.uint8), audio)
+    sounds = {
+        "own": speech["anna_1"],
+        "mara": speech["mara_1"],
+        "soft_mara": speech["mara_1"] // 2,
+        "silence": np.zeros(LENGTH * 640, np.int16),
+        "stranger": embedded.speech("zola_1")[: LENGTH * 640],
+    }
+    for name, audio in sounds.items():
+        write_sound(tmp_path / f"{name}.wav", audio)
+    return tmp_path
+
+
+def finished(folder: Path, audio: str, setup: str = "") -> FinishedVideos:
+    lines = ["output,source,audio,setup", f"out.mp4,anna_1.mkv,{audio},{setup}"]
+    lines += [f"other_{name}.mp4,{name}.mkv,own,AM" for name in NAMES[1:]]
+    (folder / "manifest.csv").write_text("\n".join(lines))
+    return FinishedVideos(str(folder))
+
+
+@pytest.mark.parametrize(
+    ("audio", "setup", "partner"),
+    [
+        ("own.wav", Setup.AM, None),
+        ("silence.wav", Setup.SI, None),
+        ("mara.wav", Setup.XM, "mara_1"),
+        ("mara_1.mkv", Setup.XM, "mara_1"),
+        ("stranger.wav", Setup.XM, "stranger.wav"),
+        ("soft_mara.wav", Setup.XM, "soft_mara.wav"),
+    ],
+)
+def test_the_setup_and_who_drove_are_told_from_the_audio(
+    folder: Path, audio: str, setup: Setup, partner: str | None
+) -> None:
+    found = finished(folder, audio)
+    clips = found.over(None)
+    assert Condition(setup, Reference.CR) in found.conditions
+    assert [str(trial) for trial in found.trials if trial.clip == "anna_1"] == [f"anna_1 [{setup},CR]"]
+    assert found.partners == ({"anna_1": partner} if partner else {})
+    # What is no clip's speech to the sample is compared with it all the same.
+    if audio == "soft_mara.wav":
+        assert clips.same_speech_as("mara_1") == {"mara_1", "soft_mara.wav"}
+    if audio == "stranger.wav":
+        assert clips.same_speech_as("stranger.wav") == {"stranger.wav"}
+    assert list(clips) == list(NAMES), "what drove is no clip"
+
+
+@pytest.mark.parametrize(
+    ("audio", "setup", "words"),
+    [
+        ("own.wav", "XM", "setup XM contradicts the audio own.wav, which is the clip's own speech"),
+        ("mara.wav", "AM", "setup AM contradicts the audio mara.wav, which is other speech"),
+        ("mara.wav", "SI", "setup SI contradicts the audio mara.wav, which is other speech"),
+        ("silence.wav", "XM", "setup XM contradicts the audio silence.wav, which is silence"),
+        ("", "", "neither setup nor audio is given, and the output out.mp4 is not there"),
+    ],
+)
+def test_a_setup_that_contradicts_the_audio_is_refused(
+    folder: Path, audio: str, setup: str, words: str
+) -> None:
+    with pytest.raises(InputError, match=r"manifest\.csv, line 2: ") as refused:
+        finished(folder, audio, setup).over(None)
+    assert words in str(refused.value)
