@@ -41,10 +41,10 @@ def run(options: argparse.Namespace) -> int:
     """Compare, and judge what ``--fail`` says."""
     from pytest_lipleak.core.endings import status_of
     from pytest_lipleak.core.errors import ConfigurationError, UnscorableError
+    from pytest_lipleak.core.plain_numbers import plain_data
     from pytest_lipleak.core.regressions import Allowance
     from pytest_lipleak.evaluation.comparison import check_comparable, differences, matching, regression
     from pytest_lipleak.report.baseline_words import comparison_lines, explain_regression
-    from pytest_lipleak.report.json import plain_data
     from pytest_lipleak.report.reading import read_report
 
     rules = command_settings("compare", options).rules

@@ -46,11 +46,10 @@ def run(options: argparse.Namespace) -> int:
     """Probe, judge, print."""
     from pytest_lipleak.core.endings import status_of
     from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError
+    from pytest_lipleak.core.judged_limits import JudgedLimit
     from pytest_lipleak.core.metrics.formulas import FRAME_PROBES, REFERENCE_PROBES, metric
     from pytest_lipleak.core.verdicts import Limit
-    from pytest_lipleak.evaluation.results.run_result import verdict_data
     from pytest_lipleak.report.failures import explain
-    from pytest_lipleak.report.json import plain_number
     from pytest_lipleak.report.tables import WORDS
     from pytest_lipleak.run.run import Run
 
@@ -78,10 +77,7 @@ def run(options: argparse.Namespace) -> int:
     finally:
         work.close()
     if options.json:
-        data = [
-            {**verdict_data(verdict), "value": plain_number(verdict.measurement.value)}
-            for verdict in verdicts
-        ]
+        data = [JudgedLimit.of(verdict).to_dict() for verdict in verdicts]
         print(json.dumps({"verdicts": data}, indent=1, allow_nan=False))
     if not verdicts:
         print("no probe applies to this model", file=sys.stderr)

@@ -175,7 +175,7 @@ def _one_model(reports: "dict[Path, Report]", layout: str, *, full: bool) -> str
 
 
 def _laid_out(tables: "list[Table]", layout: str) -> str:
-    from pytest_lipleak.report.json import plain_data
+    from pytest_lipleak.core.plain_numbers import plain_data
 
     if not tables:
         raise InputError("no table can be made: the files hold none of these metrics")

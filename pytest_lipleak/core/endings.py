@@ -12,14 +12,15 @@ from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import unexpected
 from pytest_lipleak.core.exit_status import BROKEN, GOOD, LEAK, NOT_JUDGED
+from pytest_lipleak.core.judged_limits import JudgedLimit
 from pytest_lipleak.core.metrics.families import Question, Source
-from pytest_lipleak.core.metrics.formulas import metric
+from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.core.multiple_tests import SUITE_ALPHA, holm
 from pytest_lipleak.core.verdicts import Outcome, Verdict
 from pytest_lipleak.core.words import counted
 
-Verdicts = Mapping[str, Mapping[str, Any]]
-"""Verdicts of one model by limit, as plain data."""
+Verdicts = Mapping[str, JudgedLimit]
+"""Verdicts of one model by limit."""
 
 OTHERWISE = "failed for another reason than a limit"
 
@@ -206,24 +207,9 @@ class Ending:
         }
 
 
-def outcome(verdict: Mapping[str, Any]) -> str:
-    """Return how a verdict ended: one of the words of ``Outcome``."""
-    if "outcome" in verdict:
-        return str(verdict["outcome"])
-    # A report written before there was that word.
-    return str(
-        Outcome.PASS if verdict["passed"] else Outcome.FAIL if verdict["judged"] else Outcome.NOT_JUDGED
-    )
-
-
-def shows_leak(verdict: Mapping[str, Any]) -> bool:
-    """Whether breaking this limit means a leak."""
-    return metric(verdict["metric"]).shows_leak
-
-
-def finding_of(verdict: Mapping[str, Any]) -> Finding:
-    """Return what a verdict, as plain data, finds."""
-    return _finding(outcome(verdict), leak=shows_leak(verdict))
+def finding_of(verdict: JudgedLimit) -> Finding:
+    """Return what a verdict finds."""
+    return _finding(verdict.outcome, leak=verdict.shows_leak)
 
 
 def status_of(verdicts: Iterable[Verdict]) -> int:
@@ -244,9 +230,9 @@ def worst(findings: Iterable[Finding]) -> Finding:
     return next((each for each in Finding if each in found), Finding.NOT_JUDGED)
 
 
-def leaks_first(verdicts: Verdicts) -> dict[str, Mapping[str, Any]]:
+def leaks_first(verdicts: Verdicts) -> dict[str, JudgedLimit]:
     """Return verdicts by limit in the order in which people should read them: leaks before lost sync and pictures."""
-    return dict(sorted(verdicts.items(), key=lambda entry: not shows_leak(entry[1])))
+    return dict(sorted(verdicts.items(), key=lambda entry: not entry[1].shows_leak))
 
 
 ENDED_AS: Mapping[str, str] = {
@@ -294,15 +280,13 @@ def _told(verdicts: Verdicts, corpus: Corpus) -> Ending:
     finding = worst(map(finding_of, verdicts.values()))
     lines = _lines(verdicts)
     names = {
-        ended: [limit for limit, verdict in leaks_first(verdicts).items() if outcome(verdict) == ended]
+        ended: [limit for limit, verdict in leaks_first(verdicts).items() if verdict.outcome == ended]
         for ended in ENDED_AS
     }
     found = [(ended, limits) for ended, limits in names.items() if limits]
     if not found:
-        unseen = unwatched((verdict["metric"] for verdict in verdicts.values()), corpus)
-        hollow = [
-            f"a full copy would keep {limit}, too" for limit, each in verdicts.items() if each.get("hollow")
-        ]
+        unseen = unwatched((verdict.metric for verdict in verdicts.values()), corpus)
+        hollow = [f"a full copy would keep {limit}, too" for limit, each in verdicts.items() if each.hollow]
         words = "; ".join(filter(None, (f"{count} kept", *hollow, unseen)))
         return Ending(finding, f"{finding.head}: {words}", words, lines)
     (ended, limits), *rest = found
@@ -319,7 +303,7 @@ def maybe_chance(verdicts: Verdicts) -> str:
     among so many; else nothing.
     """
     broken = [limit for limit, each in verdicts.items() if finding_of(each) is Finding.LEAKS]
-    p_values = {limit: float(each["p"]) for limit, each in verdicts.items() if each.get("p") is not None}
+    p_values = {limit: each.p for limit, each in verdicts.items() if each.p is not None}
     if not broken or not p_values.keys() >= set(broken):
         return ""
     adjusted = holm(p_values)
@@ -341,9 +325,9 @@ def _lines(verdicts: Verdicts) -> tuple[Line, ...]:
     return tuple(Line(finding, f"{words}: {', '.join(limits)}") for (finding, words), limits in ordered)
 
 
-def _meaning(finding: Finding, verdict: Mapping[str, Any]) -> str:
+def _meaning(finding: Finding, verdict: JudgedLimit) -> str:
     if finding is Finding.BROKEN:
-        broken = metric(verdict["metric"])
+        broken = verdict.metric
         if broken.family.source is Source.TRIALS:
             return "makes no video of some clips"
         return "poor pictures" if broken.is_picture else "does not follow the audio"
@@ -353,9 +337,9 @@ def _meaning(finding: Finding, verdict: Mapping[str, Any]) -> str:
     return words.get(finding, ENDED_AS[Outcome.INCONCLUSIVE])
 
 
-def _where(verdict: Mapping[str, Any]) -> str:
+def _where(verdict: JudgedLimit) -> str:
     """Where a leak was found; the clips by name where single ones are meant."""
-    return _in_words(metric(verdict["metric"]).question, verdict.get("offenders") or ())
+    return _in_words(verdict.metric.question, verdict.offenders)
 
 
 def _in_words(question: Question, offenders: Sequence[str]) -> str:
@@ -366,15 +350,15 @@ def _found(verdicts: Verdicts) -> str:
     """What broken limits found, each once, in the order of ``Question``."""
     broken = [each for each in verdicts.values() if finding_of(each) in (Finding.LEAKS, Finding.BROKEN)]
     order = list(Question)
-    broken.sort(key=lambda each: (not shows_leak(each), order.index(metric(each["metric"]).question)))
-    leaks = [each for each in broken if shows_leak(each)]
-    questions = dict.fromkeys(metric(each["metric"]).question for each in leaks)
+    broken.sort(key=lambda each: (not each.shows_leak, order.index(each.metric.question)))
+    leaks = [each for each in broken if each.shows_leak]
+    questions = dict.fromkeys(each.metric.question for each in leaks)
     # Several limits on single clips name their clips together.
-    single = [each for each in leaks if metric(each["metric"]).question is Question.CLIPS]
-    offenders = list(dict.fromkeys(clip for each in single for clip in each.get("offenders") or ()))
+    single = [each for each in leaks if each.metric.question is Question.CLIPS]
+    offenders = list(dict.fromkeys(clip for each in single for clip in each.offenders))
     words = [_in_words(question, offenders) for question in questions]
     found = [f"leaks {', '.join(filter(None, words))}".rstrip()] if leaks else []
-    found += dict.fromkeys(_meaning(Finding.BROKEN, each) for each in broken if not shows_leak(each))
+    found += dict.fromkeys(_meaning(Finding.BROKEN, each) for each in broken if not each.shows_leak)
     return "; ".join(found)
 
 
@@ -390,9 +374,9 @@ def _notes(run: RunEnd) -> list[str]:
     return notes
 
 
-def unwatched(limited: Iterable[str], corpus: Corpus) -> str:
+def unwatched(limited: Iterable[Metric], corpus: Corpus) -> str:
     """Say what no limit looks at: questions, and references of the model; empty where all is looked at."""
-    metrics = list(map(metric, limited))
+    metrics = list(limited)
     leaks = [each for each in metrics if each.shows_leak]
     seen = {condition.reference for each in leaks for condition in each.conditions}
     unseen = [each for each in Reference if each not in seen and each not in corpus.not_applicable]

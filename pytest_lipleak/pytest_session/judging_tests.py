@@ -1,12 +1,13 @@
 """The tests that judge: which were collected, and what became of them."""
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from pytest_lipleak.pytest_session.xdist import Collected
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.endings import RunEnd
+    from pytest_lipleak.core.judged_limits import JudgedLimit
 
 NOT_STARTED = "the run ended before any test"
 
@@ -47,12 +48,12 @@ class JudgingTests:
         """Those that did not come to their end."""
         return tuple(test for test in self.collected if test not in self.finished)
 
-    def unjudged(self, verdicts: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    def unjudged(self, verdicts: "Iterable[JudgedLimit]") -> tuple[str, ...]:
         """Return the tests that failed though none of the limits they judged is broken."""
-        broken = {verdict["limit"] for verdict in verdicts if not verdict["passed"]}
+        broken = {verdict.limit for verdict in verdicts if not verdict.passed}
         return tuple(test for test, limits in self.failed.items() if not broken.intersection(limits))
 
-    def end(self, verdicts: Iterable[Mapping[str, Any]], *, only_skipped: bool = False) -> "RunEnd":
+    def end(self, verdicts: "Iterable[JudgedLimit]", *, only_skipped: bool = False) -> "RunEnd":
         """Return how the run ended: normally only where everything that judges ran, and nothing stopped the run.
 
         Args:

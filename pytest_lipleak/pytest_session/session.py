@@ -1,6 +1,6 @@
 """One session of pytest: the run that it has, the tests that judge, what they found, the reports of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -16,6 +16,7 @@ from pytest_lipleak.settings.options import Settings
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.endings import RunEnd
+    from pytest_lipleak.core.judged_limits import JudgedLimit
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.evaluation.results.run_result import RunResult
@@ -166,11 +167,11 @@ class LipleakSession:
             model.corpus.curve, _ = self.run.dose_curve(model.corpus)
         return replace(found, end=self.end(found.verdicts))
 
-    def end(self, verdicts: Sequence[Mapping[str, Any]] = ()) -> "RunEnd":
+    def end(self, verdicts: "Sequence[JudgedLimit]" = ()) -> "RunEnd":
         """Return how the run ended.
 
         Args:
-            verdicts: on all models, as plain data.
+            verdicts: on all models.
         """
         return self.tests.end(verdicts, only_skipped=self.only_skipped())
 

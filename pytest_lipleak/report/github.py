@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.endings import Verdicts, failed_lines, leaks_first, outcome
-from pytest_lipleak.core.metrics.formulas import Metric, metric
+from pytest_lipleak.core.endings import Verdicts, failed_lines, leaks_first
+from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.core.text import escaped
 from pytest_lipleak.core.verdicts import Measurement, Outcome
 from pytest_lipleak.evaluation.results.aggregate import measured
@@ -81,9 +81,9 @@ def _to_do(verdicts: Verdicts, measure: Measure) -> list[str]:
     """The worst clips of every broken limit, and what to do next, each once."""
     lines, steps = [], []
     for limit, verdict in leaks_first(verdicts).items():
-        if outcome(verdict) != Outcome.FAIL:
+        if verdict.outcome is not Outcome.FAIL:
             continue
-        broken = metric(verdict["metric"])
+        broken = verdict.metric
         found = measure(broken)
         if found is not None and (worst := found.worst()):
             told = ", ".join(f"{clip} {value:.2f}" for clip, value in worst)

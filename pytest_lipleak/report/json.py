@@ -4,7 +4,6 @@
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,10 +13,11 @@ from typing import Any
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.endings import Ended, Ending, Finding, RunEnd, run_of_all
 from pytest_lipleak.core.errors import InputError
+from pytest_lipleak.core.plain_numbers import plain_number
 from pytest_lipleak.core.verdicts import Measurement, Outcome
 from pytest_lipleak.evaluation.results.aggregate import every_measurement, suspicions
 from pytest_lipleak.evaluation.results.dose_curves import curve_for
-from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
+from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult, verdicts_from
 
 SCHEMA_VERSION = 2
 READ_VERSIONS = (1, SCHEMA_VERSION)
@@ -36,7 +36,7 @@ def document(result: RunResult) -> dict[str, Any]:
         "results": [
             {
                 **ending.to_dict(),
-                "verdicts": [_finite(verdict) for verdict in model.verdicts.values()],
+                "verdicts": [verdict.to_dict() for verdict in model.verdicts.values()],
                 "metrics": [_metric_data(measurement) for measurement in every_measurement(model.corpus)],
                 "warnings": suspicions(model.corpus),
                 **model.corpus.to_dict(),
@@ -70,7 +70,7 @@ def result_of(data: Mapping[str, Any], corpora: Sequence[Corpus]) -> RunResult:
         corpora: as ``read_document`` reads them from it.
     """
     models = (
-        ModelResult(corpus, verdicts_of(result))
+        ModelResult(corpus, verdicts_from(result["verdicts"]))
         for result, corpus in zip(data["results"], corpora, strict=True)
     )
     return RunResult(tuple(models), RunEnd.of_report(data))
@@ -87,11 +87,6 @@ def together(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def run_data(run: RunEnd) -> dict[str, Any]:
     """Return what a report says of how its run ended."""
     return {"run": run.to_dict(), "unjudged": list(run.failed)}
-
-
-def verdicts_of(result: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Return the verdicts of one model of a report by limit."""
-    return {verdict["limit"]: verdict for verdict in result["verdicts"]}
 
 
 def _metric_data(measurement: Measurement) -> dict[str, Any]:
@@ -130,24 +125,3 @@ def read_document(data: Mapping[str, Any]) -> list[Corpus]:
     for corpus in corpora:
         corpus.curve, _ = curve_for(corpus.provenance)
     return corpora
-
-
-def _finite(verdict: Mapping[str, Any]) -> dict[str, Any]:
-    return {**verdict, "value": plain_number(verdict["value"])}
-
-
-def plain_data(value: Any) -> Any:
-    """Return plain data with every number as reports have it."""
-    if isinstance(value, float):
-        return plain_number(value)
-    if isinstance(value, dict):
-        return {name: plain_data(inner) for name, inner in value.items()}
-    return [plain_data(inner) for inner in value] if isinstance(value, list | tuple) else value
-
-
-def plain_number(value: float) -> float | str | None:
-    """Return a number as the report has it.
-
-    JSON has no infinity, which is the PSNR of identical pictures, and no NaN, which is no value at all.
-    """
-    return None if math.isnan(value) else value if math.isfinite(value) else str(value)

@@ -10,14 +10,16 @@ from typing import Any
 from pytest_lipleak.core.conditions import CONDITIONS, OTHER_SPEECH, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.dose import scale_of
-from pytest_lipleak.core.endings import ENDED_AS, Ending, outcome
+from pytest_lipleak.core.endings import ENDED_AS, Ending
 from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.core.judged_limits import JudgedLimit
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore, TrialScore
 from pytest_lipleak.core.timebase import FRAME_RATE
 from pytest_lipleak.core.verdicts import Limit, Measurement
 from pytest_lipleak.evaluation.make.gallery import WINDOW
 from pytest_lipleak.evaluation.results.aggregate import measured
+from pytest_lipleak.evaluation.results.run_result import verdicts_from
 from pytest_lipleak.report import charts
 from pytest_lipleak.report.failures import remedy
 from pytest_lipleak.report.json import FAIL, INCONCLUSIVE, NOT_JUDGED, PASS
@@ -77,7 +79,7 @@ class ModelView:
         self._trials: dict[Condition | None, dict[str, TrialScore]] = {}
         for (clip, condition), trial in corpus.trials.items():
             self._trials.setdefault(condition, {})[clip] = trial
-        rows = [self._limit_row(verdict) for verdict in result["verdicts"]]
+        rows = [self._limit_row(verdict) for verdict in verdicts_from(result["verdicts"]).values()]
         order = (*map(str, ENDED_AS), PASS)
         self.limits = sorted(
             rows, key=lambda row: (order.index(row.outcome), not metric(row.name).shows_leak)
@@ -129,12 +131,9 @@ class ModelView:
             self._measured[name] = measured(self.corpus, metric(name))
         return self._measured[name]
 
-    def _limit_row(self, verdict: Mapping[str, Any]) -> LimitRow:
-        limit = Limit.parse(verdict["limit"])
-        value = math.nan if verdict["value"] is None else float(verdict["value"])
-        ends = verdict.get("interval")
-        interval = (float(ends[0]), float(ends[1])) if ends else None
-        ended = outcome(verdict)
+    def _limit_row(self, verdict: JudgedLimit) -> LimitRow:
+        limit = Limit.parse(verdict.limit)
+        value, interval, ended = verdict.value, verdict.interval, str(verdict.outcome)
         gauge = charts.gauge(
             value, interval, limit.value, lower_is_better=limit.metric.better == "lower", ended=ended
         )
@@ -146,12 +145,12 @@ class ModelView:
             "none" if math.isnan(value) else f"{value:.{digits}f}",
             f"[{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]"
             if interval
-            else verdict.get("no_interval") or "",
-            verdict["bound"],
+            else verdict.no_interval or "",
+            verdict.bound,
             ended,
             WORDS[ended],
             self._svg(gauge),
-            verdict["headline"],
+            verdict.headline,
         )
 
     @property

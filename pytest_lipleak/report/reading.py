@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.endings import RunEnd, outcome
+from pytest_lipleak.core.endings import RunEnd
 from pytest_lipleak.core.errors import InputError, LipleakError, MissingDataError
+from pytest_lipleak.core.judged_limits import outcome_in
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.names import check_name, check_printable, escaped
+from pytest_lipleak.core.plain_numbers import number_of
 from pytest_lipleak.core.scores import LAGS
 from pytest_lipleak.core.strict_json import parse_json
 from pytest_lipleak.core.text import printable
@@ -179,7 +181,7 @@ def _check_verdict(verdict: Mapping[str, Any], limit: Limit) -> None:
     shown = _shown(verdict["limit"])
     if verdict["passed"] and not verdict["judged"]:
         raise InputError(f"verdicts: {shown} was passed without having been judged")
-    if (outcome(verdict) == Outcome.PASS) != verdict["passed"] or verdict["bound"] != limit.bound:
+    if (outcome_in(verdict) is Outcome.PASS) != verdict["passed"] or verdict["bound"] != limit.bound:
         raise InputError(f"verdicts: {shown} contradicts itself")
     value = verdict["value"]
     if verdict["passed"] and not _keeps(limit, value):
@@ -187,7 +189,7 @@ def _check_verdict(verdict: Mapping[str, Any], limit: Limit) -> None:
 
 
 def _keeps(limit: Limit, value: Any) -> bool:
-    number = math.nan if value is None else float(value)
+    number = number_of(value)
     # The limit's text is rounded.
     return limit.holds(number) or math.isclose(number, limit.value, rel_tol=1e-5)
 

@@ -9,7 +9,6 @@ from pytest_lipleak.core.endings import (
     Finding,
     Verdicts,
     leaks_first,
-    outcome,
 )
 from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.core.verdicts import Measurement
@@ -103,5 +102,5 @@ def limits_of(verdicts: Verdicts) -> dict[str, list[tuple[str, str]]]:
     """Return, by metric, every bound that was judged and the word for how it ended."""
     limits: dict[str, list[tuple[str, str]]] = {}
     for verdict in leaks_first(verdicts).values():
-        limits.setdefault(verdict["metric"], []).append((verdict["bound"], WORDS[outcome(verdict)]))
+        limits.setdefault(verdict.metric_name, []).append((verdict.bound, WORDS[verdict.outcome]))
     return limits

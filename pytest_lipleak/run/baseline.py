@@ -86,7 +86,7 @@ def save_baseline(path: Path | None, result: "RunResult") -> str | None:
     run = result.end
     if not any(model.corpus.trials for model in result.models):
         return f"baseline {path} is not written: nothing was measured"
-    lost = [verdict["limit"] for verdict in result.verdicts if math.isnan(verdict["value"])]
+    lost = [verdict.limit for verdict in result.verdicts if math.isnan(verdict.value)]
     if lost:
         return f"baseline {path} is not written: {lost[0]} could not be measured"
     if not run.is_whole:

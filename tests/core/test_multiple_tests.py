@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from pytest_lipleak.core.endings import maybe_chance
+from pytest_lipleak.core.judged_limits import JudgedLimit
 from pytest_lipleak.core.multiple_tests import holm
+from pytest_lipleak.core.verdicts import Outcome
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=5))
@@ -34,8 +36,8 @@ def test_without_a_leak_a_suite_of_correlated_gates_errs_as_seldom_as_said(corre
         assert (suites.min(axis=1) <= 0.05).mean() > 0.15, "each alone at 5 % errs far more"
 
 
-def verdict(name: str, outcome: str, p: float | None) -> dict[str, object]:
-    return {"metric": name, "outcome": outcome, "p": p}
+def verdict(name: str, outcome: str, p: float | None) -> JudgedLimit:
+    return JudgedLimit(f"{name} < 0.4", name, "< 0.4", Outcome(outcome), p=p)
 
 
 @pytest.mark.parametrize(

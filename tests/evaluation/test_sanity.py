@@ -7,10 +7,10 @@ import pytest
 from clip_sets import coded, random_levels, spoken
 
 from pytest_lipleak.core.errors import NotApplicableError
+from pytest_lipleak.core.judged_limits import JudgedLimit
 from pytest_lipleak.core.verdicts import Limit, Outcome, Rules
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.results.parts import judged_parts, merged_parts
-from pytest_lipleak.evaluation.results.run_result import verdict_data
 from pytest_lipleak.evaluation.results.sanity import objection_to, out_of_sync
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
@@ -123,8 +123,8 @@ def test_parts_leave_out_what_the_whole_leaves_out(half_heard: ClipSet, tmp_path
     merged = merged_parts(parts)
     assert merged.unscored == whole.corpus.unscored
     assert merged.objection is None
-    assert [verdict_data(verdict) for verdict in judged_parts(merged, [])] == [
-        verdict_data(verdict) for verdict in whole.verdicts
+    assert [JudgedLimit.of(verdict) for verdict in judged_parts(merged, [])] == [
+        JudgedLimit.of(verdict) for verdict in whole.verdicts
     ]
 
 

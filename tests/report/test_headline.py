@@ -1,15 +1,15 @@
 """The first line of a report: what was found, each once."""
 
-from typing import Any
-
 from corpora import corpus
 
 from pytest_lipleak.core.endings import model_ending
-from pytest_lipleak.core.verdicts import Limit
+from pytest_lipleak.core.judged_limits import JudgedLimit
+from pytest_lipleak.core.verdicts import Limit, Outcome
 
 
-def broken(limit: str, *offenders: str) -> dict[str, Any]:
-    return {"metric": Limit.parse(limit).metric.name, "outcome": "fail", "offenders": list(offenders)}
+def broken(limit: str, *offenders: str) -> JudgedLimit:
+    parsed = Limit.parse(limit)
+    return JudgedLimit(limit, parsed.metric.name, parsed.bound, Outcome.FAIL, offenders=offenders)
 
 
 def test_limits_on_single_clips_name_their_clips_together() -> None:

@@ -11,7 +11,9 @@ from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.endings import RunEnd
 from pytest_lipleak.core.errors import InputError
+from pytest_lipleak.core.judged_limits import JudgedLimit
 from pytest_lipleak.core.scores import SyncScore, TrialScore
+from pytest_lipleak.core.verdicts import Outcome
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.report.json import FAIL, INCONCLUSIVE, NOT_JUDGED, PASS, document, read_document, schema
 from pytest_lipleak.report.reading import read_report
@@ -25,21 +27,13 @@ def corpus() -> Corpus:
     return Corpus(about, {("one", None): TrialScore("one", None, score, score, 15)})
 
 
-def of_one(verdicts: dict[str, dict[str, Any]]) -> RunResult:
+def of_one(verdicts: dict[str, JudgedLimit]) -> RunResult:
     return RunResult((ModelResult(corpus(), verdicts),))
 
 
-def verdict(*, passed: bool, value: float = 0.5, **more: str) -> dict[str, dict[str, Any]]:
-    return {
-        "LSD-CR < 1": {
-            "limit": "LSD-CR < 1",
-            "metric": "LSD-CR",
-            "value": value,
-            "passed": passed,
-            "judged": True,
-            **more,
-        }
-    }
+def verdict(*, passed: bool, value: float = 0.5, outcome: str | None = None) -> dict[str, JudgedLimit]:
+    ended = Outcome(outcome or (PASS if passed else FAIL))
+    return {"LSD-CR < 1": JudgedLimit("LSD-CR < 1", "LSD-CR", "< 1", ended, value)}
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from _pytest._io import TerminalWriter
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.endings import unwatched
+from pytest_lipleak.core.judged_limits import JudgedLimit
 from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
 from pytest_lipleak.core.scores import SetScore, SyncScore, TrialScore, Unscored
-from pytest_lipleak.core.verdicts import Limit
+from pytest_lipleak.core.verdicts import Limit, Outcome
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.report.summary import painted, summaries
 
@@ -40,7 +41,7 @@ def corpus(*conditions: Condition) -> Corpus:
 
 def lines(found: Corpus, **verdicts: tuple[str, str, bool]) -> list[str]:
     judged = {
-        limit: {"limit": limit, "metric": name, "bound": bound, "passed": passed, "judged": True}
+        limit: JudgedLimit(limit, name, bound, Outcome.PASS if passed else Outcome.FAIL)
         for limit, (name, bound, passed) in verdicts.items()
     }
     (summary,) = summaries(RunResult((ModelResult(found, judged),)))
@@ -107,7 +108,7 @@ def test_notes_below() -> None:
 
 @pytest.mark.parametrize(("passed", "colour", "words"), [(True, "green", "PASSED"), (False, "red", "FAILED")])
 def test_verdict_line(passed: bool, colour: str, words: str) -> None:
-    judged = {"x": {"limit": "x", "metric": "LSE-C_S", "bound": "< 1", "passed": passed, "judged": True}}
+    judged = {"x": JudgedLimit("x", "LSE-C_S", "< 1", Outcome.PASS if passed else Outcome.FAIL)}
     (summary,) = summaries(RunResult((ModelResult(corpus(), judged),)))
     assert summary.colour[colour]
     assert summary.verdict.startswith(words)
@@ -136,10 +137,9 @@ def test_an_inconclusive_limit_is_neither_kept_nor_broken() -> None:
 
     def judged(*outcomes: str) -> list[str]:
         verdicts = {
-            f"limit {number}": {
-                "limit": f"limit {number}", "metric": "LSE-C_S", "bound": f"< {number} @ 95%",
-                "passed": outcome == "pass", "outcome": outcome,
-            }
+            f"limit {number}": JudgedLimit(
+                f"limit {number}", "LSE-C_S", f"< {number} @ 95%", Outcome(outcome)
+            )
             for number, outcome in enumerate(outcomes)
         }  # fmt: skip
         (summary,) = summaries(RunResult((ModelResult(silent, verdicts),)))
@@ -159,10 +159,7 @@ def test_an_inconclusive_limit_is_neither_kept_nor_broken() -> None:
 def test_how_a_limit_ended_is_coloured_where_pytest_colours() -> None:
     silent = corpus(Condition(Setup.SI, Reference.CR))
     verdicts = {
-        outcome: {
-            "limit": outcome, "metric": "LSE-C_S", "bound": f"< {number}", "passed": outcome == "pass",
-            "outcome": outcome,
-        }
+        outcome: JudgedLimit(outcome, "LSE-C_S", f"< {number}", Outcome(outcome))
         for number, outcome in enumerate(("pass", "fail", "inconclusive", "not judged"))
     }  # fmt: skip
 
@@ -222,7 +219,7 @@ def test_a_model_that_beats_the_real_clips_is_warned_about() -> None:
 
 def test_the_heading_says_when_nobody_chose_the_expert() -> None:
     found = corpus()
-    judged = {"x": {"limit": "x", "metric": "LSE-C_S", "bound": "< 1", "passed": True, "judged": True}}
+    judged = {"x": JudgedLimit("x", "LSE-C_S", "< 1", Outcome.PASS)}
     found.provenance = replace(found.provenance, expert_reason="no weights were found")
     (summary,) = summaries(RunResult((ModelResult(found, judged),)))
     assert summary.verdict == (

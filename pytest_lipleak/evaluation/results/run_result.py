@@ -12,9 +12,9 @@ from pytest_lipleak.core.endings import (
     RunEnd,
     Verdicts,
     model_ending,
-    outcome,
     run_ending,
 )
+from pytest_lipleak.core.judged_limits import JudgedLimit
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.verdicts import Verdict
 from pytest_lipleak.evaluation.results.aggregate import every_measurement
@@ -26,7 +26,7 @@ class ModelResult:
 
     Args:
         corpus: its scores.
-        verdicts: by limit, as plain data, see ``verdict_data``.
+        verdicts: by limit.
     """
 
     corpus: Corpus
@@ -36,18 +36,19 @@ class ModelResult:
     def of(cls, corpus: Corpus, verdicts: Iterable[Verdict]) -> "ModelResult":
         """Return the result of a model that was judged: of each limit its last verdict, by the limits' names."""
         last = {str(verdict.limit): verdict for verdict in verdicts}
-        return cls(corpus, {limit: verdict_data(verdict) for limit, verdict in sorted(last.items())})
+        return cls(corpus, {limit: JudgedLimit.of(verdict) for limit, verdict in sorted(last.items())})
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "ModelResult":
         """Read what ``to_dict`` wrote."""
-        return cls(
-            Corpus.from_dict(data["corpus"]), {verdict["limit"]: verdict for verdict in data["verdicts"]}
-        )
+        return cls(Corpus.from_dict(data["corpus"]), verdicts_from(data["verdicts"]))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain data, as one process hands it to another; floats come back to the bit."""
-        return {"corpus": self.corpus.to_dict(), "verdicts": list(self.verdicts.values())}
+        return {
+            "corpus": self.corpus.to_dict(),
+            "verdicts": [verdict.to_dict() for verdict in self.verdicts.values()],
+        }
 
 
 @dataclass(frozen=True)
@@ -73,8 +74,8 @@ class RunResult:
         return run_ending(self.endings, self.end)
 
     @property
-    def verdicts(self) -> list[Mapping[str, Any]]:
-        """Those on all models, as plain data."""
+    def verdicts(self) -> list[JudgedLimit]:
+        """Those on all models."""
         return [verdict for model in self.models for verdict in model.verdicts.values()]
 
     def to_records(self) -> list[dict[str, Any]]:
@@ -90,15 +91,15 @@ class RunResult:
 
 def _records(model: ModelResult) -> Iterator[dict[str, Any]]:
     about = model.corpus.provenance
-    limits: dict[str, list[Mapping[str, Any]]] = {}
+    limits: dict[str, list[JudgedLimit]] = {}
     for kept in model.verdicts.values():
-        limits.setdefault(kept["metric"], []).append(kept)
+        limits.setdefault(kept.metric_name, []).append(kept)
     found = {each.metric.name: each for each in every_measurement(model.corpus)}
     # A limit on what could not be measured must not be missing.
     for name in dict.fromkeys((*found, *limits)):
         each = found.get(name)
         low, high = (each and each.interval) or (None, None)
-        judged: list[Mapping[str, Any] | None] = [*limits.get(name, ())]
+        judged: list[JudgedLimit | None] = [*limits.get(name, ())]
         for verdict in judged or [None]:
             yield {
                 "model": about.model,
@@ -114,8 +115,8 @@ def _records(model: ModelResult) -> Iterator[dict[str, Any]]:
                 "measured": each.clips if each else 0,
                 "unscored": len(each.unscored) if each else None,
                 "p": each and each.p,
-                "limit": verdict and verdict["limit"],
-                "outcome": verdict and outcome(verdict),
+                "limit": verdict and verdict.limit,
+                "outcome": verdict and str(verdict.outcome),
             }
 
 
@@ -124,7 +125,7 @@ def merged_models(pieces: Iterable[ModelResult]) -> tuple[ModelResult, ...]:
 
     The order of models and verdicts does not depend on who measured what first.
     """
-    models: dict[str, tuple[Corpus, dict[str, Mapping[str, Any]]]] = {}
+    models: dict[str, tuple[Corpus, dict[str, JudgedLimit]]] = {}
     for piece in pieces:
         about = piece.corpus.provenance
         name = f"{about.model} {about.clips} {about.expert} {about.protocol} {about.seed}"
@@ -139,25 +140,6 @@ def merged_models(pieces: Iterable[ModelResult]) -> tuple[ModelResult, ...]:
     )
 
 
-def verdict_data(verdict: Verdict) -> dict[str, Any]:
-    """Return a verdict as plain data."""
-    interval = verdict.measurement.interval
-    return {
-        "limit": str(verdict.limit),
-        "metric": verdict.limit.metric.name,
-        "bound": verdict.limit.bound,
-        "value": float(verdict.measurement.value),
-        "clips": verdict.measurement.clips,
-        "interval": list(interval) if interval else None,
-        "no_interval": verdict.measurement.no_interval,
-        "confidence": verdict.limit.confidence,
-        "alpha": verdict.limit.alpha,
-        "p": verdict.measurement.p,
-        "passed": verdict.passed,
-        "judged": verdict.judged,
-        "outcome": str(verdict.outcome),
-        "reason": verdict.reason,
-        "hollow": verdict.hollow,
-        "offenders": list(verdict.offenders),
-        "headline": verdict.headline,
-    }
+def verdicts_from(data: Iterable[Mapping[str, Any]]) -> Verdicts:
+    """Read verdicts, as ``JudgedLimit.to_dict`` wrote them, by limit."""
+    return {verdict["limit"]: JudgedLimit.from_dict(verdict) for verdict in data}
