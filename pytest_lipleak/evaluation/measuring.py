@@ -39,18 +39,7 @@ class Measuring:
         return self._record.corpus
 
     def measure(self, metric: Metric | str, confidence: float | None = None) -> Measurement:
-        """Return a metric's value, generating and scoring what it still needs.
-
-        Args:
-            metric: a metric or its name, for example ``"LSD-CR"`` or ``"LSE-C[XM,AR]"``.
-            confidence: coverage of its interval; None: 0.95.
-
-        Raises:
-            ConfigurationError: unknown metric.
-            NotApplicableError: the model does not have a condition it needs.
-            GeneratorError: the model failed on some clips; all others were finished first.
-            InputError: a clip cannot be read, or XM has no pairs.
-        """
+        """Return a metric's value, generating and scoring what it still needs; see ``Evaluation.measure``."""
         wanted = metric_called(metric) if isinstance(metric, str) else metric
         hear(self._record.remark)
         for turn in self._scheduler.turns():

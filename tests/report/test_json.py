@@ -71,7 +71,7 @@ def test_a_value_that_is_no_number_is_null_or_a_word(value: float, told: str | N
 
 
 def test_a_limit_that_could_not_be_judged_is_not_called_broken() -> None:
-    unjudged = {"LSD-AR < 1": {**verdict(passed=False)["LSD-CR < 1"], "judged": False}}
+    unjudged = {"LSD-AR < 1": JudgedLimit("LSD-AR < 1", "LSD-AR", "< 1", Outcome.NOT_JUDGED)}
     assert document(of_one(unjudged))["verdict"] == NOT_JUDGED
     assert document(of_one(unjudged | verdict(passed=True)))["verdict"] == NOT_JUDGED
     assert document(of_one(unjudged | verdict(passed=False)))["verdict"] == FAIL

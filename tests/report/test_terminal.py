@@ -12,6 +12,7 @@ from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.endings import unwatched
 from pytest_lipleak.core.judged_limits import JudgedLimit
 from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
+from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import SetScore, SyncScore, TrialScore, Unscored
 from pytest_lipleak.core.verdicts import Limit, Outcome
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
@@ -257,8 +258,8 @@ DEFAULTS = tuple(Limit.parse(gate).metric.name for gate in DEFAULT_GATES["embedd
 )
 def test_what_nothing_looks_at_is_named(limited: tuple[str, ...], unseen: str) -> None:
     found = corpus()
-    assert unwatched(limited, found) == (unseen and f"not looked at: {unseen}")
+    assert unwatched(map(metric, limited), found) == (unseen and f"not looked at: {unseen}")
     if limited != DEFAULTS:
         found.not_applicable[Reference.CR] = found.not_applicable[Reference.AR] = "it has none"
-        assert "under CR" not in unwatched(limited, found)
-        assert "under AR" not in unwatched(limited, found)
+        assert "under CR" not in unwatched(map(metric, limited), found)
+        assert "under AR" not in unwatched(map(metric, limited), found)

@@ -1,6 +1,6 @@
 """Finished videos in place of those that a model would make: found, laid on the clip they were made from, and read.
 
-Same face as ``make.videos.Videos``. Nothing is generated, and nothing is written to a store but what was found out.
+Nothing is generated, and nothing is written to a store but what was found out.
 """
 
 from collections import OrderedDict
@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Clip, Image, Video, digest_of
+from pytest_lipleak.core.clips import Audio, Clip, Image, Video, digest_of
 from pytest_lipleak.core.errors import (
     InputError,
     MissingDataError,
@@ -21,7 +21,7 @@ from pytest_lipleak.core.errors import (
 from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.make.crops import Cropper
 from pytest_lipleak.evaluation.make.finished_alignment import lay, objection_to_sound
-from pytest_lipleak.evaluation.make.videos import GENERATION_LIBRARIES
+from pytest_lipleak.evaluation.make.videos import GENERATION_LIBRARIES, OutputVideos
 from pytest_lipleak.faces.placement import Place
 from pytest_lipleak.generators.finished_model import FinishedVideos
 from pytest_lipleak.generators.registry import Model
@@ -55,7 +55,7 @@ def _steps(images: Iterable[Image], indices: Sequence[int]) -> Iterator[Image]:
         yield image
 
 
-class FinishedOutputs:
+class FinishedOutputs(OutputVideos):
     """Finds the finished videos of one model.
 
     Args:
@@ -84,21 +84,19 @@ class FinishedOutputs:
         self._kept: OrderedDict[str, Video] = OrderedDict()
         self._last: tuple[FinishedVideo, Video] | None = None
 
-    def key(self, trial: Trial) -> str:
-        """Return the key of a trial's video: a hash of the file's content, and of the clip that it is laid on.
+    def output_key(self, trial: Trial, audio: Audio) -> str:
+        """Return the key of a finished video: a hash of the file's content, and of the clip that it is laid on.
 
         Raises:
             UnscorableError: there is no video.
         """
-        if trial.audio is None:
-            return trial.clip.digest
         row = self._row(trial)
         return key_of(
             finished=self._content(row.output),
             box=str(row.box or ""),
             clip=trial.real.digest,
             # What is heard in it may be compared with that.
-            audio=digest_of(trial.audio),
+            audio=digest_of(audio),
             libraries=versions_of("av", *GENERATION_LIBRARIES),
             package=__version__,
             format=STORE_FORMAT,
@@ -111,11 +109,6 @@ class FinishedOutputs:
         if known is None or known[0] != state:
             known = self._contents[path] = state, file_sha256(path)
         return known[1]
-
-    def about(self, trial: Trial) -> dict[str, str]:
-        """Return what an artefact of a trial is, for people who list the store."""
-        model = {} if trial.audio is None else {"model": self.model.name}
-        return {**model, "clip": trial.clip.name, "condition": trial.label}
 
     def has(self, trial: Trial) -> bool:
         """Whether nothing is left to be made for a trial's video: it is there, or never will be."""

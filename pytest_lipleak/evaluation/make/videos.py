@@ -1,15 +1,15 @@
 """What the model makes of clips: each video generated once, and found again in a store."""
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Clip, Frames, Image, StreamedVideo, Video, digest_of
+from pytest_lipleak.core.clips import Audio, Clip, Frames, Image, StreamedVideo, Video, digest_of
 from pytest_lipleak.core.errors import StoreError
 from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.make.costs import Stopwatch
@@ -30,31 +30,45 @@ GENERATION_LIBRARIES = ("numpy", "onnxruntime", OPENCV, "torch")
 """Part of the keys: other versions of these make other pixels."""
 
 
-class OutputVideos(Protocol):
-    """Where the videos of a model come from: made here (``Videos``), or finished (``make.finished``)."""
+class OutputVideos(ABC):
+    """The videos of trials: those of the real clips, and those of a model.
+
+    The model makes them here (``Videos``), or they are finished (``make.finished_videos``).
+    """
 
     model: Model
 
     def key(self, trial: Trial) -> str:
         """Return the key of a trial's video: a hash of all that its frames depend on."""
+        return trial.clip.digest if trial.audio is None else self.output_key(trial, trial.audio)
 
     def about(self, trial: Trial) -> dict[str, str]:
         """Return what an artefact of a trial is, for people who list the store."""
+        model = {} if trial.audio is None else {"model": self.model.name}
+        return {**model, "clip": trial.clip.name, "condition": trial.label}
 
-    def has(self, trial: Trial) -> bool:
-        """Whether a trial's video need not be made."""
+    def notes(self, trial: Trial) -> tuple[str, ...]:
+        """Return what was done to a trial's video, in words; what a model makes here is taken as it is."""
+        return ()
 
+    @abstractmethod
+    def output_key(self, trial: Trial, audio: Audio) -> str:
+        """Return the key of what the model makes, driven by ``audio``."""
+
+    @abstractmethod
     def get(self, trial: Trial, *, wait: bool = True) -> Video:
         """Return a trial's video, uint8 RGB (T, H, W, 3)."""
 
-    def notes(self, trial: Trial) -> tuple[str, ...]:
-        """Return what was done to a trial's video, in words."""
+    @abstractmethod
+    def has(self, trial: Trial) -> bool:
+        """Whether a trial's video need not be made."""
 
+    @abstractmethod
     def introduce(self, clip: Clip) -> None:
         """Tell the model what it wants to know beyond its inputs."""
 
 
-class Videos:
+class Videos(OutputVideos):
     """Makes and finds the videos of one model.
 
     Args:
@@ -91,10 +105,8 @@ class Videos:
         self._memory = MemoryWatch(model.name)
         self._latest: tuple[str, Frames] | None = None
 
-    def key(self, trial: Trial) -> str:
-        """Return the key of a trial's video: a hash of all that its frames depend on."""
-        if trial.audio is None:
-            return trial.clip.digest
+    def output_key(self, trial: Trial, audio: Audio) -> str:
+        """Return the key of a generated video: a hash of all that its frames depend on."""
         hooks = self.model.declared.hooks
         return key_of(
             model=self.model.name,
@@ -108,22 +120,13 @@ class Videos:
             clip=trial.clip.digest,
             # Where the face is, is known of the real clip.
             **({} if trial.original is None else {"original": trial.original.digest}),
-            audio=digest_of(trial.audio),
+            audio=digest_of(audio),
             reference=trial.reference_key,
             device=self._worker.device.partition(":")[0],
             libraries=versions_of(*GENERATION_LIBRARIES),
             package=__version__,
             format=STORE_FORMAT,
         )
-
-    def about(self, trial: Trial) -> dict[str, str]:
-        """Return what an artefact of a trial is, for people who list the store."""
-        model = {} if trial.audio is None else {"model": self.model.name}
-        return {**model, "clip": trial.clip.name, "condition": trial.label}
-
-    def notes(self, trial: Trial) -> tuple[str, ...]:
-        """Return nothing: what a model makes is taken as it is."""
-        return ()
 
     def has(self, trial: Trial) -> bool:
         """Whether a trial's video is there."""
