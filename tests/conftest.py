@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 # Processes that tests start may keep the bytecode of what they import: without it each of them compiles the whole
 # package anew, and pytest rewrites it, which takes longer than most of what they do.
@@ -19,6 +21,9 @@ from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 from pytest_lipleak.evaluation.make.devices import share_threads
+
+if TYPE_CHECKING:
+    from pytest_lipleak.media.clipsets import ClipSet
 
 # The workers of this suite share the processors, as those of a user do; see also what share_threads says.
 share_threads(int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
@@ -72,7 +77,7 @@ def clip_frames(shared: Path) -> Callable[..., np.ndarray]:
     return read
 
 
-LONG = ("test_docs_run.py", "test_tiny_lipsync.py", "test_grid.py", "test_faults.py")
+LONG = ("test_docs_run.py", "test_tiny_lipsync.py", "test_grid.py", "test_faults.py", "test_known_guilt.py")
 """Files whose tests take longest: they begin, so that no process waits for them at the end."""
 
 
@@ -112,8 +117,17 @@ def common_store(make_once: MakeOnce) -> Path:
 
 
 @pytest.fixture(scope="session")
+def short_clips() -> "ClipSet":
+    """The first 85 frames of the embedded clips: what holds for them costs less than for the whole clips."""
+    from pytest_lipleak.media.clipsets import EMBEDDED, ClipSet, open_clips
+
+    files = [replace(file, stop=85) for file in open_clips(EMBEDDED).files.values()]
+    return ClipSet(files, "the beginnings of the embedded clips")
+
+
+@pytest.fixture(scope="session")
 def own_clips(make_once: MakeOnce) -> Path:
-    """Four of the embedded clips, at half their size, as somebody's own."""
+    """Four of the embedded clips, at half their size and their first 85 frames, as somebody's own."""
     import cv2
 
     from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
@@ -125,9 +139,10 @@ def own_clips(make_once: MakeOnce) -> Path:
             speaker = folder / "clips" / name.partition("_")[0]
             speaker.mkdir(parents=True, exist_ok=True)
             small = [
-                cv2.resize(each, (80, 80), interpolation=cv2.INTER_AREA) for each in embedded[name].frames
+                cv2.resize(each, (80, 80), interpolation=cv2.INTER_AREA)
+                for each in embedded[name].frames[:85]
             ]
-            write_video(speaker / f"{name}.mkv", np.stack(small), embedded[name].audio)
+            write_video(speaker / f"{name}.mkv", np.stack(small), embedded[name].audio[: 640 * 85])
 
     return make_once("readers", write) / "clips"
 

@@ -9,31 +9,34 @@ from pytest_lipleak.core.metrics.families import Question
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.generators.registry import load_model
-from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
+from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.experts import load_expert
 from pytest_lipleak.sync.protocols import Protocol
 
 
-def broken(model: str, limits: list[Limit], store: Path) -> list[str]:
+def broken(model: str, clips: ClipSet, limits: list[Limit], store: Path) -> list[str]:
     evaluation = Evaluation(
-        open_clips(EMBEDDED), load_model(model), load_expert("embedded"), Plan(Protocol.DIRECT), Store(store)
+        clips, load_model(model), load_expert("embedded"), Plan(Protocol.DIRECT), Store(store)
     )
     verdicts = [evaluation.judge(limit) for limit in limits]
-    clips = [4 if verdict.limit.metric.is_probe else 12 for verdict in verdicts]
+    counts = [4 if verdict.limit.metric.is_probe else len(clips) for verdict in verdicts]
     assert all(verdict.judged for verdict in verdicts)
-    assert [verdict.measurement.clips for verdict in verdicts] == clips
+    assert [verdict.measurement.clips for verdict in verdicts] == counts
     return [str(verdict.limit) for verdict in verdicts if not verdict.passed]
 
 
 @pytest.mark.slow
-def test_a_quarter_of_a_copy_is_told_from_none(common_store: Path) -> None:
+def test_a_quarter_of_a_copy_is_told_from_none(short_clips: ClipSet, common_store: Path) -> None:
+    # Two clips of each of four people.
+    clips = ClipSet([file for name, file in short_clips.files.items() if name[-1] in "12"], "eight")
+    assert len(clips) == 8
     limits = [Limit.parse(text) for text in DEFAULT_GATES["embedded", "direct"]]
     # Under CR: the reference is the very frame, so it is the lips that fit the audio which are copied.
     under_cr = [limit for limit in limits if all(c.reference == "CR" for c in limit.metric.conditions)]
     assert len(under_cr) == 10
-    assert broken("demo", under_cr, common_store) == []
-    found = {limit.partition(" ")[0] for limit in broken("demo:leaky=0.25", under_cr, common_store)}
+    assert broken("demo", clips, under_cr, common_store) == []
+    found = {limit.partition(" ")[0] for limit in broken("demo:leaky=0.25", clips, under_cr, common_store)}
     assert found >= {"LipCorr_S", "LipCorr_XO[CR]", "REF_shift[PA,CR]"}
     assert not found & {"FRAME_shift[PA,CR]", "LSE-C[AM,CR]", "LSE-C[XM,CR]"}, (
         "the input frames are innocent, and it follows"

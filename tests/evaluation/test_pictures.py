@@ -18,7 +18,7 @@ from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.make.worker import Files, Worker
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.generators.registry import as_model, load_model
-from pytest_lipleak.media.clipsets import EMBEDDED, ClipSet, open_clips
+from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.report.terminal import table
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.experts import load_expert
@@ -35,8 +35,8 @@ class Grey:
 
 
 @pytest.fixture
-def evaluate(tmp_path: Path, common_store: Path) -> Evaluate:
-    some = list(open_clips(EMBEDDED).files.values())[:2]
+def evaluate(tmp_path: Path, common_store: Path, short_clips: ClipSet) -> Evaluate:
+    some = list(short_clips.files.values())[:2]
 
     def build(model: object, weights: Path | None = None, **choices: Any) -> Evaluation:
         loaded = load_model(model) if isinstance(model, str) else as_model(model)
@@ -153,7 +153,7 @@ def test_no_face_is_unscored_and_never_passes(evaluate: Evaluate, shared: Path) 
     assert not verdict.passed
     assert "no clip was scored" in verdict.headline
     assert {entry.measure for entry in verdict.measurement.unscored} == {"LMD"}
-    assert "no face in 137 of 137 generated frames" in verdict.measurement.unscored[0].reason
+    assert "no face in 85 of 85 generated frames" in verdict.measurement.unscored[0].reason
 
 
 class LeavesSomeAlone:
