@@ -19,7 +19,7 @@ from corpora import corpus, report
 
 from pytest_lipleak.cli import main
 from pytest_lipleak.core.errors import LipleakError
-from pytest_lipleak.core.scores import NullScores
+from pytest_lipleak.core.scores import LAGS, LagScan
 from pytest_lipleak.report.reading import read_report
 
 TIMES = int(os.environ.get("LIPLEAK_FUZZ", "1"))
@@ -32,11 +32,12 @@ VALUES: list[Any] = [
 
 def base() -> dict[str, Any]:
     found = corpus(["a", "b"], leak=0.5)
+    row = (0.1,) * len(LAGS)
     for key in sorted(found.trials, key=str)[:3]:
-        found.nulls[key] = NullScores((0.1, 0.2), (0.5, 0.6), 2)
+        found.scans[key] = LagScan((row, row), (row, row), row, 0.2)
     data: dict[str, Any] = json.loads(json.dumps(report(found, "LSE-C_S < 1", "LSD-CR < 0.8 @ 95%")))
     (result,) = data["results"]
-    kept = {(null["clip"], null["condition"]) for null in result["nulls"]}
+    kept = {(scan["clip"], scan["condition"]) for scan in result["scans"]}
     result["takes"] = [trial for trial in result["takes"] if (trial["clip"], trial["condition"]) in kept]
     result["metrics"] = result["metrics"][:3]
     return data

@@ -91,8 +91,7 @@ def held_out(folder: Path, split: Path, manifest: Path, most: int, fold: str | N
 
 TABLES = {
     "Sync by condition": "LSE-C[AM,{0}] LSE-D[AM,{0}] LSE-C[XM,{0}] LSE-D[XM,{0}] LSE-C_S[{0}] LSE-D_S[{0}]",
-    "Leakage": "LSD-{0} signed-LSD-{0} LSE-C_S@floor[{0}] LSE-C_S@offset[{0}] LSE-C_S@null[{0}] "
-    "LSE-C_XO@floor[{0}] LSE-C_XO@offset[{0}] LSE-C_XO@null[{0}]",
+    "Leakage": "LSD-{0} LSE-C_S[{0}] LSE-C_S@floor[{0}] LipCorr_S[{0}] LSE-C_XO@floor[{0}] LipCorr_XO[{0}]",
     "What the reference moves": "REF_shift[SI,{0}] REF_swap[SI,{0}] MAR_motion[SI,{0}]",
     **{
         f"Pictures, {setup}": " ".join(
@@ -122,9 +121,9 @@ def tables(folder: Path) -> None:
 COMPARED = (
     "LSE-C[AM,{0}]",
     "LSE-C_S@floor[{0}]",
-    "LSE-C_S@offset[{0}]",
+    "LipCorr_S[{0}]",
     "LSE-C_XO@floor[{0}]",
-    "LSE-C_XO@offset[{0}]",
+    "LipCorr_XO[{0}]",
     "LSD-{0}",
 )
 

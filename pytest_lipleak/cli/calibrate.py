@@ -60,8 +60,8 @@ def run(options: argparse.Namespace) -> int:
         if objection := evaluation.expert_objection():
             raise UnscorableError(objection)
         evaluation.need(Condition(setup, Reference.CR) for setup in SETUPS)
-        if options.gates is not None and share in (gate_limits.NONE, gate_limits.HALF):
-            names = (*gate_limits.CALIBRATED, gate_limits.FOLLOWS)
+        if options.gates is not None and share in (gate_limits.NONE, gate_limits.HALF, gate_limits.FULL):
+            names = (*gate_limits.CALIBRATED, *gate_limits.FOLLOWS)
             between[share] = {name: evaluation.measure(name) for name in names}
             corpora[share] = evaluation.corpus
         print(f"share {share:g}: {counted(len(work.clips), 'clip')} measured", file=told, flush=True)

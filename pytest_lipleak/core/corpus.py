@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
@@ -24,7 +24,6 @@ from pytest_lipleak.core.metrics.formulas import (
 from pytest_lipleak.core.scores import (
     LAGS,
     LagScan,
-    NullScores,
     SetScore,
     SyncScore,
     TrialScore,
@@ -147,7 +146,6 @@ class Corpus:
         objection: why the sync expert cannot judge these clips, or None.
         unrelated: LSE-C of each real clip against other clips' audio, which the objection rests on.
         asked: limits that a part leaves to ``lipleak merge``, and whether clips may stay unscored.
-        nulls: scores of trials against unrelated audio, where something asked for them.
         scans: of trials under silence and under other speech: the clip's own speech and lips at every lag, over the
             floor.
         remarks: what happened on the way and is no failure (a frame that was missing, a cache that was corrupt), and
@@ -167,7 +165,6 @@ class Corpus:
     unrelated: dict[str, tuple[float, ...]] = field(default_factory=dict)
     asked: dict[str, bool] = field(default_factory=dict)
     costs: dict[str, dict[str, float]] = field(default_factory=dict, compare=False)
-    nulls: dict[Key, NullScores] = field(default_factory=dict)
     scans: dict[Key, LagScan] = field(default_factory=dict)
     remarks: dict[str, int] = field(default_factory=dict, compare=False)
     curve: DoseCurve | None = field(default=None, compare=False, repr=False)
@@ -195,13 +192,11 @@ class Corpus:
         if column.source is Source.TRIALS:
             made = {clip: 1.0 for clip, condition in self.trials if condition == column.condition}
             return {clip: 0.0 for clip, condition in self.unscored if condition == column.condition} | made
-        trials = {
-            key[0]: (trial, self.nulls.get(key))
-            for key, trial in self.trials.items()
-            if key[1] == column.condition
+        return {
+            clip: _value(trial, column)
+            for (clip, condition), trial in self.trials.items()
+            if condition == column.condition
         }
-        values = {clip: _value(trial, null, column) for clip, (trial, null) in trials.items()}
-        return {clip: value for clip, value in values.items() if value is not None}
 
     def why_lacking(self, condition: Condition) -> str | None:
         """Return why the model does not have a condition, or None where it does."""
@@ -238,7 +233,6 @@ class Corpus:
         for limit, allow_unscored in other.asked.items():
             # Allowed only where every process allows it.
             self.asked[limit] = self.asked.get(limit, True) and allow_unscored
-        self.nulls.update(other.nulls)
         self.scans.update(other.scans)
         for text, times in other.remarks.items():
             self.remarks[text] = max(times, self.remarks.get(text, 0))
@@ -275,18 +269,6 @@ class Corpus:
             "objection": self.objection,
             "unrelated": {clip: list(scores) for clip, scores in sorted(self.unrelated.items())},
             "asked": dict(sorted(self.asked.items())),
-            "nulls": [
-                {
-                    "clip": key[0],
-                    "condition": _text(key[1]),
-                    "at_offset": list(null.at_offset),
-                    "free": list(null.free),
-                    "recordings": null.recordings,
-                    **null.judged(self.trials[key].own, self.trials[key].own_offset),
-                }
-                for key, null in sorted(self.nulls.items(), key=_order)
-                if key in self.trials
-            ],
             "scans": [
                 {"clip": key[0], "condition": _text(key[1]), **scan.to_dict()}
                 for key, scan in sorted(self.scans.items(), key=_order)
@@ -321,12 +303,6 @@ class Corpus:
             dict(data.get("asked", {})),
             {process: dict(seconds) for process, seconds in data.get("costs", {}).items()},
             {
-                (entry["clip"], _condition(entry["condition"])): NullScores(
-                    tuple(entry["at_offset"]), tuple(entry["free"]), entry["recordings"]
-                )
-                for entry in data.get("nulls", ())
-            },
-            {
                 (entry["clip"], _condition(entry["condition"])): LagScan.from_dict(entry)
                 for entry in data.get("scans", ())
             },
@@ -349,29 +325,9 @@ def _of_scan(scan: LagScan, column: Column) -> float:
     return min(alone, 0.0)
 
 
-def _value(trial: TrialScore, null: NullScores | None, column: Column) -> float | None:
+def _value(trial: TrialScore, column: Column) -> float:
     score = trial.own if column.audio is Audio.OWN or trial.driving is None else trial.driving
-    if column.source is Source.NULLS:
-        return _excess(score, null, column.measure, trial.own_offset)
-    if column.measure.endswith("@fair") and not score.overlap_distances:
-        return None
-    values: Mapping[str, Callable[[], float]] = {
-        "LSE-C": lambda: score.lse_c,
-        "LSE-D": lambda: score.lse_d,
-        "LSE-C@fair": lambda: score.fair_lse_c,
-        "LSE-D@fair": lambda: score.fair_lse_d,
-        "LSE-C@offset": lambda: score.confidence_at(trial.own_offset),
-    }
-    return values[column.measure]()
-
-
-def _excess(score: SyncScore, null: NullScores | None, measure: str, offset: int) -> float | None:
-    """How much more than the mean of unrelated audios the clip's own scores; None where none were scored."""
-    if null is None or not null.free:
-        return None
-    if measure == "LSE-C@null":
-        return score.confidence_at(offset) - fmean(null.at_offset)
-    return score.lse_c - fmean(null.free)
+    return {"LSE-C": score.lse_c, "LSE-D": score.lse_d}[column.measure]
 
 
 def _plain(measures: Mapping[str, float]) -> dict[str, float | str]:

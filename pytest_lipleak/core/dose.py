@@ -12,20 +12,13 @@ from pytest_lipleak.core.metrics.formulas import Audio, Column, Metric
 FORMAT = 1
 """Of the curve's file."""
 
-OFFSET_RULE = "best shift of the real clip"
-"""What ``@offset`` means; another rule would give another curve."""
-
 _AM, _XM, _SI = (Condition(setup, Reference.CR) for setup in (Setup.AM, Setup.XM, Setup.SI))
 COLUMNS = (
     Column("LSE-C", _AM),
     Column("LSE-D", _AM),
     Column("LSE-C", _XM),
     Column("LSE-D", _XM),
-    *(
-        Column(measure, condition, Audio.OWN)
-        for condition in (_SI, _XM)
-        for measure in ("LSE-C", "LSE-D", "LSE-C@offset")
-    ),
+    *(Column(measure, condition, Audio.OWN) for condition in (_SI, _XM) for measure in ("LSE-C", "LSE-D")),
 )
 """What a curve keeps of every clip. All under CR, where the control generators leak lips that fit the audio."""
 
@@ -142,9 +135,7 @@ def scale_of(metric: Metric) -> tuple[Column, ...] | None:
         if column.condition is not None
     )
     # What follows the driving audio falls for many reasons; only agreement that should not be there is a copy.
-    leaks = metric.name.startswith(("LSD", "signed-LSD")) or all(
-        column.audio is Audio.OWN for column in columns
-    )
+    leaks = metric.name.startswith("LSD") or all(column.audio is Audio.OWN for column in columns)
     return columns if columns and leaks and set(columns) <= set(COLUMNS) else None
 
 

@@ -15,7 +15,6 @@ from pytest_lipleak.core.exit_status import BROKEN, GOOD, LEAK, NOT_JUDGED
 from pytest_lipleak.core.judged_limits import JudgedLimit
 from pytest_lipleak.core.metrics.families import Question, Source
 from pytest_lipleak.core.metrics.formulas import Metric
-from pytest_lipleak.core.multiple_tests import SUITE_ALPHA, holm
 from pytest_lipleak.core.verdicts import Outcome, Verdict
 from pytest_lipleak.core.words import counted
 
@@ -294,24 +293,7 @@ def _told(verdicts: Verdicts, corpus: Corpus) -> Ending:
     head = f"{finding.head}: {what}{len(limits)} of {count} {ENDED_AS[ended]}: {', '.join(limits)}"
     more = "".join(f"; {len(limits)} {ENDED_AS[ended]}: {', '.join(limits)}" for ended, limits in rest)
     brief = what + ", ".join(f"{len(limits)} of {count} {ENDED_AS[ended]}" for ended, limits in found)
-    chance = maybe_chance(verdicts)
-    return Ending(finding, f"{head}{more}{chance}", f"{brief}{chance}", lines)
-
-
-def maybe_chance(verdicts: Verdicts) -> str:
-    """Say that chance may have broken the limits on leaks, where they all have a p value and none of them is small
-    among so many; else nothing.
-    """
-    broken = [limit for limit, each in verdicts.items() if finding_of(each) is Finding.LEAKS]
-    p_values = {limit: each.p for limit, each in verdicts.items() if each.p is not None}
-    if not broken or not p_values.keys() >= set(broken):
-        return ""
-    adjusted = holm(p_values)
-    least = min(adjusted[limit] for limit in broken)
-    if least <= SUITE_ALPHA:
-        return ""
-    among = counted(len(p_values), "limit")
-    return f"; mind: it may be chance, p = {least:.2g} among {among} with a p value (Holm); add clips"
+    return Ending(finding, f"{head}{more}", brief, lines)
 
 
 def _lines(verdicts: Verdicts) -> tuple[Line, ...]:

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median, stdev
+from statistics import fmean, median
 from typing import Any
 
 from pytest_lipleak.core.conditions import Condition
@@ -16,9 +16,6 @@ SHIFTS = 2 * MAX_SHIFT + 1
 LAGS = range(-10, 11)
 """Lags at which leaks are sought, in frames around a clip's known offset; positive: lips later than in the clip."""
 
-FAIR_WINDOWS = 20
-"""With fewer windows the outermost shifts rest on less than five; there is no length-fair score then."""
-
 
 @dataclass(frozen=True)
 class SyncScore:
@@ -29,8 +26,6 @@ class SyncScore:
             i + k, for k = -15..15 (31 values, index j is shift j - 15).
         windows: how many windows were averaged.
         window_confidence: LSE-C of each window at the best shift, median-filtered (may be empty).
-        overlap_distances: like ``mean_distances``, over those windows alone that have audio at that shift, so
-            without the zero padding beyond the clip's ends; empty with fewer than ``FAIR_WINDOWS`` windows.
 
     Source: ``SyncNetInstance.evaluate`` of the SyncNet demo code and Wav2Lip's ``calc_scores``.
     """
@@ -38,14 +33,11 @@ class SyncScore:
     mean_distances: tuple[float, ...]
     windows: int
     window_confidence: tuple[float, ...] = ()
-    overlap_distances: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.mean_distances) != SHIFTS:
             raise ValueError(f"{len(self.mean_distances)} mean distances, expected {SHIFTS}")
-        if self.overlap_distances and len(self.overlap_distances) != SHIFTS:
-            raise ValueError(f"{len(self.overlap_distances)} overlap distances, expected {SHIFTS}")
-        if not all(math.isfinite(distance) for distance in (*self.mean_distances, *self.overlap_distances)):
+        if not all(math.isfinite(distance) for distance in self.mean_distances):
             raise ValueError("mean distances contain NaN or infinity; such a score must never be judged")
 
     @property
@@ -71,23 +63,12 @@ class SyncScore:
         """Median minus the mean distance at a known offset; negative when other shifts fit better."""
         return median(self.mean_distances) - self.distance_at(offset)
 
-    @property
-    def fair_lse_d(self) -> float:
-        """Length-fair LSE-D: the smallest of the distances without zero padding."""
-        return min(self.overlap_distances)
-
-    @property
-    def fair_lse_c(self) -> float:
-        """Length-fair LSE-C: median minus smallest of the distances without zero padding."""
-        return median(self.overlap_distances) - self.fair_lse_d
-
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data; ``from_dict`` reads it back exactly."""
         return {
             "mean_distances": list(self.mean_distances),
             "windows": self.windows,
             "window_confidence": list(self.window_confidence),
-            "overlap_distances": list(self.overlap_distances),
         }
 
     @classmethod
@@ -97,38 +78,7 @@ class SyncScore:
             tuple(data["mean_distances"]),
             data["windows"],
             tuple(data["window_confidence"]),
-            tuple(data.get("overlap_distances", ())),
         )
-
-
-@dataclass(frozen=True)
-class NullScores:
-    """Scores of one trial against speech that has nothing to do with it, cut to the trial's length.
-
-    Args:
-        at_offset: confidence at the clip's known offset, one per unrelated audio.
-        free: LSE-C, by the best of 31 shifts, of the same audios.
-        recordings: how many different recordings the audios were cut from.
-    """
-
-    at_offset: tuple[float, ...]
-    free: tuple[float, ...]
-    recordings: int
-
-    def judged(self, score: SyncScore, offset: int) -> dict[str, float]:
-        """Return excess, z and p of a score at the known offset, and p of its free LSE-C.
-
-        p = (1 + null scores at least as high) / (1 + null scores): never 0. z is 0 where null scores do not vary.
-        """
-        own = score.confidence_at(offset)
-        spread = stdev(self.at_offset) if len(self.at_offset) > 1 else 0.0
-        excess = own - fmean(self.at_offset)
-        return {
-            "excess": excess,
-            "z": excess / spread if spread else 0.0,
-            "p": rank_p(own, self.at_offset),
-            "p_free": rank_p(score.lse_c, self.free),
-        }
 
 
 @dataclass(frozen=True)
@@ -170,6 +120,11 @@ def over_unrelated(rows: Sequence[Sequence[float]]) -> list[float]:
     return [value - fmean(column) for value, column in zip(own, zip(*others, strict=True), strict=True)]
 
 
+LEAST_UNRELATED = 3
+"""Fewer unrelated rows say nothing of what the best lag of a single clip gives by chance: with two of them, honest
+lips stood above both by .35 (four clips, other speech)."""
+
+
 def above_chance(rows: Sequence[Sequence[float]], chance: Callable[[list[float]], float]) -> float:
     """Return how far the first row at its best lag stands above the others, each at its own best lag.
 
@@ -180,10 +135,10 @@ def above_chance(rows: Sequence[Sequence[float]], chance: Callable[[list[float]]
         chance: what of the others' bests counts: ``mean`` or ``max``.
 
     Returns:
-        The difference; 0 with fewer than two unrelated rows, which show no chance.
+        The difference; 0 with fewer than ``LEAST_UNRELATED`` unrelated rows, which show no chance.
     """
     _, *others = rows
-    if len(others) < 2:
+    if len(others) < LEAST_UNRELATED:
         return 0.0
     sums = [sum(column) for column in zip(*others, strict=True)]
     count = len(others) - 1

@@ -258,6 +258,8 @@ def regression(
     measurement = measure(rounded(after), allowance.metric)
     if found.lost:
         measurement = replace(measurement, value=found.after, interval=None, per_clip=found.per_clip)
+    # p is about a leak beyond chance, and not about a change.
+    measurement = replace(measurement, p=None)
     verdict = judge(allowance.limit(found.before), measurement, allow_unscored=allow_unscored)
     objection = None if allowance.metric.is_picture else before.objection or after.objection
     if objection is None and not allow_unscored and (gone := before.unscored_in(allowance.metric.columns)):

@@ -71,8 +71,6 @@ class Judge:
         verdict = judge(limit, measure(self._measuring.corpus, limit.metric, limit.confidence, ()))
         for count in range(1, len(order) + 1):
             self._measuring.need(limit.metric.conditions, order[:count])
-            if limit.metric.over_null:
-                self._measuring.nulls(limit.metric.conditions)
             measurement = measure(self._measuring.corpus, limit.metric, limit.confidence, order[:count])
             verdict = judge(limit, measurement, allow_unscored=allow)
             # A clip without a score counts for nothing where that is allowed, and the next one comes.

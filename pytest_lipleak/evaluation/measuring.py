@@ -67,8 +67,6 @@ class Measuring:
             # Not by way of ``_need``: tracebacks are read.
             self._scheduler.finish(keys)
             self._record.raise_failures(keys)
-            if metric.over_null:
-                self._measures.nulls(conditions)
             if metric.over_lags:
                 self._measures.scans.scan(metric.conditions[-1])
 
@@ -123,10 +121,6 @@ class Measuring:
         for name in names:
             with suppress(UnscorableError):
                 yield from self._measures.probe_trials(metric, name)
-
-    def nulls(self, conditions: Iterable[Condition]) -> None:
-        """Score every trial of these conditions against unrelated audio."""
-        self._measures.nulls(conditions)
 
     def examine(self) -> None:
         """Score every real clip against unrelated audio; one that the expert does not hear counts as unscored."""

@@ -87,6 +87,4 @@ class _Ledger:
                 known = self.handed_on.setdefault(name, {})
                 fresh[name] = {key: entry for key, entry in table.items() if known.get(key) != entry}
                 known.update({key: copy(entry) for key, entry in fresh[name].items()})
-        # A null says nothing without its trial, which may have been handed on by an earlier test.
-        fresh["trials"] |= {key: corpus.trials[key] for key in fresh["nulls"]}
         return fresh

@@ -134,26 +134,17 @@ def _check_result(result: Mapping[str, Any], where: str) -> None:
     _refuse_twice(about["clip_names"], "clip")
     trials = [(trial["clip"], trial["condition"]) for trial in result["takes"]]
     _refuse_twice(trials, "video")
-    for kind, name in (("nulls", "null"), ("pictures", "entry of pictures"), ("scans", "scan")):
+    for kind, name in (("pictures", "entry of pictures"), ("scans", "scan")):
         _refuse_twice([(entry["clip"], entry["condition"]) for entry in result[kind]], name)
     _refuse_twice([(s["measure"], s["condition"]) for s in result["sets"]], "entry of sets")
     _refuse_twice([verdict["limit"] for verdict in result["verdicts"]], "limit")
-    for kind in ("takes", "unscored", "unpictured", "pictures", "nulls", "scans"):
+    for kind in ("takes", "unscored", "unpictured", "pictures", "scans"):
         for entry in result[kind]:
             if entry["clip"] not in clips:
                 raise InputError(f"{kind}: the clip {_shown(entry['clip'])} is none of the report's clips")
-    for kind in ("nulls", "scans"):
-        for entry in result[kind]:
-            if (entry["clip"], entry["condition"]) not in trials:
-                raise InputError(
-                    f"{kind}: the video of {_shown(entry['clip'])}, {entry['condition']} is not in it"
-                )
-    for null in result["nulls"]:
-        if not null["at_offset"] or len(null["at_offset"]) != len(null["free"]):
-            raise InputError(
-                f"nulls: {_shown(null['clip'])}: expected as many scores at the offset as free ones, and one at least"
-            )
     for scan in result["scans"]:
+        if (scan["clip"], scan["condition"]) not in trials:
+            raise InputError(f"scans: the video of {_shown(scan['clip'])}, {scan['condition']} is not in it")
         _check_scan(scan)
     for verdict in result["verdicts"]:
         limit = Limit.parse(verdict["limit"])

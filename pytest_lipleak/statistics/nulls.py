@@ -9,42 +9,6 @@ DRAWS = 9999
 SEED = 20251113
 
 
-def chance_p(
-    observed: Sequence[float],
-    nulls: Sequence[Sequence[float]],
-    *,
-    clusters: Sequence[str] | None = None,
-    draws: int = DRAWS,
-    seed: int = SEED,
-) -> float:
-    """One-sided p of the sum of the clips' scores, by drawing for each clip one of its own and its null scores.
-
-    Without an effect a clip's own audio is one among its unrelated ones, so each of its 1 + K scores is as likely to
-    be the observed one. The test needs no distribution, holds for any number of clips and null scores, and is never
-    0: p = (1 + draws whose sum is at least the observed one) / (1 + draws).
-
-    Args:
-        observed: one score per clip.
-        nulls: the scores of each clip against unrelated audios, in one order for all clips.
-        clusters: one label per clip; see ``audios_drawn``.
-        draws: how many.
-        seed: of the draws.
-
-    Returns:
-        p; 1 without clips.
-
-    Source: Fisher 1935, "The Design of Experiments"; Phipson & Smyth 2010, "Permutation P-values Should Never Be
-    Zero", SAGMB 9.
-    """
-    sums = np.zeros(draws)
-    drawn = audios_drawn([len(null) for null in nulls], clusters, draws, seed)
-    for own, null, audio in zip(observed, nulls, drawn, strict=True):
-        sums += np.array([own, *null])[audio]
-    total = float(np.sum(observed))
-    # Rounding must not count for the model: a draw of all observed scores is as high as they are.
-    return float((1 + (sums >= total - 1e-9 * max(1.0, abs(total))).sum()) / (1 + draws))
-
-
 def audios_drawn(
     counts: Sequence[int], clusters: Sequence[str] | None, draws: int = DRAWS, seed: int = SEED
 ) -> Iterator[NDArray[np.int64]]:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.core.scores import FAIR_WINDOWS, MAX_SHIFT, SyncScore
+from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.sync.distances import distances
 from pytest_lipleak.sync.expert import MIN_FRAMES, Distances, Embeddings
 
@@ -36,16 +36,7 @@ def score_of(by_window: Distances) -> SyncScore:
     means = by_window.mean(axis=0, dtype=np.float64)
     best = by_window[:, int(means.argmin())]
     confidence = median_filter(np.median(means) - best, 9)
-    fair = overlapping_means(by_window) if windows >= FAIR_WINDOWS else np.empty(0)
-    return SyncScore(tuple(means.tolist()), windows, tuple(confidence.tolist()), tuple(fair.tolist()))
-
-
-def overlapping_means(by_window: Distances) -> NDArray[np.float64]:
-    """Mean over those windows that have audio at a shift, for each of the 31: (W, 31) to (31,), W above 15."""
-    windows = len(by_window)
-    heard = np.arange(windows)[:, None] + np.arange(-MAX_SHIFT, MAX_SHIFT + 1)
-    inside = (heard >= 0) & (heard < windows)
-    return np.asarray(np.where(inside, by_window, 0).sum(axis=0, dtype=np.float64) / inside.sum(axis=0))
+    return SyncScore(tuple(means.tolist()), windows, tuple(confidence.tolist()))
 
 
 def median_filter(values: NDArray[np.floating], width: int) -> NDArray[np.float64]:

@@ -110,16 +110,6 @@ def test_silent_trials_have_only_their_own_audio(corpus: Corpus) -> None:
     assert corpus.column(metric("LSE-D_S").columns[0]) == {}, "the other reference was not taken"
 
 
-def test_at_the_known_offset_the_best_shift_does_not_count(corpus: Corpus) -> None:
-    means = [10.0] * 31
-    means[15 - 3], means[15 + 4] = 9.0, 2.0  # the clip's own offset is 3; by chance, shift 4 fits better
-    score = SyncScore(tuple(means), windows=20)
-    silent = condition("SI,CR")
-    corpus.trials["a", silent] = TrialScore("a", silent, own=score, driving=None, own_offset=3)
-    assert corpus.column(metric("LSE-C_S@offset").columns[0]) == {"a": 1.0}
-    assert corpus.column(metric("LSE-C_S").columns[0]) == {"a": 8.0}
-
-
 def test_workers_results_add_up(corpus: Corpus) -> None:
     one, two = condition("AM,CR"), condition("AM,AR")
     other = Corpus(corpus.provenance)

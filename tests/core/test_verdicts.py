@@ -1,6 +1,7 @@
 import math
 import re
 from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -12,7 +13,10 @@ from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import Unscored
 from pytest_lipleak.core.verdicts import (
+    FAR,
     MIN_UNITS,
+    SUITE,
+    SUITE_ALPHA,
     Limit,
     Measurement,
     Outcome,
@@ -113,9 +117,9 @@ def test_a_limit_reads_back_from_its_text(limit: Limit) -> None:
         ("LSD-CR < 0.6 @ 5%", "confidence 0.05 is not allowed"),
         ("LSD-CR < 0.6 @ nan%", "confidence nan is not allowed"),
         ("LSD-CR < 0.6 @ p 0.01", "only what is compared with chance has a p value"),
-        ("LSE-C_S@null < 0.6 @ p 0", "alpha 0 is not allowed"),
-        ("LSE-C_S@null < 0.6 @ p nan", "alpha nan is not allowed"),
-        ("LSE-C_S@null < 0.6 @ p few", "'few' is not a number"),
+        ("LSE-C_S@floor < 0.6 @ p 0", "alpha 0 is not allowed"),
+        ("LSE-C_S@floor < 0.6 @ p nan", "alpha nan is not allowed"),
+        ("LSE-C_S@floor < 0.6 @ p few", "'few' is not a number"),
     ],
 )
 def test_a_gate_that_cannot_be_read_says_why(text: str, words: str) -> None:
@@ -251,7 +255,7 @@ def test_a_default_confidence_is_taken_where_a_limit_names_none() -> None:
 @pytest.mark.parametrize(
     ("value", "p", "least", "outcome", "words"),
     [
-        (0.2, 0.001, 1e-4, Outcome.PASS, "keeps LSE-C_S@null < 0.4 @ p 0.01"),
+        (0.2, 0.001, 1e-4, Outcome.PASS, "keeps LSE-C_S@floor < 0.4 @ p 0.01"),
         (0.4, 0.01, 1e-4, Outcome.FAIL, "not < 0.4, and not by chance (p <= 0.01)"),
         (0.5, 0.02, 1e-4, Outcome.INCONCLUSIVE, "but chance may give this (p > 0.01); add clips"),
         (0.1, 0.02, 0.0101, Outcome.NOT_JUDGED, "so few clips and unrelated audios cannot give p <= 0.01"),
@@ -262,10 +266,51 @@ def test_a_default_confidence_is_taken_where_a_limit_names_none() -> None:
 def test_a_leak_is_more_than_dust_and_more_than_chance(
     value: float, p: float | None, least: float | None, outcome: Outcome, words: str
 ) -> None:
-    limit = Limit.parse("LSE-C_S@null < 0.4 @ p 0.01")
+    limit = Limit.parse("LSE-C_S@floor < 0.4 @ p 0.01")
     assert Limit.parse(limit.exact) == limit
     assert Rules(confidence=0.95).applied_to(limit) == limit, "p takes no confidence beside it"
     verdict = judge(limit, replace(measured(limit, value, 12), p=p, least_p=least))
     assert verdict.outcome is outcome
     assert words in verdict.headline
     assert ("p = " in verdict.headline) == (p is not None)
+
+
+@pytest.mark.parametrize(
+    ("value", "p", "ended"),
+    [
+        (0.1, 1.0, Outcome.PASS),
+        (0.156, 0.3, Outcome.INCONCLUSIVE),
+        (0.156, 0.02, Outcome.INCONCLUSIVE),
+        (0.156, 0.001, Outcome.FAIL),
+        (0.31, 0.3, Outcome.FAIL),
+        (0.156, None, Outcome.FAIL),
+    ],
+)
+def test_what_chance_may_give_breaks_no_limit_but_is_no_pass(
+    value: float, p: float | None, ended: Outcome
+) -> None:
+    """An honest model broke LipCorr_XO by .156 against .15 on six clips; a full copy comes to .8 and p .25 on three."""
+    limit = Limit.parse("LipCorr_XO[CR] < 0.15")
+    verdict = judge(limit, replace(measured(limit, value, 6), p=p, least_p=0.0001))
+    assert verdict.outcome is ended
+    assert not (verdict.outcome is Outcome.FAIL and "chance" in verdict.headline)
+    if ended is Outcome.INCONCLUSIVE:
+        assert "chance may give this (p = " in verdict.headline
+        assert "add clips" in verdict.headline
+
+
+def test_chance_excuses_no_lips_that_do_not_follow() -> None:
+    limit = Limit.parse("LSE-C[AM,CR] > 1.2")
+    assert judge(limit, replace(measured(limit, 0.9), p=1.0)).outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize("correlation", [0, 0.5, 0.9])
+def test_without_a_leak_chance_breaks_a_suite_of_limits_as_seldom_as_said(correlation: float) -> None:
+    """Values between the limit and ``FAR`` times it: whether they are called a leak hangs on p alone."""
+    generator = np.random.default_rng(5)
+    shared = generator.normal(size=(4000, 1))
+    scores = np.sqrt(correlation) * shared + np.sqrt(1 - correlation) * generator.normal(size=(4000, SUITE))
+    limit = Limit.parse("LipCorr_XO[CR] < 0.15")
+    one = measured(limit, 0.15 * (1 + FAR) / 2, 12)
+    least = [judge(limit, replace(one, p=NormalDist().cdf(-max(suite)))).outcome for suite in scores.tolist()]
+    assert np.mean([each is Outcome.FAIL for each in least]) <= SUITE_ALPHA + 0.008

@@ -10,6 +10,7 @@ from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import LagScan, SyncScore, TrialScore, Unscored
+from pytest_lipleak.core.verdicts import Limit, Outcome, judge
 from pytest_lipleak.evaluation.results.aggregate import measure, measured, suspicions
 
 AM, XM, SI = (Condition(setup, Reference.CR) for setup in SETUPS)
@@ -47,7 +48,6 @@ def test_lsd_is_the_formula_on_means_not_the_mean_of_formulas(corpus: Corpus) ->
     assert measurement.value == pytest.approx(0)
     assert np.mean(list(measurement.per_clip.values())) == pytest.approx(2), "the biased diagnostic"
     assert measurement.per_clip == pytest.approx({"a": 2, "b": 2})
-    assert measure(corpus, metric("signed-LSD-CR")).per_clip == pytest.approx({"a": 2, "b": -2})
 
 
 def test_lsd_of_unequal_means_is_worked_out_by_hand() -> None:
@@ -60,7 +60,7 @@ def test_lsd_of_unequal_means_is_worked_out_by_hand() -> None:
 
 
 def test_two_clips_have_no_interval_and_say_how_many_it_takes(corpus: Corpus) -> None:
-    for name in ("signed-LSD-CR", "LSD-CR", "LSE-C[AM,CR]"):
+    for name in ("LSD-CR", "LSE-C[AM,CR]"):
         found = measure(corpus, metric(name))
         assert found.interval is None
         assert found.no_interval == "an interval needs at least 5 clips"
@@ -71,9 +71,8 @@ def test_the_interval_is_paired_and_around_the_value() -> None:
     for number, clip in enumerate("abcdef"):
         trial(corpus, clip, AM, 5 + number, 9)
         trial(corpus, clip, XM, 4 + number + 0.1 * (-1) ** number, 9)
-    low, high = measure(corpus, metric("signed-LSD-CR")).interval
+    low, high = measure(corpus, metric("LSD-CR")).interval
     assert 0.4 < low < 0.5 < high < 0.6, "unpaired draws would spread by the clips' variance"
-    assert measure(corpus, metric("LSD-CR")).interval == pytest.approx((low, high), abs=0.02)
 
 
 def test_a_trial_that_nobody_made_raises(corpus: Corpus) -> None:
@@ -205,3 +204,30 @@ def test_of_few_recordings_it_is_said_that_chance_is_known_from_few(unrelated: i
     if told:
         assert warning is not None
         assert "and p, is known from 3 unrelated recordings" in warning
+
+
+@pytest.mark.parametrize("clips", [3, 4, 6, 12])
+def test_few_clips_neither_accuse_by_chance_nor_excuse_a_copy(clips: int) -> None:
+    """Curves as honest lips give them under other speech: a common rhythm makes all audios agree a little."""
+    draw = np.random.default_rng(clips)
+    names = tuple(f"clip{number}" for number in range(clips))
+    gates = [Limit.parse(text) for text in ("LSE-C_XO@floor < 0.5", "LipCorr_XO < 0.15")]
+    ended: dict[float, set[Outcome]] = {}
+    for share in (0.0, 1.0):
+        for _ in range(25):
+            found = corpus_of(*names)
+            for clip in names:
+                excess, lips = draw.normal(0, 0.35, (clips - 1, 21)), draw.normal(0, 0.12, (clips - 1, 21))
+                # A full copy of the embedded clips gives these (docs/evidence/known-guilt.md).
+                excess[0, 10] += 2.2 * share
+                lips[0, 10] = max(lips[0, 10], 0.8 * share)
+                tables = (tuple(map(tuple, table.tolist())) for table in (excess, lips))
+                found.scans[clip, XM] = LagScan(*tables, (1.0,) * 21, 0.2)
+            ended.setdefault(share, set()).update(
+                judge(gate, measure(found, gate.metric)).outcome for gate in gates
+            )
+    assert Outcome.FAIL not in ended[0]
+    assert ended[1] == {Outcome.FAIL}
+    assert (Outcome.INCONCLUSIVE in ended[0]) is (clips == 3), (
+        "chance reaches a limit with so few clips alone"
+    )

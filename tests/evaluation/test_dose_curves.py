@@ -77,7 +77,7 @@ def test_a_known_share_is_read_exactly(curve: DoseCurve, share: float) -> None:
         if scale_of(wanted) is not None:
             dose = dose_of(wanted, leaking(share), curve)
             assert dose is not None
-            # LSE-C is cut at 0, signed and plain LSD agree here: all of these rise from end to end.
+            # LSE-C is cut at 0: all of these rise from end to end.
             assert dose.share == pytest.approx(share, abs=1e-4), wanted.name
             # The same clips in curve and result: people's differences cancel.
             assert (dose.low, dose.high) == pytest.approx((share, share), abs=1e-3), wanted.name
@@ -86,10 +86,9 @@ def test_a_known_share_is_read_exactly(curve: DoseCurve, share: float) -> None:
 def test_what_has_a_scale() -> None:
     named = {wanted.name for wanted in every_metric() if scale_of(wanted) is not None}
     assert named == {
-        *(f"{sign}LSD-{reference}" for sign in ("", "signed-") for reference in Reference),
+        *(f"LSD-{reference}" for reference in Reference),
         *(f"LSE-{letter}_S{ar}" for letter in "CD" for ar in ("", "[AR]")),
         *(f"LSE-{letter}_XO[{reference}]" for letter in "CD" for reference in Reference),
-        "LSE-C_S@offset", "LSE-C_S@offset[AR]", "LSE-C_XO@offset[CR]", "LSE-C_XO@offset[AR]",
     }  # fmt: skip
     assert dose_of(metric("LSE-C[XM,CR]"), leaking(0.5), calibrated(leaking)) is None
 
@@ -166,10 +165,6 @@ def test_another_measurement_is_refused(curve: DoseCurve, changes: dict[str, Any
     found, why = curve_for(ABOUT)
     assert found is None
     assert why is not None
-
-
-def test_another_offset_rule_is_refused(curve: DoseCurve) -> None:
-    assert misfits(replace(curve, about={**curve.about, "offset": "zero"}), ABOUT)
 
 
 def test_broken_files(curve: DoseCurve, tmp_path: Path) -> None:

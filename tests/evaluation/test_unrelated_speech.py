@@ -40,8 +40,7 @@ def test_recordings_are_embedded_once_for_all_clips() -> None:
     clips, ear = SpokenSet(speeches(12)), Ear()
     unrelated = UnrelatedSpeech(clips, ear, seed=0)
     for name in clips:
-        null = unrelated.scores(ear(clips.speech(name)), name, 0)
-        assert (len(null.at_offset), len(null.free), null.recordings) == (11, 11, 11)
+        assert len(unrelated.scores(ear(clips.speech(name)), name)) == 11
         ear.heard.pop(0 if len(ear.heard) > 12 else -1)
     assert len(ear.heard) == len(set(ear.heard)) == 12
 
@@ -49,15 +48,17 @@ def test_recordings_are_embedded_once_for_all_clips() -> None:
 def test_each_null_score_is_the_score_against_that_recording() -> None:
     clips, ear = SpokenSet(speeches(9)), Ear()
     video = ear(clips.speech("clip3"))
-    null = UnrelatedSpeech(clips, ear, seed=0).scores(video, "clip3", 2, but=["clip5"])
+    unrelated = UnrelatedSpeech(clips, ear, seed=0)
+    means = unrelated.mean_distances(video, ("clip3", "clip5"), AUDIOS)
     others = [score(video, ear(clips.speech(n))) for n in clips if n not in ("clip3", "clip5")]
     # Fewer than enough recordings: each comes first from its beginning, then shifted.
     for other in others:
-        assert other.confidence_at(2) == pytest.approx(
-            min(null.at_offset, key=lambda s: abs(s - other.confidence_at(2)))
-        )
-        assert other.lse_c == pytest.approx(min(null.free, key=lambda s: abs(s - other.lse_c)))
-    assert (null.recordings, len(null.free)) == (7, AUDIOS)
+        nearest = np.abs(means - np.array(other.mean_distances)).max(axis=1).min()
+        assert nearest == pytest.approx(0, abs=1e-4)
+    assert len(means) == AUDIOS
+    assert len(unrelated.scores(video, "clip3")) == 8, "with enough of them none is used twice"
+    lse_c = [score(video, ear(clips.speech(n))).lse_c for n in clips if n != "clip3"]
+    assert sorted(unrelated.scores(video, "clip3")) == pytest.approx(sorted(lse_c), abs=1e-4)
 
 
 def test_own_and_driving_speech_are_never_unrelated_whatever_their_name() -> None:
@@ -65,9 +66,11 @@ def test_own_and_driving_speech_are_never_unrelated_whatever_their_name() -> Non
     clips, ear = SpokenSet(spoken | {"copy": spoken["clip0"]}), Ear()
     unrelated = UnrelatedSpeech(clips, ear, seed=0)
     assert len(unrelated.pool) == 3, "the same speech twice is one recording"
-    assert unrelated.scores(ear(spoken["clip0"]), "copy", 0).recordings == 2
-    alone = unrelated.scores(ear(spoken["clip0"]), "clip0", 0, but=["clip1", "clip2"])
-    assert (alone.at_offset, alone.free, alone.recordings) == ((), (), 0)
+    assert len(unrelated.others(["copy"])) == 2
+    assert unrelated.mean_distances(ear(spoken["clip0"]), ["clip0", "clip1", "clip2"], AUDIOS).shape == (
+        0,
+        31,
+    )
 
 
 @given(st.lists(st.integers(1, 400), max_size=14), st.integers(1, 60))

@@ -177,7 +177,7 @@ def test_the_example_with_parts_and_a_merge_job(tmp_path: Path, own_clips: Path)
             if "pytest-lipleak@" in step["uses"]:
                 values = {"matrix.part": part}
                 store = str(tmp_path / "store")
-                gates = "LSE-C_S@offset < 0.7\nLSE-C[XM,CR] > 1.5"
+                gates = "LSE-C_S@floor < 0.7\nLSE-C[XM,CR] > 1.5"
                 assert run_action(folder, step, values, **here, store=store, gates=gates) == 0
                 outputs = {name.rpartition(".")[2]: value for name, value in values.items()}
                 shutil.copytree(Path(outputs["json"]).parent, downloaded / outputs["artifact"])

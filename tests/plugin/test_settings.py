@@ -276,7 +276,7 @@ def test_clips_that_nothing_left_pairs_are_no_reason_to_refuse(
     project: Project, distribution: tuple[str, ...]
 ) -> None:
     project.write(test_it="def test_unit(): pass")
-    gates = ("--lipleak-gate=LSE-C_S@offset < 9", "--lipleak-gate=LSE-C[XM,CR] > 0.1")
+    gates = ("--lipleak-gate=LSE-C_S < 9", "--lipleak-gate=LSE-C[XM,CR] > 0.1")
 
     def run(*arguments: str) -> Run:
         return project.measure("demo", *gates, *arguments, *distribution)

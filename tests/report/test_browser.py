@@ -25,7 +25,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright
 if not PATHS:
     pytest.skip(f"needs one of {', '.join(BROWSERS)} on PATH", allow_module_level=True)
 
-LONG = "LSE-C_XO@offset[CR] < 1.4"
+LONG = "LipCorr_XO@worst[CR] < 0.3"
 """The longest name of a default gate."""
 
 SIZES = {"desktop": (1280, 900), "phone": (390, 844)}

@@ -1,5 +1,6 @@
 """Limits between what no leak and what half a copy comes to."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -10,13 +11,17 @@ from pytest_lipleak.core.verdicts import Limit, Measurement
 from pytest_lipleak.evaluation.results.gate_limits import (
     CALIBRATED,
     FOLLOWS,
+    FULL,
     HALF,
+    LEAST_SHARE,
     NONE,
     gates_for,
     limit_between,
     options_file,
 )
 from pytest_lipleak.settings.options import OPTIONS
+
+Between = Mapping[float, Mapping[str, Measurement]]
 
 
 def measured(name: str, low: float, high: float) -> Measurement:
@@ -27,30 +32,35 @@ def test_a_limit_stands_halfway_between_intervals_that_part() -> None:
     name = "LSE-C_S@floor"
     assert limit_between(measured(name, -0.1, 0.2), measured(name, 0.8, 1.2)) == pytest.approx(0.5)
     assert limit_between(measured(name, -0.1, 0.9), measured(name, 0.8, 1.2)) is None
-    assert limit_between(measured(FOLLOWS, 5, 6), measured(FOLLOWS, 1, 2)) == pytest.approx(3.5)
-    assert limit_between(measured(FOLLOWS, 2, 6), measured(FOLLOWS, 1, 3)) is None
+    sync = FOLLOWS[0]
+    assert limit_between(measured(sync, 5, 6), measured(sync, 1, 2)) == pytest.approx(3.5)
+    assert limit_between(measured(sync, 2, 6), measured(sync, 1, 3)) is None
+
+
+def found(silent: dict[float, tuple[float, float]], other: dict[float, tuple[float, float]]) -> Between:
+    """By copied share, what the two silent metrics come to; lips follow other speech less well than their own."""
+    ends = dict(zip(CALIBRATED, (silent, other), strict=True))
+    follows = dict(zip(FOLLOWS, ((5, 6), (2, 3)), strict=True))
+    return {
+        share: {
+            **{name: measured(name, *by_share[share]) for name, by_share in ends.items()},
+            **{name: measured(name, *both) for name, both in follows.items()},
+        }
+        for share in (NONE, HALF, FULL)
+    }
 
 
 def test_every_gate_can_be_read_and_what_cannot_be_told_is_said() -> None:
     honest = corpus(["a", "b", "c"])
     honest.unrelated = dict.fromkeys("abc", (1.0, 1.2))
-    silent, other = CALIBRATED
-    between = {
-        NONE: {
-            silent: measured(silent, 0, 0.1),
-            other: measured(other, 0, 0.9),
-            FOLLOWS: measured(FOLLOWS, 5, 6),
-        },
-        HALF: {
-            silent: measured(silent, 1, 2),
-            other: measured(other, 0.5, 1),
-            FOLLOWS: measured(FOLLOWS, 3, 4),
-        },
-    }
+    between = found(
+        {NONE: (0, 0.1), HALF: (1, 2), FULL: (1, 2)}, {NONE: (0, 0.9), HALF: (0.5, 1), FULL: (2, 3)}
+    )
     gates, missing = gates_for(between, honest)
     assert "LSE-C_S@floor < 0.55" in gates
     assert "LSE-C_S@floor[AR] < 0.55" in gates
     assert "LSE-C[AM,AR] > 3.05" in gates, "between 1.1 of unrelated speech and 5"
+    assert "LSE-C[XM,CR] > 1.55" in gates, "between 1.1 of unrelated speech and 2"
     assert not any(gate.startswith("LSE-C_XO@floor") for gate in gates)
     assert [words.partition(":")[0] for words in missing] == ["LSE-C_XO@floor[CR]"]
     assert all(str(Limit.parse(gate)) == gate for gate in gates)
@@ -59,8 +69,34 @@ def test_every_gate_can_be_read_and_what_cannot_be_told_is_said() -> None:
     assert {line.partition("=")[0] for line in lines} <= flags
 
 
+def test_a_limit_leaves_room_for_other_lips_than_the_control_generators() -> None:
+    """On people's clips the halfway was .251 under other speech, and honest lips of another kind came to .35."""
+    honest = corpus(["a", "b", "c"])
+    honest.unrelated = dict.fromkeys("abc", (1.0, 1.2))
+    between = found(
+        {NONE: (0, 0.05), HALF: (0.6, 1), FULL: (0.9, 1.3)},
+        {NONE: (0, 0.1), HALF: (0.4, 1), FULL: (0.9, 1.3)},
+    )
+    gates, missing = gates_for(between, honest)
+    _, other = CALIBRATED
+    limit = next(Limit.parse(gate).value for gate in gates if gate.startswith("LSE-C_XO@floor[CR]"))
+    assert limit == pytest.approx(LEAST_SHARE[other] * 1.1, abs=0.001)
+    assert limit > 0.35
+    assert not missing
+
+
+def test_a_limit_that_a_full_copy_keeps_is_none() -> None:
+    honest = corpus(["a", "b", "c"])
+    between = found(
+        {NONE: (0, 0.1), HALF: (0.2, 1), FULL: (0.1, 3)}, {NONE: (0, 0.1), HALF: (1, 2), FULL: (2, 3)}
+    )
+    _, missing = gates_for(between, honest)
+    assert "LSE-C_S@floor: a full copy would keep 0.465" in missing[0]
+
+
 def test_too_few_speakers_are_named_as_the_reason() -> None:
     honest = corpus(["a", "b", "c"])
-    few = {name: replace(measured(name, 0, 1), interval=None) for name in (*CALIBRATED, FOLLOWS)}
-    _, missing = gates_for({NONE: few, HALF: few}, honest)
-    assert "needs at least 5 clips, and a limit needs intervals" in missing[0]
+    few = {name: replace(measured(name, 0, 1), interval=None) for name in (*CALIBRATED, *FOLLOWS)}
+    _, missing = gates_for({NONE: few, HALF: few, FULL: few}, honest)
+    assert len(missing) == 4
+    assert all("needs at least 5 clips, and a limit needs intervals" in words for words in missing)

@@ -12,7 +12,7 @@ from corpora import corpus, report
 from pytest_lipleak.cli import main
 from pytest_lipleak.core.conditions import EVERY_CONDITION
 from pytest_lipleak.core.errors import InputError
-from pytest_lipleak.core.scores import LAGS, LagScan, NullScores
+from pytest_lipleak.core.scores import LAGS, LagScan
 from pytest_lipleak.evaluation.make.gallery import trial_stem
 from pytest_lipleak.report.reading import read_report
 
@@ -21,8 +21,7 @@ LIMITS = ("LSE-C_S < 1", "LSD-CR < 0.8 @ 95%", "LSE-C[XM,AR] > 1.5")
 
 def whole(names: tuple[str, ...] = ("a", "b", "c")) -> dict[str, Any]:
     found = corpus(list(names), leak=0.5)
-    for key in list(found.trials)[:3]:
-        found.nulls[key] = NullScores((0.1, 0.2, 0.3), (0.5, 0.6, 0.7), 3)
+    key = list(found.trials)[2]
     row = (0.1,) * len(LAGS)
     found.scans[key] = LagScan((row, row), (row, row), row, 0.2)
     data: dict[str, Any] = json.loads(json.dumps(report(found, *LIMITS)))
@@ -167,14 +166,12 @@ CONTRADICTIONS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
         lambda data: first(data)["takes"][0].update(clip="z"),
         "the clip 'z' is none of the report's",
     ),
-    "null without trial": (lambda data: first(data)["takes"].pop(0), "nulls: the video of"),
-    "empty null": (lambda data: first(data)["nulls"][0].update(at_offset=[], free=[]), "one at least"),
     "scan twice": (lambda data: first(data)["scans"].append(first(data)["scans"][0]), "the scan "),
     "scan of an unknown clip": (
         lambda data: first(data)["scans"][0].update(clip="z"),
         "the clip 'z' is none of the report's",
     ),
-    "scan without trial": (lambda data: first(data).update(nulls=[], takes=[]), "scans: the video of"),
+    "scan without trial": (lambda data: first(data).update(takes=[]), "scans: the video of"),
     "scan without others": (lambda data: first(data)["scans"][0]["lips"].pop(), "at least two rows"),
     "scan of 20 lags": (lambda data: first(data)["scans"][0]["excess"][1].pop(), "21 lags in every row"),
     "slope of 20 lags": (lambda data: first(data)["scans"][0]["slope"].pop(), "21 lags in every row"),

@@ -76,7 +76,7 @@ def test_markdown_mentions_and_links_nobody() -> None:
     assert unlinked("@everyone (@a/b) #12 https://e.x www.e.x") == (
         "@<!-- -->everyone (@<!-- -->a/b) #<!-- -->12 https:<!-- -->//e.x www<!-- -->.e.x"
     )
-    assert unlinked("LSE-C_S@null < 0.4 @ p 0.01") == "LSE-C_S@null < 0.4 @ p 0.01"
+    assert unlinked("LSE-C_S@floor < 0.4 @ p 0.01") == "LSE-C_S@floor < 0.4 @ p 0.01"
 
 
 def test_latex_is_booktabs_and_escaped() -> None:

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -126,7 +126,10 @@ def test_the_interval_of_lsd_covers_at_zero_and_beyond(gaps: tuple[float, float]
 def test_the_interval_of_lsd_is_that_of_its_signed_form_where_signs_are_clear() -> None:
     rows = normal_rows(30, 4) * 0.1 + np.array([3.0, 1.0, 1.0, 4.0])
     low, high = distance_interval(rows, LSD_PAIRS, resamples=8000)
-    signed = metric("signed-LSD-CR").combine
+
+    def signed(means: Sequence[float]) -> float:
+        return 0.5 * ((means[0] - means[1]) + (means[3] - means[2]))
+
     wider = expanded_interval(rows, signed, confidence=0.975, resamples=8000)
     plain = expanded_interval(rows, signed, resamples=8000)
     assert (low, high) == pytest.approx((wider[0], plain[1]), abs=1e-9)

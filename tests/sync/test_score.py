@@ -93,30 +93,3 @@ def test_unrelated_audio_scores_above_zero_and_more_so_in_short_clips() -> None:
         for windows in (20, 95)
     }
     assert confidences[20] > 3 * confidences[95] > 0
-
-
-@pytest.mark.parametrize("windows", [20, 33, 90])
-def test_the_length_fair_score_counts_only_windows_with_audio(windows: int) -> None:
-    video, audio = embeddings(windows), embeddings(windows, 1)
-    apart = np.linalg.norm(video[:, None] - audio[None], axis=2)
-    # Shift k lies on the k-th diagonal, which is as long as windows overlap.
-    expected = [np.diagonal(apart, k).mean() for k in range(-15, 16)]
-    found = score(video, audio)
-    np.testing.assert_allclose(found.overlap_distances, expected, rtol=1e-5)
-    assert found.fair_lse_d == pytest.approx(min(expected), rel=1e-5)
-    assert found.fair_lse_c == pytest.approx(np.median(expected) - min(expected), rel=1e-4)
-
-
-def test_very_short_clips_have_no_length_fair_score() -> None:
-    assert score(embeddings(19), embeddings(19, 1)).overlap_distances == ()
-
-
-def test_unrelated_audio_gains_less_by_being_short_when_scored_length_fair() -> None:
-    """Zero, the padding, is nearer to embeddings around zero than unrelated audio is, so the outermost shifts win."""
-
-    def unrelated(windows: int, seed: int) -> tuple[float, float]:
-        found = score(embeddings(windows, seed), embeddings(windows, seed + 500))
-        return found.lse_c, found.fair_lse_c
-
-    short, long = (np.mean([unrelated(n, seed) for seed in range(20)], axis=0) for n in (24, 96))
-    assert short[0] - long[0] > 1.3 * (short[1] - long[1])

@@ -33,7 +33,6 @@ class Source(StrEnum):
     """What must be measured for a family."""
 
     SYNC = "the sync expert's scores"
-    NULLS = "scores against unrelated speech"
     LAGS = "scores at 21 lags, of the output and of a floor video"
     LIPS = "lips at 21 lags, of the output and of a floor video"
     PICTURES = "the real frames"
@@ -47,7 +46,6 @@ class Summary(StrEnum):
 
     MEAN = "mean over clips"
     DIFFERENCE = "0.5 (|C_AM - C_XM| + |D_AM - D_XM|) of means over clips"
-    SIGNED_DIFFERENCE = "0.5 (C_AM - C_XM + D_XM - D_AM) of means over clips"
     BEST_LAG = "best lag of the mean over clips"
     WORST_CLIP = "the worst clip"
     ALL_FRAMES = "one value for all clips"
@@ -162,8 +160,6 @@ def own_name(setup: Setup) -> str:
 _LSE = "the expert's distance"
 _AT_LAGS = "at the best of 21 lags, over"
 _OWN_SCORE = "{driven}, scored against the clip's own audio, which the model never heard"
-_OVER_NULL = _OWN_SCORE + ": excess over unrelated audios of equal length"
-_FAIR = ", without the zero padding that favours short clips"
 _FLOOR = "{driven}: agreement with the clip's own speech " + _AT_LAGS + " unrelated speech and over the floor"
 _LIPS = "{driven}: correlation of the lips with the clip's own lips " + _AT_LAGS + " the floor"
 _FOLLOWS = "the lips do not follow the driving audio"
@@ -185,12 +181,6 @@ FAMILIES: tuple[Family, ...] = (
         "lower", _LSE, Source.SYNC, Summary.DIFFERENCE, Question.SWAPPED, HEARD,
     ),
     Family(
-        "signed-LSD-{reference}",
-        "LSD with its sign: positive when AM beats XM, as leakage does",
-        "AM is better in sync than XM: in AM the lips may come from elsewhere than the audio",
-        "lower", _LSE, Source.SYNC, Summary.SIGNED_DIFFERENCE, Question.SWAPPED, HEARD, shown=Shown.ASKED,
-    ),
-    Family(
         "LSE-C_{own}",
         _OWN_SCORE,
         "{driven}, the lips agree with the clip's own speech, which the model never heard: it is in the lips",
@@ -201,12 +191,6 @@ FAMILIES: tuple[Family, ...] = (
         _OWN_SCORE,
         "{driven}, the lips stay close to the clip's own speech, which the model never heard: it is in the lips",
         "higher", _LSE, Source.SYNC, setups=UNHEARD,
-    ),
-    Family(
-        "LSE-C_{own}@offset",
-        _OWN_SCORE + ", at the clip's known offset; 0 is what unrelated audio scores",
-        "{driven}, the lips agree with the clip's own speech, which the model never heard: it is in the lips",
-        "lower", _LSE, Source.SYNC, setups=UNHEARD, shown=Shown.ASKED,
     ),
     Family(
         "LSE-C_{own}@floor",
@@ -231,30 +215,6 @@ FAMILIES: tuple[Family, ...] = (
         _LIPS + ": the worst clip, above all that unrelated lips give",
         "{driven}, the lips of this clip move as its own lips do: its own speech is in the lips",
         "lower", "correlation, 0 to 1", Source.LIPS, Summary.WORST_CLIP, Question.CLIPS, UNHEARD, shown=Shown.TABLE,
-    ),
-    Family(
-        "LSE-C_{own}@null",
-        _OVER_NULL + ", at the clip's known offset",
-        "{driven}, the lips agree with the clip's own speech more than with unrelated speech: it is in the lips",
-        "lower", _LSE, Source.NULLS, setups=UNHEARD,
-    ),
-    Family(
-        "LSE-C_{own}@null-free",
-        _OVER_NULL + ", by the best of 31 shifts",
-        "{driven}, the lips agree with the clip's own speech more than with unrelated speech: it is in the lips",
-        "lower", _LSE, Source.NULLS, setups=UNHEARD,
-    ),
-    Family(
-        "LSE-C_{own}@fair",
-        _OWN_SCORE + _FAIR,
-        "{driven}, the lips agree with the clip's own speech, which the model never heard: it is in the lips",
-        "lower", _LSE, Source.SYNC, setups=UNHEARD, shown=Shown.ASKED,
-    ),
-    Family(
-        "LSE-D_{own}@fair",
-        _OWN_SCORE + _FAIR,
-        "{driven}, the lips stay close to the clip's own speech, which the model never heard: it is in the lips",
-        "higher", _LSE, Source.SYNC, setups=UNHEARD, shown=Shown.ASKED,
     ),
     Family(
         "SSIM[{condition}]", "structural similarity to the real frames, whole picture", _PICTURES_DIFFER,
@@ -291,14 +251,6 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "LSE-D[{condition}]", _HEARD, _FOLLOWS,
         "lower", _LSE, Source.SYNC, asks=Question.FOLLOWS, setups=HEARD, real=True,
-    ),
-    Family(
-        "LSE-C@fair[{condition}]", _HEARD + _FAIR, _FOLLOWS,
-        "higher", _LSE, Source.SYNC, asks=Question.FOLLOWS, setups=HEARD, real=True, shown=Shown.ASKED,
-    ),
-    Family(
-        "LSE-D@fair[{condition}]", _HEARD + _FAIR, _FOLLOWS,
-        "lower", _LSE, Source.SYNC, asks=Question.FOLLOWS, setups=HEARD, real=True, shown=Shown.ASKED,
     ),
     Family(
         "CSIM[{condition}]", "ArcFace cosine to the real face", "the face does not look like the same person",

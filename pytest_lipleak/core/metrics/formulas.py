@@ -43,7 +43,7 @@ class Column:
     """One number per clip.
 
     Args:
-        measure: what is noted of each clip: a family's ``measure``, for example "LSE-C", "LSE-C@offset" or
+        measure: what is noted of each clip: a family's ``measure``, for example "LSE-C", "LSE-C@floor" or
             "SSIM"; of scans and probes also what belongs to it (``FULL``, ``SYNC``, ``LIPS_SLOPE``, ...).
         condition: the condition of the trial, None for the real clip.
         audio: which audio the trial is scored against.
@@ -140,7 +140,7 @@ class Metric:
     @property
     def on_a_scale(self) -> bool:
         """Whether its values are on the scale of a sync expert; pictures and shares of a copy are not."""
-        return self.family.source in (Source.SYNC, Source.NULLS, Source.LAGS)
+        return self.family.source in (Source.SYNC, Source.LAGS)
 
     @property
     def over_lags(self) -> bool:
@@ -151,11 +151,6 @@ class Metric:
     def is_lips(self) -> bool:
         """Whether it compares lips with lips, without any audio."""
         return self.family.source is Source.LIPS
-
-    @property
-    def over_null(self) -> bool:
-        """Whether it is an excess over unrelated audio, which has a p value."""
-        return self.family.source is Source.NULLS
 
     @property
     def over_sets(self) -> bool:
@@ -175,7 +170,7 @@ class Metric:
     @property
     def has_p(self) -> bool:
         """Whether there is a p value: what chance would give."""
-        return self.over_null or (self.over_lags and not self.worst)
+        return self.over_lags and not self.worst
 
     @property
     def question(self) -> Question:
@@ -188,9 +183,14 @@ class Metric:
 
     @property
     def of_full_copy(self) -> Column | None:
-        """What a full copy of the clip's lips would score: the real clip's own score, where that is one column."""
+        """What a full copy of the clip's lips would score at most: the real clip's own score.
+
+        None where that is more than one column. Over unrelated speech and over the floor it scores less.
+        """
         first = self.columns[0]
-        if self.has_p or len(self.columns) > 1 or first.audio is not Audio.OWN:
+        if self.family.source is Source.LAGS:
+            return Column("LSE-C", None, Audio.OWN)
+        if len(self.columns) > 1 or first.audio is not Audio.OWN:
             return None
         return replace(first, condition=None)
 
@@ -208,12 +208,6 @@ def lip_sync_difference(means: Sequence[float]) -> float:
     """
     c_am, c_xm, d_am, d_xm = means
     return 0.5 * (abs(c_am - c_xm) + abs(d_am - d_xm))
-
-
-def signed_lip_sync_difference(means: Sequence[float]) -> float:
-    """LSD with its sign: positive when AM is better in sync than XM, the direction of leakage."""
-    c_am, c_xm, d_am, d_xm = means
-    return 0.5 * ((c_am - c_xm) + (d_xm - d_am))
 
 
 def _only(means: Sequence[float]) -> float:
@@ -298,14 +292,12 @@ _COLUMNS: Mapping[Summary, Callable[[Family, Condition | None], tuple[Column, ..
     Summary.ALL_FRAMES: _one_column,
     Summary.WORST_CLIP: _one_column,
     Summary.DIFFERENCE: _swapped_audio,
-    Summary.SIGNED_DIFFERENCE: _swapped_audio,
     Summary.BEST_LAG: _every_lag,
     Summary.SHARE: _of_probe,
     Summary.LARGEST_SHARE: _of_probe,
 }
 _FORMULAS: Mapping[Summary, Combine] = {
     Summary.DIFFERENCE: lip_sync_difference,
-    Summary.SIGNED_DIFFERENCE: signed_lip_sync_difference,
     Summary.BEST_LAG: _best,
     Summary.SHARE: _share_of_full,
     Summary.LARGEST_SHARE: _largest_share,
@@ -383,9 +375,9 @@ def metric(name: str) -> Metric:
     """Return the metric of that name.
 
     Names: ``LSE-C_S``, ``LSE-D_S`` (CR; ``LSE-C_S[AR]`` for AR), ``LSD-CR``, ``LSD-AR``,
-    ``signed-LSD-CR``, ``LSE-C_XO[CR]``, ``LSE-C[AM,CR]``, ``LSE-D[XM,AR]``, ``LSE-C[GT]`` (real clips);
-    ``LSE-C_S@offset`` and ``LSE-C_XO@offset[CR]`` look at the clip's known offset alone instead of the
-    best of 31 shifts, which tells leaks from chance far better.
+    ``LSE-C_XO[CR]``, ``LSE-C[AM,CR]``, ``LSE-D[XM,AR]``, ``LSE-C[GT]`` (real clips); ``LSE-C_S@floor`` and
+    ``LSE-C_XO@floor[CR]`` are over unrelated speech and over what the clip's own face gives, which tells leaks from
+    chance far better.
 
     Raises:
         ConfigurationError: unknown name, listing the known ones.

@@ -429,7 +429,7 @@ class _Judge:
             return None
         video = self._expert.embed_video(cropper(clip.video))
         mine = score(video, self._expert.embed_audio(clip.audio))
-        null = self._unrelated.scores(video, clip.name, mine.offset).free
+        null = tuple(self._unrelated.scores(video, clip.name))
         if not null:
             # A clip alone is compared with its own speech half a clip later, as in a run.
             later = np.roll(clip.audio, len(clip.audio) // 2)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Clip, Frames, Image, Video, digest_of
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.core.scores import NullScores, SyncScore
+from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.make.costs import Stopwatch
 from pytest_lipleak.evaluation.make.crops import Cropper, Crops
@@ -182,30 +182,20 @@ class Artefacts:
         )
         return SyncScore.from_dict(found)
 
-    def null_scores(
-        self, trial: Trial, unrelated: UnrelatedSpeech, offset: int, but: Sequence[str] = ()
-    ) -> NullScores:
-        """Score a trial's video against speech that has nothing to do with it.
-
-        Args:
-            trial: the trial.
-            unrelated: whose speech.
-            offset: the clip's known offset.
-            but: clips whose speech is not unrelated either.
-        """
+    def unrelated_scores(self, trial: Trial, unrelated: UnrelatedSpeech) -> tuple[float, ...]:
+        """Return a trial's LSE-C against speech that has nothing to do with it, one for each of the audios."""
         name = trial.clip.name
-        seen = self._embedding_key(trial)
-        key = key_of(embedding=seen, clip=name, offset=offset, but=list(but), speech=unrelated.identity)
+        key = key_of(embedding=self._embedding_key(trial), clip=name, speech=unrelated.identity)
 
         rows: list[Embeddings] = []
         found = self._store.data(
             "null",
             key,
-            lambda: vars(unrelated.scores(rows[0], name, offset, but=but)),
+            lambda: {"lse_c": unrelated.scores(rows[0], name)},
             needs=lambda: rows.append(self.embedding(trial)),
             about=self.videos.about(trial),
         )
-        return NullScores(tuple(found["at_offset"]), tuple(found["free"]), found["recordings"])
+        return tuple(found["lse_c"])
 
     def faces(self, trial: Trial) -> Faces:
         """Return a trial's face crops, grey and small, uint8 (T, SIDE, SIDE), by the geometry of the real clip."""

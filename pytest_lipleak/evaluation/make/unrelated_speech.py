@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio
-from pytest_lipleak.core.scores import MAX_SHIFT, NullScores
+from pytest_lipleak.core.scores import MAX_SHIFT
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.sync.distances import shifted_means
 from pytest_lipleak.sync.expert import Embeddings
@@ -66,26 +66,17 @@ class UnrelatedSpeech:
             LEAST_POOL,
         ]
 
-    def scores(
-        self, video: Embeddings, clip: str, offset: int, *, but: Iterable[str] = (), count: int = AUDIOS
-    ) -> NullScores:
-        """Score a trial against up to ``count`` unrelated audios of its own length.
+    def scores(self, video: Embeddings, clip: str, count: int = AUDIOS) -> list[float]:
+        """Return the LSE-C of a video, each by its best shift, against up to ``count`` audios of its own length.
 
         Args:
-            video: the trial's embeddings, float32 (W, D).
+            video: embeddings, float32 (W, D).
             clip: its clip.
-            offset: the clip's known offset, in SyncNet's sign.
-            but: other clips whose speech is not unrelated either: the partner that drove it.
             count: how many audios; fewer where the other recordings do not hold as many.
         """
-        found = self.mean_distances(video, (clip, *but), count)
-        middle = np.median(found, axis=1)
-        at_offset = middle - found[:, MAX_SHIFT - offset]
-        return NullScores(
-            tuple(at_offset.tolist()),
-            tuple((middle - found.min(axis=1)).tolist()),
-            min(len(self.others((clip, *but))), count),
-        )
+        found = self.mean_distances(video, (clip,), count)
+        lse_c: list[float] = (np.median(found, axis=1) - found.min(axis=1)).tolist()
+        return lse_c
 
     def mean_distances(self, video: Embeddings, related: Iterable[str], count: int) -> NDArray[np.float64]:
         """Mean distances of a video to up to ``count`` unrelated audios, (K, 31), the same audios for every video.

@@ -12,7 +12,7 @@ from pytest_lipleak.core.conditions import Condition
 from pytest_lipleak.core.corpus import Key
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics.formulas import Metric
-from pytest_lipleak.core.scores import NullScores, TrialScore
+from pytest_lipleak.core.scores import TrialScore
 from pytest_lipleak.evaluation.make.artefacts import Artefacts
 from pytest_lipleak.evaluation.make.costs import Stopwatch
 from pytest_lipleak.evaluation.make.gallery import Gallery
@@ -67,36 +67,16 @@ class Measures:
         with self.stopwatch("scoring"):
             for (clip, condition), trial in tuple(corpus.trials.items()):
                 if condition is None and clip not in corpus.unrelated:
-                    corpus.unrelated[clip] = self._against_unrelated(trial).free or self._against_itself(clip)
+                    corpus.unrelated[clip] = self._against_unrelated(trial) or self._against_itself(clip)
 
     def _against_itself(self, name: str) -> tuple[float, ...]:
         """A clip alone is compared with its own speech half a clip later."""
         clip = self.trials.clips[name]
         return (self.artefacts.score(Trial(clip), np.roll(clip.audio, len(clip.audio) // 2)).lse_c,)
 
-    def nulls(self, conditions: Iterable[Condition]) -> None:
-        """Score every trial of these conditions against unrelated audio.
-
-        Raises:
-            UnscorableError: there is none.
-        """
-        wanted, corpus = set(conditions), self.record.corpus
-        with self.stopwatch("scoring"):
-            for key, trial in tuple(corpus.trials.items()):
-                if key[1] in wanted and key not in corpus.nulls:
-                    null = self._against_unrelated(trial)
-                    if not null.free:
-                        raise UnscorableError(
-                            f"{trial.clip}: the clip set holds no speech but its own (and its XM partner's), so there "
-                            "is nothing unrelated to compare with; add clips with other speech"
-                        )
-                    corpus.nulls[key] = null
-
-    def _against_unrelated(self, trial: TrialScore) -> NullScores:
-        # Under XM the partner's speech is not unrelated: it drove the lips.
-        partner = () if trial.partner is None else (trial.partner,)
+    def _against_unrelated(self, trial: TrialScore) -> tuple[float, ...]:
         source = self.trials.of(trial.clip, trial.condition)
-        return self.artefacts.null_scores(source, self.unrelated, trial.own_offset, partner)
+        return self.artefacts.unrelated_scores(source, self.unrelated)
 
     def pictures(self, metric: Metric) -> None:
         """Take the picture measures that ``metric`` still lacks.

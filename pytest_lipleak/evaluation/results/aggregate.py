@@ -19,7 +19,7 @@ from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
 from pytest_lipleak.evaluation.results.dose_curves import with_dose
 from pytest_lipleak.evaluation.results.units import clusters, complete, voices
 from pytest_lipleak.statistics.bootstrap import CONFIDENCE, distance_interval, expanded_interval
-from pytest_lipleak.statistics.nulls import chance_p, least_p
+from pytest_lipleak.statistics.nulls import least_p
 from pytest_lipleak.statistics.sequences import FIRST, SKEWED, difference_sequence, mean_sequence
 from pytest_lipleak.statistics.signs import sign_flip_p
 
@@ -65,7 +65,7 @@ def measure(
     finite = bool(clips) and bool(np.isfinite(rows).all())
     coverage = CONFIDENCE if confidence is None else confidence
     alike = clusters(corpus, metric, clips)
-    p, smallest_p = _chance(corpus, metric, clips) if metric.over_null else (None, None)
+    p, smallest_p = None, None
     if clips and metric.over_lags and metric.has_p:
         tables = _scanned(corpus, metric, clips)
         together = voices(corpus, clips)
@@ -91,8 +91,6 @@ def measure(
         least_p=smallest_p,
         full_copy=_full_copy(corpus, metric, clips),
     )
-    if metric.over_null:
-        measurement = replace(measurement, warning=_few_recordings(corpus, metric, clips))
     if metric.over_lags:
         measurement = replace(measurement, warning=_few_scanned(corpus, metric, clips))
     return measurement if missing else with_dose(measurement, corpus)
@@ -118,18 +116,6 @@ def _full_copy(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> float | 
         return None
     real = corpus.column(metric.of_full_copy)
     return float(np.mean([real[clip] for clip in clips])) if clips and all(c in real for c in clips) else None
-
-
-def _few_recordings(corpus: Corpus, metric: Metric, clips: list[str]) -> str | None:
-    (column,) = metric.columns
-    nulls = [corpus.nulls[clip, column.condition] for clip in clips]
-    least = min(nulls, key=lambda null: null.recordings, default=None)
-    if least is None or least.recordings >= ENOUGH:
-        return None
-    return (
-        f"the {len(least.free)} unrelated audios of a clip come from {least.recordings} recordings, most of them "
-        f"shifted; sentences of one rhythm then look like a leak. {ENOUGH} other recordings need no shifts"
-    )
 
 
 def _few_scanned(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> str | None:
@@ -192,20 +178,6 @@ def _sequence(
         ends = mean_sequence(values, 1 - confidence, FIRST, SKEWED)
     low, high = ends[-1]
     return (float(low), float(high)) if math.isfinite(low) and math.isfinite(high) else None
-
-
-def _chance(corpus: Corpus, metric: Metric, clips: list[str]) -> tuple[float, float]:
-    """The p of an excess over unrelated audio over all clips, and the smallest that it could have been."""
-    (column,) = metric.columns
-    trials = [corpus.trials[clip, column.condition] for clip in clips]
-    nulls = [corpus.nulls[clip, column.condition] for clip in clips]
-    together = voices(corpus, clips)
-    if column.measure == "LSE-C@null":
-        own = [trial.own.confidence_at(trial.own_offset) for trial in trials]
-        p = chance_p(own, [null.at_offset for null in nulls], clusters=together)
-    else:
-        p = chance_p([trial.own.lse_c for trial in trials], [null.free for null in nulls], clusters=together)
-    return p, least_p([len(null.free) for null in nulls], together)
 
 
 def _over_sets(corpus: Corpus, metric: Metric) -> Measurement:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pytest_lipleak.core.corpus import Corpus, Provenance
-from pytest_lipleak.core.dose import COLUMNS, OFFSET_RULE, Dose, DoseCurve, scale_of
+from pytest_lipleak.core.dose import COLUMNS, Dose, DoseCurve, scale_of
 from pytest_lipleak.core.errors import InputError, MissingDataError, UnscorableError
 from pytest_lipleak.core.metrics.formulas import Column, Metric, metric
 from pytest_lipleak.core.verdicts import MIN_UNITS, Measurement
@@ -74,7 +74,6 @@ def _identity(about: Provenance) -> dict[str, Any]:
         "protocol": about.protocol,
         "face": about.face,
         "clips_sha256": about.clips_sha256,
-        "offset": OFFSET_RULE,
     }
 
 
@@ -192,7 +191,7 @@ def curve_text(curve: DoseCurve) -> str:
     return f'{head},\n "columns": {{\n{body}\n }}\n}}\n'
 
 
-SHOWN_METRICS = ("LSD-CR", "LSE-C_S", "LSE-C_S@offset", "LSE-C_XO[CR]", "LSE-C_XO@offset[CR]")
+SHOWN_METRICS = ("LSD-CR", "LSE-C_S", "LSE-C_XO[CR]")
 """Metrics that a curve is shown by."""
 
 

@@ -1,7 +1,9 @@
 """Limits for an expert that has no default gates, from what the control generators come to on a clip set.
 
-A limit stands halfway between what no leak comes to at most and what half a copy comes to at least; where these do not
-part, the metric cannot tell such a leak on these clips, and there is no limit.
+A limit stands halfway between what no leak comes to at most and what half a copy comes to at least. The control
+generators are one way to make lips, and others agree more with speech that they never heard: so a limit is never below
+a share of what a full copy gives that holds for all ways that were tried with the embedded expert. Where a full copy
+would keep such a limit, the metric cannot tell a leak on these clips, and there is none.
 """
 
 import math
@@ -13,13 +15,18 @@ from pytest_lipleak.core.metrics.default_gates import PROBE_GATES, SCALELESS_GAT
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.verdicts import Limit, Measurement
 
-NONE, HALF = 0.0, 0.5
+NONE, HALF, FULL = 0.0, 0.5, 1.0
 """Copied shares between which limits are set."""
 
-CALIBRATED = ("LSE-C_S@floor", "LSE-C_XO@floor[CR]")
-"""Metrics on the expert's scale that leaks are told by; ``FOLLOWS`` tells whether lips follow the audio at all."""
+LEAST_SHARE: Mapping[str, float] = {"LSE-C_S@floor": 0.3, "LSE-C_XO@floor[CR]": 0.4}
+"""By metric on the expert's scale that leaks are told by: the share of a full copy's value below which no limit stands.
+On the sets for choosing of ``research/known_guilt`` a full copy comes to 1.0 to 1.3 (embedded expert), and honest lips
+of any kind to .24 under silence and .35 under other speech."""
 
-FOLLOWS = "LSE-C[AM,CR]"
+CALIBRATED = tuple(LEAST_SHARE)
+
+FOLLOWS = ("LSE-C[AM,CR]", "LSE-C[XM,CR]")
+"""Whether lips follow their own audio, and other speech: lips that stand still under a jaw that moves do the former."""
 
 
 def limit_between(good: Measurement, bad: Measurement) -> float | None:
@@ -44,22 +51,28 @@ def gates_for(
     """Return gates for both references, and in words which metrics give none.
 
     Args:
-        measured: by copied share (``NONE`` and ``HALF``) and name, the metrics of ``CALIBRATED`` and ``FOLLOWS``.
+        measured: by copied share (``NONE``, ``HALF``, ``FULL``) and name, ``CALIBRATED`` and ``FOLLOWS``.
         honest: the scores of the generator that leaks nothing.
     """
     gates: list[str] = []
     missing = []
     for name in CALIBRATED:
-        value = limit_between(measured[NONE][name], measured[HALF][name])
-        if value is None:
-            missing.append(f"{name}: {_untold(measured[NONE][name], measured[HALF][name])}")
-        else:
+        none, half, full = (measured[share][name] for share in (NONE, HALF, FULL))
+        value = limit_between(none, half)
+        if value is None or full.interval is None:
+            missing.append(f"{name}: {_untold(none, half)}")
+            continue
+        value = max(value, LEAST_SHARE[name] * full.value)
+        if value < full.interval[0]:
             gates += _both(name, "<", value)
-    floor = _follows(measured[NONE][FOLLOWS], honest)
-    if floor is None:
-        missing.append(f"{FOLLOWS}: lips that fit their audio score no better than with speech of others")
-    else:
-        gates += _both(FOLLOWS, ">", floor)
+        else:
+            missing.append(f"{name}: a full copy would keep {value:.3g}, too")
+    for name in FOLLOWS:
+        floor = _follows(measured[NONE][name], honest)
+        if floor is None:
+            missing.append(f"{name}: {_deaf(measured[NONE][name])}")
+        else:
+            gates += _both(name, ">", floor)
     gates += [text.format(reference) for text in SCALELESS_GATES for reference in Reference]
     return [str(Limit.parse(text)) for text in (*gates, *PROBE_GATES)], missing
 
@@ -69,6 +82,12 @@ def _untold(good: Measurement, bad: Measurement) -> str:
         if each.no_interval:
             return f"{each.no_interval}, and a limit needs intervals"
     return "these clips do not tell half a copy from none; add clips"
+
+
+def _deaf(good: Measurement) -> str:
+    if good.no_interval:
+        return f"{good.no_interval}, and a limit needs intervals"
+    return "lips that fit their audio score no better than with speech of others"
 
 
 def _follows(good: Measurement, honest: Corpus) -> float | None:

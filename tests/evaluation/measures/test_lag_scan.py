@@ -89,7 +89,9 @@ def test_a_leak_at_another_lag_in_every_clip_is_in_the_mean_of_the_best_lags() -
 def test_nothing_is_no_evidence() -> None:
     assert scan_chance([]) == (1, 0)
     assert scan_chance([np.ones((1, len(LAGS)))]) == (1, 0), "no unrelated audio to compare with"
-    assert above_chance([[1.0] * 21, [0.0] * 21], max) == 0
+    for few in (1, 2):
+        assert above_chance([[1.0] * 21, *([[0.0] * 21] * few)], max) == 0
+    assert above_chance([[1.0] * 21, *([[0.0] * 21] * 3)], max) == 1
 
 
 @pytest.mark.parametrize("which", [0, 1])

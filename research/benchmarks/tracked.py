@@ -1,0 +1,132 @@
+"""Do the default gates hold under ``tracked``? Generators of known guilt on videos whose frames are not cropped.
+
+python -m research.benchmarks.tracked --shared FOLDER --work FOLDER --sets people wild
+
+The bench of known guilt judges face crops. Here the same generators work as real systems do: the face is cut out of the
+frame, lips are made, and the crop is pasted back; then ``evaluate`` judges the whole frames, with its own face tracks.
+One JSON line a suite; what is there already is not made again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from pytest_lipleak.core.clips import Clip, Frames
+from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
+from pytest_lipleak.functions import evaluate
+from pytest_lipleak.generators.facecrops import FaceCrops
+from pytest_lipleak.media.clipsets import open_clips
+from research.known_guilt.catalogue import MEMBERS
+from research.known_guilt.clip_sets import FRAMES, SETS, loudest, prepared, read_list
+from research.known_guilt.generator import KnownGuilt, Member
+from research.known_guilt.run import read
+
+LONGEST = 720
+"""Longer side of the frames, in pixels, small ones enlarged: ``tracked`` wants faces of more than 100 pixels."""
+
+MARGINS = (0.0, 0.4, 0.2, 0.2)
+"""From the face detector's box to a crop framed as face-centred clips are; undoes ``facecrops.CENTRED_BOX``."""
+
+CHOSEN = (
+    "filmed",
+    "copy .5, 5 late",
+    "warped, lips alone",
+    "closed in silence, else .3",
+    "filmed, H.264 crf 35",
+    "input .5, 3 late",
+    "painted",
+    "copy in 1 of 12",
+    "retrieved",
+    "copy in pauses",
+    "warped, sampled anew",
+    "opening",
+    "filmed, 3 late",
+    "painted cr, first frame",
+)
+
+
+class InCrops(KnownGuilt):
+    """A generator of known guilt that sees crops while the clip set holds whole frames."""
+
+    def __init__(self, member: Member, pairing: str, crops: Mapping[str, Clip]) -> None:
+        super().__init__(member, pairing)
+        self._clips = crops
+
+    def use_clips(self, clips: Mapping[str, Clip]) -> None:
+        """Keep the crops: mouths of other clips are taken from there."""
+
+
+def whole_frames(name: str, shared: Path) -> dict[str, tuple[Frames, Any]]:
+    """Return a set's clips uncropped, cut to the same 3 s as its crops."""
+    found = {}
+    for row in read_list(name):
+        clips = open_clips(shared / SETS[name].folder / row["file"])
+        clip = clips[next(iter(clips))]
+        start = loudest(clip.audio, len(clip.video), FRAMES)
+        frames = clip.frames[start : start + FRAMES]
+        scale = LONGEST / max(frames.shape[1:3])
+        size = tuple(2 * round(side * scale / 2) for side in (frames.shape[2], frames.shape[1]))
+        small = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])
+        audio = clip.audio[start * SAMPLES_PER_FRAME : (start + FRAMES) * SAMPLES_PER_FRAME]
+        found[Path(row["file"]).stem] = (small, audio)
+    return found
+
+
+def main() -> None:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--shared", type=Path, required=True)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--sets", nargs="*", default=["people", "wild"], choices=["people", "wild"])
+    parser.add_argument("--members", nargs="*", default=list(CHOSEN))
+    asked = parser.parse_args()
+    cv2.setNumThreads(1)
+    results = asked.work / "tracked.jsonl"
+    done = {(line["member"], line["set"]) for line in read(results)}
+    sets = {
+        name: (whole_frames(name, asked.shared), prepared(name, asked.shared, asked.work))
+        for name in asked.sets
+    }
+    for member, name in ((MEMBERS[each], name) for each in asked.members for name in asked.sets):
+        if (member.name, name) in done:
+            continue
+        videos, crops = sets[name]
+        size = next(iter(crops.values())).frames.shape[1]
+        inner = InCrops(member, SETS[name].pairing, crops)
+        found = evaluate(
+            FaceCrops(inner, size, margins=MARGINS, mask=None),
+            videos,
+            expert="embedded",
+            protocol="tracked",
+            pairing=SETS[name].pairing,
+            allow_unscored=True,
+            weights=str(asked.shared / "weights"),
+            store=str(asked.work / "tracked_store"),
+        )
+        line = {
+            "member": member.name,
+            "guilt": member.guilt,
+            "set": name,
+            "verdict": found.verdict,
+            "headline": found.headline,
+            "values": {each.limit.metric.name: each.measurement.value for each in found.verdicts},
+            "broken": [str(each.limit) for each in found.verdicts if not each.passed],
+            "clips": found.verdicts[0].measurement.clips,
+            "unscored": sorted({each.clip for each in found.verdicts[0].measurement.unscored}),
+        }
+        with results.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+        print(name, member.guilt, member.name, "|", found.headline, flush=True)
+
+
+if __name__ == "__main__":
+    main()
