@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -31,7 +32,7 @@ from pytest_lipleak.quality.silent_lips import closed_share, deviation, lip_dist
 from pytest_lipleak.sync.embedded import EmbeddedExpert
 from pytest_lipleak.sync.score import score
 from research.known_guilt.catalogue import MEMBERS, in_rounds
-from research.known_guilt.clip_sets import SETS, prepared
+from research.known_guilt.clip_sets import SETS, SIZE, prepared
 from research.known_guilt.generator import HONEST, LEAKS, KnownGuilt
 from research.known_guilt.judge import LEAK, judged
 from research.known_guilt.run import read
@@ -57,15 +58,21 @@ WHOSE: Mapping[str, str] = {
 """Every measure of the study, in the order of the table, and who reports it."""
 
 
-def chosen() -> list[str]:
-    """Names of the first generators of every class, honest and leaking ones in turn; weak ones leak nothing."""
-    first: dict[tuple[str, str], str] = {}
+def chosen(rounds: int = 1) -> list[str]:
+    """Names of the first generators of every class, honest and leaking ones in turn; weak ones leak nothing.
+
+    Args:
+        rounds: how many of a class; one of every class comes first, then the next.
+    """
+    taken: Counter[tuple[str, str]] = Counter()
+    sides: dict[str, list[str]] = {HONEST: [], LEAKS: []}
     for name in in_rounds():
         member = MEMBERS[name]
-        if not member.alternative and not member.needs_people:
-            first.setdefault((member.guilt, member.kind), name)
-    sides = [[name for (guilt, _), name in first.items() if guilt == side] for side in (HONEST, LEAKS)]
-    return [name for pair in zip_longest(*sides) for name in pair if name is not None]
+        kind = member.guilt, member.kind
+        if member.guilt in sides and not member.alternative and not member.needs_people and taken[kind] < rounds:
+            taken[kind] += 1
+            sides[member.guilt].append(name)
+    return [name for pair in zip_longest(*sides.values()) for name in pair if name is not None]
 
 
 class Measured:
@@ -173,13 +180,13 @@ def ranking(honest: Sequence[float], leaking: Sequence[float]) -> tuple[float, f
     return ranked_right(*both), float(low), float(high)
 
 
-def run(shared: Path, work: Path, name: str, count: int, results: Path) -> None:
-    """Measure the generators that are missing in the results, one JSON line each."""
+def run(shared: Path, work: Path, name: str, count: int, rounds: int, results: Path) -> None:
+    """Measure on one clip set the generators that are missing in the results, one JSON line each."""
     import cv2
 
     cv2.setNumThreads(1)
     done = {(line["member"], line["set"]) for line in read(results)}
-    missing = [member for member in chosen() if (member, name) not in done]
+    missing = [member for member in chosen(rounds) if (member, name) not in done]
     if not missing:
         return
     bench = Measured(prepared(name, shared, work), SETS[name].pairing, shared / "weights", count)
@@ -252,8 +259,9 @@ def main() -> None:
     parser.add_argument("what", choices=("run", "table"))
     parser.add_argument("--work", type=Path, required=True, help="prepared clips and results")
     parser.add_argument("--shared", type=Path, help="folder of the shared clips and of the face model")
-    parser.add_argument("--set", default="grid-report", choices=list(SETS))
-    parser.add_argument("--clips", type=int, default=6, help="how many of the set's, drawn by the seed")
+    parser.add_argument("--sets", nargs="*", default=list(SETS), choices=list(SETS))
+    parser.add_argument("--clips", type=int, default=SIZE, help="how many of a set's, drawn by the seed")
+    parser.add_argument("--rounds", type=int, default=1, help="how many generators of every class")
     parser.add_argument(
         "--bench", default="results", help="name of the bench's results under the work folder"
     )
@@ -262,7 +270,8 @@ def main() -> None:
     asked = parser.parse_args()
     results = asked.results or asked.work / "leak_measures.jsonl"
     if asked.what == "run":
-        run(asked.shared, asked.work, asked.set, asked.clips, results)
+        for name in asked.sets:
+            run(asked.shared, asked.work, name, asked.clips, asked.rounds, results)
         return
     found = tables(results, asked.work / f"{asked.bench}.jsonl")
     if asked.out:
