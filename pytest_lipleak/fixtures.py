@@ -84,14 +84,16 @@ def lipleak_silent_audio(request: pytest.FixtureRequest) -> "Callable[[int], Aud
 
 @pytest.fixture
 def lipleak_mismatched_pairs(request: pytest.FixtureRequest) -> dict[str, str]:
-    """The XM pairs: for every clip the clip whose audio drives it."""
+    """The XM pairs: for every clip the clip whose audio drives it, the first where there are several."""
     from pytest_lipleak.media.pair_lists import given_pairs
     from pytest_lipleak.plan.pairing import mismatched_pairs
 
     session = request.config.stash[KEY]
     settings, clips = session.settings, session.run.clips
     given = given_pairs(settings.inputs.pairs, clips)
-    return given or mismatched_pairs(clips, settings.plan.seed, _chosen(request).pairing)
+    if given is not None:
+        return {clip: partners[0] for clip, partners in given.items()}
+    return mismatched_pairs(clips, settings.plan.seed, _chosen(request).pairing)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The six conditions of the protocol: three setups times two references (Yaman et al. 2025); and pauses, beside it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -48,13 +48,36 @@ MEANINGS: Mapping[Setup | Reference, str] = {
 
 @dataclass(frozen=True, order=True)
 class Condition:
-    """One cell of the protocol, for example ``Condition(Setup.SI, Reference.CR)``."""
+    """One cell of the protocol, for example ``Condition(Setup.SI, Reference.CR)``.
+
+    Args:
+        setup: which audio drives.
+        reference: which frames show the identity.
+        partner: under XM, which of the clip's partners drives, from 0. A clip has one, unless several are asked for.
+    """
 
     setup: Setup
     reference: Reference
+    partner: int = 0
 
     def __str__(self) -> str:
-        return f"{self.setup},{self.reference}"
+        further = f",{self.partner + 1}" if self.partner else ""
+        return f"{self.setup},{self.reference}{further}"
+
+    @property
+    def cell(self) -> "Condition":
+        """The same, whichever partner drives: what metrics and tables speak of."""
+        return replace(self, partner=0) if self.partner else self
+
+    @classmethod
+    def parse(cls, text: str) -> "Condition":
+        """Read what ``str`` writes.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        setup, reference, *further = text.split(",")
+        return cls(Setup(setup), Reference(reference), int(further[0]) - 1 if further else 0)
 
 
 CONDITIONS = tuple(Condition(setup, reference) for reference in Reference for setup in SETUPS)

@@ -2,8 +2,9 @@
 
 import math
 import random
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Any
 
@@ -52,6 +53,7 @@ class Provenance:
         alternative_reference: the AR strategy.
         silence: ``zeros`` or ``noise``.
         pairing: partner of each clip under XM, empty when XM was never needed.
+        further_partners: those of each clip beyond the first, where several were asked for or given.
         seed: of pairing and random references.
         device: where the networks ran.
         version: of pytest-lipleak.
@@ -100,6 +102,24 @@ class Provenance:
     libraries: Mapping[str, str] = field(default_factory=dict)
     begun: str = field(default="", compare=False)
     listing: Mapping[str, Any] = field(default_factory=dict)
+    further_partners: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def partners_of(self, clip: str) -> tuple[str, ...]:
+        """Return whose speech drives a clip under XM, in order; empty when XM was never needed."""
+        first = (self.pairing[clip],) if clip in self.pairing else ()
+        return (*first, *self.further_partners.get(clip, ()))
+
+    @property
+    def partners(self) -> Mapping[str, tuple[str, ...]]:
+        """``partners_of`` every clip that has one."""
+        return {clip: self.partners_of(clip) for clip in self.pairing}
+
+    def note_partners(self, partners: Mapping[str, Sequence[str]]) -> None:
+        """Fill in who drives whom, as soon as that is known; what is known already stays."""
+        for clip, names in partners.items():
+            self.pairing.setdefault(clip, names[0])  # type: ignore[attr-defined]
+            if names[1:]:
+                self.further_partners.setdefault(clip, tuple(names[1:]))  # type: ignore[attr-defined]
 
     @property
     def reader_notes(self) -> tuple[str, ...]:
@@ -176,27 +196,51 @@ class Corpus:
         return (*self.provenance.reader_notes, *remarks)
 
     def column(self, column: Column) -> dict[str, float]:
-        """Return the column's value for every clip that has it."""
-        if column.source in _NOTED_AS_PICTURES:
-            return {
-                clip: measures[column.name]
-                for (clip, condition), measures in self.pictures.items()
-                if condition == column.condition and column.name in measures
-            }
-        if column.source in (Source.LAGS, Source.LIPS):
-            return {
-                clip: _of_scan(scan, column)
-                for (clip, condition), scan in self.scans.items()
-                if condition == column.condition
-            }
-        if column.source is Source.TRIALS:
-            made = {clip: 1.0 for clip, condition in self.trials if condition == column.condition}
-            return {clip: 0.0 for clip, condition in self.unscored if condition == column.condition} | made
+        """Return the column's value for every clip that has it: of several partners the mean."""
+        by_partner = self.by_partner(column)
+        return {clip: fmean(values) if len(values) > 1 else values[0] for clip, values in by_partner.items()}
+
+    def by_partner(self, column: Column) -> dict[str, list[float]]:
+        """Return the column's value for every clip and each of its partners, in their order.
+
+        Under other setups than XM that is one value. A clip that lacks one of its partners has none.
+        """
+        found: dict[str, dict[int, float]] = defaultdict(dict)
+        for (clip, condition), value in self._noted(column):
+            if _cell(condition) == column.condition:
+                found[clip][condition.partner if condition else 0] = value
+        several = column.condition is not None and column.condition.setup is Setup.XM
+        further = self.provenance.further_partners if several else {}
         return {
-            clip: _value(trial, column)
-            for (clip, condition), trial in self.trials.items()
-            if condition == column.condition
+            clip: [values[partner] for partner in sorted(values)]
+            for clip, values in found.items()
+            if len(values) == 1 + len(further.get(clip, ()))
         }
+
+    def videos(self, clip: str, condition: Condition | None) -> list[Key]:
+        """Return the keys of what was made of a clip in a cell of the protocol: one for each partner."""
+        partners = 1
+        if condition is not None and condition.setup is Setup.XM:
+            partners += len(self.provenance.further_partners.get(clip, ()))
+        return [(clip, condition and replace(condition, partner=partner)) for partner in range(partners)]
+
+    def _noted(self, column: Column) -> Iterator[tuple[Key, float]]:
+        """Yield what a column is in every video of any condition, where it has a value."""
+        if column.source in _NOTED_AS_PICTURES:
+            for key, measures in self.pictures.items():
+                if column.name in measures:
+                    yield key, measures[column.name]
+        elif column.source in (Source.LAGS, Source.LIPS):
+            for key, scan in self.scans.items():
+                if _cell(key[1]) == column.condition:
+                    yield key, _of_scan(scan, column)
+        elif column.source is Source.TRIALS:
+            yield from ((key, 0.0) for key in self.unscored)
+            yield from ((key, 1.0) for key in self.trials)
+        else:
+            for key, trial in self.trials.items():
+                if _cell(key[1]) == column.condition:
+                    yield key, _value(trial, column)
 
     def why_lacking(self, condition: Condition) -> str | None:
         """Return why the model does not have a condition, or None where it does."""
@@ -209,12 +253,18 @@ class Corpus:
             if column.source in _NOTED_AS_PICTURES:
                 part = column.measure.removesuffix(FULL)
                 wanted = (column.condition, part.removesuffix(SYNC).removesuffix(PAUSE))
-                lost = {k: entry for k, entry in self.unpictured.items() if (k[0][1], k[1]) == wanted}
+                lost = {
+                    key: entry
+                    for key, entry in self.unpictured.items()
+                    if (_cell(key[0][1]), key[1]) == wanted
+                }
             elif column.source is Source.TRIALS:
                 lost = {}  # that there is none is its value
             else:
                 conditions = (column.condition, None)
-                lost = {(key, ""): entry for key, entry in self.unscored.items() if key[1] in conditions}
+                lost = {
+                    (key, ""): entry for key, entry in self.unscored.items() if _cell(key[1]) in conditions
+                }
             found.update(lost)
         return tuple(found.values())
 
@@ -241,7 +291,11 @@ class Corpus:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data; ``from_dict`` reads it back exactly."""
-        provenance = vars(self.provenance) | {"pairing": dict(self.provenance.pairing)}
+        further = self.provenance.further_partners
+        provenance = vars(self.provenance) | {
+            "pairing": dict(self.provenance.pairing),
+            "further_partners": {clip: list(names) for clip, names in further.items()},
+        }
         return {
             "provenance": {k: list(v) if isinstance(v, tuple) else v for k, v in provenance.items()},
             "takes": [_trial_to_dict(trial) for _, trial in sorted(self.trials.items(), key=_order)],
@@ -282,11 +336,12 @@ class Corpus:
         """Read what ``to_dict`` wrote."""
         raw = data["provenance"]
         lists = {"clip_names": tuple(raw["clip_names"]), "notes": tuple(raw["notes"])}
+        further = {clip: tuple(names) for clip, names in raw.get("further_partners", {}).items()}
         trials = [_trial_from_dict(entry) for entry in data["takes"]]
         unscored = [_unscored_from_dict(entry) for entry in data["unscored"]]
         unpictured = [_unscored_from_dict(entry) for entry in data.get("unpictured", ())]
         return cls(
-            Provenance(**{**raw, **lists}),
+            Provenance(**{**raw, **lists, "further_partners": further}),
             {(trial.clip, trial.condition): trial for trial in trials},
             {(entry.clip, entry.condition): entry for entry in unscored},
             {_lacking(name): why for name, why in data["not_applicable"].items()},
@@ -308,6 +363,10 @@ class Corpus:
             },
             dict(data.get("remarks", {})),
         )
+
+
+def _cell(condition: Condition | None) -> Condition | None:
+    return condition and condition.cell
 
 
 def _of_scan(scan: LagScan, column: Column) -> float:
@@ -344,8 +403,7 @@ def _unscored_from_dict(data: Mapping[str, Any]) -> Unscored:
 
 
 def _set_key(data: Mapping[str, Any]) -> tuple[str, Condition]:
-    setup, reference = data["condition"].split(",")
-    return data["measure"], Condition(Setup(setup), Reference(reference))
+    return data["measure"], Condition.parse(data["condition"])
 
 
 def _set_from_dict(data: Mapping[str, Any]) -> SetScore:
@@ -362,15 +420,11 @@ def _text(condition: Condition | None) -> str:
 
 
 def _condition(text: str) -> Condition | None:
-    if text == "GT":
-        return None
-    setup, reference = text.split(",")
-    return Condition(Setup(setup), Reference(reference))
+    return None if text == "GT" else Condition.parse(text)
 
 
 def _lacking(text: str) -> Reference | Condition:
-    setup, comma, reference = text.partition(",")
-    return Condition(Setup(setup), Reference(reference)) if comma else Reference(setup)
+    return Condition.parse(text) if "," in text else Reference(text)
 
 
 def _trial_to_dict(trial: TrialScore) -> dict[str, Any]:

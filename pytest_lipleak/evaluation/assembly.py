@@ -89,7 +89,7 @@ def assemble(
         sequential=rules.sequential,
     )
     record = TrialRecord(_begun(about, model, files, stopwatch))
-    trials = Trials(clips, about, plan.partners)
+    trials = Trials(clips, about, plan.pairs, plan.partners)
     unrelated = UnrelatedSpeech(clips, artefacts.speech, plan.seed)
     return Parts(
         record,

@@ -16,7 +16,7 @@ from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.evaluation.make.crops import MOUTH_ALIGNED, NOT_ALIGNED
 from pytest_lipleak.evaluation.results.aggregate import measure
-from pytest_lipleak.evaluation.results.units import clusters
+from pytest_lipleak.evaluation.results.units import units_of
 from pytest_lipleak.statistics.bootstrap import CONFIDENCE, expanded_interval
 
 DECIMALS = 6
@@ -100,9 +100,9 @@ def incomparable(before: Provenance, after: Provenance) -> list[str]:
         mine, other = of(before), of(after)
         if mine != other:
             reasons.append(f"{word}: {_short(mine, other)} in the baseline, {_short(other, mine)} now")
-    if before.pairing and after.pairing and dict(before.pairing) != dict(after.pairing):
+    if before.pairing and after.pairing and before.partners != after.partners:
         every = {**before.pairing, **after.pairing}
-        changed = [clip for clip in every if before.pairing.get(clip) != after.pairing.get(clip)]
+        changed = [clip for clip in every if before.partners_of(clip) != after.partners_of(clip)]
         reasons.append(f"XM pairs: another partner for {counted(len(changed), 'clip')}, {changed[0]} for one")
     return reasons
 
@@ -172,7 +172,7 @@ def paired_difference(
     alike = ("expert", "weights_sha256", "protocol", "face", "clips_sha256", "clip_names")
     apart = [name for name in alike if getattr(one, name) != getattr(other, name)]
     driven = any(condition.setup in OTHER_SPEECH for condition in metric.conditions)
-    if driven and dict(one.pairing) != dict(other.pairing):
+    if driven and one.partners != other.partners:
         apart.append("XM pairs")
     if apart:
         raise InputError(f"{metric.name}: not comparable by clip, other {', '.join(apart)}")
@@ -219,13 +219,19 @@ def _difference(metric: Metric, before: Corpus, after: Corpus, confidence: float
     def change(means: Sequence[float]) -> float:
         return metric.combine(means[width:]) - metric.combine(means[:width])
 
+    units = units_of((before, after), metric, clips)
     means = both.mean(axis=0).tolist()
     return Difference(
         metric,
         before=metric.combine(means[:width]),
         after=metric.combine(means[width:]),
         interval=expanded_interval(
-            both, change, confidence=confidence, clusters=clusters(after, metric, clips)
+            units.rows,
+            change,
+            confidence=confidence,
+            clusters=units.clusters,
+            crossed=units.crossed,
+            weights=units.weights,
         )
         if np.isfinite(both).all()
         else None,

@@ -130,7 +130,7 @@ class Evaluation:
         """
         about = measured.provenance
         measured.curve = self.corpus.curve
-        self.corpus.provenance.pairing.update(about.pairing)  # type: ignore[attr-defined]
+        self.corpus.provenance.note_partners(about.partners)
         measured.provenance = replace(self.corpus.provenance, device=about.device, libraries=about.libraries)
         measured.costs.update(self.corpus.costs)
         measured.asked.clear()
@@ -160,6 +160,10 @@ class Evaluation:
         ``artefacts`` generates, embeds and scores it: ``artefacts.score(trial, audio)``.
         """
         return self._trials.of(clip, condition)
+
+    def trials_of(self, clip: str, cell: Condition) -> list[Trial]:
+        """Return ``trial`` in a cell of the protocol: under XM one for each partner of the clip."""
+        return [self._trials.of(clip, condition) for condition in self._trials.conditions(clip, cell)]
 
     def probe_trials(self, metric: Metric) -> Iterator[Trial]:
         """Yield what the model would be given for a probe, for every clip that is probed; nothing is generated."""

@@ -72,7 +72,11 @@ def export(
     rows: list[dict[str, str]] = []
     for done, name in enumerate(names):
         progress(done, len(names), name)
-        rows += [_row(evaluation, files, evaluation.trial(name, condition)) for condition in conditions]
+        rows += [
+            _row(evaluation, files, trial)
+            for cell in conditions
+            for trial in evaluation.trials_of(name, cell)
+        ]
     regular = len(rows)
     wanted = [metric for metric in probes if metric.conditions[-1].reference in references]
     for done, metric in enumerate(wanted):
@@ -99,7 +103,8 @@ def _row(evaluation: Evaluation, files: "_Files", trial: Trial) -> dict[str, str
     clip = evaluation.clips.files[name]
     setup = condition.setup
     source = files.video(f"sources/{stem}.mkv", real.video, real.audio)
-    sound = files.audio(f"audio/{stem}_{setup}.wav", trial.audio)
+    drives = f"{setup}{condition.partner + 1 if condition.partner else ''}"
+    sound = files.audio(f"audio/{stem}_{drives}.wav", trial.audio)
     changed = f"probes/{stem}_{condition.setup}_{condition.reference}_{trial.probe}"
     edited = source if trial.original is None else files.video(f"{changed}.mkv", trial.clip.video)
     if trial.probe == AGAIN and condition.reference is Reference.CR:
@@ -113,7 +118,7 @@ def _row(evaluation: Evaluation, files: "_Files", trial: Trial) -> dict[str, str
     else:
         # The clip itself, also where a probe changes the input frames: the reference stays.
         reference = source
-    where = f"{condition.setup}_{condition.reference}{f'_{trial.probe}' if trial.probe else ''}"
+    where = f"{drives}_{condition.reference}{f'_{trial.probe}' if trial.probe else ''}"
     # What drove it is the clip's own to the sample; other speech is heard in its file.
     return {
         "output": f"outputs/{where}/{stem}.mp4",

@@ -109,7 +109,11 @@ class Measuring:
 
     def _keys(self, conditions: Iterable[Condition], clips: Iterable[str] | None = None) -> list[Key]:
         names = self.corpus.provenance.clip_names if clips is None else clips
-        return [(name, each) for name in names for each in (None, *conditions)]
+        wanted = tuple(conditions)
+        of = self._trials.conditions
+        return [
+            (name, each) for name in names for each in (None, *(c for cell in wanted for c in of(name, cell)))
+        ]
 
     def probe_trials(self, metric: Metric) -> Iterator[Trial]:
         """Yield what the model would be given for a probe, clip by clip; nothing is generated.

@@ -1,7 +1,7 @@
 """Finished videos as a model: what it makes of a clip under a condition is looked up, not computed."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import lru_cache
@@ -12,7 +12,7 @@ import numpy as np
 
 from pytest_lipleak.core.choices import PAIRINGS
 from pytest_lipleak.core.clips import Audio, Frames
-from pytest_lipleak.core.conditions import Condition, Setup
+from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import GeneratorError, InputError, LipleakError
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.audio import fit, read_audio
@@ -61,8 +61,8 @@ class FinishedVideos:
         self.pairing = PAIRINGS[0]
         self.trials: Mapping[TrialName, FinishedVideo] = {}
         """By what they are; known as soon as ``over`` was called."""
-        self.partners: dict[str, str] = {}
-        """Under other speech, whose speech drove: a clip, or a name of ``ClipSet.driving``."""
+        self.partners: dict[str, tuple[str, ...]] = {}
+        """Under other speech, whose speech drove: clips, or names of ``ClipSet.driving``."""
 
     @property
     def is_resolved(self) -> bool:
@@ -72,7 +72,7 @@ class FinishedVideos:
     @property
     def conditions(self) -> tuple[Condition, ...]:
         """Those that there are videos of, or should be."""
-        return tuple(sorted({trial.condition for trial in self.trials if not trial.probe}))
+        return tuple(sorted({trial.condition.cell for trial in self.trials if not trial.probe}))
 
     def probes(self, probe: str, condition: Condition) -> bool:
         """Whether there are videos of a probe, or should be."""
@@ -112,16 +112,8 @@ class FinishedVideos:
         sounds = _Sounds(clips)
         for row in rows:
             sounds.add(row)
-        self.trials = by_trial(_in_setup(row, sounds) for row in rows)
-        for trial, row in self.trials.items():
-            name = sounds.name_of(row)
-            if name is not None and trial.condition.setup is Setup.XM:
-                before = self.partners.setdefault(trial.clip, name)
-                if isinstance(row.audio, Path) and before != name:
-                    raise InputError(
-                        f"{row.where}: {trial} was driven by {name}, another video of the clip under XM by {before}; "
-                        "give every pair of clip and audio a name of its own in the column 'clip'"
-                    )
+        rows, self.partners = _with_partners([_in_setup(row, sounds) for row in rows], sounds)
+        self.trials = by_trial(rows)
         return clips
 
     def _end_of(self, clip: str) -> int | None:
@@ -279,6 +271,36 @@ def _in_setup(row: FinishedVideo, sounds: _Sounds) -> FinishedVideo:
             f"{row.where}: setup {row.setup} contradicts the {heard}, which is {kinds[told]}; correct one of the two"
         )
     return row
+
+
+def _with_partners(
+    rows: Sequence[FinishedVideo], sounds: _Sounds
+) -> tuple[tuple[FinishedVideo, ...], dict[str, tuple[str, ...]]]:
+    """Return the rows with the numbers of their partners under XM, and the partners of every clip.
+
+    Where a row names no audio, its output was driven by the first partner that no other row of its clip and reference
+    names.
+    """
+    partners: dict[str, list[str]] = {}
+    named: dict[tuple[str, Reference], set[int]] = {}
+    found: list[FinishedVideo] = []
+    for row in sorted(rows, key=lambda row: not isinstance(row.audio, Path)):
+        if row.setup is Setup.XM and not row.probe:
+            known, name = partners.setdefault(row.clip, []), sounds.name_of(row)
+            taken = named.setdefault((row.clip, row.reference), set())
+            if isinstance(row.audio, Path) and name in known:
+                number = known.index(name)
+            elif isinstance(row.audio, Path):
+                number = len(known)
+            else:
+                number = min(set(range(len(taken) + 1)) - taken)
+            if name is not None and number == len(known):
+                known.append(name)
+            if isinstance(row.audio, Path):
+                taken.add(number)
+            row = replace(row, partner=number)
+        found.append(row)
+    return tuple(found), {clip: tuple(names) for clip, names in partners.items() if names}
 
 
 def is_quiet(audio: Audio) -> bool:

@@ -76,6 +76,7 @@ class FinishedVideo:
         box: of the output's picture, or None for all of it.
         source_box: of the source's picture.
         inputs: hash of what the model was to be given, as ``lipleak export`` wrote it, or empty.
+        partner: as in ``Condition``, where a clip was driven by several other speeches; told from the audio.
     """
 
     where: str
@@ -92,12 +93,13 @@ class FinishedVideo:
     box: Box | None = None
     source_box: Box | None = None
     inputs: str = ""
+    partner: int = 0
 
     @property
     def trial(self) -> TrialName:
         """Which video it is; its setup must be known."""
         assert self.setup is not None
-        return TrialName(self.clip, Condition(self.setup, self.reference), self.probe)
+        return TrialName(self.clip, Condition(self.setup, self.reference, self.partner), self.probe)
 
 
 @dataclass(frozen=True)
@@ -197,8 +199,10 @@ def _refuse_doubles(rows: Sequence[FinishedVideo]) -> None:
     met: dict[tuple[object, ...], FinishedVideo] = {}
     files: dict[Path, FinishedVideo] = {}
     for row in rows:
-        # Without a setup, the audio tells them apart, or what is heard in them: known later.
-        key = (row.model, row.clip, row.setup or row.audio or row.output, row.reference, row.probe)
+        # Without a setup, the audio tells them apart, or what is heard in them: known later. So it does with several
+        # partners under other speech.
+        told = row.setup if row.setup is not Setup.XM or row.audio == TRACK else None
+        key = (row.model, row.clip, told or row.audio or row.output, row.reference, row.probe)
         if key in met:
             raise _two_rows(met[key], row)
         met[key] = row
@@ -214,8 +218,7 @@ def _two_rows(one: FinishedVideo, other: FinishedVideo) -> InputError:
     what = f"{other.clip} [{other.setup or '?'},{other.reference}{f', {other.probe}' if other.probe else ''}]"
     return InputError(
         f"{other.where}: a second video of {what}, after {one.where} ({one.output.name}, {other.output.name}); "
-        "keep one row, or, where a clip was driven by several audios, give every pair of clip and audio a name of its "
-        "own in the column 'clip'"
+        "keep one row, or, where other speech of several people drove a clip, name each in the column 'audio'"
     )
 
 

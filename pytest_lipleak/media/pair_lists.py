@@ -13,16 +13,18 @@ AUDIO_COLUMNS = ("audio", "audio_id")
 VIDEO_COLUMNS = ("video", "video_id")
 
 
-def given_pairs(path: Path | None, clips: ClipSet) -> dict[str, str] | None:
-    """Return the pairs that the user gave: those of a pair list, else those of the list of clips; None for none.
+def given_pairs(path: Path | None, clips: ClipSet) -> dict[str, tuple[str, ...]] | None:
+    """Return the partners that the user gave: those of a pair list, else those of the list of clips; None for none.
 
     Raises:
         MissingDataError, InputError: as ``read_pairs``.
     """
-    return clips.partners if path is None else read_pairs(path, clips)
+    if path is not None:
+        return read_pairs(path, clips)
+    return clips.partners and {clip: (partner,) for clip, partner in clips.partners.items()}
 
 
-def read_pairs(path: Path, clips: ClipSet) -> dict[str, str]:
+def read_pairs(path: Path, clips: ClipSet) -> dict[str, tuple[str, ...]]:
     """Read a pair list: Wav2Lip's test lists, or a table.
 
     In Wav2Lip's form each line is ``audio_id video_id``; ids are clip names, with or without ending. Names with
@@ -31,20 +33,20 @@ def read_pairs(path: Path, clips: ClipSet) -> dict[str, str]:
     and ``video`` (or ``audio_id``, ``video_id``).
 
     Returns:
-        The partner, whose audio drives, of every named video.
+        The partners, whose audio drives, of every named video, in the order of the lines.
 
     Raises:
         MissingDataError: the file cannot be read.
-        InputError: a line that does not parse, names an unknown clip, a clip twice, or pairs a clip with
+        InputError: a line that does not parse, names an unknown clip, a pair twice, or pairs a clip with
             its own speech.
     """
-    partners: dict[str, str] = {}
+    partners: dict[str, tuple[str, ...]] = {}
     for where, partner, video in _pairs(path, clips):
-        if video in partners:
-            raise InputError(f"{where}: the video {video!r} is listed twice")
+        if partner in partners.get(video, ()):
+            raise InputError(f"{where}: the pair of {partner!r} and {video!r} is listed twice")
         if partner == video or clips.same_speech(partner, video):
             raise InputError(f"{where}: {video!r} is paired with its own speech; that is not a mismatch")
-        partners[video] = partner
+        partners[video] = (*partners.get(video, ()), partner)
     if not partners:
         raise InputError(f"{path}: 0 pairs; expected lines 'audio_id video_id'")
     return partners

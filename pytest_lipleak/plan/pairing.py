@@ -2,12 +2,14 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.errors import InputError
+from pytest_lipleak.core.words import counted
 from pytest_lipleak.media.clipsets import ClipSet
 
 Marks = NDArray[np.bool_]
@@ -16,7 +18,29 @@ Places = NDArray[np.int64]
 ANY_SPEAKER, SAME_SPEAKER, GIVEN = "any", "same-speaker", "given"
 
 
-def mismatched_pairs(clips: ClipSet, seed: int, rule: str = ANY_SPEAKER) -> dict[str, str]:
+def drawn_partners(
+    clips: ClipSet, seed: int, rule: str = ANY_SPEAKER, count: int = 1
+) -> dict[str, tuple[str, ...]]:
+    """Return ``count`` partners of every clip, in order: so many derangements, no clip with one speech twice.
+
+    The first partners are those of ``mismatched_pairs``; more of them change nothing of the first.
+
+    Raises:
+        InputError: a clip has fewer possible partners.
+    """
+    found: dict[str, tuple[str, ...]] = dict.fromkeys(clips, ())
+    for _ in range(count):
+        drawn = mismatched_pairs(clips, seed, rule, found)
+        found = {clip: (*partners, drawn[clip]) for clip, partners in found.items()}
+    return found
+
+
+def mismatched_pairs(
+    clips: ClipSet,
+    seed: int,
+    rule: str = ANY_SPEAKER,
+    taken: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> dict[str, str]:
     """Return the partner of every clip: another clip whose speech drives it under XM.
 
     A random permutation without fixed points, so that every speech is used once; never the same clip, never the same
@@ -27,6 +51,7 @@ def mismatched_pairs(clips: ClipSet, seed: int, rule: str = ANY_SPEAKER) -> dict
         clips: the clip set.
         seed: of the draw; the same clips and seed give the same pairs on every machine.
         rule: ``any``, or ``same-speaker`` to pair within one speaker.
+        taken: partners that clips have already; neither these nor clips of the same speech are drawn again.
 
     Raises:
         InputError: a clip has no possible partner.
@@ -37,8 +62,9 @@ def mismatched_pairs(clips: ClipSet, seed: int, rule: str = ANY_SPEAKER) -> dict
             f"{clips.origin}: 1 clip has no partner for the XM setup; add a clip with other speech, or measure "
             "only AM and SI"
         )
+    had = max(map(len, taken.values()), default=0)
     shuffled = names.copy()
-    random.Random(f"lipleak pairing {seed}").shuffle(shuffled)
+    random.Random(f"lipleak pairing {seed}{f' {had}' if had else ''}").shuffle(shuffled)
 
     length = np.array([len(clips.speech(name)) for name in shuffled])
     place = {name: index for index, name in enumerate(shuffled)}
@@ -50,6 +76,12 @@ def mismatched_pairs(clips: ClipSet, seed: int, rule: str = ANY_SPEAKER) -> dict
     same_speech = [[place[name] for name in clips.same_speech_as(clip) if name in place] for clip in shuffled]
     for copy, original in clips.copies.items():
         same_speech[place[original]] += [place[name] for name in clips.same_speech_as(copy) if name in place]
+    # What speaks already is never drawn again, nor what says the same.
+    for index, clip in enumerate(shuffled):
+        for partner in taken.get(clip, ()):
+            same_speech[index] += [
+                place[name] for name in (partner, *clips.same_speech_as(partner)) if name in place
+            ]
     blocked = np.zeros(len(names), np.bool_)
 
     def may_drive(clip: int, among: Places) -> Marks:
@@ -65,6 +97,9 @@ def mismatched_pairs(clips: ClipSet, seed: int, rule: str = ANY_SPEAKER) -> dict
         if not may_drive(place[name], every).any():
             raise InputError(
                 f"{clips.origin}: clip {name!r} has no partner for XM: {_why(clips, name, rule)}"
+                if not had
+                else f"{clips.origin}: clip {name!r} has {counted(had, 'partner')} for XM, expected more: no other "
+                f"clip that may drive it says something else; ask for {had} with --lipleak-partners, or add clips"
             )
     partners = _Matching(length, may_drive)
     # First of all those who need no repeated audio.

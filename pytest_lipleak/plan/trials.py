@@ -27,7 +27,7 @@ from pytest_lipleak.media.audio import fit, silence
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.finished_tables import AGAIN
 from pytest_lipleak.media.pauses import with_pauses
-from pytest_lipleak.plan.pairing import mismatched_pairs
+from pytest_lipleak.plan.pairing import drawn_partners
 from pytest_lipleak.plan.references import reference_indices
 
 REAL = "real clip"
@@ -84,42 +84,63 @@ class Trials:
 
     Args:
         clips: the real clips.
-        about: seed, silence, AR strategy and pairing rule; its ``pairing`` is filled when partners are first needed.
-        partners: pairs given by the user, partner by clip; None draws them.
+        about: seed, silence, AR strategy and pairing rule; its partners are filled in when they are first needed.
+        pairs: given by the user, partners by clip; None draws them.
+        count: how many partners of a clip are drawn.
     """
 
-    def __init__(self, clips: ClipSet, about: Provenance, partners: Mapping[str, str] | None) -> None:
+    def __init__(
+        self, clips: ClipSet, about: Provenance, pairs: Mapping[str, Sequence[str]] | None, count: int = 1
+    ) -> None:
         self.clips = clips
         self._about = about
-        self._partners = dict(partners) if partners is not None else None
+        self._pairs = None if pairs is None else {clip: tuple(names) for clip, names in pairs.items()}
+        self._count = count
+
+    def partners(self) -> Mapping[str, tuple[str, ...]]:
+        """Return the partners of every clip under XM, in order.
+
+        Raises:
+            InputError: a clip has not as many as are asked for.
+        """
+        about = self._about
+        if self._pairs is None:
+            self._pairs = drawn_partners(self.clips, about.seed, about.pairing_rule, self._count)
+        about.note_partners(self._pairs)
+        return self._pairs
 
     def pairs(self) -> dict[str, str]:
-        """Return the partner of every clip under XM.
+        """Return the first partner of every clip under XM.
 
         Raises:
             InputError: a clip has no possible partner.
         """
-        about = self._about
-        if self._partners is None:
-            self._partners = mismatched_pairs(self.clips, about.seed, about.pairing_rule)
-        if not about.pairing and isinstance(about.pairing, dict):
-            about.pairing.update(self._partners)
-        return self._partners
+        return {clip: names[0] for clip, names in self.partners().items()}
 
-    def driving_audio(self, clip: Clip, setup: Setup) -> Audio:
-        """Return the audio that drives ``clip`` under ``setup``: int16, shape (640 T,)."""
+    def conditions(self, name: str, cell: Condition) -> list[Condition]:
+        """Return what a cell of the protocol comes to for a clip: under XM one condition for each of its partners."""
+        count = len(self.partners().get(name, ("",))) if cell.setup is Setup.XM else 1
+        return [replace(cell, partner=partner) for partner in range(count)]
+
+    def driving_audio(self, clip: Clip, setup: Setup, partner: int = 0) -> Audio:
+        """Return the audio that drives ``clip`` under ``setup``: int16, shape (640 T,).
+
+        ``partner``: which of the clip's partners speaks under XM; under PA it is always the first.
+        """
         samples = len(clip.audio)
         if setup is Setup.AM:
             return clip.audio
         if setup is Setup.SI:
             return silence(samples, self._about.silence, self._about.seed)
-        return self._with_pauses(clip)[0] if setup is Setup.PA else fit(self._partners_speech(clip), samples)
+        if setup is Setup.PA:
+            return self._with_pauses(clip)[0]
+        return fit(self._partners_speech(clip, partner), samples)
 
-    def _partners_speech(self, clip: Clip) -> Audio:
-        partner = self.pairs().get(clip.name)
-        if partner is None:
+    def _partners_speech(self, clip: Clip, partner: int = 0) -> Audio:
+        partners = self.partners().get(clip.name)
+        if partners is None:
             raise UnscorableError("no video of it under other speech is there, so nobody knows what drove it")
-        return self.clips.speech(partner)
+        return self.clips.speech(partners[partner])
 
     def pauses(self, clip: Clip) -> NDArray[np.bool_]:
         """Return which frames of ``clip`` lie in a pause of what drives it under PA: bool (T,)."""
@@ -135,7 +156,7 @@ class Trials:
             return Trial(clip)
         about = self._about
         reference = reference_indices(clip, condition.reference, about.alternative_reference, about.seed)
-        audio = self.driving_audio(clip, condition.setup)
+        audio = self.driving_audio(clip, condition.setup, condition.partner)
         return Trial(clip, str(condition), audio, reference, condition=condition)
 
     def again(self, name: str, condition: Condition) -> Trial:

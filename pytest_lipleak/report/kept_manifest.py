@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_lipleak.core.conditions import SETUPS, Setup
+from pytest_lipleak.core.conditions import SETUPS, Condition, Setup
 from pytest_lipleak.media.finished_tables import MANIFEST as MANIFEST
 
 COLUMNS = ("output", "source", "audio", "model", "setup", "reference", "speaker", "clip")
@@ -45,8 +45,10 @@ def _rows(result: Mapping[str, Any], folder: Path) -> list[dict[str, str]]:
     for trial in result["takes"]:
         clip, condition = trial["clip"], trial["condition"]
         source = kept.get((clip, "GT"))
-        setup, _, reference = condition.partition(",")
-        if (clip, condition) not in kept or source is None or setup not in SETUPS:
+        if condition == "GT" or (clip, condition) not in kept or source is None:
+            continue
+        setup, reference = Condition.parse(condition).setup, Condition.parse(condition).reference
+        if setup not in SETUPS:
             continue
         partner = kept.get((trial["partner"], "GT"), "")
         rows.append(
@@ -56,8 +58,8 @@ def _rows(result: Mapping[str, Any], folder: Path) -> list[dict[str, str]]:
                 # Where the partner's own video was not kept, it is heard in the output.
                 "audio": AUDIO.get(setup, partner),
                 "model": result["provenance"]["model"],
-                "setup": setup,
-                "reference": reference,
+                "setup": str(setup),
+                "reference": str(reference),
                 "speaker": speakers.get(clip, ""),
                 "clip": clip,
             }

@@ -105,7 +105,7 @@ def entry_of(corpus: Corpus, label: str | None = None) -> Entry:
     choices = {
         "AR strategy": about.alternative_reference,
         "silence": about.silence,
-        **({PAIRS: f"{about.pairing_rule}, seed {about.seed}"} if about.pairing else {}),
+        **({PAIRS: _pairs_of(about)} if about.pairing else {}),
         "version": about.version,
     }
     lost = {entry.clip for entry in corpus.unscored.values()}
@@ -134,6 +134,17 @@ def labels_of(found: Iterable[tuple[Corpus, str]]) -> list[str]:
     sources = [(corpus.provenance.model, source) for corpus, source in found]
     names = [name for name, _ in sources]
     return [f"{name} ({source})" if names.count(name) > 1 else name for name, source in sources]
+
+
+def _pairs_of(about: Provenance) -> str:
+    """How XM pairs came about, and how many partners a clip has where it has several."""
+    counts = sorted({len(partners) for partners in about.partners.values()})
+    several = (
+        f", {' to '.join(map(str, (counts[0], counts[-1])[: len(counts)]))} partners a clip"
+        if counts[-1] > 1
+        else ""
+    )
+    return f"{about.pairing_rule}, seed {about.seed}{several}"
 
 
 def _scale(about: Provenance) -> str:

@@ -281,7 +281,11 @@ def dose_cell(found: Measurement | None) -> Cell:
 
 def _pictures(corpus: Corpus, measure: Measure) -> Table:
     """One row per condition, one column per picture measure that was taken."""
-    taken = {(name, condition) for (_, condition), values in corpus.pictures.items() for name in values}
+    taken = {
+        (name, condition and condition.cell)
+        for (_, condition), values in corpus.pictures.items()
+        for name in values
+    }
     taken |= corpus.sets.keys()
     seen = [family for family in picture_families() if any(family.measure == name for name, _ in taken)]
     columns = tuple(Column(family.measure, family.better) for family in seen)

@@ -14,7 +14,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from pytest_lipleak.core.conditions import EVERY_CONDITION
+from pytest_lipleak.core.conditions import Condition
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import (
     ConfigurationError,
@@ -98,10 +98,9 @@ def measure_on(executor: str, run: Run, evaluation: Evaluation, limits: Sequence
     merged = merged_parts({f"part {n}": Corpus.from_dict(part["corpus"]) for n, part in enumerate(parts, 1)})
     ours, theirs = evaluation.corpus.provenance, merged.provenance
     check_alike("this process", ours, "the workers", theirs, (*AGREED, "clip_names"))
-    named = {str(condition): condition for condition in EVERY_CONDITION}
     kinds = {kind.__name__: kind for kind in LipleakError.__subclasses__()}
     failed = {
-        (clip, named[what] if what else None): with_message(kinds.get(kind, LipleakError), words)
+        (clip, Condition.parse(what) if what else None): with_message(kinds.get(kind, LipleakError), words)
         for part in parts
         for clip, what, kind, words in part["failed"]
     }

@@ -80,6 +80,11 @@ def _check_whole(settings: Settings) -> None:
             "--lipleak-sequential measures only as many clips as verdicts need; parts (--lipleak-shard) and "
             "baselines need all of them, so leave one of them out"
         )
+    if settings.rules.sequential and settings.plan.partners > 1:
+        raise ConfigurationError(
+            "--lipleak-sequential looks at clips one by one, and with --lipleak-partners several share the speech that "
+            "drives them; leave one of them out"
+        )
     if settings.machine.shard is not None and settings.outputs.json is None:
         raise ConfigurationError(
             "--lipleak-shard measures for `lipleak merge`: name the part's file with --lipleak-json"
@@ -96,6 +101,24 @@ def _check_files(settings: Settings) -> None:
         raise MissingDataError(f"ArcFace network {arcface}: no such file")
     if weights is not None and not weights.exists():
         raise MissingDataError(f"weights {weights}: no such file or folder")
+
+
+def check_partners(settings: Settings, clips: "ClipSet") -> None:
+    """Refuse to draw several partners where others are given.
+
+    Raises:
+        ConfigurationError: a pair list, or the list of clips, names them.
+    """
+    from pytest_lipleak.core.errors import ConfigurationError
+
+    given = settings.inputs.pairs or next(
+        (clips.origin for file in clips.files.values() if file.partner), None
+    )
+    if settings.plan.partners > 1 and given:
+        raise ConfigurationError(
+            f"--lipleak-partners draws partners, and {given} names them; leave one of them out (a pair list may have "
+            "several lines for a clip)"
+        )
 
 
 def check_scales(settings: Settings, expert: ChosenExpert) -> None:

@@ -142,7 +142,7 @@ class Run:
 
             check_libraries()
         preflight.check_settings(self.settings, self.baseline)
-        len(self.clips)
+        preflight.check_partners(self.settings, self.clips)
         preflight.check_scales(self.settings, self.expert)
         # Checked once, by the controller, unless it could not know what its workers will run.
         checks_for_all = self.process.is_controller or not self.settings.asked_for_model
@@ -244,9 +244,8 @@ class Run:
             face=settings.scoring.face,
             retrack=settings.scoring.retrack,
             shard=shard,
-            partners=(
-                given_pairs(settings.inputs.pairs, self.clips) if finished is None else finished.partners
-            ),
+            partners=settings.plan.partners,
+            pairs=(given_pairs(settings.inputs.pairs, self.clips) if finished is None else finished.partners),
             measured=None if finished is None else finished.clip_names,
             expert_reason=self.expert.reason,
         )

@@ -251,6 +251,16 @@ class Plan(NamedTuple):
             defaults={CALIBRATE: "same-speaker"},
         ),
     ] = None
+    partners: Annotated[
+        int,
+        Option(
+            "how many partners a clip has under XM, whose speech drives it one after the other (default 1); pair lists "
+            "and finished videos have their own",
+            convert.count,
+            "N",
+            commands=(EVALUATE, PAPER, EXPORT),
+        ),
+    ] = 1
 
 
 class Rules(NamedTuple):

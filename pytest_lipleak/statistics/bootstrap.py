@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import product
 from statistics import NormalDist
 
@@ -30,6 +31,8 @@ def expanded_interval(
     *,
     confidence: float = CONFIDENCE,
     clusters: Sequence[str] | None = None,
+    crossed: Sequence[str] | None = None,
+    weights: NDArray[np.float64] | None = None,
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> Interval | None:
@@ -46,6 +49,8 @@ def expanded_interval(
         statistic: from the column means to the value.
         confidence: coverage, in (0, 1).
         clusters: one label per row; rows of one label (speaker) are drawn together. None draws rows.
+        crossed: labels of a second factor that rows share across clusters (whose speech drives); see ``_two_ways``.
+        weights: of the rows in every mean, (clips,); None: all alike.
         resamples: how many bootstrap draws.
         seed: of the draws; the same rows always give the same interval.
 
@@ -55,7 +60,8 @@ def expanded_interval(
 
     Source: Hesterberg 2015, "What Teachers Should Know About the Bootstrap", The American Statistician 69, 4.3.
     """
-    values, units = _resampled(rows, statistic, clusters, resamples, seed)
+    drawing = _Drawing(rows, clusters, crossed, weights, resamples, seed)
+    values, units = drawing.of(statistic)
     if values is None:
         return None
     return _between(values, *expanded_shares(units, confidence))
@@ -67,6 +73,8 @@ def distance_interval(
     *,
     confidence: float = CONFIDENCE,
     clusters: Sequence[str] | None = None,
+    crossed: Sequence[str] | None = None,
+    weights: NDArray[np.float64] | None = None,
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> Interval | None:
@@ -82,6 +90,8 @@ def distance_interval(
         pairs: of columns, for LSD ((C_AM, C_XM), (D_AM, D_XM)).
         confidence: least coverage, in (0, 1); others as :func:`expanded_interval`.
         clusters: as there.
+        crossed: as there.
+        weights: as there.
         resamples: as there.
         seed: as there.
 
@@ -94,7 +104,8 @@ def distance_interval(
     sharper = 1 - (1 - confidence) / directions
     ends = []
     for column in signed.T:
-        values, units = _resampled(column[:, None], lambda means: means[0], clusters, resamples, seed)
+        drawing = _Drawing(column[:, None], clusters, crossed, weights, resamples, seed)
+        values, units = drawing.of(lambda means: means[0])
         if values is None:
             return None
         low, high = expanded_shares(units, sharper)[0], expanded_shares(units, confidence)[1]
@@ -108,33 +119,70 @@ def expanded_shares(units: int, confidence: float = CONFIDENCE) -> tuple[float, 
     return _NORMAL.cdf(-spread), _NORMAL.cdf(spread)
 
 
-def _resampled(
-    rows: NDArray[np.float64], statistic: Statistic, clusters: Sequence[str] | None, resamples: int, seed: int
-) -> tuple[NDArray[np.float64] | None, int]:
-    """The statistic of every draw, and how many units were drawn from."""
-    sums, sizes = _sums(rows, clusters)
-    units = len(sums)
-    if units < MIN_UNITS:
-        return None, units
-    draws = np.random.default_rng(seed).integers(units, size=(resamples, units))
-    values: list[float] = []
-    for start in range(0, resamples, BLOCK):
-        block = draws[start : start + BLOCK]
-        means = sums[block].sum(axis=1) / sizes[block].sum(axis=1)[:, None]
-        values += [statistic(row) for row in means.tolist()]
-    return np.array(values), units
+@dataclass(frozen=True, eq=False)
+class _Drawing:
+    """Bootstrap draws of rows; see ``expanded_interval`` for the arguments."""
 
+    rows: NDArray[np.float64]
+    clusters: Sequence[str] | None
+    crossed: Sequence[str] | None
+    weights: NDArray[np.float64] | None
+    resamples: int
+    seed: int
 
-def _sums(
-    rows: NDArray[np.float64], clusters: Sequence[str] | None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Sum of the rows of each cluster (units, columns), and how many rows that are (units,)."""
-    if clusters is None:
-        return rows, np.ones(len(rows))
-    labels, member = np.unique(np.array(clusters), return_inverse=True)
-    sums = np.zeros((len(labels), rows.shape[1]))
-    np.add.at(sums, member, rows)
-    return sums, np.bincount(member, minlength=len(labels)).astype(float)
+    def of(self, statistic: Statistic) -> tuple[NDArray[np.float64] | None, int]:
+        """The statistic of every draw, and how many units were drawn from; None where these are too few."""
+        if self.crossed is None:
+            return self._one_way(statistic, self.clusters)
+        return self._two_ways(statistic, self.crossed)
+
+    def _one_way(
+        self, statistic: Statistic, labels: Sequence[str] | None
+    ) -> tuple[NDArray[np.float64] | None, int]:
+        sums, sizes = self._sums(labels)
+        units = len(sums)
+        if units < MIN_UNITS:
+            return None, units
+        draws = np.random.default_rng(self.seed).integers(units, size=(self.resamples, units))
+        values: list[float] = []
+        for start in range(0, self.resamples, BLOCK):
+            block = draws[start : start + BLOCK]
+            means = sums[block].sum(axis=1) / sizes[block].sum(axis=1)[:, None]
+            values += [statistic(row) for row in means.tolist()]
+        return np.array(values), units
+
+    def _two_ways(
+        self, statistic: Statistic, crossed: Sequence[str]
+    ) -> tuple[NDArray[np.float64] | None, int]:
+        """Draws for rows of two factors: a clip is driven by several speeches, and a speech drives several clips.
+
+        The variance is that of drawing the one factor, plus that of the other, less that of drawing single rows, which
+        stands in both (Cameron, Gelbach & Miller 2011, "Robust Inference with Multiway Clustering", JBES 29); never
+        less than either. The draws are those of the factor that varies more, spread to it: their skewness stays.
+        """
+        ways = [self._one_way(statistic, labels) for labels in (self.clusters, crossed, None)]
+        units = min(count for _, count in ways)
+        draws = [values for values, _ in ways if values is not None]
+        if len(draws) < len(ways):
+            return None, units
+        one, other, alone = (float(values.var()) for values in draws)
+        larger, its = (draws[0], one) if one >= other else (draws[1], other)
+        if its == 0:
+            return larger, units
+        sums, sizes = self._sums(None)
+        value = statistic((sums.sum(axis=0) / sizes.sum()).tolist())
+        return value + (larger - value) * math.sqrt(max(one + other - alone, its) / its), units
+
+    def _sums(self, labels: Sequence[str] | None) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Weighted sum of the rows of each cluster (units, columns), and the sum of their weights (units,)."""
+        weights = np.ones(len(self.rows)) if self.weights is None else self.weights
+        rows = self.rows if self.weights is None else self.rows * weights[:, None]
+        if labels is None:
+            return rows, weights
+        names, member = np.unique(np.array(labels), return_inverse=True)
+        sums = np.zeros((len(names), rows.shape[1]))
+        np.add.at(sums, member, rows)
+        return sums, np.bincount(member, weights).astype(np.float64)
 
 
 def _between(values: NDArray[np.float64], low: float, high: float) -> Interval:

@@ -69,7 +69,12 @@ def chosen(rounds: int = 1) -> list[str]:
     for name in in_rounds():
         member = MEMBERS[name]
         kind = member.guilt, member.kind
-        if member.guilt in sides and not member.alternative and not member.needs_people and taken[kind] < rounds:
+        if (
+            member.guilt in sides
+            and not member.alternative
+            and not member.needs_people
+            and taken[kind] < rounds
+        ):
             taken[kind] += 1
             sides[member.guilt].append(name)
     return [name for pair in zip_longest(*sides.values()) for name in pair if name is not None]

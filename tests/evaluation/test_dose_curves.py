@@ -206,8 +206,8 @@ def test_the_control_generators_are_read_as_what_they_are(tmp_path: Path) -> Non
     """The shipped curve, on four of its clips: a share that lies between its points."""
     clips = open_clips(EMBEDDED)
     names = [name for name in clips if name.startswith(("anna", "zola"))][:4]
-    partners = {name: next(other for other in names if other != name) for name in names}
-    plan = Plan(Protocol.DIRECT, partners=partners)
+    partners = {name: (next(other for other in names if other != name),) for name in names}
+    plan = Plan(Protocol.DIRECT, pairs=partners)
     for share, expected in ((0.0, 0.0), (0.35, 0.35)):
         model = load_model(f"demo:leaky={share}")
         evaluation = Evaluation(clips, model, load_expert("embedded"), plan, Store(tmp_path))

@@ -24,12 +24,12 @@ from pytest_lipleak.sync.experts import load_expert
 from pytest_lipleak.sync.protocols import Protocol
 
 NAMES = ("anna_1", "anna_2", "zola_1", "zola_2")
-PARTNERS = dict(zip(NAMES, ("anna_2", "anna_1", "zola_2", "zola_1"), strict=True))
+PARTNERS = dict(zip(NAMES, (("anna_2",), ("anna_1",), ("zola_2",), ("zola_1",)), strict=True))
 
 
 def evaluation(model: str | Model, store: Path, **choices: str) -> Evaluation:
     loaded = load_model(model) if isinstance(model, str) else model
-    plan = Plan(Protocol.DIRECT, partners=PARTNERS, **choices)  # type: ignore[arg-type]
+    plan = Plan(Protocol.DIRECT, pairs=PARTNERS, **choices)  # type: ignore[arg-type]
     return Evaluation(open_clips(EMBEDDED), loaded, load_expert("embedded"), plan, Store(store))
 
 

@@ -69,7 +69,7 @@ def test_the_setup_and_who_drove_are_told_from_the_audio(
     clips = found.over(None)
     assert Condition(setup, Reference.CR) in found.conditions
     assert [str(trial) for trial in found.trials if trial.clip == "anna_1"] == [f"anna_1 [{setup},CR]"]
-    assert found.partners == ({"anna_1": partner} if partner else {})
+    assert found.partners == ({"anna_1": (partner,)} if partner else {})
     # What is no clip's speech to the sample is compared with it all the same.
     if audio == "soft_mara.wav":
         assert clips.same_speech_as("mara_1") == {"mara_1", "soft_mara.wav"}

@@ -240,7 +240,7 @@ def test_pairs_name_clips_with_blanks(tmp_path: Path, line: str) -> None:
     path = tmp_path / "pairs.txt"
     path.write_bytes(codecs.BOM_UTF16_LE + f"{line}\r\n".encode("utf-16-le"))
     clips = spaced("ann/clip one", "bob/clip two", "bob/clip", "two")
-    assert read_pairs(path, clips) == {"bob/clip two": "ann/clip one"}
+    assert read_pairs(path, clips) == {"bob/clip two": ("ann/clip one",)}
 
 
 def test_a_line_that_can_be_read_in_two_ways_is_refused(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ class Gallery:
 
 def trial_stem(model: str, clip: str, condition: Condition | None) -> str:
     """Return the path, below any folder of pictures or videos and without suffix, of a trial's files."""
-    where = f"{condition.setup}-{condition.reference}" if condition else "real"
+    where = str(condition).replace(",", "-") if condition else "real"
     return f"{file_stem(model)}/{file_stem(clip)}-{where}"
 
 

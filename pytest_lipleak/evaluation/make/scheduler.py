@@ -143,7 +143,7 @@ class Scheduler:
         partner = None
         if condition.setup in OTHER_SPEECH:
             assert trial.audio is not None
-            partner = self.trials.pairs()[name]
+            partner = self.trials.partners()[name][condition.partner]
             driving = self.artefacts.score(trial, trial.audio)
         kept = self._kept(trial, condition)
         notes = self.artefacts.videos.notes(trial)

@@ -6,6 +6,7 @@ lags are looked at, and chance may look at as many.
 
 from collections.abc import Sequence
 from itertools import compress
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,7 @@ def scan_chance(
     excess: Sequence[NDArray[np.floating]],
     *,
     clusters: Sequence[str] | None = None,
+    clips: Sequence[str] | None = None,
     draws: int = DRAWS,
     seed: int = SEED,
 ) -> tuple[float, float]:
@@ -70,6 +72,7 @@ def scan_chance(
     Args:
         excess: of each clip, (1 + K, 21), own audio first; clips with no unrelated audio count for nothing.
         clusters: one label per clip; see ``statistics.nulls.audios_drawn``.
+        clips: one label per table where several are of one clip: what chance gives is drawn for them together.
         draws: how many.
         seed: of the draws.
 
@@ -86,16 +89,20 @@ def scan_chance(
     labels = None if clusters is None else list(compress(clusters, compared))
     chosen = audios_drawn([len(rows) - 1 for rows in tables], labels, draws, seed)
     generator = np.random.default_rng(seed)
+    names = range(len(tables)) if clips is None else list(compress(clips, compared))
+    places: dict[Any, NDArray[np.int64]] = {}
     sums, unrelated = np.zeros((2, draws, tables[0].shape[1]))
     observed = np.zeros(tables[0].shape[1])
-    for rows, audio in zip(tables, chosen, strict=True):
+    for name, rows, audio in zip(names, tables, chosen, strict=True):
         apart = _over_others(rows)
         observed += apart[0]
         sums += apart[audio]
         if len(rows) > 2:
             # Without the own audio: a leak must not raise what chance is said to give.
             others = _over_others(rows[1:])
-            unrelated += others[generator.integers(len(others), size=draws)]
+            if name not in places:
+                places[name] = generator.integers(len(others), size=draws)
+            unrelated += others[places[name] % len(others)]
     best = float(observed.max())
     p = float((1 + (sums.max(axis=1) >= best - 1e-9 * max(1.0, abs(best))).sum()) / (1 + draws))
     return p, float(unrelated.max(axis=1).mean()) / len(tables)

@@ -91,30 +91,30 @@ class Measures:
             if metric.over_sets:
                 self._compare_sets(column.measure, column.condition)
             else:
-                self._of_every_clip(column.measure, column.condition, self._compared)
+                names = self.record.corpus.provenance.clip_names
+                of = self.trials.conditions
+                keys = [(name, each) for name in names for each in of(name, column.condition)]
+                self._of_every_video(column.measure, keys, self._compared)
 
     def probes(self, metric: Metric) -> None:
         """Generate anew with another reference what ``metric`` asks for and still lacks; raises as ``pictures``."""
         condition = metric.conditions[-1]
-        names = self.record.corpus.provenance.probed
-        self._of_every_clip(metric.columns[0].measure, condition, self._probed, names)
+        # Under XM, too, a probe is taken of the first partner alone.
+        keys = [(name, condition) for name in self.record.corpus.provenance.probed]
+        self._of_every_video(metric.columns[0].measure, keys, self._probed)
 
-    def _of_every_clip(
+    def _of_every_video(
         self,
         measure: str,
-        condition: Condition,
+        keys: Sequence[tuple[str, Condition]],
         take_measure: Callable[[str, str, Condition], Mapping[str, float]],
-        clips: Iterable[str] | None = None,
     ) -> None:
         record = self.record
-        names = record.corpus.provenance.clip_names if clips is None else clips
-        keys: list[Key] = [(name, condition) for name in names]
-
         for done, key in enumerate(keys):
             self.progress(done, len(keys), f"{measure} {label_of(key)}")
             if record.lacks(measure, key):
                 with record.attempt(key, measure):
-                    found = take_measure(measure, key[0], condition)
+                    found = take_measure(measure, *key)
                     record.corpus.pictures.setdefault(key, {}).update(found)
         self.progress(len(keys), len(keys), "")
         record.raise_failures(keys, alone=True)
@@ -134,6 +134,7 @@ class Measures:
         return found
 
     def _compare_sets(self, measure: str, condition: Condition) -> None:
+        """Compare all frames of a condition; under XM those of the first partner, or its sets would be larger."""
         corpus = self.record.corpus
         if (measure, condition) not in corpus.sets:
             names = corpus.provenance.clip_names
@@ -166,7 +167,7 @@ class Measures:
             return artefacts.cropper(clips[name]).boxes
 
         def driving() -> Audio:
-            return trials.driving_audio(clips[name], condition.setup)
+            return trials.driving_audio(clips[name], condition.setup, condition.partner)
 
         output = Pictures(
             self.tools, source, lambda: artefacts.video(trials.of(name, condition)), boxes, driving

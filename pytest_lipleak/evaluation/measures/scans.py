@@ -80,7 +80,8 @@ class Scans:
                     corpus.scans.update({(name, condition): scan for condition, scan in found.items()})
             wanted = left
         for name in corpus.provenance.clip_names:
-            if condition in self._scored(name, reference) and (name, condition) not in corpus.scans:
+            scored = (each for each in self._scored(name, reference) if each.cell == condition)
+            if any((name, each) not in corpus.scans for each in scored):
                 raise UnscorableError(
                     f"{name}: the clip set holds no speech but its own (and its XM partner's), so there is nothing "
                     "unrelated to compare with; add clips with other speech"
@@ -88,8 +89,12 @@ class Scans:
 
     def _scored(self, name: str, reference: Reference) -> set[Condition]:
         trials = self.record.corpus.trials
-        both = (Condition(setup, reference) for setup in SCANNED)
-        return {condition for condition in both if (name, condition) in trials and (name, None) in trials}
+        every = (each for setup in SCANNED for each in self._conditions(name, Condition(setup, reference)))
+        return {condition for condition in every if (name, condition) in trials and (name, None) in trials}
+
+    def _conditions(self, name: str, cell: Condition) -> list[Condition]:
+        """Those of a cell that may have been made; who drives under XM may not be known, where nobody needed it."""
+        return [condition for _, condition in self.record.corpus.videos(name, cell) if condition]
 
     def _comparable(self, name: str, reference: Reference) -> set[Condition]:
         """Those of the scored conditions for which there is unrelated speech."""
@@ -105,8 +110,9 @@ class Scans:
         if data is None:
             return None
         return {
-            Condition(Setup(setup), reference): LagScan.from_dict(scan)
-            for setup, scan in data["scans"].items()
+            condition: LagScan.from_dict(data["scans"][_place(condition)])
+            for condition in self._scored(name, reference)
+            if _place(condition) in data["scans"]
         }
 
     def region(self, name: str, reference: Reference) -> Region:
@@ -150,7 +156,7 @@ class Scans:
             seen = self.artefacts.embedding(trial)
             with self.stopwatch("scoring"):
                 scan = self._scanned(name, condition, (seen, floor), output, float(region.mean()))
-            scans[str(condition.setup)] = scan.to_dict()
+            scans[_place(condition)] = scan.to_dict()
         return {"region": np.packbits(region).tobytes().hex(), "scans": scans}
 
     def _scanned(
@@ -210,6 +216,11 @@ class Scans:
         cropper, still = self.artefacts.cropper(clip), most_closed(faces)
         crop = np.asarray(next(islice(iter(cropper(clip.video)), still, None)))
         return floor_frames(cropper(clip.video), crop, region)
+
+
+def _place(condition: Condition) -> str:
+    """The scan of a condition among those of its clip and reference."""
+    return f"{condition.setup}{condition.partner + 1 if condition.partner else ''}"
 
 
 def _rounded(rows: NDArray[np.floating]) -> tuple[tuple[float, ...], ...]:

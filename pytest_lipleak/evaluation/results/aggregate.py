@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
-from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.corpus import Corpus, Key
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics.families import FAMILIES, Shown, Source
 from pytest_lipleak.core.metrics.formulas import CHANCE, Metric, metric, metrics_of
@@ -17,7 +17,7 @@ from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.make.unrelated_speech import ENOUGH
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
 from pytest_lipleak.evaluation.results.dose_curves import with_dose
-from pytest_lipleak.evaluation.results.units import clusters, complete, voices
+from pytest_lipleak.evaluation.results.units import clusters, complete, units_of, voices
 from pytest_lipleak.statistics.bootstrap import CONFIDENCE, distance_interval, expanded_interval
 from pytest_lipleak.statistics.nulls import least_p
 from pytest_lipleak.statistics.sequences import FIRST, SKEWED, difference_sequence, mean_sequence
@@ -62,24 +62,21 @@ def measure(
             f"({', '.join(sorted(missing)[:3])}, ...)"
         )
     rows = np.array([[column[clip] for column in columns] for clip in clips], np.float64)
+    by_chance = np.zeros(len(columns))
     finite = bool(clips) and bool(np.isfinite(rows).all())
     coverage = CONFIDENCE if confidence is None else confidence
     alike = clusters(corpus, metric, clips)
     p, smallest_p = None, None
     if clips and metric.over_lags and metric.has_p:
-        tables = _scanned(corpus, metric, clips)
-        together = voices(corpus, clips)
-        (p, by_chance), smallest_p = (
-            scan_chance(tables, clusters=together),
-            least_p([len(table) - 1 for table in tables], together),
-        )
+        p, chance, smallest_p = _scan_chance(corpus, metric, clips)
         # The best of 21 lags of a mean is above 0 by chance; the bests of single clips are over chance already.
-        rows[:, [column.competes for column in metric.columns]] -= by_chance
+        by_chance[[column.competes for column in metric.columns]] = chance
+        rows -= by_chance
     per_clip = {clip: metric.combine(row.tolist()) for clip, row in zip(clips, rows, strict=True)}
     measurement = Measurement(
         metric=metric,
         value=_value(metric, rows, per_clip) if clips else math.nan,
-        interval=_interval(corpus, metric, clips, rows, coverage, lost) if finite else None,
+        interval=_interval(corpus, metric, clips, by_chance, coverage, lost) if finite else None,
         per_clip=per_clip,
         unscored=unscored,
         expert=corpus.provenance.expert,
@@ -104,9 +101,31 @@ def _value(metric: Metric, rows: NDArray[np.float64], per_clip: Mapping[str, flo
 
 
 def _scanned(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> list[NDArray[np.float64]]:
-    """The tables of a lag scan, (1 + K, 21), own row first."""
-    scans = [corpus.scans[clip, metric.columns[0].condition] for clip in clips]
+    """The tables of a lag scan, (1 + K, 21), own row first: one a video."""
+    scans = [corpus.scans[key] for key in _videos_of(corpus, metric, clips)]
     return [np.array(scan.lips if metric.is_lips else scan.excess) for scan in scans]
+
+
+def _videos_of(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> list[Key]:
+    """What was made of these clips in the cell that a metric looks at: for each clip one of each partner."""
+    condition = metric.columns[0].condition
+    return [key for clip in clips for key in corpus.videos(clip, condition)]
+
+
+def _together(corpus: Corpus, names: Sequence[str]) -> list[str] | None:
+    """Whose videos are drawn together for a p value: those of one voice, and of one clip; None for each alone."""
+    alike = voices(corpus, names)
+    several = len(set(names)) < len(names)
+    return list(names) if alike is None and several else alike
+
+
+def _scan_chance(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> tuple[float, float, float]:
+    """The p of the best lag, what the best lag is by chance, and the smallest p that could have been."""
+    tables = _scanned(corpus, metric, clips)
+    names = [clip for clip, _ in _videos_of(corpus, metric, clips)]
+    together = _together(corpus, names)
+    p, chance = scan_chance(tables, clusters=together, clips=names)
+    return p, chance, least_p([len(table) - 1 for table in tables], together)
 
 
 def _full_copy(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> float | None:
@@ -134,24 +153,30 @@ def _interval(
     corpus: Corpus,
     metric: Metric,
     clips: list[str],
-    rows: NDArray[np.float64],
+    by_chance: NDArray[np.float64],
     confidence: float,
     lost: Collection[str],
 ) -> tuple[float, float] | None:
+    """The interval of a metric; ``by_chance`` is taken off each column."""
     if metric.worst:
         return None
     # A best lag of means is no mean of best lags: no sequence holds for it, and all clips are measured.
     if corpus.provenance.sequential and not metric.over_lags and not metric.is_probe:
         every = corpus.provenance.clip_names
         if len(set(clusters(corpus, metric, every) or every)) >= FIRST:
-            return _sequence(corpus, metric, clips, rows, confidence, lost)
+            return _sequence(corpus, metric, clips, units_of([corpus], metric, clips).rows, confidence, lost)
         # Too few to look at before the end: then nothing was looked at, and the plain interval holds.
         if set(every) - set(clips) - set(lost):
             return None
-    alike = clusters(corpus, metric, clips)
+    units = units_of([corpus], metric, clips)
+    rows, alike, crossed, weights = units.rows - by_chance, units.clusters, units.crossed, units.weights
     if metric.differences:
-        return distance_interval(rows, metric.differences, confidence=confidence, clusters=alike)
-    return expanded_interval(rows, metric.combine, confidence=confidence, clusters=alike)
+        return distance_interval(
+            rows, metric.differences, confidence=confidence, clusters=alike, crossed=crossed, weights=weights
+        )
+    return expanded_interval(
+        rows, metric.combine, confidence=confidence, clusters=alike, crossed=crossed, weights=weights
+    )
 
 
 def _sequence(
@@ -217,9 +242,9 @@ def every_measurement(corpus: Corpus) -> list[Measurement]:
     others = [each for family in scored if not family.by_condition for each in metrics_of(family)]
     wanted += sorted(others, key=lambda each: list(Reference).index(each.conditions[-1].reference))
     taken = {
-        (name, of) for (_, of), values in corpus.pictures.items() for name in values
+        (name, of and of.cell) for (_, of), values in corpus.pictures.items() for name in values
     } | corpus.sets.keys()
-    taken |= {(measure, key[1]) for key, measure in corpus.unpictured}
+    taken |= {(measure, key[1] and key[1].cell) for key, measure in corpus.unpictured}
     wanted += [metric(name) for name in sorted(f"{name}[{of}]" for name, of in taken if name in _MADE)]
     found = (measured(corpus, each) for each in dict.fromkeys(wanted))
     return [measurement for measurement in found if measurement is not None]

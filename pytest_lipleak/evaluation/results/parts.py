@@ -47,8 +47,10 @@ def merged_parts(parts: Mapping[str, Corpus]) -> Corpus:
         part, of = corpus.provenance.shard["part"], corpus.provenance.shard["of"]
         if corpus.provenance.clip_names != part_of(names, part, of):
             raise InputError(f"{name}: its clips are not those of part {part}/{of}; measure it again")
-    pairing = next((c.provenance.pairing for _, c in ordered if c.provenance.pairing), {})
-    corpus = Corpus(replace(about, clip_names=names, pairing=pairing, shard={}))
+    corpus = Corpus(replace(about, clip_names=names, pairing={}, further_partners={}, shard={}))
+    corpus.provenance.note_partners(
+        next((c.provenance.partners for _, c in ordered if c.provenance.pairing), {})
+    )
     for _, part in ordered:
         corpus.absorb(part)
     if corpus.unrelated:
@@ -133,7 +135,7 @@ def _check_agreement(first: str, whole: Corpus, name: str, corpus: Corpus) -> No
         (f"the {word}", ours.shard[word], theirs.shard[word]) for word in ours.shard if word != "part"
     ]
     if ours.pairing and theirs.pairing:
-        pairs.append(("pairing", ours.pairing, theirs.pairing))
+        pairs.append(("pairing", ours.partners, theirs.partners))
     pairs.append(("device", ours.device.partition(":")[0], theirs.device.partition(":")[0]))
     _check_equal(first, name, pairs)
 

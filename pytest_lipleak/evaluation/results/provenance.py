@@ -68,7 +68,7 @@ def provenance_of(
         weights_sha256=expert.identity.weights_sha256,
         verified_weights=expert.identity.verified,
         clips_sha256=clips.digest,
-        pairing_rule=chosen.pairing if plan.partners is None else GIVEN,
+        pairing_rule=chosen.pairing if plan.pairs is None else GIVEN,
         face="; ".join(filter(None, (_face(plan), *crop_notes))),
         expert_reason=plan.expert_reason,
         sequential=sequential,
@@ -94,7 +94,7 @@ def _measured(clips: ClipSet, plan: Plan) -> tuple[tuple[str, ...], dict[str, st
             } | speakers
             speakers = {copy: speakers[original] for copy, original in clips.copies.items()} | speakers
         return names, {}, speakers
-    chosen = [name for name in clips if plan.partners is None or name in plan.partners]
+    chosen = [name for name in clips if plan.pairs is None or name in plan.pairs]
     copies = {name: clips.copies[name] for name in chosen if name in clips.copies}
     return tuple(name for name in chosen if name not in copies), copies, speakers
 

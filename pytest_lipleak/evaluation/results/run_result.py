@@ -132,7 +132,7 @@ def merged_models(pieces: Iterable[ModelResult]) -> tuple[ModelResult, ...]:
         corpus, verdicts = models.setdefault(name, (piece.corpus, {}))
         corpus.absorb(piece.corpus)
         # Empty until a process needed XM.
-        corpus.provenance.pairing.update(about.pairing)  # type: ignore[attr-defined]
+        corpus.provenance.note_partners(about.partners)
         verdicts.update(piece.verdicts)
     return tuple(
         ModelResult(corpus, dict(sorted(verdicts.items())))

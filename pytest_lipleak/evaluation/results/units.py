@@ -1,10 +1,62 @@
 """What is drawn for intervals: clips, or where clips are alike, the speakers and the speech that they share."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
-from pytest_lipleak.core.conditions import OTHER_SPEECH
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lipleak.core.conditions import OTHER_SPEECH, Setup
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.formulas import Metric
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """What an interval is drawn from.
+
+    Args:
+        rows: one row a clip, or a clip and a partner where clips have several; one column per quantity.
+        clusters: one label per row; rows of one label are drawn together. None draws rows.
+        crossed: where clips have several partners, whose speech drives each row; else None.
+        weights: of the rows; None: all alike.
+    """
+
+    rows: NDArray[np.float64]
+    clusters: list[str] | None
+    crossed: list[str] | None = None
+    weights: NDArray[np.float64] | None = None
+
+
+def units_of(corpora: Sequence[Corpus], metric: Metric, clips: Sequence[str]) -> Units:
+    """Return the units of one metric in corpora of the same clips and partners.
+
+    Args:
+        corpora: whose columns stand side by side.
+        metric: the metric.
+        clips: those that have every column in all of them.
+    """
+    about = corpora[-1].provenance
+    columns = [(corpus, column) for corpus in corpora for column in metric.columns]
+    under_xm = any(
+        column.condition is not None and column.condition.setup is Setup.XM for _, column in columns
+    )
+    if not (under_xm and any(about.further_partners.get(clip) for clip in clips)):
+        found = [corpus.column(column) for corpus, column in columns]
+        rows = np.array([[values[clip] for values in found] for clip in clips], np.float64)
+        return Units(rows, clusters(corpora[-1], metric, clips))
+    values = [corpus.by_partner(column) for corpus, column in columns]
+    pairs = [(clip, number, name) for clip in clips for number, name in enumerate(about.partners_of(clip))]
+    return Units(
+        # What no partner drives is the same beside each of them.
+        np.array(
+            [[each[clip][number % len(each[clip])] for each in values] for clip, number, _ in pairs],
+            np.float64,
+        ),
+        _speakers(corpora[-1], [clip for clip, _, _ in pairs]),
+        [name for _, _, name in pairs],
+        np.array([1 / len(about.partners_of(clip)) for clip, _, _ in pairs]),
+    )
 
 
 def clusters(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> list[str] | None:
