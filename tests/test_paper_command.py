@@ -58,6 +58,21 @@ def test_tables_for_papers(reports: list[str], layout: str, sign: str, tmp_path:
     assert sign in target.read_text()
 
 
+def test_the_caption_says_whose_run_ended_early(
+    reports: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["paper", *reports]) == GOOD
+    assert "ended early" not in capsys.readouterr().out
+    data = json.loads(Path(reports[1]).read_text())
+    data["run"] |= {"ended": "early", "why": "interrupted by the user", "not_run": ["LSD-CR < 0.6"]}
+    Path(reports[1]).write_text(json.dumps(data))
+    for layout in ("text", "markdown", "latex"):
+        assert main(["paper", *reports, "--format", layout]) == GOOD
+        out = capsys.readouterr().out
+        assert "copy: its run ended early (interrupted by the user): cells may be missing" in out
+        assert "honest: its run" not in out
+
+
 def test_what_cannot_be_read_or_made(reports: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["paper", *reports, "--column", "LipCorr_S"]) == USAGE
     assert "--column LipCorr_S: no report holds it" in capsys.readouterr().err

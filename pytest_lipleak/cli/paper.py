@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
 
 if TYPE_CHECKING:
+    from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.report.side_by_side import Entry
     from pytest_lipleak.report.tables import Table
 
@@ -162,12 +164,27 @@ def _handed_on(options: argparse.Namespace) -> list[str]:
 
 
 def _entries(paths: Mapping[str, Path]) -> "list[Entry]":
-    """The models of all reports, which are named as the user named them."""
+    """The models of all reports, which are named as the user named them; captions say whose run ended early."""
     from pytest_lipleak.report.reading import read_report
     from pytest_lipleak.report.side_by_side import entry_of, labels_of
 
-    found = [(corpus, item) for item, path in paths.items() for corpus in read_report(path).corpora]
-    return [entry_of(corpus, label) for (corpus, _), label in zip(found, labels_of(found), strict=True)]
+    found: list[tuple[Corpus, str]] = []
+    ends: list[str] = []
+    for item, path in paths.items():
+        report = read_report(path)
+        run = report.run
+        early = (
+            ""
+            if run.is_whole
+            else f"its run ended early ({run.why or 'no reason is known'}): cells may be missing"
+        )
+        found += [(corpus, item) for corpus in report.corpora]
+        ends += [early] * len(report.corpora)
+    entries = [entry_of(corpus, label) for (corpus, _), label in zip(found, labels_of(found), strict=True)]
+    return [
+        replace(entry, notes=(early, *entry.notes)) if early else entry
+        for entry, early in zip(entries, ends, strict=True)
+    ]
 
 
 def _tables(entries: "list[Entry]", options: argparse.Namespace, columns: Sequence[str]) -> "list[Table]":

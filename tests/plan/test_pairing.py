@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_lipleak.core.errors import InputError
-from pytest_lipleak.plan.pairing import ANY_SPEAKER, SAME_SPEAKER, mismatched_pairs
+from pytest_lipleak.plan.pairing import ANY_SPEAKER, SAME_SPEAKER, drawn_partners, mismatched_pairs
 
 RULES = (ANY_SPEAKER, SAME_SPEAKER)
 
@@ -143,3 +143,45 @@ def test_a_speech_is_used_twice_only_where_it_must_be() -> None:
     # Three clips of one speech can only be driven by the two others.
     pairs = mismatched_pairs(clip_set([(1, 640, None)] * 3 + [(2, 640, None), (3, 640, None)]), 0)
     assert {pairs[f"clip{index}"] for index in range(3)} <= {"clip3", "clip4"}
+
+
+@given(clips=sets, rule=st.sampled_from(RULES), seed=st.integers(0, 3), count=st.integers(1, 3))
+def test_further_partners_are_drawn_after_the_first(
+    clips: SpokenSet, rule: str, seed: int, count: int
+) -> None:
+    allowed = may_drive(clips, rule)
+    try:
+        first = mismatched_pairs(clips, seed, rule)
+        found = drawn_partners(clips, seed, rule, count)
+    except InputError:
+        # Only where some clip has not so many other speeches.
+        others = [
+            {clips.speeches[other].tobytes() for other in clips if allowed(clip, other)} for clip in clips
+        ]
+        assert min(map(len, others)) < count or len(others) < 2 or clips.copies
+        return
+    assert {clip: names[0] for clip, names in found.items()} == first
+    assert found == drawn_partners(clips, seed, rule, count)
+    for clip, names in found.items():
+        assert len(names) == count
+        assert all(allowed(clip, name) for name in names)
+        assert len({clips.speeches[name].tobytes() for name in names}) == count, (
+            "no speech drives a clip twice"
+        )
+
+
+def test_a_clip_without_so_many_partners_is_named() -> None:
+    clips = clip_set([(1, 640, None), (2, 640, None), (3, 640, None)])
+    assert all(len(names) == 2 for names in drawn_partners(clips, 0, ANY_SPEAKER, 2).values())
+    with pytest.raises(
+        InputError, match=r"has 2 partners for XM, expected more.*ask for 2 with --lipleak-partners"
+    ):
+        drawn_partners(clips, 0, ANY_SPEAKER, 3)
+
+
+def test_each_of_three_partners_is_a_derangement() -> None:
+    clips = clip_set([(number, 640, None) for number in range(1, 13)])
+    for seed in range(5):
+        found = drawn_partners(clips, seed, ANY_SPEAKER, 3)
+        for place in range(3):
+            assert sorted(names[place] for names in found.values()) == sorted(clips)

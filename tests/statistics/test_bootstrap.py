@@ -204,3 +204,59 @@ def test_more_confidence_is_wider(seed: int) -> None:
     rows = normal_rows(15, seed=seed)
     narrow, wide = (percentile_interval(rows, first, confidence=c, resamples=500) for c in (0.8, 0.99))
     assert wide[0] <= narrow[0] <= narrow[1] <= wide[1]
+
+
+def crossed(
+    clip: float, speech: float, rest: float, seed: int, clips: int = 40
+) -> tuple[np.ndarray, list, list]:
+    """Scores of clips with three partners each: effects of the clip, of the speech that drives, and of neither."""
+    draw = np.random.default_rng(seed)
+    clip_effects, speech_effects = draw.normal(0, clip, clips), draw.normal(0, speech, clips)
+    pairs = [(one, (one + step) % clips) for one in range(clips) for step in (1, 2, 3)]
+    rows = [clip_effects[one] + speech_effects[other] + draw.normal(0, rest) for one, other in pairs]
+    return np.array(rows)[:, None], [f"c{one}" for one, _ in pairs], [f"s{other}" for _, other in pairs]
+
+
+def width(interval: tuple[float, float] | None) -> float:
+    assert interval is not None
+    return interval[1] - interval[0]
+
+
+@pytest.mark.parametrize("effects", [(1.0, 0.0, 0.1), (0.0, 1.0, 0.1), (1.0, 1.0, 0.1), (0.2, 0.2, 1.0)])
+def test_two_factors_give_the_width_that_their_variances_give(effects):
+    clip, speech, rest = effects
+    found = [
+        width(expanded_interval(rows, first, clusters=one, crossed=other))
+        for rows, one, other in (crossed(*effects, seed) for seed in range(25))
+    ]
+    # Forty clips with three partners each: the variance of the mean, from the variances of its parts.
+    expected = 2 * 2.02 * np.sqrt((clip**2 + speech**2 + rest**2 / 3) / 40)
+    assert np.mean(found) == pytest.approx(expected, rel=0.12)
+
+
+def test_two_factors_are_no_narrower_than_one():
+    for seed in range(10):
+        rows, one, other = crossed(0.5, 0.5, 0.5, seed, clips=12)
+        both = width(expanded_interval(rows, first, clusters=one, crossed=other))
+        for alone in (one, other):
+            assert both >= width(expanded_interval(rows, first, clusters=alone)) - 1e-12
+
+
+def test_too_few_units_of_either_factor_give_no_interval():
+    rows, one, other = crossed(1, 1, 1, 0)
+    assert expanded_interval(rows, first, clusters=one, crossed=["s"] * len(other)) is None
+    assert expanded_interval(rows, first, clusters=["c"] * len(one), crossed=other) is None
+    assert (
+        distance_interval(np.hstack([rows, rows]), [(0, 1)], clusters=one, crossed=["s"] * len(other)) is None
+    )
+
+
+def test_weights_count_rows_as_often():
+    rows = np.random.default_rng(0).normal(size=(12, 2))
+    doubled = np.repeat(rows, 2, axis=0)
+    labels = [f"c{number}" for number in range(12)]
+    plain = expanded_interval(rows, first, clusters=labels)
+    halves = expanded_interval(
+        doubled, first, clusters=[each for each in labels for _ in range(2)], weights=np.full(24, 0.5)
+    )
+    assert halves == pytest.approx(plain)
