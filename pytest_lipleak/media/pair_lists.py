@@ -21,7 +21,8 @@ def given_pairs(path: Path | None, clips: ClipSet) -> dict[str, tuple[str, ...]]
     """
     if path is not None:
         return read_pairs(path, clips)
-    return clips.partners and {clip: (partner,) for clip, partner in clips.partners.items()}
+    of_list = clips.partners
+    return None if of_list is None else {clip: (partner,) for clip, partner in of_list.items()}
 
 
 def read_pairs(path: Path, clips: ClipSet) -> dict[str, tuple[str, ...]]:

@@ -77,11 +77,10 @@ def mismatched_pairs(
     for copy, original in clips.copies.items():
         same_speech[place[original]] += [place[name] for name in clips.same_speech_as(copy) if name in place]
     # What speaks already is never drawn again, nor what says the same.
-    for index, clip in enumerate(shuffled):
-        for partner in taken.get(clip, ()):
-            same_speech[index] += [
-                place[name] for name in (partner, *clips.same_speech_as(partner)) if name in place
-            ]
+    for index, driven in enumerate(shuffled):
+        for partner in taken.get(driven, ()):
+            said = (partner, *clips.same_speech_as(partner))
+            same_speech[index] += [place[name] for name in said if name in place]
     blocked = np.zeros(len(names), np.bool_)
 
     def may_drive(clip: int, among: Places) -> Marks:
