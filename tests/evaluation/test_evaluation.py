@@ -388,7 +388,7 @@ def test_without_a_folder_no_video_is_kept(start: Start) -> None:
 
 def test_a_pair_list_decides_partners_and_what_is_measured(start: Start) -> None:
     generator = Recorder(follows_audio)
-    evaluation = start(generator, plan={"partners": {"a": "d", "c": "a"}})
+    evaluation = start(generator, plan={"pairs": {"a": ("d",), "c": ("a",)}})
     measurement = evaluation.measure("LSE-D[XM,CR]")
     assert list(measurement.per_clip) == ["a", "c"]
     assert evaluation.corpus.provenance.pairing == {"a": "d", "c": "a"}

@@ -100,7 +100,7 @@ def test_silences_partners_and_libraries(
     assert made(clips, tmp_path, "SI,CR") == 1
     assert made(clips, tmp_path, "SI,CR", plan={"silence": "noise"}) == 1
     for partner in ("b", "c"):
-        assert made(clips, tmp_path, "XM,CR", plan={"partners": {"a": partner}}) == 1
+        assert made(clips, tmp_path, "XM,CR", plan={"pairs": {"a": (partner,)}}) == 1
     monkeypatch.setattr(rooms, "versions_of", lambda *packages: dict.fromkeys(packages, "other"))
     assert made(clips, tmp_path, "SI,CR") == 1
 
