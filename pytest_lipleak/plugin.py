@@ -217,7 +217,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     Where the ini file alone names it, that line follows when something is to be judged.
     """
     session, asked = config.stash[KEY], config.stash[REQUEST]
-    gates = len(session.settings.rules.gates)
+    gates = len(session.settings.rules.limits or ())
     if session.settings.asked_for_model:
         return model_lines(session)
     if not gates:

@@ -55,12 +55,14 @@ NOT_JUDGED: Mapping[str, str] = {
 
 BEFORE: Mapping[str, tuple[str, ...]] = {
     "command-line.md": (
-        "lipleak evaluate --model my_package.lipsync:load --clips clips --measure -q --save-baseline baseline.json",
+        "lipleak evaluate --model my_package.lipsync:load --clips clips --measure --gate none --save-baseline "
+        "baseline.json",
     ),
     "reports.md": (
-        "lipleak evaluate --model my_package.lipsync:load --clips clips --measure -q --json report.json --html report",
-        "lipleak evaluate --model my_package.lipsync:load --clips clips --measure -q --json ours.json",
-        "lipleak evaluate --model demo:leaky --clips clips --measure -q --json theirs.json",
+        "lipleak evaluate --model my_package.lipsync:load --clips clips --measure --gate none --json report.json "
+        "--html report",
+        "lipleak evaluate --model my_package.lipsync:load --clips clips --measure --gate none -q --json ours.json",
+        "lipleak evaluate --model demo:leaky --clips clips --measure --gate none -q --json theirs.json",
     ),
 }
 """Commands that made what the reader of a page has."""

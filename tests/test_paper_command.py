@@ -102,7 +102,7 @@ def test_models_are_measured_each_in_a_process_of_its_own(
 
     monkeypatch.setattr(paper.subprocess, "run", measured)
     assert main(["paper", "whole", reports[1], "--clips", "embedded", "--seed=3"]) == GOOD
-    assert "--measure=paper" in calls[0]
+    assert {"--measure=paper", "--gate=none"} <= set(calls[0])
     assert {"--clips=embedded", "--seed=3"} <= set(calls[0])
     assert main(["paper", "whole", "--column", "LipCorr_S"]) == USAGE, "the stand-in measured no such column"
     assert "--measure=all" in calls[1]

@@ -27,8 +27,8 @@ examples:
   lipleak evaluate --model demo
   lipleak evaluate --model my_package.lipsync:load --model-arg checkpoint=model.pth --clips clips/ \\
       --expert embedded --gate 'LSE-C_S < 1.0' --gate 'LSE-C[XM,CR] > 1.2' --json report.json
-  lipleak evaluate --model demo --measure --json -
-  lipleak evaluate --model demo --measure=paper --json demo.json
+  lipleak evaluate --model demo --measure --gate none --json -
+  lipleak evaluate --model demo --measure=paper --gate none --json demo.json
   lipleak evaluate --model videos:manifest.csv --all-models
   lipleak evaluate --model my_package.lipsync:load --clips clips/ --executor dask=tcp://scheduler:8786
 """
@@ -109,12 +109,14 @@ def _refuse_what_does_not_work_here(environment: Mapping[str, str]) -> None:
 
 def _evaluated(work: "Run", options: argparse.Namespace, *, to_stdout: bool) -> int:
     group = work.settings.rules.measure
-    limits = work.limits(or_defaults=not group)
+    limits = work.limits(or_defaults=True)
     if not limits and not group and not work.settings.rules.compare_fails:
         raise ConfigurationError(
             f"no limit to judge by: expert {work.expert.name} has no default gates under protocol "
             f"{work.expert.protocol}; give some with --gate, for example --gate 'LSD-CR < 0.6', or only measure with "
             "--measure"
+            if work.settings.rules.limits is None
+            else "--gate none judges nothing, and nothing is to be measured; name a group with --measure"
         )
     waiting = [*map(str, limits), *work.settings.rules.compare_fails]
     work.reports.begin(waiting)
@@ -306,5 +308,5 @@ def _reported(
     if any(troubles) or lost:
         return NOT_JUDGED
     rules = work.settings.rules
-    only_measured = rules.measure and not rules.gates and not rules.compare_fails
+    only_measured = rules.measure and not work.limits(or_defaults=True) and not rules.compare_fails
     return GOOD if only_measured or is_part else ending.status

@@ -49,7 +49,7 @@ def _check_gates(settings: Settings) -> None:
 def _limits(settings: Settings) -> "list[Limit]":
     from pytest_lipleak.core.verdicts import Limit
 
-    return [Limit.parse(gate) for gate in settings.rules.gates]
+    return [Limit.parse(gate) for gate in settings.rules.limits or ()]
 
 
 def _check_baseline(settings: Settings, baseline: Baseline) -> None:

@@ -263,13 +263,17 @@ class Plan(NamedTuple):
     ] = 1
 
 
+JUDGE_NOTHING = "none"
+"""In the place of all gates."""
+
+
 class Rules(NamedTuple):
     """How values become verdicts."""
 
     measure: Annotated[
         str | None,
         Option(
-            "measure a group of metrics, beside what limits ask for",
+            "measure a group of metrics, beside what limits ask for, defaults among them",
             metavar="GROUP",
             choices=MEASURE_GROUPS,
             alone="conditions",
@@ -279,7 +283,7 @@ class Rules(NamedTuple):
     gates: Annotated[
         tuple[str, ...],
         Option(
-            "a limit to keep, for example 'LSD-CR < 0.6' (repeatable; replaces the defaults)",
+            "a limit to keep, for example 'LSD-CR < 0.6' (repeatable; replaces the defaults), or none: judge nothing",
             convert.entries,
             "LIMIT",
             commands=(EVALUATE, MERGE),
@@ -333,6 +337,13 @@ class Rules(NamedTuple):
             commands=(),
         ),
     ] = False
+
+    @property
+    def limits(self) -> tuple[str, ...] | None:
+        """The limits that were given, none where nothing is to be judged; None where the expert's defaults count."""
+        if not self.gates:
+            return None
+        return () if self.gates == (JUDGE_NOTHING,) else self.gates
 
 
 class Outputs(NamedTuple):

@@ -59,13 +59,22 @@ def test_the_same_report_as_the_plugin(
 
 
 def test_measure_only_judges_nothing(evaluate: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    assert evaluate("OnlyAR", "--measure", "--json=-") == GOOD
+    assert evaluate("OnlyAR", "--measure", "--gate=none", "--json=-") == GOOD
     report = json.loads(capsys.readouterr().out)
     assert report["verdict"] == "not judged"
     metrics = {entry["metric"] for entry in report["results"][0]["metrics"]}
     assert {"LSD-AR", "LSE-C_S[AR]", "LSE-C[GT]"} < metrics
     assert "LSD-CR" not in metrics
     assert report["results"][0]["unrelated"], "whether the expert can judge these clips is in the file"
+
+
+def test_a_group_takes_no_gate_away(evaluate: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate("Copy", "--measure", "-q") == LEAK, "the default gates, as in pytest"
+    assert capsys.readouterr().out.startswith("FAILED")
+    assert evaluate("Copy", "--gate=none") == USAGE
+    assert "--gate none judges nothing, and nothing is to be measured" in capsys.readouterr().err
+    assert evaluate("Copy", "--measure", "--gate=none", "--gate=LSD-CR < 1") == USAGE
+    assert "cannot read the gate 'none'" in capsys.readouterr().err
 
 
 def test_groups_go_together_with_gates(evaluate: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -199,3 +199,10 @@ def wait_for(log: Path, words: str, process: "subprocess.Popen[bytes]", after: i
         assert process.poll() is None, log.read_text()
         assert time.monotonic() < end, log.read_text()
         time.sleep(0.2)
+
+
+def test_a_group_of_metrics_stands_beside_the_gates_and_takes_none_away(suite: Project) -> None:
+    measured = "pytest.ini::measure conditions"
+    assert collected(suite, "--lipleak-measure=conditions") == [MINE, measured, *GATES]
+    assert collected(suite, "--lipleak-measure=conditions", "--lipleak-gate=none") == [MINE, measured]
+    assert collected(suite, "--lipleak-gate=none") == [MINE]
