@@ -313,6 +313,8 @@ def add_defaults(session: pytest.Session, items: list[pytest.Item], *, tests_jud
             f"configured, no test uses a lipleak fixture, and expert {expert.name} has no default limits "
             f"under protocol {expert.protocol}; give limits, for example --lipleak-gate 'LSD-CR < 0.6' --lipleak-gate "
             "'LipCorr_XO < 0.15'; `lipleak calibrate --gates FILE` measures some for this expert on your clips"
+            if ours.settings.rules.limits is None
+            else "--lipleak-gate none judges nothing, and nothing is to be measured; name one with --lipleak-measure"
         )
         items.append(Unusable.from_parent(parent, why=why))
 

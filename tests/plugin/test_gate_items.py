@@ -205,4 +205,5 @@ def test_a_group_of_metrics_stands_beside_the_gates_and_takes_none_away(suite: P
     measured = "pytest.ini::measure conditions"
     assert collected(suite, "--lipleak-measure=conditions") == [MINE, measured, *GATES]
     assert collected(suite, "--lipleak-measure=conditions", "--lipleak-gate=none") == [MINE, measured]
-    assert collected(suite, "--lipleak-gate=none") == [MINE]
+    nothing = suite.run("--collect-only", "-q", "--lipleak-gate=none")
+    assert (nothing.code, "judges nothing, and nothing is to be measured" in nothing.text) == (4, True)
