@@ -1,6 +1,6 @@
 """What is measured of trials beyond their sync scores, and only when asked for: nulls, pictures, probes."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
