@@ -183,6 +183,20 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target.partition("#")[0]).exists(), target
 
 
+def test_nobody_is_told_to_install_by_a_name_that_no_index_knows() -> None:
+    """In prose an extra is named to those who have the package; commands are for those who begin."""
+    if (
+        "(unreleased)"
+        not in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").partition("\n## ")[2].split("\n")[0]
+    ):
+        return
+    told = [(block.page.name, line) for block in ALL for line in block.code.splitlines()]
+    for example in (ROOT / "examples").rglob("*.yml"):
+        told += [(example.name, line) for line in example.read_text(encoding="utf-8").splitlines()]
+    by_name = re.compile(r"pip install (?!.*git\+).*pytest-lipleak")
+    assert [each for each in told if by_name.search(each[1])] == []
+
+
 def test_the_site_lists_every_page() -> None:
     listed = set(re.findall(r"(\w[\w/-]*\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.M))
     assert listed == {page.relative_to(ROOT / "docs").as_posix() for page in (ROOT / "docs").rglob("*.md")}
