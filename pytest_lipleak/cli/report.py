@@ -13,6 +13,7 @@ from pytest_lipleak.core.errors import ConfigurationError, InputError
 from pytest_lipleak.machine.outputs import check_writable, to_be_written
 from pytest_lipleak.report import render
 from pytest_lipleak.report.published import PUBLISHED
+from pytest_lipleak.report.whole_runs import RUN_FORMATS
 
 if TYPE_CHECKING:
     from pytest_lipleak.report.reading import Report
@@ -31,7 +32,7 @@ examples:
 exit status: 0 printed or written, 2 usage or a file that is no report, 3 the file could not be written; this
 command judges nothing anew
 """
-FORMATS = (*render.FORMATS, "records", "json", "html")
+FORMATS = (*dict.fromkeys((*render.FORMATS, *RUN_FORMATS)), "records", "json", "html")
 """``records``: every metric of every clip as CSV, a line each."""
 
 
@@ -109,8 +110,14 @@ def run(options: argparse.Namespace) -> int:
         found = records_csv(corpus for report in reports.values() for corpus in report.corpora)
         return tell(found, "report", options.output)
     models = sum(len(report.corpora) for report in reports.values())
-    if alone and models <= 1 and layout in ("terminal", "markdown"):
-        return tell(_one_model(reports, layout, full=options.verbose), "report", options.output)
+    of_tables = layout == "json" or layout in render.FORMATS
+    if alone and layout in RUN_FORMATS and (models <= 1 or not of_tables):
+        (report,) = reports.values()
+        return tell(RUN_FORMATS[layout](report.result, options.verbose), "report", options.output)
+    if not of_tables:
+        raise ConfigurationError(
+            f"--format {layout}: is about one report of a run; name one JSON report alone"
+        )
     return tell(_laid_out(_tables(reports, options), layout), "report", options.output)
 
 
@@ -154,24 +161,6 @@ def _labels(reports: "dict[Path, Report]") -> list[str]:
 
     sources = {path: str(path.with_suffix("")) for path in reports}
     return labels_of((corpus, sources[path]) for path, report in reports.items() for corpus in report.corpora)
-
-
-def _one_model(reports: "dict[Path, Report]", layout: str, *, full: bool) -> str:
-    """The report of one model as pytest prints it, or writes it for GitHub: verdict first."""
-    from pytest_lipleak.core.endings import failed_lines
-    from pytest_lipleak.report.github import step_summary
-    from pytest_lipleak.report.json import endings_of
-    from pytest_lipleak.report.summary import summaries
-
-    (report,) = reports.values()
-    if layout == "markdown":
-        return step_summary(report.result)
-    lines = []
-    for summary in summaries(report.result, full=full):
-        lines += [f"{summary.model}: {summary.verdict}", *summary.table]
-    if not report.corpora:
-        lines.append(endings_of(report.data, report.corpora)[0].headline)
-    return "\n".join([*lines, *failed_lines(report.run)])
 
 
 def _laid_out(tables: "list[Table]", layout: str) -> str:
