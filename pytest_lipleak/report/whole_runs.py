@@ -30,5 +30,8 @@ def markdown(result: "RunResult", full: bool) -> str:
     return step_summary(result)
 
 
-RUN_FORMATS: Mapping[str, Callable[["RunResult", bool], str]] = {"terminal": terminal, "markdown": markdown}
+RUN_FORMATS: Mapping[str, Callable[["RunResult", bool], str]] = {
+    "terminal": terminal,
+    "markdown": markdown,
+}
 """By the name that ``lipleak report --format`` takes."""
