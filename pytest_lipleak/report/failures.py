@@ -16,7 +16,7 @@ REMEDIES: Mapping[Question, str] = {
 """What to try where a causal probe says where the lips come from."""
 
 REMEDY = (
-    "where they come from is not known yet: `lipleak probe` changes the mouths of the reference alone, then those of "
+    "from which pictures is not known yet: `lipleak probe` changes the mouths of the reference alone, then those of "
     "the input frames"
 )
 """Where nothing but a score is known."""

@@ -108,8 +108,8 @@ def test_failure_reads_well(project: Project) -> None:
     assert re.search(r"\(3 clips, expert embedded \S+\): not > 90$", shown[0])
     assert shown[1].startswith("  worst clips: clip")
     assert shown[2] == "  videos: keep them with --lipleak-keep=DIR"
-    assert "it is in the lips" in shown[3]
-    assert shown[4].startswith("  where they come from is not known yet: `lipleak probe`"), "no probe has run"
+    assert "never heard but saw" in shown[3]
+    assert shown[4].startswith("  from which pictures is not known yet: `lipleak probe`"), "no probe has run"
     assert ".py:" not in "".join(shown)
     assert run.lines(r"^FAILED lipleak::LSE-D_S > 90 - LSE-D_S = ")
 

@@ -183,25 +183,25 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "LSE-C_{own}",
         _OWN_SCORE,
-        "{driven}, the lips agree with the clip's own speech, which the model never heard: it is in the lips",
+        "{driven}, the lips agree with the clip's own speech, which the model never heard but saw",
         "lower", _LSE, Source.SYNC, setups=UNHEARD,
     ),
     Family(
         "LSE-D_{own}",
         _OWN_SCORE,
-        "{driven}, the lips stay close to the clip's own speech, which the model never heard: it is in the lips",
+        "{driven}, the lips stay close to the clip's own speech, which the model never heard but saw",
         "higher", _LSE, Source.SYNC, setups=UNHEARD,
     ),
     Family(
         "LSE-C_{own}@floor",
         _FLOOR,
-        "{driven}, the lips agree with the clip's own speech: it is in the lips",
+        "{driven}, the lips agree with the clip's own speech: it was seen, not heard",
         "lower", _LSE, Source.LAGS, Summary.BEST_LAG, setups=UNHEARD, shown=Shown.TABLE,
     ),
     Family(
         "LSE-C_{own}@worst",
         _FLOOR + ": the worst clip, above all that unrelated speech gives",
-        "{driven}, the lips of this clip agree with its own speech: it is in the lips",
+        "{driven}, the lips of this clip agree with its own speech: it was seen, not heard",
         "lower", _LSE, Source.LAGS, Summary.WORST_CLIP, Question.CLIPS, UNHEARD, shown=Shown.TABLE,
     ),
     Family(
