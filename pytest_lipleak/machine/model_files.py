@@ -52,7 +52,7 @@ def locate(name: str, weights: Path | None) -> Path | None:
     """
     if weights is not None and not weights.exists():
         raise MissingDataError(
-            f"weights {weights}: no such file or folder; check --lipleak-weights / --weights"
+            f"weights {weights}: no such file or folder; check --lipleak-weights, or the variable LIPLEAK_WEIGHTS"
         )
     if weights is not None and weights.is_file():
         return weights

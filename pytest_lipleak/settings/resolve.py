@@ -1,6 +1,7 @@
 """Command line over environment over ini file over default, into ``Settings``: for pytest, for commands, for code."""
 
 import os
+import re
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -58,7 +59,12 @@ def read_settings(config: "pytest.Config", environment: Mapping[str, str] = os.e
         except (TypeError, ValueError, pytest.UsageError) as error:
             expected = {"bool": "true or false", "int": "a whole number", "linelist": "one entry per line"}
             wanted = expected.get(ini_type(option), "text")
-            raise RefusedError(f"{origin.source}: expected {wanted} ({error})") from None
+            # Both int() and pytest quote at the end what they could not read.
+            quoted = re.search("'.*'$", str(error))
+            got = (
+                f"{quoted[0]} is not allowed; expected {wanted}" if quoted else f"expected {wanted} ({error})"
+            )
+            raise RefusedError(f"{origin.source}: {got}") from None
         if given is not None:
             yield origin, given
 

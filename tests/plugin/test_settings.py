@@ -185,8 +185,11 @@ def test_a_misspelt_ini_key_is_refused_where_a_model_is_judged(project: Project)
     ("ini", "words"),
     [
         ("lipleak_expert = nobody", "ini key lipleak_expert: 'nobody' is not allowed"),
-        ("lipleak_seed = many", "ini key lipleak_seed: expected a whole number"),
-        ("lipleak_allow_unscored = perhaps", "ini key lipleak_allow_unscored: expected true or false"),
+        ("lipleak_seed = many", "ini key lipleak_seed: 'many' is not allowed; expected a whole number"),
+        (
+            "lipleak_allow_unscored = perhaps",
+            "ini key lipleak_allow_unscored: 'perhaps' is not allowed; expected true or false",
+        ),
     ],
 )
 def test_bad_ini_value(project: Project, ini: str, words: str) -> None:
