@@ -140,6 +140,8 @@ class Run:
         if measures:
             from pytest_lipleak.machine.libraries import check_libraries
 
+            # Before NumPy is loaded: OpenBLAS counts its threads then, and never again.
+            self.device.share_threads()
             check_libraries()
         preflight.check_settings(self.settings, self.baseline)
         preflight.check_partners(self.settings, self.clips)

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from inner_pytest import Project, Run
 
+from pytest_lipleak.evaluation.make.devices import THREAD_VARIABLES, usable_processors
+
 LIMITS = ("LSD-CR < 0.001", "LSD-AR < 50", "LSE-C_S < 50", "LSE-C_XO[CR] < 0.1", "LSE-D_S[AR] > 1")
 GATES = tuple(f"--lipleak-gate={limit}" for limit in LIMITS)
-WAYS = [("-n0",), ("-n2",), ("-n2", "--dist=loadfile"), ("-n2", "--dist=worksteal")]
+WAYS = [("-n0",), ("-n2",)]
 
 
 def calls(folder: Path) -> Counter[str]:
@@ -78,6 +80,32 @@ def test_a_log_tells_what_workers_do(project: Project, monkeypatch: pytest.Monke
     assert not project.measure("Copy", *GATES, "-n2", "-q").lines(r"^lipleak: gw")
 
 
+@pytest.mark.slow
+def test_workers_share_the_processors_before_numpy_is_loaded(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else each has threads for all of them, which wait for each other most of the time."""
+    pytest.importorskip("threadpoolctl", reason="comes with scikit-learn")
+    for variable in THREAD_VARIABLES:
+        monkeypatch.delenv(variable, raising=False)
+    project.write(
+        counting="""
+        import threadpoolctl
+        from models import Copy
+
+        class Model(Copy):
+            def generate(self, frames, audio, reference):
+                for pool in threadpoolctl.threadpool_info():
+                    if pool["user_api"] == "blas":
+                        open(f"threads-{pool['num_threads']}", "w").close()
+                return frames
+        """
+    )
+    assert project.measure("counting:Model", GATES[2], "-n2").counts == {"passed": 1}
+    share = max(usable_processors() // 2, 1)
+    assert [path.name for path in project.path.glob("threads-*")] == [f"threads-{share}"]
+
+
 def test_crashed_worker_still_ends_in_a_report(project: Project) -> None:
     run = project.measure(
         "Crashes",
@@ -110,7 +138,7 @@ def test_stopping_at_the_first_failure_keeps_what_was_measured(
 
 @pytest.mark.parametrize(
     "arguments",
-    [("-p", "randomly"), ("--maxfail=1",), ("--timeout=100",), ("--reruns=1",), ("--dist=loadscope", "-n2")],
+    [("-p", "randomly"), ("--maxfail=1",), ("--timeout=100",), ("--reruns=1",)],
     ids=" ".join,
 )
 def test_with_other_plugins(project: Project, arguments: tuple[str, ...]) -> None:
@@ -127,7 +155,6 @@ def test_with_other_plugins(project: Project, arguments: tuple[str, ...]) -> Non
 @pytest.mark.parametrize(
     ("arguments", "tests"),
     [
-        (("--dist=load",), 2),
         (("--dist=loadgroup",), 2),
         (("--dist=loadscope", "-p", "randomly"), 2),
         (("--dist=worksteal", "--reruns=1", "--timeout=300"), 2),
