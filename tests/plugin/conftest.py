@@ -61,3 +61,14 @@ def project(pytester: pytest.Pytester, clip_folder: Path, monkeypatch: pytest.Mo
 def distribution(request: pytest.FixtureRequest) -> tuple[str, ...]:
     """Without workers, and with two; test_xdist.py has the other ways to distribute."""
     return request.param
+
+
+@pytest.fixture(
+    params=[
+        pytest.param((), id="plain"),
+        pytest.param(("-n1",), id="n1", marks=pytest.mark.slow),
+    ]
+)
+def in_a_worker(request: pytest.FixtureRequest) -> tuple[str, ...]:
+    """In this process, and in a worker: for what must reach it or come back, and no other worker has a part in."""
+    return request.param

@@ -19,19 +19,19 @@ def save(project: Project, model: str, *arguments: str) -> Path:
 
 
 def test_saved_and_compared(
-    project: Project, distribution: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+    project: Project, in_a_worker: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    base = save(project, "Still", *distribution)
+    base = save(project, "Still", *in_a_worker)
     text = base.read_text()
     assert max(map(len, text.splitlines())) < 1000, "one score per line, so that it diffs"
     run = project.measure(
-        "Still", *GATES, "--lipleak-compare=base.json", "--lipleak-compare-fail=LSD-CR > +0", *distribution
+        "Still", *GATES, "--lipleak-compare=base.json", "--lipleak-compare-fail=LSD-CR > +0", *in_a_worker
     )
     assert run.counts == {"passed": 3}, run.text
     assert run.lines("compared with base.json: models.py:Still")
     assert run.lines(r"LSE-C_S .* same")
     run = project.measure(
-        "Copy", *GATES, "--lipleak-compare=base.json", "--lipleak-compare-fail=LSE-C_S > +0.1", *distribution
+        "Copy", *GATES, "--lipleak-compare=base.json", "--lipleak-compare-fail=LSE-C_S > +0.1", *in_a_worker
     )
     assert run.counts == {"passed": 2, "failed": 1}
     assert run.lines(r"LSE-C_S = .*: not <= ")

@@ -12,7 +12,7 @@ GATE = "--lipleak-gate=LSE-C_S < 50"
 
 @pytest.mark.parametrize(("choice", "counts"), [("fail", "failed"), ("skip", "skipped"), ("warn", "passed")])
 def test_an_inconclusive_verdict_does_what_is_asked(
-    project: Project, distribution: tuple[str, ...], choice: str, counts: str
+    project: Project, in_a_worker: tuple[str, ...], choice: str, counts: str
 ) -> None:
     project.write(
         test_it="""
@@ -23,7 +23,7 @@ def test_an_inconclusive_verdict_does_what_is_asked(
         """
     )
     given = (GATE, "--lipleak-confidence=0.95", f"--lipleak-inconclusive={choice}")
-    run = project.measure("Copy", *given, *distribution)
+    run = project.measure("Copy", *given, *in_a_worker)
     assert run.counts.pop("warnings", 0) >= (2 if choice == "warn" else 0)
     assert run.counts.get(counts) == 2
     assert "INCONCLUSIVE: 2 of 2 limits not settled by these clips" in run.text

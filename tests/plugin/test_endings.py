@@ -270,14 +270,16 @@ def test_no_end_with_status_0_in_pytest(project: Project, when: str, end: str) -
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("when", "end"),
+    ("workers", "when", "end"),
     [
-        ("import", OS_EXIT), ("thread", OS_EXIT), ("use_clips", SYS_EXIT), ("generate", SYS_EXIT),
-        ("generate", "pytest.exit('enough', returncode=0)"),
+        # A worker that dies while the other goes on, and what ends any worker alike.
+        ("-n2", "thread", OS_EXIT), ("-n2", "generate", SYS_EXIT),
+        ("-n1", "import", OS_EXIT), ("-n1", "use_clips", SYS_EXIT),
+        ("-n1", "generate", "pytest.exit('enough', returncode=0)"),
     ],
 )  # fmt: skip
-def test_no_end_with_status_0_in_workers(project: Project, when: str, end: str) -> None:
-    run = ends(project, when, end, "-n2")
+def test_no_end_with_status_0_in_workers(project: Project, workers: str, when: str, end: str) -> None:
+    run = ends(project, when, end, workers)
     assert run.code != 0, run.text
     assert run.json["verdict"] == "not judged"
 

@@ -283,7 +283,7 @@ FIXTURES = {
 
 @pytest.mark.parametrize("scope", FIXTURES)
 def test_what_the_model_of_a_module_chooses_counts_for_every_fixture_there(
-    project: Project, scope: str, distribution: tuple[str, ...]
+    project: Project, scope: str, in_a_worker: tuple[str, ...]
 ) -> None:
     head = "from pytest_lipleak import Condition, Reference, Setup\n"
     project.write(
@@ -295,9 +295,9 @@ def test_what_the_model_of_a_module_chooses_counts_for_every_fixture_there(
             assert len(lipleak_mismatched_pairs) == 3
         """,
     )
-    run = project.measure("Copy", *distribution)
+    run = project.measure("Copy", *in_a_worker)
     assert run.counts == {"passed": 4}, run.text
-    asked = project.measure("Copy", "--lipleak-silence=zeros", *distribution)
+    asked = project.measure("Copy", "--lipleak-silence=zeros", *in_a_worker)
     assert asked.counts == {"passed": 3, "failed": 1}, "what is asked for outranks the model's own"
 
 

@@ -19,13 +19,13 @@ def test_two(lipleak):
 
 
 def test_a_part_measures_what_every_assertion_asks(
-    project: Project, distribution: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+    project: Project, in_a_worker: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     project.write(test_two=TWO)
     assert project.measure("Copy", "test_two.py").counts == {"failed": 1}
     files = []
     for part in ("1/2", "2/2"):
-        run = project.measure("Copy", "test_two.py", f"--lipleak-shard={part}", *distribution)
+        run = project.measure("Copy", "test_two.py", f"--lipleak-shard={part}", *in_a_worker)
         assert run.counts == {"skipped": 1}
         files.append(str(run.json_file.rename(project.path / f"part{part[0]}.json")))
         assert set(json.loads(Path(files[-1]).read_text())["results"][0]["asked"]) == {

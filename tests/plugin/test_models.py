@@ -132,7 +132,7 @@ def test_that_no_test_needs_is_not_imported(project: Project) -> None:
 
 
 def test_that_an_overriding_fixture_replaces_is_not_imported(
-    project: Project, distribution: tuple[str, ...]
+    project: Project, in_a_worker: tuple[str, ...]
 ) -> None:
     project.write(
         absent="import absent_package\nModel = None\n",
@@ -145,9 +145,9 @@ def test_that_an_overriding_fixture_replaces_is_not_imported(
         def test_it(lipleak): assert lipleak.measure("LSE-D_S").value < 10
         """,
     )
-    run = project.measure("absent.py:Model", *distribution)
+    run = project.measure("absent.py:Model", *in_a_worker)
     assert (run.code, run.counts) == (pytest.ExitCode.OK, {"passed": 1}), run.text
-    run = project.measure("absent.py:Model", GATE, *distribution)
+    run = project.measure("absent.py:Model", GATE, *in_a_worker)
     assert run.code == pytest.ExitCode.USAGE_ERROR, "the gate judges the model that is named"
 
 

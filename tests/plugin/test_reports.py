@@ -28,8 +28,38 @@ def cells(run: Run, first: str) -> list[str]:
     return re.split(r"\s{2,}", line)
 
 
+OWN_TEST = """
+from pytest_lipleak import assert_metric
+def test_two(lipleak):
+    assert_metric(lipleak, "LSE-D_S > 0.5")
+    assert_metric(lipleak, "LSE-C_S < 40")
+"""
+# A copy is infinitely like its original, which JSON cannot say.
+PICTURE_GATES = ("--lipleak-gate=SSIM[SI,CR] > 0.9", "--lipleak-gate=PSNR[AM,CR] > 30")
+
+_runs: dict[tuple[str, ...], Run] = {}
+
+
+def made_once(project: Project, *arguments: str) -> Run:
+    """A run of the copying model: made once, for all tests that read what it left."""
+    if arguments not in _runs:
+        _runs[arguments] = project.measure("Copy", *arguments)
+    return _runs[arguments]
+
+
+def copied(project: Project, distribution: tuple[str, ...]) -> Run:
+    """A run under all gates."""
+    return made_once(project, *GATES, *distribution)
+
+
+def copied_with_pictures(project: Project, distribution: tuple[str, ...]) -> Run:
+    """A run under all gates, those of picture measures too, with a test beside them and a JUnit file."""
+    project.write(test_own=OWN_TEST)
+    return made_once(project, *GATES, *PICTURE_GATES, "--junitxml=junit.xml", *distribution)
+
+
 def test_table_agrees_with_the_json_report(project: Project, distribution: tuple[str, ...]) -> None:
-    run = project.measure("Copy", *GATES, *distribution)
+    run = copied(project, distribution)
     (corpus,) = read_document(run.json)
     for row, name in (("real clips", "GT"), ("AM CR", "AM,CR"), ("XM CR", "XM,CR"), ("SI CR", "SI,CR")):
         shown = cells(run, row)
@@ -51,19 +81,16 @@ def test_table_agrees_with_the_json_report(project: Project, distribution: tuple
 
 
 def test_picture_measures_travel_too(project: Project, distribution: tuple[str, ...]) -> None:
-    # A copy is infinitely like its original, which JSON cannot say.
-    run = project.measure(
-        "Copy", "--lipleak-gate=SSIM[SI,CR] > 0.9", "--lipleak-gate=PSNR[AM,CR] > 30", *distribution
-    )
-    assert run.counts == {"passed": 2}
-    assert run.json["verdict"] == "pass"
+    run = copied_with_pictures(project, distribution)
+    kept = {verdict["limit"] for verdict in run.json["results"][0]["verdicts"] if verdict["passed"]}
+    assert kept >= {"SSIM[SI,CR] > 0.9", "PSNR[AM,CR] > 30"}
     assert run.lines("^SI CR .*1.000")
     (corpus,) = read_document(run.json)
     assert measure(corpus, metric("PSNR[AM,CR]")).value == math.inf
 
 
 def test_verdict_comes_first(project: Project) -> None:
-    run = project.measure("Copy", *GATES)
+    run = copied(project, ())
     (start,) = [
         n for n, line in enumerate(run.text.splitlines()) if "= lip leakage: models.py:Copy =" in line
     ]
@@ -92,7 +119,7 @@ def test_colours(project: Project) -> None:
 
 
 def test_json_is_finite_and_complete(project: Project, distribution: tuple[str, ...]) -> None:
-    run = project.measure("Copy", *GATES, *distribution)
+    run = copied(project, distribution)
 
     def check(value: Any) -> None:
         if isinstance(value, float):
@@ -116,7 +143,7 @@ def test_the_file_alone_gives_the_same_metrics_to_the_bit(
     project: Project, distribution: tuple[str, ...]
 ) -> None:
     jsonschema = pytest.importorskip("jsonschema")
-    run = project.measure("Copy", *GATES, "--lipleak-gate=PSNR[AM,CR] > 30", *distribution)
+    run = copied_with_pictures(project, distribution)
     jsonschema.validate(run.json, schema())
     (result,) = run.json["results"]
     (corpus,) = read_document(run.json)
@@ -181,18 +208,10 @@ def test_a_test_that_fails_for_another_reason_is_named(project: Project) -> None
 
 
 def test_junit_properties(project: Project, distribution: tuple[str, ...]) -> None:
-    project.write(
-        test_own="""
-        from pytest_lipleak import assert_metric
-        def test_two(lipleak):
-            assert_metric(lipleak, "LSE-D_S > 0.5")
-            assert_metric(lipleak, "LSE-C_S < 40")
-        """
-    )
-    project.measure("Copy", *GATES[:2], "--junitxml=junit.xml", *distribution)
+    run = copied_with_pictures(project, distribution)
     cases = {
         case.attrib["name"]: {p.attrib["name"]: p.attrib["value"] for p in case.iter("property")}
-        for case in ElementTree.parse(project.path / "junit.xml").iter("testcase")
+        for case in ElementTree.parse(run.json_file.parent / "junit.xml").iter("testcase")
     }
     numbers = ["lipleak.LSD-CR", "lipleak.LSD-CR.clips"]
     assert list(cases["LSD-CR < 0.001"]) == ["lipleak LSD-CR < 0.001", *numbers, "lipleak.expert"]

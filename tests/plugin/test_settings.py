@@ -230,15 +230,15 @@ def test_a_misspelt_option_is_refused_with_the_right_one(project: Project, value
 
 @pytest.mark.parametrize("given", [["--lipleak-speaker=anna"], ["--lipleak-speaker", "anna"]])
 def test_an_option_of_the_users_conftest_is_not_misspelt(
-    project: Project, given: list[str], distribution: tuple[str, ...]
+    project: Project, given: list[str], in_a_worker: tuple[str, ...]
 ) -> None:
     project.write(
         conftest="def pytest_addoption(parser): parser.addoption('--lipleak-speaker')",
         test_it="def test_it(pytestconfig): assert pytestconfig.getoption('lipleak_speaker') == 'anna'",
     )
-    run = project.run(*given, *distribution)
+    run = project.run(*given, *in_a_worker)
     assert (run.code, run.counts) == (pytest.ExitCode.OK, {"passed": 1}), run.text
-    run = project.run(*given, "--lipleak-modle=demo", *distribution)
+    run = project.run(*given, "--lipleak-modle=demo", *in_a_worker)
     assert run.code == pytest.ExitCode.USAGE_ERROR
     assert run.lines("^ERROR: option --lipleak-modle is not known; did you mean --lipleak-model\\?$")
 
@@ -248,12 +248,12 @@ def test_misspelt_ini_key_is_refused_by_strict_config(project: Project) -> None:
     assert "Unknown config option: lipleak_modle" in project.run().text
 
 
-def test_nothing_to_judge_by_is_a_usage_error(project: Project, distribution: tuple[str, ...]) -> None:
+def test_nothing_to_judge_by_is_a_usage_error(project: Project, in_a_worker: tuple[str, ...]) -> None:
     weights = project.path / "syncnet_v2.model"
     weights.write_bytes(b"not looked into before something is measured")
     run = project.measure(
         "Copy",
-        *distribution,
+        *in_a_worker,
         "--lipleak-expert=syncnet",
         f"--lipleak-weights={weights}",
         "--lipleak-allow-unverified-weights",
@@ -265,24 +265,24 @@ def test_nothing_to_judge_by_is_a_usage_error(project: Project, distribution: tu
 
 
 def test_clips_that_cannot_be_paired_are_refused_at_the_start(
-    project: Project, distribution: tuple[str, ...]
+    project: Project, in_a_worker: tuple[str, ...]
 ) -> None:
-    run = project.measure("demo", *distribution)
+    run = project.measure("demo", *in_a_worker)
     assert run.code == pytest.ExitCode.USAGE_ERROR
     (line,) = run.lines("ERROR")
     assert "clip 'clip0' has no partner for XM: its speaker is unknown" in line
-    silent = project.measure("demo", "--lipleak-gate=LSE-C_S < 50", "--collect-only", *distribution)
+    silent = project.measure("demo", "--lipleak-gate=LSE-C_S < 50", "--collect-only", *in_a_worker)
     assert silent.code == 0, "silence needs no pairs"
 
 
 def test_clips_that_nothing_left_pairs_are_no_reason_to_refuse(
-    project: Project, distribution: tuple[str, ...]
+    project: Project, in_a_worker: tuple[str, ...]
 ) -> None:
     project.write(test_it="def test_unit(): pass")
     gates = ("--lipleak-gate=LSE-C_S < 9", "--lipleak-gate=LSE-C[XM,CR] > 0.1")
 
     def run(*arguments: str) -> Run:
-        return project.measure("demo", *gates, *arguments, *distribution)
+        return project.measure("demo", *gates, *arguments, *in_a_worker)
 
     assert (silence := run("-k", "LSE-C_S")).code == pytest.ExitCode.OK, silence.text
     assert silence.counts["passed"] == 1

@@ -69,10 +69,10 @@ class Says:
 
 
 def test_a_model_that_nothing_judges_comes_to_no_verdict(
-    project: Project, distribution: tuple[str, ...]
+    project: Project, in_a_worker: tuple[str, ...]
 ) -> None:
     project.write(test_skipping=SKIPPING)
-    run = project.measure("OnlyAR", *distribution)
+    run = project.measure("OnlyAR", *in_a_worker)
     assert run.code == 3
     assert run.lines("^NOT JUDGED: models.py:OnlyAR: the only test of it skipped")
     assert json.loads(run.json_file.read_text())["verdict"] == "not judged"
