@@ -2,6 +2,7 @@
 
 import wave
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +31,7 @@ class Reading:
     shape: tuple[int, int]
     notes: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def numbers(self) -> np.ndarray:
         """Which frame of the original is shown, (T,); -1 where none."""
         return np.array([number_of(frame) for frame in self.frames])
