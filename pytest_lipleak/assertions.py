@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,26 @@ if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.evaluation.comparison import Regression
     from pytest_lipleak.evaluation.evaluation import Evaluation
+
+
+JUDGED: Mapping[str, str] = {
+    "assert_lsd_below": "LSD-CR",
+    "assert_silent_lse_c_below": "LSE-C_S[CR]",
+    "assert_silent_lse_d_above": "LSE-D_S[CR]",
+    "assert_lse_c_above": "LSE-C[AM,CR]",
+    "assert_lse_d_below": "LSE-D[AM,CR]",
+    "assert_ssim_above": "SSIM[AM,CR]",
+    "assert_psnr_above": "PSNR[AM,CR]",
+    "assert_fid_below": "FID[AM,CR]",
+    "assert_csim_above": "CSIM[AM,CR]",
+    "assert_lmd_below": "LMD[AM,CR]",
+    "assert_no_silent_leak": "LSE-C_S@floor[CR]",
+    "assert_no_own_audio_leak": "LSE-C_XO@floor[CR]",
+}
+"""What each assertion judges where it is given nothing else."""
+
+LOOKED_UP = ("assert_no_silent_leak", "assert_no_own_audio_leak")
+"""Those whose limit is looked up for the expert in use, unless ``min_effect`` says it."""
 
 
 class InconclusiveWarning(UserWarning):

@@ -164,6 +164,7 @@ class Gate(GateItem):
     def __init__(self, *, limit: Any, **kwargs: Any) -> None:
         super().__init__(stated=str(limit), **kwargs)
         self.limit = limit
+        self.metric = limit.metric
 
     def runtest(self) -> None:
         """Measure and judge."""
@@ -215,6 +216,7 @@ class RegressionGate(GateItem):
     def __init__(self, *, allowance: Any, **kwargs: Any) -> None:
         super().__init__(stated=f"regression {allowance}", **kwargs)
         self.allowance = allowance
+        self.metric = allowance.metric
 
     def runtest(self) -> None:
         """Measure, and judge against the baseline."""

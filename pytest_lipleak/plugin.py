@@ -11,6 +11,7 @@ import pytest
 
 from pytest_lipleak import fixtures
 from pytest_lipleak.core.exit_status import NOT_JUDGED
+from pytest_lipleak.core.remarks import tell_by
 from pytest_lipleak.fixtures import (  # noqa: F401 - pytest finds fixtures among the plugin's names
     _lipleak_session,
     lipleak,
@@ -26,6 +27,7 @@ from pytest_lipleak.gates import (
     REQUEST,
     Gate,
     Gates,
+    RegressionGate,
     Unusable,
     add_defaults,
     ask_for_gates,
@@ -132,6 +134,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", MARKER)
     session = LipleakSession(config, read_settings(config))
     config.stash[KEY] = session
+    tell_by(session.display.say)
     session.tests.are_asked_for = ask_for_gates(config, session.settings).wanted
     config.pluginmanager.register(Watcher(session), "lipleak-watcher")
     xdist.register(
@@ -306,10 +309,32 @@ def _refuse_unusable(session: pytest.Session, ours: LipleakSession) -> None:
     for item in session.items:
         if isinstance(item, Unusable):
             raise pytest.UsageError(item.why)
+    if ours.measures:
+        _refuse_foreseen(session, ours)
     if not ours.measures or not ours.names_model or not any(map(_uses_named_model, session.items)):
         return
     ours.run.check_pairs(item.limit for item in session.items if isinstance(item, Gate))
     ours.run.named_model.find()
+
+
+def _refuse_foreseen(session: pytest.Session, ours: LipleakSession) -> None:
+    """Refuse what gates need and is not there, and what tests will judge that nobody can, as far as their code says."""
+    from pytest_lipleak.core.errors import LipleakError
+    from pytest_lipleak.session.foreseen import foreseen
+
+    run = ours.run
+    gates = [item for item in session.items if isinstance(item, Gate | RegressionGate)]
+    run.require(gate.metric for gate in gates)
+    tests = [each for item in session.items if "lipleak" in _fixtures(item) for each in foreseen(item)]
+    for each in tests:
+        try:
+            if each.by_user and each.metric.on_a_scale:
+                run.expert.refuse_unnamed(each.words)
+            run.require([each.metric])
+        except LipleakError as error:
+            raise pytest.UsageError(f"{each.test}: {error}") from None
+    if not ours.names_model and any("lipleak" in _fixtures(item) for item in session.items):
+        run.check_judge()
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:

@@ -5,10 +5,12 @@ ends a frame early.
 """
 
 import logging
+import sys
 from collections.abc import Callable
 
 _LOGGER = logging.getLogger("pytest_lipleak")
 _hearing: list[Callable[[str], None]] = []
+_telling: list[Callable[[str], None]] = []
 
 
 def hear(listener: Callable[[str], None]) -> None:
@@ -26,3 +28,20 @@ def remark(text: str) -> None:
         _LOGGER.warning(text)
     for listener in _hearing:
         listener(text)
+
+
+def tell_by(teller: Callable[[str], None]) -> None:
+    """Let what the user must know at once be told by this function from now on.
+
+    Args:
+        teller: takes a sentence; pytest would swallow what is printed.
+    """
+    _telling[:] = [teller]
+
+
+def tell(text: str) -> None:
+    """Tell the user at once, on stderr where nobody else does it: a download that begins, for example."""
+    if not _telling:
+        print(f"lipleak: {text}", file=sys.stderr, flush=True)
+    for teller in _telling:
+        teller(text)

@@ -121,14 +121,14 @@ def score_file(
         UnscorableError: too short, or no face where one is needed.
         WeightsError, MissingDataError: see ``load_expert``.
     """
-    name, how = _chosen(expert, protocol, weights)
-    by_ffmpeg = _jpeg_step(jpeg, how)
-    judge = load_expert(name, weights, allow_unverified=allow_unverified, device=device)
     recording = Recording(video, audio)
     heard = recording.audio
-    seen: VideoFile | FfmpegFile
     # The picture may be longer than the sound; how long it is, is known when it has been decoded.
     audible = len(heard) // SAMPLES_PER_FRAME
+    name, how, choice = _chosen(expert, protocol, weights, VideoFile(recording.timeline, audible))
+    by_ffmpeg = _jpeg_step(jpeg, how)
+    judge = load_expert(name, weights, allow_unverified=allow_unverified, device=device)
+    seen: VideoFile | FfmpegFile
     crops = Crops(how, weights, face, judge)
     if by_ffmpeg:
         seen, cropper = FfmpegFile(recording.timeline, audible), Cropper(Protocol.DIRECT)
@@ -138,7 +138,7 @@ def score_file(
     found = _scored(judge, crops, cropper, how, seen, heard)
     audible_frames(recording.audio_file, seen.length, len(heard))
     conversions = (*recording.timeline.notes, *seen.notes, *recording.sound_notes)
-    return replace(found, frames=seen.length, notes=(*conversions, *found.notes))
+    return replace(found, frames=seen.length, notes=(*choice, *conversions, *found.notes))
 
 
 def score_clip(
@@ -151,19 +151,27 @@ def score_clip(
     face: str = "largest",
 ) -> FileScore:
     """Score a clip that is decoded; the options and errors are those of ``score_file``."""
-    name, how = _chosen(expert, protocol, weights)
+    name, how, choice = _chosen(expert, protocol, weights, clip.video)
     judge = load_expert(name, weights, device=device)
     crops = Crops(how, weights, face, judge)
     cropper = crops.through(clip.video, clip.audio)
     found = _scored(judge, crops, cropper, how, clip.video, clip.audio)
-    return replace(found, frames=len(clip.video))
+    return replace(found, frames=len(clip.video), notes=(*choice, *found.notes))
 
 
-def _chosen(expert: str, protocol: str, weights: Path | None) -> tuple[str, Protocol]:
+def _chosen(
+    expert: str, protocol: str, weights: Path | None, frames: Iterable[Image]
+) -> tuple[str, Protocol, tuple[str, ...]]:
+    """The expert, the protocol, and what is to be said of the choice."""
     name, _ = choose_expert(expert, weights)
     if protocol not in ("auto", *Protocol):
-        raise ConfigurationError(f"unknown protocol {protocol!r}; known are {', '.join(Protocol)}")
-    return name, default_protocol(name) if protocol == "auto" else Protocol(protocol)
+        raise ConfigurationError(f"unknown protocol {protocol!r}; known are auto, {', '.join(Protocol)}")
+    if protocol != "auto":
+        return name, Protocol(protocol), ()
+    from pytest_lipleak.faces.framing import fitting_protocol
+
+    found, why = fitting_protocol(default_protocol(name), [frames], weights)
+    return name, found, (f"protocol {found}: {why}",) if why else ()
 
 
 def _scored(

@@ -5,6 +5,7 @@ them can own ``cv2``. The bundle is a zip of TensorFlow Lite files, and LiteRT a
 """
 
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile, ZipFile
@@ -13,16 +14,39 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.errors import MissingExtraError, WeightsError
-from pytest_lipleak.machine.model_files import ModelFile, obtain
+from pytest_lipleak.machine.model_files import ModelFile, locate, obtain
 
 FACE_LANDMARKER = ModelFile(
     "face_landmarker.task",
     "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/face_landmarker.task",
     "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
     "Apache-2.0 (Google MediaPipe)",
+    "the face model, for protocol tracked and for landmarks",
 )
 DETECTOR = "face_detector.tflite"
 LANDMARKS = "face_landmarks_detector.tflite"
+
+
+def require_faces(weights: Path | None = None) -> None:
+    """See to it that faces can be found, without loading anything; the model is downloaded where it is not at hand.
+
+    Args:
+        weights: the weights folder, or None to use the download folder.
+
+    Raises:
+        MissingExtraError: LiteRT is not installed.
+        WeightsError: the bundle can't be had, or is not the published one.
+    """
+    if find_spec("ai_edge_litert") is None:
+        raise MissingExtraError("Face detection", "ai-edge-litert", "faces")
+    obtain(FACE_LANDMARKER, weights)
+
+
+def faces_at_hand(weights: Path | None = None) -> bool:
+    """Whether faces can be found without a download."""
+    folder = weights.parent if weights is not None and weights.is_file() else weights
+    found = locate(FACE_LANDMARKER.name, folder) or locate(FACE_LANDMARKER.name, None)
+    return found is not None and find_spec("ai_edge_litert") is not None
 
 
 class Network:

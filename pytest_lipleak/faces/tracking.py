@@ -7,7 +7,7 @@ whole clip, because a generated clip is scored from its first frame to its last.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -49,8 +49,9 @@ Fitted on published SyncNet crops, whose box follows from their framing: the Syn
 SHORT_CLIP_MIN_TRACK = 20
 """Instead of the published minimum where the whole clip is no longer than that: 15 windows of sync."""
 
-SMALL_FRAME_MIN_FACE = 40.0
-"""Instead of the published minimum in frames too small for a crop of such a face."""
+LEAST_FACE = 40.0
+"""Faces above the published minimum are taken first; where there is none, or the frame is too small for a crop of such
+a face, one that is larger than this, with a note."""
 
 
 class FacePolicy(StrEnum):
@@ -93,10 +94,10 @@ def rules_for(frames: int, height: int, width: int) -> TrackRules:
         min_track = SHORT_CLIP_MIN_TRACK
     if min(height, width) < min_face * (1 + CROP_SCALE):
         notes.append(
-            f"frames of {width}x{height}: faces of more than {SMALL_FRAME_MIN_FACE:g} pixels are accepted "
+            f"frames of {width}x{height}: faces of more than {LEAST_FACE:g} pixels are accepted "
             f"(small-frame minimum; published: more than {min_face:g})"
         )
-        min_face = SMALL_FRAME_MIN_FACE
+        min_face = LEAST_FACE
     return TrackRules(min_track, min_face, tuple(notes))
 
 
@@ -197,9 +198,17 @@ def track(
             "pass expert=, audio= and an array of frames, or use the policy 'largest'"
         )
     seen, length, size = _follow(frames, detector or FaceDetector(weights))
-    rules = rules or rules_for(length, *size)
-    usable = _usable(seen, length, rules)
-    notes = list(rules.notes)
+    wanted = rules or rules_for(length, *size)
+    notes = list(wanted.notes)
+    usable = [sightings for sightings in seen if _objection(sightings, length, wanted) is None]
+    if not usable:
+        # Rules that somebody gives are kept.
+        usable = _usable(seen, length, rules or replace(wanted, min_face=LEAST_FACE))
+        notes.append(
+            f"the face is {usable[0].side:.0f} pixels large (published minimum: more than {wanted.min_face:g}): its "
+            "crops are enlarged, and blur may weaken scores"
+        )
+    usable.sort(key=lambda sightings: -sightings.side)
     if len(usable) > 1:
         notes.append(f"{len(usable)} faces last through the clip; taken is the {policy} one")
     tracks = [_smoothed(sightings, length, policy, notes) for sightings in usable]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.core.errors import MissingDataError, WeightsError
+from pytest_lipleak.core.remarks import tell
 
 WEIGHT_SUFFIXES = frozenset({".pth", ".pt", ".ckpt", ".safetensors", ".bin", ".onnx"})
 """Files that programs read weights from, without saying so on their command line."""
@@ -26,12 +27,14 @@ class ModelFile:
         url: where its authors serve it.
         sha256: of its bytes, as 64 hex digits.
         licence: what users must know before they use it.
+        purpose: what it is for, in a few words.
     """
 
     name: str
     url: str
     sha256: str
     licence: str
+    purpose: str
 
 
 def cache_folder() -> Path:
@@ -92,7 +95,9 @@ def verify(model: ModelFile, path: Path) -> Path:
 
 
 def fetch(model: ModelFile, folder: Path | None = None) -> Path:
-    """Download ``model`` into ``folder`` (by default the download folder) and verify its hash.
+    """Download ``model`` into ``folder`` (by default the download folder) and verify its hash; say so before.
+
+    Of several processes that want it, one downloads it.
 
     Raises:
         WeightsError: what arrived has another hash, or the download failed.
@@ -100,22 +105,44 @@ def fetch(model: ModelFile, folder: Path | None = None) -> Path:
     from importlib.util import find_spec
 
     import pooch
+    from filelock import FileLock
 
+    pooch.get_logger().setLevel("WARNING")  # it would say what was told already
+    folder = folder or cache_folder()
     try:
-        return Path(
-            pooch.retrieve(
-                model.url,
-                known_hash=f"sha256:{model.sha256}",
-                fname=model.name,
-                path=folder or cache_folder(),
-                progressbar=find_spec("tqdm") is not None,
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{model.name}.lock"):
+            if not (folder / model.name).is_file():
+                tell(
+                    f"downloads {model.name} ({model.purpose}), {_size(model.url)}, from {model.url} to {folder}, "
+                    f"once; licence: {model.licence}"
+                )
+            return Path(
+                pooch.retrieve(
+                    model.url,
+                    known_hash=f"sha256:{model.sha256}",
+                    fname=model.name,
+                    path=folder,
+                    progressbar=find_spec("tqdm") is not None,
+                )
             )
-        )
     except Exception as error:  # pooch and requests raise many kinds; all mean that there is no file
         raise WeightsError(
-            f"could not download {model.url}: {error}. Without internet, put {model.name} into a folder "
-            "and name it with --lipleak-weights or LIPLEAK_WEIGHTS"
+            f"could not download {model.name} ({model.purpose}) from {model.url}: {error}. Without internet, put it "
+            "into a folder and name that with --lipleak-weights or LIPLEAK_WEIGHTS; licence: "
+            f"{model.licence}"
         ) from error
+
+
+def _size(url: str) -> str:
+    """How large what is served there is, as its server says."""
+    import requests
+
+    try:
+        answer = requests.head(url, allow_redirects=True, timeout=10)
+        return f"{int(answer.headers['Content-Length']) / 1e6:.1f} MB"
+    except (requests.RequestException, KeyError, ValueError):
+        return "of a size that its server does not tell"
 
 
 def load_checkpoint(path: Path, expected: str) -> dict[str, Any]:

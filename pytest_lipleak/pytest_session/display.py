@@ -62,7 +62,7 @@ class Display:
         return progress.stop
 
     def say(self, text: str) -> None:
-        """Say, past pytest's capturing, why this process ends."""
+        """Say at once, past pytest's capturing."""
         capture: Any = self._config.pluginmanager.getplugin("capturemanager")
         with capture.global_and_fixture_disabled() if capture else nullcontext():
             print(f"\nlipleak: {text}", file=sys.__stderr__, flush=True)

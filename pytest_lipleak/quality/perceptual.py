@@ -5,6 +5,7 @@ package ``lpips`` (BSD-2-Clause), version 0.1, AlexNet. Its linear layers come w
 torchvision's AlexNet, which is obtained and checked here, so that nothing unchecked is downloaded by the way.
 """
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ ALEXNET = ModelFile(
     "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
     "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
     "BSD-3-Clause (torchvision), trained on ImageNet: mind its terms of research use",
+    "AlexNet, for LPIPS",
 )
 
 FRAMES = 16
@@ -28,6 +30,13 @@ FRAMES = 16
 
 SLICES = ((1, 0), (2, 3), (3, 6), (4, 8), (5, 10))
 """Slice of the package's network, and which layer of AlexNet it holds."""
+
+
+def require_trunk(weights: Path | None = None) -> None:
+    """See to it that LPIPS can be measured, without loading anything; raises as ``PerceptualDistance``."""
+    if find_spec("lpips") is None or find_spec("torch") is None:
+        raise MissingExtraError("LPIPS", "lpips", "lpips")
+    obtain(ALEXNET, weights)
 
 
 class PerceptualDistance:

@@ -1,6 +1,6 @@
 """The sync expert that judges a run: which one, why, under which protocol; loaded when first needed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ from pytest_lipleak.run.device import Device
 from pytest_lipleak.settings.options import Scoring
 
 if TYPE_CHECKING:
+    from pytest_lipleak.core.clips import Image
     from pytest_lipleak.sync.expert import SyncExpert
 
 
@@ -18,11 +19,19 @@ class ChosenExpert:
         scoring: what the settings say of it.
         has_rendered_clips: says whether the clips are the embedded ones.
         device: where it runs.
+        pictures: gives the frames of clips by which ``auto`` chooses a protocol.
     """
 
-    def __init__(self, scoring: Scoring, has_rendered_clips: "Callable[[], bool]", device: Device) -> None:
+    def __init__(
+        self,
+        scoring: Scoring,
+        has_rendered_clips: "Callable[[], bool]",
+        device: Device,
+        pictures: "Callable[[], Iterable[Iterable[Image]]]",
+    ) -> None:
         self._scoring = scoring
         self._has_rendered_clips = has_rendered_clips
+        self._pictures = pictures
         self._device = device
 
     @cached_property
@@ -45,10 +54,26 @@ class ChosenExpert:
     @property
     def protocol(self) -> str:
         """Name of the protocol in use."""
+        return self._fitting[0]
+
+    @property
+    def protocol_reason(self) -> str:
+        """Why ``auto`` took another protocol than the expert's own; empty where it did not."""
+        return self._fitting[1]
+
+    @cached_property
+    def _fitting(self) -> tuple[str, str]:
         from pytest_lipleak.sync.experts import default_protocol
 
-        named = self._scoring.protocol
-        return str(default_protocol(self.name)) if named == "auto" else named
+        if self._scoring.protocol != "auto":
+            return self._scoring.protocol, ""
+        default = default_protocol(self.name)
+        if self._has_rendered_clips():
+            return str(default), ""
+        from pytest_lipleak.faces.framing import fitting_protocol
+
+        protocol, reason = fitting_protocol(default, self._pictures(), self._scoring.weights)
+        return str(protocol), reason
 
     @property
     def default_gates(self) -> tuple[str, ...]:
@@ -90,7 +115,7 @@ class ChosenExpert:
         Raises:
             LipleakError: they are not there, or are others than the published ones.
         """
-        from pytest_lipleak.sync.experts import registered_expert
+        from pytest_lipleak.sync.experts import check_weights
 
-        if check := registered_expert(self.name).check:
-            check(self._scoring.weights, self._scoring.allow_unverified_weights)
+        scoring = self._scoring
+        check_weights(self.name, scoring.weights, allow_unverified=scoring.allow_unverified_weights)

@@ -4,7 +4,8 @@ Knows nothing of pytest: the plugin's session has one, and so have the commands.
 """
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,8 +19,10 @@ from pytest_lipleak.run.report_files import Reports
 from pytest_lipleak.settings.options import Settings
 
 if TYPE_CHECKING:
+    from pytest_lipleak.core.clips import Video
     from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.core.dose import DoseCurve
+    from pytest_lipleak.core.metrics import Metric
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.evaluation.make.gallery import Gallery
@@ -33,6 +36,9 @@ if TYPE_CHECKING:
     from pytest_lipleak.sync.expert import SyncExpert
 
 GIGABYTE = 10**9
+
+LOOKED_AT = 12
+"""Where ``auto`` chooses the protocol, it looks at so many clips at most."""
 
 
 def to_stderr(text: str) -> None:
@@ -71,7 +77,7 @@ class Run:
         self._on_give_up = on_give_up
         self._folder: PrivateFolder | None = None
         self.device = Device(settings.machine.device, self.process)
-        self.expert = ChosenExpert(settings.scoring, self._has_rendered_clips, self.device)
+        self.expert = ChosenExpert(settings.scoring, self._has_rendered_clips, self.device, self._pictures)
         self.named_model = NamedModel(
             settings.inputs,
             settings.machine.workers_per_gpu,
@@ -126,6 +132,15 @@ class Run:
 
         return self.settings.inputs.clips == EMBEDDED and not self._clips_of_table()
 
+    def _pictures(self) -> "Iterator[Video]":
+        """The frames of some clips, evenly spread over the list; what cannot be read is somebody else's to refuse."""
+        from pytest_lipleak.core.errors import LipleakError
+
+        names = list(self.clips)
+        for name in names[:: max(1, -(-len(names) // LOOKED_AT))]:
+            with suppress(LipleakError):
+                yield self.clips[name].video
+
     def check(self, *, measures: bool = True) -> None:
         """Refuse at once what cannot work, before anything is loaded or generated.
 
@@ -150,13 +165,35 @@ class Run:
         checks_for_all = self.process.is_controller or not self.settings.asked_for_model
         # Workers hash again only when they load.
         if checks_for_all:
-            self.expert.check_weights()
+            self.check_judge()
         if checks_for_all and measures:
             from pytest_lipleak.machine.private_folders import remove_forgotten
 
             remove_forgotten()
             if store := self._lasting_store():
                 store.check()
+
+    def check_judge(self) -> None:
+        """Refuse, before anything is measured, clips, an expert or a protocol that are not at hand.
+
+        Raises:
+            LipleakError: says what is missing, and how to get it.
+        """
+        from pytest_lipleak.run.needs import require_protocol
+
+        len(self.clips)
+        self.expert.check_weights()
+        require_protocol(self.expert.protocol, self.settings.scoring)
+
+    def require(self, metrics: "Iterable[Metric]") -> None:
+        """Refuse, before anything is measured, metrics that need what is not installed or cannot be downloaded.
+
+        Raises:
+            LipleakError: says what is missing, and how to get it.
+        """
+        from pytest_lipleak.run.needs import require_metrics
+
+        require_metrics(metrics, self.settings.scoring)
 
     def check_pairs(self, limits: "Iterable[Limit]") -> None:
         """Refuse, before anything is measured, limits that need pairs of clips where there are none.

@@ -55,7 +55,9 @@ def _load_syncnet(weights: Path | None, *, device: str, threads: int, allow_unve
 
 
 def _check_syncnet(weights: Path | None, allow_unverified: bool) -> None:
-    syncnet_weights(weights, allow_unverified=allow_unverified)
+    from pytest_lipleak.sync.weights import check_packages
+
+    check_packages(syncnet_weights(weights, allow_unverified=allow_unverified))
 
 
 OURS = {
@@ -193,6 +195,14 @@ def syncnet_weights(weights: Path | None, *, allow_unverified: bool = False) -> 
             "--lipleak-expert embedded"
         )
     return verify_syncnet(path, allow_unverified=allow_unverified)
+
+
+def check_weights(name: str, weights: Path | None = None, *, allow_unverified: bool = False) -> None:
+    """Look at what an expert needs, without loading it; raises as ``load_expert`` does."""
+    registered = registered_expert(name)
+    if registered.check is not None:
+        with nullcontext() if name in OURS else _worded(name):
+            registered.check(weights, allow_unverified)
 
 
 def default_protocol(expert: str) -> Protocol:

@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ SYNCNET = ModelFile(
     "http://www.robots.ox.ac.uk/~vgg/software/lipsync/data/syncnet_v2.model",
     SYNCNET_SHA256,
     "code MIT; models for research, CC BY",
+    "SyncNet v2, the sync expert of the papers",
 )
 
 StateDict = Mapping[str, NDArray[Any]]
@@ -69,6 +71,19 @@ def verify_syncnet(path: Path, *, allow_unverified: bool) -> WeightsFile:
             "every report will then say so"
         )
     return WeightsFile(path, sha256, verified)
+
+
+def check_packages(weights: WeightsFile) -> None:
+    """Refuse, without loading anything, weights that cannot be read here.
+
+    Raises:
+        MissingExtraError: they have not been converted yet, and what converts them is not installed.
+    """
+    if any((cache_folder() / "exports" / weights.sha256).glob("*.onnx")):
+        return
+    for package, purpose in (("torch", "Reading SyncNet weights"), ("onnx", "Converting SyncNet weights")):
+        if find_spec(package) is None:
+            raise MissingExtraError(purpose, package, "syncnet")
 
 
 def load_state_dict(path: Path) -> StateDict:

@@ -94,8 +94,16 @@ def test_short_clip_says_so():
 
 
 def test_small_face():
-    with pytest.raises(UnscorableError, match="68 pixels large, expected more than 100"):
-        followed(*[[face(300, side=60)]] * 120)
+    """One that is smaller than published is taken where there is no larger one, and the report says so."""
+    found = followed(*[[face(300, side=80.5)]] * 120)
+    assert found.notes[-1].startswith("the face is 91 pixels large (published minimum: more than 100)")
+    beside_a_large_one = followed(*[[face(300, side=80.5), face(600, side=200)]] * 120)
+    assert beside_a_large_one.x[0] == pytest.approx(600)
+    assert beside_a_large_one.notes == ()
+    with pytest.raises(UnscorableError, match="91 pixels large, expected more than 100"):
+        followed(*[[face(300, side=80.5)]] * 120, rules=PUBLISHED)
+    with pytest.raises(UnscorableError, match="34 pixels large, expected more than 40"):
+        followed(*[[face(300, side=30)]] * 120)
 
 
 @pytest.mark.parametrize("size", [(96, 96), (139, 400), (288, 360), (1920, 1080)])

@@ -28,12 +28,14 @@ def test_refused_before_anything_is_measured(project: Project, what: str) -> Non
     assert not run.json_file.exists()
 
 
-def test_an_assertion_with_a_limit_fails(project: Project) -> None:
+def test_an_assertion_that_nobody_foresaw_fails(project: Project) -> None:
+    """test_foreseen.py has those that are refused before any test; these put together at run time what they judge."""
     project.write(
         test_it="""
-        from pytest_lipleak import assert_metric, assert_no_silent_leak, assert_silent_lse_c_below
-        def test_loose(lipleak): assert_silent_lse_c_below(lipleak, 50)
-        def test_other(lipleak): assert_no_silent_leak(lipleak, min_effect=50)
+        import pytest_lipleak
+        from pytest_lipleak import assert_metric, assert_no_silent_leak
+        def test_loose(lipleak): getattr(pytest_lipleak, "assert_silent_" + "lse_c_below")(lipleak, 50)
+        def test_other(lipleak): assert_no_silent_leak(lipleak, **{"min_{}".format("effect"): 50})
         def test_pictures(lipleak): assert_metric(lipleak, "SSIM[AM,CR] > 0.9")
         """
     )

@@ -1,0 +1,44 @@
+"""Do faces fill the frames, as face crops do, or stand somewhere in them? So which protocol fits?"""
+
+from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
+
+from pytest_lipleak.core.clips import Image
+from pytest_lipleak.faces.bundle import faces_at_hand
+from pytest_lipleak.faces.centred import is_centred
+from pytest_lipleak.faces.detection import FaceDetector
+from pytest_lipleak.faces.tracking import survey
+from pytest_lipleak.sync.protocols import Protocol
+
+LOOKS, APART = 5, 5
+"""So many frames of a clip are looked at, and so far apart: its first second."""
+
+ELSEWHERE = "faces do not fill the frames"
+
+
+def fitting_protocol(
+    default: Protocol, clips: Iterable[Iterable[Image]], weights: Path | None = None
+) -> tuple[Protocol, str]:
+    """Return the protocol that fits, and why where it is not the default: ``tracked`` where a face is elsewhere.
+
+    Nothing is downloaded for the question: where the face model is not at hand, the default is returned.
+
+    Args:
+        default: for frames that are face crops.
+        clips: their frames, uint8 RGB (H, W, 3), 25 fps; only the first second of each is read.
+        weights: folder with the face model, or None to use the download folder.
+    """
+    if default is Protocol.TRACKED or not faces_at_hand(weights):
+        return default, ""
+    detector = FaceDetector(weights)
+    if any(fills_frame(frames, detector) is False for frames in clips):
+        return Protocol.TRACKED, ELSEWHERE
+    return default, ""
+
+
+def fills_frame(frames: Iterable[Image], detector: FaceDetector) -> bool | None:
+    """Whether a clip's frames are face crops; None where no face is seen in its first second."""
+    looked = list(islice(frames, 0, LOOKS * APART, APART))
+    boxes = survey(looked, detector).boxes
+    return is_centred(boxes, *looked[0].shape[:2]) if len(boxes) else None
