@@ -2,7 +2,7 @@
 
 import os
 import signal
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,7 @@ from pytest_lipleak.settings.parsers import add_options, refuse_unknown_options
 from pytest_lipleak.settings.resolve import names_model, read_settings
 
 if TYPE_CHECKING:
+    from pytest_lipleak.core.verdicts import Verdict
     from pytest_lipleak.machine.exit_guard import ExitGuard
 
 GUARD = pytest.StashKey["ExitGuard"]()
@@ -86,9 +87,11 @@ def _guard(config: pytest.Config) -> "ExitGuard":
 
 
 def _not_judged(error: SystemExit) -> SystemExit:
-    from pytest_lipleak.machine.exit_guard import asked_for, safe_status
+    from pytest_lipleak.machine.exit_guard import asked_for, safe_status, to_stderr
 
     ended = SystemExit(asked_for(error))
+    if isinstance(error.code, str):  # Python would have printed it
+        to_stderr(f"lipleak: NOT JUDGED: the run was ended by sys.exit: {error.code}")
     ended.code = safe_status(error)
     return ended
 
@@ -320,7 +323,7 @@ def _refuse_unusable(session: pytest.Session, ours: LipleakSession) -> None:
 def _refuse_foreseen(session: pytest.Session, ours: LipleakSession) -> None:
     """Refuse what gates need and is not there, and what tests will judge that nobody can, as far as their code says."""
     from pytest_lipleak.core.errors import LipleakError
-    from pytest_lipleak.session.foreseen import foreseen
+    from pytest_lipleak.pytest_session.foreseen import foreseen
 
     run = ours.run
     gates = [item for item in session.items if isinstance(item, Gate | RegressionGate)]
@@ -406,12 +409,26 @@ def pytest_runtest_makereport(
         from pytest_lipleak.report.tracebacks import refuse_skip, shorten
 
         refuse_skip(report, call.excinfo)
+        if report.failed:
+            report.lipleak_unjudged = _is_unjudged(call.excinfo.value, verdicts)
         shorten(report, call.excinfo, item)
     if report.when == "call" and any(name.startswith("lipleak ") for name, _ in item.user_properties):
         from pytest_lipleak.report.properties import add_html_extras
 
         add_html_extras(item, report)
     return report
+
+
+def _is_unjudged(error: BaseException, verdicts: "Sequence[Verdict]") -> bool:
+    """Whether a test failed because something could not be judged: a model that raised, clips without a score."""
+    from pytest_lipleak.core.errors import GateFailedError, LipleakError
+
+    missing = any(not verdict.judged or verdict.inconclusive for verdict in verdicts)
+    broken = any(verdict.judged and not (verdict.passed or verdict.inconclusive) for verdict in verdicts)
+    # A skip of pytest that a model raised is no skip.
+    if isinstance(error, (LipleakError, pytest.skip.Exception)) and not isinstance(error, GateFailedError):
+        return not broken
+    return missing and not broken
 
 
 def on_github() -> bool:
@@ -446,6 +463,8 @@ def _finish(session: pytest.Session, ours: LipleakSession) -> None:
     unfinished = ours.judges_model and not ours.end().is_whole
     good = session.exitstatus == pytest.ExitCode.OK
     # No test failed, so it is no TESTS_FAILED.
+    if session.exitstatus == pytest.ExitCode.TESTS_FAILED and ours.tests.only_unjudged_failed:
+        session.exitstatus = NOT_JUDGED  # 1 says that the model leaks, or that a test of the user's failed
     if good and (ours.unsaved or uncompared or ours.only_skipped() or unfinished):
         session.exitstatus = NOT_JUDGED
     if ours.judges_something:

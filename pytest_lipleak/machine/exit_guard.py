@@ -118,7 +118,9 @@ def asked_for(error: SystemExit) -> object:
 
 
 def safe_status(error: SystemExit) -> int:
-    """Return the exit status that an exception asks for, with another in place of 0."""
-    if reads_as_passed(error.code):
-        return NOT_JUDGED
-    return error.code if isinstance(error.code, int) else 1
+    """Return the exit status that an exception asks for, with another in place of 0.
+
+    One that ends with words (``sys.exit("no licence")``) has said no number: Python would make it 1, which means a leak.
+    """
+    code = error.code
+    return code if isinstance(code, int) and not reads_as_passed(code) else NOT_JUDGED

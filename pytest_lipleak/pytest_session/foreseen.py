@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 if TYPE_CHECKING:
-    from pytest_lipleak.core.metrics import Metric
+    from pytest_lipleak.core.metrics.formulas import Metric
 
 EXCUSED = ("skip", "skipif", "xfail")
 """Marks whose tests may not run, or may fail."""
@@ -44,7 +44,7 @@ def foreseen(item: pytest.Item) -> Iterator[Foreseen]:
     if not isinstance(function, FunctionType) or any(map(item.get_closest_marker, EXCUSED)):
         return
     from pytest_lipleak import assertions
-    from pytest_lipleak.core.metrics import metric
+    from pytest_lipleak.core.metrics.formulas import metric
 
     known = {name: getattr(assertions, name) for name in (*assertions.JUDGED, "assert_metric")}
     used, texts = _used(function, known)

@@ -25,6 +25,10 @@ class JudgingTests:
         """How many of them the user left out."""
         self.failed: dict[str, list[str]] = {}
         """Node ids of failed tests that measure leakage, with the limits that each of them judged."""
+        self.failures = 0
+        """How many tests failed, whatever they are about."""
+        self.unjudged_failures = 0
+        """How many of them because something could not be judged."""
         self.skipped = 0
         """How many tests that measure leakage were skipped: the model does not have what they ask about."""
         self.never_called = 0
@@ -42,6 +46,11 @@ class JudgingTests:
         tests, deselected = collected
         self.collected.update(dict.fromkeys(tests))
         self.deselected = max(self.deselected, deselected)
+
+    @property
+    def only_unjudged_failed(self) -> bool:
+        """Whether tests failed, and each of them because something could not be judged."""
+        return 0 < self.failures == self.unjudged_failures
 
     @property
     def not_run(self) -> tuple[str, ...]:

@@ -22,6 +22,8 @@ class Watcher:
             self._session.display.resume_line()
         # The report of a crashed worker knows nothing of its test but the name.
         ours = "lipleak" in report.keywords or not report.keywords
+        self._session.tests.failures += report.failed
+        self._session.tests.unjudged_failures += report.failed and getattr(report, "lipleak_unjudged", False)
         if report.failed and ours:
             said = [str(name).removeprefix("lipleak ") for name, _ in report.user_properties]
             self._session.tests.failed[report.nodeid] = said
@@ -40,5 +42,6 @@ class Watcher:
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note what could not be collected: nobody knows what it would have judged."""
+        self._session.tests.failures += report.failed
         if report.failed and self._session.names_model:
             self._session.tests.failed[report.nodeid] = []

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from pytest_lipleak.core.metrics import Metric
+from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.faces.bundle import require_faces
 from pytest_lipleak.settings.options import Scoring
 from pytest_lipleak.sync.protocols import Protocol

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_lipleak.core.clips import Video
     from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.core.dose import DoseCurve
-    from pytest_lipleak.core.metrics import Metric
+    from pytest_lipleak.core.metrics.formulas import Metric
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.evaluation.make.gallery import Gallery

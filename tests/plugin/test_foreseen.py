@@ -10,7 +10,7 @@ from inner_pytest import Project
 
 from pytest_lipleak import assertions
 from pytest_lipleak.core.errors import WeightsError
-from pytest_lipleak.core.metrics import metric
+from pytest_lipleak.core.metrics.formulas import metric
 
 SCALE = "on the scale of which expert?"
 OWN_MODEL = """
