@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Audio, Clip, Frames
+from pytest_lipleak.core.clips import Audio, Clip, Frames, check_audio, check_frames
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError
 from pytest_lipleak.core.verdicts import Measurement, Verdict
@@ -61,15 +61,20 @@ def score(
         UnscorableError: too short, or no face where one is needed.
         ValueError: arrays of another shape or dtype.
     """
+    from pytest_lipleak.evaluation.make.devices import resolve_device
     from pytest_lipleak.evaluation.one_video import score_clip, score_file
 
     found = Path(weights) if weights is not None else None
+    device = resolve_device(device)
+    _check_kind("video", video)
+    if audio is not None:
+        _check_kind("audio", audio)
     if isinstance(video, np.ndarray):
         if not isinstance(audio, np.ndarray):
             raise ConfigurationError(
                 "frames have no sound of their own; give audio as an array, int16 at 16 kHz"
             )
-        clip = Clip("video", video, _as_long_as(video, audio))
+        clip = _clip("video", video, audio)
         return score_clip(clip, expert=expert, protocol=protocol, weights=found, device=device, face=face)
     if isinstance(audio, np.ndarray):
         raise ConfigurationError(
@@ -144,6 +149,8 @@ def evaluate(
         try:
             if isinstance(model, str):
                 run.check()
+            else:
+                run.check_judge()
             limits = run.limits(or_defaults=gates is None)
             for limit in limits:
                 if limit.metric.on_a_scale and gates is not None:
@@ -153,6 +160,7 @@ def evaluate(
                     f"expert {run.expert.name} has no default gates under protocol {run.expert.protocol}; give gates, "
                     "or [] to measure alone"
                 )
+            run.require(limit.metric for limit in limits)
             run.check_pairs(limits)
             evaluation = run.new_evaluation(run.model if isinstance(model, str) else as_model(model))
             skipped: dict[str, str] = {}
@@ -198,7 +206,10 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        """Whether every gate was judged and kept, but for those in ``skipped``, which nobody looked at."""
+        """Whether every gate was judged and kept, but for those in ``skipped``, which nobody looked at.
+
+        False where none was judged: all are skipped, or none was given.
+        """
         return self.verdict == "pass"
 
     @property
@@ -224,7 +235,7 @@ class Result:
     def _measurements(self) -> list[Measurement]:
         from pytest_lipleak.evaluation.results.aggregate import every_measurement
 
-        return every_measurement(self.corpus)
+        return every_measurement(self.corpus, (each.limit.metric.name for each in self.verdicts))
 
     def to_records(self) -> list[dict[str, Any]]:
         """Return every metric of every clip, one record each; ``pandas.DataFrame`` reads them as they are."""
@@ -268,6 +279,21 @@ def html_table(rows: Sequence[Sequence[str]]) -> str:
     return f"<table>{''.join(lines)}</table>"
 
 
+def _check_kind(name: str, value: object) -> None:
+    """Refuse what is neither a file nor an array: a list, a tensor, a file that is open."""
+    if not isinstance(value, str | Path | np.ndarray):
+        raise ConfigurationError(
+            f"{name} is a {type(value).__name__}; expected a file's name or a NumPy array (of a tensor: .numpy())"
+        )
+
+
+def _clip(name: str, frames: Frames, audio: Audio) -> Clip:
+    """Return a clip of arrays that are what they should be; sound that goes on behind the pictures is cut off."""
+    check_frames(frames, f"clip {name!r}")
+    check_audio(audio, f"clip {name!r}")
+    return Clip(name, frames, _as_long_as(frames, audio))
+
+
 def _as_long_as(frames: Frames, audio: Audio) -> Audio:
     from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 
@@ -291,9 +317,13 @@ def _as_files(clips: Clips) -> Iterator[str]:
     if not clips:
         raise ConfigurationError("no clips; give at least one")
     with tempfile.TemporaryDirectory(prefix="lipleak-clips-") as folder:
-        for name, (frames, audio) in clips.items():
-            clip = Clip(name, frames, _as_long_as(frames, audio))
-            if Path(name).name != name:
+        for name, given in clips.items():
+            if not isinstance(name, str) or Path(name).name != name or "\\" in name:
                 raise ConfigurationError(f"clip {name!r}: a name is a file's name, without folders")
+            if not isinstance(given, tuple | list) or len(given) != 2:
+                raise ConfigurationError(
+                    f"clip {name!r}: got a {type(given).__name__}, expected frames and audio, two arrays"
+                )
+            clip = _clip(name, *given)
             write_video(Path(folder) / f"{name}.mkv", clip.video, clip.audio)
         yield folder

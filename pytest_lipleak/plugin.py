@@ -410,7 +410,8 @@ def pytest_runtest_makereport(
 
         refuse_skip(report, call.excinfo)
         if report.failed:
-            report.lipleak_unjudged = _is_unjudged(call.excinfo.value, verdicts)
+            # xdist carries a report's attributes.
+            vars(report)["lipleak_unjudged"] = _is_unjudged(call.excinfo.value, verdicts)
         shorten(report, call.excinfo, item)
     if report.when == "call" and any(name.startswith("lipleak ") for name, _ in item.user_properties):
         from pytest_lipleak.report.properties import add_html_extras
@@ -465,7 +466,7 @@ def _finish(session: pytest.Session, ours: LipleakSession) -> None:
     # No test failed, so it is no TESTS_FAILED.
     if session.exitstatus == pytest.ExitCode.TESTS_FAILED and ours.tests.only_unjudged_failed:
         session.exitstatus = NOT_JUDGED  # 1 says that the model leaks, or that a test of the user's failed
-    if good and (ours.unsaved or uncompared or ours.only_skipped() or unfinished):
+    if good and (ours.unsaved or uncompared or ours.only_skipped() or unfinished or ours.lacks_verdicts()):
         session.exitstatus = NOT_JUDGED
     if ours.judges_something:
         _tell_junit(session.config, ours)

@@ -163,7 +163,55 @@ def test_what_is_wrong_is_said_before_anything_is_measured(
         evaluate(never, {"a": (frames / 255, audio)})
     with pytest.raises(LipleakError, match="a name is a file's name"):
         evaluate(never, {"../a": (frames, audio)})
+    with pytest.raises(LipleakError, match="'a': got a ndarray, expected frames and audio"):
+        evaluate(never, {"a": frames})  # type: ignore[dict-item]
+    with pytest.raises(ValueError, match=r"shape \(137, 160, 160\), expected \(T, H, W, 3\)"):
+        evaluate(never, {"a": (frames[..., 0], audio)})
+    with pytest.raises(ValueError, match=r"'a'.*int16"):
+        evaluate(never, {"a": (frames, audio / 32768)})
+    with pytest.raises(ValueError, match=r"'a'.*int16"):
+        evaluate(never, {"a": (frames, None)})  # type: ignore[dict-item]
     with pytest.raises(LipleakError, match="give audio as an array"):
         score(frames)
+    with pytest.raises(LipleakError, match="video is a list; expected a file's name or a NumPy array"):
+        score(list(frames), audio)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="int16"):
+        score(frames, np.stack([audio, audio], 1))
+    with pytest.raises(ValueError, match="dtype float"):
+        score(frames / 255, audio)
+    with pytest.raises(LipleakError, match="unknown device 'gpu'"):
+        score(frames, audio, device="gpu")
+    with pytest.raises(LipleakError, match="unknown protocol"):
+        score(frames, audio, protocol="whole")
     with pytest.raises(LipleakError, match="both as files, or both as arrays"):
         score("video.mp4", audio)
+
+
+def test_nothing_that_was_judged_is_no_pass(arrays: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
+    class OnlyAR:
+        supports = ("AR",)
+
+        def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+            return frames
+
+    one = {"anna_1": arrays["anna_1"]}
+    result = evaluate(OnlyAR(), one, ["PSNR[AM,CR] > 1"], expert="embedded")
+    assert list(result.skipped) == ["PSNR[AM,CR] > 1"]
+    assert (result.verdict, result.passed) == ("not judged", False)
+    assert "not judged" in result._repr_html_().lower()
+
+
+def test_a_metric_that_only_a_gate_names_is_among_the_metrics(leaking: pytest_lipleak.Result) -> None:
+    """Whoever asks for it by name finds it in the report."""
+    from dataclasses import replace
+
+    from pytest_lipleak.core.verdicts import Limit, judge
+    from pytest_lipleak.evaluation.results.aggregate import measure
+
+    limit = Limit.parse("LSE-C_S@offset[CR] < 9")
+    verdict = judge(limit, measure(leaking.corpus, limit.metric))
+    named = replace(leaking, verdicts=(*leaking.verdicts, verdict))
+    assert limit.metric.name not in leaking.metrics()
+    assert named.metrics()[limit.metric.name] == verdict.measurement.value
+    (found,) = named.to_dict()["results"]
+    assert limit.metric.name in {each["metric"] for each in found["metrics"]}

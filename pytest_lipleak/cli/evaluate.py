@@ -122,6 +122,7 @@ def _evaluated(work: "Run", options: argparse.Namespace, *, to_stdout: bool) -> 
     work.reports.begin(waiting)
     evaluation: Evaluation | None = None
     try:
+        work.require(limit.metric for limit in limits)
         work.check_pairs(limits)
         evaluation = work.new_evaluation(work.model)
         return _judged_all(work, evaluation, limits, waiting, options, to_stdout=to_stdout)

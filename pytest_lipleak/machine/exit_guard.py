@@ -120,7 +120,7 @@ def asked_for(error: SystemExit) -> object:
 def safe_status(error: SystemExit) -> int:
     """Return the exit status that an exception asks for, with another in place of 0.
 
-    One that ends with words (``sys.exit("no licence")``) has said no number: Python would make it 1, which means a leak.
+    Words (``sys.exit("no licence")``) say no number: Python would make it 1, which means a leak.
     """
     code = error.code
     return code if isinstance(code, int) and not reads_as_passed(code) else NOT_JUDGED

@@ -30,6 +30,9 @@ STORE_MARK = ".pytest-lipleak-store"
 PRESENT = ".present-"
 """Prefix of the lock files that the processes hold which use a folder."""
 
+ABANDONED = ".abandoned"
+"""File that says that the folder goes with the last process that leaves it."""
+
 FORGOTTEN = 2 * 86400.0
 """Seconds after which a folder of which no process is left is removed."""
 
@@ -74,11 +77,18 @@ class PrivateFolder:
         return self.path
 
     def leave(self, *, remove: bool) -> None:
-        """Leave the folder; ``remove`` it, too, unless it is not ours or holds a store."""
+        """Leave the folder; ``remove`` it, too, unless it is not ours or holds a store.
+
+        While another process works in it, it stays: the last one to leave removes it then.
+        """
         if self._presence is not None:
             self._presence.release()
             self._presence = None
-        if remove:
+        if not self.path.is_dir():
+            return
+        if remove and _is_marked(self.path):
+            (self.path / ABANDONED).touch()
+        if (self.path / ABANDONED).exists() and not _is_used(self.path):
             _remove(self.path)
 
 

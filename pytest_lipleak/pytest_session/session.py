@@ -182,6 +182,13 @@ class LipleakSession:
         whole = self.names_model and self.settings.machine.shard is None
         return whole and self.tests.skipped > 0 and not judged
 
+    def lacks_verdicts(self) -> bool:
+        """Whether a limit could not be judged, whatever became of its test: a mark may have expected that it fails."""
+        from pytest_lipleak.core.verdicts import Outcome
+
+        verdicts = [verdict for result in self.results for verdict in result["verdicts"]]
+        return any(verdict["outcome"] == Outcome.NOT_JUDGED for verdict in verdicts)
+
     @property
     def judges_model(self) -> bool:
         """Whether this run judges a model, as far as is known; an ini file's model is not judged by every run."""

@@ -37,7 +37,12 @@ def document(result: RunResult) -> dict[str, Any]:
             {
                 **ending.to_dict(),
                 "verdicts": [verdict.to_dict() for verdict in model.verdicts.values()],
-                "metrics": [_metric_data(measurement) for measurement in every_measurement(model.corpus)],
+                "metrics": [
+                    _metric_data(found)
+                    for found in every_measurement(
+                        model.corpus, (verdict.metric_name for verdict in model.verdicts.values())
+                    )
+                ],
                 "warnings": suspicions(model.corpus),
                 **model.corpus.to_dict(),
             }

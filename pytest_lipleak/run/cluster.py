@@ -162,6 +162,8 @@ def _client(executor: str) -> Iterator[Any]:
 
 
 _runs: dict[str, Run] = {}
+_ended: set[str] = set()
+"""Runs that are over: what they measure still is for nobody."""
 _one_at_a_time = threading.Lock()
 
 
@@ -183,6 +185,8 @@ def measure_part(shared: tuple[Settings, Path, str, Sequence[str]], shard: tuple
                     evaluation.judge(Limit.parse(limit))
         finally:
             run.named_model.let_go()
+            if name in _ended:
+                _close(name)
         failed = [
             (clip, str(condition or ""), type(error).__name__, str(error))
             for (clip, condition), error in evaluation.failures.items()
@@ -191,6 +195,15 @@ def measure_part(shared: tuple[Settings, Path, str, Sequence[str]], shard: tuple
 
 
 def _forget(name: str) -> None:
-    """Remove what a run left on this worker's machine."""
+    """Remove what a run left on this worker's machine; a part that is still being measured takes it along itself."""
+    _ended.add(name)
+    if _one_at_a_time.acquire(blocking=False):
+        try:
+            _close(name)
+        finally:
+            _one_at_a_time.release()
+
+
+def _close(name: str) -> None:
     if run := _runs.pop(name, None):
         run.close(remove=True)

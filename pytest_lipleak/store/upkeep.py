@@ -1,6 +1,5 @@
 """What leaves a store: what was not used for longest, what killed processes left, everything when it is cleared."""
 
-import os
 import time
 from contextlib import suppress
 from itertools import chain
@@ -93,13 +92,9 @@ class Upkeep:
 
 
 def _is_alive(process: int) -> bool:
-    if os.name == "nt":
-        # There, signal 0 is Ctrl-C; but a file that its writer still holds cannot be removed either.
-        return False
+    import psutil
+
     try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
+        return bool(psutil.pid_exists(process))
+    except (psutil.Error, OSError, OverflowError):
         return True
-    return True

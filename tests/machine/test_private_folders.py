@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from pytest_lipleak.core.errors import StoreError
 from pytest_lipleak.machine.private_folders import (
     FORGOTTEN,
     MARK,
     PREFIX,
+    PRESENT,
     PrivateFolder,
     lock_file,
     remove_forgotten,
@@ -58,6 +60,23 @@ def test_it_is_its_users_alone_whatever_the_umask(umask: None) -> None:
     PrivateFolder("0a").enter()  # another process of the run
     folder.leave(remove=True)
     assert not folder.path.exists()
+
+
+def test_it_stays_while_another_process_works_in_it() -> None:
+    """Whoever leaves last removes it, where one of them said so."""
+    first, second = PrivateFolder("0a"), PrivateFolder("0a")
+    path = first.enter()
+    elsewhere = FileLock(path / f"{PRESENT}another-process")
+    elsewhere.acquire()
+    first.leave(remove=True)
+    assert path.is_dir()
+    second.enter()
+    second.leave(remove=False)
+    assert path.is_dir()
+    second.enter()
+    elsewhere.release()
+    second.leave(remove=False)
+    assert not path.exists()
 
 
 def test_a_folder_that_cannot_be_written_to_is_a_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,7 +88,7 @@ def test_nothing_half_is_saved(project: Project) -> None:
     base.write_text("the old one")
     for model in ("Raises", "RaisesOnOneClip"):
         run = project.measure(model, *GATES, "--lipleak-save-baseline=base.json")
-        assert run.code == pytest.ExitCode.TESTS_FAILED
+        assert run.code == NOT_JUDGED
         assert run.lines("baseline .*base.json is not written: ")
     assert base.read_text() == "the old one"
 

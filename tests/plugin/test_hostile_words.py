@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from inner_pytest import Project
 
+from pytest_lipleak.core.exit_status import NOT_JUDGED
+
 SHOUTS = '''
 from models import Copy
 
@@ -33,7 +35,7 @@ def test_a_failing_model_commands_nobody(project: Project, monkeypatch: pytest.M
         "--junitxml=junit.xml",
         subprocess=True,
     )
-    assert run.code == 1
+    assert run.code == NOT_JUDGED
     assert run.json["verdict"] == "not judged"
     written = {
         "log": "\n".join(run.result.outlines + run.result.errlines),

@@ -3,6 +3,8 @@
 import pytest
 from inner_pytest import Project, Run
 
+from pytest_lipleak.core.exit_status import NOT_JUDGED
+
 GATE = "--lipleak-gate=LSE-C_S < 50"
 
 BAD = [
@@ -16,7 +18,7 @@ BAD = [
 @pytest.mark.parametrize(("model", "words"), BAD)
 def test_named_in_the_message(project: Project, model: str, words: str) -> None:
     run = project.measure(model, GATE)
-    assert run.code == pytest.ExitCode.TESTS_FAILED
+    assert run.code == NOT_JUDGED, "1 is a leak"
     (line,) = run.lines(rf"^model 'models.py:{model}', clip 'clip\d', condition \[SI,CR\]: ")
     assert words in line
     assert run.lines("2 more videos failed")

@@ -1,8 +1,10 @@
 """The same plan on a cluster of two processes: the same corpus and verdicts, to the bit."""
 
 import os
+import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,15 @@ class RaisesOnSilence(Copy):
     def generate(self, frames, audio, reference):
         if not audio.any():
             raise ValueError("no mel frames in silence")
+        return frames
+
+
+class Waits(Copy):
+    def generate(self, frames, audio, reference):
+        import time
+        Path("waiting").touch()
+        while not Path("go").exists():
+            time.sleep(0.01)
         return frames
 
 
@@ -118,6 +129,8 @@ def test_a_cluster_measures_to_the_bit_what_one_process_does(begun: Any, cluster
     made = [entry.name for entry in (project / "calls").iterdir() if entry.name not in here]
     assert len(made) == len(here) == 3 * 4, "AM,CR; XM,CR; SI,CR; AM,AR of every clip, once"
     assert str(os.getpid()) not in {name.partition("-")[0] for name in made}
+    assert second.folder.exists(), "this process works in it"
+    second.close()
     assert not second.folder.exists()
 
 
@@ -143,6 +156,29 @@ def test_a_part_that_fails_lets_go_of_the_model(project: Path, monkeypatch: pyte
         assert Slots(folder, "cpu", 1).take()
     finally:
         cluster_module._forget(run)
+
+
+def test_what_another_part_works_in_stays_until_it_ends(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One part failed, the run is over and forgotten; the worker that is still measuring keeps its folder."""
+    monkeypatch.chdir(project)
+    settings = make_settings(
+        {"model": "models.py:Waits", "clips": "clips", "expert": "embedded", "device": "cpu"}, project, {}
+    )
+    run = uuid.uuid4().hex
+    with ThreadPoolExecutor(1) as worker:
+        part = worker.submit(measure_part, (settings, project, run, ("PSNR[AM,AR] > 20",)), (1, 3))
+        try:
+            while not (project / "waiting").exists() and not part.done():
+                time.sleep(0.01)
+            folder = cluster_module._runs[run].folder
+            cluster_module._forget(run)
+            assert folder.is_dir()
+        finally:
+            (project / "go").touch()
+        assert part.result()["failed"] == []
+    assert not folder.exists()
 
 
 @pytest.mark.slow

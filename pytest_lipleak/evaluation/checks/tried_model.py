@@ -162,8 +162,11 @@ def _peak_memory() -> tuple[int, int] | None:
     """Peak memory of this process and of the largest child that has ended, in bytes; None where unknown."""
     try:
         import resource
-    except ImportError:  # Windows
-        return None
+    except ImportError:  # Windows, whose peak psutil knows, of this process alone
+        import psutil
+
+        peak = getattr(psutil.Process().memory_info(), "peak_wset", None)
+        return None if peak is None else (int(peak), 0)
     unit = 1 if sys.platform == "darwin" else 1024
     own, children = (
         resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)

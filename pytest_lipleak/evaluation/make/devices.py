@@ -2,12 +2,15 @@
 
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 
 from pytest_lipleak.core.errors import ConfigurationError
 
 GPUS = Path("/proc/driver/nvidia/gpus")
+DRIVERS = ("/proc/driver/nvidia", "/dev/nvidia0", "/dev/dxg")
+"""One of these is there where Linux has a driver of NVIDIA's; psutil knows nothing of GPUs."""
 
 
 def resolve_device(name: str, worker: int = 0) -> str:
@@ -111,11 +114,13 @@ def _cuda_devices() -> int:
         return 0
     # ONNX Runtime does not count devices.
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return (
-        len(list(GPUS.iterdir())) if visible is None else len([name for name in visible.split(",") if name])
-    )
+    if visible is not None:
+        return len([name for name in visible.split(",") if name])
+    return len(list(GPUS.iterdir())) if GPUS.is_dir() else 1
 
 
 def _nvidia_driver() -> bool:
     # Asking torch costs 1.6 s; without a driver there is nothing to ask.
-    return Path("/proc/driver/nvidia").exists() or Path("/dev/nvidia0").exists() or Path("/dev/dxg").exists()
+    if os.name == "nt":
+        return shutil.which("nvidia-smi") is not None  # it comes with the driver
+    return any(Path(place).exists() for place in DRIVERS)

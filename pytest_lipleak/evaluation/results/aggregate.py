@@ -1,7 +1,7 @@
 """From the scores of trials to the value of a metric."""
 
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -232,8 +232,13 @@ def measured(corpus: Corpus, metric: Metric) -> Measurement | None:
     return measurement if measurement.clips or measurement.unscored else None
 
 
-def every_measurement(corpus: Corpus) -> list[Measurement]:
-    """Return every metric that the corpus holds the scores for: conditions, leakage, pictures."""
+def every_measurement(corpus: Corpus, named: Iterable[str] = ()) -> list[Measurement]:
+    """Return every metric that the corpus holds the scores for: conditions, leakage, pictures.
+
+    Args:
+        corpus: the scores.
+        named: metrics that somebody asked for by name, so that they are told though no list has them.
+    """
     scored = [
         family for family in FAMILIES if family.shown is not Shown.ASKED and family.measure not in _MADE
     ]
@@ -246,6 +251,7 @@ def every_measurement(corpus: Corpus) -> list[Measurement]:
     } | corpus.sets.keys()
     taken |= {(measure, key[1] and key[1].cell) for key, measure in corpus.unpictured}
     wanted += [metric(name) for name in sorted(f"{name}[{of}]" for name, of in taken if name in _MADE)]
+    wanted += map(metric, named)
     found = (measured(corpus, each) for each in dict.fromkeys(wanted))
     return [measurement for measurement in found if measurement is not None]
 
