@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pluggy
 import pytest
 
 from pytest_lipleak.pytest_session.session import KEY
@@ -97,6 +98,11 @@ class Gates(pytest.File):
         name = home.relative_to(root).as_posix() if home.is_relative_to(root) else home.name
         return cls.from_parent(parent, path=home, nodeid=name)
 
+    @property
+    def ihook(self) -> pluggy.HookRelay:
+        """With the hooks of the folder's conftest.py, also where no file is there."""
+        return self.session.gethookproxy(self.path.parent)
+
     all_is_collected = False
     """Whether it is known if any test judges."""
 
@@ -148,6 +154,11 @@ class GateItem(pytest.Item):
         self.stated = stated
         self.add_marker("lipleak")
         self.extra_keyword_matches.add(keyword(stated))
+
+    @property
+    def ihook(self) -> pluggy.HookRelay:
+        """As the file's."""
+        return self.session.gethookproxy(self.path.parent)
 
     def reportinfo(self) -> tuple[Path, int, str]:
         """Point at the gate's line in the ini file, else at that of the model, which brought the default gates."""
