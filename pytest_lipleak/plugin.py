@@ -153,7 +153,7 @@ def pytest_configure(config: pytest.Config) -> None:
         ),
     )
     if on_github() and session.is_controller:
-        from pytest_lipleak.report.github import GitHub
+        from pytest_lipleak.pytest_session.github import GitHub
 
         config.pluginmanager.register(GitHub(config), "lipleak-github")
     if session.names_model:

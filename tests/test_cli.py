@@ -214,9 +214,16 @@ def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
         "embedded clips: 12",
         "embedded expert: embedded 3+",
         "SyncNet v2: not found; run `lipleak fetch`",
+        "face model: not found; protocol tracked and landmarks download it at first use (https://",
+        "next: pytest --lipleak-model=demo",
     ):
         assert line in text
     assert main(["doctor", "--weights", "nowhere"]) == USAGE
+
+
+def test_doctor_says_what_to_type_next(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--model", "demo", "--expert", "embedded", "--frames", "12"]) == GOOD
+    assert capsys.readouterr().out.endswith("\nnext: lipleak evaluate --model demo --expert embedded\n")
 
 
 def test_doctor_as_json(capsys: pytest.CaptureFixture[str]) -> None:

@@ -196,6 +196,7 @@ def test_nothing_that_was_judged_is_no_pass(arrays: dict[str, tuple[np.ndarray, 
 
     one = {"anna_1": arrays["anna_1"]}
     result = evaluate(OnlyAR(), one, ["PSNR[AM,CR] > 1"], expert="embedded")
+    assert result.corpus.provenance.clips == "arrays"
     assert list(result.skipped) == ["PSNR[AM,CR] > 1"]
     assert (result.verdict, result.passed) == ("not judged", False)
     assert "not judged" in result._repr_html_().lower()

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shlex
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -90,8 +91,24 @@ def _model(settings: Settings, options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(result.to_dict(), indent=1, allow_nan=False))
     else:
-        print("\n".join(text_of(result)))
+        print("\n".join([*text_of(result), "", f"next: {_next(settings, fix=bool(result.to_fix))}"]))
     return NOT_JUDGED if result.to_fix else GOOD
+
+
+def _next(settings: Settings, *, fix: bool) -> str:
+    """What to type next, with what was given here."""
+    given = {
+        "--model": [str(settings.inputs.model)],
+        "--model-arg": list(settings.inputs.model_args),
+        "--clips": [str(settings.inputs.clips)] if "clips" in settings.sources else [],
+        "--expert": [settings.scoring.expert] if "expert" in settings.sources else [],
+        "--protocol": [settings.scoring.protocol] if "protocol" in settings.sources else [],
+    }
+    words = [
+        shlex.quote(word) for name, values in given.items() for value in values for word in (name, value)
+    ]
+    command = " ".join(["lipleak", "doctor" if fix else "evaluate", *words])
+    return f"mend what says FIX, then {command}" if fix else command
 
 
 def _tell(check: str) -> None:
@@ -108,6 +125,7 @@ def _installation(weights: Path | None, *, as_json: bool) -> int:
         "embedded clips": str(len(open_clips(EMBEDDED))),
         "embedded expert": load_expert("embedded").identity.label,
         "SyncNet v2": _syncnet(weights),
+        "face model": _faces(weights),
         "download folder": str(cache_folder()),
         "CUDA through torch": _cuda(),
     }
@@ -125,7 +143,23 @@ def _installation(weights: Path | None, *, as_json: bool) -> int:
         print(f"  {package} {found or missing}{build}")
     for name, words in about.items():
         print(f"{name}: {words}")
+    print(
+        "next: pytest --lipleak-model=demo (a model that leaks nothing; demo:leaky does), or lipleak doctor --model "
+        "PACKAGE.MODULE:FACTORY for your own"
+    )
     return GOOD
+
+
+def _faces(weights: Path | None) -> str:
+    from pytest_lipleak.faces.bundle import FACE_LANDMARKER, faces_at_hand
+    from pytest_lipleak.machine.model_files import locate
+
+    if faces_at_hand(weights):
+        return str(locate(FACE_LANDMARKER.name, weights) or locate(FACE_LANDMARKER.name, None))
+    return (
+        "not found; protocol tracked and landmarks download it at first use "
+        f"({FACE_LANDMARKER.url}, licence {FACE_LANDMARKER.licence})"
+    )
 
 
 def _syncnet(weights: Path | None) -> str:

@@ -2,10 +2,8 @@
 
 import os
 from pathlib import Path
-from typing import Any
 
-import pytest
-
+from pytest_lipleak.core.conditions import MEANINGS, Setup
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.endings import Verdicts, failed_lines, leaks_first
 from pytest_lipleak.core.metrics.formulas import Metric
@@ -18,33 +16,6 @@ from pytest_lipleak.report.render import markdown, unlinked
 from pytest_lipleak.report.summary import limits_of
 from pytest_lipleak.report.tables import Measure, corpus_tables
 from pytest_lipleak.report.terminal import footnotes, heading
-
-
-class GitHub:
-    """Hooks of the process that reports; registered only where GitHub Actions runs it.
-
-    Args:
-        config: pytest's.
-    """
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-        self._annotations: dict[str, str] = {}
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Note where a failed test of ours stands."""
-        if report.failed and "lipleak" in report.keywords:
-            file, line = _place(report, self._config)
-            words = _first_line(report)
-            limit = words.partition(" = ")[0]
-            title = f"lip leakage: {limit}" if limit != words else "lip leakage"
-            self._annotations[report.nodeid] = annotation("error", words, file=file, line=line, title=title)
-
-    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """Print the annotations; GitHub reads them from the log and shows the first ten of a step."""
-        if os.environ.get("GITHUB_ACTIONS"):
-            for command in self._annotations.values():
-                terminalreporter.write_line(command)
 
 
 def write_step_summary(text: str) -> None:
@@ -73,8 +44,18 @@ def step_summary(result: RunResult) -> str:
         ]
     if not result.models:
         parts += ["## Lip leakage", f"**{_inline(result.ending.headline)}**"]
+    else:
+        parts.append(_legend(result))
     parts += [f"**{_inline(line)}**" for line in failed_lines(result.end)]
     return "\n\n".join(part for part in parts if part)
+
+
+def _legend(result: RunResult) -> str:
+    """What AM to AR mean, in one line; of PA only where a limit is about it."""
+    limits = [verdict.metric for model in result.models for verdict in model.verdicts.values()]
+    has_pauses = any(of.setup is Setup.PA for each in limits for of in each.conditions)
+    told = [(name, words) for name, words in MEANINGS.items() if name is not Setup.PA or has_pauses]
+    return f"<sub>{'; '.join(f'**{name}**, {_inline(words)}' for name, words in told)}.</sub>"
 
 
 def _to_do(verdicts: Verdicts, measure: Measure) -> list[str]:
@@ -120,25 +101,3 @@ def _inline(text: str) -> str:
     plain = " ".join(escaped(line) for line in text.splitlines())
     html = plain.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return unlinked("".join(f"\\{letter}" if letter in "\\`*_[]|~$" else letter for letter in html))
-
-
-def _first_line(report: pytest.TestReport) -> str:
-    crash = getattr(report.longrepr, "reprcrash", None)
-    text = str(crash.message if crash is not None else report.longreprtext)
-    return text.strip().partition("\n")[0].removeprefix("AssertionError: ")
-
-
-def _place(report: pytest.TestReport, config: pytest.Config) -> tuple[str | None, int | None]:
-    """File, relative to the repository, and line, from 1: of the gate in its file, of the assertion in its test."""
-    crash = getattr(report.longrepr, "reprcrash", None)
-    if not report.location[0].endswith(".py") or crash is None:
-        where, line, _ = report.location
-        path, number = config.rootpath / where, None if line is None else line + 1
-    else:
-        path, number = config.rootpath / crash.path, crash.lineno
-    if not path.is_file():
-        return None, None
-    repository = Path(os.environ.get("GITHUB_WORKSPACE") or config.rootpath).resolve()
-    resolved = path.resolve()
-    inside = resolved.is_relative_to(repository)
-    return (resolved.relative_to(repository) if inside else resolved).as_posix(), number

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pytest_lipleak.core.conditions import CONDITIONS, Condition, Setup
+from pytest_lipleak.core.conditions import CONDITIONS, EVERY_CONDITION, Condition, Setup
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.formulas import (
     LEAKAGE_METRICS,
@@ -290,7 +290,7 @@ def _pictures(corpus: Corpus, measure: Measure) -> Table:
     seen = [family for family in picture_families() if any(family.measure == name for name, _ in taken)]
     columns = tuple(Column(family.measure, family.better) for family in seen)
     rows = []
-    for condition in CONDITIONS:
+    for condition in EVERY_CONDITION:
         found = [
             measure(metric(f"{family.measure}[{condition}]"))
             if (family.measure, condition) in taken

@@ -1,6 +1,6 @@
 """What pytest prints about one model at the end: tables, and what must be known beside them."""
 
-from pytest_lipleak.core.conditions import CONDITIONS
+from pytest_lipleak.core.conditions import EVERY_CONDITION
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.formulas import LEAKAGE_METRICS, metric
 from pytest_lipleak.core.words import counted
@@ -70,7 +70,7 @@ def _frame_counts(corpus: Corpus) -> list[str]:
 def _sensitivity(corpus: Corpus) -> list[str]:
     """How the share of open mouths moves with the threshold, one line per condition."""
     lines = []
-    for condition in CONDITIONS:
+    for condition in EVERY_CONDITION:
         trials = [values for (_, of), values in corpus.pictures.items() if of == condition]
         shares: dict[str, list[float]] = {}
         for values in trials:

@@ -1,6 +1,7 @@
 """The sync expert that judges a run: which one, why, under which protocol; loaded when first needed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -8,8 +9,13 @@ from pytest_lipleak.run.device import Device
 from pytest_lipleak.settings.options import Scoring
 
 if TYPE_CHECKING:
-    from pytest_lipleak.core.clips import Image
+    from pytest_lipleak.core.clips import Video
+    from pytest_lipleak.media.clipsets import ClipSet
     from pytest_lipleak.sync.expert import SyncExpert
+
+
+LOOKED_AT = 12
+"""Where ``auto`` chooses the protocol, it looks at so many clips at most."""
 
 
 class ChosenExpert:
@@ -19,7 +25,7 @@ class ChosenExpert:
         scoring: what the settings say of it.
         has_rendered_clips: says whether the clips are the embedded ones.
         device: where it runs.
-        pictures: gives the frames of clips by which ``auto`` chooses a protocol.
+        clips: by which ``auto`` chooses a protocol.
     """
 
     def __init__(
@@ -27,11 +33,11 @@ class ChosenExpert:
         scoring: Scoring,
         has_rendered_clips: "Callable[[], bool]",
         device: Device,
-        pictures: "Callable[[], Iterable[Iterable[Image]]]",
+        clips: "Callable[[], ClipSet]",
     ) -> None:
         self._scoring = scoring
         self._has_rendered_clips = has_rendered_clips
-        self._pictures = pictures
+        self._clips = clips
         self._device = device
 
     @cached_property
@@ -72,7 +78,7 @@ class ChosenExpert:
             return str(default), ""
         from pytest_lipleak.faces.framing import fitting_protocol
 
-        protocol, reason = fitting_protocol(default, self._pictures(), self._scoring.weights)
+        protocol, reason = fitting_protocol(default, _pictures(self._clips()), self._scoring.weights)
         return str(protocol), reason
 
     @property
@@ -119,3 +125,13 @@ class ChosenExpert:
 
         scoring = self._scoring
         check_weights(self.name, scoring.weights, allow_unverified=scoring.allow_unverified_weights)
+
+
+def _pictures(clips: "ClipSet") -> "Iterator[Video]":
+    """The frames of some clips, evenly spread over the list; what cannot be read is somebody else's to refuse."""
+    from pytest_lipleak.core.errors import LipleakError
+
+    names = list(clips)
+    for name in names[:: max(1, -(-len(names) // LOOKED_AT))]:
+        with suppress(LipleakError):
+            yield clips[name].video

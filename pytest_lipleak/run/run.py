@@ -4,8 +4,7 @@ Knows nothing of pytest: the plugin's session has one, and so have the commands.
 """
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +18,6 @@ from pytest_lipleak.run.report_files import Reports
 from pytest_lipleak.settings.options import Settings
 
 if TYPE_CHECKING:
-    from pytest_lipleak.core.clips import Video
     from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.core.dose import DoseCurve
     from pytest_lipleak.core.metrics.formulas import Metric
@@ -36,9 +34,6 @@ if TYPE_CHECKING:
     from pytest_lipleak.sync.expert import SyncExpert
 
 GIGABYTE = 10**9
-
-LOOKED_AT = 12
-"""Where ``auto`` chooses the protocol, it looks at so many clips at most."""
 
 
 def to_stderr(text: str) -> None:
@@ -77,7 +72,9 @@ class Run:
         self._on_give_up = on_give_up
         self._folder: PrivateFolder | None = None
         self.device = Device(settings.machine.device, self.process)
-        self.expert = ChosenExpert(settings.scoring, self._has_rendered_clips, self.device, self._pictures)
+        self.expert = ChosenExpert(
+            settings.scoring, self._has_rendered_clips, self.device, lambda: self.clips
+        )
         self.named_model = NamedModel(
             settings.inputs,
             settings.machine.workers_per_gpu,
@@ -131,15 +128,6 @@ class Run:
         from pytest_lipleak.media.clipsets import EMBEDDED
 
         return self.settings.inputs.clips == EMBEDDED and not self._clips_of_table()
-
-    def _pictures(self) -> "Iterator[Video]":
-        """The frames of some clips, evenly spread over the list; what cannot be read is somebody else's to refuse."""
-        from pytest_lipleak.core.errors import LipleakError
-
-        names = list(self.clips)
-        for name in names[:: max(1, -(-len(names) // LOOKED_AT))]:
-            with suppress(LipleakError):
-                yield self.clips[name].video
 
     def check(self, *, measures: bool = True) -> None:
         """Refuse at once what cannot work, before anything is loaded or generated.

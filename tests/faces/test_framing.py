@@ -11,7 +11,8 @@ from pytest_lipleak.evaluation.one_video import score_clip
 from pytest_lipleak.faces.detection import FaceDetector
 from pytest_lipleak.faces.framing import ELSEWHERE, fills_frame, fitting_protocol
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
-from pytest_lipleak.run.run import LOOKED_AT, Run
+from pytest_lipleak.run.chosen_expert import LOOKED_AT
+from pytest_lipleak.run.run import Run
 from pytest_lipleak.settings.resolve import make_settings
 from pytest_lipleak.sync.protocols import Protocol
 

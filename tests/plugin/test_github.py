@@ -31,6 +31,9 @@ def test_summary_once_and_errors_at_their_lines(on_github: Project, distribution
     text = (on_github.path / "summary.md").read_text()
     assert text.count("## Lip leakage: models.py:Copy") == 1
     assert re.search(r"\*\*FAILED: leaks under silence: 2 of 3 limits broken", text)
+    (legend,) = [line for line in text.splitlines() if "**AR**, alternative reference" in line]
+    assert "**AM**, audio-matched" in legend
+    assert "**PA**" not in legend, "no limit is about pauses"
     assert re.search(r"^\| LSE-C\\_S ↓ \| [\d.]+ \| .* \*\*FAILED\*\* \|$", text, re.MULTILINE)
     errors = run.lines("^::error")
     assert len(errors) == 2
