@@ -127,6 +127,8 @@ def evaluate(
         ValueError: arrays of another shape or dtype.
     """
     from pytest_lipleak.generators.registry import as_model
+    from pytest_lipleak.run.needs import require_metrics
+    from pytest_lipleak.run.preflight import check_judge
     from pytest_lipleak.run.run import Run
     from pytest_lipleak.settings.options import offered_by
     from pytest_lipleak.settings.resolve import make_settings
@@ -152,7 +154,7 @@ def evaluate(
             if isinstance(model, str):
                 run.check()
             else:
-                run.check_judge()
+                check_judge(run)
             limits = run.limits(or_defaults=gates is None)
             for limit in limits:
                 if limit.metric.on_a_scale and gates is not None:
@@ -162,7 +164,7 @@ def evaluate(
                     f"expert {run.expert.name} has no default gates under protocol {run.expert.protocol}; give gates, "
                     "or [] to measure alone"
                 )
-            run.require(limit.metric for limit in limits)
+            require_metrics((limit.metric for limit in limits), run.settings.scoring)
             run.check_pairs(limits)
             evaluation = run.new_evaluation(run.model if isinstance(model, str) else as_model(model))
             skipped: dict[str, str] = {}

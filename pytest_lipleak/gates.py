@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import pluggy
 import pytest
 
 from pytest_lipleak.pytest_session.session import KEY
@@ -99,7 +98,7 @@ class Gates(pytest.File):
         return cls.from_parent(parent, path=home, nodeid=name)
 
     @property
-    def ihook(self) -> pluggy.HookRelay:
+    def ihook(self) -> Any:
         """With the hooks of the folder's conftest.py, also where no file is there."""
         return self.session.gethookproxy(self.path.parent)
 
@@ -156,7 +155,7 @@ class GateItem(pytest.Item):
         self.extra_keyword_matches.add(keyword(stated))
 
     @property
-    def ihook(self) -> pluggy.HookRelay:
+    def ihook(self) -> Any:
         """As the file's."""
         return self.session.gethookproxy(self.path.parent)
 

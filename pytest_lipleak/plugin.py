@@ -324,20 +324,22 @@ def _refuse_foreseen(session: pytest.Session, ours: LipleakSession) -> None:
     """Refuse what gates need and is not there, and what tests will judge that nobody can, as far as their code says."""
     from pytest_lipleak.core.errors import LipleakError
     from pytest_lipleak.pytest_session.foreseen import foreseen
+    from pytest_lipleak.run.needs import require_metrics
+    from pytest_lipleak.run.preflight import check_judge
 
     run = ours.run
     gates = [item for item in session.items if isinstance(item, Gate | RegressionGate)]
-    run.require(gate.metric for gate in gates)
+    require_metrics((gate.metric for gate in gates), ours.settings.scoring)
     tests = [each for item in session.items if "lipleak" in _fixtures(item) for each in foreseen(item)]
     for each in tests:
         try:
             if each.by_user and each.metric.on_a_scale:
                 run.expert.refuse_unnamed(each.words)
-            run.require([each.metric])
+            require_metrics([each.metric], ours.settings.scoring)
         except LipleakError as error:
             raise pytest.UsageError(f"{each.test}: {error}") from None
     if not ours.names_model and any("lipleak" in _fixtures(item) for item in session.items):
-        run.check_judge()
+        check_judge(run)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:

@@ -108,6 +108,8 @@ def _refuse_what_does_not_work_here(environment: Mapping[str, str]) -> None:
 
 
 def _evaluated(work: "Run", options: argparse.Namespace, *, to_stdout: bool) -> int:
+    from pytest_lipleak.run.needs import require_metrics
+
     group = work.settings.rules.measure
     limits = work.limits(or_defaults=True)
     if not limits and not group and not work.settings.rules.compare_fails:
@@ -122,7 +124,7 @@ def _evaluated(work: "Run", options: argparse.Namespace, *, to_stdout: bool) -> 
     work.reports.begin(waiting)
     evaluation: Evaluation | None = None
     try:
-        work.require(limit.metric for limit in limits)
+        require_metrics((limit.metric for limit in limits), work.settings.scoring)
         work.check_pairs(limits)
         evaluation = work.new_evaluation(work.model)
         return _judged_all(work, evaluation, limits, waiting, options, to_stdout=to_stdout)

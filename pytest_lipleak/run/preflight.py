@@ -10,6 +10,7 @@ from pytest_lipleak.settings.options import Settings
 if TYPE_CHECKING:
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.media.clipsets import ClipSet
+    from pytest_lipleak.run.run import Run
 
 
 def check_settings(settings: Settings, baseline: Baseline) -> None:
@@ -132,6 +133,19 @@ def check_scales(settings: Settings, expert: ChosenExpert) -> None:
     for limit in _limits(settings):
         if limit.metric.on_a_scale:
             expert.refuse_unnamed(str(limit))
+
+
+def check_judge(run: "Run") -> None:
+    """Refuse clips, an expert or a protocol that are not at hand.
+
+    Raises:
+        LipleakError: says what is missing, and how to get it.
+    """
+    from pytest_lipleak.run.needs import require_protocol
+
+    len(run.clips)
+    run.expert.check_weights()
+    require_protocol(run.expert.protocol, run.settings.scoring)
 
 
 def check_pairs(settings: Settings, clips: "ClipSet", limits: "Iterable[Limit]") -> None:

@@ -20,7 +20,6 @@ from pytest_lipleak.settings.options import Settings
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.core.dose import DoseCurve
-    from pytest_lipleak.core.metrics.formulas import Metric
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.evaluation.make.gallery import Gallery
@@ -153,35 +152,13 @@ class Run:
         checks_for_all = self.process.is_controller or not self.settings.asked_for_model
         # Workers hash again only when they load.
         if checks_for_all:
-            self.check_judge()
+            preflight.check_judge(self)
         if checks_for_all and measures:
             from pytest_lipleak.machine.private_folders import remove_forgotten
 
             remove_forgotten()
             if store := self._lasting_store():
                 store.check()
-
-    def check_judge(self) -> None:
-        """Refuse, before anything is measured, clips, an expert or a protocol that are not at hand.
-
-        Raises:
-            LipleakError: says what is missing, and how to get it.
-        """
-        from pytest_lipleak.run.needs import require_protocol
-
-        len(self.clips)
-        self.expert.check_weights()
-        require_protocol(self.expert.protocol, self.settings.scoring)
-
-    def require(self, metrics: "Iterable[Metric]") -> None:
-        """Refuse, before anything is measured, metrics that need what is not installed or cannot be downloaded.
-
-        Raises:
-            LipleakError: says what is missing, and how to get it.
-        """
-        from pytest_lipleak.run.needs import require_metrics
-
-        require_metrics(metrics, self.settings.scoring)
 
     def check_pairs(self, limits: "Iterable[Limit]") -> None:
         """Refuse, before anything is measured, limits that need pairs of clips where there are none.
