@@ -154,7 +154,7 @@ def evaluate(
             if isinstance(model, str):
                 run.check()
             else:
-                check_judge(run)
+                check_judge(run.clips, run.expert, run.settings.scoring)
             limits = run.limits(or_defaults=gates is None)
             for limit in limits:
                 if limit.metric.on_a_scale and gates is not None:

@@ -339,7 +339,7 @@ def _refuse_foreseen(session: pytest.Session, ours: LipleakSession) -> None:
         except LipleakError as error:
             raise pytest.UsageError(f"{each.test}: {error}") from None
     if not ours.names_model and any("lipleak" in _fixtures(item) for item in session.items):
-        check_judge(run)
+        check_judge(run.clips, run.expert, ours.settings.scoring)
 
 
 def pytest_deselected(items: list[pytest.Item]) -> None:

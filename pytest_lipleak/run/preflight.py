@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING
 
 from pytest_lipleak.run.baseline import Baseline
 from pytest_lipleak.run.chosen_expert import ChosenExpert
-from pytest_lipleak.settings.options import Settings
+from pytest_lipleak.settings.options import Scoring, Settings
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.media.clipsets import ClipSet
-    from pytest_lipleak.run.run import Run
 
 
 def check_settings(settings: Settings, baseline: Baseline) -> None:
@@ -135,7 +134,7 @@ def check_scales(settings: Settings, expert: ChosenExpert) -> None:
             expert.refuse_unnamed(str(limit))
 
 
-def check_judge(run: "Run") -> None:
+def check_judge(clips: "ClipSet", expert: ChosenExpert, scoring: Scoring) -> None:
     """Refuse clips, an expert or a protocol that are not at hand.
 
     Raises:
@@ -143,9 +142,9 @@ def check_judge(run: "Run") -> None:
     """
     from pytest_lipleak.run.needs import require_protocol
 
-    len(run.clips)
-    run.expert.check_weights()
-    require_protocol(run.expert.protocol, run.settings.scoring)
+    len(clips)
+    expert.check_weights()
+    require_protocol(expert.protocol, scoring)
 
 
 def check_pairs(settings: Settings, clips: "ClipSet", limits: "Iterable[Limit]") -> None:

@@ -152,7 +152,7 @@ class Run:
         checks_for_all = self.process.is_controller or not self.settings.asked_for_model
         # Workers hash again only when they load.
         if checks_for_all:
-            preflight.check_judge(self)
+            preflight.check_judge(self.clips, self.expert, self.settings.scoring)
         if checks_for_all and measures:
             from pytest_lipleak.machine.private_folders import remove_forgotten
 
