@@ -83,11 +83,12 @@ def assert_no_regression(
             LipCorr by 10 %.
 
     Returns:
-        The verdicts, when all passed.
+        The verdicts, when all passed. What could not be compared, because baseline or model lack it, is said by a note
+        of the report.
 
     Raises:
         AssertionError: a metric got worse by more than that, or cannot be judged; without ``fail``, also where the
-            baseline holds none of these metrics that show leaks.
+            baseline holds none of these metrics that show leaks. Says what was not compared, too.
         InputError: the baseline was measured otherwise (protocol, expert, weights, clips, pairing, silence, AR
             strategy, unverified weights); says which differs.
         ConfigurationError: ``fail`` does not parse.
@@ -102,7 +103,7 @@ def assert_no_regression(
     file = str(baseline) if given else "the baseline"
     corpora = read_report(Path(baseline)).corpora if isinstance(baseline, str | Path) else [baseline]
     before = matching(corpora, lipleak.corpus.provenance.model, file)
-    allowances = [Allowance.parse(text) for text in fail or DEFAULT_ALLOWANCES]
+    allowances, lacking = [Allowance.parse(text) for text in fail or DEFAULT_ALLOWANCES], []
     if not fail:
         wanted, allowances = allowances, [each for each in allowances if has(before, each.metric)]
         if not any(each.metric.shows_leak for each in allowances):
@@ -112,19 +113,26 @@ def assert_no_regression(
                 f"{file}: cannot be judged for leaks, it holds none of {leaks} on all clips; save it with limits on "
                 "these (the default gates, for example), or say what must not happen, such as 'LSE-C_S > +0.1'"
             )
+        left_out = [each.metric.name for each in wanted if each not in allowances]
+        if left_out:
+            lacking.append(f"the baseline lacks {', '.join(left_out)}")
     judged, skipped = [], []
     for allowance in allowances:
         try:
             judged.append(judge_regression(lipleak, allowance, before))
         except NotApplicableError as error:
             skipped.append(str(error))
+            lacking.append(f"the model lacks {allowance.metric.name}")
         except UnscorableError as error:
             raise AssertionError(f"{allowance}: cannot be judged: {error}") from None
     if skipped and not judged:
         _skip(lipleak, "; ".join(dict.fromkeys(skipped)))
         return []
+    uncompared = f"not compared with {file}: {'; '.join(lacking)}" if lacking else ""
     if broken := [explain_regression(each, file) for each in judged if not each.verdict.passed]:
-        raise AssertionError("\n".join(broken))
+        raise AssertionError("\n".join([*broken, *([uncompared] if uncompared else [])]))
+    if uncompared:
+        lipleak.corpus.remarks[uncompared] = 1
     return judged
 
 

@@ -156,6 +156,10 @@ def rank_p(observed: float, null: Sequence[float]) -> float:
     return (1 + sum(score >= observed for score in null)) / (1 + len(null))
 
 
+ONE_COLOUR = "every frame is of one colour"
+"""Noted of a video that shows nothing: it has no lips, and what it scores is chance."""
+
+
 @dataclass(frozen=True)
 class TrialScore:
     """The scores of one trial: one clip generated under one condition.

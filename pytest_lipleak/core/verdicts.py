@@ -207,6 +207,7 @@ class Measurement:
         least_p: the smallest p that these clips and that many unrelated audios can give.
         dose: the share of copied lips that it amounts to, where there is a scale for it.
         full_copy: what a full copy of the clip's lips would score, where that is known from the real clips.
+        blank: how many of the clips have a video that shows nothing, every frame of one colour.
     """
 
     metric: Metric
@@ -224,6 +225,7 @@ class Measurement:
     least_p: float | None = None
     dose: Dose | None = None
     full_copy: float | None = None
+    blank: int = 0
 
     @property
     def clips(self) -> int:
@@ -343,10 +345,18 @@ def judge(limit: Limit, measurement: Measurement, *, allow_unscored: bool = Fals
     if why := _objection(limit, measurement, allow_unscored):
         return Verdict(limit, measurement, why)
     if limit.confidence is not None:
-        return _bound_verdict(limit, measurement)
-    if limit.alpha is not None:
-        return _chance_verdict(limit, measurement, limit.alpha)
-    return _plain_verdict(limit, measurement)
+        verdict = _bound_verdict(limit, measurement)
+    elif limit.alpha is not None:
+        verdict = _chance_verdict(limit, measurement, limit.alpha)
+    else:
+        verdict = _plain_verdict(limit, measurement)
+    if measurement.blank and limit.metric.shows_leak and not verdict.passed:
+        why = (
+            f"every frame is of one colour in {measurement.blank} of {counted(measurement.clips, 'video')}: there are "
+            f"no lips that could leak, and what such pictures score is chance, so {limit} cannot be judged"
+        )
+        return Verdict(limit, measurement, why)
+    return verdict
 
 
 def _objection(limit: Limit, measurement: Measurement, allow_unscored: bool) -> str | None:

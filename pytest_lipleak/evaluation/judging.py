@@ -54,6 +54,13 @@ class Judge:
         except LipleakError as error:
             self.verdicts.append(Verdict(limit, nothing, str(error).partition("\n")[0]))
             raise
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            # pytest.skip() in a model is none of the errors that models have; without this nothing had been asked.
+            why = f"could not be judged: the model raised {type(error).__name__} ({error})"
+            self.verdicts.append(Verdict(limit, nothing, why))
+            raise
         self.verdicts.append(verdict)
         return verdict
 

@@ -28,8 +28,11 @@ from research.known_guilt.clip_sets import FRAMES, SETS, loudest, prepared, read
 from research.known_guilt.generator import KnownGuilt, Member
 from research.known_guilt.run import read
 
-LONGEST = 720
-"""Longer side of the frames, in pixels, small ones enlarged: ``tracked`` wants faces of more than 100 pixels."""
+SHORTER = 480
+"""Shorter side of the frames, in pixels; small ones are enlarged."""
+
+TOO_SMALL = "grid"
+"""Begins the names of clips that are left out: ``tracked`` wants faces of more than 100 pixels."""
 
 MARGINS = (0.0, 0.4, 0.2, 0.2)
 """From the face detector's box to a crop framed as face-centred clips are; undoes ``facecrops.CENTRED_BOX``."""
@@ -67,11 +70,13 @@ def whole_frames(name: str, shared: Path) -> dict[str, tuple[Frames, Any]]:
     """Return a set's clips uncropped, cut to the same 3 s as its crops."""
     found = {}
     for row in read_list(name):
+        if row["file"].startswith(TOO_SMALL):
+            continue
         clips = open_clips(shared / SETS[name].folder / row["file"])
         clip = clips[next(iter(clips))]
         start = loudest(clip.audio, len(clip.video), FRAMES)
         frames = clip.frames[start : start + FRAMES]
-        scale = LONGEST / max(frames.shape[1:3])
+        scale = SHORTER / min(frames.shape[1:3])
         size = tuple(2 * round(side * scale / 2) for side in (frames.shape[2], frames.shape[1]))
         small = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])
         audio = clip.audio[start * SAMPLES_PER_FRAME : (start + FRAMES) * SAMPLES_PER_FRAME]

@@ -123,10 +123,14 @@ def test_assertion(project: Project) -> None:
                 assert_no_regression(lipleak, "base.json", "LSD-AR > +9")
         """
     )
-    assert project.measure("Still").counts == {"passed": 3}
+    run = project.measure("Still")
+    assert run.counts == {"passed": 3}
+    lacking = "not compared with base.json: the baseline lacks .*LSE-C_S@floor, .*LipCorr_XO"
+    assert run.lines(lacking), "a pass says what nobody looked at"
     run = project.measure("Copy")
     assert run.counts == {"passed": 1, "failed": 2}
     assert run.lines("E +AssertionError: LSE-C_S = .*: not <= ")
+    assert run.lines(f"E +{lacking}")
 
 
 def test_a_baseline_without_leak_metrics_assures_of_nothing(project: Project) -> None:

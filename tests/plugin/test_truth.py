@@ -140,3 +140,26 @@ def test_misspelt_variables_are_refused(project: Project, monkeypatch: pytest.Mo
     run = project.run()
     assert run.code == 4
     assert run.lines("environment variable LIPLEAK_CLIP is not known; did you mean LIPLEAK_CLIPS")
+
+
+def test_black_frames_are_accused_of_no_leak(project: Project) -> None:
+    """What a black picture scores is chance; it has no lips that could come from anywhere."""
+    black = "\n\nclass Black(Copy):\n    def generate(self, frames, audio, reference):\n        return 0 * frames\n"
+    models = project.path / "models.py"
+    models.write_text(models.read_text() + black)
+    run = project.measure("Black", "--lipleak-gate=LSE-C_S < 0.001")
+    assert run.counts == {"failed": 1}
+    assert run.lines("LSE-C_S = .*: every frame is of one colour in 3 of 3 videos: there are no lips")
+    assert run.lines("^NOT JUDGED: ")
+    assert not run.lines("it is in the lips|leaks under silence")
+
+
+def test_a_model_that_skips_is_not_said_to_have_no_limit(project: Project) -> None:
+    skips = "\n\nimport pytest\n\nclass Skips(Copy):\n    def generate(self, *_):\n        pytest.skip('no GPU')\n"
+    models = project.path / "models.py"
+    models.write_text(models.read_text() + skips)
+    run = project.measure("Skips", "--lipleak-gate=LSE-C_S < 1")
+    assert run.counts == {"failed": 1}
+    assert run.lines("the model raised Skipped of pytest .no GPU.")
+    assert run.lines("^NOT JUDGED: 1 of 1 limit could not be judged: LSE-C_S < 1")
+    assert "no limit was given" not in run.text

@@ -36,6 +36,9 @@ from pytest_lipleak.sync.score import score
 EMBEDDING_LIBRARIES = ("ai-edge-litert", "av", *GENERATION_LIBRARIES)
 """Part of the keys: other versions of these make other pixels and embeddings."""
 
+LEAST_CONTRAST = 8.0
+"""Grey levels between the darkest and the brightest spot of a frame that shows anything."""
+
 
 class Artefacts:
     """Makes and finds what a sync expert sees and hears in clips and in what a model made of them.
@@ -197,6 +200,22 @@ class Artefacts:
         )
         return tuple(found["lse_c"])
 
+    def shows_nothing(self, trial: Trial) -> bool:
+        """Return whether every frame of a trial's video is of one colour; a frame with a face ends the look at it.
+
+        A video that was embedded and is there no more is not made again for a look at it.
+        """
+        key = key_of(of=self.source(trial), contrast=LEAST_CONTRAST)
+        if not (self.videos.has(trial) or self._store.find("look.json", key)):
+            return False
+        found = self._store.data(
+            "look",
+            key,
+            lambda: {"one_colour": all(map(_is_one_colour, self.video(trial)))},
+            about=self.videos.about(trial),
+        )
+        return bool(found["one_colour"])
+
     def faces(self, trial: Trial) -> Faces:
         """Return a trial's face crops, grey and small, uint8 (T, SIDE, SIDE), by the geometry of the real clip."""
         cropper, video = self.cropper(trial.real), self.video(trial)
@@ -278,3 +297,8 @@ class ClipFaces:
     ) -> NDArray[np.float32]:
         same = frames.shape == clip.video.shape and all(map(np.array_equal, frames, clip.video))
         return self._tools.landmarks(clip.digest if same else digest_of(frames), lambda: frames, boxes)
+
+
+def _is_one_colour(frame: Image) -> bool:
+    """Whether the brightness of an RGB frame varies by less than what compression leaves of a plain picture."""
+    return float(np.ptp(frame[::4, ::4].mean(axis=2))) < LEAST_CONTRAST

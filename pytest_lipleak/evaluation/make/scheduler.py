@@ -14,7 +14,7 @@ from pytest_lipleak.core.clips import Clip, Video
 from pytest_lipleak.core.conditions import OTHER_SPEECH, Condition, Setup
 from pytest_lipleak.core.corpus import Key
 from pytest_lipleak.core.errors import StoreError, UnscorableError
-from pytest_lipleak.core.scores import TrialScore
+from pytest_lipleak.core.scores import ONE_COLOUR, TrialScore
 from pytest_lipleak.evaluation.make.artefacts import Artefacts
 from pytest_lipleak.evaluation.make.gallery import trial_stem
 from pytest_lipleak.evaluation.make.kept_videos import write_to_look_at
@@ -146,7 +146,10 @@ class Scheduler:
             partner = self.trials.partners()[name][condition.partner]
             driving = self.artefacts.score(trial, trial.audio)
         kept = self._kept(trial, condition)
-        notes = self.artefacts.videos.notes(trial)
+        notes = (
+            *self.artefacts.videos.notes(trial),
+            *((ONE_COLOUR,) if self.artefacts.shows_nothing(trial) else ()),
+        )
         scored = TrialScore(name, condition, own, driving, real.own_offset, partner, notes, video=kept)
         if self.files.gallery is not None:
             speech = trial.audio if partner else None

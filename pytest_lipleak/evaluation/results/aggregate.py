@@ -12,6 +12,7 @@ from pytest_lipleak.core.corpus import Corpus, Key
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics.families import FAMILIES, Shown, Source
 from pytest_lipleak.core.metrics.formulas import CHANCE, Metric, metric, metrics_of
+from pytest_lipleak.core.scores import ONE_COLOUR
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.make.unrelated_speech import ENOUGH
@@ -87,6 +88,7 @@ def measure(
         p=p,
         least_p=smallest_p,
         full_copy=_full_copy(corpus, metric, clips),
+        blank=_blank(corpus, metric, clips),
     )
     if metric.over_lags:
         measurement = replace(measurement, warning=_few_scanned(corpus, metric, clips))
@@ -126,6 +128,14 @@ def _scan_chance(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> tuple[
     together = _together(corpus, names)
     p, chance = scan_chance(tables, clusters=together, clips=names)
     return p, chance, least_p([len(table) - 1 for table in tables], together)
+
+
+def _blank(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> int:
+    """How many clips have a video without any picture under what the metric looks at last."""
+    if not metric.conditions:
+        return 0
+    made = ([corpus.trials.get(key) for key in corpus.videos(clip, metric.conditions[-1])] for clip in clips)
+    return sum(any(trial and ONE_COLOUR in trial.notes for trial in trials) for trials in made)
 
 
 def _full_copy(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> float | None:
