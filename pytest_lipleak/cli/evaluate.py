@@ -178,7 +178,7 @@ def _judged_all(
         from pytest_lipleak.core.verdicts import Limit
         from pytest_lipleak.run.cluster import measure_on
 
-        also = [Limit.parse(f"{each.name} < 0") for each in _in_parts(group, evaluation)]
+        also = [Limit.parse(f"{each.name} < 0") for each in _applicable(group, evaluation)]
         measure_on(options.executor, work, evaluation, [*limits, *also])
     unmeasured: list[str] = []
     if group:
@@ -197,16 +197,12 @@ def _judged_all(
     return _reported(work, evaluation, failed | regressions, lost, options, to_stdout=to_stdout)
 
 
-def _in_parts(group: str | None, evaluation: "Evaluation") -> "list[Metric]":
-    """Those metrics of a group that can be put together from parts of the clips, and that the model has."""
+def _applicable(group: str | None, evaluation: "Evaluation") -> "list[Metric]":
+    """Those metrics of a group that the model has."""
     from pytest_lipleak.core.metrics.groups import metrics_in
 
     lacking = evaluation.corpus.why_lacking
-    return [
-        each
-        for each in (metrics_in(group) if group else ())
-        if not each.over_sets and not any(map(lacking, each.conditions))
-    ]
+    return [each for each in (metrics_in(group) if group else ()) if not any(map(lacking, each.conditions))]
 
 
 def _judged(evaluation: "Evaluation", limit: "Limit") -> str | None:

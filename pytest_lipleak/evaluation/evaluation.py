@@ -12,6 +12,7 @@ from pytest_lipleak.core.verdicts import Limit, Measurement, Rules, Verdict
 from pytest_lipleak.evaluation.assembly import assemble
 from pytest_lipleak.evaluation.judging import Judge
 from pytest_lipleak.evaluation.make.worker import Files, Worker
+from pytest_lipleak.evaluation.measures.on_demand import Features
 from pytest_lipleak.evaluation.measuring import Measuring
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
@@ -136,6 +137,14 @@ class Evaluation:
         measured.asked.clear()
         self._record.corpus = measured
         self._record.failures.update(failures)
+
+    def frame_features(self, condition: Condition) -> dict[str, Features]:
+        """Return what FID and KID need of every clip under a condition: features of generated and of real frames."""
+        return self._measuring.frame_features(condition)
+
+    def take_over_features(self, condition: Condition, features: Mapping[str, Features]) -> None:
+        """Keep what ``frame_features`` gave another process: no video is made for it here."""
+        self._measuring.take_over_features(condition, features)
 
     def pairs(self) -> dict[str, str]:
         """Return the partner of every clip under XM.

@@ -1,6 +1,6 @@
 """What a metric needs, made and measured: trials first, then what is measured of them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
 from pytest_lipleak.core.conditions import CONDITIONS, OTHER_SPEECH, Condition
@@ -11,6 +11,7 @@ from pytest_lipleak.core.metrics.formulas import metric as metric_called
 from pytest_lipleak.core.remarks import hear
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.assembly import Parts
+from pytest_lipleak.evaluation.measures.on_demand import Features
 from pytest_lipleak.evaluation.results import sanity
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.generators.finished_model import finished_of
@@ -125,6 +126,19 @@ class Measuring:
         for name in names:
             with suppress(UnscorableError):
                 yield from self._measures.probe_trials(metric, name)
+
+    def frame_features(self, condition: Condition) -> dict[str, Features]:
+        """Return what FID and KID need of every clip, generating what is missing; another process takes it over."""
+        found: dict[str, Features] = {}
+        for turn in self._scheduler.turns():
+            with turn:
+                self._check_applicable([condition])
+                found = self._measures.frame_features(condition)
+        return found
+
+    def take_over_features(self, condition: Condition, features: Mapping[str, Features]) -> None:
+        """Keep what ``frame_features`` gave another process that measured the same."""
+        self._measures.take_over_features(condition, features)
 
     def examine(self) -> None:
         """Score every real clip against unrelated audio; one that the expert does not hear counts as unscored."""

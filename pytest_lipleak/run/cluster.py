@@ -40,7 +40,8 @@ DESERTED = 120.0
 """Seconds for which a cluster may have none: a scheduler starts others for those that died, or a queue does."""
 
 Part = dict[str, Any]
-"""A part's ``corpus`` as plain data, and what ``failed``: clip, condition, kind of error and words."""
+"""A part's ``corpus`` as plain data, what ``failed``: clip, condition, kind of error and words, and by condition the
+``features`` of its clips' frames."""
 
 
 def measure_on(executor: str, run: Run, evaluation: Evaluation, limits: Sequence[Limit]) -> None:
@@ -54,26 +55,26 @@ def measure_on(executor: str, run: Run, evaluation: Evaluation, limits: Sequence
         limits: what will be judged.
 
     Raises:
-        ConfigurationError: an unknown executor, no scheduler at that address, or a limit on whole sets of frames.
+        ConfigurationError: an unknown executor, or no scheduler at that address.
         MissingExtraError: Dask is not installed.
         ExecutorError: the cluster was lost, or worker processes died over a part again and again.
         InputError: the parts do not agree, because workers see another model, expert or other clips.
     """
-    for limit in limits:
-        if limit.metric.over_sets:
-            raise ConfigurationError(
-                f"{limit}: {limit.metric.family.measure} compares whole sets of frames and cannot be put together "
-                "from parts; leave it out, or run without --executor"
-            )
     # What the model declares is known; from here on others load it.
     run.named_model.let_go()
     clips = len(evaluation.corpus.provenance.clip_names)
-    texts = [f"{limit.metric.name} {limit.operator} {limit.value!r}" for limit in limits]
+    texts = [
+        f"{limit.metric.name} {limit.operator} {limit.value!r}"
+        for limit in limits
+        if not limit.metric.over_sets
+    ]
+    # Whole sets of frames are compared here, by features that workers take where the videos are.
+    sets = sorted({str(limit.metric.conditions[-1]) for limit in limits if limit.metric.over_sets})
     with _client(executor) as client:
         workers = max(len(client.scheduler_info(n_workers=-1)["workers"]), 1)
         count = min(clips, PARTS_PER_WORKER * workers)
         # Sent with every part: what is scattered is lost with the workers that hold it.
-        shared = (run.settings, run.process.start, run.process.run, texts)
+        shared = (run.settings, run.process.start, run.process.run, texts, sets)
         futures = [
             client.submit(
                 measure_part, shared, (part, count), key=f"lipleak-{run.process.run}-{part}", pure=False
@@ -105,6 +106,8 @@ def measure_on(executor: str, run: Run, evaluation: Evaluation, limits: Sequence
         for clip, what, kind, words in part["failed"]
     }
     evaluation.take_over(merged, failed)
+    for condition, features in ((c, f) for part in parts for c, f in part["features"].items()):
+        evaluation.take_over_features(Condition.parse(condition), features)
 
 
 def _wait(client: Any, futures: Sequence[Any]) -> None:
@@ -167,9 +170,12 @@ _ended: set[str] = set()
 _one_at_a_time = threading.Lock()
 
 
-def measure_part(shared: tuple[Settings, Path, str, Sequence[str]], shard: tuple[int, int]) -> Part:
+def measure_part(
+    shared: tuple[Settings, Path, str, Sequence[str], Sequence[str]], shard: tuple[int, int]
+) -> Part:
     """Measure one part, in a worker process; model and expert are loaded once per process and run."""
-    settings, start, name, limits = shared
+    settings, start, name, limits, sets = shared
+    features = {}
     with _one_at_a_time:
         # Models and clips may be named from there.
         os.chdir(start)
@@ -183,6 +189,9 @@ def measure_part(shared: tuple[Settings, Path, str, Sequence[str]], shard: tuple
                 # That it is left to others is no news; what failed is known by trial.
                 with suppress(LipleakError):
                     evaluation.judge(Limit.parse(limit))
+            for condition in sets:
+                with suppress(LipleakError):
+                    features[condition] = evaluation.frame_features(Condition.parse(condition))
         finally:
             run.named_model.let_go()
             if name in _ended:
@@ -191,7 +200,7 @@ def measure_part(shared: tuple[Settings, Path, str, Sequence[str]], shard: tuple
             (clip, str(condition or ""), type(error).__name__, str(error))
             for (clip, condition), error in evaluation.failures.items()
         ]
-        return {"corpus": evaluation.corpus.to_dict(), "failed": failed}
+        return {"corpus": evaluation.corpus.to_dict(), "failed": failed, "features": features}
 
 
 def _forget(name: str) -> None:

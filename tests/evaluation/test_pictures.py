@@ -15,6 +15,7 @@ from pytest_lipleak.core.errors import ConfigurationError, GeneratorError, Weigh
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
+from pytest_lipleak.evaluation.make.picture_tools import PictureTools
 from pytest_lipleak.evaluation.make.worker import Files, Worker
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.generators.registry import as_model, load_model
@@ -62,6 +63,48 @@ def test_identical_videos_are_perfect(evaluate: Evaluate) -> None:
     assert honest.measure("SSIM_mouth[AM,CR]").value == 1
     assert honest.measure("PSNR[AM,CR]").value == math.inf
     assert honest.judge(Limit.parse("PSNR[AM,CR] > 30")).passed
+
+
+class Colours:
+    """Stands in for Inception-v3: the mean colour of every frame."""
+
+    def features(self, frames: Any) -> np.ndarray:
+        return np.stack([np.asarray(frame, np.float32).mean(axis=(0, 1)) for frame in frames])
+
+
+class Darker:
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
+        self.calls += 1
+        return frames // 2
+
+
+def test_sets_of_frames_need_no_video_where_parts_took_their_features(
+    tmp_path: Path, short_clips: ClipSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PictureTools, "inception", Colours())
+    clips = ClipSet(list(short_clips.files.values())[:3], "three clips")
+    expert, condition = load_expert("embedded"), metric("FID[AM,CR]").conditions[-1]
+
+    def begun(name: str, shard: tuple[int, int] | None = None) -> tuple[Evaluation, Darker]:
+        model = Darker()
+        plan = Plan(Protocol.DIRECT, shard=shard)
+        return Evaluation(clips, as_model(model), expert, plan, Store(tmp_path / name)), model
+
+    whole, model = begun("whole")
+    expected = whole.measure("FID[AM,CR]")
+    assert (model.calls, expected.value > 0) == (3, True)
+    here, idle = begun("here")
+    for part in (1, 2):
+        worker, made = begun(f"part {part}", (part, 2))
+        found = worker.frame_features(condition)
+        assert made.calls == len(found) == 3 - part
+        here.take_over_features(condition, found)
+    assert here.measure("FID[AM,CR]") == expected
+    assert here.measure("KID[AM,CR]").value == whole.measure("KID[AM,CR]").value
+    assert idle.calls == 0
 
 
 def test_pictures_need_no_sync_score(evaluate: Evaluate) -> None:

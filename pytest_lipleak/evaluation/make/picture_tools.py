@@ -95,6 +95,10 @@ class PictureTools:
         assert found is not None
         return found
 
+    def has_artefact(self, kind: str, source: str) -> bool:
+        """Whether ``artefact`` of that kind was made before."""
+        return self._store.find(f"{kind}.npy", self._key(kind=kind, source=source)) is not None
+
     def data(self, kind: str, compute: Callable[[], Any], **of: Any) -> Any:
         """Return JSON-ready data that depends on ``of``, from the store where it was computed before."""
         return self._store.data(kind, self._key(kind=kind, **of), compute, about={"of": str(of)})

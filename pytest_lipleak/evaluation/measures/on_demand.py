@@ -31,6 +31,9 @@ from pytest_lipleak.evaluation.measures.probes import PROBE_TRIALS, PROBES, Prob
 from pytest_lipleak.evaluation.measures.scans import Scans
 from pytest_lipleak.plan.trials import Trial, Trials
 
+Features = tuple[NDArray[np.float32], ...]
+"""Of one clip: Inception-v3 features of generated and of real frames, (N, 2048) each."""
+
 
 @dataclass(frozen=True, eq=False)
 class Measures:
@@ -143,6 +146,22 @@ class Measures:
                 found = set_measure(measure, names, lambda name: self._pictures(name, condition))
             corpus.sets[measure, condition] = found
 
+    def frame_features(self, condition: Condition) -> dict[str, Features]:
+        """Return the features of every clip's generated and real frames, which ``take_over_features`` keeps elsewhere.
+
+        Raises:
+            LipleakError: of some clips; all others were made first.
+        """
+        self._make_all("FID", condition)
+        found = {name: self._pictures(name, condition) for name in self.record.corpus.provenance.clip_names}
+        return {name: tuple(each.take_features() for each in pair) for name, pair in found.items()}
+
+    def take_over_features(self, condition: Condition, features: Mapping[str, Features]) -> None:
+        """Keep what another process found of the same videos: nothing is generated for sets of frames then."""
+        for name, rows in features.items():
+            for pictures, each in zip(self._pictures(name, condition), rows, strict=True):
+                pictures.take_over_features(each)
+
     def _make_all(self, measure: str, condition: Condition) -> None:
         """Generate every video of a set: one that fails must not keep the others from being made.
 
@@ -153,7 +172,7 @@ class Measures:
         for key in self.record.missing(keys):
             trial = self.trials.of(*key)
             with self.record.attempt(key, measure):
-                if self.artefacts.lacks(trial):
+                if self.artefacts.lacks(trial) and not self._pictures(key[0], condition)[0].has_features:
                     self.artefacts.videos.get(trial)
         self.record.raise_failures(keys, alone=True)
 

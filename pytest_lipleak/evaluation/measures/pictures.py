@@ -83,6 +83,15 @@ class Pictures:
         make = self.tools.inception
         return self.tools.artefact("features", self.source, lambda: np.asarray(make.features(self._read())))
 
+    def take_over_features(self, rows: NDArray[np.float32]) -> None:
+        """Keep features that another process took of this very video."""
+        self.tools.artefact("features", self.source, lambda: rows)
+
+    @property
+    def has_features(self) -> bool:
+        """Whether they were taken, so that the video need not be there for them."""
+        return self.tools.has_artefact("features", self.source)
+
     @cached_property
     def mouth_boxes(self) -> NDArray[np.int64]:
         """Where the mouth is, int64 (T, 4)."""
