@@ -57,6 +57,19 @@ def test_same_numbers_to_the_bit_and_every_trial_made_once(project: Project) -> 
         assert not project.run_folders(), way
 
 
+def test_several_partners_are_made_once_and_give_the_same_numbers(project: Project) -> None:
+    gates = [f"--lipleak-gate={limit}" for limit in ("LSD-CR < 0.001", "LSE-C_XO[CR] < 0.1")]
+    alone = project.measure("Copy", *gates, "--lipleak-partners=2")
+    log = project.path / "calls"
+    spread = project.measure("Copy", *gates, "--lipleak-partners=2", f"--lipleak-model-arg=log={log}", "-n2")
+    assert verdicts(spread) == verdicts(alone)
+    (one,), (other,) = (run.json["results"] for run in (alone, spread))
+    assert other["provenance"]["further_partners"] == one["provenance"]["further_partners"]
+    assert set(one["provenance"]["further_partners"]) == {"clip0", "clip1", "clip2"}
+    made = calls(log)
+    assert (set(made.values()), len(made)) == ({1}, 3 * 3), "AM and both partners of every clip"
+
+
 def test_user_tests_and_gates_share_what_workers_make(project: Project) -> None:
     module = """
         from pytest_lipleak import assert_metric
