@@ -174,16 +174,13 @@ class Run:
     def limits(self, *, or_defaults: bool) -> "list[Limit]":
         """Return what is to be judged: the gates that were given, else the expert's defaults where those count.
 
-        Nothing where that was asked for: a group of metrics is measured beside limits, and takes none away.
-
         Raises:
             ConfigurationError: a gate that does not parse.
         """
         from pytest_lipleak.core.verdicts import Limit
 
-        texts = self.settings.rules.limits
-        if texts is None:
-            texts = tuple(self.expert.default_gates) if or_defaults else ()
+        given = self.settings.rules.limits
+        texts = given if given is not None else self.expert.default_gates if or_defaults else ()
         return list({str(limit): limit for limit in map(Limit.parse, texts)}.values())
 
     def new_evaluation(
