@@ -19,16 +19,20 @@ import cv2
 import numpy as np
 
 from pytest_lipleak.core.clips import Clip, Frames
+from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
+from pytest_lipleak.evaluation.make.crops import Crops
 from pytest_lipleak.functions import evaluate
 from pytest_lipleak.generators.facecrops import FaceCrops
 from pytest_lipleak.media.clipsets import open_clips
+from pytest_lipleak.sync.experts import load_expert
+from pytest_lipleak.sync.protocols import Protocol
 from research.known_guilt.catalogue import MEMBERS
 from research.known_guilt.clip_sets import FRAMES, SETS, loudest, prepared, read_list
 from research.known_guilt.generator import KnownGuilt, Member
 from research.known_guilt.run import read
 
-SHORTER = 480
+SHORTER = 512
 """Shorter side of the frames, in pixels; small ones are enlarged."""
 
 TOO_SMALL = "grid"
@@ -67,8 +71,9 @@ class InCrops(KnownGuilt):
 
 
 def whole_frames(name: str, shared: Path) -> dict[str, tuple[Frames, Any]]:
-    """Return a set's clips uncropped, cut to the same 3 s as its crops."""
+    """Return a set's clips uncropped, cut to the same 3 s as its crops; those with too small a face are left out."""
     found = {}
+    crops = Crops(Protocol.TRACKED, shared / "weights", expert=load_expert("embedded"))
     for row in read_list(name):
         if row["file"].startswith(TOO_SMALL):
             continue
@@ -80,7 +85,13 @@ def whole_frames(name: str, shared: Path) -> dict[str, tuple[Frames, Any]]:
         size = tuple(2 * round(side * scale / 2) for side in (frames.shape[2], frames.shape[1]))
         small = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])
         audio = clip.audio[start * SAMPLES_PER_FRAME : (start + FRAMES) * SAMPLES_PER_FRAME]
-        found[Path(row["file"]).stem] = (small, audio)
+        name_of = Path(row["file"]).stem
+        try:
+            crops.of(Clip(name_of, small, audio))
+        except UnscorableError as error:
+            print(f"{name_of} is left out: {error}", flush=True)
+            continue
+        found[name_of] = (small, audio)
     return found
 
 
