@@ -5,6 +5,7 @@ import io
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -165,7 +166,7 @@ def test_one_metric_that_cannot_be_measured_keeps_no_other(monkeypatch: pytest.M
     class Stub:
         corpus = corpus(NAMES)
 
-        def measure(self, each: Any) -> None:
+        def measure(self, each: Any) -> Any:
             asked.append(each.name)
             if each.family.measure == "FID":
                 raise WeightsError("could not download the network\nand more")
@@ -173,12 +174,15 @@ def test_one_metric_that_cannot_be_measured_keeps_no_other(monkeypatch: pytest.M
                 raise GeneratorError("the model failed")
             if each.name == "LSD-AR":
                 raise NotApplicableError("no AR")
+            unscored = [SimpleNamespace(reason="it is too short")] if each.name == "LSD-CR" else []
+            return SimpleNamespace(clips=0 if unscored else 6, unscored=unscored)
 
     lost = measure_group(cast("Evaluation", Stub()), "paper")
-    assert lost[0] == "SSIM[AM,CR]: the model failed"
-    assert lost[1].startswith("FID[AM,CR], FID[AM,AR], FID[XM,CR]")
-    assert lost[1].endswith("FID[SI,AR]: could not download the network")
-    assert len(lost) == 2
+    assert lost[0] == "LSD-CR: no clip has a value; the first because it is too short"
+    assert lost[1] == "SSIM[AM,CR]: the model failed"
+    assert lost[2].startswith("FID[AM,CR], FID[AM,AR], FID[XM,CR]")
+    assert lost[2].endswith("FID[SI,AR]: could not download the network")
+    assert len(lost) == 3
     assert [name for name in asked if name.startswith("FID")] == ["FID[AM,CR]"], "tried once"
     assert asked[-1] == "LMD[AM,AR]"
 

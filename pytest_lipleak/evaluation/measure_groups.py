@@ -42,7 +42,11 @@ def measure_each(evaluation: Evaluation, metrics: Iterable[Metric]) -> list[str]
             )
             continue
         try:
-            evaluation.measure(each)
+            found = evaluation.measure(each)
+            if not found.clips:
+                # Each clip may lack it for a reason of its own; the first stands for all.
+                why = next((entry.reason for entry in found.unscored), "no clip has it")
+                lost.setdefault(f"no clip has a value; the first because {why}", []).append(each.name)
         except NotApplicableError:
             continue
         except LipleakError as error:
