@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Frames, Image, StreamedVideo, Video, frames_at, held
 from pytest_lipleak.faces.centred import mouth_images
-from pytest_lipleak.faces.small import Region, soft
+from pytest_lipleak.faces.small import SIDE, Region, enlarged, lips_region, soft
 from pytest_lipleak.media.video import HELD
 
 CENTRE = (0.58, 0.50)
@@ -50,6 +50,11 @@ def mouth_mask(height: int, width: int) -> NDArray[np.float32]:
     radius = np.hypot(((y + 0.5) / height - CENTRE[0]) / RADII[0], ((x + 0.5) / width - CENTRE[1]) / RADII[1])
     mask: NDArray[np.float32] = np.clip((1 - radius) / FEATHER, 0, 1)[..., None]
     return mask
+
+
+def around_lips() -> Region:
+    """Chin and cheeks: what of the other mouth's ellipse lies outside of the lips, bool (SIDE, SIDE)."""
+    return np.asarray(mouth_mask(SIDE, SIDE)[..., 0] > 0) & ~enlarged(lips_region(), 2)
 
 
 def mouth_pixels(shape: tuple[int, ...], boxes: Boxes = None) -> NDArray[np.bool_]:

@@ -1,6 +1,6 @@
 """Small grey faces, and where the mouth is in them: what is looked at in pictures alone."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,10 @@ LIPS_RADII = (0.105, 0.125)
 
 CORE_RADII = (0.07, 0.085)
 """The middle of it, which even a soft-edged edit of the lips alone replaces wholly."""
+
+JAW_CENTRE = (0.71, 0.50)
+JAW_RADII = (0.25, 0.34)
+"""Ellipse of the lower face, from the nose to below the chin; eyes and nose, which show the pose, lie above it."""
 
 Face = NDArray[np.uint8]
 """A grey face crop, uint8 (SIDE, SIDE)."""
@@ -53,6 +57,18 @@ def lips_region() -> Region:
 def lips_core() -> Region:
     """The middle of the lips, where nothing of the clip itself is left in any edit."""
     return _ellipse(LIPS_CENTRE, CORE_RADII)
+
+
+def lower_face() -> Region:
+    """Everything below the nose that moves in speech: lips, cheeks, chin, and the line of the jaw."""
+    return _ellipse(JAW_CENTRE, JAW_RADII)
+
+
+def blended(before: Iterable[Image], after: Iterable[Image], region: Region) -> Iterator[Image]:
+    """Yield the crops of ``before`` with those of ``after`` in ``region`` alone, uint8 RGB (H, W, 3)."""
+    for old, new in zip(before, after, strict=True):
+        mixed = old + soft(region, *old.shape[:2]) * np.subtract(new, old, dtype=np.float32)
+        yield np.asarray(np.clip(np.rint(mixed), 0, 255), np.uint8)
 
 
 def _ellipse(centre: tuple[float, float], radii: tuple[float, float]) -> Region:

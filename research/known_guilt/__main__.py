@@ -30,6 +30,9 @@ def main() -> int:
     parser.add_argument(
         "--results", default="results", help="name of this run's results under the work folder"
     )
+    parser.add_argument(
+        "--scans", help="name of older results under the work folder: their scans are kept, probes taken anew"
+    )
     parser.add_argument("--out", type=Path, help="a page with places for the tables; else they are printed")
     asked = parser.parse_args()
     results = asked.work / f"{asked.results}.jsonl"
@@ -43,6 +46,7 @@ def main() -> int:
             asked.shared,
             asked.work,
             results,
+            asked.work / f"{asked.scans}.jsonl" if asked.scans else None,
         )
         wrong = mistakes(rows_of(read(results)))
         print("\n".join(wrong) or "every verdict is right")

@@ -23,9 +23,16 @@ Edit = Ellipse | LowerHalf | Whole
 
 
 def _honest(
-    name: str, kind: str, lips: Lips, edit: Edit = FULL, finish: str = "", leak: Leak | None = None
+    name: str,
+    kind: str,
+    lips: Lips,
+    edit: Edit = FULL,
+    finish: str = "",
+    leak: Leak | None = None,
+    *,
+    alternative: bool = False,
 ) -> Member:
-    return Member(name, HONEST, kind, lips, leak, edit, finish)
+    return Member(name, HONEST, kind, lips, leak, edit, finish, alternative=alternative)
 
 
 def _leaks(
@@ -106,12 +113,30 @@ HONEST_MEMBERS = (
     _honest(
         "retrieved among all reference mouths", "texture", Filmed(), leak=Leak(1.0, form="nearest of all")
     ),
+    # Nobody's list.
+    _honest("painted, smoothed and sharpened", "whole frame", Painted(), Whole(), "smoothed and sharpened"),
+    _honest("warped, drifting", "whole frame", WARPED, WHOLE_FACE, "drifting"),
+    _honest("filmed, lips alone, colour graded", "whole frame", FILMED, LIPS_ALONE, "colour graded"),
+    _honest("warped, the head nods with the voice", "lively", Warped(nods=0.02), Whole()),
+    _honest("warped, from a template", "texture", Warped(template=True), WHOLE_FACE),
+    _honest(
+        "warped, half of the mean of all mouths", "texture", WARPED, leak=Leak(0.5, form="mean of all mouths")
+    ),
+    _honest("filmed, bearded", "texture", FILMED, WHOLE_FACE, "bearded"),
+    _honest("warped, a fifth of the frame rate", "frame rate", WARPED, finish="fifth of the frame rate"),
+    _honest("filmed, H.264 crf 42", "degraded", FILMED, finish="H.264 crf 42"),
+    _honest("retrieved, averaged", "plain", Retrieved(), finish="averaged over three frames"),
+    _honest("filmed, given the first frame", "given one frame", FILMED, alternative=True),
+    _honest("warped, given the first frame", "given one frame", WARPED, WHOLE_FACE, alternative=True),
 )
 
 WEAK_MEMBERS = (
     Member("still", WEAK, "does not follow", Still()),
     Member("still, lips alone", WEAK, "does not follow", Still(), edit=LIPS_ALONE),
     Member("warped, loudness alone", WEAK, "does not follow", Warped(Heard(loudness=True)), edit=WHOLE_FACE),
+    Member(
+        "warped, opens as the head moves", WEAK, "does not follow", Warped(Heard(gain=0.0, motion="head"))
+    ),
     Member("warped, amplitude .3", WEAK, "does not follow", Warped(Heard(gain=0.3)), edit=WHOLE_FACE),
     Member(
         "warped, babbling",
@@ -260,6 +285,49 @@ LEAKY_MEMBERS = (
         "copy .5, only where reference and frame are one",
         "unusual",
         Leak(0.5, when="where reference and frame are one"),
+    ),
+    _leaks(
+        "cheeks and chin of the reference", "through the cheeks", Leak(1.0, form="cheeks and chin"), WARPED
+    ),
+    _leaks(
+        "half of cheeks and chin", "through the cheeks", Leak(0.6, "input", form="cheeks and chin"), WARPED
+    ),
+    _leaks(
+        "half around the lips, 3 late",
+        "through the cheeks",
+        Leak(0.5, timing=Timing(3), form="around the lips"),
+        Retrieved(),
+        WHOLE_FACE,
+    ),
+    _leaks(
+        "copy under its own speech", "own speech alone", Leak(1.0, when="under its own speech alone"), WARPED
+    ),
+    _leaks(
+        "input .6 under its own speech",
+        "own speech alone",
+        Leak(0.6, "input", when="under its own speech alone"),
+        WARPED,
+    ),
+    _leaks(
+        "copy where the reference fits the speech",
+        "own speech alone",
+        Leak(1.0, when="where the reference fits the speech"),
+        WARPED,
+    ),
+    _leaks("blue alone", "form", Leak(1.0, form="blue alone")),
+    _leaks("from frame to frame", "form", Leak(0.6, form="from frame to frame"), WARPED),
+    _leaks("running mean .8", "form", Leak(0.8, form="running mean"), WARPED),
+    _leaks("corner of the mouth", "form", Leak(1.0, form="corner of the mouth"), WARPED),
+    _leaks("sinks with the opening", "unusual", Leak(1.0, form="sinking")),
+    _leaks("blurs with the opening", "unusual", Leak(1.0, form="blurring"), Retrieved()),
+    _leaks("copy where sentences begin", "part of the time", Leak(1.0, when="where sentences begin")),
+    _leaks("copy .6 in vowels", "part of the time", Leak(0.6, when="in vowels"), WARPED),
+    _leaks("copy, every fifth frame", "part of the time", Leak(1.0, when="every fifth frame"), Retrieved()),
+    _leaks(
+        "copy as a hash of the audio falls", "random", Leak(0.6, which="as a hash of the audio falls"), WARPED
+    ),
+    _leaks(
+        "half a still mouth, one reference a frame", "still mouth", Leak(0.5, timing=Timing(speed=0)), WARPED
     ),
     Member("edge follows the input's mouth", LEAKS, "unusual", WARPED, edit=Ellipse(0.55, follows_mouth=0.6)),
     # A still mouth.

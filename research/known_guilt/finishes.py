@@ -186,6 +186,47 @@ def restored(frames: Frames) -> Frames:
     return np.stack(sharp).astype(np.uint8)
 
 
+def smoothed_skin(frames: Frames) -> Frames:
+    """An edge-preserving filter over the whole face, sharpened after, as restoration networks leave it."""
+    smooth = (cv2.bilateralFilter(np.ascontiguousarray(frame), 7, 30, 5) for frame in frames)
+    return np.stack(
+        [cv2.addWeighted(each, 1.3, cv2.GaussianBlur(each, (0, 0), 1), -0.3, 0) for each in smooth]
+    ).astype(np.uint8)
+
+
+def drifting(frames: Frames) -> Frames:
+    """Every frame is made from the one before it: a fifth of that stays, and colours drift away."""
+    changed = np.empty_like(frames)
+    last = frames[0].astype(np.float32)
+    for at, frame in enumerate(frames):
+        last = 0.2 * last + 0.8 * frame
+        drift = np.array([0.10, 0.0, -0.10], np.float32) * at
+        changed[at] = np.clip(np.rint(last + drift), 0, 255)
+    return changed
+
+
+def graded(frames: Frames) -> Frames:
+    """A film's colours: an S-shaped curve, darker corners, and light that swells and fades slowly."""
+    levels = np.arange(256) / 255
+    curve = (255 * (levels + 0.08 * np.sin(2 * np.pi * (levels - 0.5)))).clip(0, 255)
+    height, width = frames.shape[1:3]
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    corners = 1 - 0.35 * np.square(np.hypot(y / height - 0.5, x / width - 0.5))
+    light = 1 + 0.05 * np.sin(np.arange(len(frames)) / 14)
+    shown = curve[frames].astype(np.float32) * corners[None, ..., None] * light[:, None, None, None]
+    return np.asarray(np.clip(np.rint(shown), 0, 255), np.uint8)
+
+
+def bearded(frames: Frames) -> Frames:
+    """A beard of a fixed texture over mouth and chin, as a network paints one that it learnt."""
+    height, width = frames.shape[1:3]
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    hair = np.random.default_rng(21).normal(0, 1, (height, width)).astype(np.float32)
+    place = np.clip(1.2 - np.hypot((y / height - 0.66) / 0.16, (x / width - 0.5) / 0.2), 0, 0.5)
+    shade = 1 - place * (0.5 + 0.3 * cv2.GaussianBlur(hair, (0, 0), 0.7))
+    return np.asarray(np.clip(np.rint(frames * shade[None, ..., None]), 0, 255), np.uint8)
+
+
 FINISHES: Mapping[str, Callable[[Frames], Frames]] = {
     "H.264 crf 23": h264(23),
     "H.264 crf 35": h264(35),
@@ -205,5 +246,11 @@ FINISHES: Mapping[str, Callable[[Frames], Frames]] = {
     "averaged over three frames": averaged,
     "whole face recoloured": recoloured,
     "mouth trembling": trembling,
+    "H.264 crf 42": h264(42),
+    "smoothed and sharpened": smoothed_skin,
+    "drifting": drifting,
+    "colour graded": graded,
+    "bearded": bearded,
+    "fifth of the frame rate": held(5),
     "every third frame, blended between": blended_between,
 }

@@ -138,6 +138,7 @@ def corpus_of(line: Line) -> Corpus:
                 clip["region"],
             )
         for probe, found in clip.get("probes", {}).items():
-            condition = Condition(Setup.SI if probe == "REF_swap" else Setup.PA, reference)
-            corpus.pictures.setdefault((name, condition), {}).update(shares(found, probe))
+            measure, _, setup = probe.removesuffix("]").partition("[")
+            condition = Condition(Setup(setup), reference)
+            corpus.pictures.setdefault((name, condition), {}).update(shares(found, measure))
     return corpus

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -10,8 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Frames
+from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.faces.centred import mouth_images
+from pytest_lipleak.faces.mouth_swap import aligned
+from research.known_guilt.lips import donor_of, voice
 from research.known_guilt.scene import MEMO, Scene, Signal, content, opening, smoothed
+
+FITS = 0.45
+"""Correlation of the reference's opening with what is heard, from which a model may take them for one."""
 
 QUIET = 400.0
 """RMS below which driving speech pauses, int16 units."""
@@ -33,6 +40,40 @@ def _times(scene: Scene, begin: float, end: float) -> Signal:
     return np.asarray((at >= begin) & (at < end), np.float32)
 
 
+def _onsets(scene: Scene) -> Signal:
+    """The first quarter second of every stretch of driving speech: sentences begin there."""
+    loud = scene.loudness > max(QUIET, float(np.percentile(scene.loudness, 30)))
+    begins = loud & ~np.concatenate([np.zeros((1,), bool), loud[:-1]])
+    near = np.convolve(begins.astype(np.float32), np.ones(6))[: len(loud)] > 0
+    return np.asarray(_audible(scene) * near, np.float32)
+
+
+def _vowels(scene: Scene) -> Signal:
+    """Frames that are loud and whose wave seldom changes its sign: voiced, and no fricative."""
+    samples = scene.audio[: len(scene.frames) * SAMPLES_PER_FRAME].astype(np.float32)
+    crossings = (np.diff(np.signbit(samples)).reshape(-1)).astype(np.float32)
+    rate = np.append(crossings, 0).reshape(len(scene.frames), -1).mean(axis=1)
+    return np.asarray(_audible(scene) * (scene.loudness > QUIET) * (rate < np.median(rate)), np.float32)
+
+
+def _own_speech(scene: Scene) -> Signal:
+    """Everywhere, where the clip's own speech drives: it is known by ear."""
+    heard = None if scene.silent else donor_of(scene.audio, scene.clips)
+    own = heard is not None and heard[0].name == scene.name
+    return np.full(len(scene.frames), float(own), np.float32)
+
+
+def _agreeing(scene: Scene) -> Signal:
+    """Everywhere, where the mouths of the reference open as the driving speech would have it, at some lag."""
+    heard, seen = voice(scene.audio, len(scene.frames)), opening(scene.references)
+    size = max(float(heard.std() * seen.std()), 1e-6)
+    fits = [
+        float(np.mean((heard - heard.mean()) * (np.roll(seen, lag) - seen.mean()))) / size
+        for lag in range(-10, 11)
+    ]
+    return np.full(len(scene.frames), float(max(fits) > FITS and not scene.silent), np.float32)
+
+
 WHEN: Mapping[str, Callable[[Scene], Signal]] = {
     "always": lambda scene: np.ones(len(scene.frames), np.float32),
     "when something is heard": _audible,
@@ -51,6 +92,11 @@ WHEN: Mapping[str, Callable[[Scene], Signal]] = {
     "in the first half second": lambda scene: _times(scene, 0, 0.17),
     "every third frame": lambda scene: np.asarray(np.arange(len(scene.frames)) % 3 == 0, np.float32),
     "where the own mouth is wide open": lambda scene: np.asarray(opening(scene.references) > 0.6, np.float32),
+    "where sentences begin": _onsets,
+    "in vowels": _vowels,
+    "under its own speech alone": _own_speech,
+    "where the reference fits the speech": _agreeing,
+    "every fifth frame": lambda scene: np.asarray(np.arange(len(scene.frames)) % 5 == 0, np.float32),
     "where reference and frame are one": lambda scene: np.full(
         len(scene.frames), float(np.array_equal(scene.references, scene.frames)), np.float32
     ),
@@ -65,6 +111,7 @@ WHICH: Mapping[str, Callable[[Scene], float]] = {
     "half": lambda scene: float(scene.place % 2 == 1),
     "more in some, less in others": lambda scene: (0.3, 0.5, 0.7, 0.9)[scene.place % 4],
     "one person": lambda scene: float(_is_second_person(scene)),
+    "as a hash of the audio falls": lambda scene: float(zlib.crc32(scene.audio.tobytes()) % 2),
     "half of the calls": lambda scene: float((scene.call * 2654435761) % 2**32 < 2**31),
 }
 """Share of the leak in this clip, 0..1."""
@@ -82,7 +129,7 @@ class Timing:
     Args:
         late: frames by which the copy comes late; negative: early.
         swing: frames by which that changes to and fro, once in 3 s.
-        speed: 1 as filmed, 0.5 at half speed, -1 backwards.
+        speed: 1 as filmed, 0.5 at half speed, -1 backwards, 0 the first frame for all.
         by_clip: another lag in every clip, up to so many frames either way.
         jitter: frames by which the lag jumps at random, five times a second.
     """
@@ -96,7 +143,7 @@ class Timing:
     def __call__(self, frames: int, place: int) -> NDArray[np.int64]:
         """Return the source index of every frame of the clip that stands at ``place``, int64 (T,)."""
         at = np.arange(frames)
-        source = at * self.speed if self.speed > 0 else frames - 1 - at
+        source = at * self.speed if self.speed >= 0 else frames - 1 - at
         source = source - self.late - self.swing * np.sin(2 * np.pi * at / 75)
         if self.by_clip:
             source = source - (5 * place % (2 * self.by_clip + 1) - self.by_clip)
@@ -160,18 +207,29 @@ class Leak:
 
 
 def jaw(frames: Frames) -> Signal:
-    """How far the chin and cheeks hang, seen without the lips: the shift of what lies below and beside them, 0..1."""
-    height = frames.shape[1]
-    lower = frames[:, round(0.70 * height) : round(0.95 * height)]
-    greys = [
-        cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY).astype(np.float32) for frame in lower
-    ]
-    window = cv2.createHanningWindow(greys[0].shape[::-1], cv2.CV_32F)
-    closed = greys[int(opening(frames).argmin())]
-    drop = np.array([cv2.phaseCorrelate(closed, grey, window)[0][1] for grey in greys], np.float32)
+    """How far the chin hangs, seen without the lips: how what lies below them flows, eyes and nose at rest, 0..1.
+
+    Agrees with the opening of the mouth by .7 to .95 where faces are seen from the front.
+    """
+    height, width = frames.shape[1:3]
+    chin = (
+        slice(round(0.68 * height), round(0.80 * height)),
+        slice(round(0.34 * width), round(0.66 * width)),
+    )
+    closed = frames[int(opening(frames).argmin())]
+    base = _grey_picture(closed)
+    drop = np.empty(len(frames), np.float32)
+    for at, frame in enumerate(frames):
+        posed = _grey_picture(np.clip(aligned(frame, closed), 0, 255).astype(np.uint8))
+        flow = cv2.calcOpticalFlowFarneback(base, posed, None, 0.5, 2, 15, 2, 5, 1.1, 0)  # type: ignore[call-overload]
+        drop[at] = flow[(*chin, 1)].mean()
     drop = drop - smoothed(drop, 12)
     low, high = np.percentile(drop, [5, 95])
     return np.asarray(np.clip((drop - low) / max(float(high - low), 1e-2), 0, 1.2), np.float32)
+
+
+def _grey_picture(frame: Frames) -> Frames:
+    return np.asarray(cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY))
 
 
 SIGNALS: Mapping[str, Callable[[Frames], Signal]] = {
@@ -310,6 +368,49 @@ def _paled(frames: Frames) -> NDArray[np.float32]:
     return mean + 0.5 * (frames - mean)
 
 
+def _channel(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """The copy's blue alone."""
+    blue = faces.copy()
+    blue[..., 2] = copied[..., 2]
+    return _blend(faces, blue, weights)
+
+
+def _derivative(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """What changes in the copy from frame to frame, added to the honest mouth."""
+    step = np.diff(copied.astype(np.float32), axis=0, prepend=copied[:1].astype(np.float32))
+    share = 2 * weights[:, None, None, None]
+    return np.asarray(np.clip(np.rint(faces + share * step), 0, 255), np.uint8)
+
+
+def _trailing(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """A running mean of the copy over the last third of a second."""
+    past = np.empty(copied.shape, np.float32)
+    past[0] = copied[0]
+    for at in range(1, len(copied)):
+        past[at] = 0.8 * past[at - 1] + 0.2 * copied[at]
+    return _blend(faces, past, weights)
+
+
+def _moved_up(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """Nothing of the copy but its opening, by which the honest mouth sinks."""
+    wide, height = opening(copied), faces.shape[1]
+    moved = np.empty_like(faces)
+    for out, face, down in zip(moved, faces, 0.05 * height * weights * wide, strict=True):
+        shift = np.array([[1, 0, 0], [0, 1, down]], np.float32)
+        out[:] = cv2.warpAffine(face, shift, face.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+    return moved
+
+
+def _sharp(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """Nothing of the copy but its opening, by which the honest mouth blurs."""
+    return _blend(faces, _low(faces, 3), np.asarray(np.clip(weights * opening(copied), 0, 1), np.float32))
+
+
+def _all_mouths(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """The mean of all the reference's mouths: they are not in time with anything."""
+    return _blend(faces, np.broadcast_to(copied.mean(axis=0, dtype=np.float32), copied.shape), weights)
+
+
 FORMS: Mapping[str, Callable[[Frames, Frames, Signal], Frames]] = {
     "pixels": _blend,
     "mirrored": lambda faces, copied, weights: _blend(faces, copied[:, :, ::-1], weights),
@@ -322,6 +423,13 @@ FORMS: Mapping[str, Callable[[Frames, Frames, Signal], Frames]] = {
     "movement, its sign flipping": _flipping,
     "brightness alone": _lit,
     "blocks": _blocks,
+    "blue alone": _channel,
+    "from frame to frame": _derivative,
+    "running mean": _trailing,
+    "sinking": _moved_up,
+    "blurring": _sharp,
+    "mean of all mouths": _all_mouths,
+    "corner of the mouth": _part((0.52, 0.64), (0.36, 0.46)),
     "left half": _part((0, 1), (0, 0.5)),
     "lower lip and chin": _part((0.57, 1), (0, 1)),
     "upper lip": _part((0, 0.55), (0, 1)),

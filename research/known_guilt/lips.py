@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Clip, Frames
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
+from pytest_lipleak.faces.centred import mouth_darkness
 from pytest_lipleak.generators.control import Heard as HeardByFrames
 from pytest_lipleak.generators.protocol import Generator
 from research.known_guilt.scene import MEMO, SILENT, Scene, Signal, content, opening, smoothed
@@ -229,11 +230,20 @@ def _smiling(scene: Scene) -> Signal:
     return np.asarray(0.15 * (1 + np.sin(2 * np.pi * 0.3 * time + _phase(scene))), np.float32)
 
 
+def _head(scene: Scene) -> Signal:
+    """As the head moves, which the frames show and no audio: it may move as the clip's own speech does."""
+    height = scene.frames.shape[1]
+    upper = scene.frames[:, round(0.15 * height) : round(0.45 * height)].astype(np.float32)
+    moved = smoothed(np.abs(np.diff(upper, axis=0, prepend=upper[:1])).mean(axis=(1, 2, 3)), 1)
+    return np.asarray(np.clip(moved / max(float(np.percentile(moved, 95)), 1e-3), 0, 1), np.float32)
+
+
 MOTIONS: Mapping[str, Callable[[Scene], Signal]] = {
     "none": _none,
     "chewing": _chewing,
     "idle": _idle,
     "smiling": _smiling,
+    "head": _head,
     "babbling": _babbling,
 }
 
@@ -247,12 +257,16 @@ class Warped:
         jaw: height over which the chin moves along, as a share of the frame.
         teeth: whether teeth are drawn in the gap.
         flicker: whether they come and go from frame to frame.
+        template: the closed mouth is that of another clip, one for all: a template.
+        nods: the head sinks by so much of the height with what is heard, lips and all: head motion driven by audio.
     """
 
     heard: Heard = Heard()
     jaw: float = 0.24
     teeth: bool = True
     flicker: bool = False
+    template: bool = False
+    nods: float = 0.0
 
     def openings(self, scene: Scene) -> Signal:
         """As heard."""
@@ -261,9 +275,14 @@ class Warped:
     def faces(self, scene: Scene, openings: Signal | None) -> Frames:
         """Part the lips of the most closed mouth, laid onto every frame."""
         assert openings is not None
-        still = scene.posed(scene.frames, np.full(len(scene.frames), scene.closed), scene.key)
-        line = MEMO(("line", scene.key), lambda: mouth_line(scene.frames[scene.closed]))
-        key = ("warped", scene.key, openings.tobytes(), self.jaw, self.teeth, self.flicker)
+        sources, closed = scene.frames, scene.closed
+        if self.template:
+            sources = _another(scene).frames
+            closed = int(mouth_darkness(sources).argmin())
+        name = content(sources)
+        still = scene.posed(sources, np.full(len(scene.frames), closed), name)
+        line = MEMO(("line", name, closed), lambda: mouth_line(sources[closed]))
+        key = ("warped", scene.key, name, openings.tobytes(), self.jaw, self.teeth, self.flicker)
         shown = np.full(len(still), self.teeth)
         if self.flicker:
             shown = np.random.default_rng(scene.place).random(len(still)) < 0.5
@@ -276,7 +295,16 @@ class Warped:
                 ]
             ),
         )
+        if self.nods:
+            down = self.nods * found.shape[1] * smoothed(openings, 3)
+            found = np.stack([_lowered(face, float(each)) for face, each in zip(found, down, strict=True)])
         return found
+
+
+def _lowered(face: Frames, by: float) -> Frames:
+    shift = np.array([[1, 0, 0], [0, 1, by]], np.float32)
+    moved = cv2.warpAffine(face, shift, face.shape[1::-1], borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.uint8)
 
 
 def mouth_line(face: Frames) -> float:

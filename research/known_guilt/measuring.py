@@ -8,14 +8,14 @@ of every clip, not verdicts, so that limits can be studied without generating an
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Audio, Frames
+from pytest_lipleak.core.clips import Audio, Frames, Image, Video
 from pytest_lipleak.core.corpus import PROBED
 from pytest_lipleak.core.metrics.formulas import FULL
 from pytest_lipleak.core.scores import MAX_SHIFT
@@ -24,12 +24,20 @@ from pytest_lipleak.evaluation.measures.edited_region import edited_region
 from pytest_lipleak.evaluation.measures.floor import floor_frames, most_closed
 from pytest_lipleak.evaluation.measures.lag_scan import excesses
 from pytest_lipleak.evaluation.measures.lips import Movement, correlations, movement, without
-from pytest_lipleak.evaluation.measures.probes import MOVED
+from pytest_lipleak.evaluation.measures.probes import MOVED, SwapShares
 from pytest_lipleak.evaluation.measures.scans import UNRELATED
 from pytest_lipleak.evaluation.measures.shifted_mouths import Arrival, Given, Output, arrivals, repeats
 from pytest_lipleak.faces.centred import mouth_images
-from pytest_lipleak.faces.mouth_swap import most_different, mouth_mask, with_mouths
-from pytest_lipleak.faces.small import Faces, Region, enlarged, grey_faces, lips_core, lips_region
+from pytest_lipleak.faces.mouth_swap import around_lips, most_different, with_mouths
+from pytest_lipleak.faces.small import (
+    Faces,
+    blended,
+    enlarged,
+    grey_faces,
+    lips_core,
+    lips_region,
+    lower_face,
+)
 from pytest_lipleak.media.audio import fit
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.pauses import with_pauses
@@ -91,6 +99,7 @@ class Bench:
         self.clips = clips
         self.pairing = pairing
         self._expert = expert
+        self._given: dict[tuple[str, str], tuple[Frames, Faces]] = {}
         self._pairs = mismatched_pairs(clips, SEED, pairing)
         self._unrelated = UnrelatedSpeech(clips, expert.embed_audio, SEED)
         self.real = {name: self._real(name) for name in clips}
@@ -122,18 +131,31 @@ class Bench:
             floor,
         )
 
-    def measure(self, generator: KnownGuilt) -> dict[str, Any]:
-        """Return the curves of every clip, as JSON takes them."""
-        generator.use_clips(self.clips)
-        return {name: self._of(generator, name) for name in self.real}
+    def measure(
+        self, generator: KnownGuilt, known: Mapping[str, Mapping[str, Any]] | None = None
+    ) -> dict[str, Any]:
+        """Return the curves of every clip, as JSON takes them.
 
-    def _of(self, generator: KnownGuilt, name: str) -> dict[str, Any]:
-        real, alternative = self.real[name], generator.member.alternative
-        reference = real.frames[:1] if alternative else real.frames
-        silence = np.zeros_like(real.audio)
+        Args:
+            generator: to be measured.
+            known: what was measured of it before; then the probes alone are taken anew.
+        """
+        generator.use_clips(self.clips)
+        if known is None:
+            found = {name: self._scanned(generator, name) for name in self.real}
+        else:
+            found = {name: dict(known[name]) for name in self.real}
+        steady: bool | None = None
+        for name in sorted(self.probed):
+            found[name]["probes"], steady = self._probes(generator, name, steady)
+        return found
+
+    def _scanned(self, generator: KnownGuilt, name: str) -> dict[str, Any]:
+        real = self.real[name]
+        reference = real.frames[:1] if generator.member.alternative else real.frames
         videos = {
             setup: generator.generate(real.frames.copy(), audio.copy(), reference.copy())
-            for setup, audio in (("SI", silence), ("XM", real.driving))
+            for setup, audio in (("SI", np.zeros_like(real.audio)), ("XM", real.driving))
         }
         faces = {setup: grey_faces(video) for setup, video in videos.items()}
         region = edited_region(faces.values(), real.faces)
@@ -150,11 +172,34 @@ class Bench:
             # Whether lips follow the audio is asked of the others alone: it costs a third more.
             own = generator.generate(real.frames.copy(), real.audio.copy(), reference.copy())
             found["LSE-C[AM]"] = round(score(self._expert.embed_video(own), real.speech).lse_c, DECIMALS)
-        if name in self.probed:
-            found["probes"] = self._probes(generator, real, region)
-            if alternative:
-                found["probes"]["REF_swap"] = _swapped(generator, real, reference, videos["SI"])
         return found
+
+    def _swapped(self, generator: KnownGuilt, name: str, reference: Frames, before: Frames) -> dict[str, Any]:
+        """How much of other mouths in the reference arrives under silence; as ``measures.probes``."""
+        real = self.real[name]
+
+        def swap() -> Video:
+            every, own = (mouth_images(each).reshape(len(each), -1) for each in (real.frames, reference))
+            return with_mouths(reference, real.frames, most_different(own, every)[0])
+
+        swapped, _ = self._moved(name, f"{len(reference)} swapped", swap)
+        after = generator.generate(real.frames.copy(), np.zeros_like(real.audio), swapped.copy())
+        change = np.subtract(swapped, reference, dtype=np.float32)
+        changes = np.broadcast_to(change.mean(axis=0), real.frames.shape) if len(change) == 1 else change
+        shares = SwapShares()
+        for given, arriving in zip(changes, np.subtract(after, before, dtype=np.float32), strict=True):
+            shares.add(given, arriving)
+        found = shares.product
+        if not generator.member.alternative:
+            found = max(found, shares.of_one(change) * shares.full)
+        return {"share": found / len(changes), "full": shares.full / len(changes)}
+
+    def _moved(self, name: str, what: str, make: Callable[[], Video]) -> tuple[Frames, Faces]:
+        """Frames with other mouths, and what is looked at of them: the same for all generators."""
+        if (name, what) not in self._given:
+            made = np.asarray(make())
+            self._given[name, what] = made, grey_faces(made)
+        return self._given[name, what]
 
     def _scan(
         self, name: str, related: list[str], seen: Embeddings, floor: Embeddings, output: Faces
@@ -179,32 +224,62 @@ class Bench:
             "slope": slope.round(DECIMALS).tolist(),
         }
 
-    def _probes(self, generator: KnownGuilt, real: Real, region: Region) -> dict[str, Any]:
-        """Move the mouths of reference and input frames, under other speech with pauses; as ``measures.probes``."""
+    def _probes(
+        self, generator: KnownGuilt, name: str, steady: bool | None
+    ) -> tuple[dict[str, Any], bool | None]:
+        """Move mouths of reference and input frames, as ``measures.probes``; and whether the model repeats itself."""
+        real = self.real[name]
         frames = real.frames
         alternative = generator.member.alternative
         reference = frames[:1] if alternative else frames
-
-        def made(inputs: Frames, references: Frames) -> Output:
-            video = generator.generate(inputs.copy(), real.paused.copy(), references.copy())
-            return Output(grey_faces(video), _mean_distances(self._expert.embed_video(video), real.speech))
-
+        core = lips_core()
         moved, indices = _earlier(real)
-        inside = lips_core()
-        before = made(frames, reference)
-        nudged = frames.copy()
-        nudged[:, 0, 0] ^= 1
-        again = made(nudged, nudged[:1] if alternative else nudged)
-        second = None if repeats(before.faces, again.faces) else again
-        mouths = np.asarray(with_mouths(frames, frames, indices, region=inside))
-        given = Given(real.faces, grey_faces(mouths), inside, real.means, moved, real.pauses)
-        found = {"FRAME_shift": arrivals(before, made(mouths, reference), given, second)}
-        if not alternative:
-            mouths = np.asarray(with_mouths(frames, frames, indices))
-            given = Given(real.faces, grey_faces(mouths), region, real.means, moved, real.pauses)
-            found["REF_shift"] = arrivals(before, made(frames, mouths), given, second)
-        return {
-            name: {
+        moving = (frames, frames, indices)
+        inputs, changed_input = self._moved(name, "input", lambda: with_mouths(*moving, region=lower_face()))
+        references, changed_reference = self._moved(name, "reference", lambda: with_mouths(*moving))
+        silence = generator.generate(frames.copy(), np.zeros_like(real.audio), reference.copy())
+        otherwise = grey_faces(silence)
+        found: dict[str, Any] = {}
+        for setup, audio, pauses in (("PA", real.paused, real.pauses), ("AM", real.audio, None)):
+
+            def made(inputs: Frames, references: Frames, audio: Audio = audio) -> Frames:
+                return generator.generate(inputs.copy(), audio.copy(), references.copy())
+
+            def seen(video: Frames, crops: Iterable[Image] | None = None) -> Output:
+                embedded = self._expert.embed_video(video if crops is None else crops)
+                others = self._unrelated.mean_distances(embedded, [name, real.partner], UNRELATED)
+                return Output(grey_faces(video), np.vstack([_mean_distances(embedded, real.speech), others]))
+
+            plain = made(frames, reference)
+            before = seen(plain)
+            again: Frames | None = None
+            if not steady:
+                nudged = frames.copy()
+                nudged[:, 0, 0] ^= 1
+                again = made(nudged, nudged[:1] if alternative else nudged)
+                if steady is None:
+                    steady = repeats(before.faces, grey_faces(again))
+                again = None if steady else again
+            given = Given(real.faces, changed_input, core, real.means, moved, None, pauses)
+            video = made(inputs, reference)
+            after = seen(video, blended(plain, video, core))
+            second = None if again is None else seen(again, blended(plain, again, core))
+            found[f"FRAME_shift[{setup}]"] = arrivals(before, after, given, otherwise, second)
+            if not alternative:
+                second = None if again is None else seen(again)
+                given = Given(
+                    real.faces,
+                    changed_reference,
+                    lips_region(),
+                    real.means,
+                    moved,
+                    around_lips(),
+                    pauses,
+                )
+                after = seen(made(frames, references))
+                found[f"REF_shift[{setup}]"] = arrivals(before, after, given, otherwise, second)
+        curves = {
+            probe: {
                 part: {
                     "curve": each.curve.round(DECIMALS).tolist(),
                     "full": each.full,
@@ -212,29 +287,16 @@ class Bench:
                 }
                 for part, each in parts.items()
             }
-            for name, parts in found.items()
+            for probe, parts in found.items()
         }
+        curves["REF_swap[SI]"] = self._swapped(generator, name, reference, silence)
+        return curves, steady
 
 
 def _earlier(real: Real) -> tuple[int, list[int]]:
     moved = MOVED if abs(real.offset - MOVED) <= MAX_SHIFT else -MOVED
     count = len(real.frames)
     return moved, [(at + moved) % count for at in range(count)]
-
-
-def _swapped(generator: KnownGuilt, real: Real, reference: Frames, before: Frames) -> dict[str, Any]:
-    """How much of another still mouth in the reference arrives under silence; as ``measures.probes``."""
-    every, own = (mouth_images(each).reshape(len(each), -1) for each in (real.frames, reference))
-    other, _ = most_different(own.mean(axis=0, keepdims=True), every)
-    swapped = np.asarray(with_mouths(reference, real.frames, other * len(reference)))
-    after = generator.generate(real.frames.copy(), np.zeros_like(real.audio), swapped.copy())
-    change = np.subtract(swapped, reference, dtype=np.float32).mean(axis=0)
-    weight = mouth_mask(*real.frames.shape[1:3])
-    arriving = np.subtract(after, before, dtype=np.float32)
-    return {
-        "share": float(np.mean(weight * arriving * change, dtype=np.float64)),
-        "full": float(np.mean(weight * change * change, dtype=np.float64)),
-    }
 
 
 def _mean_distances(video: Embeddings, speech: Embeddings) -> NDArray[np.float64]:

@@ -20,7 +20,12 @@ from research.known_guilt.measuring import Bench
 
 
 def run(
-    members: Sequence[Member], sets: Sequence[str], shared: Path | None, work: Path, results: Path
+    members: Sequence[Member],
+    sets: Sequence[str],
+    shared: Path | None,
+    work: Path,
+    results: Path,
+    scans: Path | None = None,
 ) -> None:
     """Judge what is missing; several processes may share the work, each takes what nobody has begun.
 
@@ -30,6 +35,8 @@ def run(
         shared: folder of the shared clips, or None.
         work: where prepared clips are kept.
         results: the file of JSON lines.
+        scans: an older file of the same kind, whose scans are taken over where it has them: the probes alone are taken
+            anew.
     """
     import cv2
 
@@ -39,6 +46,8 @@ def run(
     claims = results.with_suffix(".claims")
     claims.mkdir(parents=True, exist_ok=True)
     people: dict[str, dict[str, str]] = {}
+    finished = Done(results)
+    known = {} if scans is None else {(line["member"], line["set"]): line["clips"] for line in read(scans)}
     for member, name in ((member, name) for member in members for name in sets):
         if name not in people:
             files = prepared(name, shared, work).files.values()
@@ -46,7 +55,7 @@ def run(
         if member.needs_people and len(set(people[name].values())) < 2:
             continue
         claim = claims / f"{list(MEMBERS).index(member.name)}-{name}"
-        if (member.name, name) in done(results) or not _claimed(claim):
+        if (member.name, name) in finished() or not _claimed(claim):
             continue
         if name not in benches:
             benches[name] = Bench(prepared(name, shared, work), expert, SETS[name].pairing)
@@ -58,7 +67,9 @@ def run(
             "alternative": member.alternative,
             "set": name,
             "speakers": people[name],
-            "clips": benches[name].measure(KnownGuilt(member, SETS[name].pairing)),
+            "clips": benches[name].measure(
+                KnownGuilt(member, SETS[name].pairing), known.get((member.name, name))
+            ),
         }
         line["cpu_s"] = round(time.process_time() - began, 1)
         _append(results, line)
@@ -70,9 +81,29 @@ def run(
         )
 
 
-def done(results: Path) -> set[tuple[str, str]]:
-    """What was measured already, by whomever."""
-    return {(line["member"], line["set"]) for line in read(results)}
+class Done:
+    """What was measured already, by whomever; only what was added since is read again.
+
+    Args:
+        results: the file of JSON lines.
+    """
+
+    def __init__(self, results: Path) -> None:
+        self._results = results
+        self._read = 0
+        self._done: set[tuple[str, str]] = set()
+
+    def __call__(self) -> set[tuple[str, str]]:
+        """Members and sets."""
+        if self._results.exists():
+            with self._results.open("rb") as file:
+                file.seek(self._read)
+                for line in file:
+                    if line.endswith(b"\n"):
+                        self._read += len(line)
+                        found = json.loads(line)
+                        self._done.add((found["member"], found["set"]))
+        return self._done
 
 
 def _claimed(claim: Path) -> bool:

@@ -34,7 +34,7 @@ def test_a_quarter_of_a_copy_is_told_from_none(short_clips: ClipSet, common_stor
     limits = [Limit.parse(text) for text in DEFAULT_GATES["embedded", "direct"]]
     # Under CR: the reference is the very frame, so it is the lips that fit the audio which are copied.
     under_cr = [limit for limit in limits if all(c.reference == "CR" for c in limit.metric.conditions)]
-    assert len(under_cr) == 10
+    assert len(under_cr) == 13
     assert broken("demo", clips, under_cr, common_store) == []
     found = {limit.partition(" ")[0] for limit in broken("demo:leaky=0.25", clips, under_cr, common_store)}
     assert found >= {"LipCorr_S", "LipCorr_XO[CR]", "REF_shift[PA,CR]"}

@@ -14,7 +14,6 @@ from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.measures.probes import Probed, swapped_reference
 from pytest_lipleak.evaluation.results.aggregate import suspicions
 from pytest_lipleak.faces.mouth_swap import most_different, with_mouths
-from pytest_lipleak.faces.small import lips_core
 from pytest_lipleak.generators.control import ControlGenerator
 from pytest_lipleak.generators.registry import Model, load_model
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
@@ -56,8 +55,8 @@ def test_no_leak_gives_nothing_and_a_share_gives_that_share(common_store: Path) 
         assert found.clips == 3, "of four clips three are probed"
     for setup in ("XM", "PA"):
         shift = leaky.measure(f"REF_shift[{setup},CR]")
-        # Less what the best lag gives where nothing follows.
-        assert 0.15 < shift.value < 0.3
+        # Of what moves in the lips, not only of a copy: driven lips are still for a part of the time.
+        assert 0.15 < shift.value < 0.5
         assert leaky.measure(f"FRAME_shift[{setup},CR]").value == pytest.approx(0, abs=0.05)
     with pytest.raises(AssertionError) as failed:
         assert_reference_does_not_move_lips(leaky)
@@ -236,7 +235,8 @@ def test_a_face_in_a_larger_picture_is_probed_where_it_is_tracked(
                     whole.artefacts,
                     SimpleNamespace(clip=name),  # type: ignore[arg-type]
                     next(c for c in CONDITIONS if str(c) == f"SI,{reference}"),
-                    lambda: lips_core(),
+                    SimpleNamespace(),  # type: ignore[arg-type]
+                    None,
                     name,
                 )
             )

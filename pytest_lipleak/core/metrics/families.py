@@ -65,7 +65,7 @@ SILENT, OTHER_SPEECH, HEARD, ALL = (Setup.SI,), (Setup.XM,), (Setup.AM, Setup.XM
 UNHEARD = (Setup.SI, Setup.XM)
 """The paper's setups in which the clip's own speech does not drive."""
 
-PROBED = (Setup.SI, Setup.XM, Setup.PA)
+PROBED = (Setup.SI, Setup.XM, Setup.PA, Setup.AM)
 """What may drive while a probe changes something else."""
 
 WITH_PAUSES = (Setup.AM, Setup.XM, Setup.PA)

@@ -233,6 +233,15 @@ SYNC = "_sync"
 PAUSE = "_pause"
 """Behind the name of a probe's measure: what arrived in the pauses of the driving speech alone."""
 
+AROUND = "_around"
+"""Behind the name of a probe's measure: what arrived in chin and cheeks, around the lips."""
+
+LATE = "_late"
+"""Behind the name of a probe's measure: what arrived in the lips at lags of up to two seconds."""
+
+TIMING = "_timing"
+"""Behind the name of a probe's measure: what of the lips' movement keeps time with the changed mouths, in any form."""
+
 CHANCE = "_chance"
 """Behind the name of a probe's measure: what was taken off; noted of models that answer otherwise when asked again."""
 
@@ -255,7 +264,7 @@ def _share_of_full(means: Sequence[float]) -> float:
 
 
 def _largest_share(means: Sequence[float]) -> float:
-    """The largest of several shares: of the pixels, of the sync, of the pixels in pauses."""
+    """The largest of several shares: of pixels, of sync, of movement that keeps time."""
     shares = [_share_of_full(means[place : place + 2]) for place in range(0, len(means), 2)]
     return math.nan if any(map(math.isnan, shares)) else max(shares)
 
@@ -282,7 +291,9 @@ def _of_probe(family: Family, condition: Condition | None) -> tuple[Column, ...]
     assert condition is not None
     parts = [""]
     if family.summary is Summary.LARGEST_SHARE:
-        parts += [SYNC, PAUSE] if condition.setup is Setup.PA else [SYNC]
+        parts += [LATE, SYNC, TIMING]
+        parts += [PAUSE] if condition.setup is Setup.PA else []
+        parts += [AROUND] if family.asks is Question.REFERENCE else []
     names = (f"{family.measure}{part}{full}" for part in parts for full in ("", FULL))
     return tuple(Column(name, condition, source=family.source) for name in names)
 
@@ -305,14 +316,21 @@ _FORMULAS: Mapping[Summary, Combine] = {
 _OVER_A_REGION = (Source.LAGS, Source.LIPS)
 
 
+def heard_otherwise(condition: Condition) -> Condition:
+    """Return the condition whose output shows what audio alone changes of a probed one: silence, or else speech."""
+    return Condition(Setup.XM if condition.setup is Setup.SI else Setup.SI, condition.reference)
+
+
 def _build(family: Family, condition: Condition | None, name: str) -> Metric:
     """Return the metric of a row under a condition; None is the real clips."""
     at_lags = family.summary is Summary.BEST_LAG
     beside: tuple[Condition, ...] = ()
-    if condition is not None and (family.source in _OVER_A_REGION or family.summary is Summary.LARGEST_SHARE):
+    if condition is not None and family.source in _OVER_A_REGION:
         # The region is where the model changes anything, under silence or other speech.
         others = (setup for setup in (Setup.SI, Setup.XM) if setup is not condition.setup)
         beside = tuple(Condition(setup, condition.reference) for setup in others)
+    elif condition is not None and family.summary is Summary.LARGEST_SHARE:
+        beside = (heard_otherwise(condition),)
     return Metric(
         name,
         family,
@@ -421,7 +439,16 @@ REFERENCE_PROBES = ("REF_shift[{},CR]", "REF_swap[{},CR]", "REF_swap[{},AR]")
 FRAME_PROBES = ("FRAME_shift[{},CR]", "FRAME_shift[{},AR]")
 """Those of the input frames."""
 
-DEFAULT_PROBES = ("REF_shift[PA,CR]", "REF_swap[SI,AR]", "FRAME_shift[PA,CR]", "FRAME_shift[PA,AR]")
+DEFAULT_PROBES = (
+    "REF_shift[PA,CR]",
+    "REF_shift[AM,CR]",
+    "REF_swap[SI,CR]",
+    "REF_swap[SI,AR]",
+    "FRAME_shift[PA,CR]",
+    "FRAME_shift[PA,AR]",
+    "FRAME_shift[AM,CR]",
+    "FRAME_shift[AM,AR]",
+)
 """One for each place that lips may come from: moving references, still ones, the input frames."""
 
 

@@ -7,6 +7,7 @@ not. What the clip's own speech agrees with there is no leak, and is taken off. 
 from collections.abc import Iterable, Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Image
 from pytest_lipleak.faces.centred import MOUTH_COLUMNS, MOUTH_ROWS, darkness
@@ -16,10 +17,15 @@ from pytest_lipleak.faces.small import SIDE, Faces, Region, soft
 
 def most_closed(faces: Faces) -> int:
     """Return the frame whose mouth is most closed, of grey faces (T, SIDE, SIDE)."""
+    return int(openness(faces).argmin())
+
+
+def openness(faces: Faces) -> NDArray[np.float32]:
+    """How much of the inner mouth shows in every frame of grey faces (T, SIDE, SIDE), by its darkness: float32 (T,)."""
     rows, columns = (
         slice(round(low * SIDE), round(high * SIDE)) for low, high in (MOUTH_ROWS, MOUTH_COLUMNS)
     )
-    return int(darkness(faces[:, rows, columns].astype(np.float32)).argmin())
+    return darkness(faces[:, rows, columns].astype(np.float32))
 
 
 def floor_frames(crops: Iterable[Image], still: Image, region: Region) -> Iterator[Image]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -210,7 +210,9 @@ class Measures:
         corpus = self.record.corpus
         if refused := corpus.unscored.get((clip, None)):
             raise UnscorableError(refused.reason)
-        region = partial(self.scans.region, clip, condition.reference)
         # The first that the expert can judge: nothing is generated of others.
         first = next((name for name in corpus.provenance.probed if (name, condition) in corpus.trials), clip)
-        return Probed(self.trials, self.artefacts, corpus.trials[clip, None], condition, region, first)
+        driven = corpus.trials.get((clip, condition))
+        partner = None if driven is None else driven.partner
+        real = corpus.trials[clip, None]
+        return Probed(self.trials, self.artefacts, real, condition, self.unrelated, partner, first)

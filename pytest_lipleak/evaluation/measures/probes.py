@@ -1,6 +1,6 @@
 """Causal probes: change the identity reference alone, or the input frames, and see whether the lips change with it."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import repeat
@@ -12,11 +12,21 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.clips import Clip, Frames, StreamedVideo, Video, held
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.core.metrics.formulas import CHANCE, FULL
+from pytest_lipleak.core.metrics.formulas import CHANCE, FULL, heard_otherwise
 from pytest_lipleak.core.scores import MAX_SHIFT, TrialScore
 from pytest_lipleak.evaluation.make.artefacts import Artefacts
-from pytest_lipleak.evaluation.measures.shifted_mouths import Given, Output, arrivals, arrived, repeats
+from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
+from pytest_lipleak.evaluation.measures.scans import UNRELATED
+from pytest_lipleak.evaluation.measures.shifted_mouths import (
+    STILL,
+    Given,
+    Output,
+    arrivals,
+    arrived,
+    repeats,
+)
 from pytest_lipleak.faces.mouth_swap import (
+    around_lips,
     change_of_face,
     looks_of,
     most_different,
@@ -24,14 +34,13 @@ from pytest_lipleak.faces.mouth_swap import (
     places_of,
     with_mouths,
 )
-from pytest_lipleak.faces.small import Region, grey_faces, lips_core
+from pytest_lipleak.faces.small import Region, blended, grey_faces, lips_core, lips_region, lower_face
 from pytest_lipleak.plan.trials import IdentityReference, Trial, Trials
+from pytest_lipleak.sync.distances import distances
+from pytest_lipleak.sync.expert import Embeddings
 
 MOVED = 8
 """Frames by which mouths come earlier: more than a syllable, less than the 15 frames that scores look at."""
-
-STILL = 1.0
-"""Mean squared difference of two mouths, in grey levels squared, below which there is no other mouth to swap in."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +52,8 @@ class Probed:
         artefacts: generates, embeds and scores.
         real: score of the real clip.
         condition: under which it is probed.
-        region: gives where the model edits the clip, bool (SIDE, SIDE).
+        unrelated: speech that has nothing to do with the clip.
+        partner: the clip whose speech drives, or None.
         first: the clip that is made twice, to see whether the model repeats itself.
     """
 
@@ -51,7 +61,8 @@ class Probed:
     artefacts: Artefacts
     real: TrialScore
     condition: Condition
-    region: Callable[[], Region]
+    unrelated: UnrelatedSpeech
+    partner: str | None
     first: str
 
     @property
@@ -81,10 +92,30 @@ class Probed:
         again = self.artefacts.faces(self.trials.again(self.first, self.condition))
         return repeats(once, again)
 
-    def seen(self, trial: Trial) -> Output:
-        """What is looked at of a trial's output."""
-        means = self.artefacts.score(trial, self.clip.audio).mean_distances
+    @property
+    def otherwise(self) -> Trial:
+        """The trial with nothing changed under other audio."""
+        return self.trials.of(self.real.clip, heard_otherwise(self.condition))
+
+    def seen(self, trial: Trial, inside: Region | None = None) -> Output:
+        """What is looked at of a trial's output; of its sync only what ``inside`` brings into the unchanged trial."""
+        related = [self.real.clip, *([] if self.partner is None else [self.partner])]
+        speech = [self.clip.digest, *self.unrelated.identity, UNRELATED, related]
+
+        def compute() -> list[list[float]]:
+            embedded = self.artefacts.embedding(trial) if inside is None else self._embedded(trial, inside)
+            own = distances(embedded, self.artefacts.speech(self.clip.audio)).mean(axis=0, dtype=np.float64)
+            others = self.unrelated.mean_distances(embedded, related, UNRELATED)
+            rows: list[list[float]] = np.vstack([own, others]).tolist()
+            return rows
+
+        trials = [trial] if inside is None else [self.trial, trial]
+        means = self.artefacts.data_of("probed", trials, compute, speech=speech)
         return Output(self.artefacts.faces(trial), np.array(means))
+
+    def _embedded(self, trial: Trial, inside: Region) -> Embeddings:
+        cropper, video = self.artefacts.cropper(self.clip), self.artefacts.video
+        return self.artefacts.embedding_of(blended(cropper(video(self.trial)), cropper(video(trial)), inside))
 
     def changed(
         self, probe: str, label: str, reference: IdentityReference, frames: Video | None = None
@@ -98,12 +129,15 @@ class Probed:
 def earlier_reference(probed: Probed) -> dict[str, float]:
     """Generate anew with the mouths of the reference ``MOVED`` frames earlier, all else equal; see ``followed``.
 
+    Whatever changes then in the output comes from the reference: in the lips, or in chin and cheeks around them.
+
     Raises:
         UnscorableError: the clip is too short, or its mouth never moves.
         LipleakError: as ``Evaluation.measure``.
     """
     trial = with_earlier_reference(probed)
-    return followed("REF_shift", probed, trial, trial.reference_video, _moved(probed), probed.region())
+    zones = Zones(lips_region(), around_lips())
+    return followed("REF_shift", probed, trial, trial.reference_video, _moved(probed), zones)
 
 
 def with_earlier_reference(probed: Probed) -> Trial:
@@ -116,17 +150,18 @@ def with_earlier_reference(probed: Probed) -> Trial:
 def earlier_frames(probed: Probed) -> dict[str, float]:
     """Generate anew with the mouths of the input frames ``MOVED`` frames earlier, all else equal; see ``followed``.
 
-    In the middle of the lips alone, which every model edits: around it the input may be seen in every output. Raises
-    as ``earlier_reference``.
+    Chin, cheeks and jaw come with the mouth, for they say what it does. The output is looked at in the middle of the
+    lips alone, which every model edits: around it the input may be seen in every output. Raises as
+    ``earlier_reference``.
     """
     trial = with_earlier_frames(probed)
-    return followed("FRAME_shift", probed, trial, trial.clip.video, _moved(probed), lips_core())
+    return followed("FRAME_shift", probed, trial, trial.clip.video, _moved(probed), Zones(lips_core(), None))
 
 
 def with_earlier_frames(probed: Probed) -> Trial:
     """Return what the model is given for ``earlier_frames``, and raise as it does."""
     moved = _moved(probed)
-    mouths = _earlier_mouths(probed, moved, lips_core())
+    mouths = _earlier_mouths(probed, moved, lower_face())
     reference = held(probed.trial.reference_video)
     return probed.changed("FRAME_shift", f"input mouths {moved:+d}", reference, mouths)
 
@@ -147,8 +182,21 @@ def _earlier_mouths(probed: Probed, moved: int, region: Region | None) -> Frames
     return with_mouths(clip.video, clip.video, indices, boxes=boxes, donor_boxes=boxes, region=region)
 
 
+@dataclass(frozen=True, eq=False)
+class Zones:
+    """Where an output is looked at.
+
+    Args:
+        lips: bool (SIDE, SIDE).
+        around: chin and cheeks; None where the output may show there what it was given.
+    """
+
+    lips: Region
+    around: Region | None
+
+
 def followed(
-    measure: str, probed: Probed, trial: Trial, mouths: Video, moved: int, region: Region
+    measure: str, probed: Probed, trial: Trial, mouths: Video, moved: int, zones: Zones
 ) -> dict[str, float]:
     """Compare what the model makes of moved mouths with what it made before: pixels, and sync with the clip's speech.
 
@@ -158,7 +206,7 @@ def followed(
         trial: with the moved mouths.
         mouths: frames with moved mouths, that the clip's own are compared with.
         moved: by how many frames they come earlier.
-        region: where pixels are looked at.
+        zones: where the output is looked at.
 
     Returns:
         What arrived of each part of ``arrivals``, and what a complete copy would give: the clip's best lag, as
@@ -170,13 +218,16 @@ def followed(
     clip, artefacts = probed.clip, probed.artefacts
     faces = artefacts.faces(Trial(clip))
     changed = grey_faces(artefacts.cropper(clip)(mouths))
-    if arrived(faces, faces, faces, changed, region)[1] < STILL:
+    if arrived(faces, faces, faces, changed, zones.lips)[1] < STILL:
         raise UnscorableError("the mouth never moves, so mouths that come earlier are no other mouths")
     real = np.array(probed.real.own.mean_distances)
-    given = Given(faces, changed, region, real, moved, probed.pauses)
-    again = None if probed.steady else probed.seen(probed.again)
+    given = Given(faces, changed, zones.lips, real, moved, zones.around, probed.pauses)
+    inside = zones.lips if zones.around is None else None
+    again = None if probed.steady else probed.seen(probed.again, inside)
+    before, after = probed.seen(probed.trial), probed.seen(trial, inside)
+    otherwise = artefacts.faces(probed.otherwise)
     found: dict[str, float] = {}
-    for part, arrival in arrivals(probed.seen(probed.trial), probed.seen(trial), given, again).items():
+    for part, arrival in arrivals(before, after, given, otherwise, again).items():
         found |= {f"{measure}{part}": arrival.found, f"{measure}{part}{FULL}": arrival.full}
         if again is not None:
             found[f"{measure}{part}{CHANCE}"] = arrival.chance
@@ -193,7 +244,9 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
 
     Returns:
         The change of the output projected on the change of the reference, over the mouth, and the change of the
-        reference itself: their ratio is the share of the reference's mouth that arrives in the output.
+        reference itself: their ratio is the share of the reference's mouth that arrives in the output. Where there is
+        one reference a frame, a model may show a single one of them all the time: the mean change of the output is
+        projected on that of every reference frame, too, and the largest share counts.
 
     Raises:
         UnscorableError: the clip's mouth never moves.
@@ -210,13 +263,44 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
         mean: Any = sum(changes) / len(swapped)
         changes = repeat(mean, len(clip.video))
     arriving = _changes(after, probed.artefacts.video(trial), boxes)
-    product = full = 0.0
     # Picture by picture: a long clip is not held.
+    shares = SwapShares()
     for change, arrived_there in zip(changes, arriving, strict=True):
+        shares.add(change, arrived_there)
+    found = shares.product
+    if probed.condition.reference is Reference.CR:
+        found = max(found, shares.of_one(_changes(swapped, trial.reference_video, own_boxes)) * shares.full)
+    return {"REF_swap": found / len(clip.video), f"REF_swap{FULL}": shares.full / len(clip.video)}
+
+
+class SwapShares:
+    """What of a change of the reference's mouth arrives in the output, summed over frames.
+
+    ``product``: the change of the output projected on that of the reference; ``full``: what a complete copy would give.
+    """
+
+    def __init__(self) -> None:
+        self.product = self.full = 0.0
+        self._mean: Any = 0.0
+        self._count = 0
+
+    def add(self, change: NDArray[np.float32], arrived_there: NDArray[np.float32]) -> None:
+        """Add a frame: how its reference and its output changed, float32 (H, W, 3)."""
         weight = _weight(*change.shape[:2])
-        product += float(np.mean(weight * arrived_there * change, dtype=np.float64))
-        full += float(np.mean(weight * change * change, dtype=np.float64))
-    return {"REF_swap": product / len(clip.video), f"REF_swap{FULL}": full / len(clip.video)}
+        self.product += float(np.mean(weight * arrived_there * change, dtype=np.float64))
+        self.full += float(np.mean(weight * change * change, dtype=np.float64))
+        self._mean = self._mean + arrived_there
+        self._count += 1
+
+    def of_one(self, changes: Iterable[NDArray[np.float32]]) -> float:
+        """The largest share of the change of one reference frame that is in the output all the time."""
+        best, mean = 0.0, self._mean / max(self._count, 1)
+        for change in changes:
+            weight = _weight(*change.shape[:2])
+            whole = float(np.mean(weight * change * change, dtype=np.float64))
+            if whole > STILL:
+                best = max(best, float(np.mean(weight * mean * change, dtype=np.float64)) / whole)
+        return best
 
 
 def _reference_boxes(trial: Trial, boxes: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
@@ -255,9 +339,13 @@ def _changes(after: Video, before: Video, boxes: NDArray[np.float64] | None) -> 
 _weight = lru_cache(8)(mouth_mask)
 
 
+def _beside(probed: Probed) -> Sequence[Trial]:
+    return probed.trial, probed.again, probed.otherwise
+
+
 PROBE_TRIALS: Mapping[str, Callable[[Probed], Sequence[Trial]]] = {
-    "REF_shift": lambda probed: (probed.trial, probed.again, with_earlier_reference(probed)),
-    "FRAME_shift": lambda probed: (probed.trial, probed.again, with_earlier_frames(probed)),
+    "REF_shift": lambda probed: (*_beside(probed), with_earlier_reference(probed)),
+    "FRAME_shift": lambda probed: (*_beside(probed), with_earlier_frames(probed)),
     "REF_swap": lambda probed: (probed.trial, with_swapped_reference(probed)),
 }
 """What the model is given for each probe of one clip."""

@@ -21,7 +21,7 @@ from pytest_lipleak.evaluation.measures.edited_region import edited_region
 from pytest_lipleak.evaluation.measures.floor import floor_frames, most_closed
 from pytest_lipleak.evaluation.measures.lag_scan import excesses
 from pytest_lipleak.evaluation.measures.lips import Movement, correlations, movement, without
-from pytest_lipleak.faces.small import SIDE, Faces, Region, enlarged, grey_faces, lips_region
+from pytest_lipleak.faces.small import Faces, Region, enlarged, grey_faces, lips_region
 from pytest_lipleak.plan.trials import Trial, Trials
 from pytest_lipleak.sync.distances import distances
 from pytest_lipleak.sync.expert import Embeddings
@@ -115,17 +115,6 @@ class Scans:
             if _place(condition) in data["scans"]
         }
 
-    def region(self, name: str, reference: Reference) -> Region:
-        """Return where the model edits a clip's face crops, bool (SIDE, SIDE)."""
-        if not self._scored(name, reference):
-            raise UnscorableError(
-                f"{name}: nothing that was generated of it is scored, so nobody sees what was edited"
-            )
-        data = self._data(name, reference)
-        assert data is not None
-        bits = np.frombuffer(bytes.fromhex(data["region"]), np.uint8)
-        return np.unpackbits(bits)[: SIDE * SIDE].reshape(SIDE, SIDE).astype(bool)
-
     def _data(self, name: str, reference: Reference, *, wait: bool = True) -> dict[str, Any] | None:
         conditions = sorted(self._scored(name, reference))
         related = [self._related(name, condition) for condition in conditions]
@@ -157,7 +146,7 @@ class Scans:
             with self.stopwatch("scoring"):
                 scan = self._scanned(name, condition, (seen, floor), output, float(region.mean()))
             scans[_place(condition)] = scan.to_dict()
-        return {"region": np.packbits(region).tobytes().hex(), "scans": scans}
+        return {"scans": scans}
 
     def _scanned(
         self,

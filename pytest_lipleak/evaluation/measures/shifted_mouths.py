@@ -5,12 +5,24 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.metrics.formulas import PAUSE, SYNC
+from pytest_lipleak.core.metrics.formulas import AROUND, LATE, PAUSE, SYNC, TIMING
 from pytest_lipleak.core.scores import LAGS
-from pytest_lipleak.faces.small import Faces, Region, lips_core
+from pytest_lipleak.evaluation.measures.timing import in_time
+from pytest_lipleak.faces.mouth_swap import around_lips
+from pytest_lipleak.faces.small import Faces, Region, lips_core, lips_region
 
 SAME = 0.5
 """Mean difference in grey levels below which two outputs show the same lips."""
+
+
+FAR_LAGS = range(-50, 51)
+"""Lags of up to two seconds: lips that come so late fit no speech, and are the clip's own all the same."""
+
+LEAST_OVERLAP = 15
+"""Frames that two videos must have in common at a lag."""
+
+STILL = 1.0
+"""Mean squared difference of two mouths, in grey levels squared, below which one is no other mouth."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,7 +31,8 @@ class Output:
 
     Args:
         faces: grey, uint8 (T, SIDE, SIDE).
-        means: mean distances to the clip's own speech, 31 shifts.
+        means: mean distances to the clip's own speech, then to unrelated speech, (1 + K, 31); of the lips alone, where
+            the rest shows what was given.
     """
 
     faces: Faces
@@ -33,9 +46,10 @@ class Given:
     Args:
         faces: reference or input frames as they are, uint8 (T, SIDE, SIDE).
         changed: with other mouths.
-        region: where pixels are looked at, bool (SIDE, SIDE).
+        region: where lips are looked at, bool (SIDE, SIDE).
         real: mean distances of the real clip, 31 shifts.
         moved: by how many frames mouths come earlier; negative where they come later.
+        around: chin and cheeks, where they are looked at, too, bool (SIDE, SIDE).
         pauses: which frames lie in a pause of the driving speech, bool (T,); None: none does, nothing is said of them.
     """
 
@@ -44,6 +58,7 @@ class Given:
     region: Region
     real: NDArray[np.float64]
     moved: int
+    around: Region | None = None
     pauses: NDArray[np.bool_] | None = None
 
 
@@ -52,7 +67,7 @@ class Arrival:
     """What of a change arrives.
 
     Args:
-        curve: the change of the output projected on the change given, at lags -10..10.
+        curve: the change of the output projected on the change given, one number a lag.
         full: what a complete copy would give.
         chance: what the best lag gives of a change that did not come so, see ``arrived_by_chance``, or where that is
             more, of none at all: the model was only asked again.
@@ -69,38 +84,72 @@ class Arrival:
         return best if self.chance == 0 else max(best - self.chance, 0.0)
 
 
-def arrivals(before: Output, after: Output, given: Given, again: Output | None = None) -> dict[str, Arrival]:
-    """Say what of moved mouths arrives: in pixels, in their sync with the clip's speech, in pixels during pauses.
+def arrivals(
+    before: Output, after: Output, given: Given, otherwise: Faces, again: Output | None = None
+) -> dict[str, Arrival]:
+    """Say what of moved mouths arrives: in pixels of the lips and around them, in sync, in movement that keeps time.
 
-    What chance gives is taken off: what "follows" a change that came at other times (``arrived_by_chance``), of pixels.
-    A model that samples anew gives another output whether anything was changed or not: two trials of the same show by
-    how much, and the best of all lags of either sign is taken off where it is more.
+    What chance gives is taken off: of pixels what "follows" a change that came at other times (``arrived_by_chance``),
+    of sync what moves of that with unrelated speech. A model that samples anew gives another output whether anything
+    was changed or not: two trials of the same show by how much, and the best of all lags of either sign is taken off
+    where it is more.
 
     Args:
         before: output for what was given.
         after: output with moved mouths, all else equal.
         given: what was changed.
+        otherwise: output for what was given under other audio.
         again: output for what was given, made once more; None of a model that repeats itself.
 
     Returns:
-        By part: "" (pixels; outside pauses where there are any), ``SYNC``, ``PAUSE``.
+        By part: "" (pixels of the lips; outside pauses where there are any), ``PAUSE``, ``AROUND``, ``LATE`` (pixels of
+        the lips at far lags), ``SYNC`` and ``TIMING``.
     """
-    parts = {"": None if given.pauses is None else ~given.pauses}
+    parts: dict[str, tuple[Region, NDArray[np.bool_] | None, range]] = {
+        "": (given.region, None if given.pauses is None else ~given.pauses, LAGS),
+        LATE: (given.region, None, FAR_LAGS),
+    }
     if given.pauses is not None:
-        parts[PAUSE] = given.pauses
+        parts[PAUSE] = given.region, given.pauses, LAGS
+    if given.around is not None:
+        parts[AROUND] = given.around, None, LAGS
     found = {}
-    for part, frames in parts.items():
-        rest = (given.faces, given.changed, given.region, frames)
+    for part, (region, frames, lags) in parts.items():
+        rest = (given.faces, given.changed, region, frames, lags)
         curve, full = arrived(before.faces, after.faces, *rest)
         chance = arrived_by_chance(before.faces, after.faces, *rest)
         if again is not None:
             chance = max(chance, _largest(arrived(before.faces, again.faces, *rest)[0]))
-        found[part] = Arrival(curve, full, chance)
-    curve, full = sync_moved(before.means, after.means, given.real, given.moved)
-    chance = (
-        0.0 if again is None else _largest(sync_moved(before.means, again.means, given.real, given.moved)[0])
+        # Where next to nothing moves, as around some lips, the share of it is no matter.
+        found[part] = Arrival(curve, max(full, STILL) if part == AROUND else full, chance)
+    found[SYNC] = _in_sync(before, after, given, again)
+    kept = in_time(
+        before.faces,
+        after.faces,
+        given.faces,
+        given.changed,
+        region=given.region,
+        offered=(lips_region(), around_lips()),
+        otherwise=otherwise,
+        again=None if again is None else again.faces,
     )
-    return {**found, SYNC: Arrival(curve, full, chance)}
+    found[TIMING] = Arrival(np.array([kept]), 1.0)
+    return found
+
+
+def _in_sync(before: Output, after: Output, given: Given, again: Output | None) -> Arrival:
+    """What moved of the sync with the clip's own speech, and what of that with unrelated speech by chance."""
+    curves = [
+        sync_moved(old, new, given.real, given.moved)
+        for old, new in zip(before.means, after.means, strict=True)
+    ]
+    (curve, full), *others = curves
+    chance = max(float(np.mean([other.max() for other, _ in others])), 0.0) if others else 0.0
+    if again is not None:
+        chance = max(
+            chance, _largest(sync_moved(before.means[0], again.means[0], given.real, given.moved)[0])
+        )
+    return Arrival(curve, full, chance)
 
 
 def repeats(once: Faces, again: Faces) -> bool:
@@ -120,6 +169,7 @@ def arrived(
     changed: Faces,
     region: Region,
     frames: NDArray[np.bool_] | None = None,
+    lags: range = LAGS,
 ) -> tuple[NDArray[np.float64], float]:
     """Project the change of an output on the change of what the model was given, at every lag.
 
@@ -130,17 +180,18 @@ def arrived(
         changed: with other mouths.
         region: where it is looked at, bool (SIDE, SIDE).
         frames: of the output, that are looked at, bool (T,); None: all.
+        lags: in frames, positive where the output comes later.
 
     Returns:
-        Mean over frames and pixels of the product of both changes, (21,), at lags -10..10, positive where the output
-        comes later; and the mean square of the change given, which a complete copy would give at its lag.
+        Mean over frames and pixels of the product of both changes, one number a lag; and the mean square of the change
+        given, which a complete copy would give at its lag.
     """
     arriving = after[:, region].astype(np.float64) - before[:, region]
     offered = changed[:, region].astype(np.float64) - given[:, region]
     places = np.arange(len(arriving)) if frames is None else np.flatnonzero(frames)
     if not places.size or not offered.size:
-        return np.zeros(len(LAGS)), 0.0
-    return _at_lags(arriving, offered, places), float((_moving(offered[places]) ** 2).mean())
+        return np.zeros(len(lags)), 0.0
+    return _at_lags(arriving, offered, places, lags), float((_moving(offered)[places] ** 2).mean())
 
 
 def arrived_by_chance(
@@ -150,32 +201,45 @@ def arrived_by_chance(
     changed: Faces,
     region: Region,
     frames: NDArray[np.bool_] | None = None,
+    lags: range = LAGS,
 ) -> float:
     """What the best lag of ``arrived`` gives where the change given comes at other times than it came.
 
     A model may answer other input by other lips that do not follow it: it looks for a still mouth, say, and finds
     another one. Time reversed, half a clip later, and both: nothing follows these, and the mean of the best lags is
-    chance. Arguments as of ``arrived``.
+    chance. Lags that reach half a clip would find what comes half a clip later, so among those all is reversed.
+    Arguments as of ``arrived``.
     """
     arriving = after[:, region].astype(np.float64) - before[:, region]
     offered = changed[:, region].astype(np.float64) - given[:, region]
     places = np.arange(len(arriving)) if frames is None else np.flatnonzero(frames)
     if not places.size or not offered.size or not arriving.any():
         return 0.0
-    later = np.roll(offered, len(offered) // 2, axis=0)
-    bests = [_at_lags(arriving, decoy, places).max() for decoy in (offered[::-1], later, later[::-1])]
+    half = len(offered) // 2
+    later = np.roll(offered, half, axis=0)
+    other = later if lags == LAGS else np.roll(offered, half // 2, axis=0)[::-1]
+    bests = [_at_lags(arriving, decoy, places, lags).max() for decoy in (offered[::-1], other, later[::-1])]
     return max(float(np.mean(bests)), 0.0)
 
 
 def _at_lags(
-    arriving: NDArray[np.float64], offered: NDArray[np.float64], places: NDArray[np.int64]
+    arriving: NDArray[np.float64], offered: NDArray[np.float64], places: NDArray[np.int64], lags: range
 ) -> NDArray[np.float64]:
+    # Lips move: a still mouth that came out as another still mouth is no movement that followed.
+    arriving = np.asarray(arriving - arriving[places].mean(axis=0), np.float32)
+    offered = np.asarray(_moving(offered), np.float32)
+    looked_at = np.zeros((len(arriving), 1), np.float32)
+    looked_at[places] = 1
+    arriving *= looked_at
     found = []
-    for lag in LAGS:
-        inside = places[(places >= lag) & (places - lag < len(offered))]
-        # Lips move: a still mouth that came out as another still mouth is no movement that followed.
-        products = arriving[inside] * _moving(offered[inside - lag])
-        found.append(float(products.mean()) if products.size else 0.0)
+    for lag in lags:
+        low, high = max(lag, 0), min(len(arriving), len(offered) + lag)
+        count = int(looked_at[low:high].sum())
+        if count < min(LEAST_OVERLAP, len(places)):
+            found.append(0.0)
+            continue
+        product = np.vdot(arriving[low:high], offered[low - lag : high - lag])
+        found.append(float(product) / (count * arriving.shape[1]))
     return np.array(found)
 
 
