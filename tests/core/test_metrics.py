@@ -88,7 +88,7 @@ def test_an_unknown_name_lists_the_known_ones(name: str) -> None:
         ("LSE-C_S@flor", "LSE-C_S@floor"),
         ("LSEC[AM,CR]", "LSE-C[SETUP,REFERENCE]"),
         ("SSIM", "SSIM[SETUP,REFERENCE]"),
-        ("REF_swap", " or ".join(f"REF_swap[{setup},REFERENCE]" for setup in ("SI", "XM", "PA"))),
+        ("REF_swap", " or ".join(f"REF_swap[{setup},REFERENCE]" for setup in ("SI", "XM", "PA", "AM"))),
     ],
 )
 def test_the_nearest_name_is_named(name: str, meant: str) -> None:
