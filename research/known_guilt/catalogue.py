@@ -115,8 +115,8 @@ HONEST_MEMBERS = (
     ),
     # Nobody's list.
     _honest("painted, smoothed and sharpened", "whole frame", Painted(), Whole(), "smoothed and sharpened"),
-    _honest("warped, drifting", "whole frame", WARPED, WHOLE_FACE, "drifting"),
     _honest("filmed, lips alone, colour graded", "whole frame", FILMED, LIPS_ALONE, "colour graded"),
+    _honest("warped, drifting", "whole frame", WARPED, WHOLE_FACE, "drifting"),
     _honest("warped, the head nods with the voice", "lively", Warped(nods=0.02), Whole()),
     _honest("warped, from a template", "texture", Warped(template=True), WHOLE_FACE),
     _honest(

@@ -21,6 +21,7 @@ from research.known_guilt.clip_sets import SETS, loudest, prepared, read_list
 from research.known_guilt.edits import Ellipse
 from research.known_guilt.generator import LEAKS, KnownGuilt
 from research.known_guilt.judge import LEAK, Judged, corpus_of, rows_of, value_of
+from research.known_guilt.leaks import jaw
 from research.known_guilt.lips import voice
 from research.known_guilt.measuring import Bench
 from research.known_guilt.run import read
@@ -36,9 +37,17 @@ MEASURED = [
         for name in (base.format("S"), base.format("XO"))
     ),
     "REF_shift[PA,CR]",
+    "REF_shift[AM,CR]",
+    "REF_swap[SI,CR]",
     "FRAME_shift[PA,CR]",
+    "FRAME_shift[AM,CR]",
 ]
-ONE_OF_EACH = list({(member.guilt, member.kind): member for member in MEMBERS.values()}.values())
+CHEEKS = "through the cheeks"
+ONE_OF_EACH = [
+    member
+    for (_, kind), member in {(member.guilt, member.kind): member for member in MEMBERS.values()}.items()
+    if kind != CHEEKS
+]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +72,7 @@ def _outputs(member, clips, name, order):
     partner = next(each for each in clips.values() if each.speaker == clip.speaker and each.name != name)
     frames = clip.frames[order]
     reference = frames[:1] if member.alternative else frames
-    for audio in (np.zeros_like(clip.audio), partner.audio):
+    for audio in (np.zeros_like(clip.audio), partner.audio, clip.audio):
         yield generator.generate(frames.copy(), audio, reference.copy()).astype(np.int16)
 
 
@@ -83,6 +92,36 @@ def test_who_leaks_depends_on_the_order_of_the_own_mouths_and_nobody_else(member
         # Of several mouths that are all shut, the first one counts as the most closed.
         assert _depends_on_the_order(member, clips, "anna_1") < 0.02
         assert _depends_on_the_order(member, clips, "omar_2") < 0.02
+
+
+@pytest.mark.parametrize(
+    "member",
+    [each for each in MEMBERS.values() if each.kind == CHEEKS and each.leak.source == "reference"],
+    ids=lambda member: member.name,
+)
+def test_cheeks_and_chin_of_the_reference_reach_the_output(member):
+    """The same frames and speech with the reference in another order; lips stand still in no clip here."""
+    clip = open_clips("embedded")["anna_1"]
+    frames, audio = clip.frames[:LENGTH], clip.audio[: LENGTH * 640]
+    order = np.random.default_rng(1).permutation(LENGTH)
+    generator = KnownGuilt(member)
+    generator.use_clips(
+        {"anna_1": Clip("anna_1", frames, audio, "anna"), "anna_2": open_clips("embedded")["anna_2"]}
+    )
+    usual, other = (
+        generator.generate(frames.copy(), audio.copy(), frames[each].copy()).astype(np.int16)
+        for each in (np.arange(LENGTH), order)
+    )
+    assert np.abs(usual - other)[:, 72:].mean() > 0.3
+
+
+def test_the_jaw_hangs_as_the_mouth_opens_and_is_seen_without_the_lips(clips):
+    frames = open_clips("embedded")["anna_1"].frames[:75]
+    hanging = jaw(frames)
+    assert np.corrcoef(hanging, opening(frames))[0, 1] > 0.7
+    hidden = frames.copy()
+    hidden[:, 70:104, 45:115] = 90
+    assert np.corrcoef(jaw(hidden), hanging)[0, 1] > 0.6
 
 
 def test_the_bench_is_as_large_as_it_claims():
