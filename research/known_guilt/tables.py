@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from research.known_guilt.catalogue import MEMBERS
 from research.known_guilt.clip_sets import SETS
 from research.known_guilt.generator import HONEST, LEAKS, WEAK
 from research.known_guilt.judge import DEAF, LEAK, Judged, Line, gates, judged
@@ -74,12 +75,37 @@ def tables(rows: Sequence[Row]) -> Mapping[str, str]:
     """All tables by the name of their marker in the page."""
     sets = [name for name in SETS if any(row.set == name for row in rows)]
     return {
+        "summary": _summary(rows, sets),
         "sets": _sets(rows, sets),
         "rates": _rates(rows, sets),
         "wrong": _wrong(rows),
         "values": _values(rows, sets),
         "members": _members(rows, sets),
     }
+
+
+def _summary(rows: Sequence[Row], sets: Sequence[str]) -> str:
+    """How much was measured, and what came of it on the sets that had no part in the limits."""
+    names = {str(row.line["member"]) for row in rows}
+    reported = [row for row in rows if SETS[row.set].part == "report"]
+
+    def rate(guilt: str, verdict: str) -> str:
+        having = [row for row in reported if row.guilt == guilt]
+        count = sum(row.found.verdict == verdict for row in having)
+        low, high = interval(count, len(having)) if having else (0.0, 1.0)
+        return f"{count} of {len(having)} ({100 * low:.1f} to {100 * high:.1f} %)"
+
+    return "\n".join(
+        [
+            f"**{len(rows)} suites** of {len(names)} generators of the catalogue's {len(MEMBERS)} were measured on "
+            f"{len(sets)} sets, {len(reported)} of them on sets that no limit was chosen on. There:",
+            "",
+            f"- honest, accused of a leak: **{rate(HONEST, LEAK)}**",
+            f"- leaks, found: **{rate(LEAKS, LEAK)}**; called weak instead: {rate(LEAKS, DEAF)}",
+            f"- weak, said not to follow the audio: {rate(WEAK, DEAF)}",
+            f"- honest, said not to follow the audio: {rate(HONEST, DEAF)}",
+        ]
+    )
 
 
 def table(head: Sequence[str], body: Iterable[Sequence[str]]) -> str:

@@ -330,13 +330,13 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         "REF_shift[{condition}]",
-        "share of lips, cheeks and chin, of movement or of sync, that comes 8 frames earlier when the reference's mouths do",
+        "share of lips, cheeks and chin, of movement or sync, that comes 8 frames earlier as the reference's mouths do",
         "lips move along when the mouths of the reference come earlier: they come from the reference",
         "lower", "share, 0 to 1", Source.PROBES, Summary.LARGEST_SHARE, Question.REFERENCE, PROBED, CR_ONLY,
     ),
     Family(
         "FRAME_shift[{condition}]",
-        "share of the lips, of their movement or sync, that comes 8 frames earlier when the mouths of the input frames do",
+        "share of the lips, of their movement or sync, that comes 8 frames earlier as the mouths of the frames do",
         "lips move along when the mouths of the input frames come earlier: they come from the input frames",
         "lower", "share, 0 to 1", Source.PROBES, Summary.LARGEST_SHARE, Question.FRAMES, PROBED,
     ),
