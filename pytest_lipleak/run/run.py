@@ -20,7 +20,7 @@ from pytest_lipleak.settings.options import Settings
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.core.dose import DoseCurve
-    from pytest_lipleak.core.verdicts import Limit
+    from pytest_lipleak.core.verdicts import Limit, Rules
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.evaluation.make.gallery import Gallery
     from pytest_lipleak.evaluation.make.progress_relay import Progress
@@ -45,6 +45,13 @@ def unseen() -> "Progress":
     from pytest_lipleak.report.progress import silent
 
     return silent
+
+
+def _rules(settings: Settings) -> "Rules":
+    from pytest_lipleak.core.verdicts import Rules
+
+    rules = settings.rules
+    return Rules(rules.allow_unscored, rules.confidence, rules.inconclusive, rules.sequential)
 
 
 class Run:
@@ -193,7 +200,6 @@ class Run:
             expert: judges in place of the one that the settings name.
             shard: the part of the clips to measure, and of how many, in place of what the settings say.
         """
-        from pytest_lipleak.core.verdicts import Rules
         from pytest_lipleak.evaluation.evaluation import Evaluation
         from pytest_lipleak.evaluation.make.worker import Files, Worker
         from pytest_lipleak.generators.finished_model import finished_of
@@ -205,18 +211,13 @@ class Run:
         if finished is not None and not finished.is_resolved:
             clips = finished.over(clips)
         kept = self._lasting_store() if model.fingerprint is not None else None
-        return Evaluation(
+        evaluation = Evaluation(
             clips,
             model,
             expert or self.expert.loaded,
             self._plan(shard or self.settings.machine.shard, finished),
             kept or Store(self.folder),
-            rules=Rules(
-                settings.rules.allow_unscored,
-                settings.rules.confidence,
-                settings.rules.inconclusive,
-                settings.rules.sequential,
-            ),
+            rules=_rules(settings),
             worker=Worker(
                 run=process.run,
                 device=self.device.name,
@@ -233,6 +234,9 @@ class Run:
                 gallery=self._gallery(),
             ),
         )
+        if self.expert.protocol_reason:
+            evaluation.corpus.remarks[f"protocol {self.expert.protocol}: {self.expert.protocol_reason}"] = 1
+        return evaluation
 
     def _plan(self, shard: tuple[int, int] | None, finished: "FinishedVideos | None") -> "Plan":
         from pytest_lipleak.media.pair_lists import given_pairs

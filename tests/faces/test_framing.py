@@ -109,6 +109,8 @@ def test_a_run_chooses_by_at_most_so_many_clips(
     monkeypatch.undo()
     run = Run(make_settings(given, tmp_path, {}))
     assert (run.expert.protocol, run.expert.protocol_reason) == (Protocol.TRACKED, ELSEWHERE)
+    assert f"protocol tracked: {ELSEWHERE}" in run.new_evaluation(run.model).corpus.remarks
+    run.close()
     assert Run(make_settings(given | {"protocol": "direct"}, tmp_path, {})).expert.protocol == Protocol.DIRECT
 
 
