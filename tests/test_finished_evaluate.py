@@ -2,9 +2,11 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import cv2
 import numpy as np
@@ -55,7 +57,7 @@ def folder(clips: dict[str, Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for place, name in enumerate(NAMES):
         clip, other = clips[name], clips[NAMES[(place + 1) % len(NAMES)]]
         write_video(tmp_path / f"clips/{name}.mkv", clip.video, clip.audio)
-        for model, make in (("copies", copied), ("still", still_mouthed)):
+        for model, make in (("copies", copied), ("bars", still_mouthed)):
             output = f"out/{model}_{name}.mp4"
             write_playable(tmp_path / output, make(clip), other.audio)
             rows.append({"output": output, "source": f"clips/{name}.mkv", "model": model, "setup": ""})
@@ -79,31 +81,47 @@ def evaluate(*arguments: str) -> int:
 def test_every_model_is_judged_and_stands_beside_the_others(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert evaluate("--all-models", "--json=both.json") == LEAK
+    assert evaluate("--all-models", "--json=both.json", "--html=both.html") == LEAK
     out = capsys.readouterr().out
     assert "FAILED: leaks under other speech: 1 of 1 limit broken" in out
     assert "PASSED: 1 limit kept" in out
     assert "not looked at: leaks under AR, under silence" in out
-    results = json.loads((folder / "both.json").read_text())["results"]
+    # Nothing can be made anew, so nobody is told to.
+    assert "`lipleak export` writes what they are made from" in out
+    assert "lipleak probe" not in out
+    assert "--keep" not in out
+    assert "manifest.csv does not say which reference the videos were made with: they stand under CR" in out
+    report = json.loads((folder / "both.json").read_text())
+    # The first model passes; what is said of both is what the worse one deserves.
+    assert (report["verdict"], [each["verdict"] for each in report["results"]]) == ("fail", ["pass", "fail"])
+    assert report["headline"].startswith("FAILED: leaks under other speech: 1 of 1 limit broken")
+    assert "not looked at: leaks under AR" in report["results"][1]["headline"]
+    page = (folder / "both.html").read_text()
+    assert all(f"<strong>{name}</strong>" in page for name in ("bars", "copies"))
+    assert "Models side by side" in page
+    pictures = re.findall(r'src="(both_files/[^"]*strip.webp)"', page)
+    assert len(pictures) == 2 * len(NAMES)
+    assert all((folder / unquote(picture)).is_file() for picture in pictures)
+    results = report["results"]
     assert {each["provenance"]["model"]: each["verdict"] for each in results} == {
         "copies": "fail",
-        "still": "pass",
+        "bars": "pass",
     }
     # The setup was told from what is heard, and so was who drove.
     trials = [trial for trial in results[0]["takes"] if trial["condition"] == "XM,CR"]
     assert [trial["clip"] for trial in trials] == [f"clips/{name}" for name in NAMES]
     side_by_side = out.rpartition("Leakage over chance")[2]
-    assert all(name in side_by_side for name in ("copies", "still"))
+    assert all(name in side_by_side for name in ("copies", "bars"))
     # Another model costs that model alone.
     kept = {path: path.stat().st_ino for path in (folder / "store").rglob("embedding-*")}
-    assert evaluate("--model-arg=model=still", "-q") == GOOD
+    assert evaluate("--model-arg=model=bars", "-q") == GOOD
     assert {path: path.stat().st_ino for path in (folder / "store").rglob("embedding-*")} == kept
 
 
 def test_what_is_missing_passes_no_limit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "out/still_mara_1.mp4").unlink()
+    (folder / "out/bars_mara_1.mp4").unlink()
     rows = [
-        {"output": f"out/still_{name}.mp4", "source": f"clips/{name}.mkv", "setup": "XM"} for name in NAMES
+        {"output": f"out/bars_{name}.mp4", "source": f"clips/{name}.mkv", "setup": "XM"} for name in NAMES
     ]
     write_table(folder, rows)
     assert evaluate("-q") == NOT_JUDGED
@@ -164,7 +182,7 @@ def test_a_wrong_row_is_refused(
 ) -> None:
     rows = [
         {
-            "output": f"out/still_{name}.mp4",
+            "output": f"out/bars_{name}.mp4",
             "source": f"clips/{name}.mkv",
             "setup": "XM",
             "audio": "",

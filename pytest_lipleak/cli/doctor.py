@@ -6,15 +6,20 @@ import shlex
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import GOOD, NOT_JUDGED
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.version import __version__
+from pytest_lipleak.core.words import counted
 from pytest_lipleak.machine.libraries import OPENCV, opencv_builds, opencv_warning, version_of
 from pytest_lipleak.settings.options import Settings, offered_by
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
+
+if TYPE_CHECKING:
+    from pytest_lipleak.generators.finished_model import FinishedVideos
+    from pytest_lipleak.run.run import Run
 
 MODEL_FILES = ("weights", "allow_unverified_weights")
 """Settings that matter without a model, too."""
@@ -78,6 +83,8 @@ def _model(settings: Settings, options: argparse.Namespace) -> int:
     work = Run(settings)
     try:
         work.check()
+        if (finished := work.named_model.finished()) is not None:
+            return _videos(work, finished, as_json=options.json)
         clip = options.clip or next(iter(work.clips))
         if clip not in work.clips:
             raise ConfigurationError(f"--clip {clip}: there are {', '.join(work.clips)}")
@@ -109,6 +116,31 @@ def _next(settings: Settings, *, fix: bool) -> str:
     ]
     command = " ".join(["lipleak", "doctor" if fix else "evaluate", *words])
     return f"mend what says FIX, then {command}" if fix else command
+
+
+def _videos(work: "Run", finished: "FinishedVideos", *, as_json: bool) -> int:
+    """Finished videos are not called: whether each belongs to its clip is what can be wrong with them."""
+    from pytest_lipleak.evaluation.checks.finished import look_over
+    from pytest_lipleak.evaluation.checks.model import FIX, OK
+    from pytest_lipleak.report.progress import StreamProgress
+
+    findings = look_over(work.new_evaluation(work.model), finished, StreamProgress(sys.stderr))
+    to_fix = sum(finding.verdict == FIX for finding in findings)
+    if as_json:
+        told = {"model": finished.name, "findings": [vars(each) for each in findings], "to_fix": to_fix}
+        print(json.dumps(told, indent=1))
+        return NOT_JUDGED if to_fix else GOOD
+    count = counted(len(findings), "video")
+    print(
+        f"{finished.name}: {f'TO FIX: {to_fix} of {count}' if to_fix else f'READY: {count}, each on its clip'}"
+    )
+    for note in finished.notes:
+        print(f"note  {note}")
+    for each in sorted(findings, key=lambda each: each.verdict != FIX):
+        if each.verdict != OK:
+            mark = each.verdict.upper() if each.verdict == FIX else each.verdict
+            print(f"{mark:5} {each.text if each.verdict == FIX else f'{each.check}: {each.text}'}")
+    return NOT_JUDGED if to_fix else GOOD
 
 
 def _tell(check: str) -> None:

@@ -74,6 +74,7 @@ class Provenance:
         libraries: versions of Python and of every package that makes pixels or embeddings.
         begun: when the measuring began, UTC, ISO 8601.
         listing: how many files were found for the clip set, and why some are no clips of it (``Listing.to_dict``).
+        finished: whether finished videos were judged: nothing could be made anew.
     """
 
     model: str
@@ -103,6 +104,7 @@ class Provenance:
     begun: str = field(default="", compare=False)
     listing: Mapping[str, Any] = field(default_factory=dict)
     further_partners: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    finished: bool = False
 
     def partners_of(self, clip: str) -> tuple[str, ...]:
         """Return whose speech drives a clip under XM, in order; empty when XM was never needed."""

@@ -293,6 +293,10 @@ def _told(verdicts: Verdicts, corpus: Corpus) -> Ending:
     head = f"{finding.head}: {what}{len(limits)} of {count} {ENDED_AS[ended]}: {', '.join(limits)}"
     more = "".join(f"; {len(limits)} {ENDED_AS[ended]}: {', '.join(limits)}" for ended, limits in rest)
     brief = what + ", ".join(f"{len(limits)} of {count} {ENDED_AS[ended]}" for ended, limits in found)
+    if corpus.provenance.finished:
+        # Of finished videos there are seldom those that would answer everything.
+        unseen = unwatched((verdict.metric for verdict in verdicts.values()), corpus)
+        more, brief = (f"{words}; {unseen}" if unseen else words for words in (more, brief))
     return Ending(finding, f"{head}{more}", brief, lines)
 
 

@@ -208,6 +208,7 @@ class Measurement:
         dose: the share of copied lips that it amounts to, where there is a scale for it.
         full_copy: what a full copy of the clip's lips would score, where that is known from the real clips.
         blank: how many of the clips have a video that shows nothing, every frame of one colour.
+        finished: whether the videos were finished before: nothing can be made anew.
     """
 
     metric: Metric
@@ -226,6 +227,7 @@ class Measurement:
     dose: Dose | None = None
     full_copy: float | None = None
     blank: int = 0
+    finished: bool = False
 
     @property
     def clips(self) -> int:

@@ -1,9 +1,11 @@
 """Whether a finished video was made from a clip, and which of its frames belongs to which: by what it shows.
 
-Models change the mouth. So the upper face is looked at: how it moves is the clip's own in every output.
+Models change the mouth. So the upper face is looked at: how it moves is the clip's own in every output, or at least how
+the head moves, where a model shows the head anew.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +18,20 @@ UPPER = round(0.40 * SIDE)
 REACH = 15
 """Frames by which an output may be early or late, lost and doubled frames included."""
 
-SAME_MOTION = 0.55
-"""Correlation of what moves in two upper faces, from which on one was made from the other."""
+SAME_MOTION = 0.65
+PER_FRAME = 0.12
+SURE = 0.95
+"""Correlation of what moves in two upper faces, from which on one was made from the other; so much more for every frame
+by which one must be shifted, since the best of many shifts is like it by chance, up to ``SURE``."""
+
+SAME_TURNS = 0.8
+"""Correlation of how two heads move from frame to frame, likewise."""
+
+SLACK = 2
+"""Frames by which heads that are shown anew may be early or late."""
+
+SMOOTHED = 3
+"""Frames over which the movement of heads is averaged: what is drawn anew trembles."""
 
 MOVES = 1.0
 """Grey levels, RMS over time, below which an upper face is too still to tell clips apart by how it moves."""
@@ -48,6 +62,7 @@ class Match:
         scene: correlation of the upper faces' mean pictures.
         moves: RMS of the movement of the clip's upper face, in grey levels, and
         output_moves: of the output's.
+        turns: correlation of how the heads move from frame to frame, where it was asked for; else 0.
         notes: what was found, in words.
     """
 
@@ -56,27 +71,36 @@ class Match:
     scene: float
     moves: float
     output_moves: float
+    turns: float = 0.0
     notes: tuple[str, ...] = ()
+
+    @property
+    def needed(self) -> float:
+        """What the correlation of movements must be, given how far the output was shifted."""
+        shifted = max(abs(index - at) for at, index in enumerate(self.indices))
+        return min(SAME_MOTION + PER_FRAME * shifted, SURE)
 
     @property
     def belongs(self) -> bool:
         """Whether the output was made from the clip."""
         if self.moves < MOVES:
             return self.scene >= SAME_SCENE
-        return self.motion >= SAME_MOTION
+        return self.motion >= self.needed or (self.turns >= SAME_TURNS and self.scene >= SAME_SCENE)
 
     @property
     def numbers(self) -> str:
         """What that rests on, in words."""
         return (
-            f"upper faces move alike with r = {self.motion:.2f} (at least {SAME_MOTION} where they move by "
+            f"upper faces move alike with r = {self.motion:.2f} (at least {self.needed:.2f} where they move by "
             f"{MOVES:g} grey level and more; this clip's by {self.moves:.1f}, the output's by "
-            f"{self.output_moves:.1f}), "
+            f"{self.output_moves:.1f}), heads turn alike with r = {self.turns:.2f} (at least {SAME_TURNS}), "
             f"and look alike with r = {self.scene:.2f}"
         )
 
 
-def match(clip: Faces, output: Faces, found: int | None = None, inside: Region | None = None) -> Match:
+def match(
+    clip: Faces, output: Faces, found: int | None = None, inside: Region | None = None, *, anew: bool = False
+) -> Match:
     """Lay an output on its clip in time.
 
     Args:
@@ -84,6 +108,7 @@ def match(clip: Faces, output: Faces, found: int | None = None, inside: Region |
         output: of the output, cropped at the same places, uint8 (N, SIDE, SIDE).
         found: frames of the whole output, where it has more; None: N.
         inside: pixels that are the output's own in every frame, bool (SIDE, SIDE), where it was cut out; None: all.
+        anew: whether the output may show the head anew, so that only its turns are the clip's.
     """
     ours, theirs = (_upper(faces, inside) for faces in (clip, output))
     still = [upper.mean(axis=0) for upper in (ours, theirs)]
@@ -91,17 +116,52 @@ def match(clip: Faces, output: Faces, found: int | None = None, inside: Region |
     ours -= still[0]
     theirs -= still[1]
     moves, output_moves = (float(np.sqrt(np.mean(each * each))) for each in (ours, theirs))
-    shifts = _path(ours, theirs)
-    indices = np.clip(np.arange(len(ours)) + shifts, 0, len(theirs) - 1)
-    motion = correlation(ours, theirs[indices])
-    return Match(
-        tuple(indices.tolist()),
-        motion,
-        scene,
-        moves,
-        output_moves,
-        _described(shifts, len(ours), found or len(theirs)),
-    )
+
+    def at(shifts: NDArray[np.int64], turns: float = 0.0) -> Match:
+        indices = np.clip(np.arange(len(ours)) + shifts, 0, len(theirs) - 1)
+        motion = correlation(ours, theirs[indices])
+        notes = _described(shifts, len(ours), found or len(theirs))
+        return Match(tuple(indices.tolist()), motion, scene, moves, output_moves, turns, notes)
+
+    by_pictures = at(_path(ours, theirs))
+    if by_pictures.belongs or not anew:
+        return by_pictures
+    turns, late = _turned_alike(_turns(clip), _turns(output))
+    by_turns = at(np.full(len(ours), late), turns)
+    return by_turns if by_turns.belongs else replace(by_pictures, turns=turns)
+
+
+def _turns(faces: Faces) -> NDArray[np.float64]:
+    """How the head moves from frame to frame: right, down, turning and growing, in pixels, (T - 3, 4).
+
+    The similarity that fits the optical flow of the upper face best (Farneback 2003, "Two-frame motion estimation based
+    on polynomial expansion"), averaged over ``SMOOTHED`` frames.
+    """
+    import cv2
+
+    soft = [cv2.GaussianBlur(face[: SIDE // 2], (0, 0), 1.0) for face in faces]
+    rows, columns = 2, 4
+    y, x = (np.mgrid[:rows, :columns] + 0.5) - np.array([rows, columns])[:, None, None] / 2
+    around = float((x * x + y * y).sum())
+    found, still = [], np.zeros((SIDE // 2, SIDE, 2), np.float32)
+    for one, other in pairwise(soft):
+        flow = cv2.calcOpticalFlowFarneback(one, other, still, 0.5, 2, 15, 2, 7, 1.5, 0)
+        right, down = np.moveaxis(cv2.resize(flow, (columns, rows), interpolation=cv2.INTER_AREA), 2, 0)
+        turning, growing = (x * down - y * right).sum() / around, (x * right + y * down).sum() / around
+        found.append((right.mean(), down.mean(), turning, growing))
+    window = np.ones(SMOOTHED) / SMOOTHED
+    return np.stack([np.convolve(each, window, "valid") for each in np.array(found).T], axis=1)
+
+
+def _turned_alike(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> tuple[float, int]:
+    """The best correlation of two heads' movements within ``SLACK``, and by how many frames the second is late."""
+    found = []
+    for late in range(-SLACK, SLACK + 1):
+        one, other = ours[max(0, -late) :], theirs[max(0, late) :]
+        shared = min(len(one), len(other))
+        one, other = (each[:shared] - each[:shared].mean(axis=0) for each in (one, other))
+        found.append((correlation(one, other), late))
+    return max(found)
 
 
 def _upper(faces: Faces, inside: Region | None) -> NDArray[np.float32]:

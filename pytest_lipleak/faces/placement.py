@@ -1,6 +1,6 @@
 """Where the picture of an output lies in the picture of its clip: scaled, or cut out of it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,13 @@ FOUND = 0.4
 """Correlation with the place from which on it is worth a look: a new mouth may be a quarter of what was cut out. How it
 moves then says whether an output belongs there."""
 
+LARGEST = 1.6
+"""How many times larger or smaller a head may be shown."""
+
+ECC_STEPS = 60
+ECC_BLURS = (31, 15, 5)
+"""Widths of the blur, in pixels, under which a turned face is looked for, and steps at each of them."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -31,6 +38,8 @@ class Place:
     Args:
         x, y, width, height: of the rectangle.
         agreement: correlation of the mean pictures there, -1..1.
+        warp: where the output shows what stands at a pixel of the rectangle, an affine map (2, 3) row by row; empty
+            where it shows it at the same pixel.
     """
 
     x: int
@@ -38,6 +47,7 @@ class Place:
     width: int
     height: int
     agreement: float = 1.0
+    warp: tuple[float, ...] = ()
 
     def laid(self, output: Image, clip: Image) -> Image:
         """Return the clip's picture with the output's in its place, uint8 RGB like the clip's."""
@@ -47,6 +57,15 @@ class Place:
             smaller = output.shape[0] > self.height
             way = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
             output = np.asarray(cv2.resize(output, (self.width, self.height), interpolation=way), np.uint8)
+        if self.warp:
+            back = cv2.warpAffine(
+                output,
+                np.array(self.warp, np.float64).reshape(2, 3),
+                (self.width, self.height),
+                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+            output = np.asarray(back, np.uint8)
         if output.shape == clip.shape:
             return output
         whole = clip.copy()
@@ -89,6 +108,45 @@ def place_of(output: Video, clip: Video) -> Place:
             right, low = min(place[0] + place[2], width), min(place[1] + place[3], height)
             best = Place(place[0], place[1], right - place[0], low - place[1], float(agreement))
     return best
+
+
+def turned_to(clip: Video, output: Video, boxes: NDArray[np.float64] | None) -> Place:
+    """Find where an output that fills the clip's picture shows the clip's face, moved, turned or of another size; the
+    whole picture where nothing better is found.
+
+    Enhanced correlation coefficient (Evangelidis & Psarakis 2008), of mean pictures, from coarse to fine.
+
+    Args:
+        clip: uint8 RGB (T, H, W, 3).
+        output: uint8 RGB (N, h, w, 3).
+        boxes: left, top, right and bottom of the clip's face, (T, 4); None where it fills the picture.
+    """
+    import cv2
+
+    whole = whole_of(clip)
+    scale = min(LONG_SIDE / max(whole.height, whole.width), 1.0)
+    size = round(whole.width * scale), round(whole.height * scale)
+    scene, part = _mean_picture(clip, size), _mean_picture(output, size)
+    looked_at = np.full(size[::-1], 255, np.uint8)
+    if boxes is not None:
+        left, top, right, low = np.clip(boxes.mean(axis=0) * scale, 0, None).round().astype(int).tolist()
+        looked_at[:] = 0
+        looked_at[top:low, left:right] = 255
+    agreement, warp = 0.0, np.eye(2, 3, dtype=np.float32)
+    ends = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, ECC_STEPS, 1e-4)
+    try:
+        for blur in ECC_BLURS:
+            agreement, found = cv2.findTransformECC(
+                scene, part, warp, cv2.MOTION_AFFINE, ends, looked_at, blur
+            )
+            warp = np.asarray(found, np.float32)
+    except cv2.error:  # it found no way to a better place
+        return whole
+    grown = np.linalg.svd(warp[:, :2], compute_uv=False)
+    if grown.max() > LARGEST or grown.min() < 1 / LARGEST:
+        return whole  # it shrank to a spot, or flattened: no face is like that
+    warp[:, 2] /= scale
+    return replace(whole, agreement=agreement, warp=tuple(warp.astype(float).ravel().tolist()))
 
 
 def _mean_picture(video: Video, size: tuple[int, int]) -> NDArray[np.float32]:

@@ -46,7 +46,7 @@ class FinishedVideos:
     """The finished videos of one model.
 
     Args:
-        spec: see ``media.finished_videos.read_finished``.
+        spec: see ``media.finished_tables.read_finished``.
         model: whose videos, where there are several.
 
     Raises:
@@ -61,6 +61,9 @@ class FinishedVideos:
         self.pairing = PAIRINGS[0]
         self.trials: Mapping[TrialName, FinishedVideo] = {}
         """By what they are; known as soon as ``over`` was called."""
+        self.conditions: tuple[Condition, ...] = ()
+        """Those that there are videos of, or should be; likewise."""
+        self._outputs: dict[str, list[FinishedVideo]] = {}
         self.partners: dict[str, tuple[str, ...]] = {}
         """Under other speech, whose speech drove: clips, or names of ``ClipSet.driving``."""
 
@@ -70,9 +73,14 @@ class FinishedVideos:
         return bool(self.trials)
 
     @property
-    def conditions(self) -> tuple[Condition, ...]:
-        """Those that there are videos of, or should be."""
-        return tuple(sorted({trial.condition.cell for trial in self.trials if not trial.probe}))
+    def notes(self) -> tuple[str, ...]:
+        """What readers must know of the table."""
+        if self.table.says_reference:
+            return ()
+        return (
+            f"{self.table.origin} does not say which reference the videos were made with: they stand under CR, the "
+            "current frame (column 'reference')",
+        )
 
     def probes(self, probe: str, condition: Condition) -> bool:
         """Whether there are videos of a probe, or should be."""
@@ -81,7 +89,7 @@ class FinishedVideos:
     @property
     def clip_names(self) -> frozenset[str]:
         """Clips that something was made of."""
-        return frozenset(trial.clip for trial in self.trials)
+        return frozenset(self._outputs)
 
     def generate(self, frames: Frames, audio: Audio, reference: Frames) -> NoReturn:
         """Refuse: nothing can be made anew.
@@ -114,18 +122,16 @@ class FinishedVideos:
             sounds.add(row)
         rows, self.partners = _with_partners([_in_setup(row, sounds) for row in rows], sounds)
         self.trials = by_trial(rows)
+        self.conditions = tuple(sorted({trial.condition.cell for trial in self.trials if not trial.probe}))
+        self._outputs = {}
+        for trial, row in self.trials.items():
+            self._outputs.setdefault(trial.clip, []).append(row)
         return clips
 
-    def _end_of(self, clip: str) -> int | None:
-        """The frames of a clip that all its videos show."""
-        ends = []
-        whole = 0
-        for trial, row in self.trials.items():
-            if trial.clip == clip and is_file(row.output):
-                if row.source is not None and not whole:
-                    whole = shown_frames(row.source)
-                ends.append(shown_frames(row.output))
-        return min((end for end in ends if end and end >= LEAST_SHOWN * whole), default=None)
+    def _end_of(self, clip: str, length: int) -> int | None:
+        """The frames, of so many, of a clip that all its videos show."""
+        ends = (shown_frames(row.output) for row in self._outputs.get(clip, ()) if is_file(row.output))
+        return min((end for end in ends if end >= LEAST_SHOWN * length), default=None)
 
 
 def finished_of(model: Model) -> FinishedVideos | None:

@@ -42,7 +42,7 @@ KEPT_BYTES = 125_000_000
 """Decoded frames kept in memory, besides those of the last clip; those of other clips are decoded when looked at."""
 
 
-def _nowhere(name: str) -> None:
+def _nowhere(name: str, length: int) -> None:
     """End no clip before its own end."""
 
 
@@ -53,7 +53,8 @@ class ClipSet(Mapping[str, Clip]):
         files: at least one clip, names unique.
         origin: what the user named, for reports.
         left_out: why other files there are no clips, by their name.
-        ends: gives, for a clip, the frame before which all that is measured of it ends, or None for its own end.
+        ends: gives, for a clip and its length, the frame before which all that is measured of it ends, or None for its
+            own end.
 
     Raises:
         InputError: no clips, or two of one name.
@@ -65,7 +66,7 @@ class ClipSet(Mapping[str, Clip]):
         origin: str,
         left_out: Mapping[str, str] | None = None,
         *,
-        ends: Callable[[str], int | None] = _nowhere,
+        ends: Callable[[str, int], int | None] = _nowhere,
     ) -> None:
         self.listing = Listing(len(files), left_out or {})
         if not files:
@@ -243,7 +244,7 @@ class ClipSet(Mapping[str, Clip]):
                 f"{stop / FRAME_RATE:.2f} s, and the file ends at {length / FRAME_RATE:.2f} s; correct the list, or "
                 "get the file that it was made from"
             )
-        end = self._ends(file.name)
+        end = self._ends(file.name, stop - first)
         if end is not None and first + end < stop - LATE_FRAMES:
             notes += (f"last {stop - first - end} frames left out: finished videos of it end there",)
             stop = first + end

@@ -21,10 +21,21 @@ REMEDY = (
 )
 """Where nothing but a score is known."""
 
+FINISHED = (
+    "where they come from, these videos alone do not tell: it takes probes, videos that are made once more from "
+    "changed frames; `lipleak export` writes what they are made from"
+)
+"""The same where videos were finished before."""
 
-def remedy(metric: Metric) -> str:
-    """Return what to do next about a broken limit on a metric that shows leaks; empty for others."""
-    return REMEDIES.get(metric.question, REMEDY) if metric.shows_leak else ""
+
+def remedy(metric: Metric, *, finished: bool = False) -> str:
+    """Return what to do next about a broken limit on a metric that shows leaks; empty for others.
+
+    Args:
+        metric: of the limit.
+        finished: whether the videos were finished before.
+    """
+    return REMEDIES.get(metric.question, FINISHED if finished else REMEDY) if metric.shows_leak else ""
 
 
 def explain(verdict: Verdict, *, can_keep: bool = True) -> str:
@@ -42,7 +53,7 @@ def explain(verdict: Verdict, *, can_keep: bool = True) -> str:
     if worst := measurement.worst():
         lines.append("  worst clips: " + ", ".join(f"{clip} {value:.2f}" for clip, value in worst))
         videos = [measurement.videos[clip] for clip, _ in worst if clip in measurement.videos]
-        if videos or can_keep:
+        if videos or (can_keep and not measurement.finished):
             lines.append(f"  videos: {', '.join(videos) if videos else 'keep them with --lipleak-keep=DIR'}")
     # What was not found to be broken has no meaning yet, and no remedy.
     broken = verdict.outcome is Outcome.FAIL
@@ -52,6 +63,6 @@ def explain(verdict: Verdict, *, can_keep: bool = True) -> str:
         lines.append(f"  how much: {measurement.dose}, on the scale of the control generators")
     if measurement.warning:
         lines.append(f"  mind: {measurement.warning}")
-    if broken and (told := remedy(measurement.metric)):
+    if broken and (told := remedy(measurement.metric, finished=measurement.finished)):
         lines.append(f"  {told}")
     return "\n".join(lines)

@@ -39,7 +39,10 @@ def step_summary(result: RunResult) -> str:
             f"**{_inline(ending.headline)}**",
             _inline(heading(corpus)),
             markdown(corpus_tables(corpus, measure, limits_of(model.verdicts))),
-            "\n".join(f"- {_inline(line)}" for line in _to_do(model.verdicts, measure)),
+            "\n".join(
+                f"- {_inline(line)}"
+                for line in _to_do(model.verdicts, measure, finished=corpus.provenance.finished)
+            ),
             "\n".join(f"- {_inline(note)}" for note in footnotes(corpus) if note),
         ]
     if not result.models:
@@ -58,7 +61,7 @@ def _legend(result: RunResult) -> str:
     return f"<sub>{'; '.join(f'**{name}**, {_inline(words)}' for name, words in told)}.</sub>"
 
 
-def _to_do(verdicts: Verdicts, measure: Measure) -> list[str]:
+def _to_do(verdicts: Verdicts, measure: Measure, *, finished: bool) -> list[str]:
     """The worst clips of every broken limit, and what to do next, each once."""
     lines, steps = [], []
     for limit, verdict in leaks_first(verdicts).items():
@@ -69,7 +72,7 @@ def _to_do(verdicts: Verdicts, measure: Measure) -> list[str]:
         if found is not None and (worst := found.worst()):
             told = ", ".join(f"{clip} {value:.2f}" for clip, value in worst)
             lines.append(f"{limit}: worst clips {told}")
-        steps.append(remedy(broken))
+        steps.append(remedy(broken, finished=finished))
     return [*lines, *dict.fromkeys(filter(None, steps))]
 
 

@@ -83,10 +83,13 @@ def result_of(data: Mapping[str, Any], corpora: Sequence[Corpus]) -> RunResult:
 
 def together(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return one report of the models of several; it is as whole as the least whole of them."""
+    if len(reports) == 1:
+        return dict(reports[0])
     runs = [RunEnd.of_report(report) for report in reports]
-    return {**reports[0], "results": [result for report in reports for result in report["results"]]} | (
-        run_data(run_of_all(runs)) if len(runs) > 1 else {}
-    )
+    results = [result for report in reports for result in report["results"]]
+    whole = {**reports[0], "results": results, **run_data(run_of_all(runs))}
+    ending, _ = endings_of(whole, read_document(whole))
+    return whole | ending.to_dict()
 
 
 def run_data(run: RunEnd) -> dict[str, Any]:

@@ -230,12 +230,13 @@ class ModelView:
     @cached_property
     def next_steps(self) -> list[str]:
         """What to do about what is not kept, each once."""
-        found = [remedy(metric(row.name)) for row in self.broken if row.outcome == FAIL]
+        finished = self.about.finished
+        found = [remedy(metric(row.name), finished=finished) for row in self.broken if row.outcome == FAIL]
         if any(row.outcome == INCONCLUSIVE for row in self.broken):
             found.append("measure more clips: these do not settle every limit")
         if any(row.outcome == NOT_JUDGED for row in self.broken):
             found.append("see the notes below for why a limit could not be judged")
-        if found and self.clips and not any(clip.videos for clip in self.clips):
+        if found and self.clips and not finished and not any(clip.videos for clip in self.clips):
             found.append("keep the videos to see them here: `--lipleak-keep=DIR`")
         return [f"{step[0].upper()}{step[1:]}." for step in dict.fromkeys(filter(None, found))]
 

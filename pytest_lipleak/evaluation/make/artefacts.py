@@ -50,7 +50,7 @@ class Artefacts:
         store: where artefacts are kept; may be shared with other processes.
         crops: how frames become face crops.
         device: where networks run.
-        stopwatch: takes the time of each stage.
+        stopwatch: trials the time of each stage.
     """
 
     def __init__(
@@ -218,6 +218,9 @@ class Artefacts:
 
     def faces(self, trial: Trial) -> Faces:
         """Return a trial's face crops, grey and small, uint8 (T, SIDE, SIDE), by the geometry of the real clip."""
+        known = self.videos.faces(trial)
+        if known is not None:
+            return known
         cropper, video = self.cropper(trial.real), self.video(trial)
         return self._noted.of(self.source(trial), cropper(video))
 
@@ -250,7 +253,8 @@ class Artefacts:
 
         def needs() -> None:
             for trial in trials:
-                self.videos.get(trial, wait=wait)
+                if self.videos.faces(trial) is None:
+                    self.videos.get(trial, wait=wait)
                 self.embedding(trial, wait=wait)
 
         return self._store.data(kind, key, compute, needs=needs, wait=wait, about=about)

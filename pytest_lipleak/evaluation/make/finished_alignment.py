@@ -10,8 +10,8 @@ from pytest_lipleak.core.clips import Audio, Clip, Image, Video, frames_at
 from pytest_lipleak.core.conditions import Setup
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.evaluation.make.crops import Cropper
-from pytest_lipleak.faces.alignment import BLANK, MOVES, REACH, STILL, match, upper_inside
-from pytest_lipleak.faces.placement import FOUND, Place, has_shape_of, place_of, whole_of
+from pytest_lipleak.faces.alignment import BLANK, MOVES, REACH, STILL, Match, match, upper_inside
+from pytest_lipleak.faces.placement import FOUND, Place, has_shape_of, place_of, turned_to, whole_of
 from pytest_lipleak.faces.small import Faces, Region, grey_faces, lips_region
 from pytest_lipleak.generators.finished_model import is_quiet
 from pytest_lipleak.media.audio import read_audio
@@ -23,6 +23,10 @@ LEAST_SHOWN = 0.5
 
 LEAST_INSIDE = 0.3
 """Share of the upper face that an output must show to be known again."""
+
+PLAINLY = 0.9
+BETTER = 0.05
+"""Agreement of movements from which on no other place is looked for, and by how much another must agree more."""
 
 SAME_PIXELS = 0.25
 """Grey levels, mean over the lips, below which an output's lips are the clip's own, to rounding."""
@@ -45,12 +49,14 @@ class Laid:
         indices: which of its frames stands at every frame of the clip; they never descend.
         place: where its picture lies in the clip's.
         notes: what was done, in words.
+        faces: its small grey faces at these indices, uint8 (T, SIDE, SIDE); None where it is refused.
         refused: why it cannot be a video made from the clip, or None.
     """
 
     indices: tuple[int, ...]
     place: Place
     notes: tuple[str, ...]
+    faces: Faces | None = None
     refused: str | None = None
 
 
@@ -66,7 +72,7 @@ def lay(clip: Clip, output: Video, cropper: Cropper, name: str) -> Laid:
     place, straight = whole_of(clip.video), tuple(range(len(clip.video)))
 
     def refused(why: str) -> Laid:
-        return Laid(straight, place, (), f"{name}: {why}")
+        return Laid(straight, place, (), refused=f"{name}: {why}")
 
     if len(output) < LEAST_SHOWN * len(clip.video):
         return refused(
@@ -76,26 +82,14 @@ def lay(clip: Clip, output: Video, cropper: Cropper, name: str) -> Laid:
     if max(float(np.std(image)) for image in some) < BLANK:
         return refused("shows nothing: every picture is of one colour")
     given = grey_faces(cropper(clip.video))
-    places = [place] if has_shape_of(output, clip.video) else []
-    found = None
-    for tried in (*places, None):
-        if tried is None:
-            # Cut out, and perhaps scaled to the clip's size again.
-            tried = place_of(output, clip.video)
-            if tried.agreement < FOUND:
-                break
-        faces = _faces(clip, output, cropper, tried)[: len(output)]
-        if (more := min(len(output) - len(given), REACH)) > 0:
-            # Where an output begins late, its end lies beyond the clip's.
-            later = _faces(clip, output, cropper, tried, range(more, more + len(given)))
-            faces = np.concatenate([faces, later[-more:]])
-        inside = None if tried == whole_of(clip.video) else _inside(clip, cropper, tried)
-        if inside is not None and upper_inside(inside).mean() < LEAST_INSIDE:
-            break
-        seen = match(given, faces, len(output), inside)
-        if found is None or seen.belongs:
+    found: Match | None = None
+    for tried in _places(clip, output, cropper):
+        seen = _seen(clip, output, cropper, tried, given)
+        if seen is None:
+            continue
+        if found is None or (seen.belongs and (not found.belongs or seen.motion > found.motion + BETTER)):
             place, found = tried, seen
-        if seen.belongs:
+        if found.belongs and found.motion >= PLAINLY:
             break
     if found is None:
         return refused(
@@ -121,7 +115,36 @@ def lay(clip: Clip, output: Video, cropper: Cropper, name: str) -> Laid:
         )
     if _swapped(clip, output, place, found.indices):
         return refused("red and blue are swapped in it; write its frames as RGB")
-    return Laid(found.indices, place, (*_placed(place, output, clip), *found.notes))
+    return Laid(found.indices, place, (*_placed(place, output, clip), *found.notes), faces)
+
+
+def _places(clip: Clip, output: Video, cropper: Cropper) -> Iterator[Place]:
+    """Where an output may lie in its clip's picture, the likeliest first: all over it, in a part of it (and perhaps
+    scaled to the clip's size again), or all over it with the face moved, turned or of another size.
+    """
+    fills = has_shape_of(output, clip.video)
+    if fills:
+        yield whole_of(clip.video)
+    part = place_of(output, clip.video)
+    if part.agreement >= FOUND:
+        yield part
+    if fills:
+        yield turned_to(clip.video, output, cropper.boxes)
+
+
+def _seen(clip: Clip, output: Video, cropper: Cropper, place: Place, given: Faces) -> Match | None:
+    """How an output fits its clip at a place; None where too little of the face lies there."""
+    fills = (place.width, place.height) == clip.video.shape[2:0:-1]
+    inside = None if fills else _inside(clip, cropper, place)
+    if inside is not None and upper_inside(inside).mean() < LEAST_INSIDE:
+        return None
+    faces = _faces(clip, output, cropper, place)[: len(output)]
+    if (more := min(len(output) - len(given), REACH)) > 0:
+        # Where an output begins late, its end lies beyond the clip's.
+        later = _faces(clip, output, cropper, place, range(more, more + len(given)))
+        faces = np.concatenate([faces, later[-more:]])
+    # Around a part lies the clip itself, which turns as it does.
+    return match(given, faces, len(output), inside, anew=bool(place.warp))
 
 
 def _inside(clip: Clip, cropper: Cropper, place: Place) -> Region:
@@ -158,8 +181,17 @@ def _placed(place: Place, output: Video, clip: Clip) -> tuple[str, ...]:
             f"{wide} x {high} pixels, cut out of the clip's {width} x {height} at {place.x}, {place.y} "
             f"({place.width} x {place.height} there)",
         )
-    return (
+    scaled = (
         () if (high, wide) == (height, width) else (f"{wide} x {high} pixels, scaled to {width} x {height}",)
+    )
+    if not place.warp:
+        return scaled
+    a, b, _, c, d, _ = place.warp
+    size = float(np.sqrt(abs(a * d - b * c)))
+    return (
+        *scaled,
+        f"shows the head elsewhere (turned by {np.degrees(np.arctan2(c, a)):.0f} degrees, {size:.2f} times as large): "
+        "brought back to where the clip shows it",
     )
 
 

@@ -5,6 +5,8 @@ Nothing is generated, and nothing is written to a store but what was found out.
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import astuple, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,10 @@ from pytest_lipleak.core.errors import (
 )
 from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.make.crops import Cropper
-from pytest_lipleak.evaluation.make.finished_alignment import lay, objection_to_sound
+from pytest_lipleak.evaluation.make.finished_alignment import Laid, lay, objection_to_sound
 from pytest_lipleak.evaluation.make.videos import GENERATION_LIBRARIES, OutputVideos
 from pytest_lipleak.faces.placement import Place
+from pytest_lipleak.faces.small import Faces
 from pytest_lipleak.generators.finished_model import FinishedVideos
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.machine.model_files import file_sha256
@@ -32,7 +35,7 @@ from pytest_lipleak.media.tables import is_file
 from pytest_lipleak.media.video import VideoFile, held_if_short
 from pytest_lipleak.plan.trials import Trial
 from pytest_lipleak.store.keys import STORE_FORMAT, key_of, versions_of
-from pytest_lipleak.store.store import Store
+from pytest_lipleak.store.store import Store, read_array
 
 KEPT_VIDEOS = 2
 """Outputs that were read last, kept while they are short: what is embedded is also scanned and shown."""
@@ -53,6 +56,15 @@ def _steps(images: Iterable[Image], indices: Sequence[int]) -> Iterator[Image]:
         while at < index:
             at, image = next(ahead)
         yield image
+
+
+def _what_is_there(path: Path) -> str:
+    return "is a folder; join its pictures to a video" if path.is_dir() else "is not there"
+
+
+def _write_array(array: Faces, path: Path) -> None:
+    with path.open("wb") as file:
+        np.save(file, array)
 
 
 class FinishedOutputs(OutputVideos):
@@ -139,13 +151,11 @@ class FinishedOutputs(OutputVideos):
         return self._kept[key]
 
     def notes(self, trial: Trial) -> tuple[str, ...]:
-        """Return what was done to a finished video, in words."""
+        """Return what was done to a finished video, in words; raises as ``get`` does."""
         return () if trial.audio is None else tuple(self._laid(trial)["notes"])
 
     def _read(self, trial: Trial) -> Video:
         laid = self._laid(trial)
-        if laid["refused"]:
-            raise WrongVideoError(laid["refused"])
         row, clip = self._row(trial), trial.real
         place = Place(*laid["place"])
 
@@ -171,30 +181,56 @@ class FinishedOutputs(OutputVideos):
             yield image
 
     def _laid(self, trial: Trial) -> dict[str, Any]:
-        """How an output lies on its clip, found out once and kept.
+        """How an output lies on its clip, found out once and kept, with its small faces.
 
         Raises:
-            UnscorableError: it cannot be read.
+            UnscorableError: there is none, or it cannot be read.
+            WrongVideoError: it does not belong there.
         """
+        made: list[Laid] = []
 
-        def find() -> dict[str, Any]:
-            row = self._row(trial)
-            try:
-                output = self._decoded(row)
-            except (InputError, MissingDataError) as error:
-                raise UnscorableError(f"no video: {error}") from None
-            laid = lay(trial.real, output, self._cropper(trial.real), row.output.name)
-            heard = objection_to_sound(row, trial.real.audio, trial.audio) if laid.refused is None else None
+        def data() -> dict[str, Any]:
+            (laid,) = made
             return {
                 "indices": laid.indices,
-                "place": [laid.place.x, laid.place.y, laid.place.width, laid.place.height],
+                "place": astuple(laid.place),
                 "notes": laid.notes,
-                "refused": laid.refused or heard,
+                "refused": laid.refused,
             }
 
-        key = key_of(laid=self.key(trial), crops=self._geometry)
-        found: dict[str, Any] = self._store.data("laid", key, find, about=self.about(trial))
+        key, about = self._laid_key(trial), self.about(trial)
+        found: dict[str, Any] = self._store.data(
+            "laid", key, data, needs=lambda: made.append(self._lay(trial)), about=about
+        )
+        if made and (faces := made[0].faces) is not None:
+            self._store.get_or_make("faces.npy", key, partial(_write_array, faces), about=about)
+        if found["refused"]:
+            raise WrongVideoError(found["refused"])
         return found
+
+    def _laid_key(self, trial: Trial) -> str:
+        return key_of(laid=self.key(trial), crops=self._geometry)
+
+    def _lay(self, trial: Trial) -> Laid:
+        row = self._row(trial)
+        try:
+            output = self._decoded(row)
+        except (InputError, MissingDataError) as error:
+            raise UnscorableError(f"no video: {error}") from None
+        laid = lay(trial.real, output, self._cropper(trial.real), row.output.name)
+        if laid.refused is None:
+            laid = replace(laid, refused=objection_to_sound(row, trial.real.audio, trial.audio))
+        return laid
+
+    def faces(self, trial: Trial) -> Faces | None:
+        """Return the small grey faces of a video that was laid on its clip, uint8 (T, SIDE, SIDE); None of others."""
+        if trial.audio is None:
+            return None
+        path = self._store.find("faces.npy", self._laid_key(trial))
+        try:
+            return None if path is None else read_array(path)
+        except OSError:
+            return None  # dropped meanwhile
 
     def _row(self, trial: Trial) -> FinishedVideo:
         """Return the row of a trial, and refuse one that was made from something else.
@@ -211,7 +247,7 @@ class FinishedOutputs(OutputVideos):
         if row is None:
             raise UnscorableError(f"no video: the table has none of {trial_name}")
         if not is_file(row.output):
-            raise UnscorableError(f"no video: {row.output} is not there ({row.where})")
+            raise UnscorableError(f"no video: {row.output} {_what_is_there(row.output)} ({row.where})")
         if row.inputs and trial_name not in self._checked:
             self._check_inputs(trial_name, row, trial)
             self._checked.add(trial_name)

@@ -14,6 +14,7 @@ from pytest_lipleak.core.errors import StoreError
 from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.make.costs import Stopwatch
 from pytest_lipleak.evaluation.make.worker import Worker
+from pytest_lipleak.faces.small import Faces
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.memory import MemoryWatch
 from pytest_lipleak.generators.protocol import run_generator
@@ -51,6 +52,10 @@ class OutputVideos(ABC):
         """Return what was done to a trial's video, in words; what a model makes here is taken as it is."""
         return ()
 
+    def faces(self, trial: Trial) -> Faces | None:
+        """Return the small grey faces of a trial, uint8 (T, SIDE, SIDE), where they are known without its video."""
+        return None
+
     @abstractmethod
     def output_key(self, trial: Trial, audio: Audio) -> str:
         """Return the key of what the model makes, driven by ``audio``."""
@@ -79,7 +84,7 @@ class Videos(OutputVideos):
         geometry: what decides where a clip's face is.
         face_of: gives the face of a clip, for models that ask for it.
         tell: shows a line of text that the model gives while it works.
-        stopwatch: takes the time.
+        stopwatch: trials the time.
     """
 
     def __init__(

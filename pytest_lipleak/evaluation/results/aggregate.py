@@ -89,6 +89,7 @@ def measure(
         least_p=smallest_p,
         full_copy=_full_copy(corpus, metric, clips),
         blank=_blank(corpus, metric, clips),
+        finished=corpus.provenance.finished,
     )
     if metric.over_lags:
         measurement = replace(measurement, warning=_few_scanned(corpus, metric, clips))
@@ -230,6 +231,7 @@ def _over_sets(corpus: Corpus, metric: Metric) -> Measurement:
         unscored=unscored,
         expert=corpus.provenance.expert,
         warning=found.warning if found else None,
+        finished=corpus.provenance.finished,
     )
 
 

@@ -10,6 +10,7 @@ from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.make.artefacts import EMBEDDING_LIBRARIES
 from pytest_lipleak.evaluation.results.parts import part_of, shard_data
 from pytest_lipleak.generators.contract import choose
+from pytest_lipleak.generators.finished_model import finished_of
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.machine.model_files import file_sha256
 from pytest_lipleak.media.clipsets import ClipSet
@@ -46,6 +47,7 @@ def provenance_of(
     """
     every, copies, speakers = _measured(clips, plan)
     chosen = choose(plan, model.declared.choices)
+    finished = finished_of(model)
     return Provenance(
         model=model.name,
         clips=clips.origin,
@@ -63,6 +65,7 @@ def provenance_of(
             *_choices_to_know(plan, arcface),
             *crop_notes,
             *_silence_to_know(plan, chosen.silence),
+            *(finished.notes if finished else ()),
         ),
         shard={} if plan.shard is None else shard_data(plan.shard, every),
         weights_sha256=expert.identity.weights_sha256,
@@ -78,6 +81,7 @@ def provenance_of(
         libraries=_libraries(),
         begun=datetime.now(UTC).isoformat(timespec="seconds"),
         listing=clips.listing.without_copies(copies).to_dict(),
+        finished=finished is not None,
     )
 
 

@@ -1,0 +1,33 @@
+"""Do finished videos belong to their clips? Each is laid on its clip, and nothing is measured."""
+
+from collections.abc import Callable
+
+from pytest_lipleak.core.errors import LipleakError
+from pytest_lipleak.evaluation.checks.model import FIX, LOOK, OK, Finding
+from pytest_lipleak.evaluation.evaluation import Evaluation
+from pytest_lipleak.generators.finished_model import FinishedVideos
+
+
+def look_over(
+    evaluation: Evaluation, finished: FinishedVideos, tell: Callable[[int, int, str], None]
+) -> list[Finding]:
+    """Return what is found of every video of a table; probes are looked at when they are judged.
+
+    Args:
+        evaluation: of the videos.
+        finished: they.
+        tell: is told how many of how many were looked at, and which comes now.
+    """
+    trials = [trial for trial in finished.trials if not trial.probe]
+    found = []
+    for done, trial in enumerate(trials):
+        name = finished.trials[trial].output.name
+        tell(done, len(trials), name)
+        try:
+            notes = evaluation.artefacts.videos.notes(evaluation.trial(trial.clip, trial.condition))
+        except LipleakError as error:
+            found.append(Finding(name, FIX, str(error)))
+        else:
+            found.append(Finding(name, LOOK if notes else OK, "; ".join(notes) or f"lies on {trial}"))
+    tell(len(trials), len(trials), "")
+    return found
