@@ -94,3 +94,47 @@ def test_a_setup_that_contradicts_the_audio_is_refused(
     with pytest.raises(InputError, match=r"manifest\.csv, line 2: ") as refused:
         finished(folder, audio, setup).over(None)
     assert words in str(refused.value)
+
+
+def listed(folder: Path, *rows: str) -> FinishedVideos:
+    lines = ["output,source,audio,setup,reference", *rows]
+    lines += [f"other_{name}.mp4,{name}.mkv,own,AM,CR" for name in NAMES[1:]]
+    (folder / "manifest.csv").write_text("\n".join(lines))
+    return FinishedVideos(str(folder))
+
+
+def test_several_audios_of_a_clip_are_its_partners(folder: Path) -> None:
+    found = listed(
+        folder,
+        "one.mp4,anna_1.mkv,mara.wav,XM,CR",
+        "two.mp4,anna_1.mkv,stranger.wav,,CR",
+        "three.mp4,anna_1.mkv,stranger.wav,XM,AR",
+        "four.mp4,anna_1.mkv,silence,SI,CR",
+        # It is not there: nobody hears what drove it, and it is a trial of the first partner all the same.
+        "five.mp4,anna_1.mkv,,XM,AR",
+    )
+    found.over(None)
+    assert found.partners == {"anna_1": ("mara_1", "stranger.wav")}
+    outputs = {str(trial): row.output.name for trial, row in found.trials.items() if trial.clip == "anna_1"}
+    assert outputs == {
+        "anna_1 [XM,CR]": "one.mp4",
+        "anna_1 [XM,CR,2]": "two.mp4",
+        "anna_1 [XM,AR,2]": "three.mp4",
+        "anna_1 [SI,CR]": "four.mp4",
+        "anna_1 [XM,AR]": "five.mp4",
+    }
+    assert set(map(str, found.conditions)) == {"AM,CR", "SI,CR", "XM,AR", "XM,CR"}
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ("one.mp4,anna_1.mkv,mara.wav,XM,CR", "two.mp4,anna_1.mkv,mara.wav,XM,CR"),
+        # One speech, in two files.
+        ("one.mp4,anna_1.mkv,mara.wav,XM,CR", "two.mp4,anna_1.mkv,mara_1.mkv,XM,CR"),
+        ("one.mp4,anna_1.mkv,,XM,CR", "two.mp4,anna_1.mkv,,XM,CR"),
+    ],
+)
+def test_two_videos_of_one_pair_are_refused(folder: Path, rows: tuple[str, str]) -> None:
+    with pytest.raises(InputError, match=r"a second video of anna_1 \[XM,CR"):
+        listed(folder, *rows).over(None)

@@ -236,6 +236,8 @@ def test_pairs_are_read_as_wav2lip_writes_them(tmp_path: Path, trio: ClipSet) ->
     pairs = tmp_path / "pairs.txt"
     pairs.write_text("dir/low dir/high\n\n# a comment\n  dir/high.mp4\tdir/low.mp4  \n")
     assert read_pairs(pairs, trio) == {"dir/high": ("dir/low",), "dir/low": ("dir/high",)}
+    pairs.write_text("dir/middle dir/high\ndir/low dir/high\n")
+    assert read_pairs(pairs, trio) == {"dir/high": ("dir/middle", "dir/low")}
 
 
 @pytest.mark.parametrize(

@@ -119,3 +119,23 @@ def test_a_model_that_every_worker_holds_is_said_to_be(pytester: pytest.Pytester
     finally:
         session.run.named_model.let_go()
         session.close()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"pairs": "pairs.txt"}, "--lipleak-partners draws partners, and .*pairs.txt names them"),
+        ({"sequential": True}, "--lipleak-sequential looks at clips one by one"),
+    ],
+)
+def test_several_partners_are_refused_where_others_name_them(
+    tmp_path: Path, options: dict[str, Any], words: str
+) -> None:
+    (tmp_path / "pairs.txt").write_text("anna_2 anna_1\n")
+    given = {"model": "demo", "expert": "embedded", "partners": 2, **options}
+    run = Run(make_settings(given, tmp_path, {}))
+    try:
+        with pytest.raises(ConfigurationError, match=words):
+            run.check()
+    finally:
+        run.close()
