@@ -107,6 +107,39 @@ def test_a_cut_out_output_is_found_where_it_lies(clip: np.ndarray, output: np.nd
     assert np.array_equal(whole[:, :16], clip[3][:, :16]), "around it, the clip"
 
 
+def elsewhere(frames: np.ndarray, degrees: float, size: float, right: float) -> np.ndarray:
+    """Every frame with the head turned, of another size and moved."""
+    turn = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), degrees, size)
+    turn[0, 2] += right
+    return np.stack(
+        [cv2.warpAffine(each, turn, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE) for each in frames]
+    )
+
+
+@pytest.mark.parametrize(("degrees", "size", "right"), [(0, 1.0, 9), (6, 1.15, 4), (-5, 0.87, -4)])
+def test_a_head_that_is_shown_elsewhere_is_brought_back(
+    clip: np.ndarray, output: np.ndarray, degrees: float, size: float, right: float
+) -> None:
+    shown = elsewhere(output, degrees, size, right)
+    found = laid(clip, shown)
+    assert found.refused is None
+    assert any("shows the head elsewhere" in note for note in found.notes)
+    middle = np.s_[40:120, 40:120]
+    back = found.place.laid(shown[20], clip[20])[middle].astype(int)
+    assert np.abs(back - output[20][middle]).mean() < 8
+    assert (
+        np.abs(back - output[20][middle]).mean()
+        < np.abs(shown[20][middle].astype(int) - output[20][middle]).mean() / 2
+    )
+
+
+def test_another_video_is_refused_wherever_it_shows_the_head(clip: np.ndarray) -> None:
+    for seed in (2, 3):
+        found = laid(clip, elsewhere(made_from(scene(seed)), 6, 1.15, 4))
+        assert found.refused is not None
+        assert "was not made from clip 'ann'" in found.refused
+
+
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
