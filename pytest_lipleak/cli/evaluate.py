@@ -108,8 +108,11 @@ def _refuse_what_does_not_work_here(environment: Mapping[str, str]) -> None:
 
 
 def _evaluated(work: "Run", options: argparse.Namespace, *, to_stdout: bool) -> int:
+    from pytest_lipleak.core.remarks import tell
     from pytest_lipleak.run.needs import require_metrics
 
+    if work.expert.protocol_reason:
+        tell(f"protocol {work.expert.protocol}: {work.expert.protocol_reason}")
     group = work.settings.rules.measure
     limits = work.limits(or_defaults=True)
     if not limits and not group and not work.settings.rules.compare_fails:

@@ -171,7 +171,7 @@ def _chosen(
     from pytest_lipleak.faces.framing import fitting_protocol
 
     found, why = fitting_protocol(default_protocol(name), [frames], weights)
-    return name, found, (f"protocol {found}: {why}",) if why else ()
+    return name, found, (f"protocol {found}: {why}",) if found is Protocol.TRACKED and why else ()
 
 
 def _scored(

@@ -15,12 +15,13 @@ LOOKS, APART = 5, 5
 """So many frames of a clip are looked at, and so far apart: its first second."""
 
 ELSEWHERE = "faces do not fill the frames"
+NOT_LOOKED = "not looked whether faces fill the frames, for no face model is here; else name tracked"
 
 
 def fitting_protocol(
     default: Protocol, clips: Iterable[Iterable[Image]], weights: Path | None = None
 ) -> tuple[Protocol, str]:
-    """Return the protocol that fits, and why where it is not the default: ``tracked`` where a face is elsewhere.
+    """Return the protocol that fits, and what is to be said of it: ``tracked`` where a face is elsewhere.
 
     Nothing is downloaded for the question: where the face model is not at hand, the default is returned.
 
@@ -29,8 +30,10 @@ def fitting_protocol(
         clips: their frames, uint8 RGB (H, W, 3), 25 fps; only the first second of each is read.
         weights: folder with the face model, or None to use the download folder.
     """
-    if default is Protocol.TRACKED or not faces_at_hand(weights):
+    if default is Protocol.TRACKED:
         return default, ""
+    if not faces_at_hand(weights):
+        return default, NOT_LOOKED
     detector = FaceDetector(weights)
     if any(fills_frame(frames, detector) is False for frames in clips):
         return Protocol.TRACKED, ELSEWHERE

@@ -64,7 +64,7 @@ class ChosenExpert:
 
     @property
     def protocol_reason(self) -> str:
-        """Why ``auto`` took another protocol than the expert's own; empty where it did not."""
+        """Why ``auto`` took another protocol than the expert's own, or could not look; else empty."""
         return self._fitting[1]
 
     @cached_property

@@ -234,7 +234,7 @@ class Run:
                 gallery=self._gallery(),
             ),
         )
-        if self.expert.protocol_reason:
+        if self.expert.protocol_reason and self.expert.protocol == "tracked":
             evaluation.corpus.remarks[f"protocol {self.expert.protocol}: {self.expert.protocol_reason}"] = 1
         return evaluation
 

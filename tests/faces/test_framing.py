@@ -9,7 +9,7 @@ import pytest
 from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.evaluation.one_video import score_clip
 from pytest_lipleak.faces.detection import FaceDetector
-from pytest_lipleak.faces.framing import ELSEWHERE, fills_frame, fitting_protocol
+from pytest_lipleak.faces.framing import ELSEWHERE, NOT_LOOKED, fills_frame, fitting_protocol
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 from pytest_lipleak.run.chosen_expert import LOOKED_AT
 from pytest_lipleak.run.run import Run
@@ -85,7 +85,7 @@ def test_without_the_face_model_nothing_is_downloaded(
 
     monkeypatch.setattr("pytest_lipleak.machine.model_files.fetch", fetched)
     elsewhere = by_phone(open_clips(EMBEDDED)["omar_1"].frames[:30], 240)
-    assert fitting_protocol(Protocol.DIRECT, [elsewhere], None) == (Protocol.DIRECT, "")
+    assert fitting_protocol(Protocol.DIRECT, [elsewhere], None) == (Protocol.DIRECT, NOT_LOOKED)
 
 
 def test_a_run_chooses_by_at_most_so_many_clips(
