@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import Unscored
 from pytest_lipleak.core.verdicts import (
@@ -314,3 +315,8 @@ def test_without_a_leak_chance_breaks_a_suite_of_limits_as_seldom_as_said(correl
     one = measured(limit, 0.15 * (1 + FAR) / 2, 12)
     least = [judge(limit, replace(one, p=NormalDist().cdf(-max(suite)))).outcome for suite in scores.tolist()]
     assert np.mean([each is Outcome.FAIL for each in least]) <= SUITE_ALPHA + 0.008
+
+
+def test_as_many_default_gates_share_the_error_as_are_said_to() -> None:
+    for gates in DEFAULT_GATES.values():
+        assert sum(Limit.parse(gate).metric.has_p for gate in gates) == SUITE
