@@ -1,5 +1,6 @@
 """Causal probes: nothing where the lips come from the audio, the copied share where they come from the reference."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,7 +17,7 @@ from pytest_lipleak.evaluation.results.aggregate import suspicions
 from pytest_lipleak.faces.mouth_swap import most_different, with_mouths
 from pytest_lipleak.generators.control import ControlGenerator
 from pytest_lipleak.generators.registry import Model, load_model
-from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
+from pytest_lipleak.media.clipsets import EMBEDDED, ClipSet, open_clips
 from pytest_lipleak.media.video import write_video
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.experts import load_expert
@@ -26,10 +27,17 @@ NAMES = ("anna_1", "anna_2", "zola_1", "zola_2")
 PARTNERS = dict(zip(NAMES, (("anna_2",), ("anna_1",), ("zola_2",), ("zola_1",)), strict=True))
 
 
-def evaluation(model: str | Model, store: Path, **choices: str) -> Evaluation:
-    loaded = load_model(model) if isinstance(model, str) else model
-    plan = Plan(Protocol.DIRECT, pairs=PARTNERS, **choices)  # type: ignore[arg-type]
-    return Evaluation(open_clips(EMBEDDED), loaded, load_expert("embedded"), plan, Store(store))
+Evaluate = Callable[..., Evaluation]
+
+
+@pytest.fixture
+def evaluation(short_clips: ClipSet) -> Evaluate:
+    def build(model: str | Model, store: Path, clips: ClipSet | None = None, **choices: str) -> Evaluation:
+        loaded = load_model(model) if isinstance(model, str) else model
+        plan = Plan(Protocol.DIRECT, pairs=PARTNERS, **choices)  # type: ignore[arg-type]
+        return Evaluation(clips or short_clips, loaded, load_expert("embedded"), plan, Store(store))
+
+    return build
 
 
 def test_a_mouth_is_swapped_and_the_face_stays() -> None:
@@ -40,14 +48,15 @@ def test_a_mouth_is_swapped_and_the_face_stays() -> None:
     assert not np.array_equal(swapped[1], frames[1])
 
 
-def test_no_leak_gives_nothing_and_a_share_gives_that_share(common_store: Path) -> None:
-    whole = evaluation("demo", common_store)
+def test_no_leak_gives_nothing_and_a_share_gives_that_share(evaluation: Evaluate, common_store: Path) -> None:
+    clips = open_clips(EMBEDDED)
+    whole = evaluation("demo", common_store, clips)
     verdicts = assert_reference_does_not_move_lips(whole)
     assert [verdict.measurement.value for verdict in verdicts] == [0.0, 0.0, 0.0]
     assert whole.measure("FRAME_shift[XM,CR]").value == pytest.approx(0, abs=0.02)
     # In pauses it shows the most closed mouth of what it was given, which is another one then.
     assert whole.measure("FRAME_shift[PA,CR]").value == pytest.approx(0, abs=0.05)
-    leaky = evaluation("demo:leaky=0.25", common_store)
+    leaky = evaluation("demo:leaky=0.25", common_store, clips)
     swap = [leaky.measure(f"REF_swap[SI,{reference}]") for reference in ("CR", "AR")]
     for found in swap:
         # Under the mask's feathered rim less than the share arrives.
@@ -77,7 +86,9 @@ class MeanReference:
 
 
 @pytest.mark.parametrize("strategy", ["multiple", "multiple-25"])
-def test_several_references_count_by_their_mean(common_store: Path, strategy: str) -> None:
+def test_several_references_count_by_their_mean(
+    evaluation: Evaluate, common_store: Path, strategy: str
+) -> None:
     mixed = evaluation(Model("mean", MeanReference()), common_store, alternative_reference=strategy)
     assert mixed.measure("REF_swap[SI,AR]").value == pytest.approx(0.4, abs=0.01)
 
@@ -104,7 +115,7 @@ class OnlyInPauses(ControlGenerator):
         return np.where(pause[:, None, None, None], reference, driven)
 
 
-def test_a_copy_in_pauses_alone_is_found(tmp_path: Path) -> None:
+def test_a_copy_in_pauses_alone_is_found(evaluation: Evaluate, tmp_path: Path) -> None:
     model = OnlyInPauses(0.0)
     model.fingerprint = "pauses"
     found = evaluation(Model("pauses", model), tmp_path).measure("REF_shift[PA,CR]")
@@ -122,7 +133,9 @@ class SamplesAnew(ControlGenerator):
         return np.roll(super().generate(frames, audio, reference), late, axis=0)
 
 
-def test_a_model_that_samples_anew_is_compared_with_itself_and_that_is_said(tmp_path: Path) -> None:
+def test_a_model_that_samples_anew_is_compared_with_itself_and_that_is_said(
+    evaluation: Evaluate, tmp_path: Path
+) -> None:
     model = SamplesAnew(0.0)
     model.fingerprint = "sampled"
     whole = evaluation(Model("sampled", model), tmp_path)
@@ -137,7 +150,7 @@ def test_a_model_that_samples_anew_is_compared_with_itself_and_that_is_said(tmp_
 
 @pytest.mark.parametrize("declared", [{"supports": ()}, {"reference_from_video": True}], ids=str)
 def test_a_model_that_can_be_given_no_other_reference_is_not_probed(
-    common_store: Path, declared: dict[str, object]
+    evaluation: Evaluate, common_store: Path, declared: dict[str, object]
 ) -> None:
     model = load_model("demo:leaky")
     vars(model.generator).update(declared)
@@ -145,7 +158,7 @@ def test_a_model_that_can_be_given_no_other_reference_is_not_probed(
         evaluation(model, common_store).measure("REF_swap[SI,AR]")
 
 
-def test_only_what_the_model_has_is_probed(common_store: Path) -> None:
+def test_only_what_the_model_has_is_probed(evaluation: Evaluate, common_store: Path) -> None:
     class OnlyAR(ControlGenerator):
         supports = ("AR",)
 
@@ -154,7 +167,9 @@ def test_only_what_the_model_has_is_probed(common_store: Path) -> None:
     assert [v.limit.metric.name for v in assert_reference_does_not_move_lips(ar)] == ["REF_swap[PA,AR]"]
 
 
-def test_a_still_mouth_has_no_other(common_store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_still_mouth_has_no_other(
+    evaluation: Evaluate, common_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     still = evaluation("demo", common_store)
     monkeypatch.setattr("pytest_lipleak.evaluation.measures.probes.STILL", 1e9)
     found = still.measure("REF_swap[SI,AR]")
