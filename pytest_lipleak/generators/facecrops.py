@@ -113,11 +113,12 @@ class FaceCrops:
 
     @property
     def fingerprint(self) -> str | None:
-        """The model's own, with this geometry; None when the model has none."""
+        """The model's own, with this geometry; None when the model has none. Subclasses cut elsewhere."""
         own = fingerprint_of(self.model)
         if own is None:
             return None
-        return f"{own} crops-1 {self._size} {self._margins} {self._pads} {self._mask} {self._feather}"
+        kind = type(self).__qualname__
+        return f"{own} crops-1 {kind} {self._size} {self._margins} {self._pads} {self._mask} {self._feather}"
 
     @property
     def batch(self) -> int | None:

@@ -22,8 +22,10 @@ from pytest_lipleak.core.clips import Clip, Frames
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.evaluation.make.crops import Crops
+from pytest_lipleak.faces.landmarks import LIPS
+from pytest_lipleak.faces.mouth_swap import CENTRE
 from pytest_lipleak.functions import evaluate
-from pytest_lipleak.generators.facecrops import FaceCrops
+from pytest_lipleak.generators.facecrops import Boxes, FaceCrops, face_boxes, landmarks_of, widened
 from pytest_lipleak.media.clipsets import open_clips
 from pytest_lipleak.sync.experts import load_expert
 from pytest_lipleak.sync.protocols import Protocol
@@ -57,6 +59,23 @@ CHOSEN = (
     "filmed, 3 late",
     "painted cr, first frame",
 )
+
+
+class MouthCrops(FaceCrops):
+    """Crops whose mouth lies where it lies in face-centred clips, as real systems align theirs.
+
+    An edit of the lips alone would otherwise leave some of the clip's own lips in the picture, which is a leak: a
+    quarter to six tenths of the lips' landmarks lay outside it in six of seven clips.
+    """
+
+    def boxes(self, frames: Frames) -> Boxes:
+        """Move the face track's boxes by one distance a clip, so that no edge of an edit follows the mouth."""
+        boxes = face_boxes(frames, self._face)
+        cropped = widened(boxes, frames.shape[1:3], self._margins)
+        sides = cropped[:, 2:] - cropped[:, :2]
+        lips = np.nanmean(landmarks_of(frames, self._face)[:, list(LIPS)], axis=1)
+        apart = np.nanmedian(lips - (cropped[:, :2] + sides * CENTRE[::-1]), axis=0)
+        return widened(boxes + np.tile(apart, 2), frames.shape[1:3], self._margins)
 
 
 class InCrops(KnownGuilt):
@@ -119,7 +138,7 @@ def main() -> None:
         size = next(iter(crops.values())).frames.shape[1]
         inner = InCrops(member, SETS[name].pairing, crops)
         found = evaluate(
-            FaceCrops(inner, size, margins=MARGINS, mask=None),
+            MouthCrops(inner, size, margins=MARGINS, mask=None),
             videos,
             expert="embedded",
             protocol="tracked",

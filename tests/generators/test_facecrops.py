@@ -138,6 +138,7 @@ def test_what_the_model_says_of_itself_counts() -> None:
     assert model.batch == 4
     assert faces.fingerprint != FaceCrops(model, 96).fingerprint
     assert faces.fingerprint != FaceCrops(model, 64, mask=None).fingerprint
+    assert faces.fingerprint != type("CutElsewhere", (FaceCrops,), {})(model, 64).fingerprint
     assert FaceCrops(lambda faces, audio, reference: faces, 64).fingerprint is None
 
 
