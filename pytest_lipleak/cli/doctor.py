@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import GOOD, NOT_JUDGED
+from pytest_lipleak.cli.output import models_print_to_stderr
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.version import __version__
 from pytest_lipleak.core.words import counted
@@ -82,17 +83,19 @@ def _model(settings: Settings, options: argparse.Namespace) -> int:
         raise ConfigurationError(f"--frames {options.frames}: expected 10 or more")
     work = Run(settings)
     try:
-        work.check()
+        with models_print_to_stderr():
+            work.check()
         if (finished := work.named_model.finished()) is not None:
             return _videos(work, finished, as_json=options.json)
         clip = options.clip or next(iter(work.clips))
         if clip not in work.clips:
             raise ConfigurationError(f"--clip {clip}: there are {', '.join(work.clips)}")
-        evaluation = work.new_evaluation(work.model)
-        timeout = settings.machine.timeout
-        result = examine(evaluation, clip, frames=options.frames, timeout=timeout, tell=_tell)
-        _tell("clips")
-        result.findings.append(clips_checked(evaluation))
+        with models_print_to_stderr():
+            evaluation = work.new_evaluation(work.model)
+            timeout = settings.machine.timeout
+            result = examine(evaluation, clip, frames=options.frames, timeout=timeout, tell=_tell)
+            _tell("clips")
+            result.findings.append(clips_checked(evaluation))
     finally:
         work.close()
     if options.json:

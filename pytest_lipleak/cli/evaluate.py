@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import BROKEN, EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
+from pytest_lipleak.cli.output import models_print_to_stderr
 from pytest_lipleak.cli.words import here
 from pytest_lipleak.core.errors import ConfigurationError, LipleakError, NotApplicableError
 from pytest_lipleak.settings.options import OPTIONS
@@ -91,7 +92,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         work.reports.check()
         work.reports.forget()
-        work.check()
+        with models_print_to_stderr():
+            work.check()
         return _evaluated(work, options, to_stdout=to_stdout)
     finally:
         work.close()
@@ -129,8 +131,10 @@ def _evaluated(work: "Run", options: argparse.Namespace, *, to_stdout: bool) -> 
     try:
         require_metrics((limit.metric for limit in limits), work.settings.scoring)
         work.check_pairs(limits)
-        evaluation = work.new_evaluation(work.model)
-        return _judged_all(work, evaluation, limits, waiting, options, to_stdout=to_stdout)
+        with models_print_to_stderr():
+            evaluation = work.new_evaluation(work.model)
+            failed, lost = _judged_all(work, evaluation, limits, waiting, options)
+        return _reported(work, evaluation, failed, lost, options, to_stdout=to_stdout)
     except BaseException as error:
         to_stdout = to_stdout and not isinstance(error, LipleakError)
         _report_early_end(work, evaluation, waiting, error, to_stdout=to_stdout)
@@ -171,10 +175,11 @@ def _judged_all(
     limits: "list[Limit]",
     waiting: list[str],
     options: argparse.Namespace,
-    *,
-    to_stdout: bool,
-) -> int:
-    """Measure and judge; what is done is taken from ``waiting``."""
+) -> tuple[dict[str, str], list[str]]:
+    """Measure and judge; what is done is taken from ``waiting``.
+
+    Return the words of what failed, by limit, and of what could not be judged or measured.
+    """
     _check_baseline(work, evaluation)
     group = work.settings.rules.measure
     if options.executor:
@@ -196,8 +201,7 @@ def _judged_all(
         waiting.remove(str(limit))
     regressions, undecided = _regressions(work, evaluation)
     waiting.clear()
-    lost = [*undecided, *unmeasured]
-    return _reported(work, evaluation, failed | regressions, lost, options, to_stdout=to_stdout)
+    return failed | regressions, [*undecided, *unmeasured]
 
 
 def _applicable(group: str | None, evaluation: "Evaluation") -> "list[Metric]":

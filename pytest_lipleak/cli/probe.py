@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS
+from pytest_lipleak.cli.output import models_print_to_stderr
 from pytest_lipleak.cli.words import here
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
@@ -62,12 +63,14 @@ def run(options: argparse.Namespace) -> int:
     work = Run(settings)
     verdicts = []
     try:
-        work.check()
-        evaluation = work.new_evaluation(work.model)
+        with models_print_to_stderr():
+            work.check()
+            evaluation = work.new_evaluation(work.model)
         for name in (*REFERENCE_PROBES, *FRAME_PROBES):
             limit = Limit(metric(name.format(options.setup)), "<", options.limit)
             try:
-                verdict = evaluation.judge(limit)
+                with models_print_to_stderr():
+                    verdict = evaluation.judge(limit)
             except NotApplicableError as error:
                 print(f"n/a    {limit.metric.name}: {error}", file=told)
                 continue

@@ -325,10 +325,16 @@ def test_no_end_with_status_0_or_1_in_evaluate(project: Project, when: str, end:
         assert json.loads((project.path / "scores.json").read_text())["verdict"] == "not judged"
 
 
-def test_evaluate_as_a_program_passes_and_prints(project: Project) -> None:
-    run = evaluate(project, "never", OS_EXIT, "--json=-", "-q")
+LOUD = "print('PASSED: 99 limits kept'); os.write(1, b'by native code'); os.system('echo by a program')"
+
+
+@pytest.mark.parametrize("when", ["never", "generate", pytest.param("factory", marks=pytest.mark.slow)])
+def test_evaluate_as_a_program_passes_and_prints(project: Project, when: str) -> None:
+    run = evaluate(project, when, LOUD, "--json=-", "-q")
     out, err = run.communicate(timeout=120)
     assert (run.returncode, json.loads(out)["verdict"]) == (GOOD, "pass"), err
+    said = [words in err for words in ("PASSED: 99", "by native code", "by a program")]
+    assert said == [when != "never"] * 3
 
 
 @pytest.mark.parametrize("name", [pytest.param("SIGINT", marks=pytest.mark.slow), "SIGTERM"])
