@@ -13,6 +13,7 @@ from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import unexpected
 from pytest_lipleak.core.exit_status import BROKEN, GOOD, LEAK, NOT_JUDGED
 from pytest_lipleak.core.judged_limits import JudgedLimit
+from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
 from pytest_lipleak.core.metrics.families import Question, Source
 from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.core.verdicts import Outcome, Verdict
@@ -267,6 +268,22 @@ def model_ending(verdicts: Verdicts, corpus: Corpus, run: RunEnd = FINISHED) -> 
     return replace(told, headline=f"{told.headline}{notes}", brief=f"{told.brief}{notes}")
 
 
+def defaults_see_no_leak(verdicts: Verdicts, corpus: Corpus) -> bool:
+    """Whether the default gates judge finished videos of which none can show a leak, such as those of AM alone.
+
+    Who sets limits of his own says what passes; who sets none asks whether it leaks.
+    """
+    defaults = {limit for gates in DEFAULT_GATES.values() for limit in gates}
+    asks_nothing = not any(each.shows_leak for each in verdicts.values())
+    return bool(
+        corpus.provenance.finished
+        and not corpus.provenance.shard
+        and verdicts
+        and asks_nothing
+        and defaults.issuperset(verdicts)
+    )
+
+
 def _told(verdicts: Verdicts, corpus: Corpus) -> Ending:
     if shard := corpus.provenance.shard:
         words = f"part {shard['part']}/{shard['of']}; `lipleak merge` judges all parts together"
@@ -283,6 +300,11 @@ def _told(verdicts: Verdicts, corpus: Corpus) -> Ending:
         for ended in ENDED_AS
     }
     found = [(ended, limits) for ended, limits in names.items() if limits]
+    if not found and defaults_see_no_leak(verdicts, corpus):
+        words = f"{count} kept, but none that looks at leaks: that takes videos under other speech (XM) or silence (SI)"
+        return Ending(
+            Finding.NOT_JUDGED, f"NOT JUDGED: {words}", words, (Line(Finding.NOT_JUDGED, words), *lines)
+        )
     if not found:
         unseen = unwatched((verdict.metric for verdict in verdicts.values()), corpus)
         hollow = [f"a full copy would keep {limit}, too" for limit, each in verdicts.items() if each.hollow]

@@ -183,11 +183,17 @@ class LipleakSession:
         return whole and self.tests.skipped > 0 and not judged
 
     def lacks_verdicts(self) -> bool:
-        """Whether a limit could not be judged, whatever became of its test: a mark may have expected that it fails."""
+        """Whether a limit could not be judged, whatever became of its test: a mark may have expected that it fails.
+
+        Likewise where all limits are kept that finished videos allow, and none of them looks at leaks.
+        """
+        from pytest_lipleak.core.endings import defaults_see_no_leak
         from pytest_lipleak.core.verdicts import Outcome
 
         verdicts = [verdict for result in self.results for verdict in result["verdicts"]]
-        return any(verdict["outcome"] == Outcome.NOT_JUDGED for verdict in verdicts)
+        if any(verdict["outcome"] == Outcome.NOT_JUDGED for verdict in verdicts):
+            return True
+        return any(defaults_see_no_leak(model.verdicts, model.corpus) for model in self.result().models)
 
     @property
     def judges_model(self) -> bool:
