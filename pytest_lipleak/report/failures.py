@@ -16,8 +16,8 @@ REMEDIES: Mapping[Question, str] = {
 """What to try where a causal probe says where the lips come from."""
 
 REMEDY = (
-    "from which pictures is not known yet: `lipleak probe` changes the mouths of the reference alone, then those of "
-    "the input frames"
+    "from which pictures, this score does not tell: limits on REF_ and FRAME_ metrics do, or `lipleak probe`, which "
+    "changes the mouths of the reference alone, then those of the input frames"
 )
 """Where nothing but a score is known."""
 
