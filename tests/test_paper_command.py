@@ -74,6 +74,18 @@ def test_the_caption_says_whose_run_ended_early(
         assert "honest: its run" not in out
 
 
+def test_a_report_that_lacks_what_was_asked_is_no_success(
+    reports: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path(reports[1])
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"unjudged": ["LSD-CR, LSD-AR"]}))
+    assert main(["paper", *reports]) == NOT_JUDGED
+    shown = capsys.readouterr()
+    assert "Leakage (" in shown.out, "the tables of the rest"
+    assert f"{path}: its run could not measure or judge LSD-CR, LSD-AR" in shown.err
+    assert reports[0] not in shown.err
+
+
 def test_what_cannot_be_read_or_made(reports: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["paper", *reports, "--column", "LipCorr_S"]) == USAGE
     assert "--column LipCorr_S: no report holds it" in capsys.readouterr().err

@@ -97,6 +97,7 @@ def run(options: argparse.Namespace) -> int:
             item: paths.get(item, Path(item)) for item in options.items if item in paths or item not in failed
         }
         entries = _entries(read)
+        lacking = _lacking({item: path for item, path in read.items() if item not in models})
     if not entries:
         return next(iter(failed.values()))
     text = _laid_out(_tables(entries, options, columns), options)
@@ -104,7 +105,9 @@ def run(options: argparse.Namespace) -> int:
     for name in failed:
         lost = "some of what was asked" if name in paths else "it stands in no table"
         print(f"lipleak: {name} could not be measured as a whole: {lost}; see above", file=sys.stderr)
-    return NOT_JUDGED if failed else status
+    for item, unmeasured in lacking.items():
+        print(f"lipleak: {item}: its run could not measure or judge {', '.join(unmeasured)}", file=sys.stderr)
+    return NOT_JUDGED if failed or lacking else status
 
 
 def _group_with(columns: Sequence[str], group: str) -> str:
@@ -149,6 +152,14 @@ def _measured(
         if done.returncode != USAGE and path.is_file() and read_report(path, may_be_empty=True).corpora:
             paths[item] = path
     return paths, failed
+
+
+def _lacking(reports: Mapping[str, Path]) -> dict[str, tuple[str, ...]]:
+    """What the runs behind these reports failed to measure; a table that is missing does not say so itself."""
+    from pytest_lipleak.report.reading import read_report
+
+    found = {item: read_report(path).run.failed for item, path in reports.items()}
+    return {item: failed for item, failed in found.items() if failed}
 
 
 def _handed_on(options: argparse.Namespace) -> list[str]:
