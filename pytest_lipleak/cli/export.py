@@ -41,6 +41,7 @@ def add(commands: Any) -> None:
         "--references",
         choices=("CR,AR", "CR", "AR"),
         default="CR,AR",
+        metavar="CR|AR|CR,AR",
         help="identity references that the model can be given: the current frame, others of the clip (default: both)",
     )
     export.add_argument(

@@ -194,7 +194,7 @@ def _why(clips: ClipSet, clip: str, rule: str) -> str:
             return (
                 "its speaker is unknown, and pairs must stay within one speaker (the demo models and "
                 "--lipleak-pairing=same-speaker ask for it); put each speaker's clips into a folder of their own, "
-                "or name a CSV manifest with a column 'speaker'"
+                "or name a list of clips (CSV) with a column 'speaker'"
             )
         return f"no other clip of speaker {speaker!r} says something else (see --lipleak-pairing)"
     return "all other clips contain the same speech: one recording, or one text"
