@@ -4,6 +4,7 @@ Models change the mouth. So the upper face is looked at: how it moves is the cli
 the head moves, where a model shows the head anew.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -62,7 +63,7 @@ class Match:
         scene: correlation of the upper faces' mean pictures.
         moves: RMS of the movement of the clip's upper face, in grey levels, and
         output_moves: of the output's.
-        turns: correlation of how the heads move from frame to frame, where it was asked for; else 0.
+        turns: correlation of how the heads move from frame to frame; None where it was not asked for.
         notes: what was found, in words.
     """
 
@@ -71,7 +72,7 @@ class Match:
     scene: float
     moves: float
     output_moves: float
-    turns: float = 0.0
+    turns: float | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -85,17 +86,21 @@ class Match:
         """Whether the output was made from the clip."""
         if self.moves < MOVES:
             return self.scene >= SAME_SCENE
-        return self.motion >= self.needed or (self.turns >= SAME_TURNS and self.scene >= SAME_SCENE)
+        turned = self.turns is not None and self.turns >= SAME_TURNS
+        return self.motion >= self.needed or (turned and self.scene >= SAME_SCENE)
 
-    @property
-    def numbers(self) -> str:
-        """What that rests on, in words."""
-        return (
-            f"upper faces move alike with r = {self.motion:.2f} (at least {self.needed:.2f} where they move by "
-            f"{MOVES:g} grey level and more; this clip's by {self.moves:.1f}, the output's by "
-            f"{self.output_moves:.1f}), heads turn alike with r = {self.turns:.2f} (at least {SAME_TURNS}), "
-            f"and look alike with r = {self.scene:.2f}"
-        )
+
+def numbers_of(found: Sequence[Match]) -> str:
+    """Return what the matches of an output at one place or more rest on, in words: the best of each kind."""
+    moved = max(found, key=lambda match: match.motion - match.needed)
+    asked = [(match.turns, match.scene) for match in found if match.turns is not None]
+    turned = f"heads turn alike with r = {max(asked)[0]:.2f} (at least {SAME_TURNS}), " if asked else ""
+    scene = max(asked)[1] if asked else moved.scene
+    return (
+        f"upper faces move alike with r = {moved.motion:.2f} (at least {moved.needed:.2f} where they move by "
+        f"{MOVES:g} grey level and more; this clip's by {moved.moves:.1f}, the output's by "
+        f"{moved.output_moves:.1f}), {turned}and look alike with r = {scene:.2f}"
+    )
 
 
 def match(
@@ -117,7 +122,7 @@ def match(
     theirs -= still[1]
     moves, output_moves = (float(np.sqrt(np.mean(each * each))) for each in (ours, theirs))
 
-    def at(shifts: NDArray[np.int64], turns: float = 0.0) -> Match:
+    def at(shifts: NDArray[np.int64], turns: float | None = None) -> Match:
         indices = np.clip(np.arange(len(ours)) + shifts, 0, len(theirs) - 1)
         motion = correlation(ours, theirs[indices])
         notes = _described(shifts, len(ours), found or len(theirs))

@@ -9,6 +9,9 @@ import pytest
 from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.evaluation.make.crops import Cropper
 from pytest_lipleak.evaluation.make.finished_alignment import Laid, lay
+from pytest_lipleak.faces.alignment import match, numbers_of
+from pytest_lipleak.faces.placement import turned_to, whole_of
+from pytest_lipleak.faces.small import grey_faces
 from pytest_lipleak.sync.protocols import Protocol
 
 LENGTH, SIDE = 60, 160
@@ -138,6 +141,31 @@ def test_another_video_is_refused_wherever_it_shows_the_head(clip: np.ndarray) -
         found = laid(clip, elsewhere(made_from(scene(seed)), 6, 1.15, 4))
         assert found.refused is not None
         assert "was not made from clip 'ann'" in found.refused
+
+
+def test_a_refusal_names_the_best_numbers_of_all_places(clip: np.ndarray) -> None:
+    shown = elsewhere(made_from(clip[::-1]), 6, 1.15, 4)
+    real = Clip("ann", clip, np.zeros(640 * LENGTH, np.int16))
+    cropper = Cropper(Protocol.DIRECT)
+    given = grey_faces(cropper(real.video))
+    turn = turned_to(real.video, shown, cropper.boxes)
+    there = [
+        grey_faces(cropper(place.laid(image, image) for image in shown)) for place in (whole_of(shown), turn)
+    ]
+    whole, turned = match(given, there[0]), match(given, there[1], anew=True)
+    assert turn.warp
+    assert whole.turns is None
+    assert turned.turns is not None
+    found = lay(real, shown, cropper, "out.mp4")
+    assert found.refused is not None
+    best = max(whole, turned, key=lambda each: each.motion - each.needed)
+    assert f"upper faces move alike with r = {best.motion:.2f} (at least {best.needed:.2f} " in found.refused
+    assert f"heads turn alike with r = {turned.turns:.2f} (" in found.refused
+
+
+def test_a_refusal_says_nothing_of_turns_where_nobody_asked(clip: np.ndarray) -> None:
+    one, other = (grey_faces(scene(seed)) for seed in (1, 2))
+    assert "heads turn" not in numbers_of([match(one, other)])
 
 
 @pytest.mark.parametrize(

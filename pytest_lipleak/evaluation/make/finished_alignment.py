@@ -10,7 +10,7 @@ from pytest_lipleak.core.clips import Audio, Clip, Image, Video, frames_at
 from pytest_lipleak.core.conditions import Setup
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.evaluation.make.crops import Cropper
-from pytest_lipleak.faces.alignment import BLANK, MOVES, REACH, STILL, Match, match, upper_inside
+from pytest_lipleak.faces.alignment import BLANK, MOVES, REACH, STILL, Match, match, numbers_of, upper_inside
 from pytest_lipleak.faces.placement import FOUND, Place, has_shape_of, place_of, turned_to, whole_of
 from pytest_lipleak.faces.small import Faces, Region, grey_faces, lips_region
 from pytest_lipleak.generators.finished_model import is_quiet
@@ -83,10 +83,12 @@ def lay(clip: Clip, output: Video, cropper: Cropper, name: str) -> Laid:
         return refused("shows nothing: every picture is of one colour")
     given = grey_faces(cropper(clip.video))
     found: Match | None = None
+    tries: list[Match] = []
     for tried in _places(clip, output, cropper):
         seen = _seen(clip, output, cropper, tried, given)
         if seen is None:
             continue
+        tries.append(seen)
         if found is None or (seen.belongs and (not found.belongs or seen.motion > found.motion + BETTER)):
             place, found = tried, seen
         if found.belongs and found.motion >= PLAINLY:
@@ -104,7 +106,7 @@ def lay(clip: Clip, output: Video, cropper: Cropper, name: str) -> Laid:
         )
     if not found.belongs:
         return refused(
-            f"was not made from clip {clip.name!r}: {found.numbers}; name the right file, or the right clip"
+            f"was not made from clip {clip.name!r}: {numbers_of(tries)}; name the right file, or the right clip"
         )
     faces = _faces(clip, output, cropper, place, found.indices)
     lips = lips_region()
