@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 EXCUSED = ("skip", "skipif", "xfail")
 """Marks whose tests may not run, or may fail."""
 
+EXCUSING = ("skip", "skipTest", "importorskip", "xfail", "raises")
+"""What a test, or a fixture of it, calls that may not run to its end, or that looks for the very refusal."""
+
 HELPERS = 3
 """Functions that a test calls are looked at as well, and those that they call, so many times."""
 
@@ -39,7 +42,7 @@ class Foreseen(NamedTuple):
 
 
 def foreseen(item: pytest.Item) -> Iterator[Foreseen]:
-    """Yield what a test will judge, as far as can be told; nothing where a mark may keep it from running."""
+    """Yield what a test will judge, as far as can be told; nothing where it may be skipped, or is to fail."""
     function = inspect.unwrap(getattr(item, "function", None) or _nothing)
     if not isinstance(function, FunctionType) or any(map(item.get_closest_marker, EXCUSED)):
         return
@@ -47,7 +50,9 @@ def foreseen(item: pytest.Item) -> Iterator[Foreseen]:
     from pytest_lipleak.core.metrics.formulas import metric
 
     known = {name: getattr(assertions, name) for name in (*assertions.JUDGED, "assert_metric")}
-    used, texts = _used(function, known)
+    used, texts = _used(function, {**known, **dict.fromkeys(EXCUSING)})
+    if used & set(EXCUSING) or any(_used(each, dict.fromkeys(EXCUSING))[0] for each in _fixtures_of(item)):
+        return
     for name in used & assertions.JUDGED.keys():
         by_user = name not in assertions.LOOKED_UP or "min_effect" in texts
         yield Foreseen(item.nodeid, name, metric(assertions.JUDGED[name]), by_user)
@@ -58,6 +63,18 @@ def foreseen(item: pytest.Item) -> Iterator[Foreseen]:
 
 
 def _nothing() -> None: ...
+
+
+def _fixtures_of(item: pytest.Item) -> Iterator[FunctionType]:
+    """Yield the functions of a test's fixtures, but for pytest's and our own."""
+    # pytest has no public way to ask for them.
+    info: Any = getattr(item, "_fixtureinfo", None)
+    for definitions in info.name2fixturedefs.values() if info else ():
+        for definition in definitions:
+            function = inspect.unwrap(getattr(definition.func, "__func__", definition.func))
+            whose = str(getattr(function, "__module__", "")).partition(".")[0]
+            if isinstance(function, FunctionType) and whose not in ("_pytest", "pytest_lipleak"):
+                yield function
 
 
 def _limits(test: str, texts: set[str]) -> Iterator[Foreseen]:
@@ -73,7 +90,7 @@ def _limits(test: str, texts: set[str]) -> Iterator[Foreseen]:
 def _used(
     function: FunctionType, known: Mapping[str, Any], depth: int = HELPERS
 ) -> tuple[set[str], set[str]]:
-    """Names of known assertions that a function calls, by whatever name, and texts in it."""
+    """Names of known functions that a function calls, by whatever name, and texts in it."""
     names, texts = _named(function.__code__)
     found = names & known.keys()
     for name in names:

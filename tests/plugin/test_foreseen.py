@@ -124,6 +124,30 @@ def test_a_mark_that_excuses_a_test_excuses_it_here(project: Project, mark: str)
     assert set(run.counts) <= {"skipped", "xfailed"}
 
 
+@pytest.mark.parametrize(
+    ("fixture", "body"),
+    [
+        ("", "pytest.importorskip('no_such_module'); assert_lsd_below(lipleak, 0.6)"),
+        ("pytest.skip('later')", "assert_lsd_below(lipleak, 0.6)"),
+        ("", "with pytest.raises(BaseException, match='which expert'): assert_lsd_below(lipleak, 0.6)"),
+    ],
+)
+def test_code_that_excuses_a_test_excuses_it_here(project: Project, fixture: str, body: str) -> None:
+    project.write(
+        test_it=f"""
+        import pytest
+        from pytest_lipleak import assert_lsd_below
+        @pytest.fixture(autouse=True)
+        def machine(): {fixture or "pass"}
+        def test_it(lipleak):
+            {body}
+        """
+    )
+    run = project.run(*asked(project))
+    assert run.code != pytest.ExitCode.USAGE_ERROR, run.text
+    assert set(run.counts) <= {"skipped", "passed"}, run.text
+
+
 @pytest.fixture
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """Downloads fail as they do without a network."""
