@@ -317,10 +317,13 @@ class Verdict:
         copy = self.measurement.full_copy
         if copy is None or not self.passed or not self.limit.holds(copy):
             return None
-        return (
-            f"a full copy of the lips would keep {self.limit}, too: it scores about {copy:.2f}; choose a limit "
-            f"well {'below' if self.limit.metric.better == 'lower' else 'above'} that, or judge by the default gates"
-        )
+        kept = f"a full copy of the lips would keep {self.limit}, too"
+        if self.limit.metric.worst and copy == 0:
+            return (
+                f"{kept}: with so few other recordings no single clip is accused; add clips with other speech"
+            )
+        below = "below" if self.limit.metric.better == "lower" else "above"
+        return f"{kept}: it scores about {copy:.2f}; choose a limit well {below} that, or judge by the default gates"
 
     @property
     def offenders(self) -> tuple[str, ...]:

@@ -206,6 +206,22 @@ def test_of_few_recordings_it_is_said_that_chance_is_known_from_few(unrelated: i
         assert "and p, is known from 3 unrelated recordings" in warning
 
 
+@pytest.mark.parametrize(("unrelated", "hollow"), [(2, True), (3, False)])
+@pytest.mark.parametrize("name", ["LipCorr_S@worst", "LSE-C_S@worst"])
+def test_a_limit_on_single_clips_that_nothing_can_break_is_hollow(
+    name: str, unrelated: int, hollow: bool
+) -> None:
+    found = corpus_of("a", "b")
+    draw = np.random.default_rng(1)
+    for clip in found.provenance.clip_names:
+        trial(found, clip, None, 2.0, 9.0)
+        tables = (tuple(map(tuple, draw.normal(0, 0.01, (1 + unrelated, 21)).tolist())) for _ in range(2))
+        found.scans[clip, SI] = LagScan(*tables, (1.0,) * 21, 0.2)
+    verdict = judge(Limit.parse(f"{name} < 0.3"), measure(found, metric(name)))
+    assert verdict.passed
+    assert (verdict.hollow is not None) is hollow
+
+
 @pytest.mark.parametrize("clips", [3, 4, 6, 12])
 def test_few_clips_neither_accuse_by_chance_nor_excuse_a_copy(clips: int) -> None:
     """Curves as honest lips give them under other speech: a common rhythm makes all audios agree a little."""

@@ -12,7 +12,7 @@ from pytest_lipleak.core.corpus import Corpus, Key
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics.families import FAMILIES, Shown, Source
 from pytest_lipleak.core.metrics.formulas import CHANCE, Metric, metric, metrics_of
-from pytest_lipleak.core.scores import ONE_COLOUR
+from pytest_lipleak.core.scores import LEAST_UNRELATED, ONE_COLOUR
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.make.unrelated_speech import ENOUGH
@@ -68,7 +68,7 @@ def measure(
     coverage = CONFIDENCE if confidence is None else confidence
     alike = clusters(corpus, metric, clips)
     p, smallest_p = None, None
-    if clips and metric.over_lags and metric.has_p:
+    if clips and metric.has_p:
         p, chance, smallest_p = _scan_chance(corpus, metric, clips)
         # The best of 21 lags of a mean is above 0 by chance; the bests of single clips are over chance already.
         by_chance[[column.competes for column in metric.columns]] = chance
@@ -140,6 +140,8 @@ def _blank(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> int:
 
 
 def _full_copy(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> float | None:
+    if metric.over_lags and metric.worst and _least_compared(corpus, metric, clips) < LEAST_UNRELATED:
+        return 0.0  # single clips are accused of nothing then, see ``above_chance``
     if metric.is_probe or metric.is_lips:
         return COPY_IN_STEP
     if metric.of_full_copy is None:
@@ -148,9 +150,14 @@ def _full_copy(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> float | 
     return float(np.mean([real[clip] for clip in clips])) if clips and all(c in real for c in clips) else None
 
 
+def _least_compared(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> int:
+    """With how many unrelated recordings a clip is compared at least."""
+    return min((len(table) - 1 for table in _scanned(corpus, metric, clips)), default=ENOUGH)
+
+
 def _few_scanned(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> str | None:
     """Say from how few recordings chance is known; None where there are enough."""
-    unrelated = min((len(table) - 1 for table in _scanned(corpus, metric, clips)), default=ENOUGH)
+    unrelated = _least_compared(corpus, metric, clips)
     if unrelated >= ENOUGH:
         return None
     what = "what chance gives, and p, is" if metric.has_p else "what chance gives is"
