@@ -18,12 +18,14 @@ from pytest_lipleak.evaluation.make.artefacts import Artefacts
 from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
 from pytest_lipleak.evaluation.measures.scans import UNRELATED
 from pytest_lipleak.evaluation.measures.shifted_mouths import (
+    LEAST_TOLD,
     STILL,
     Given,
     Output,
     arrivals,
     arrived,
     repeats,
+    told_from_chance,
 )
 from pytest_lipleak.faces.mouth_swap import (
     around_lips,
@@ -132,7 +134,7 @@ def earlier_reference(probed: Probed) -> dict[str, float]:
     Whatever changes then in the output comes from the reference: in the lips, or in chin and cheeks around them.
 
     Raises:
-        UnscorableError: the clip is too short, or its mouth never moves.
+        UnscorableError: the clip is too short, its mouth never moves, or moves in one rhythm.
         LipleakError: as ``Evaluation.measure``.
     """
     trial = with_earlier_reference(probed)
@@ -213,13 +215,18 @@ def followed(
         another clip may have another; less what chance gives, which is noted of a model that does not repeat itself.
 
     Raises:
-        UnscorableError: the mouth does not move, so nothing was changed.
+        UnscorableError: the mouth does not move, so nothing was changed; or it keeps a beat, and no copy would be seen.
     """
     clip, artefacts = probed.clip, probed.artefacts
     faces = artefacts.faces(Trial(clip))
     changed = grey_faces(artefacts.cropper(clip)(mouths))
     if arrived(faces, faces, faces, changed, zones.lips)[1] < STILL:
         raise UnscorableError("the mouth never moves, so mouths that come earlier are no other mouths")
+    if (left := told_from_chance(faces, changed, zones.lips)) < LEAST_TOLD:
+        raise UnscorableError(
+            f"the mouth moves in one rhythm: beside chance {max(left, 0):.0%} of a complete copy would be seen, "
+            f"expected {LEAST_TOLD:.0%} or more; take a clip with other speech, or a longer one"
+        )
     real = np.array(probed.real.own.mean_distances)
     given = Given(faces, changed, zones.lips, real, moved, zones.around, probed.pauses)
     inside = zones.lips if zones.around is None else None

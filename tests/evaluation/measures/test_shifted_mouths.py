@@ -1,11 +1,24 @@
 """What arrives of moved mouths: a known share at a known lag is read back, anything else is nothing."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from pytest_lipleak.core.clips import Clip
+from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics.formulas import AROUND, LATE, PAUSE, SYNC, TIMING
 from pytest_lipleak.core.scores import LAGS
-from pytest_lipleak.evaluation.measures.shifted_mouths import Given, Output, arrivals, arrived, sync_moved
+from pytest_lipleak.evaluation.measures.probes import Zones, followed
+from pytest_lipleak.evaluation.measures.shifted_mouths import (
+    LEAST_TOLD,
+    Given,
+    Output,
+    arrivals,
+    arrived,
+    sync_moved,
+    told_from_chance,
+)
 from pytest_lipleak.faces.mouth_swap import around_lips
 from pytest_lipleak.faces.small import SIDE, lips_region
 
@@ -106,6 +119,30 @@ def test_chance_of_a_model_that_samples_anew_is_taken_off_and_the_leak_stays() -
     assert np.mean(by_chance) > 0.15
     assert np.mean(over_chance) < 0.3 * np.mean(by_chance)
     assert np.mean(leaks) > 0.25
+
+
+@pytest.mark.parametrize(("period", "told"), [(10, False), (12.5, False), (None, True)])
+def test_a_copy_of_a_mouth_that_keeps_a_beat_cannot_be_told_from_chance(
+    period: float | None, told: bool
+) -> None:
+    if period is None:
+        opening = np.convolve(np.random.default_rng(3).normal(0, 1, 106), np.ones(7) / 7**0.5, "valid")
+    else:
+        opening = np.sin(2 * np.pi * np.arange(100) / period)
+    faces = np.uint8(np.rint(120 + 40 * np.clip(opening, -2, 2)[:, None, None] * REGION))
+    changed = np.roll(faces, -8, axis=0)
+    assert (told_from_chance(faces, changed, REGION) >= LEAST_TOLD) is told
+    assert told_from_chance(faces, faces, REGION) == 0, "nothing was changed"
+
+
+def test_a_probe_of_a_mouth_that_keeps_a_beat_is_refused() -> None:
+    opening = np.sin(2 * np.pi * np.arange(100) / 10)
+    faces = np.uint8(np.rint(120 + 40 * opening[:, None, None] * REGION))
+    frames = np.repeat(faces[..., None], 3, axis=3)
+    made = SimpleNamespace(faces=lambda _: faces, cropper=lambda _: iter)
+    probed = SimpleNamespace(clip=Clip("beat", frames, np.zeros(640 * 100, np.int16)), artefacts=made)
+    with pytest.raises(UnscorableError, match=r"one rhythm: beside chance \d+% of a complete copy"):
+        followed("REF_shift", probed, None, np.roll(frames, -8, axis=0), 8, Zones(REGION, None))  # type: ignore[arg-type]
 
 
 def test_another_still_mouth_is_no_movement_that_followed() -> None:
