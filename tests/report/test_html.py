@@ -169,6 +169,14 @@ def test_several_models_stand_side_by_side(tmp_path: Path) -> None:
     assert "Models side by side" not in alone.words
 
 
+def test_nothing_is_called_bold_where_nothing_is(tmp_path: Path) -> None:
+    for names, marked in ((["a", "b"], False), ([*"abcdef"], True)):
+        both = report(corpus(names, leak=0.8), *LIMITS)
+        both["results"] += report(corpus(names, leak=0.0), *LIMITS)["results"]
+        page = Page(write_html(both, tmp_path / str(marked), labels=["one", "two"]))
+        assert ("of each column and reference is bold" in page.text) is marked
+
+
 def test_a_model_that_keeps_its_limits(tmp_path: Path) -> None:
     page = Page(write_html(report(corpus(["a", "b"]), "LSE-C_S < 1"), tmp_path))
     assert "Passed" in page.words
