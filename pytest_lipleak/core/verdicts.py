@@ -355,7 +355,7 @@ def judge(limit: Limit, measurement: Measurement, *, allow_unscored: bool = Fals
         verdict = _chance_verdict(limit, measurement, limit.alpha)
     else:
         verdict = _plain_verdict(limit, measurement)
-    if measurement.blank and limit.metric.shows_leak and not verdict.passed:
+    if 2 * measurement.blank > measurement.clips and limit.metric.shows_leak and not verdict.passed:
         why = (
             f"every frame is of one colour in {measurement.blank} of {counted(measurement.clips, 'video')}: there are "
             f"no lips that could leak, and what such pictures score is chance, so {limit} cannot be judged"

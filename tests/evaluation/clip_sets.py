@@ -30,8 +30,13 @@ class SpokenSet(ClipSet):
 
 
 def coded(levels: np.ndarray, size: int = 16) -> np.ndarray:
-    """Frames whose brightness is the level of their moment, uint8 (T, size, size, 3)."""
-    return np.broadcast_to(np.uint8(levels)[:, None, None, None], (len(levels), size, size, 3)).copy()
+    """Frames whose upper half is as bright as the level of their moment, uint8 (T, size, size, 3).
+
+    The lower half differs from it by 128: pictures of one colour are judged for no leak.
+    """
+    frames = np.broadcast_to(np.uint8(levels)[:, None, None, None], (len(levels), size, size, 3)).copy()
+    frames[:, size // 2 :] += np.uint8(128)
+    return frames
 
 
 def spoken(levels: np.ndarray) -> np.ndarray:
