@@ -168,7 +168,7 @@ def test_what_another_part_works_in_stays_until_it_ends(
     )
     run = uuid.uuid4().hex
     with ThreadPoolExecutor(1) as worker:
-        part = worker.submit(measure_part, (settings, project, run, ("PSNR[AM,AR] > 20",)), (1, 3))
+        part = worker.submit(measure_part, (settings, project, run, ("PSNR[AM,AR] > 20",), ()), (1, 3))
         try:
             while not (project / "waiting").exists() and not part.done():
                 time.sleep(0.01)
