@@ -4,7 +4,7 @@ One format, written by ``lipleak export`` and by people: one row a video.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path, PurePosixPath
@@ -393,14 +393,27 @@ def named_in(clips: Sequence[str], name: str) -> str | None:
     """Return the clip that a table or a file name means: by its name, its place without the ending, or the stem that
     files of it have; None for none, or where several could be meant.
     """
+    return _named(_called(clips), name)
+
+
+def _called(clips: Sequence[str]) -> list[dict[str, str | None]]:
+    """By each way to name a clip, which one is meant; None where several are called so."""
+    ways = []
     for means in (lambda clip: clip, file_stem, lambda clip: PurePosixPath(clip).name):
-        found = [clip for clip in clips if means(clip) == name]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            return None
+        called: dict[str, str | None] = {}
+        for clip in clips:
+            name = means(clip)
+            called[name] = None if name in called else clip
+        ways.append(called)
+    return ways
+
+
+def _named(ways: Sequence[Mapping[str, str | None]], name: str) -> str | None:
+    for called in ways:
+        if name in called:
+            return called[name]
     short = PurePosixPath(name).name
-    return named_in(clips, short) if short != name else None
+    return _named(ways, short) if short != name else None
 
 
 def rows_with_clips(table: FinishedTable, clips: Sequence[str], origin: str) -> Iterator[FinishedVideo]:
@@ -410,9 +423,11 @@ def rows_with_clips(table: FinishedTable, clips: Sequence[str], origin: str) -> 
         InputError: a row means no clip of the set.
     """
     known: dict[str, str | None] = {}
+    # Once for all rows: there may be ten thousand.
+    ways = _called(clips)
     for row in table.rows:
         if row.clip not in known:
-            known[row.clip] = named_in(clips, row.clip)
+            known[row.clip] = _named(ways, row.clip)
         found = known[row.clip]
         if found is None:
             some = ", ".join(list(clips)[:5]) + (", ..." if len(clips) > 5 else "")
