@@ -180,12 +180,13 @@ def paired_difference(
 
 
 def has(corpus: Corpus, metric: Metric) -> bool:
-    """Whether a metric was measured: every clip has its scores, or a reason why not."""
+    """Whether a metric was measured: every clip that it is taken on has its scores, or a reason why not."""
     if metric.over_sets:
         (column,) = metric.columns
         return any(key == (column.measure, column.condition) for key in corpus.sets)
     known = _rows(corpus, metric).keys() | {entry.clip for entry in corpus.unscored_in(metric.columns)}
-    return known >= set(corpus.provenance.clip_names)
+    about = corpus.provenance
+    return known >= set(about.probed if metric.is_probe else about.clip_names)
 
 
 def check_measured(
