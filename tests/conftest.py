@@ -17,6 +17,9 @@ import numpy as np
 # NumPy loads it late; an inner run would forget it, and it cannot be loaded twice.
 import numpy.fft
 import pytest
+
+# Loaded by an inner run alone, it would know other cookies than those that the next download meets.
+import requests.cookies  # noqa: F401
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
 

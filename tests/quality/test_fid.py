@@ -125,7 +125,7 @@ def stand_in(tmp_path, monkeypatch):
     path = tmp_path / "default_1.pt"
     torch.jit.script(MeanColour()).save(str(path))
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    monkeypatch.setattr(module, "INCEPTION", ModelFile(path.name, "", sha256, ""))
+    monkeypatch.setattr(module, "INCEPTION", ModelFile(path.name, "", sha256, "", ""))
     return Inception(tmp_path)
 
 
