@@ -361,9 +361,9 @@ def test_fetch_refuses_anything_else(
     web.content = content
     assert main(["fetch", "--folder", str(tmp_path)]) == USAGE
     err = capsys.readouterr().err
-    assert "could not download http" in err
+    assert "could not download syncnet_v2.model" in err
     assert ("network is unreachable" if content is None else "hash") in err
-    assert "name it with --lipleak-weights or LIPLEAK_WEIGHTS" in err
+    assert "name that with --lipleak-weights or LIPLEAK_WEIGHTS" in err
     assert not (tmp_path / SYNCNET_FILE).exists()
 
 

@@ -38,12 +38,20 @@ def test_a_run_that_does_not_ask_for_it_imports_nothing_heavy(
     assert ours == {
         f"pytest_lipleak.{name}"
         for name in (
-            *("plugin", "fixtures", "gates", "session", "session.session", "session.xdist"),
-            *("session.display", "session.evaluations", "session.interruption", "session.judging_tests"),
-            *("session.refusals", "session.terminal", "session.watcher"),
+            *(
+                "plugin",
+                "fixtures",
+                "gates",
+                "pytest_session",
+                "pytest_session.session",
+                "pytest_session.xdist",
+            ),
+            *("pytest_session.display", "pytest_session.evaluations", "pytest_session.interruption"),
+            *("pytest_session.judging_tests", "pytest_session.refusals", "pytest_session.terminal"),
+            "pytest_session.watcher",
             *("run", "run.process"),
             *("settings", "settings.convert", "settings.options", "settings.parsers", "settings.resolve"),
-            *("core", "core.choices", "core.exit_status", "core.version"),
+            *("core", "core.choices", "core.exit_status", "core.remarks", "core.version"),
         )
     }
     assert "lipleak" not in "".join(line for line in run.text.splitlines() if not line.startswith("plugins:"))
