@@ -209,7 +209,7 @@ def test_a_metric_that_only_a_gate_names_is_among_the_metrics(leaking: pytest_li
     from pytest_lipleak.core.verdicts import Limit, judge
     from pytest_lipleak.evaluation.results.aggregate import measure
 
-    limit = Limit.parse("LSE-C_S@offset[CR] < 9")
+    limit = Limit.parse("success[SI,CR] > 0.5")
     verdict = judge(limit, measure(leaking.corpus, limit.metric))
     named = replace(leaking, verdicts=(*leaking.verdicts, verdict))
     assert limit.metric.name not in leaking.metrics()
