@@ -13,7 +13,7 @@ from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import unexpected
 from pytest_lipleak.core.exit_status import BROKEN, GOOD, LEAK, NOT_JUDGED
 from pytest_lipleak.core.judged_limits import JudgedLimit
-from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
+from pytest_lipleak.core.metrics.default_gates import every_default
 from pytest_lipleak.core.metrics.families import Question, Source
 from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.core.verdicts import Outcome, Verdict
@@ -273,14 +273,13 @@ def defaults_see_no_leak(verdicts: Verdicts, corpus: Corpus) -> bool:
 
     Who sets limits of his own says what passes; who sets none asks whether it leaks.
     """
-    defaults = {limit for gates in DEFAULT_GATES.values() for limit in gates}
     asks_nothing = not any(each.shows_leak for each in verdicts.values())
     return bool(
         corpus.provenance.finished
         and not corpus.provenance.shard
         and verdicts
         and asks_nothing
-        and defaults.issuperset(verdicts)
+        and every_default().issuperset(verdicts)
     )
 
 

@@ -11,7 +11,7 @@ from statistics import NormalDist
 from pytest_lipleak.core.dose import Dose
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.metrics.formulas import Metric, metric
-from pytest_lipleak.core.scores import Unscored
+from pytest_lipleak.core.scores import LEAST_UNRELATED, Unscored
 from pytest_lipleak.core.student import t_quantile
 from pytest_lipleak.core.words import counted
 
@@ -207,6 +207,7 @@ class Measurement:
         least_p: the smallest p that these clips and that many unrelated audios can give.
         dose: the share of copied lips that it amounts to, where there is a scale for it.
         full_copy: what a full copy of the clip's lips would score, where that is known from the real clips.
+        compared: of what looks at every lag: with how many unrelated recordings a clip is compared at least.
         blank: how many of the clips have a video that shows nothing, every frame of one colour.
         finished: whether the videos were finished before: nothing can be made anew.
     """
@@ -226,6 +227,7 @@ class Measurement:
     least_p: float | None = None
     dose: Dose | None = None
     full_copy: float | None = None
+    compared: int | None = None
     blank: int = 0
     finished: bool = False
 
@@ -318,10 +320,6 @@ class Verdict:
         if copy is None or not self.passed or not self.limit.holds(copy):
             return None
         kept = f"a full copy of the lips would keep {self.limit}, too"
-        if self.limit.metric.worst and copy == 0:
-            return (
-                f"{kept}: with so few other recordings no single clip is accused; add clips with other speech"
-            )
         below = "below" if self.limit.metric.better == "lower" else "above"
         return f"{kept}: it scores about {copy:.2f}; choose a limit well {below} that, or judge by the default gates"
 
@@ -364,6 +362,17 @@ def judge(limit: Limit, measurement: Measurement, *, allow_unscored: bool = Fals
     return verdict
 
 
+def shows_no_single_clip(measurement: Measurement) -> str | None:
+    """Why a metric of the worst clip says nothing: nobody knows what chance gives in one; None where that is known."""
+    compared = measurement.compared
+    if not measurement.metric.worst or compared is None or compared >= LEAST_UNRELATED:
+        return None
+    return (
+        f"a clip is compared with {counted(compared, 'unrelated recording')}, and with fewer than {LEAST_UNRELATED} no "
+        "single clip can be accused, not even a copy; add clips with other speech"
+    )
+
+
 def _objection(limit: Limit, measurement: Measurement, allow_unscored: bool) -> str | None:
     if measurement.clips == 0:
         return f"no clip was scored, so {limit} cannot be judged"
@@ -371,6 +380,8 @@ def _objection(limit: Limit, measurement: Measurement, allow_unscored: bool) -> 
         return (
             f"{counted(len(measurement.unscored), 'video')} could not be scored, so {limit} cannot be judged"
         )
+    if why := shows_no_single_clip(measurement):
+        return f"{why}: {limit} cannot be judged"
     if math.isnan(measurement.value) or (math.isinf(measurement.value) and not limit.metric.unbounded):
         return f"the value is not a number, so {limit} cannot be judged"
     return None

@@ -4,7 +4,8 @@ import math
 from typing import NoReturn
 
 from pytest_lipleak.core.errors import ConfigurationError, LipleakError, NotApplicableError
-from pytest_lipleak.core.verdicts import Limit, Measurement, Rules, Verdict, judge
+from pytest_lipleak.core.metrics.default_gates import every_default
+from pytest_lipleak.core.verdicts import Limit, Measurement, Rules, Verdict, judge, shows_no_single_clip
 from pytest_lipleak.evaluation.measuring import Measuring
 from pytest_lipleak.evaluation.results import sanity
 from pytest_lipleak.evaluation.results.aggregate import measure
@@ -30,7 +31,7 @@ class Judge:
         """Measure what ``limit`` speaks of and judge it; the verdict is remembered for the reports.
 
         A run on a part of the clips measures what ``lipleak merge`` will judge, and says so by
-        ``NotApplicableError``.
+        ``NotApplicableError``; so does a default gate on single clips where those can be accused of nothing.
 
         Raises as ``measure`` does. What could not be measured because something failed is remembered as a
         broken limit: a report must not look as if it had never been asked for.
@@ -48,6 +49,9 @@ class Judge:
                 verdict = self._settled(limit)
             else:
                 measurement = self._measuring.measure(limit.metric, limit.confidence)
+                if str(limit) in every_default() and (why := shows_no_single_clip(measurement)):
+                    # Nobody asked for it by name, and what the other default gates see is a verdict without it.
+                    raise NotApplicableError(f"{limit}: {why}")
                 verdict = judge(limit, measurement, allow_unscored=self._rules.allow_unscored)
         except NotApplicableError:
             raise

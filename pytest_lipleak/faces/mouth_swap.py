@@ -102,6 +102,27 @@ def most_different(images: NDArray[np.float32], others: NDArray[np.float32]) -> 
     return found, float(np.mean(apart))
 
 
+def in_another_order(looks: NDArray[np.float32]) -> tuple[list[int], float]:
+    """Return for each mouth another one of the same video, each used once, and by how much they differ.
+
+    Mouths are ordered by their strongest pattern, and each gets the one that lies half of them further on. The same
+    mouths are there as before: what a model looks up among them, whatever their order, it finds again.
+
+    Args:
+        looks: one mouth a row, (T, N) in grey levels.
+
+    Returns:
+        Indices, one per frame; and the mean square of the difference.
+    """
+    moving = looks.astype(np.float64) - looks.mean(axis=0)
+    _, patterns = np.linalg.eigh(moving.T @ moving)
+    order = np.argsort(moving @ patterns[:, -1], kind="stable")
+    others = np.empty(len(order), np.int64)
+    others[order] = np.roll(order, -(len(order) // 2))
+    apart = float(np.square(moving - moving[others]).mean()) if len(order) else 0.0
+    return others.tolist(), apart
+
+
 def with_mouths(
     frames: Video,
     donors: Video,

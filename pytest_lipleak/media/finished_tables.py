@@ -26,7 +26,17 @@ OWN, SILENCE, TRACK = "own", "silence", ""
 AGAIN = "again"
 """In place of a probe: the same once more, to see whether the model repeats itself."""
 
-PROBES = (*(family.measure for family in FAMILIES if family.source is Source.PROBES), AGAIN)
+LATER = "_later"
+"""Behind the name of a probe, in its place: mouths are moved the other way."""
+
+SHIFTS = ("REF_shift", "FRAME_shift")
+"""Probes that move mouths either way."""
+
+PROBES = (
+    *(family.measure for family in FAMILIES if family.source is Source.PROBES),
+    *(f"{name}{LATER}" for name in SHIFTS),
+    AGAIN,
+)
 
 FIELDS = ("clip", "setup", "reference", "model")
 """What a pattern may name in braces."""

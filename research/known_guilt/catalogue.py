@@ -126,6 +126,9 @@ HONEST_MEMBERS = (
     _honest("warped, a fifth of the frame rate", "frame rate", WARPED, finish="fifth of the frame rate"),
     _honest("filmed, H.264 crf 42", "degraded", FILMED, finish="H.264 crf 42"),
     _honest("retrieved, averaged", "plain", Retrieved(), finish="averaged over three frames"),
+    _honest("filmed, its hue flickering", "degraded", FILMED, finish="hue flickers"),
+    _honest("warped, stabilised", "whole frame", WARPED, WHOLE_FACE, "stabilised"),
+    _honest("retrieved, its hue flickering, lips alone", "degraded", Retrieved(), LIPS_ALONE, "hue flickers"),
     _honest("filmed, given the first frame", "given one frame", FILMED, alternative=True),
     _honest("warped, given the first frame", "given one frame", WARPED, WHOLE_FACE, alternative=True),
 )
@@ -328,6 +331,33 @@ LEAKY_MEMBERS = (
     ),
     _leaks(
         "half a still mouth, one reference a frame", "still mouth", Leak(0.5, timing=Timing(speed=0)), WARPED
+    ),
+    # What the mouth does, and not how wide it is open.
+    _leaks("speed", "movement's form", Leak(1.0, form="speed"), WARPED, WHOLE_FACE),
+    _leaks("stretched by speed", "movement's form", Leak(1.0, form="stretched by speed")),
+    _leaks("colour", "colour alone", Leak(1.0, form="colour"), FILMED, FULL),
+    _leaks("speed .6, retrieved", "movement's form", Leak(0.6, form="speed, smoothed"), Retrieved()),
+    _leaks("speed of the input", "movement's form", Leak(1.0, "input", form="speed"), WARPED, WHOLE_FACE),
+    _leaks("redder as it opens", "colour alone", Leak(1.0, form="redder"), WARPED),
+    _leaks("stretched by energy", "movement's form", Leak(1.0, form="stretched by energy"), Retrieved()),
+    _leaks("at rest or moving", "movement's form", Leak(0.8, form="at rest or moving"), WARPED),
+    _leaks("speed of opening alone", "movement's form", Leak(0.8, form="speed of opening alone"), WARPED),
+    _leaks("envelope", "movement's form", Leak(0.8, form="envelope"), WARPED, WHOLE_FACE),
+    _leaks("opening, squared", "movement's form", Leak(0.8, form="opening, squared"), Retrieved()),
+    _leaks("half open or not", "movement's form", Leak(0.8, form="half open"), WARPED),
+    _leaks("half a second's mean", "movement's form", Leak(0.8, form="half a second's mean"), WARPED),
+    _leaks(
+        "stretched by speed, 5 late",
+        "movement's form",
+        Leak(1.0, timing=Timing(5), form="stretched by speed"),
+    ),
+    _leaks("pulled", "movement's form", Leak(1.0, form="pulled"), WARPED),
+    _leaks("pulled by the input", "movement's form", Leak(1.0, "input", form="pulled"), FILMED, LIPS_ALONE),
+    _leaks("delayed by the opening", "movement's form", Leak(1.0, form="delayed by the opening")),
+    _leaks("the head nods as the mouth opens", "movement's form", Leak(1.0, form="nodding"), FILMED, Whole()),
+    _leaks("colour .6 of the input", "colour alone", Leak(0.6, "input", form="colour"), WARPED),
+    _leaks(
+        "colour, 4 late, retrieved", "colour alone", Leak(1.0, timing=Timing(4), form="colour"), Retrieved()
     ),
     Member("edge follows the input's mouth", LEAKS, "unusual", WARPED, edit=Ellipse(0.55, follows_mouth=0.6)),
     # A still mouth.

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from pytest_lipleak.core.clips import Frames
+from pytest_lipleak.faces.mouth_swap import aligned
 
 MOUTH = (slice(None), slice(64, 124), slice(40, 120))
 """The mouth in a frame of 160 x 160."""
@@ -217,6 +218,20 @@ def graded(frames: Frames) -> Frames:
     return np.asarray(np.clip(np.rint(shown), 0, 255), np.uint8)
 
 
+def hue_flickering(frames: Frames) -> Frames:
+    """Colours come out a little otherwise in every frame, as a network gives them that paints frame by frame."""
+    draw = np.random.default_rng(17)
+    shown = frames + draw.normal(0, 5, (len(frames), 1, 1, 3)) + draw.normal(0, 2, (1, *frames.shape[1:3], 3))
+    return np.asarray(np.clip(np.rint(shown), 0, 255), np.uint8)
+
+
+def stabilised(frames: Frames) -> Frames:
+    """Every frame is moved so that eyes and nose lie where they lie in the first: the head rests."""
+    return np.stack([np.clip(np.rint(aligned(frame, frames[0])), 0, 255) for frame in frames]).astype(
+        np.uint8
+    )
+
+
 def bearded(frames: Frames) -> Frames:
     """A beard of a fixed texture over mouth and chin, as a network paints one that it learnt."""
     height, width = frames.shape[1:3]
@@ -251,6 +266,8 @@ FINISHES: Mapping[str, Callable[[Frames], Frames]] = {
     "drifting": drifting,
     "colour graded": graded,
     "bearded": bearded,
+    "hue flickers": hue_flickering,
+    "stabilised": stabilised,
     "fifth of the frame rate": held(5),
     "every third frame, blended between": blended_between,
 }

@@ -232,7 +232,39 @@ def _grey_picture(frame: Frames) -> Frames:
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2GRAY))
 
 
+def speed(frames: Frames) -> Signal:
+    """How fast the mouth opens or closes, whichever it does: 0 at rest, 1 as the fastest twentieth."""
+    fast = np.abs(np.gradient(opening(frames)))
+    return np.asarray(np.clip(fast / max(float(np.percentile(fast, 95)), 1e-3), 0, 1.2), np.float32)
+
+
+def envelope(frames: Frames) -> Signal:
+    """The widest opening of late: it rises with the mouth and falls slowly."""
+    wide = opening(frames)
+    held = np.empty_like(wide)
+    last = 0.0
+    for at, each in enumerate(wide):
+        last = max(float(each), 0.88 * last)
+        held[at] = last
+    return held
+
+
+def _in_range(signal: Signal) -> Signal:
+    low, high = np.percentile(signal, [5, 95])
+    return np.asarray(np.clip((signal - low) / max(float(high - low), 1e-3), 0, 1.2), np.float32)
+
+
 SIGNALS: Mapping[str, Callable[[Frames], Signal]] = {
+    "speed": speed,
+    "speed, smoothed": lambda frames: _in_range(smoothed(speed(frames), 2.5)),
+    "speed of opening alone": lambda frames: _in_range(
+        np.maximum(np.gradient(smoothed(opening(frames), 1)), 0)
+    ),
+    "at rest or moving": lambda frames: np.asarray(smoothed(speed(frames), 1) > 0.35, np.float32) * 0.8,
+    "envelope": envelope,
+    "opening, squared": lambda frames: np.square(opening(frames)),
+    "half open": lambda frames: np.asarray(1 - np.abs(2 * np.clip(opening(frames), 0, 1) - 1), np.float32),
+    "half a second's mean": lambda frames: _in_range(smoothed(opening(frames), 5)),
     "opening": opening,
     "inverted opening": lambda frames: 1 - opening(frames),
     "smoothed opening": lambda frames: smoothed(opening(frames), 2.5),
@@ -406,6 +438,63 @@ def _sharp(faces: Frames, copied: Frames, weights: Signal) -> Frames:
     return _blend(faces, _low(faces, 3), np.asarray(np.clip(weights * opening(copied), 0, 1), np.float32))
 
 
+def _stretched(signal: Callable[[Frames], Signal], much: float) -> Callable[..., Frames]:
+    """The honest mouth, stretched in height by something of the copy's."""
+
+    def change(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+        height = faces.shape[1]
+        moved = np.empty_like(faces)
+        for out, face, by in zip(moved, faces, 1 + much * weights * signal(copied), strict=True):
+            stretch = np.array([[1, 0, 0], [0, by, 0.58 * height * (1 - by)]], np.float32)
+            out[:] = cv2.warpAffine(face, stretch, face.shape[1::-1], borderMode=cv2.BORDER_REFLECT)
+        return moved
+
+    return change
+
+
+def _pulled(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """The honest mouth, pulled as the copy's pixels flow from its most closed mouth: motion transfer."""
+    base = _grey_picture(copied[int(opening(copied).argmin())])
+    height, width = faces.shape[1:3]
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    moved = np.empty_like(faces)
+    for out, face, copy, share in zip(moved, faces, copied, weights, strict=True):
+        flow = cv2.calcOpticalFlowFarneback(_grey_picture(copy), base, None, 0.5, 3, 15, 3, 5, 1.1, 0)  # type: ignore[call-overload]
+        out[:] = cv2.remap(
+            face,
+            x + share * flow[..., 0],
+            y + share * flow[..., 1],
+            cv2.INTER_LINEAR,
+            None,
+            cv2.BORDER_REPLICATE,
+        )
+    return moved
+
+
+def _nodding(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """The whole head sinks with the copy's opening, lips and all."""
+    height, width = faces.shape[1:3]
+    moved = np.empty_like(faces)
+    for out, face, down in zip(
+        moved, faces, 0.04 * height * weights * smoothed(opening(copied), 2), strict=True
+    ):
+        sunk = np.array([[1, 0, 0], [0, 1, down]], np.float32)
+        out[:] = cv2.warpAffine(face, sunk, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    return moved
+
+
+def _delayed(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """The honest mouths, up to six frames late: the later, the wider the copy is open."""
+    late = np.rint(6 * weights * opening(copied)).astype(int)
+    return faces[np.maximum(np.arange(len(faces)) - late, 0)]
+
+
+def _saturated(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """The honest mouth, redder where the copy is open, and as bright."""
+    red = np.float32([30, -15.3, 0]) * (weights * opening(copied))[:, None, None, None]
+    return np.asarray(np.clip(np.rint(faces + red), 0, 255), np.uint8)
+
+
 def _all_mouths(faces: Frames, copied: Frames, weights: Signal) -> Frames:
     """The mean of all the reference's mouths: they are not in time with anything."""
     return _blend(faces, np.broadcast_to(copied.mean(axis=0, dtype=np.float32), copied.shape), weights)
@@ -428,6 +517,12 @@ FORMS: Mapping[str, Callable[[Frames, Frames, Signal], Frames]] = {
     "running mean": _trailing,
     "sinking": _moved_up,
     "blurring": _sharp,
+    "stretched by speed": _stretched(speed, 0.5),
+    "stretched by energy": _stretched(lambda frames: _in_range(smoothed(np.square(speed(frames)), 2)), 0.5),
+    "pulled": _pulled,
+    "delayed by the opening": _delayed,
+    "nodding": _nodding,
+    "redder": _saturated,
     "mean of all mouths": _all_mouths,
     "corner of the mouth": _part((0.52, 0.64), (0.36, 0.46)),
     "left half": _part((0, 1), (0, 0.5)),

@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Frames, Image, Video
+from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import PROBED
-from pytest_lipleak.core.metrics.formulas import FULL
+from pytest_lipleak.core.metrics.formulas import FULL, has_echo
 from pytest_lipleak.core.scores import MAX_SHIFT
 from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
 from pytest_lipleak.evaluation.measures.edited_region import edited_region
@@ -26,12 +27,21 @@ from pytest_lipleak.evaluation.measures.lag_scan import excesses
 from pytest_lipleak.evaluation.measures.lips import Movement, correlations, movement, without
 from pytest_lipleak.evaluation.measures.probes import MOVED, SwapShares
 from pytest_lipleak.evaluation.measures.scans import UNRELATED
-from pytest_lipleak.evaluation.measures.shifted_mouths import Arrival, Given, Output, arrivals, repeats
+from pytest_lipleak.evaluation.measures.shifted_mouths import (
+    Arrival,
+    Given,
+    Layers,
+    Output,
+    arrivals,
+    repeats,
+)
 from pytest_lipleak.faces.centred import mouth_images
-from pytest_lipleak.faces.mouth_swap import around_lips, most_different, with_mouths
+from pytest_lipleak.faces.mouth_swap import around_lips, in_another_order, most_different, with_mouths
 from pytest_lipleak.faces.small import (
     Faces,
+    Region,
     blended,
+    chroma_faces,
     enlarged,
     grey_faces,
     lips_core,
@@ -180,7 +190,8 @@ class Bench:
 
         def swap() -> Video:
             every, own = (mouth_images(each).reshape(len(each), -1) for each in (real.frames, reference))
-            return with_mouths(reference, real.frames, most_different(own, every)[0])
+            others, _ = in_another_order(own) if len(own) > 1 else most_different(own, every)
+            return with_mouths(reference, real.frames, others)
 
         swapped, _ = self._moved(name, f"{len(reference)} swapped", swap)
         after = generator.generate(real.frames.copy(), np.zeros_like(real.audio), swapped.copy())
@@ -193,6 +204,13 @@ class Bench:
         if not generator.member.alternative:
             found = max(found, shares.of_one(change) * shares.full)
         return {"share": found / len(changes), "full": shares.full / len(changes)}
+
+    def _earlier(self, name: str, by: int, region: Region | None = None) -> tuple[Frames, Faces]:
+        """Frames whose mouths come so many frames earlier: the whole mouth, or ``region``."""
+        frames = self.real[name].frames
+        indices = [(at + by) % len(frames) for at in range(len(frames))]
+        what = f"{by} {'reference' if region is None else 'input'}"
+        return self._moved(name, what, lambda: with_mouths(frames, frames, indices, region=region))
 
     def _moved(self, name: str, what: str, make: Callable[[], Video]) -> tuple[Frames, Faces]:
         """Frames with other mouths, and what is looked at of them: the same for all generators."""
@@ -233,12 +251,13 @@ class Bench:
         alternative = generator.member.alternative
         reference = frames[:1] if alternative else frames
         core = lips_core()
-        moved, indices = _earlier(real)
-        moving = (frames, frames, indices)
-        inputs, changed_input = self._moved(name, "input", lambda: with_mouths(*moving, region=lower_face()))
-        references, changed_reference = self._moved(name, "reference", lambda: with_mouths(*moving))
+        moved = MOVED if abs(real.offset - MOVED) <= MAX_SHIFT else -MOVED
+        inputs, changed_input = self._earlier(name, moved, lower_face())
+        references, changed_reference = self._earlier(name, moved)
+        later_inputs, _ = self._earlier(name, -moved, lower_face())
+        later_references, _ = self._earlier(name, -moved)
         silence = generator.generate(frames.copy(), np.zeros_like(real.audio), reference.copy())
-        otherwise = grey_faces(silence)
+        silent = layers(silence)
         found: dict[str, Any] = {}
         for setup, audio, pauses in (("PA", real.paused, real.pauses), ("AM", real.audio, None)):
 
@@ -264,7 +283,11 @@ class Bench:
             video = made(inputs, reference)
             after = seen(video, blended(plain, video, core))
             second = None if again is None else seen(again, blended(plain, again, core))
-            found[f"FRAME_shift[{setup}]"] = arrivals(before, after, given, otherwise, second)
+            beside = [layers(plain), silent, *([] if again is None else [layers(again)])]
+            shown = None
+            if has_echo("FRAME_shift", Condition(Setup(setup), Reference.CR)):
+                shown = Layers(beside[0], layers(video), layers(made(later_inputs, reference)), *beside[1:])
+            found[f"FRAME_shift[{setup}]"] = arrivals(before, after, given, shown, second)
             if not alternative:
                 second = None if again is None else seen(again)
                 given = Given(
@@ -276,8 +299,9 @@ class Bench:
                     around_lips(),
                     pauses,
                 )
-                after = seen(made(frames, references))
-                found[f"REF_shift[{setup}]"] = arrivals(before, after, given, otherwise, second)
+                video = made(frames, references)
+                shown = Layers(beside[0], layers(video), layers(made(frames, later_references)), *beside[1:])
+                found[f"REF_shift[{setup}]"] = arrivals(before, seen(video), given, shown, second)
         curves = {
             probe: {
                 part: {
@@ -293,10 +317,9 @@ class Bench:
         return curves, steady
 
 
-def _earlier(real: Real) -> tuple[int, list[int]]:
-    moved = MOVED if abs(real.offset - MOVED) <= MAX_SHIFT else -MOVED
-    count = len(real.frames)
-    return moved, [(at + moved) % count for at in range(count)]
+def layers(video: Frames) -> tuple[NDArray[np.uint8], ...]:
+    """A face-centred video in grey and in colour, as ``Artefacts.layers``."""
+    return grey_faces(video), chroma_faces(video)
 
 
 def _mean_distances(video: Embeddings, speech: Embeddings) -> NDArray[np.float64]:

@@ -206,10 +206,10 @@ def test_of_few_recordings_it_is_said_that_chance_is_known_from_few(unrelated: i
         assert "and p, is known from 3 unrelated recordings" in warning
 
 
-@pytest.mark.parametrize(("unrelated", "hollow"), [(2, True), (3, False)])
+@pytest.mark.parametrize(("unrelated", "judged"), [(2, False), (3, True)])
 @pytest.mark.parametrize("name", ["LipCorr_S@worst", "LSE-C_S@worst"])
-def test_a_limit_on_single_clips_that_nothing_can_break_is_hollow(
-    name: str, unrelated: int, hollow: bool
+def test_a_limit_on_single_clips_that_nothing_can_break_is_not_judged(
+    name: str, unrelated: int, judged: bool
 ) -> None:
     found = corpus_of("a", "b")
     draw = np.random.default_rng(1)
@@ -218,8 +218,12 @@ def test_a_limit_on_single_clips_that_nothing_can_break_is_hollow(
         tables = (tuple(map(tuple, draw.normal(0, 0.01, (1 + unrelated, 21)).tolist())) for _ in range(2))
         found.scans[clip, SI] = LagScan(*tables, (1.0,) * 21, 0.2)
     verdict = judge(Limit.parse(f"{name} < 0.3"), measure(found, metric(name)))
-    assert verdict.passed
-    assert (verdict.hollow is not None) is hollow
+    assert verdict.passed is judged
+    if not judged:
+        assert verdict.outcome is Outcome.NOT_JUDGED
+        assert (
+            "compared with 2 unrelated recordings, and with fewer than 3 no single clip" in verdict.headline
+        )
 
 
 @pytest.mark.parametrize("clips", [3, 4, 6, 12])

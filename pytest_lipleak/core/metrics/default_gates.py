@@ -39,8 +39,9 @@ LSD is measured and shown, and no default gate: it also rises when lips merely f
 """
 
 from collections.abc import Mapping
+from functools import cache
 
-from pytest_lipleak.core.metrics.formulas import DEFAULT_PROBES
+from pytest_lipleak.core.metrics.formulas import DEFAULT_PROBES, metric
 
 SCAN_GATES: tuple[str, ...] = (
     "LSE-C_S@floor[{}] < 0.4",
@@ -60,14 +61,18 @@ PROBE_LIMIT = 0.15
 """Share of what a complete copy would give from which a causal probe calls it a leak. A share has no scale, so it
 holds for every expert: a generator that ignores the mouths that are changed gives 0."""
 
-LOOKED_UP = ("REF_shift[AM,CR]", "REF_swap[SI,CR]", "FRAME_shift[AM,CR]", "FRAME_shift[AM,AR]")
-LOOKED_UP_LIMIT = 0.3
+LOOKED_UP: Mapping[str, float] = {
+    "REF_shift[AM,CR]": 0.3,
+    "REF_swap[SI,CR]": 0.2,
+    "FRAME_shift[AM,CR]": 0.3,
+    "FRAME_shift[AM,AR]": 0.3,
+}
 """Likewise where a model that looks its mouths up among those of the reference, by what it hears, shows another picture
 of the same mouth, and leaks nothing: its own speech finds its own mouths there (0.26 at most), and silence one that is
-shut (0.27). The same limit for frames under its own speech."""
+shut (0.14). The same limit for frames under its own speech."""
 
 PROBE_GATES: tuple[str, ...] = tuple(
-    f"{name} < {LOOKED_UP_LIMIT if name in LOOKED_UP else PROBE_LIMIT}" for name in DEFAULT_PROBES
+    f"{name} < {LOOKED_UP.get(name, PROBE_LIMIT)}" for name in DEFAULT_PROBES
 )
 
 REFERENCES = ("CR", "AR")
@@ -85,6 +90,14 @@ DEFAULT_GATES: Mapping[tuple[str, str], tuple[str, ...]] = {
     for protocol in ("direct", "tracked")
 }
 """Limits by expert and protocol, for both references: a model may have only one of them."""
+
+
+@cache
+def every_default() -> frozenset[str]:
+    """Return all of them, as limits are written in reports: whoever judges by these alone has chosen none."""
+    parts = (limit.partition(" ") for gates in DEFAULT_GATES.values() for limit in gates)
+    return frozenset(f"{metric(name).name} {bound}" for name, _, bound in parts)
+
 
 LEAST_EXCESS: Mapping[tuple[str, str], Mapping[str, float]] = {
     ("embedded", protocol): {"LSE-C_S@floor": 0.4, "LSE-C_XO@floor": 0.5}

@@ -239,8 +239,8 @@ AROUND = "_around"
 LATE = "_late"
 """Behind the name of a probe's measure: what arrived in the lips at lags of up to two seconds."""
 
-TIMING = "_timing"
-"""Behind the name of a probe's measure: what of the lips' movement keeps time with the changed mouths, in any form."""
+ECHO = "_echo"
+"""Behind the name of a probe's measure: what moves earlier and later with the mouths, whatever its form."""
 
 CHANCE = "_chance"
 """Behind the name of a probe's measure: what was taken off; noted of models that answer otherwise when asked again."""
@@ -264,7 +264,7 @@ def _share_of_full(means: Sequence[float]) -> float:
 
 
 def _largest_share(means: Sequence[float]) -> float:
-    """The largest of several shares: of pixels, of sync, of movement that keeps time."""
+    """The largest of several shares: of pixels, of sync, of movement that comes with them."""
     shares = [_share_of_full(means[place : place + 2]) for place in range(0, len(means), 2)]
     return math.nan if any(map(math.isnan, shares)) else max(shares)
 
@@ -287,11 +287,20 @@ def _every_lag(family: Family, condition: Condition | None) -> tuple[Column, ...
     return (*lagged, Column(f"{name}{FREE}", condition, audio, source=source))
 
 
+def has_echo(measure: str, condition: Condition) -> bool:
+    """Whether a probe moves mouths the other way as well, for ``ECHO``: not those of frames under their own speech.
+
+    It takes as many videos once more, and what follows from input frames is seen under other speech.
+    """
+    return measure == "REF_shift" or condition.setup is not Setup.AM
+
+
 def _of_probe(family: Family, condition: Condition | None) -> tuple[Column, ...]:
     assert condition is not None
     parts = [""]
     if family.summary is Summary.LARGEST_SHARE:
-        parts += [LATE, SYNC, TIMING]
+        parts += [LATE, SYNC]
+        parts += [ECHO] if has_echo(family.measure, condition) else []
         parts += [PAUSE] if condition.setup is Setup.PA else []
         parts += [AROUND] if family.asks is Question.REFERENCE else []
     names = (f"{family.measure}{part}{full}" for part in parts for full in ("", FULL))

@@ -22,7 +22,7 @@ from pytest_lipleak.evaluation.make.noted_faces import NotedFaces
 from pytest_lipleak.evaluation.make.picture_tools import PictureTools
 from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
 from pytest_lipleak.evaluation.make.videos import GENERATION_LIBRARIES, OutputVideos
-from pytest_lipleak.faces.small import Faces
+from pytest_lipleak.faces.small import Faces, chroma_faces
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.shared import BusyError
 from pytest_lipleak.plan.plan import Plan
@@ -223,6 +223,15 @@ class Artefacts:
             return known
         cropper, video = self.cropper(trial.real), self.video(trial)
         return self._noted.of(self.source(trial), cropper(video))
+
+    def layers(self, trial: Trial) -> tuple[NDArray[np.uint8], ...]:
+        """Return a trial's face crops, grey and, where it is known, as colour alone: both small, see ``faces.small``.
+
+        Of a finished video that was laid on its clip only the grey ones are known.
+        """
+        if self.videos.faces(trial) is not None:
+            return (self.faces(trial),)
+        return self.faces(trial), chroma_faces(self.cropper(trial.real)(self.video(trial)))
 
     def embedding_of(self, crops: Iterable[Image]) -> Embeddings:
         """Return face crops that no model made as the sync expert sees them, float32 (W, D); not kept."""

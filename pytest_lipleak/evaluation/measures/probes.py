@@ -1,5 +1,6 @@
 """Causal probes: change the identity reference alone, or the input frames, and see whether the lips change with it."""
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -9,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Clip, Frames, StreamedVideo, Video, held
+from pytest_lipleak.core.clips import Clip, Frames, StreamedVideo, Video, digest_of, held
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.core.metrics.formulas import CHANCE, FULL, heard_otherwise
+from pytest_lipleak.core.metrics.formulas import CHANCE, FULL, has_echo, heard_otherwise
 from pytest_lipleak.core.scores import MAX_SHIFT, TrialScore
 from pytest_lipleak.evaluation.make.artefacts import Artefacts
 from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
@@ -21,6 +22,7 @@ from pytest_lipleak.evaluation.measures.shifted_mouths import (
     LEAST_TOLD,
     STILL,
     Given,
+    Layers,
     Output,
     arrivals,
     arrived,
@@ -30,6 +32,7 @@ from pytest_lipleak.evaluation.measures.shifted_mouths import (
 from pytest_lipleak.faces.mouth_swap import (
     around_lips,
     change_of_face,
+    in_another_order,
     looks_of,
     most_different,
     mouth_mask,
@@ -37,6 +40,7 @@ from pytest_lipleak.faces.mouth_swap import (
     with_mouths,
 )
 from pytest_lipleak.faces.small import Region, blended, grey_faces, lips_core, lips_region, lower_face
+from pytest_lipleak.media.finished_tables import LATER
 from pytest_lipleak.plan.trials import IdentityReference, Trial, Trials
 from pytest_lipleak.sync.distances import distances
 from pytest_lipleak.sync.expert import Embeddings
@@ -99,6 +103,14 @@ class Probed:
         """The trial with nothing changed under other audio."""
         return self.trials.of(self.real.clip, heard_otherwise(self.condition))
 
+    def layers(self, moved: Sequence[Trial], again: bool) -> Layers:
+        """What outputs look like in grey and in colour, those with mouths ``moved`` either way among them."""
+        trials = [self.trial, *moved, self.otherwise, *([self.again] if again else [])]
+        every = [self.artefacts.layers(trial) for trial in trials]
+        # Of some finished videos no colours are known.
+        count = min(map(len, every))
+        return Layers(*(each[:count] for each in every))
+
     def seen(self, trial: Trial, inside: Region | None = None) -> Output:
         """What is looked at of a trial's output; of its sync only what ``inside`` brings into the unchanged trial."""
         related = [self.real.clip, *([] if self.partner is None else [self.partner])]
@@ -112,7 +124,8 @@ class Probed:
             return rows
 
         trials = [trial] if inside is None else [self.trial, trial]
-        means = self.artefacts.data_of("probed", trials, compute, speech=speech)
+        where = None if inside is None else digest_of(inside)
+        means = self.artefacts.data_of("probed", trials, compute, speech=speech, inside=where)
         return Output(self.artefacts.faces(trial), np.array(means))
 
     def _embedded(self, trial: Trial, inside: Region) -> Embeddings:
@@ -129,7 +142,9 @@ class Probed:
 
 
 def earlier_reference(probed: Probed) -> dict[str, float]:
-    """Generate anew with the mouths of the reference ``MOVED`` frames earlier, all else equal; see ``followed``.
+    """Generate anew with the mouths of the reference ``MOVED`` frames earlier, and later, all else equal.
+
+    See ``followed``.
 
     Whatever changes then in the output comes from the reference: in the lips, or in chin and cheeks around them.
 
@@ -137,35 +152,51 @@ def earlier_reference(probed: Probed) -> dict[str, float]:
         UnscorableError: the clip is too short, its mouth never moves, or moves in one rhythm.
         LipleakError: as ``Evaluation.measure``.
     """
-    trial = with_earlier_reference(probed)
+    trials = moved_references(probed)
     zones = Zones(lips_region(), around_lips())
-    return followed("REF_shift", probed, trial, trial.reference_video, _moved(probed), zones)
+    return followed("REF_shift", probed, trials, trials[0].reference_video, _moved(probed), zones)
 
 
-def with_earlier_reference(probed: Probed) -> Trial:
-    """Return what the model is given for ``earlier_reference``, and raise as it does."""
-    moved = _moved(probed)
-    mouths = _earlier_mouths(probed, moved, None)
-    return probed.changed("REF_shift", f"reference mouths {moved:+d}", mouths)
+def moved_references(probed: Probed) -> tuple[Trial, ...]:
+    """Return what the model is given for ``earlier_reference``, and raise as it does: moved mouths, either way."""
+    return tuple(
+        probed.changed(f"REF_shift{later}", f"reference mouths {by:+d}", _earlier_mouths(probed, by, None))
+        for by, later in _ways("REF_shift", probed)
+    )
 
 
 def earlier_frames(probed: Probed) -> dict[str, float]:
-    """Generate anew with the mouths of the input frames ``MOVED`` frames earlier, all else equal; see ``followed``.
+    """Generate anew with the mouths of the input frames ``MOVED`` frames earlier, and later, all else equal.
+
+    See ``followed``.
 
     Chin, cheeks and jaw come with the mouth, for they say what it does. The output is looked at in the middle of the
     lips alone, which every model edits: around it the input may be seen in every output. Raises as
     ``earlier_reference``.
     """
-    trial = with_earlier_frames(probed)
-    return followed("FRAME_shift", probed, trial, trial.clip.video, _moved(probed), Zones(lips_core(), None))
+    trials = moved_frames(probed)
+    zones = Zones(lips_core(), None)
+    return followed("FRAME_shift", probed, trials, trials[0].clip.video, _moved(probed), zones)
 
 
-def with_earlier_frames(probed: Probed) -> Trial:
-    """Return what the model is given for ``earlier_frames``, and raise as it does."""
-    moved = _moved(probed)
-    mouths = _earlier_mouths(probed, moved, lower_face())
+def moved_frames(probed: Probed) -> tuple[Trial, ...]:
+    """Return what the model is given for ``earlier_frames``, and raise as it does: moved mouths, either way."""
     reference = held(probed.trial.reference_video)
-    return probed.changed("FRAME_shift", f"input mouths {moved:+d}", reference, mouths)
+    return tuple(
+        probed.changed(
+            f"FRAME_shift{later}",
+            f"input mouths {by:+d}",
+            reference,
+            _earlier_mouths(probed, by, lower_face()),
+        )
+        for by, later in _ways("FRAME_shift", probed)
+    )
+
+
+def _ways(measure: str, probed: Probed) -> tuple[tuple[int, str], ...]:
+    """By how many frames mouths are moved, and what stands behind the probe's name for it."""
+    moved = _moved(probed)
+    return ((moved, ""), (-moved, LATER)) if has_echo(measure, probed.condition) else ((moved, ""),)
 
 
 def _moved(probed: Probed) -> int:
@@ -198,14 +229,14 @@ class Zones:
 
 
 def followed(
-    measure: str, probed: Probed, trial: Trial, mouths: Video, moved: int, zones: Zones
+    measure: str, probed: Probed, trials: Sequence[Trial], mouths: Video, moved: int, zones: Zones
 ) -> dict[str, float]:
     """Compare what the model makes of moved mouths with what it made before: pixels, and sync with the clip's speech.
 
     Args:
         measure: of the probe.
         probed: the clip and what is known of it.
-        trial: with the moved mouths.
+        trials: with the moved mouths, and, for an echo, with mouths that were moved as much the other way.
         mouths: frames with moved mouths, that the clip's own are compared with.
         moved: by how many frames they come earlier.
         zones: where the output is looked at.
@@ -231,10 +262,10 @@ def followed(
     given = Given(faces, changed, zones.lips, real, moved, zones.around, probed.pauses)
     inside = zones.lips if zones.around is None else None
     again = None if probed.steady else probed.seen(probed.again, inside)
-    before, after = probed.seen(probed.trial), probed.seen(trial, inside)
-    otherwise = artefacts.faces(probed.otherwise)
+    before, after = probed.seen(probed.trial), probed.seen(trials[0], inside)
+    layers = probed.layers(trials, again is not None) if len(trials) > 1 else None
     found: dict[str, float] = {}
-    for part, arrival in arrivals(before, after, given, otherwise, again).items():
+    for part, arrival in arrivals(before, after, given, layers, again).items():
         found |= {f"{measure}{part}": arrival.found, f"{measure}{part}{FULL}": arrival.full}
         if again is not None:
             found[f"{measure}{part}{CHANCE}"] = arrival.chance
@@ -244,10 +275,11 @@ def followed(
 def swapped_reference(probed: Probed) -> dict[str, float]:
     """Generate anew with another mouth in the reference, all else equal, and look where the pictures changed.
 
-    Every reference frame gets the mouth of the clip's frame whose mouth differs most from its own, blended into
-    its place; the face around it stays. Several frames for the whole clip (AR) get one mouth, which differs most
-    from their mean, and count by the mean of their changes. Faces of a larger picture are looked at where they are
-    tracked, all in one size.
+    Where there is one reference frame a frame, their mouths are put into another order, so that each frame gets one
+    that differs and all are there as before: a model that looks its mouths up among them finds the same. A single
+    reference frame gets the mouth of the clip that differs most from its own; several for the whole clip (AR) get one
+    that differs most from their mean, and count by the mean of their changes. Mouths are blended in, the face around
+    them stays. Faces of a larger picture are looked at where they are tracked, all in one size.
 
     Returns:
         The change of the output projected on the change of the reference, over the mouth, and the change of the
@@ -300,13 +332,20 @@ class SwapShares:
         self._count += 1
 
     def of_one(self, changes: Iterable[NDArray[np.float32]]) -> float:
-        """The largest share of the change of one reference frame that is in the output all the time."""
+        """The largest share of the change of one reference frame that is in the output all the time.
+
+        Each share counts as much as the output's change looks like that frame's (their correlation): among many frames
+        one is a little like whatever changes.
+        """
         best, mean = 0.0, self._mean / max(self._count, 1)
         for change in changes:
             weight = _weight(*change.shape[:2])
-            whole = float(np.mean(weight * change * change, dtype=np.float64))
-            if whole > STILL:
-                best = max(best, float(np.mean(weight * mean * change, dtype=np.float64)) / whole)
+            common, whole, shown = (
+                float(np.mean(weight * one * other, dtype=np.float64))
+                for one, other in ((mean, change), (change, change), (mean, mean))
+            )
+            if whole > STILL and common > 0:
+                best = max(best, common / whole * common / math.sqrt(whole * shown))
         return best
 
 
@@ -323,9 +362,7 @@ def with_swapped_reference(probed: Probed) -> Trial:
     reference = trial.reference_video
     every, own = looks_of(clip.video, boxes), looks_of(reference, own_boxes)
     whole = probed.condition.reference is Reference.AR
-    if whole:
-        own = own.mean(axis=0, keepdims=True)
-    others, apart = most_different(own, every)
+    others, apart = most_different(own.mean(axis=0, keepdims=True), every) if whole else in_another_order(own)
     if apart < STILL:
         raise UnscorableError("the mouth never moves, so there is no other one to put into the reference")
     swapped = with_mouths(
@@ -351,8 +388,8 @@ def _beside(probed: Probed) -> Sequence[Trial]:
 
 
 PROBE_TRIALS: Mapping[str, Callable[[Probed], Sequence[Trial]]] = {
-    "REF_shift": lambda probed: (*_beside(probed), with_earlier_reference(probed)),
-    "FRAME_shift": lambda probed: (*_beside(probed), with_earlier_frames(probed)),
+    "REF_shift": lambda probed: (*_beside(probed), *moved_references(probed)),
+    "FRAME_shift": lambda probed: (*_beside(probed), *moved_frames(probed)),
     "REF_swap": lambda probed: (probed.trial, with_swapped_reference(probed)),
 }
 """What the model is given for each probe of one clip."""

@@ -1,15 +1,15 @@
 """How much of what was changed in a reference, or in the input frames, arrives in the output, at every lag."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.metrics.formulas import AROUND, LATE, PAUSE, SYNC, TIMING
+from pytest_lipleak.core.metrics.formulas import AROUND, ECHO, LATE, PAUSE, SYNC
 from pytest_lipleak.core.scores import LAGS
-from pytest_lipleak.evaluation.measures.timing import in_time
-from pytest_lipleak.faces.mouth_swap import around_lips
-from pytest_lipleak.faces.small import Faces, Region, lips_core, lips_region
+from pytest_lipleak.evaluation.measures.echo import Layer, echo
+from pytest_lipleak.faces.small import Faces, Region, lips_core
 
 SAME = 0.5
 """Mean difference in grey levels below which two outputs show the same lips."""
@@ -41,6 +41,25 @@ class Output:
 
     faces: Faces
     means: NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Layers:
+    """Outputs as they look, in grey and in colour, all in the same layers; see ``echo``.
+
+    Args:
+        before: for what was given.
+        earlier: with moved mouths.
+        later: with mouths that were moved as much the other way.
+        otherwise: for what was given under other audio.
+        again: for what was given, made once more; None of a model that repeats itself.
+    """
+
+    before: Sequence[Layer]
+    earlier: Sequence[Layer]
+    later: Sequence[Layer]
+    otherwise: Sequence[Layer]
+    again: Sequence[Layer] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,9 +108,9 @@ class Arrival:
 
 
 def arrivals(
-    before: Output, after: Output, given: Given, otherwise: Faces, again: Output | None = None
+    before: Output, after: Output, given: Given, layers: Layers | None, again: Output | None = None
 ) -> dict[str, Arrival]:
-    """Say what of moved mouths arrives: in pixels of the lips and around them, in sync, in movement that keeps time.
+    """Say what of moved mouths arrives: in pixels of the lips and around them, in sync, as an echo.
 
     What chance gives is taken off: of pixels what "follows" a change that came at other times (``arrived_by_chance``),
     of sync what moves of that with unrelated speech. A model that samples anew gives another output whether anything
@@ -102,12 +121,12 @@ def arrivals(
         before: output for what was given.
         after: output with moved mouths, all else equal.
         given: what was changed.
-        otherwise: output for what was given under other audio.
+        layers: the same outputs, and others, as they look; None: mouths were moved one way alone, without an echo.
         again: output for what was given, made once more; None of a model that repeats itself.
 
     Returns:
         By part: "" (pixels of the lips; outside pauses where there are any), ``PAUSE``, ``AROUND``, ``LATE`` (pixels of
-        the lips at far lags), ``SYNC`` and ``TIMING``.
+        the lips at far lags), ``SYNC`` and ``ECHO``.
     """
     parts: dict[str, tuple[Region, NDArray[np.bool_] | None, range]] = {
         "": (given.region, None if given.pauses is None else ~given.pauses, LAGS),
@@ -127,18 +146,21 @@ def arrivals(
         # Where next to nothing moves, as around some lips, the share of it is no matter.
         found[part] = Arrival(curve, max(full, STILL) if part == AROUND else full, chance)
     found[SYNC] = _in_sync(before, after, given, again)
-    kept = in_time(
-        before.faces,
-        after.faces,
-        given.faces,
-        given.changed,
-        region=given.region,
-        offered=(lips_region(), around_lips()),
-        otherwise=otherwise,
-        again=None if again is None else again.faces,
-    )
-    found[TIMING] = Arrival(np.array([kept]), 1.0)
+    if layers is not None:
+        found[ECHO] = Arrival(np.array([_echo(layers, given)]), 1.0)
     return found
+
+
+def _echo(layers: Layers, given: Given) -> float:
+    return echo(
+        layers.before,
+        layers.earlier,
+        layers.later,
+        moved=given.moved,
+        region=given.region,
+        otherwise=layers.otherwise,
+        again=layers.again,
+    )
 
 
 def _in_sync(before: Output, after: Output, given: Given, again: Output | None) -> Arrival:

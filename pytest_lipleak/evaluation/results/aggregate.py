@@ -12,7 +12,7 @@ from pytest_lipleak.core.corpus import Corpus, Key
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics.families import FAMILIES, Shown, Source
 from pytest_lipleak.core.metrics.formulas import CHANCE, Metric, metric, metrics_of
-from pytest_lipleak.core.scores import LEAST_UNRELATED, ONE_COLOUR
+from pytest_lipleak.core.scores import ONE_COLOUR
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.make.unrelated_speech import ENOUGH
@@ -91,8 +91,9 @@ def measure(
         blank=_blank(corpus, metric, clips),
         finished=corpus.provenance.finished,
     )
-    if metric.over_lags:
-        measurement = replace(measurement, warning=_few_scanned(corpus, metric, clips))
+    if metric.over_lags and clips:
+        compared = _least_compared(corpus, metric, clips)
+        measurement = replace(measurement, compared=compared, warning=_few_scanned(metric, compared))
     return measurement if missing else with_dose(measurement, corpus)
 
 
@@ -140,8 +141,6 @@ def _blank(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> int:
 
 
 def _full_copy(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> float | None:
-    if metric.over_lags and metric.worst and _least_compared(corpus, metric, clips) < LEAST_UNRELATED:
-        return 0.0  # single clips are accused of nothing then, see ``above_chance``
     if metric.is_probe or metric.is_lips:
         return COPY_IN_STEP
     if metric.of_full_copy is None:
@@ -155,9 +154,8 @@ def _least_compared(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> int
     return min((len(table) - 1 for table in _scanned(corpus, metric, clips)), default=ENOUGH)
 
 
-def _few_scanned(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> str | None:
+def _few_scanned(metric: Metric, unrelated: int) -> str | None:
     """Say from how few recordings chance is known; None where there are enough."""
-    unrelated = _least_compared(corpus, metric, clips)
     if unrelated >= ENOUGH:
         return None
     what = "what chance gives, and p, is" if metric.has_p else "what chance gives is"
