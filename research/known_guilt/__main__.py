@@ -12,6 +12,7 @@ from pathlib import Path
 
 from research.known_guilt.catalogue import MEMBERS, SMALL_BENCH, in_rounds
 from research.known_guilt.clip_sets import SETS
+from research.known_guilt.generator import HONEST, LEAKS, WEAK
 from research.known_guilt.run import read, run
 from research.known_guilt.tables import filled, mistakes, rows_of, tables
 
@@ -26,6 +27,7 @@ def main() -> int:
     parser.add_argument("--shared", type=Path, help="folder of the shared clips; the embedded ones need none")
     parser.add_argument("--sets", nargs="*", default=list(SETS), choices=list(SETS))
     parser.add_argument("--members", nargs="*", help="of whose names one of these is a part; all by default")
+    parser.add_argument("--guilt", choices=(HONEST, LEAKS, WEAK), help="only those; all by default")
     parser.add_argument("--small", action="store_true", help="a few members on the embedded clips: a minute")
     parser.add_argument(
         "--results", default="results", help="name of this run's results under the work folder"
@@ -39,6 +41,8 @@ def main() -> int:
     names = SMALL_BENCH if asked.small else in_rounds()
     if asked.members:
         names = [name for name in names if any(part in name for part in asked.members)]
+    if asked.guilt:
+        names = [name for name in names if MEMBERS[name].guilt == asked.guilt]
     if asked.what == "run":
         run(
             [MEMBERS[name] for name in names],

@@ -30,6 +30,7 @@ def test_an_inconclusive_verdict_does_what_is_asked(
     assert run.lines(r"LSE-C_S ↓ .* < 50 @ 95%  inconclusive")
     if choice == "fail":
         assert run.lines(r"inconclusive: a verdict at 9[05] % needs at least 5 clips")
+    assert run.code == NOT_JUDGED, "a run that settles nothing has not passed, whatever its tests do"
     assert run.json["verdict"] == "inconclusive"
     verdicts = {verdict["limit"]: verdict for verdict in run.json["results"][0]["verdicts"]}
     assert set(verdicts) == {"LSE-C_S < 50 @ 90%", "LSE-C_S < 50 @ 95%"}
