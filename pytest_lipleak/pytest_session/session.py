@@ -185,8 +185,8 @@ class LipleakSession:
     def lacks_verdicts(self) -> bool:
         """Whether a limit could not be judged, whatever became of its test: a mark may have expected that it fails.
 
-        Likewise where all limits are kept that finished videos allow, and none of them looks at leaks; and where these
-        clips settle none of a model's limits, which may be a warning alone.
+        Likewise where no limit of a model is settled, be it a warning alone, and where all limits are kept that finished
+        videos allow, and none of them looks at leaks.
         """
         if not self.results:
             return False
@@ -196,12 +196,8 @@ class LipleakSession:
         verdicts = [verdict for result in self.results for verdict in result["verdicts"]]
         if any(verdict["outcome"] == Outcome.NOT_JUDGED for verdict in verdicts):
             return True
-        settled = (
-            any(verdict["outcome"] != Outcome.INCONCLUSIVE for verdict in result["verdicts"])
-            for result in self.results
-            if result["verdicts"]
-        )
-        if not all(settled):
+        ended = ({verdict["outcome"] for verdict in result["verdicts"]} for result in self.results)
+        if {Outcome.INCONCLUSIVE} in ended:
             return True
         return any(defaults_see_no_leak(model.verdicts, model.corpus) for model in self.result().models)
 

@@ -225,12 +225,7 @@ class Artefacts:
         return self._noted.of(self.source(trial), cropper(video))
 
     def layers(self, trial: Trial) -> tuple[NDArray[np.uint8], ...]:
-        """Return a trial's face crops, grey and, where it is known, as colour alone: both small, see ``faces.small``.
-
-        Of a finished video that was laid on its clip only the grey ones are known.
-        """
-        if self.videos.faces(trial) is not None:
-            return (self.faces(trial),)
+        """Return a trial's face crops in grey, and their colour alone: both small, see ``faces.small``."""
         return self.faces(trial), chroma_faces(self.cropper(trial.real)(self.video(trial)))
 
     def embedding_of(self, crops: Iterable[Image]) -> Embeddings:

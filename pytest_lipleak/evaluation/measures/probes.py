@@ -106,10 +106,7 @@ class Probed:
     def layers(self, moved: Sequence[Trial], again: bool) -> Layers:
         """What outputs look like in grey and in colour, those with mouths ``moved`` either way among them."""
         trials = [self.trial, *moved, self.otherwise, *([self.again] if again else [])]
-        every = [self.artefacts.layers(trial) for trial in trials]
-        # Of some finished videos no colours are known.
-        count = min(map(len, every))
-        return Layers(*(each[:count] for each in every))
+        return Layers(*map(self.artefacts.layers, trials))
 
     def seen(self, trial: Trial, inside: Region | None = None) -> Output:
         """What is looked at of a trial's output; of its sync only what ``inside`` brings into the unchanged trial."""
