@@ -183,21 +183,17 @@ class LipleakSession:
         return whole and self.tests.skipped > 0 and not judged
 
     def lacks_verdicts(self) -> bool:
-        """Whether a limit could not be judged, whatever became of its test: a mark may have expected that it fails.
+        """Whether a limit could not be judged, or none is settled; what became of its test is no matter.
 
-        Likewise where no limit of a model is settled, be it a warning alone, and where all limits are kept that finished
-        videos allow, and none of them looks at leaks.
+        Likewise where all limits are kept that finished videos allow, and none of them looks at leaks.
         """
         if not self.results:
             return False
         from pytest_lipleak.core.endings import defaults_see_no_leak
         from pytest_lipleak.core.verdicts import Outcome
 
-        verdicts = [verdict for result in self.results for verdict in result["verdicts"]]
-        if any(verdict["outcome"] == Outcome.NOT_JUDGED for verdict in verdicts):
-            return True
-        ended = ({verdict["outcome"] for verdict in result["verdicts"]} for result in self.results)
-        if {Outcome.INCONCLUSIVE} in ended:
+        ended = [{verdict["outcome"] for verdict in result["verdicts"]} for result in self.results]
+        if {Outcome.INCONCLUSIVE} in ended or any(Outcome.NOT_JUDGED in each for each in ended):
             return True
         return any(defaults_see_no_leak(model.verdicts, model.corpus) for model in self.result().models)
 
