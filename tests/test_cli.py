@@ -19,8 +19,8 @@ from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.sync.weights import SYNCNET_FILE, SYNCNET_SHA256
 
 KEYS = {
-    "lse_c", "lse_d", "offset", "windows", "frames", "mean_distances", "window_confidence", "protocol", "expert",
-    "weights_sha256", "verified_weights", "notes",
+    "lse_c", "lse_d", "offset", "above_unrelated", "windows", "frames", "mean_distances", "window_confidence",
+    "protocol", "expert", "weights_sha256", "verified_weights", "notes",
 }  # fmt: skip
 
 
@@ -57,11 +57,13 @@ def as_json(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> dict[
 
 def test_score_as_text(video: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["score", str(video)]) == GOOD
-    first, second, *_ = capsys.readouterr().out.splitlines()
+    first, second, third, *_ = capsys.readouterr().out.splitlines()
     assert first.startswith(f"{video}: LSE-C ")
     assert first.endswith("offset +0")
-    assert second.startswith("  expert embedded ")
-    assert "protocol direct" in second
+    assert float(second.split()[0]) > 0.5
+    assert second.split(maxsplit=1)[1].startswith("above what other stretches of the same audio score, ")
+    assert third.startswith("  expert embedded ")
+    assert "protocol direct" in third
 
 
 def test_score_as_json(video: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -91,6 +93,8 @@ def test_score_against_other_audio(video: Path, capsys: pytest.CaptureFixture[st
     longer = max(video.parent.glob("mara_*.mkv"), key=lambda path: path.stat().st_size)
     other = as_json(capsys, video, "--audio", longer)
     assert other["lse_c"] < own["lse_c"] / 2
+    # Speech that is not the lips' own scores like any other, and its own stands above that.
+    assert other["above_unrelated"] < 0.3 < 0.5 < own["above_unrelated"] < own["lse_c"]
 
 
 REFUSED = [

@@ -65,6 +65,11 @@ def run(options: argparse.Namespace) -> int:
     print(
         f"{options.video}: LSE-C {data['lse_c']:.3f} ↑  LSE-D {data['lse_d']:.3f} ↓  offset {data['offset']:+d}"
     )
+    if result.above_unrelated is not None:
+        print(
+            f"  {result.above_unrelated:.3f} above what other stretches of the same audio score, "
+            f"{len(result.unrelated)} of them"
+        )
     if options.offset is not None:
         print(
             f"  at the known offset {options.offset:+d}: confidence {data['confidence_at_known_offset']:.3f}, "

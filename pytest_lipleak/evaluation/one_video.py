@@ -37,6 +37,8 @@ class FileScore:
         protocol: how frames became face crops.
         expert: who judged.
         notes: conversions and warnings.
+        unrelated: LSE-C against other stretches of the same audio, which have nothing to do with the lips: what chance
+            gives this face and this speech. Empty where the file is too short for any.
     """
 
     score: SyncScore
@@ -44,6 +46,7 @@ class FileScore:
     protocol: Protocol
     expert: ExpertIdentity
     notes: tuple[str, ...]
+    unrelated: tuple[float, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data."""
@@ -51,6 +54,7 @@ class FileScore:
             "lse_c": self.score.lse_c,
             "lse_d": self.score.lse_d,
             "offset": self.score.offset,
+            "above_unrelated": self.above_unrelated,
             "windows": self.score.windows,
             "frames": self.frames,
             "mean_distances": list(self.score.mean_distances),
@@ -76,6 +80,14 @@ class FileScore:
     def offset(self) -> int:
         """The best offset, in frames."""
         return self.score.offset
+
+    @property
+    def above_unrelated(self) -> float | None:
+        """How far the LSE-C stands above the mean of ``unrelated``; None where there is none.
+
+        Clips of different length, faces and speech may be compared by it: what they score by chance is taken off.
+        """
+        return self.lse_c - float(np.mean(self.unrelated)) if self.unrelated else None
 
     def to_records(self) -> list[dict[str, Any]]:
         """Return one record of numbers and text, as ``pandas.DataFrame`` reads it."""
@@ -197,7 +209,7 @@ def _scored(
     notes = [*protocol_notes(cropper.protocol), *aligned, *cropper.notes, *warnings]
     if not judge.identity.verified:
         notes.append("unverified weights: these are not published numbers")
-    return FileScore(result, len(by_window), protocol, judge.identity, tuple(notes))
+    return FileScore(result, len(by_window), protocol, judge.identity, tuple(notes), tuple(chance))
 
 
 STEP = 5
