@@ -275,7 +275,9 @@ def _at_lags(
     arriving *= looked_at
     found = []
     for lag in lags:
-        low, high = max(lag, 0), min(len(arriving), len(offered) + lag)
+        low = max(lag, 0)
+        # Beyond the length of a short clip nothing is common; a negative end would count from the other one.
+        high = max(min(len(arriving), len(offered) + lag), low)
         count = int(looked_at[low:high].sum())
         if count < min(LEAST_OVERLAP, len(places)):
             found.append(0.0)

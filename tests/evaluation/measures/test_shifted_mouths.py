@@ -11,6 +11,8 @@ from pytest_lipleak.core.metrics.formulas import AROUND, LATE, PAUSE, SYNC
 from pytest_lipleak.core.scores import LAGS
 from pytest_lipleak.evaluation.measures.probes import Zones, followed
 from pytest_lipleak.evaluation.measures.shifted_mouths import (
+    FAR_LAGS,
+    LEAST_OVERLAP,
     LEAST_TOLD,
     Arrival,
     Given,
@@ -207,3 +209,13 @@ def test_sync_that_moves_with_unrelated_speech_as_well_is_chance() -> None:
     assert alone.found / alone.full == pytest.approx(0.25, abs=0.01)
     rows = [np.stack([each] * 4) for each in (still, moved)]
     assert arrived_of(Output(lips, rows[0]), Output(lips, rows[1]), given)[SYNC].found == 0
+
+
+@pytest.mark.parametrize("frames", [32, 40, 49])
+def test_clips_shorter_than_the_farthest_lag_are_looked_at_where_they_overlap(frames: int) -> None:
+    given, changed = GIVEN[:frames], CHANGED[:frames]
+    curve, full = arrived(given, changed, given, changed, REGION, lags=FAR_LAGS)
+    common = frames - np.abs(list(FAR_LAGS))
+    assert curve[list(FAR_LAGS).index(0)] == pytest.approx(full, rel=1e-4)
+    assert not curve[common < LEAST_OVERLAP].any()
+    assert curve[common >= LEAST_OVERLAP].all()
