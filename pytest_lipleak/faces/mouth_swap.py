@@ -6,13 +6,14 @@ what a face-centred frame would show of it.
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Frames, Image, StreamedVideo, Video, frames_at, held
 from pytest_lipleak.faces.centred import mouth_images
-from pytest_lipleak.faces.small import SIDE, Region, enlarged, lips_region, soft
+from pytest_lipleak.faces.small import SIDE, Patch, Region, enlarged, lips_region, soft_patch
 from pytest_lipleak.media.video import HELD
 
 CENTRE = (0.58, 0.50)
@@ -52,9 +53,18 @@ def mouth_mask(height: int, width: int) -> NDArray[np.float32]:
     return mask
 
 
+@lru_cache(64)
+def mouth_patch(height: int, width: int) -> Patch:
+    """Return ``mouth_mask`` as what is mixed into a frame."""
+    return Patch.of(mouth_mask(height, width))
+
+
+@cache
 def around_lips() -> Region:
     """Chin and cheeks: what of the other mouth's ellipse lies outside of the lips, bool (SIDE, SIDE)."""
-    return np.asarray(mouth_mask(SIDE, SIDE)[..., 0] > 0) & ~enlarged(lips_region(), 2)
+    region = np.asarray(mouth_mask(SIDE, SIDE)[..., 0] > 0) & ~enlarged(lips_region(), 2)
+    region.setflags(write=False)
+    return region
 
 
 def mouth_pixels(shape: tuple[int, ...], boxes: Boxes = None) -> NDArray[np.bool_]:
@@ -148,8 +158,8 @@ def with_mouths(
     donor = dict(zip(used, frames_at(donors, used), strict=True))
     places, sources = places_of(frames.shape, boxes), places_of(donors.shape, donor_boxes)
 
-    def weight(height: int, width: int) -> NDArray[np.float32]:
-        return mouth_mask(height, width) if region is None else soft(region, height, width)
+    def patch_of(height: int, width: int) -> Patch:
+        return mouth_patch(height, width) if region is None else soft_patch(region, height, width)
 
     def compose() -> Iterator[Image]:
         for place, frame, index in zip(places, frames, indices, strict=True):
@@ -157,8 +167,8 @@ def with_mouths(
             target = mixed[place]
             height, width = target.shape[:2]
             mouth = _resized(donor[index][sources[index]], height, width)
-            blended = target + weight(height, width) * (aligned(mouth, np.ascontiguousarray(target)) - target)
-            target[:] = np.clip(np.rint(blended), 0, 255)
+            patch = patch_of(height, width)
+            target[:] = patch.into(target, aligned(mouth, np.ascontiguousarray(target), patch.place))
             yield mixed
 
     count, height, width, channels = frames.shape
@@ -196,22 +206,35 @@ def change_of_face(after: Image, before: Image, place: Place, *, whole: bool) ->
     )
 
 
-def aligned(source: Image, target: Image) -> NDArray[np.float32]:
-    """Move ``source`` so that its eyes and nose lie on those of ``target``; brightness follows, too."""
+def aligned(source: Image, target: Image, place: Place = (slice(None), slice(None))) -> NDArray[np.float32]:
+    """Move ``source`` so that its eyes and nose lie on those of ``target``; brightness follows, too.
+
+    Args:
+        source: uint8 RGB (H, W, 3).
+        target: of the same size.
+        place: rows and columns that are wanted of it; the others are not made.
+    """
     import cv2
 
     anchor, goal = _anchor(source), _anchor(target)
     if np.array_equal(anchor, goal):
         # Already in place: an estimate would only blur, and a copied reference must be an exact copy.
-        return source.astype(np.float32)
-    window = cv2.createHanningWindow(anchor.shape[::-1], cv2.CV_32F)
-    (x, y), _ = cv2.phaseCorrelate(anchor, goal, window)
+        return source[place].astype(np.float32)
+    (x, y), _ = cv2.phaseCorrelate(anchor, goal, _window(*anchor.shape))
     if max(abs(x), abs(y)) > MAX_MOVE * source.shape[1]:
         x = y = 0.0
     move = np.array([[1, 0, x], [0, 1, y]], np.float32)
-    size = (source.shape[1], source.shape[0])
+    # Up to the end of the place, from the very first pixel on: counted from elsewhere, coordinates round otherwise.
+    size = (place[1].stop or source.shape[1], place[0].stop or source.shape[0])
     moved = cv2.warpAffine(source, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return moved.astype(np.float32) + np.float32(goal.mean() - anchor.mean())
+    return moved[place].astype(np.float32) + np.float32(goal.mean() - anchor.mean())
+
+
+@lru_cache(64)
+def _window(height: int, width: int) -> NDArray[np.float32]:
+    import cv2
+
+    return np.asarray(cv2.createHanningWindow((width, height), cv2.CV_32F), np.float32)
 
 
 def _anchor(frame: Image) -> NDArray[np.float32]:

@@ -1,6 +1,8 @@
 """Small grey faces, and where the mouth is in them: what is looked at in pictures alone."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,13 +86,45 @@ def lower_face() -> Region:
 def blended(before: Iterable[Image], after: Iterable[Image], region: Region) -> Iterator[Image]:
     """Yield the crops of ``before`` with those of ``after`` in ``region`` alone, uint8 RGB (H, W, 3)."""
     for old, new in zip(before, after, strict=True):
-        mixed = old + soft(region, *old.shape[:2]) * np.subtract(new, old, dtype=np.float32)
-        yield np.asarray(np.clip(np.rint(mixed), 0, 255), np.uint8)
+        patch = soft_patch(region, *old.shape[:2])
+        yield patch.into(old, new[patch.place])
 
 
+@dataclass(frozen=True, eq=False)
+class Patch:
+    """Where something is mixed into a picture: of a feathered mask, the rectangle outside of which it is 0.
+
+    Args:
+        place: rows and columns.
+        weight: what of the other picture counts there, float32 (h, w, 1) in 0..1.
+    """
+
+    place: tuple[slice, slice]
+    weight: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, mask: NDArray[np.float32]) -> "Patch":
+        """Return that of a mask, float32 (H, W, 1)."""
+        rows, columns = (np.flatnonzero(mask[..., 0].any(axis=axis)) for axis in (1, 0))
+        place = tuple(slice(int(at[0]), int(at[-1]) + 1) if at.size else slice(0) for at in (rows, columns))
+        weight = mask[place]
+        weight.setflags(write=False)
+        return cls((place[0], place[1]), weight)
+
+    def into(self, picture: Image, other: NDArray[np.float32] | Image) -> Image:
+        """Return a picture, uint8 RGB (H, W, 3), with what ``other``, (h, w, 3), is of it in this place mixed in."""
+        mixed = np.array(picture)
+        part = mixed[self.place]
+        part[:] = np.clip(np.rint(part + self.weight * np.subtract(other, part, dtype=np.float32)), 0, 255)
+        return mixed
+
+
+@cache
 def _ellipse(centre: tuple[float, float], radii: tuple[float, float]) -> Region:
     y, x = (np.mgrid[:SIDE, :SIDE] + 0.5) / SIDE
-    return np.asarray(np.hypot((y - centre[0]) / radii[0], (x - centre[1]) / radii[1]) <= 1)
+    region = np.asarray(np.hypot((y - centre[0]) / radii[0], (x - centre[1]) / radii[1]) <= 1)
+    region.setflags(write=False)
+    return region
 
 
 def enlarged(region: Region, pixels: int) -> Region:
@@ -108,3 +142,13 @@ def soft(region: Region, height: int, width: int) -> NDArray[np.float32]:
     large = cv2.resize(region.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     blurred = cv2.GaussianBlur(large, (0, 0), 1.5 * max(height, width) / SIDE)
     return np.asarray(np.clip(blurred, 0, 1)[..., None], np.float32)
+
+
+def soft_patch(region: Region, height: int, width: int) -> Patch:
+    """Return ``soft`` as what is mixed into a picture of that size."""
+    return _soft_patch(region.tobytes(), height, width)
+
+
+@lru_cache(64)
+def _soft_patch(region: bytes, height: int, width: int) -> Patch:
+    return Patch.of(soft(np.frombuffer(region, np.bool_).reshape(SIDE, SIDE), height, width))

@@ -16,7 +16,7 @@ from pytest_lipleak.core.clips import Audio, Clip, Frames
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.faces.centred import mouth_darkness
-from pytest_lipleak.faces.mouth_swap import aligned, mouth_mask
+from pytest_lipleak.faces.mouth_swap import aligned, mouth_patch
 
 SILENCE_RMS = 100.0
 """Driving audio quieter than this (int16 units, -50 dBFS) counts as silence."""
@@ -66,25 +66,27 @@ class ControlGenerator:
         self.fingerprint = f"control-3 alpha={alpha!r}"
         self._clips: Mapping[str, Clip] = {}
         self._heard: Heard | None = None
+        self._asked: tuple[bytes, tuple[str, int, int] | None] | None = None
 
     def use_clips(self, clips: Mapping[str, Clip]) -> None:
         """Remember where donor mouths come from."""
         self._clips = clips
-        self._heard = None
+        self._heard = self._asked = None
 
     def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
         """Composite the driven mouth, and the leaked share of the reference's, into every frame."""
         driven = self._driven_mouths(frames, audio)
         per_frame = len(reference) == len(frames)
-        mask = mouth_mask(frames.shape[1], frames.shape[2])
-        output = np.empty_like(frames)
+        patch = mouth_patch(frames.shape[1], frames.shape[2])
+        output = frames.copy()
         for index, frame in enumerate(frames):
-            mouth = np.zeros(frame.shape, np.float32)
+            part = output[index][patch.place]
+            mouth = np.zeros(part.shape, np.float32)
             if self.alpha < 1:
-                mouth += (1 - self.alpha) * aligned(driven[index], frame)
+                mouth += (1 - self.alpha) * aligned(driven[index], frame, patch.place)
             if self.alpha > 0:
-                mouth += self.alpha * aligned(reference[index if per_frame else 0], frame)
-            output[index] = np.rint(frame + mask * (mouth - frame))
+                mouth += self.alpha * aligned(reference[index if per_frame else 0], frame, patch.place)
+            part[:] = np.rint(part + patch.weight * (mouth - part))
         return output
 
     def _driven_mouths(self, frames: Frames, audio: Audio) -> Frames:
@@ -123,16 +125,24 @@ class ControlGenerator:
 
         None where it is no clip's speech as a whole.
         """
+        # Every audio drives several videos of a clip.
+        asked = audio.tobytes()
+        if self._asked is None or self._asked[0] != asked:
+            self._asked = asked, self._found_donor(audio)
+        found = self._asked[1]
+        return None if found is None else (self._clips[found[0]], *found[1:])
+
+    def _found_donor(self, audio: Audio) -> tuple[str, int, int] | None:
         for name in self._clips:
             speech = self._speech_of(name)
             common = min(len(speech), len(audio))
             if common and np.array_equal(speech[:common], audio[:common]):
-                return self._clips[name], len(speech), 0
+                return name, len(speech), 0
         for name in self._clips:
             speech = self._speech_of(name)
             late, likeness = _best_shift(speech, audio)
             if likeness > ALIKE:
-                return self._clips[name], len(speech), late
+                return name, len(speech), late
         return None
 
 

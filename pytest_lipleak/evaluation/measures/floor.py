@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.clips import Image
 from pytest_lipleak.faces.centred import MOUTH_COLUMNS, MOUTH_ROWS, darkness
 from pytest_lipleak.faces.mouth_swap import aligned
-from pytest_lipleak.faces.small import SIDE, Faces, Region, soft
+from pytest_lipleak.faces.small import SIDE, Faces, Region, soft_patch
 
 
 def most_closed(faces: Faces) -> int:
@@ -36,6 +36,6 @@ def floor_frames(crops: Iterable[Image], still: Image, region: Region) -> Iterat
         still: the crop whose mouth is used, of the same size.
         region: bool (SIDE, SIDE), in shares of the crop.
     """
-    weight = soft(region, *still.shape[:2])
+    patch = soft_patch(region, *still.shape[:2])
     for crop in crops:
-        yield np.asarray(np.clip(np.rint(crop + weight * (aligned(still, crop) - crop)), 0, 255), np.uint8)
+        yield patch.into(crop, aligned(still, crop, patch.place))

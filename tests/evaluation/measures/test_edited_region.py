@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pytest_lipleak.evaluation.measures.edited_region import change_over_time, edited_region
+from pytest_lipleak.evaluation.measures.edited_region import changes_over_time, edited_region
 from pytest_lipleak.faces.small import (
     SIDE,
     Region,
@@ -57,7 +57,7 @@ def test_noise_and_brightness_are_no_edit() -> None:
     assert edited_region([noisy], INPUTS).mean() < 1.5 * lips_region().mean()
     gains = np.linspace(0.8, 1.1, len(INPUTS))[:, None, None]
     darker = np.clip(np.rint(gains * INPUTS + 5), 0, 255).astype(np.uint8)
-    assert change_over_time(darker, INPUTS).max() < 0.8
+    assert changes_over_time([darker], INPUTS)[0].max() < 0.8
     assert np.array_equal(edited_region([darker], INPUTS), lips_region())
 
 
@@ -74,12 +74,12 @@ def test_a_frame_redrawn_aside_is_no_edit() -> None:
 
 
 def test_a_black_output_is_an_edit_of_nothing_it_could_be_fitted_to() -> None:
-    assert np.isfinite(change_over_time(np.zeros_like(INPUTS), INPUTS)).all()
+    assert np.isfinite(changes_over_time([np.zeros_like(INPUTS)], INPUTS)).all()
 
 
 def test_outputs_of_another_length_are_refused() -> None:
     with pytest.raises(ValueError, match="expected"):
-        change_over_time(INPUTS[1:], INPUTS)
+        changes_over_time([INPUTS, INPUTS[1:]], INPUTS)
 
 
 def test_faces_of_any_size_become_small_and_grey() -> None:
