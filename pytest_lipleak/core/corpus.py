@@ -30,7 +30,6 @@ from pytest_lipleak.core.scores import (
     TrialScore,
     Unscored,
     above_chance,
-    over_unrelated,
 )
 
 PROBED = 4
@@ -376,11 +375,13 @@ def _of_scan(scan: LagScan, column: Column) -> float:
         assert column.lag is not None
         return scan.slope[column.lag - LAGS.start]
     heard = column.source is Source.LAGS
-    rows = scan.excess if heard else scan.lips
-    own = over_unrelated(rows)
+    own = scan.own_excess if heard else scan.own_lips
     if column.lag is not None:
         return own[column.lag - LAGS.start]
-    alone = above_chance(rows, fmean if column.measure.endswith(FREE) else max)
+    if column.measure.endswith(FREE):
+        alone = above_chance(scan.excess if heard else scan.lips, fmean)
+    else:
+        alone = scan.best_excess if heard else scan.best_lips
     if heard or scan.slope[own.index(max(own))] >= LEAST_SLOPE:
         return alone
     return min(alone, 0.0)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean, median
 from typing import Any
 
@@ -85,6 +86,8 @@ class SyncScore:
 class LagScan:
     """What one output has of its clip's own speech and lips at every lag of ``LAGS``, over its floor.
 
+    Many metrics look at one scan, and again for every table and interval: what follows from it is found once.
+
     Args:
         excess: confidence of the output minus that of its floor, 21 lags a row: against the clip's own speech, then
             against unrelated audios.
@@ -102,10 +105,31 @@ class LagScan:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data; ``from_dict`` reads it back exactly."""
         return {
-            **vars(self),
             "excess": [list(row) for row in self.excess],
             "lips": [list(r) for r in self.lips],
+            "slope": self.slope,
+            "region": self.region,
         }
+
+    @cached_property
+    def own_excess(self) -> list[float]:
+        """The clip's own speech over unrelated audios, lag by lag."""
+        return over_unrelated(self.excess)
+
+    @cached_property
+    def own_lips(self) -> list[float]:
+        """The clip's own lips over those of unrelated clips, lag by lag."""
+        return over_unrelated(self.lips)
+
+    @cached_property
+    def best_excess(self) -> float:
+        """How far the own speech stands above every unrelated one, each at its own best lag."""
+        return above_chance(self.excess, max)
+
+    @cached_property
+    def best_lips(self) -> float:
+        """How far the own lips stand above all unrelated ones, each at their own best lag."""
+        return above_chance(self.lips, max)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> "LagScan":
