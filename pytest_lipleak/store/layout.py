@@ -22,6 +22,9 @@ DIGEST_LENGTH = 16
 IN_USE = 60.0
 """Seconds for which what was just used is not dropped: someone may be about to open it."""
 
+MOST_KNOWN = 10_000
+"""Files of which it is known that they are whole."""
+
 TMP = "tmp-"
 """Prefix of files that are being written."""
 
@@ -60,6 +63,7 @@ class Layout:
     def __init__(self, access: Access) -> None:
         self.folder = access.folder
         self._access = access
+        self._whole: dict[Path, tuple[int, int, int]] = {}
 
     def find(self, kind: str, key: str) -> Path | None:
         """Return the artefact if it is there and whole, and note that it was used.
@@ -67,18 +71,42 @@ class Layout:
         A file's name carries the hash of its content; a corrupt or truncated one is removed with a warning.
         """
         stem, _, suffix = kind.partition(".")
-        for path in self._folder_of(key).glob(f"{stem}-{key}-*.{suffix}"):
-            # Another process may be dropping it; a reader's folder may be read-only.
-            with suppress(OSError):
-                os.utime(path)
+        for path in self._called(f"{stem}-{key}-", f".{suffix}", self._folder_of(key)):
             try:
-                if path.stem.rpartition("-")[2] == _content_digest(path):
-                    return path
+                whole = self._is_whole(path)
             except FileNotFoundError:
                 continue
+            if whole:
+                return path
             remark(f"{path} is corrupt and will be made again")
             path.unlink(missing_ok=True)
         return None
+
+    @staticmethod
+    def _called(begin: str, end: str, folder: Path) -> list[Path]:
+        try:
+            names = os.listdir(folder)  # noqa: PTH208 - a path for each name takes longer than the listing
+        except OSError:
+            return []
+        return [folder / name for name in names if name.startswith(begin) and name.endswith(end)]
+
+    def _is_whole(self, path: Path) -> bool:
+        """Whether a file is what its name says, and note that it was used; hashed again only if it was touched since.
+
+        Raises:
+            FileNotFoundError: another process has dropped it.
+        """
+        whole = self._whole.pop(path, None) == _state(path)
+        # Another process may be dropping it; a reader's folder may be read-only.
+        with suppress(OSError):
+            os.utime(path)
+        state = _state(path)
+        if whole or path.stem.rpartition("-")[2] == _content_digest(path):
+            self._whole[path] = state
+            if len(self._whole) > MOST_KNOWN:
+                del self._whole[next(iter(self._whole))]
+            return True
+        return False
 
     def temporary(self, kind: str, key: str) -> Path:
         """Return the file to which this process writes an artefact until it is whole."""
@@ -151,6 +179,11 @@ def _read_description(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return described if isinstance(described, dict) else {}
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _content_digest(path: Path) -> str:
