@@ -160,9 +160,15 @@ def stored_images(path: Path) -> Iterator[Image]:
     """Decode a video that ``write_video`` wrote, exactly, image by image (H, W, 3): none is kept."""
     with opened(path) as container:
         upright = Upright(path, None)
-        for frame in container.decode(video=0):
+        video = container.streams.video[0]
+        if video.width * video.height <= SMALL:
+            video.codec_context.thread_count = 1
+        for frame in container.decode(video):
             yield upright(frame)
 
+
+SMALL = 256 * 256
+"""Pixels of a picture up to which one thread codes it: several take a fifth more, and are not sooner done."""
 
 _LOSSLESS = {
     True: ("libx264rgb", "rgb24", {"qp": "0", "preset": "ultrafast"}),
@@ -235,6 +241,8 @@ def _write(
         _, video.height, video.width, _ = frames.shape
         video.pix_fmt = pixels
         video.options = dict(options)
+        if video.width * video.height <= SMALL:
+            video.codec_context.thread_count = 1
         sound: Any = None
         if audio is not None:
             name, samples = sound_encoding
