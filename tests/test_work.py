@@ -12,13 +12,15 @@ import numpy as np
 import pytest
 
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.make import videos
+from pytest_lipleak.evaluation.make import noted_faces, videos
 from pytest_lipleak.evaluation.one_video import score_file
-from pytest_lipleak.faces import tracking
+from pytest_lipleak.faces import mouth_swap, small, tracking
 from pytest_lipleak.faces.detection import Face
+from pytest_lipleak.generators import protocol
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media import clipsets, timeline, video
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
+from pytest_lipleak.media.geometry import Upright
 from pytest_lipleak.media.video import write_video
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync import syncnet
@@ -55,6 +57,12 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     sources = (clipsets, "read_video"), (timeline, "survey"), (video, "opened"), (videos, "stored_images")
     for module, name in sources:
         monkeypatch.setattr(module, name, counted(name, getattr(module, name)))
+    monkeypatch.setattr(Upright, "__call__", counted("conversions", Upright.__call__))
+    monkeypatch.setattr(videos, "write_video", counted("encodes", write_video, lambda _, made: len(made)))
+    monkeypatch.setattr(protocol, "_own", counted("copies", protocol._own, len))
+    for module in (noted_faces, small):
+        monkeypatch.setattr(module, "grey_face", counted("grey faces", small.grey_face))
+    monkeypatch.setattr(mouth_swap, "aligned", counted("moved mouths", mouth_swap.aligned))
     monkeypatch.setattr(tracking, "track", counted("face tracks", tracking.track))
     monkeypatch.setattr(tracking, "FaceDetector", lambda weights: Detector(done))
     return done
@@ -89,10 +97,11 @@ def clips(tmp_path: Path) -> ClipSet:
     return ClipSet([_clip(tmp_path, number) for number in range(CLIPS)], "noise")
 
 
-def _clip(folder: Path, seed: int, frames: int = FRAMES) -> ClipFile:
+def _clip(folder: Path, seed: int, frames: int = FRAMES, *, still: bool = True) -> ClipFile:
     noise = np.random.default_rng(seed)
     path = folder / f"{seed}.mkv"
-    pictures = noise.integers(0, 256, (1, SIZE, SIZE, 3), np.uint8).repeat(frames, axis=0)
+    drawn = noise.integers(0, 256, (1 if still else frames, SIZE, SIZE, 3), np.uint8)
+    pictures = drawn.repeat(frames // len(drawn), axis=0)
     write_video(path, pictures, noise.integers(-3000, 3000, 640 * frames).astype(np.int16))
     return ClipFile(path.stem, path)
 
@@ -117,12 +126,46 @@ def test_six_conditions_share_decoding_faces_and_speech(
     assert work["survey"] == CLIPS
     assert work["generated"] == CLIPS * 6
     assert not work["stored_images"], "what was made just now is not decoded to be scored"
+    assert work["conversions"] == CLIPS * FRAMES, "only real clips are decoded, each once"
+    assert work["encodes"] == CLIPS * 6 * FRAMES
+    assert work["copies"] == CLIPS * (6 + 3) * FRAMES + CLIPS * 3, (
+        "the model's own frames and references, of which under AR there is one"
+    )
+    assert work["grey faces"] == CLIPS * TRIALS * FRAMES
     assert work["video windows"] == CLIPS * TRIALS * WINDOWS
     # All clips are equally long here, so a partner's speech is the very audio of another clip.
     assert work["audio windows"] == CLIPS * WINDOWS
     tracked = protocol is Protocol.TRACKED
     assert work["face tracks"] == CLIPS * tracked
     assert work["detections"] == CLIPS * FRAMES * tracked
+
+
+def test_lips_and_floors_are_taken_from_what_was_seen_already(
+    clips: ClipSet, work: Counter[str], tmp_path: Path
+) -> None:
+    measured = evaluation(clips, work, tmp_path, Protocol.DIRECT)
+    for name in ("LipCorr_S", "LSE-C_S@floor", "LipCorr_S[AR]"):
+        measured.measure(name)
+    assert work["generated"] == CLIPS * 4, "under silence, and under the own speech beside it"
+    assert not work["stored_images"]
+    assert work["conversions"] == CLIPS * FRAMES
+    assert work["encodes"] == CLIPS * 4 * FRAMES
+    assert work["grey faces"] == CLIPS * (5 + 1) * FRAMES, "five videos, and a still mouth once a clip"
+    assert work["video windows"] == CLIPS * (5 + 2) * WINDOWS, "five videos, and a floor a reference"
+
+
+def test_probes_share_moved_mouths_and_what_was_seen_already(work: Counter[str], tmp_path: Path) -> None:
+    moving = ClipSet([_clip(tmp_path, number, frames=40, still=False) for number in range(CLIPS)], "noise")
+    measured = evaluation(moving, work, tmp_path, Protocol.DIRECT)
+    probed = len(measured.corpus.provenance.probed)
+    for name in ("FRAME_shift[AM,CR]", "FRAME_shift[AM,AR]"):
+        assert measured.measure(name).clips == probed
+    assert work["moved mouths"] == probed * 40, "the same mouths are moved under every condition"
+    assert not work["stored_images"]
+    assert work["conversions"] == probed * 40
+    made = 3 * probed * 2 + 2
+    assert work["generated"] == made, "as it is, under other audio, with moved mouths; one clip once more"
+    assert work["encodes"] == made * 40
 
 
 @pytest.mark.parametrize("protocol", [Protocol.DIRECT, Protocol.TRACKED])

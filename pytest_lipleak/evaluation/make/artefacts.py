@@ -3,7 +3,7 @@
 What making an artefact needs is made before its lock is taken, so that a process holds one lock at a time.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from pytest_lipleak.evaluation.make.noted_faces import NotedFaces
 from pytest_lipleak.evaluation.make.picture_tools import PictureTools
 from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
 from pytest_lipleak.evaluation.make.videos import GENERATION_LIBRARIES, OutputVideos
-from pytest_lipleak.faces.small import Faces, chroma_faces
+from pytest_lipleak.faces.small import Faces
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.shared import BusyError
 from pytest_lipleak.plan.plan import Plan
@@ -221,12 +221,15 @@ class Artefacts:
         known = self.videos.faces(trial)
         if known is not None:
             return known
-        cropper, video = self.cropper(trial.real), self.video(trial)
-        return self._noted.of(self.source(trial), cropper(video))
+        return self._noted.of(self.source(trial), self._crops_of(trial))
 
     def layers(self, trial: Trial) -> tuple[NDArray[np.uint8], ...]:
         """Return a trial's face crops in grey, and their colour alone: both small, see ``faces.small``."""
-        return self.faces(trial), chroma_faces(self.cropper(trial.real)(self.video(trial)))
+        return self.faces(trial), self._noted.colour_of(self.source(trial), self._crops_of(trial))
+
+    def _crops_of(self, trial: Trial) -> Iterator[Image]:
+        """Yield a trial's face crops, by the geometry of the real clip; nothing is opened before the first is asked."""
+        yield from self.cropper(trial.real)(self.video(trial))
 
     def embedding_of(self, crops: Iterable[Image]) -> Embeddings:
         """Return face crops that no model made as the sync expert sees them, float32 (W, D); not kept."""
@@ -257,7 +260,7 @@ class Artefacts:
 
         def needs() -> None:
             for trial in trials:
-                if self.videos.faces(trial) is None:
+                if self.videos.faces(trial) is None and not self.videos.has(trial):
                     self.videos.get(trial, wait=wait)
                 self.embedding(trial, wait=wait)
 

@@ -1,10 +1,13 @@
-"""Small grey faces, noted while a sync expert looks at a video: nobody decodes it again for them soon after."""
+"""Small grey faces, noted when a video is first looked at: nobody decodes it again for them soon after."""
 
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Image
-from pytest_lipleak.faces.small import SIDE, Face, Faces, grey_face, grey_faces, stacked
+from pytest_lipleak.core.held_arrays import HeldArrays
+from pytest_lipleak.faces.small import SIDE, Chroma, Face, Faces, chroma_faces, grey_face, grey_faces, stacked
 
 NOTED = 50_000_000
 """Bytes of them that are held; those that were asked for longest ago are let go."""
@@ -14,8 +17,7 @@ class NotedFaces:
     """The small grey faces of the videos that were looked at last, by any name."""
 
     def __init__(self) -> None:
-        self._noted: OrderedDict[str, Faces] = OrderedDict()
-        self._size = 0
+        self._noted = HeldArrays(NOTED)
 
     def through(self, name: str, crops: Iterable[Image]) -> Iterator[Image]:
         """Yield the face crops of a video, uint8 RGB (H, W, 3), and note them, unless it is too long to be held."""
@@ -25,19 +27,19 @@ class NotedFaces:
                 seen.append(grey_face(crop))
             yield crop
         if len(seen) * SIDE**2 <= NOTED:
-            self._note(name, stacked(seen))
+            self._noted.hold(name, stacked(seen))
 
     def of(self, name: str, crops: Iterable[Image]) -> Faces:
         """Return the small grey faces of a video, uint8 (T, SIDE, SIDE), those noted or, without such, of its crops."""
-        if name not in self._noted:
-            return grey_faces(crops)
-        self._noted.move_to_end(name)
-        return self._noted[name]
+        return self._found(name, lambda: grey_faces(crops))
 
-    def _note(self, name: str, faces: Faces) -> None:
-        self._size += faces.nbytes - (self._noted[name].nbytes if name in self._noted else 0)
-        self._noted[name] = faces
-        self._noted.move_to_end(name)
-        while self._size > NOTED:
-            _, dropped = self._noted.popitem(last=False)
-            self._size -= dropped.nbytes
+    def colour_of(self, name: str, crops: Iterable[Image]) -> Chroma:
+        """Return what of them is colour, uint8 (T, SIDE, SIDE, 2), likewise."""
+        return self._found(f"{name} in colour", lambda: chroma_faces(crops))
+
+    def _found(self, name: str, make: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+        found = self._noted.get(name)
+        if found is None:
+            found = make()
+            self._noted.hold(name, found)
+        return found

@@ -1,5 +1,6 @@
 """What the model makes of clips: each video generated once, and found again in a store."""
 
+import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Audio, Clip, Frames, Image, StreamedVideo, Video, digest_of
+from pytest_lipleak.core.clips import Audio, Clip, Image, StreamedVideo, Video, digest_of
 from pytest_lipleak.core.errors import StoreError
+from pytest_lipleak.core.held_arrays import HeldArrays
 from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.make.costs import Stopwatch
 from pytest_lipleak.evaluation.make.worker import Worker
@@ -108,7 +110,7 @@ class Videos(OutputVideos):
         self._stopwatch = stopwatch
         self._introduced = False
         self._memory = MemoryWatch(model.name)
-        self._latest: tuple[str, Frames] | None = None
+        self._made = HeldArrays(HELD)
 
     def output_key(self, trial: Trial, audio: Audio) -> str:
         """Return the key of a generated video: a hash of all that its frames depend on."""
@@ -140,7 +142,7 @@ class Videos(OutputVideos):
     def get(self, trial: Trial, *, wait: bool = True) -> Video:
         """Return a trial's video, uint8 RGB (T, H, W, 3), generating it if nobody did.
 
-        A short one that was made last is an array; any other is decoded from the store in every pass.
+        A short one that was made lately is an array; any other is decoded from the store in every pass.
 
         Args:
             trial: what the model is given.
@@ -153,29 +155,25 @@ class Videos(OutputVideos):
         if trial.audio is None:
             return trial.clip.video
         key, about = self.key(trial), self.about(trial)
-        if (made := self._made_last(key)) is not None:
+        if (made := self._made.get(key)) is not None:
             return made
         found = self._store.load(
             "video.mkv",
             key,
             partial(self._generate, trial, key),
             # At once, not in the first pass: that may run in another thread.
-            lambda path: iter(()) if self._made_last(key) is not None else _begun(path),
+            lambda path: iter(()) if self._made.get(key) is not None else _begun(path),
             wait=wait,
             about=about,
         )
         if found is None:
             raise BusyError
-        if (made := self._made_last(key)) is not None:
+        if (made := self._made.get(key)) is not None:
             return made
         _, height, width, channels = trial.clip.video.shape
         return StreamedVideo(
             lambda: self._again(trial, key), (len(trial.clip.video), height, width, channels)
         )
-
-    def _made_last(self, key: str) -> Frames | None:
-        """The video of this key, if it was made last and is held."""
-        return self._latest[1] if self._latest is not None and self._latest[0] == key else None
 
     def _again(self, trial: Trial, key: str) -> Iterator[Image]:
         """Begin another pass through a generated video; never make it again, as it might come out otherwise."""
@@ -188,13 +186,13 @@ class Videos(OutputVideos):
         return _begun(path)
 
     def _generate(self, trial: Trial, key: str, path: Path) -> None:
-        """Let the model make a video and write it; hold it until the next one is made, if it is short."""
+        """Let the model make a video and write it; hold it until others of that size are made, if it is short."""
         audio = trial.audio
         assert audio is not None
         if not ready(self.model.generator):
             raise BusyError
         self.introduce(trial.real)
-        self._latest = None
+        self._made.make_room(math.prod(trial.clip.video.shape))
         # The video's lock is held, and whoever has the model may wait for it.
         with without_waiting(), self._stopwatch("generation"):
             output = run_generator(
@@ -210,9 +208,10 @@ class Videos(OutputVideos):
             )
         self._memory.note()
         self.model.check_unchanged()
-        write_video(path, output)
-        if isinstance(output, np.ndarray) and output.nbytes <= HELD:
-            self._latest = key, output
+        with self._stopwatch("videos"):
+            write_video(path, output)
+        if isinstance(output, np.ndarray):
+            self._made.hold(key, output)
 
     def introduce(self, clip: Clip) -> None:
         """Tell the model what it wants to know beyond its inputs: once for all clips, and of this clip's face."""

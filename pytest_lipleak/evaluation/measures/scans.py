@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.clips import Clip, Image
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import UnscorableError
+from pytest_lipleak.core.held_arrays import HeldArrays
 from pytest_lipleak.core.scores import LagScan
 from pytest_lipleak.evaluation.make.artefacts import Artefacts
 from pytest_lipleak.evaluation.make.costs import Stopwatch
@@ -34,6 +36,9 @@ UNRELATED = 20
 
 DECIMALS = 4
 
+MOVEMENTS = 10_000_000
+"""Bytes of lips' movements that are held: those of 80 clips of 5 s."""
+
 
 @dataclass(frozen=True, eq=False)
 class Scans:
@@ -54,6 +59,11 @@ class Scans:
     unrelated: UnrelatedSpeech
     progress: Progress
     stopwatch: Stopwatch
+
+    @cached_property
+    def _lips(self) -> HeldArrays:
+        """How the lips of the last clips move: each clip is compared with many."""
+        return HeldArrays(MOVEMENTS)
 
     def scan(self, condition: Condition) -> None:
         """Scan what was generated of every clip with the condition's reference, and note it; those that are scored.
@@ -171,8 +181,8 @@ class Scans:
         )
         own, still = self._own_lips(name)
         moved = without(movement(output), still)
-        lips, slope = correlations(moved, without(own, still))
-        null = [correlations(moved, without(*self._own_lips(other)))[0] for other in others]
+        lips, slope = correlations(moved, own)
+        null = [correlations(moved, self._own_lips(other)[0])[0] for other in others]
         return LagScan(
             _rounded(excesses(seen, floor, self._offset(name))),
             _rounded(np.stack([lips, *null])),
@@ -189,7 +199,13 @@ class Scans:
         return [name] if partner is None else [name, partner]
 
     def _own_lips(self, name: str) -> tuple[Movement, Movement]:
-        """How the lips of a real clip move, and how a still mouth there would, carried along with the head."""
+        """How the lips of a real clip move, and how a still mouth there would, carried along with the head.
+
+        The second is taken out of the first.
+        """
+        held = self._lips.get(name)
+        if held is not None:
+            return held[0], held[1]
         clip = self.trials.clips[name]
 
         def make() -> NDArray[np.float32]:
@@ -199,7 +215,8 @@ class Scans:
             return np.stack([movement(faces), movement(grey_faces(still))])
 
         own, floor = self.artefacts.array_of("lips", clip, make)
-        return own, floor
+        self._lips.hold(name, np.stack([without(own, floor), floor]))
+        return without(own, floor), floor
 
     def _with_still_mouth(self, clip: Clip, faces: Faces, region: Region) -> Iterator[Image]:
         cropper, still = self.artefacts.cropper(clip), most_closed(faces)
