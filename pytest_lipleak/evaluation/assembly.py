@@ -59,7 +59,8 @@ def assemble(
     files: Files,
 ) -> Parts:
     """Put the parts of an evaluation together; see ``Evaluation`` for the arguments."""
-    stopwatch, shown = Stopwatch(), ProgressRelay(worker.progress)
+    stopwatch = Stopwatch()
+    shown = ProgressRelay(worker.progress, stopwatch.seconds)
     tools = PictureTools(files.weights, worker.device, plan.protocol, store, files.arcface)
     crops = Crops(
         plan.protocol,

@@ -4,7 +4,7 @@ from pytest_lipleak.core.conditions import EVERY_CONDITION
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.formulas import LEAKAGE_METRICS, metric
 from pytest_lipleak.core.words import counted
-from pytest_lipleak.evaluation.make.costs import STAGES
+from pytest_lipleak.evaluation.make.costs import LESS, STAGES, longest
 from pytest_lipleak.evaluation.results.aggregate import suspicions
 from pytest_lipleak.report.progress import duration
 from pytest_lipleak.report.render import Paint, text_lines
@@ -48,11 +48,13 @@ def _worst(corpus: Corpus, measure: Measure) -> list[str]:
 
 
 def _costs(corpus: Corpus) -> list[str]:
-    """Where the time went, over all processes."""
+    """Where the time went, over all processes, and what would make most of it less."""
     spent = {stage: sum(each.get(stage, 0.0) for each in corpus.costs.values()) for stage in STAGES}
     told = [f"{stage} {duration(seconds)}" for stage, seconds in spent.items() if seconds >= 0.5]
     several = f", summed over {len(corpus.costs)} processes" if len(corpus.costs) > 1 else ""
-    return ["", f"time: {', '.join(told)}{several}"] if told else []
+    most = longest(spent)
+    advice = f"; most is {most}, {LESS[most]}" if most else ""
+    return ["", f"time: {', '.join(told)}{several}{advice}"] if told else []
 
 
 def _frame_counts(corpus: Corpus) -> list[str]:

@@ -203,7 +203,16 @@ def test_what_the_time_went_into_is_summed_over_processes() -> None:
     found = corpus()
     found.costs = {"a": {"generation": 60.0, "other": 0.1}, "b": {"generation": 90.0, "embedding": 5.0}}
     (summary,) = summaries(RunResult((ModelResult(found, {}),)))
-    assert summary.table[-1] == "time: generation 2 min, embedding 5 s, summed over 2 processes"
+    told, advice = summary.table[-1].split("; ")
+    assert told == "time: generation 2 min, embedding 5 s, summed over 2 processes"
+    assert advice.startswith("most is generation, the model's own work: a GPU (--lipleak-device)")
+
+
+def test_of_little_time_nobody_is_told_how_to_spend_less() -> None:
+    found = corpus()
+    found.costs = {"a": {"generation": 3.0, "videos": 2.0}}
+    (summary,) = summaries(RunResult((ModelResult(found, {}),)))
+    assert summary.table[-1] == "time: generation 3 s, videos 2 s"
 
 
 def test_a_model_that_beats_the_real_clips_is_warned_about() -> None:

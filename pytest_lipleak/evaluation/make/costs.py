@@ -3,12 +3,35 @@
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-STAGES = ("generation", "tracking", "embedding", "scoring", "pictures", "other")
-"""In the order of reports: the model; face tracks; the expert's networks; distances at 31 shifts; picture
-measures; and everything else, which is reading and writing videos and waiting for other workers."""
+LESS = {
+    "generation": "the model's own work: a GPU (--lipleak-device), more workers (-n) or fewer clips make it less, and "
+    "a store (--lipleak-store) keeps its videos for the next run",
+    "tracking": "faces are followed once a clip: a store (--lipleak-store) keeps where they are, and face-centred "
+    "clips need none of it (--lipleak-protocol=direct)",
+    "embedding": "the sync expert's networks: a GPU (--lipleak-device) or more workers (-n) make it less, and the "
+    "embedded expert (--lipleak-expert=embedded) takes a hundredth of SyncNet's",
+    "scoring": "distances at all shifts and lags: more workers (-n) or fewer clips make it less",
+    "pictures": "picture measures: fewer of them, or more workers (-n), make it less",
+    "videos": "writing and reading videos: smaller pictures make it less, and a store on a faster disk "
+    "(--lipleak-store)",
+    "other": "everything else, which is mostly waiting: fewer workers (-n) wait less for each other",
+}
+"""What the time of each stage is, in the order of reports, and what would make it less."""
+
+STAGES = tuple(LESS)
+
+TELLING = 10.0
+"""Seconds of work from which on it is said where the time goes."""
+
+
+def longest(spent: Mapping[str, float]) -> str | None:
+    """Return the stage that took most of the time so far, in seconds by stage; None of next to nothing."""
+    # A copy: another thread may add a stage meanwhile.
+    known = dict(spent)
+    return max(known, key=known.__getitem__) if sum(known.values()) >= TELLING else None
 
 
 class Stopwatch:
