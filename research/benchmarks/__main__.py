@@ -166,6 +166,15 @@ def _stage_rows(runs: Sequence[Run]) -> list[tuple[str, str]]:
     ]
 
 
+def budget(bench: Benchmark) -> None:
+    """What a generated frame costs beyond the model's own call, stage by stage beside each stage's limit."""
+    from research.benchmarks.budget import table
+
+    folder = bench.folder / "budget"
+    folder.mkdir()
+    print("\n".join(table(task("budget", folder=str(folder), rounds=bench.rounds).result)))
+
+
 def decoding(bench: Benchmark) -> None:
     """Decoding and converting a file, beside a bare PyAV loop."""
     print("| picture | bare PyAV, CPU ms per frame | ours | CPU ratio | page faults per frame, bare | ours |")
@@ -408,6 +417,7 @@ def cuda(bench: Benchmark) -> None:
 SECTIONS: dict[str, Callable[[Benchmark], None]] = {
     "one-video": one_video,
     "stages": stages,
+    "budget": budget,
     "decoding": decoding,
     "six-conditions": six_conditions,
     "experts": experts,

@@ -105,6 +105,13 @@ def stages(video: str, weights: str) -> dict[str, Any]:
     return {"stages": stage.seconds, "frames": len(frames)}
 
 
+def budget(folder: str, rounds: int) -> dict[str, Any]:
+    """Every stage of a verdict beside its limit; see ``research.benchmarks.budget``."""
+    from research.benchmarks.budget import budget as measured
+
+    return measured(Path(folder), rounds)
+
+
 def decoding(video: str, times: int = 4) -> dict[str, Any]:
     """Decode and convert a file as measuring does: one pass for clock and sound, one for the pictures."""
     import av.video.reformatter  # noqa: F401 - loaded before the clock starts
