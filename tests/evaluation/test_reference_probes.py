@@ -13,9 +13,9 @@ from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.core.errors import NotApplicableError
 from pytest_lipleak.core.held_arrays import HeldArrays
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.measures.probes import Probed, swapped_reference
+from pytest_lipleak.evaluation.measures.probes import Probed, SwapShares, swapped_reference
 from pytest_lipleak.evaluation.results.aggregate import suspicions
-from pytest_lipleak.faces.mouth_swap import most_different, with_mouths
+from pytest_lipleak.faces.mouth_swap import in_another_order, most_different, with_mouths
 from pytest_lipleak.generators.control import ControlGenerator
 from pytest_lipleak.generators.registry import Model, load_model
 from pytest_lipleak.media.clipsets import EMBEDDED, ClipSet, open_clips
@@ -262,3 +262,36 @@ def test_a_face_in_a_larger_picture_is_probed_where_it_is_tracked(
         shares = [each["REF_swap"] / each["REF_swap_full"] for each in found]
         assert all(each["REF_swap_full"] > 1 for each in found)
         assert shares == pytest.approx([share] * len(shares), abs=0.02)
+
+
+def test_another_order_has_all_mouths_and_none_in_its_place() -> None:
+    looks = np.random.default_rng(4).normal(100, 1, (41, 12)).astype(np.float32)
+    opening = np.random.default_rng(5).uniform(0, 60, 41)
+    looks[:, 0] += opening
+    others, apart = in_another_order(looks)
+    assert sorted(others) == list(range(41))
+    ranks = opening.argsort().argsort()
+    moved = np.abs(ranks[others] - ranks)
+    assert moved.min() > 10, "by half of the others, but for noise"
+    assert apart == pytest.approx(np.square(looks - looks[others]).mean(), rel=1e-4)
+    assert in_another_order(np.full((6, 4), 90, np.float32))[1] == 0, "a mouth that never moves has no other"
+
+
+def test_a_mouth_that_is_looked_up_is_no_copy_and_a_still_one_is() -> None:
+    """What another order leaves in the output all the time: one frame's other mouth, or whatever lies nearest."""
+    draw = np.random.default_rng(6)
+    mouths = draw.normal(0, 20, (30, 40, 40, 3)).astype(np.float32)
+    others = [(at + 15) % 30 for at in range(30)]
+    changes = mouths[others] - mouths
+    shares = []
+    for arriving in (
+        0.5 * changes[7],
+        0.2 * changes[7] + draw.normal(0, 12, changes[7].shape).astype(np.float32),
+    ):
+        counted = SwapShares()
+        for change in changes:
+            counted.add(change, arriving)
+        shares.append(counted.of_one(changes))
+    copied, found = shares
+    assert copied == pytest.approx(0.5, abs=0.01)
+    assert found < 0.1, "it looks like no frame's mouth in particular"
