@@ -15,13 +15,15 @@ half the frame rate, lips drawn anew at every call), and what .3 of a copy gave 
 | LipCorr_XO         | 0.09   | 0.28         | 0.15  |
 | LipCorr_S@worst    | 0.10   | (1)          | 0.3   |
 | LipCorr_XO@worst   | 0.17   | 0.27         | 0.3   |
-| probes             | 0.08   | 0.2          | 0.15  |
-| probes, looked up  | 0.27   | 0.2 (2)      | 0.3   |
+| probes             | 0.12   | 0.2          | 0.15  |
+| probes under AM    | 0.26   | 0.2 (2)      | 0.3   |
+| REF_swap[SI,CR]    | 0.14   | 0.2 (3)      | 0.2   |
 
 (1) The worst clip is for leaks in some clips: one whole copy in twelve gives 0.68 and more. (LSE-C_XO@worst has no such
 room: under other speech one clip of twelve stands above ten unrelated audios by chance in most suites.)
-(2) Under the clip's own speech, and of still mouths that silence shows, the limit is for models that leak nowhere else:
-see ``LOOKED_UP``. A whole copy gives 0.8 and more.
+(2) Under the clip's own speech the limit is for models that leak nowhere else: see ``LOOKED_UP``. A whole copy gives
+0.8 and more.
+(3) What half of one still mouth out of a reference video gives.
 
 LSE-C_XO@floor parts the two least: lips that follow the partner's speech agree with the clip's own by its rhythm, and
 chance (p .001) does not excuse it. It stands as high as honest lips need; lips against lips and the probes find what it
