@@ -5,10 +5,12 @@ import os
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
+
+import numpy as np
 
 from pytest_lipleak.core.clips import Audio, Clip, Image, StreamedVideo, Video, stretch
 from pytest_lipleak.core.errors import ConfigurationError, InputError, LipleakError, MissingDataError
@@ -35,8 +37,8 @@ TABLE_SUFFIXES = frozenset({".csv", ".tsv", ".txt"})
 LATE_FRAMES = 5
 """Audio may end this many frames before the video (containers cut at packets); more is an error."""
 
-AUDIO_BYTES = 500_000_000
-"""Decoded audio kept in memory; that of other clips is decoded when it is needed again."""
+AUDIO_BYTES = 100_000_000
+"""Decoded audio kept in memory, 52 minutes; that of other clips is decoded when it is needed again."""
 
 KEPT_BYTES = 125_000_000
 """Decoded frames kept in memory, besides those of the last clip; those of other clips are decoded when looked at."""
@@ -44,6 +46,23 @@ KEPT_BYTES = 125_000_000
 
 def _nowhere(name: str, length: int) -> None:
     """End no clip before its own end."""
+
+
+@dataclass(frozen=True)
+class _Remembered:
+    """What is kept of a clip that was let go: asked for again, its pictures are streamed and its sound is decoded.
+
+    Args:
+        shape: of its video.
+        timeline: of its file, without the sound.
+        notes: of the clip.
+        digest: of the clip, where it was asked for.
+    """
+
+    shape: tuple[int, ...]
+    timeline: Timeline
+    notes: tuple[str, ...]
+    digest: str | None
 
 
 class ClipSet(Mapping[str, Clip]):
@@ -81,8 +100,10 @@ class ClipSet(Mapping[str, Clip]):
         """Files of further speech, which drove outputs and is no clip's, by name."""
         self._ends = ends
         self._kept: OrderedDict[str, Clip] = OrderedDict()
+        self._remembered: dict[str, _Remembered] = {}
         self._recordings: dict[str, Recording] = {}
         self._heard: OrderedDict[str, int] = OrderedDict()
+        """Bytes of the sounds that are held, by clip; the latest stands last."""
         self._heard_bytes = 0
 
     def __iter__(self) -> Iterator[str]:
@@ -97,9 +118,11 @@ class ClipSet(Mapping[str, Clip]):
 
     def __getitem__(self, name: str) -> Clip:
         if name not in self._kept:
-            self._kept[name] = self._load(self.files[name])
+            known = self._remembered.get(name)
+            self._kept[name] = self._load(self.files[name]) if known is None else self._again(name, known)
             self._let_go_of_frames(name)
         self._kept.move_to_end(name)
+        self._let_go_of_sounds(name)
         return self._kept[name]
 
     def _let_go_of_frames(self, latest: str) -> None:
@@ -109,8 +132,52 @@ class ClipSet(Mapping[str, Clip]):
         for name in [name for name in held if held[name] and name != latest]:
             if total <= KEPT_BYTES:
                 return
-            self._kept[name] = _streamed(self._kept[name], self._recording(name).timeline, self.files[name])
+            clip = self._kept[name]
+            self._kept[name] = self._streamed(name, self._known(clip), clip.audio)
             total -= held[name]
+
+    def _let_go_of_sounds(self, latest: str) -> None:
+        """Let those go that were not asked for longest, and with each all of its clip that takes room."""
+        if latest not in self._heard:
+            self._heard[latest] = self._recording(latest).audio.nbytes
+            self._heard_bytes += self._heard[latest]
+        self._heard.move_to_end(latest)
+        while self._heard_bytes > AUDIO_BYTES and len(self._heard) > 1:
+            oldest, size = self._heard.popitem(last=False)
+            self._heard_bytes -= size
+            if (clip := self._kept.pop(oldest, None)) is not None:
+                self._remembered[oldest] = self._known(clip)
+            del self._recordings[oldest]
+
+    def _known(self, clip: Clip) -> _Remembered:
+        known = self._remembered.get(clip.name)
+        if known is not None and known.digest is not None:
+            return known
+        # Pictures that are held are hashed before they are let go: nobody decodes them again for that.
+        digest = clip.digest if isinstance(clip.video, np.ndarray) else vars(clip).get("digest")
+        timeline = replace(self._recording(clip.name).timeline, audio=None)
+        return _Remembered(clip.video.shape, timeline, clip.notes, digest)
+
+    def _again(self, name: str, known: _Remembered) -> Clip:
+        known.timeline.check_unchanged()
+        first = self.files[name].first * SAMPLES_PER_FRAME
+        audio = self._recording(name).audio[first : first + known.shape[0] * SAMPLES_PER_FRAME]
+        return self._streamed(name, known, audio)
+
+    def _streamed(self, name: str, known: _Remembered, audio: Audio) -> Clip:
+        """A clip of which no frames are held."""
+        file, (length, height, width, channels) = self.files[name], known.shape
+        box = file.box
+
+        def read() -> Iterator[Image]:
+            images = islice(VideoFile(known.timeline), file.first, file.first + length)
+            return images if box is None else (image[box.slices] for image in images)
+
+        video = StreamedVideo(read, (length, height, width, channels))
+        streamed = Clip(name, video, audio, file.speaker, known.notes)
+        if known.digest is not None:  # asked for far more often than pictures are
+            vars(streamed)["digest"] = known.digest
+        return streamed
 
     @cached_property
     def digest(self) -> str:
@@ -160,16 +227,8 @@ class ClipSet(Mapping[str, Clip]):
     def speech(self, name: str) -> Audio:
         """Return the whole audio of a clip, or of ``driving``, int16 mono 16 kHz, without decoding frames."""
         audio = self._recording(name).audio
-        if name not in self._kept:
-            # Pairing asks for that of every clip; those asked for longest ago are let go.
-            self._heard_bytes += audio.nbytes if name not in self._heard else 0
-            self._heard[name] = audio.nbytes
-            self._heard.move_to_end(name)
-            while self._heard_bytes > AUDIO_BYTES and len(self._heard) > 1:
-                oldest, size = self._heard.popitem(last=False)
-                self._heard_bytes -= size
-                if oldest not in self._kept:
-                    del self._recordings[oldest]
+        # Pairing asks for that of every clip.
+        self._let_go_of_sounds(name)
         if name in self.driving:
             return audio
         first, stop = self.files[name].first, self.files[name].stop
@@ -257,22 +316,6 @@ def _cut(video: Video, first: int, stop: int) -> Video:
     """Frames ``first`` to before ``stop``, held where these few are short."""
     cut = stretch(video, first, stop)
     return held_if_short(lambda: cut) if isinstance(cut, StreamedVideo) and len(cut) < len(video) else cut
-
-
-def _streamed(clip: Clip, timeline: Timeline, file: ClipFile) -> Clip:
-    """The same clip, of which no frames are held."""
-    length, height, width, channels = clip.video.shape
-    box = file.box
-
-    def read() -> Iterator[Image]:
-        images = islice(VideoFile(timeline), file.first, file.first + length)
-        return images if box is None else (image[box.slices] for image in images)
-
-    video = StreamedVideo(read, (length, height, width, channels))
-    streamed = replace(clip, video=video)
-    # Known already, and asked for far more often than pictures are.
-    vars(streamed)["digest"] = clip.digest
-    return streamed
 
 
 def audible_frames(audio_file: Path, frames: int, samples: int) -> int:

@@ -71,6 +71,15 @@ class Timeline:
     audio: Audio | None
     notes: tuple[str, ...]
 
+    def check_unchanged(self) -> None:
+        """Refuse a file that was written to since: what was measured of one pass must be true of the others.
+
+        Raises:
+            InputError: it was.
+        """
+        if file_state(self.path) != self.state:
+            raise InputError(f"{self.path}: the file was changed while it was measured; run again")
+
 
 def survey(path: Path, *, pictures: bool = True, sound: bool = True) -> Timeline:
     """Look once through the packets of a file, and decode its sound.

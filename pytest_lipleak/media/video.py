@@ -14,7 +14,7 @@ from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLE_RATE
 from pytest_lipleak.media.clip_bounds import MOST_DAMAGED
 from pytest_lipleak.media.conversion import Conversion
 from pytest_lipleak.media.geometry import SQUARE, Upright
-from pytest_lipleak.media.opening import demuxed, file_state, opened
+from pytest_lipleak.media.opening import demuxed, opened
 from pytest_lipleak.media.timeline import Pictures, Timeline, survey
 from pytest_lipleak.media.tracks import require
 
@@ -52,7 +52,7 @@ class VideoFile:
         return survey(self._given, sound=False) if isinstance(self._given, Path) else self._given
 
     def __iter__(self) -> Iterator[Image]:
-        self._check_unchanged()
+        self.timeline.check_unchanged()
         path, index = self.timeline.path, require(self.timeline.path, self.timeline.tracks, "video")
         with opened(path) as container:
             stream: Any = container.streams[index]
@@ -67,14 +67,9 @@ class VideoFile:
                     yield upright(picture)
         if not length:
             raise InputError(f"{path}: the video stream has no decodable frame")
-        self._check_unchanged()
+        self.timeline.check_unchanged()
         self.length = length
         self.notes = (*upright.notes, *conversion.notes, *_damage(path, pictures))
-
-    def _check_unchanged(self) -> None:
-        # What was measured of the first pass, its hash above all, must be true of the others.
-        if file_state(self.timeline.path) != self.timeline.state:
-            raise InputError(f"{self.timeline.path}: the file was changed while it was measured; run again")
 
 
 def _of_one_aspect(
