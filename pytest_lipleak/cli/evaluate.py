@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import BROKEN, EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
@@ -59,6 +60,21 @@ def add(commands: Any) -> None:
     evaluate.add_argument("-v", "--verbose", action="store_true", help="print everything that was measured")
     evaluate.add_argument("-q", "--quiet", action="store_true", help="print the verdict alone")
     evaluate.set_defaults(command=run)
+
+
+@dataclass
+class _Troubles:
+    """What is told beside the verdicts, after them.
+
+    Args:
+        failed: the words of what failed, by limit.
+        undecided: of what could not be judged or measured.
+        skipped: of what does not apply.
+    """
+
+    failed: dict[str, str] = field(default_factory=dict)
+    undecided: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -133,8 +149,8 @@ def _evaluated(work: "Run", options: argparse.Namespace, *, to_stdout: bool) -> 
         work.check_pairs(limits)
         with models_print_to_stderr():
             evaluation = work.new_evaluation(work.model)
-            failed, lost = _judged_all(work, evaluation, limits, waiting, options)
-        return _reported(work, evaluation, failed, lost, options, to_stdout=to_stdout)
+            troubles = _judged_all(work, evaluation, limits, waiting, options)
+        return _reported(work, evaluation, troubles, options, to_stdout=to_stdout)
     except BaseException as error:
         to_stdout = to_stdout and not isinstance(error, LipleakError)
         _report_early_end(work, evaluation, waiting, error, to_stdout=to_stdout)
@@ -175,11 +191,8 @@ def _judged_all(
     limits: "list[Limit]",
     waiting: list[str],
     options: argparse.Namespace,
-) -> tuple[dict[str, str], list[str]]:
-    """Measure and judge; what is done is taken from ``waiting``.
-
-    Return the words of what failed, by limit, and of what could not be judged or measured.
-    """
+) -> _Troubles:
+    """Measure and judge; what is done is taken from ``waiting``."""
     _check_baseline(work, evaluation)
     group = work.settings.rules.measure
     if options.executor:
@@ -188,20 +201,18 @@ def _judged_all(
 
         also = [Limit.parse(f"{each.name} < 0") for each in _applicable(group, evaluation)]
         measure_on(options.executor, work, evaluation, [*limits, *also])
-    unmeasured: list[str] = []
+    told = _Troubles()
     if group:
         from pytest_lipleak.evaluation.measure_groups import measure_group
 
-        unmeasured = measure_group(evaluation, group)
+        told.undecided += measure_group(evaluation, group)
         evaluation.expert_objection()
-    failed = {}
     for limit in limits:
-        if why := _judged(evaluation, limit):
-            failed[str(evaluation.rules.applied_to(limit))] = why
+        _judge(evaluation, limit, told)
         waiting.remove(str(limit))
-    regressions, undecided = _regressions(work, evaluation)
+    _judge_regressions(work, evaluation, told)
     waiting.clear()
-    return failed | regressions, [*undecided, *unmeasured]
+    return told
 
 
 def _applicable(group: str | None, evaluation: "Evaluation") -> "list[Metric]":
@@ -212,15 +223,14 @@ def _applicable(group: str | None, evaluation: "Evaluation") -> "list[Metric]":
     return [each for each in (metrics_in(group) if group else ()) if not any(map(lacking, each.conditions))]
 
 
-def _judged(evaluation: "Evaluation", limit: "Limit") -> str | None:
-    """Judge one limit; the verdict stays with the evaluation. Return why that was not possible, or None."""
+def _judge(evaluation: "Evaluation", limit: "Limit", told: _Troubles) -> None:
+    """Judge one limit; the verdict stays with the evaluation."""
     try:
         evaluation.judge(limit)
     except NotApplicableError as error:
-        print(f"skipped {limit}: {error}", file=sys.stderr)
+        told.skipped.append(f"{limit}: {error}")
     except LipleakError as error:
-        return str(error)
-    return None
+        told.failed[str(evaluation.rules.applied_to(limit))] = str(error)
 
 
 def _check_baseline(work: "Run", evaluation: "Evaluation") -> None:
@@ -236,36 +246,31 @@ def _check_baseline(work: "Run", evaluation: "Evaluation") -> None:
         check_measured(allowance, baseline, evaluation, work.baseline.name)
 
 
-def _regressions(work: "Run", evaluation: "Evaluation") -> tuple[dict[str, str], list[str]]:
-    """Judge what must not happen against the baseline; return the words of what failed, by limit, and of what could
-    not be judged.
-    """
+def _judge_regressions(work: "Run", evaluation: "Evaluation", told: _Troubles) -> None:
+    """Judge what must not happen against the baseline."""
     from pytest_lipleak.core.regressions import Allowance
     from pytest_lipleak.evaluation.comparison import judge_regression
     from pytest_lipleak.report.baseline_words import explain_regression
 
-    failed, undecided = {}, []
     for text in work.settings.rules.compare_fails:
         try:
             found = judge_regression(
                 evaluation, Allowance.parse(text), work.baseline.of(evaluation.model.name)
             )
         except NotApplicableError as error:
-            print(f"skipped {text}: {error}", file=sys.stderr)
+            told.skipped.append(f"{text}: {error}")
             continue
         except LipleakError as error:
-            undecided.append(f"{text}: {error}")
+            told.undecided.append(f"{text}: {error}")
             continue
         if not found.verdict.passed:
-            failed[str(found.verdict.limit)] = explain_regression(found, work.baseline.name)
-    return failed, undecided
+            told.failed[str(found.verdict.limit)] = explain_regression(found, work.baseline.name)
 
 
 def _reported(
     work: "Run",
     evaluation: "Evaluation",
-    failed: dict[str, str],
-    undecided: list[str],
+    told: _Troubles,
     options: argparse.Namespace,
     *,
     to_stdout: bool,
@@ -276,6 +281,7 @@ def _reported(
     from pytest_lipleak.report.summary import summaries
     from pytest_lipleak.run.baseline import save_baseline
 
+    failed, undecided = told.failed, told.undecided
     verdicts = {str(verdict.limit): verdict for verdict in evaluation.verdicts}
     evaluation.corpus.curve, why_no_dose = work.dose_curve(evaluation.corpus)
     # What a part could not measure, no other part will: it must reach `lipleak merge`.
@@ -303,6 +309,9 @@ def _reported(
         for words in dict.fromkeys(failed.get(name) or explain(verdicts[name]) for name in broken):
             if not options.quiet:
                 print(here(f"\n{words}", options))
+    sys.stdout.flush()  # the verdict stands first, in a file that takes both streams, too
+    for words in told.skipped:
+        print(here(f"skipped {words}", options), file=sys.stderr)
     troubles = [*unsaved, *undecided, *(why for _, _, why in compared)]
     for trouble in filter(None, troubles):
         print(here(f"lipleak: {trouble}", options), file=sys.stderr)

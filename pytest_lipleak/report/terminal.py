@@ -1,5 +1,7 @@
 """What pytest prints about one model at the end: tables, and what must be known beside them."""
 
+from collections.abc import Mapping
+
 from pytest_lipleak.core.conditions import EVERY_CONDITION
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.formulas import LEAKAGE_METRICS, metric
@@ -10,6 +12,9 @@ from pytest_lipleak.report.progress import duration
 from pytest_lipleak.report.render import Paint, text_lines
 from pytest_lipleak.report.tables import Limits, Measure, corpus_tables
 from pytest_lipleak.sync.experts import AS_ASKED, RENDERED
+
+NAMED = 5
+"""Clips, and reasons, that are named of those without a score."""
 
 
 def table(
@@ -104,8 +109,7 @@ def footnotes(corpus: Corpus) -> list[str]:
     lines = [corpus.objection] if corpus.objection else []
     lines += suspicions(corpus)
     lines += [f"not applicable: {reference}: {why}" for reference, why in corpus.not_applicable.items()]
-    unscored = {entry.clip: entry.reason for entry in corpus.unscored.values()}
-    lines += [f"unscored: {clip}: {reason}" for clip, reason in sorted(unscored.items())]
+    lines += _unscored({entry.clip: entry.reason for entry in corpus.unscored.values()})
     converted = [
         trial for (_, condition), trial in corpus.trials.items() if condition is None and trial.notes
     ]
@@ -115,3 +119,22 @@ def footnotes(corpus: Corpus) -> list[str]:
         )
     lines += list(corpus.reader_notes)
     return ["", *lines] if lines else []
+
+
+def _unscored(reasons: Mapping[str, str]) -> list[str]:
+    """Clips without a score: one line for each reason, a few of them; thousands may be missing."""
+    clips: dict[str, list[str]] = {}
+    for clip, reason in sorted(reasons.items()):
+        clips.setdefault(reason, []).append(clip)
+    lines = [
+        f"unscored: {', '.join(found[:NAMED])}"
+        f"{f' and {len(found) - NAMED} more' if len(found) > NAMED else ''}: {reason}"
+        for reason, found in clips.items()
+    ]
+    if len(lines) <= NAMED:
+        return lines
+    left = sum(map(len, list(clips.values())[NAMED:]))
+    return [
+        *lines[:NAMED],
+        f"unscored: {counted(left, 'more clip')}, each for a reason of its own: see the JSON report",
+    ]
