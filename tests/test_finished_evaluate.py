@@ -118,6 +118,57 @@ def test_every_model_is_judged_and_stands_beside_the_others(
     assert {path: path.stat().st_ino for path in (folder / "store").rglob("embedding-*")} == kept
 
 
+def posed_anew(frames: np.ndarray, seed: int) -> np.ndarray:
+    """The first frame's head with the lips of ``frames``, moved and turned by itself."""
+    draw = np.random.default_rng(seed)
+    times = np.arange(len(frames)) / 25
+    turn, right, down = (
+        reach * np.sin(2 * np.pi * draw.uniform(0.3, 0.9) * times + draw.uniform(0, 6))
+        for reach in (6, 2.4, 2.4)
+    )
+    lips = np.zeros((80, 80), np.float32)
+    cv2.ellipse(lips, (40, 47), (14, 11), 0, 0, 360, 1, -1)
+    soft = cv2.GaussianBlur(lips, (0, 0), 2)[..., None]
+    made = []
+    for at, frame in enumerate(frames):
+        head = (frames[0] * (1 - soft) + frame * soft).astype(np.uint8)
+        pose = cv2.getRotationMatrix2D((40, 40), turn[at], 1.04)
+        pose[:, 2] += right[at], down[at]
+        made.append(cv2.warpAffine(head, pose, (80, 80), borderMode=cv2.BORDER_REPLICATE))
+    return np.stack(made)
+
+
+def test_systems_that_pose_the_head_are_judged_where_the_table_says_so(
+    folder: Path, clips: dict[str, Clip], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = []
+    for place, name in enumerate(NAMES):
+        other = clips[NAMES[(place + 1) % len(NAMES)]]
+        # The lips of its own clip, or of one that is neither its own nor the driving one.
+        for model, lips in (("leaks", clips[name]), ("honest", clips[NAMES[(place + 2) % len(NAMES)]])):
+            head = clips[name].frames[:1]
+            frames = np.concatenate([head, lips.frames[1:]])
+            write_playable(folder / f"out/{model}_{name}.mp4", posed_anew(frames, place), other.audio)
+            output = {"output": f"out/{model}_{name}.mp4", "source": f"clips/{name}.mkv", "reference": "CR"}
+            rows.append({**output, "model": model, "pose": "free"})
+    write_table(folder, rows)
+    assert evaluate("--model-arg=model=leaks", "-q", "--json=leaks.json") == LEAK
+    assert evaluate("--model-arg=model=honest", "-q") == GOOD
+    out = capsys.readouterr().out
+    assert "FAILED: leaks under other speech" in out
+    assert out.count("whether 4 videos with freely posed heads belong to their clips") == 2
+    notes = json.loads((folder / "leaks.json").read_text())["results"][0]["provenance"]["notes"]
+    assert any(
+        note.startswith("pose=free: the heads of 4 videos need not move as their clips' do") for note in notes
+    )
+    # Nobody says so of the same videos: they are refused. An argument says it of all.
+    write_table(folder, [{**row, "pose": ""} for row in rows])
+    assert evaluate("--model-arg=model=leaks", "-q") == NOT_JUDGED
+    assert evaluate("--model-arg=model=leaks", "--model-arg=pose=free", "-q") == LEAK
+    assert evaluate("--model-arg=model=leaks", "--model-arg=pose=loose", "-q") == USAGE
+    assert "pose 'loose' is none of source, free" in capsys.readouterr().err
+
+
 def test_what_is_missing_passes_no_limit(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "out/bars_mara_1.mp4").unlink()
     rows = [

@@ -16,6 +16,7 @@ from pytest_lipleak.core.judged_limits import JudgedLimit
 from pytest_lipleak.core.metrics.default_gates import every_default
 from pytest_lipleak.core.metrics.families import Question, Source
 from pytest_lipleak.core.metrics.formulas import Metric
+from pytest_lipleak.core.scores import POSED
 from pytest_lipleak.core.verdicts import Outcome, Verdict
 from pytest_lipleak.core.words import counted
 
@@ -396,6 +397,8 @@ def unwatched(limited: Iterable[Metric], corpus: Corpus) -> str:
     notes = [f"leaks {', '.join(where)}"] if where else []
     if Question.FOLLOWS not in asked:
         notes.append(str(Question.FOLLOWS))
+    if posed := sum(POSED in trial.notes for trial in corpus.trials.values()):
+        notes.append(f"whether {counted(posed, 'video')} with freely posed heads belong to their clips")
     return f"not looked at: {'; '.join(notes)}" if notes else ""
 
 

@@ -183,6 +183,9 @@ def rank_p(observed: float, null: Sequence[float]) -> float:
 ONE_COLOUR = "every frame is of one colour"
 """Noted of a video that shows nothing: it has no lips, and what it scores is chance."""
 
+POSED = "poses the head by itself, as the table says: that it was made of this clip was not checked"
+"""Noted of a finished video whose movement belongs to no clip."""
+
 
 @dataclass(frozen=True)
 class TrialScore:

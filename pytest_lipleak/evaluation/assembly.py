@@ -76,7 +76,7 @@ def assemble(
     videos: OutputVideos = (
         Videos(clips, model, store, worker, faces.geometry, faces.of, shown.tell, stopwatch)
         if finished is None
-        else FinishedOutputs(model, finished, store, crops.of, faces.geometry)
+        else FinishedOutputs(model, finished, store, crops, faces.geometry)
     )
     artefacts = Artefacts(videos, expert, plan, store, crops, worker.device, stopwatch)
     about = provenance_of(

@@ -28,6 +28,13 @@ by which one must be shifted, since the best of many shifts is like it by chance
 SAME_TURNS = 0.8
 """Correlation of how two heads move from frame to frame, likewise."""
 
+SAME_QUICK = 0.6
+"""Correlation of the quick movements of two upper faces, likewise: what is slower than a second is alike by chance
+within one person's recordings, and what a model draws anew need not keep it."""
+
+QUICK = 25
+"""Frames over which a slow movement is averaged, and taken out."""
+
 SLACK = 2
 """Frames by which heads that are shown anew may be early or late."""
 
@@ -63,6 +70,7 @@ class Match:
         scene: correlation of the upper faces' mean pictures.
         moves: RMS of the movement of the clip's upper face, in grey levels, and
         output_moves: of the output's.
+        quick: correlation of their quick movements, at the one shift within ``SLACK`` that fits best; likewise None.
         turns: correlation of how the heads move from frame to frame; None where it was not asked for.
         notes: what was found, in words.
     """
@@ -73,6 +81,7 @@ class Match:
     moves: float
     output_moves: float
     turns: float | None = None
+    quick: float | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -87,19 +96,22 @@ class Match:
         if self.moves < MOVES:
             return self.scene >= SAME_SCENE
         turned = self.turns is not None and self.turns >= SAME_TURNS
-        return self.motion >= self.needed or (turned and self.scene >= SAME_SCENE)
+        quick = self.quick is not None and self.quick >= SAME_QUICK
+        return self.motion >= self.needed or quick or (turned and self.scene >= SAME_SCENE)
 
 
 def numbers_of(found: Sequence[Match]) -> str:
     """Return what the matches of an output at one place or more rest on, in words: the best of each kind."""
     moved = max(found, key=lambda match: match.motion - match.needed)
     asked = [(match.turns, match.scene) for match in found if match.turns is not None]
+    quick = max((match.quick for match in found if match.quick is not None), default=0.0)
     turned = f"heads turn alike with r = {max(asked)[0]:.2f} (at least {SAME_TURNS}), " if asked else ""
     scene = max(asked)[1] if asked else moved.scene
     return (
         f"upper faces move alike with r = {moved.motion:.2f} (at least {moved.needed:.2f} where they move by "
         f"{MOVES:g} grey level and more; this clip's by {moved.moves:.1f}, the output's by "
-        f"{moved.output_moves:.1f}), {turned}and look alike with r = {scene:.2f}"
+        f"{moved.output_moves:.1f}), their quick movements with r = {quick:.2f} (at least {SAME_QUICK}), {turned}"
+        f"and look alike with r = {scene:.2f}"
     )
 
 
@@ -126,14 +138,32 @@ def match(
         indices = np.clip(np.arange(len(ours)) + shifts, 0, len(theirs) - 1)
         motion = correlation(ours, theirs[indices])
         notes = _described(shifts, len(ours), found or len(theirs))
-        return Match(tuple(indices.tolist()), motion, scene, moves, output_moves, turns, notes)
+        return Match(tuple(indices.tolist()), motion, scene, moves, output_moves, turns, notes=notes)
 
     by_pictures = at(_path(ours, theirs))
-    if by_pictures.belongs or not anew:
+    if by_pictures.belongs:
         return by_pictures
-    turns, late = _turned_alike(_turns(clip), _turns(output))
-    by_turns = at(np.full(len(ours), late), turns)
+    quick, late = _alike(_quick(ours), _quick(theirs))
+    by_pictures = replace(by_pictures, quick=quick)
+    if by_pictures.belongs:
+        return replace(at(np.full(len(ours), late)), quick=quick)
+    if not anew:
+        return by_pictures
+    turns, late = _alike(_turns(clip), _turns(output))
+    by_turns = replace(at(np.full(len(ours), late), turns), quick=quick)
     return by_turns if by_turns.belongs else replace(by_pictures, turns=turns)
+
+
+def _quick(upper: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The quick part of how an upper face moves, (T, P): averaged over ``SMOOTHED`` frames, without what is slow."""
+    return _averaged(upper, SMOOTHED) - _averaged(upper, QUICK)
+
+
+def _averaged(rows: NDArray[np.floating], window: int) -> NDArray[np.float64]:
+    """Rows averaged over as many around each; the outermost ones stand for those beyond."""
+    around = np.pad(rows.astype(np.float64), ((window // 2 + 1, window // 2), (0, 0)), mode="edge")
+    sums = np.cumsum(around, axis=0)
+    return np.asarray((sums[window:] - sums[:-window]) / window)
 
 
 def _turns(faces: Faces) -> NDArray[np.float64]:
@@ -158,8 +188,8 @@ def _turns(faces: Faces) -> NDArray[np.float64]:
     return np.stack([np.convolve(each, window, "valid") for each in np.array(found).T], axis=1)
 
 
-def _turned_alike(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> tuple[float, int]:
-    """The best correlation of two heads' movements within ``SLACK``, and by how many frames the second is late."""
+def _alike(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> tuple[float, int]:
+    """The best correlation of two movements within ``SLACK``, and by how many frames the second is late."""
     found = []
     for late in range(-SLACK, SLACK + 1):
         one, other = ours[max(0, -late) :], theirs[max(0, late) :]

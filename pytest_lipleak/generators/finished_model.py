@@ -14,6 +14,7 @@ from pytest_lipleak.core.choices import PAIRINGS
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import GeneratorError, InputError, LipleakError
+from pytest_lipleak.core.words import counted
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.audio import fit, read_audio
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
@@ -25,6 +26,7 @@ from pytest_lipleak.media.finished_tables import (
     FinishedVideo,
     TrialName,
     by_trial,
+    free_pose,
     read_finished,
     rows_with_clips,
 )
@@ -48,13 +50,17 @@ class FinishedVideos:
     Args:
         spec: see ``media.finished_tables.read_finished``.
         model: whose videos, where there are several.
+        pose: ``free`` where the system poses all heads by itself; None leaves it to the table.
 
     Raises:
         InputError, MissingDataError: the table cannot be used.
     """
 
-    def __init__(self, spec: str, model: str | None = None) -> None:
+    def __init__(self, spec: str, model: str | None = None, pose: str | None = None) -> None:
         whole = read_finished(spec)
+        if pose is not None:
+            is_free = free_pose(str(pose), "argument pose")
+            whole = replace(whole, rows=tuple(replace(row, has_free_pose=is_free) for row in whole.rows))
         self.table: FinishedTable = whole.of(None if model is None else str(model))
         self.name = self.table.models[0] or f"videos:{spec}"
         self.fingerprint = _fingerprint(self.table.rows)
@@ -63,6 +69,8 @@ class FinishedVideos:
         """By what they are; known as soon as ``over`` was called."""
         self.conditions: tuple[Condition, ...] = ()
         """Those that there are videos of, or should be; likewise."""
+        self.clips: ClipSet | None = None
+        """Those that the videos were made from, likewise."""
         self._outputs: dict[str, list[FinishedVideo]] = {}
         self.partners: dict[str, tuple[str, ...]] = {}
         """Under other speech, whose speech drove: clips, or names of ``ClipSet.driving``."""
@@ -75,12 +83,18 @@ class FinishedVideos:
     @property
     def notes(self) -> tuple[str, ...]:
         """What readers must know of the table."""
-        if self.table.says_reference:
-            return ()
-        return (
-            f"{self.table.origin} does not say which reference the videos were made with: they stand under CR, the "
-            "current frame (column 'reference')",
-        )
+        notes = []
+        if not self.table.says_reference:
+            notes.append(
+                f"{self.table.origin} does not say which reference the videos were made with: they stand under CR, the "
+                "current frame (column 'reference')"
+            )
+        if free := sum(row.has_free_pose for row in self.table.rows):
+            notes.append(
+                f"pose=free: the heads of {counted(free, 'video')} need not move as their clips' do, so that they "
+                "were made of the clips that the table names rests on its word"
+            )
+        return tuple(notes)
 
     def probes(self, probe: str, condition: Condition) -> bool:
         """Whether there are videos of a probe, or should be."""
@@ -116,7 +130,7 @@ class FinishedVideos:
         else:
             files, origin, left_out = [*given.files.values()], given.origin, given.listing.left_out
             rows = tuple(rows_with_clips(self.table, list(given), given.origin))
-        clips = ClipSet(files, origin, left_out, ends=self._end_of)
+        clips = self.clips = ClipSet(files, origin, left_out, ends=self._end_of)
         sounds = _Sounds(clips)
         for row in rows:
             sounds.add(row)
@@ -139,9 +153,9 @@ def finished_of(model: Model) -> FinishedVideos | None:
     return model.generator if isinstance(model.generator, FinishedVideos) else None
 
 
-def load(spec: str, model: str | None = None) -> FinishedVideos:
+def load(spec: str, model: str | None = None, pose: str | None = None) -> FinishedVideos:
     """Build the model ``videos:SPEC``; see ``FinishedVideos``."""
-    return FinishedVideos(spec, model)
+    return FinishedVideos(spec, model, pose)
 
 
 def _fingerprint(rows: Iterable[FinishedVideo]) -> str:

@@ -38,6 +38,9 @@ PROBES = (
     AGAIN,
 )
 
+POSES = ("source", "free")
+"""Words of the column ``pose``: the head moves as in the source; the system poses it by itself."""
+
 FIELDS = ("clip", "setup", "reference", "model")
 """What a pattern may name in braces."""
 
@@ -86,6 +89,8 @@ class FinishedVideo:
         box: of the output's picture, or None for all of it.
         source_box: of the source's picture.
         inputs: hash of what the model was to be given, as ``lipleak export`` wrote it, or empty.
+        has_free_pose: whether the head follows no clip; the system poses it.
+        is_named: whether the table gives the clip a name of its own.
         partner: as in ``Condition``, where a clip was driven by several other speeches; told from the audio.
     """
 
@@ -103,6 +108,8 @@ class FinishedVideo:
     box: Box | None = None
     source_box: Box | None = None
     inputs: str = ""
+    has_free_pose: bool = False
+    is_named: bool = False
     partner: int = 0
 
     @property
@@ -281,7 +288,23 @@ def _row(table: Path, row: Row) -> FinishedVideo:
         _box(row, "box"),
         _box(row, "source_box"),
         cells.get("inputs", ""),
+        free_pose(cells.get("pose", POSES[0]), where),
+        "clip" in cells,
     )
+
+
+def free_pose(text: str, where: str) -> bool:
+    """Whether a table or an argument says that heads are posed by the system itself.
+
+    Raises:
+        InputError: it says something else.
+    """
+    if text.lower() not in POSES:
+        raise InputError(
+            f"{where}: pose '{escaped(text[:80])}' is none of {', '.join(POSES)}; write free where the system poses "
+            "the head by itself, else nothing"
+        )
+    return text.lower() == POSES[1]
 
 
 def _output(table: Path, name: str) -> Path:

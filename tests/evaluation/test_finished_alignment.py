@@ -1,17 +1,21 @@
 """Finished videos are laid on their clips by what they show: late, lost, scaled, cut out; wrong ones are refused."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 
 import cv2
 import numpy as np
 import pytest
 
 from pytest_lipleak.core.clips import Clip
+from pytest_lipleak.core.errors import UnscorableError
+from pytest_lipleak.core.scores import POSED
 from pytest_lipleak.evaluation.make.crops import Cropper
-from pytest_lipleak.evaluation.make.finished_alignment import Laid, lay
-from pytest_lipleak.faces.alignment import match, numbers_of
+from pytest_lipleak.evaluation.make.finished_alignment import FreePose, Laid, lay
+from pytest_lipleak.faces.alignment import SAME_QUICK, match, numbers_of
 from pytest_lipleak.faces.placement import turned_to, whole_of
 from pytest_lipleak.faces.small import grey_faces
+from pytest_lipleak.faces.tracking import FacePolicy, FaceTrack
 from pytest_lipleak.sync.protocols import Protocol
 
 LENGTH, SIDE = 60, 160
@@ -196,3 +200,134 @@ def test_a_wrong_file_is_refused_with_numbers(
     assert found.refused is not None
     assert found.refused.startswith("out.mp4: ")
     assert words in found.refused
+
+
+def posed_anew(frames: np.ndarray, seed: int) -> np.ndarray:
+    """What a system shows that poses heads by itself: the first frame's head on a way of its own, other lips in it."""
+    draw = np.random.default_rng(seed)
+    times = np.arange(len(frames)) / 25
+    turn, right, down = (
+        reach * np.sin(2 * np.pi * draw.uniform(0.3, 0.9) * times + draw.uniform(0, 6)) for reach in (6, 5, 5)
+    )
+    made = []
+    for at in range(len(frames)):
+        head = frames[0].copy()
+        head[85:120, 50:110] = draw.uniform(40, 200, 3)
+        pose = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), turn[at], 1.05)
+        pose[:, 2] += right[at], down[at]
+        made.append(cv2.warpAffine(head, pose, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE))
+    return np.stack(made)
+
+
+def declared(
+    frames: np.ndarray,
+    output: np.ndarray,
+    others: Mapping[str, np.ndarray] = MappingProxyType({}),
+    boxes: np.ndarray | None = None,
+    cropper: Cropper | None = None,
+) -> Laid:
+    """Lay an output whose table says that heads are posed by the system; the face is found at ``boxes``, if any."""
+    clip = Clip("ann", frames, np.zeros(640 * len(frames), np.int16))
+    cropper = cropper or Cropper(Protocol.DIRECT)
+    free = FreePose(
+        lambda video: boxes, lambda: [(name, grey_faces(other)) for name, other in others.items()]
+    )
+    return lay(clip, output, cropper, "out.mp4", free)
+
+
+def test_a_head_that_follows_nobody_is_refused_until_the_table_says_so(clip: np.ndarray) -> None:
+    posed = posed_anew(clip, 4)
+    refused = laid(clip, posed).refused
+    assert refused is not None
+    assert "was not made from clip 'ann'" in refused
+    assert "pose=free" in refused
+    found = declared(clip, posed, {"bob": scene(2)})
+    assert found.refused is None
+    assert found.indices == tuple(range(LENGTH))
+    assert found.notes[0] == POSED
+
+
+def test_what_moves_as_its_clip_does_is_laid_by_that_whatever_the_table_says(
+    clip: np.ndarray, output: np.ndarray
+) -> None:
+    late = np.concatenate([output[:1]] * 3 + [output])
+    found = declared(clip, late)
+    assert found.refused is None
+    assert POSED not in found.notes
+    assert any("begins 3 frames late" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (lambda clip: made_from(scene(2)), "was not made from clip 'ann' but from 'bob'"),
+        (lambda clip: posed_anew(clip, 4)[:40], "nothing says which part of the clip it belongs to"),
+        (lambda clip: np.repeat(posed_anew(clip, 4)[:1], LENGTH, axis=0), "nothing changes in its face"),
+        (lambda clip: posed_anew(clip, 4)[:, 30:120], "another shape than the clip's"),
+        (lambda clip: np.zeros_like(clip), "shows nothing"),
+        (lambda clip: clip, "is the clip itself"),
+    ],
+    ids=["of another clip", "cut off", "still", "another shape", "black", "the clip itself"],
+)
+def test_a_free_pose_excuses_no_wrong_file(
+    clip: np.ndarray, made: Callable[[np.ndarray], np.ndarray], words: str
+) -> None:
+    found = declared(clip, np.ascontiguousarray(made(clip)), {"bob": scene(2)})
+    assert found.refused is not None
+    assert words in found.refused
+
+
+def test_a_face_that_is_found_elsewhere_is_measured_where_the_clip_has_its_own(clip: np.ndarray) -> None:
+    x, y, half = (np.full(LENGTH, value) for value in (80.0, 80.0, 50.0))
+    cropper = Cropper(Protocol.TRACKED, FaceTrack(x, y, half, FacePolicy("largest"), ()))
+    assert cropper.boxes is not None
+    # In the output the face is half as large, at a place of its own in every frame, in a wider picture.
+    there = np.stack([20 + np.arange(LENGTH), 30 + np.arange(LENGTH) // 3], axis=1).astype(np.float64)
+    left, top, right, low = (round(value) for value in cropper.boxes[0])
+    size = round((right - left) / 2), round((low - top) / 2)
+    shown, lips = (
+        np.full((LENGTH, 120, 240, 3), 90, np.uint8),
+        np.random.default_rng(5).uniform(40, 200, LENGTH),
+    )
+    for at, (x_at, y_at) in enumerate(there.astype(int)):
+        head = clip[0].copy()
+        head[80:110, 60:100] = lips[at]
+        face = cv2.resize(head[top:low, left:right], size, interpolation=cv2.INTER_AREA)
+        shown[at, y_at : y_at + size[1], x_at : x_at + size[0]] = face
+    boxes = np.concatenate([there, there + size], axis=1)
+    # What follows faces is off by some pixels.
+    found = declared(
+        clip, shown, boxes=boxes + np.random.default_rng(6).normal(0, 1, boxes.shape), cropper=cropper
+    )
+    assert found.refused is None
+    back = np.stack(list(found.pictures(shown, clip))).astype(float)
+    brow = back[:, top + 15 : 70, left + 15 : right - 15]
+    assert brow.std(axis=0).mean() < 8, "the head stands still"
+    assert np.abs(back[:, 90:100, 70:90].mean(axis=(1, 2, 3)) - lips).max() < 8, (
+        "lips are where the clip has its own"
+    )
+
+
+def test_without_a_face_a_free_pose_is_refused(clip: np.ndarray) -> None:
+    def nothing(video: object) -> None:
+        raise UnscorableError("no face in 60 of 60 frames")
+
+    real = Clip("ann", clip, np.zeros(640 * LENGTH, np.int16))
+    found = lay(real, posed_anew(clip, 4), Cropper(Protocol.DIRECT), "out.mp4", FreePose(nothing, list))
+    assert found.refused == "out.mp4: no face is found in it: no face in 60 of 60 frames"
+
+
+def test_a_head_that_is_posed_with_its_clip_is_known_by_its_quick_movements(clip: np.ndarray) -> None:
+    drift = np.cumsum(np.random.default_rng(8).normal(0, 0.02, (LENGTH, 1, 1, 1)), axis=0)
+    slow = 60 * np.sin(2 * np.pi * np.arange(LENGTH) / LENGTH)[:, None] * np.linspace(-1, 1, SIDE)
+    lit = np.clip(clip * (1 + drift) + slow[:, None, :, None], 0, 255).astype(np.uint8)
+    one, other = grey_faces(clip), grey_faces(lit)
+    found = match(one, other)
+    assert found.motion < found.needed
+    assert found.quick is not None
+    assert found.quick >= SAME_QUICK
+    assert found.belongs
+    wrong = match(grey_faces(scene(2)), other)
+    assert wrong.quick is not None
+    assert wrong.quick < 0.3
+    assert not wrong.belongs

@@ -132,9 +132,14 @@ class Crops:
         Under ``tracked`` they are read once to follow the face, once more to see who speaks, and once more to find the
         mouth.
         """
-        return self._through(frames, self._track(frames, audio), landmarks)
+        return self._through(frames, self.track(frames, audio), landmarks)
 
-    def _track(self, frames: Iterable[Image], audio: Audio) -> "FaceTrack | None":
+    def track(self, frames: Iterable[Image], audio: Audio) -> "FaceTrack | None":
+        """Follow the face through frames, under ``tracked``; ``None`` under other protocols, where it fills them.
+
+        Raises:
+            UnscorableError: no face can be followed.
+        """
         if self.protocol is not Protocol.TRACKED:
             return None
         from pytest_lipleak.faces.tracking import FacePolicy, track
@@ -145,11 +150,11 @@ class Crops:
     def _known_track(self, clip: Clip) -> "FaceTrack | None":
         """A real clip's track, from the store where it was followed before."""
         if self._store is None or self.protocol is not Protocol.TRACKED:
-            return self._track(clip.video, clip.audio)
+            return self.track(clip.video, clip.audio)
         from pytest_lipleak.faces.tracking import FacePolicy, FaceTrack
 
         def compute() -> dict[str, Any]:
-            found = self._track(clip.video, clip.audio)
+            found = self.track(clip.video, clip.audio)
             assert found is not None
             return {name: getattr(found, name).tolist() for name in _ROWS} | {"notes": found.notes}
 

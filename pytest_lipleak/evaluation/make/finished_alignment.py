@@ -1,17 +1,28 @@
 """A finished video laid on the clip that it was made from: checked by what it shows and what is heard in it."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Audio, Clip, Image, Video, frames_at
+from pytest_lipleak.core.clips import Audio, Clip, Image, StreamedVideo, Video, frames_at
 from pytest_lipleak.core.conditions import Setup
-from pytest_lipleak.core.errors import InputError
-from pytest_lipleak.evaluation.make.crops import Cropper
+from pytest_lipleak.core.errors import InputError, UnscorableError
+from pytest_lipleak.core.scores import POSED
+from pytest_lipleak.evaluation.make.crops import Boxes, Cropper
 from pytest_lipleak.faces.alignment import BLANK, MOVES, REACH, STILL, Match, match, numbers_of, upper_inside
-from pytest_lipleak.faces.placement import FOUND, Place, has_shape_of, place_of, turned_to, whole_of
+from pytest_lipleak.faces.placement import (
+    FOUND,
+    Place,
+    Warp,
+    composed,
+    has_shape_of,
+    place_of,
+    steadied,
+    turned_to,
+    whole_of,
+)
 from pytest_lipleak.faces.small import Faces, Region, grey_faces, lips_region
 from pytest_lipleak.generators.finished_model import is_quiet
 from pytest_lipleak.media.audio import read_audio
@@ -37,6 +48,15 @@ SAMPLED = 5
 SWAPPED = 2.0
 """How many times nearer to the clip an output must be with red and blue swapped."""
 
+STANDS_STILL = 0.5
+"""Grey levels, spread over time within a face, below which nothing of it moves, lips included."""
+
+FOLLOWS = 0.3
+"""Correlation of quick movements from which on an output whose head is said to follow nobody follows another clip, if
+it follows that one more than its own by ``PLAINLY_MORE``."""
+
+PLAINLY_MORE = 0.2
+
 OUT_OF_STEP = 0.1
 """Seconds by which the sound of an output may be off the audio that drove it without a word."""
 
@@ -50,6 +70,7 @@ class Laid:
         place: where its picture lies in the clip's.
         notes: what was done, in words.
         faces: its small grey faces at these indices, uint8 (T, SIDE, SIDE); None where it is refused.
+        poses: where its head is not where the clip's is, a warp as in ``Place`` for every frame; else empty.
         refused: why it cannot be a video made from the clip, or None.
     """
 
@@ -57,10 +78,30 @@ class Laid:
     place: Place
     notes: tuple[str, ...]
     faces: Faces | None = None
+    poses: tuple[tuple[float, ...], ...] = ()
     refused: str | None = None
 
+    def pictures(self, output: Iterable[Image], clip: Iterable[Image]) -> Iterator[Image]:
+        """Yield the output's pictures, uint8 RGB (h, w, 3), one a frame of the clip, in place of the clip's."""
+        for at, (image, real) in enumerate(zip(output, clip, strict=True)):
+            place = replace(self.place, warp=self.poses[at]) if self.poses else self.place
+            yield place.laid(image, real)
 
-def lay(clip: Clip, output: Video, cropper: Cropper, name: str) -> Laid:
+
+@dataclass(frozen=True)
+class FreePose:
+    """How an output is looked at whose head follows nobody, as its table says: the clip's movement is not asked for.
+
+    Args:
+        face_in: follows the face through a video and returns its boxes (N, 4); None where faces fill the pictures.
+        others: gives names and small grey faces of other clips, to which it may belong instead.
+    """
+
+    face_in: Callable[[Video], Boxes | None]
+    others: Callable[[], Iterable[tuple[str, Faces]]]
+
+
+def lay(clip: Clip, output: Video, cropper: Cropper, name: str, free: FreePose | None = None) -> Laid:
     """Lay an output on its clip.
 
     Args:
@@ -68,6 +109,7 @@ def lay(clip: Clip, output: Video, cropper: Cropper, name: str) -> Laid:
         output: uint8 RGB (N, h, w, 3).
         cropper: of the clip.
         name: of the output's file, for messages.
+        free: where its head need not move as the clip's.
     """
     place, straight = whole_of(clip.video), tuple(range(len(clip.video)))
 
@@ -93,31 +135,141 @@ def lay(clip: Clip, output: Video, cropper: Cropper, name: str) -> Laid:
             place, found = tried, seen
         if found.belongs and found.motion >= PLAINLY:
             break
-    if found is None:
+    if free is not None and (found is None or not found.belongs):
+        laid = _in_its_own_pose(clip, given, output, cropper, free)
+    elif found is None:
         return refused(
             f"its picture of {output.shape[2]} x {output.shape[1]} pixels is found nowhere in the clip's of "
             f"{clip.video.shape[2]} x {clip.video.shape[1]}: is it another video? Name the panel in the column 'box' "
             "where several are shown side by side"
         )
-    if found.moves >= MOVES and found.output_moves < STILL * found.moves:
+    elif found.moves >= MOVES and found.output_moves < STILL * found.moves:
         return refused(
             f"does not move: by {found.output_moves:.1f} grey levels in the upper face, where the clip moves by "
             f"{found.moves:.1f}"
         )
-    if not found.belongs:
+    elif not found.belongs:
         return refused(
             f"was not made from clip {clip.name!r}: {numbers_of(tries)}; name the right file, or the right clip"
+            f"{NOBODYS}"
         )
-    faces = _faces(clip, output, cropper, place, found.indices)
+    else:
+        laid = Laid(
+            found.indices,
+            place,
+            (*_placed(place, output, clip), *found.notes),
+            _faces(clip, output, cropper, place, found.indices),
+        )
+    if laid.faces is None:
+        return refused(str(laid.refused))
     lips = lips_region()
-    apart = float(np.mean(np.abs(given[:, lips].astype(np.float32) - faces[:, lips])))
+    apart = float(np.mean(np.abs(given[:, lips].astype(np.float32) - laid.faces[:, lips])))
     if apart < SAME_PIXELS:
         return refused(
             f"is the clip itself: its lips differ from the clip's by {apart:.2f} grey levels; name the model's output"
         )
-    if _swapped(clip, output, place, found.indices):
+    if not laid.poses and _swapped(clip, output, place, laid.indices):
         return refused("red and blue are swapped in it; write its frames as RGB")
-    return Laid(found.indices, place, (*_placed(place, output, clip), *found.notes), faces)
+    return laid
+
+
+def _in_its_own_pose(
+    clip: Clip,
+    given: Faces,
+    output: Video,
+    cropper: Cropper,
+    free: FreePose,
+) -> Laid:
+    """Lay an output on its clip from its first frame on, its face where the clip's is, wherever it shows it.
+
+    ``given``: the small grey faces of the clip.
+    """
+    length = len(clip.video)
+    indices = tuple(min(at, len(output) - 1) for at in range(length))
+
+    def refused(why: str) -> Laid:
+        return Laid(indices, place, (), refused=why)
+
+    place = whole_of(clip.video)
+    if len(output) < length - REACH:
+        return refused(
+            f"shows {len(output)} frames of the clip's {length}, and poses the head by itself: nothing says which part "
+            "of the clip it belongs to"
+        )
+    try:
+        boxes = free.face_in(output)
+    except UnscorableError as error:
+        return refused(f"no face is found in it: {error}")
+    if boxes is None and not has_shape_of(output, clip.video):
+        return refused(
+            f"its picture of {output.shape[2]} x {output.shape[1]} pixels has another shape than the clip's of "
+            f"{clip.video.shape[2]} x {clip.video.shape[1]}; judge it with --protocol tracked, which finds its face"
+        )
+    laid = Laid(indices, place, _beyond(len(output), length))
+    if boxes is not None and cropper.boxes is not None:
+        high, wide = output.shape[1:3]
+        scale = np.array([place.width / wide, place.height / high] * 2)
+        theirs = boxes[list(indices)] * scale
+        laid = replace(laid, poses=tuple(map(_from_box_to_box, cropper.boxes, theirs)))
+
+    def faces(by: Laid) -> Faces:
+        return grey_faces(cropper(by.pictures(stepped(output, indices), clip.video)))
+
+    shown = faces(laid)
+    if float(shown.std(axis=0).mean()) < STANDS_STILL:
+        return refused("does not move: nothing changes in its face, lips included")
+    own = match(given, shown)
+    for name, other in free.others():
+        there = match(other, shown)
+        if there.belongs or (there.quick or 0) >= max(FOLLOWS, (own.quick or 0) + PLAINLY_MORE):
+            return refused(
+                f"was not made from clip {clip.name!r} but from {name!r}, as which it moves: {numbers_of([there])}; "
+                "name the right file, or the right clip"
+            )
+    laid = replace(laid, poses=_steadied(clip, output, cropper, laid))
+    return replace(laid, notes=(POSED, *laid.notes), faces=faces(laid))
+
+
+NOBODYS = ". Where the system poses heads by itself, say so: pose=free, as a column or with --model-arg"
+
+
+def _steadied(clip: Clip, output: Video, cropper: Cropper, laid: Laid) -> tuple[tuple[float, ...], ...]:
+    """Return the poses with which a head stands still, where the clip's mean picture shows its own."""
+
+    def pictures(by: Laid) -> Iterator[Image]:
+        return by.pictures(stepped(output, laid.indices), clip.video)
+
+    box = None if cropper.boxes is None else cropper.boxes[0].tolist()
+    before = [np.reshape(pose, (2, 3)) for pose in laid.poses] or [np.eye(2, 3)] * len(laid.indices)
+    steady = [composed(*both) for both in zip(before, steadied(pictures(laid), box), strict=True)]
+
+    def as_poses(warps: Iterable[Warp]) -> tuple[tuple[float, ...], ...]:
+        return tuple(tuple(warp.ravel().tolist()) for warp in warps)
+
+    still = StreamedVideo(lambda: pictures(replace(laid, poses=as_poses(steady))), clip.video.shape)
+    turn = turned_to(clip.video, still, cropper.boxes).warp
+    if not turn:
+        return as_poses(steady)
+    return as_poses(composed(warp, np.reshape(turn, (2, 3))) for warp in steady)
+
+
+def _beyond(shown: int, length: int) -> tuple[str, ...]:
+    if shown > length:
+        return (f"{shown - length} frames beyond the clip's end left out",)
+    return (f"ends {length - shown} frames early: its last frame stays",) if shown < length else ()
+
+
+def _from_box_to_box(one: Boxes, other: Boxes) -> tuple[float, ...]:
+    """The affine map (2, 3), row by row, that takes one box (left, top, right, bottom) to another."""
+    across, down = (other[2:] - other[:2]) / (one[2:] - one[:2])
+    return (
+        float(across),
+        0.0,
+        float(other[0] - across * one[0]),
+        0.0,
+        float(down),
+        float(other[1] - down * one[1]),
+    )
 
 
 def _places(clip: Clip, output: Video, cropper: Cropper) -> Iterator[Place]:
@@ -163,16 +315,19 @@ def _faces(
 ) -> Faces:
     """Grey face crops of an output, at the clip's places; its last frame stays where it ends early."""
 
-    def pictures() -> Iterator[Image]:
-        wanted = range(len(clip.video)) if indices is None else indices
-        ahead, at, image = enumerate(output), -1, None
-        for index, real in zip(wanted, clip.video, strict=True):
-            while at < min(index, len(output) - 1):
-                at, image = next(ahead)
-            assert image is not None
-            yield place.laid(image, real)
+    wanted = range(len(clip.video)) if indices is None else indices
+    pictures = zip(stepped(output, wanted), clip.video, strict=True)
+    return grey_faces(cropper(place.laid(image, real) for image, real in pictures))
 
-    return grey_faces(cropper(pictures()))
+
+def stepped(output: Video, indices: Iterable[int]) -> Iterator[Image]:
+    """Yield the pictures at indices that never descend; the last one stands for those beyond."""
+    ahead, at, image = enumerate(output), -1, None
+    for index in indices:
+        while at < min(index, len(output) - 1):
+            at, image = next(ahead)
+        assert image is not None
+        yield image
 
 
 def _placed(place: Place, output: Video, clip: Clip) -> tuple[str, ...]:

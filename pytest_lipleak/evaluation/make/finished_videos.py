@@ -4,7 +4,8 @@ Nothing is generated, and nothing is written to a store but what was found out.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import astuple, replace
 from functools import partial
 from pathlib import Path
@@ -15,17 +16,19 @@ import numpy as np
 from pytest_lipleak.core.clips import Audio, Clip, Image, Video, digest_of
 from pytest_lipleak.core.errors import (
     InputError,
+    LipleakError,
     MissingDataError,
     NotApplicableError,
     UnscorableError,
     WrongVideoError,
 )
+from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.core.version import __version__
-from pytest_lipleak.evaluation.make.crops import Cropper
-from pytest_lipleak.evaluation.make.finished_alignment import Laid, lay, objection_to_sound
+from pytest_lipleak.evaluation.make.crops import Boxes, Crops
+from pytest_lipleak.evaluation.make.finished_alignment import FreePose, Laid, lay, objection_to_sound, stepped
 from pytest_lipleak.evaluation.make.videos import GENERATION_LIBRARIES, OutputVideos
 from pytest_lipleak.faces.placement import Place
-from pytest_lipleak.faces.small import Faces
+from pytest_lipleak.faces.small import Faces, grey_faces
 from pytest_lipleak.generators.finished_model import FinishedVideos
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.machine.model_files import file_sha256
@@ -37,6 +40,9 @@ from pytest_lipleak.plan.trials import Trial
 from pytest_lipleak.store.keys import STORE_FORMAT, key_of, versions_of
 from pytest_lipleak.store.store import Store, read_array
 
+COMPARED_CLIPS = 8
+"""Other clips that an output is compared with whose head follows nobody."""
+
 KEPT_VIDEOS = 2
 """Outputs that were read last, kept while they are short: what is embedded is also scanned and shown."""
 
@@ -46,16 +52,6 @@ def inputs_of(trial: Trial) -> str:
     assert trial.audio is not None
     key = key_of(clip=trial.clip.digest, audio=digest_of(trial.audio), reference=trial.reference_key)
     return f"{len(trial.clip.video)}-{key[:16]}"
-
-
-def _steps(images: Iterable[Image], indices: Sequence[int]) -> Iterator[Image]:
-    """Yield the images at indices that never descend; one may stand several times."""
-    ahead = enumerate(images)
-    at, image = next(ahead)
-    for index in indices:
-        while at < index:
-            at, image = next(ahead)
-        yield image
 
 
 def _what_is_there(path: Path) -> str:
@@ -74,7 +70,7 @@ class FinishedOutputs(OutputVideos):
         model: whose generator is ``finished``.
         finished: what there is.
         store: where alignments are kept; may be shared with other processes.
-        cropper: gives the face crops of a real clip.
+        crops: gives the face crops of real clips, and follows faces through outputs.
         geometry: what decides where a clip's face is.
     """
 
@@ -83,17 +79,18 @@ class FinishedOutputs(OutputVideos):
         model: Model,
         finished: FinishedVideos,
         store: Store,
-        cropper: Callable[[Clip], Cropper],
+        crops: Crops,
         geometry: Sequence[str],
     ) -> None:
         self.model = model
         self._finished = finished
         self._store = store
-        self._cropper = cropper
+        self._crops = crops
         self._geometry = list(geometry)
         self._contents: dict[Path, tuple[FileState, str]] = {}
         self._checked: set[TrialName] = set()
         self._kept: OrderedDict[str, Video] = OrderedDict()
+        self._seen: OrderedDict[str, Faces] = OrderedDict()
         self._last: tuple[FinishedVideo, Video] | None = None
 
     def output_key(self, trial: Trial, audio: Audio) -> str:
@@ -106,6 +103,7 @@ class FinishedOutputs(OutputVideos):
         return key_of(
             finished=self._content(row.output),
             box=str(row.box or ""),
+            pose=row.has_free_pose,
             clip=trial.real.digest,
             # What is heard in it may be compared with that.
             audio=digest_of(audio),
@@ -157,12 +155,11 @@ class FinishedOutputs(OutputVideos):
     def _read(self, trial: Trial) -> Video:
         laid = self._laid(trial)
         row, clip = self._row(trial), trial.real
-        place = Place(*laid["place"])
+        as_laid = Laid(laid["indices"], Place(*laid["place"]), (), poses=laid["poses"])
 
         def read() -> Iterator[Image]:
             # Frame by frame: neither video is held.
-            output = _steps(self._decoded(row), laid["indices"])
-            return (place.laid(image, real) for image, real in zip(output, clip.video, strict=True))
+            return as_laid.pictures(stepped(self._decoded(row), as_laid.indices), clip.video)
 
         return held_if_short(read)
 
@@ -194,6 +191,7 @@ class FinishedOutputs(OutputVideos):
             return {
                 "indices": laid.indices,
                 "place": astuple(laid.place),
+                "poses": laid.poses,
                 "notes": laid.notes,
                 "refused": laid.refused,
             }
@@ -217,10 +215,30 @@ class FinishedOutputs(OutputVideos):
             output = self._decoded(row)
         except (InputError, MissingDataError) as error:
             raise UnscorableError(f"no video: {error}") from None
-        laid = lay(trial.real, output, self._cropper(trial.real), row.output.name)
+        free = FreePose(self._face_in, partial(self._others, trial.real)) if row.has_free_pose else None
+        laid = lay(trial.real, output, self._crops.of(trial.real), row.output.name, free)
         if laid.refused is None:
             laid = replace(laid, refused=objection_to_sound(row, trial.real.audio, trial.audio))
         return laid
+
+    def _face_in(self, output: Video) -> Boxes | None:
+        track = self._crops.track(output, np.zeros(len(output) * SAMPLES_PER_FRAME, np.int16))
+        return None if track is None else track.boxes
+
+    def _others(self, clip: Clip) -> Iterator[tuple[str, Faces]]:
+        """Yield the clips that follow one in the set, their small grey faces, uint8 (T, SIDE, SIDE)."""
+        clips = self._finished.clips
+        assert clips is not None
+        names = list(clips)
+        at = names.index(clip.name)
+        for name in (names[at + 1 :] + names[:at])[:COMPARED_CLIPS]:
+            with suppress(LipleakError):  # said of that clip where it is measured
+                if name not in self._seen:
+                    other = clips[name]
+                    self._seen[name] = grey_faces(self._crops.of(other)(other.video))
+                    while len(self._seen) > 2 * COMPARED_CLIPS:
+                        self._seen.popitem(last=False)
+                yield name, self._seen[name]
 
     def faces(self, trial: Trial) -> Faces | None:
         """Return the small grey faces of a video that was laid on its clip, uint8 (T, SIDE, SIDE); None of others."""
