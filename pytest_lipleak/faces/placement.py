@@ -151,10 +151,13 @@ def turned_to(clip: Video, output: Video, boxes: NDArray[np.float64] | None) -> 
 
 
 STEADIED_SIDE = 128
-"""Pixels of the longer side of pictures in which a head is followed."""
+"""Pixels of the longer side of a face in which it is followed."""
 
 BROW = ((0.08, 0.45), (0.15, 0.85))
 """Rows and columns of a face, as shares of its box: above the lips, which must not move what they are measured in."""
+
+AROUND = 0.25
+"""Of a face's box, as much on every side is looked at, too."""
 
 FOLLOW_STEPS = 20
 
@@ -166,6 +169,19 @@ def composed(outer: Warp, inner: Warp) -> Warp:
     """The affine map (2, 3) that applies ``inner`` first."""
     whole = np.vstack([outer, [0, 0, 1]]) @ np.vstack([inner, [0, 0, 1]])
     return np.asarray(whole[:2], np.float64)
+
+
+def inverted(warp: Warp) -> Warp:
+    """The affine map (2, 3) that leads back."""
+    return np.asarray(np.linalg.inv(np.vstack([warp, [0, 0, 1]]))[:2], np.float64)
+
+
+def between_pairs(one: NDArray[np.floating], other: NDArray[np.floating]) -> Warp:
+    """The map (2, 3) that turns, scales and moves two points (2, 2) to two others."""
+    here, there = complex(*(one[1] - one[0])), complex(*(other[1] - other[0]))
+    by = there / here
+    turn = np.array([[by.real, -by.imag], [by.imag, by.real]])
+    return np.column_stack([turn, other[0] - turn @ one[0]])
 
 
 def steadied(pictures: Iterable[Image], box: Sequence[float] | None) -> list[Warp]:
@@ -181,33 +197,42 @@ def steadied(pictures: Iterable[Image], box: Sequence[float] | None) -> list[War
 
     ends = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, FOLLOW_STEPS, 1e-3)
     warps: list[Warp] = []
-    brow, corner, scale = np.empty((0, 0), np.uint8), np.zeros(2), 1.0
+    brow = everywhere = np.empty((0, 0), np.uint8)
     at = np.eye(2, 3, dtype=np.float32)
+    small, corner, scale = np.eye(2, 3), np.eye(2, 3), 1.0
+    wide = high = 0
+    rows = columns = slice(0)
     for image in pictures:
-        height, width = image.shape[:2]
-        scale = min(STEADIED_SIDE / max(height, width), 1.0)
-        size = round(width * scale), round(height * scale)
-        grey = cv2.resize(
-            cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2GRAY), size, interpolation=cv2.INTER_AREA
-        )
         if not warps:
-            left, top, right, low = (0, 0, width, height) if box is None else box
+            height, width = image.shape[:2]
+            left, top, right, low = (0.0, 0.0, float(width), float(height)) if box is None else box
+            scale = min(STEADIED_SIDE / max(right - left, low - top), 1.0)
+            # Small pictures of the face and what is around it; its brow in them.
+            around = 0.0 if box is None else AROUND * (right - left)
+            small = scale * np.array([[1, 0, around - left], [0, 1, around - top]])
+            wide, high = (round(scale * (length + 2 * around)) for length in (right - left, low - top))
             rows, columns = (
-                slice(max(round((start + begin * reach) * scale), 0), round((start + end * reach) * scale))
-                for start, reach, (begin, end) in ((top, low - top, BROW[0]), (left, right - left, BROW[1]))
+                slice(*(round(scale * (around + share * length)) for share in shares))
+                for length, shares in ((low - top, BROW[0]), (right - left, BROW[1]))
             )
-            brow, corner = grey[rows, columns], np.array([columns.start, rows.start], np.float64)
-            at[:, 2] = corner
+            corner[:, 2] = columns.start, rows.start
+            at = corner.astype(np.float32)
+        soft = cv2.GaussianBlur(image, (0, 0), 0.4 / scale) if scale < 1 else image
+        shown = cv2.warpAffine(
+            soft, small, (wide, high), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        grey = np.asarray(cv2.cvtColor(shown, cv2.COLOR_RGB2GRAY), np.uint8)
+        if not warps:
+            brow, everywhere = grey[rows, columns], np.full(grey.shape, 255, np.uint8)
         try:
-            _, found = cv2.findTransformECC(brow, grey, at.copy(), cv2.MOTION_AFFINE, ends, None, 3)
+            _, found = cv2.findTransformECC(brow, grey, at.copy(), cv2.MOTION_AFFINE, ends, everywhere, 3)
             grown = np.linalg.svd(found[:, :2], compute_uv=False)
             if grown.min() > 1 / LARGEST and grown.max() < LARGEST:
                 at = np.asarray(found, np.float32)
         except cv2.error:
             pass  # it found no way to a better place
-        warp = at.astype(np.float64)
-        warp[:, 2] = (warp[:, 2] - warp[:, :2] @ corner) / scale
-        warps.append(warp)
+        in_small = composed(at.astype(np.float64), inverted(corner))
+        warps.append(composed(inverted(small), composed(in_small, small)))
     return warps
 
 

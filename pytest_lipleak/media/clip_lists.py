@@ -8,9 +8,9 @@ import csv
 import io
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.names import check_name, check_printable, escaped
@@ -84,7 +84,9 @@ def read_clip_list(path: Path, root: Path | None = None) -> list[ClipFile]:
     missing: list[str] = []
     different: list[str] = []
     hashes: dict[Path, str] = {}
-    for row in read_table(path, required=["file"]):
+    rows = list(read_table(path, required=["file"]))
+    names = names_of(row.cells["file"] for row in rows if "file" in row.cells)
+    for row in rows:
         if "file" not in row.cells:
             raise InputError(f"{row.where}: the column 'file' is empty; name the clip's video")
         files = {
@@ -105,7 +107,8 @@ def read_clip_list(path: Path, root: Path | None = None) -> list[ClipFile]:
                     different.append(shown)
         video = files["file"]
         if video is not None:
-            found.append(_clip_of(row, video, files.get("audio")))
+            name = row.cells.get("name", names[row.cells["file"]])
+            found.append(_clip_of(row, name, video, files.get("audio")))
     where = "beside it" if root is None else f"below {root}"
     if missing:
         raise InputError(
@@ -120,11 +123,10 @@ def read_clip_list(path: Path, root: Path | None = None) -> list[ClipFile]:
     return found
 
 
-def _clip_of(row: Row, video: Path, audio: Path | None) -> ClipFile:
+def _clip_of(row: Row, name: str, video: Path, audio: Path | None) -> ClipFile:
     speaker = row.cells.get("speaker") or row.cells.get("person")
     if speaker is not None:
         check_printable(speaker, row.where, "speaker")
-    name = row.cells.get("name")
     first, stop = (_frame(row, column) for column in ("start", "end"))
     if stop is not None and stop <= (first or 0):
         raise InputError(
@@ -132,7 +134,7 @@ def _clip_of(row: Row, video: Path, audio: Path | None) -> ClipFile:
             "is the second of the file at which the clip ends"
         )
     return ClipFile(
-        check_name(name_of(row.cells["file"]) if name is None else name, row.where),
+        check_name(name, row.where),
         video,
         audio,
         speaker,
@@ -165,6 +167,30 @@ def name_of(file: str) -> str:
     """Return the name of a clip that has none of its own: where its file lies, wherever that is, without the ending."""
     parts = [part for part in re.split(r"[/\\]+", file) if part not in ("", ".", "..")]
     return PurePosixPath(*parts).with_suffix("").as_posix() if parts else file
+
+
+def names_of(files: Iterable[str]) -> dict[str, str]:
+    """Return the names of clips that have none of their own, by what a table calls their files.
+
+    A file that is named from the table's folder has its whole place for a name. Of those with absolute paths, which say
+    where a machine keeps them, so much is left as tells them apart: the name of the file, with the same number of
+    folders before each.
+    """
+    names = {file: name_of(file) for file in files}
+    absolute = {file: name.split("/") for file, name in names.items() if _is_absolute(file)}
+    taken = set(names.values()) - {names[file] for file in absolute}
+    longest = max(map(len, absolute.values()), default=0)
+    for count in range(1, longest + 1):
+        short = {file: "/".join(parts[-count:]) for file, parts in absolute.items()}
+        if len(set(short.values())) == len(set(map(tuple, absolute.values()))) and not taken & set(
+            short.values()
+        ):
+            return names | short
+    return names
+
+
+def _is_absolute(file: str) -> bool:
+    return PurePosixPath(file).is_absolute() or PureWindowsPath(file).is_absolute()
 
 
 def _short(text: str) -> str:

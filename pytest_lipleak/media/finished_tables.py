@@ -17,7 +17,7 @@ from pytest_lipleak.core.names import check_name, check_printable, escaped, file
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.media.boxes import Box
 from pytest_lipleak.media.clip_folders import VIDEO_SUFFIXES
-from pytest_lipleak.media.clip_lists import name_of
+from pytest_lipleak.media.clip_lists import names_of
 from pytest_lipleak.media.tables import Row, file_beside, is_file, read_table
 
 OWN, SILENCE, TRACK = "own", "silence", ""
@@ -90,7 +90,6 @@ class FinishedVideo:
         source_box: of the source's picture.
         inputs: hash of what the model was to be given, as ``lipleak export`` wrote it, or empty.
         has_free_pose: whether the head follows no clip; the system poses it.
-        is_named: whether the table gives the clip a name of its own.
         partner: as in ``Condition``, where a clip was driven by several other speeches; told from the audio.
     """
 
@@ -109,7 +108,6 @@ class FinishedVideo:
     source_box: Box | None = None
     inputs: str = ""
     has_free_pose: bool = False
-    is_named: bool = False
     partner: int = 0
 
     @property
@@ -190,7 +188,8 @@ def read_finished(spec: str) -> FinishedTable:
                 f"{path}: no column 'source'; name the real clip that each video was made from (or, with --clips, its "
                 "name in a column 'clip')"
             )
-        rows = [_row(path, row) for row in read]
+        names = names_of(row.cells["source"] for row in read if "source" in row.cells)
+        rows = [_row(path, row, names) for row in read]
     if not rows:
         raise InputError(f"{spec}: 0 finished videos; expected at least one row or file")
     _refuse_doubles(rows)
@@ -249,7 +248,8 @@ def by_trial(rows: Iterable[FinishedVideo]) -> dict[TrialName, FinishedVideo]:
     return found
 
 
-def _row(table: Path, row: Row) -> FinishedVideo:
+def _row(table: Path, row: Row, names: Mapping[str, str]) -> FinishedVideo:
+    """Understand a row; ``names``: of clips, by what the column ``source`` calls their files."""
     cells, where = row.cells, row.where
     if "output" not in cells:
         raise InputError(
@@ -258,7 +258,7 @@ def _row(table: Path, row: Row) -> FinishedVideo:
     source = _existing(table, row, "source") if "source" in cells else None
     if source is None and "clip" not in cells:
         raise InputError(f"{where}: names neither a source nor a clip; name the real clip that was edited")
-    name = cells.get("clip") or name_of(cells["source"])
+    name = cells.get("clip") or names[cells["source"]]
     for column in ("speaker", "model", "probe"):
         if column in cells:
             check_printable(cells[column], where, column)
@@ -289,7 +289,6 @@ def _row(table: Path, row: Row) -> FinishedVideo:
         _box(row, "source_box"),
         cells.get("inputs", ""),
         free_pose(cells.get("pose", POSES[0]), where),
-        "clip" in cells,
     )
 
 

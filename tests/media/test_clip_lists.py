@@ -11,7 +11,7 @@ from encoding import encode, numbered, sine
 from pytest_lipleak.core.clips import StreamedVideo
 from pytest_lipleak.core.errors import ConfigurationError, InputError, MissingDataError
 from pytest_lipleak.media import clipsets, video
-from pytest_lipleak.media.clip_lists import clip_list
+from pytest_lipleak.media.clip_lists import clip_list, names_of
 from pytest_lipleak.media.clipsets import ClipSet, open_clips, root_of
 
 
@@ -140,3 +140,28 @@ def test_the_example_is_the_list_of_the_embedded_clips(request: pytest.FixtureRe
     speakers = {name: file.speaker for name, file in clips.files.items()}
     assert all(speakers[name] == speakers[partner] for name, partner in clips.partners.items())
     assert example.read_text() == clip_list(embedded.files, root_of("embedded"), clips.partners)
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        (["/data/lrs2/ann/1.mp4", "/data/lrs2/bob/2.mp4"], ["1", "2"]),
+        (
+            ["/data/lrs2/ann/1.mp4", "/data/lrs2/bob/1.mp4", "/data/lrs2/bob/2.mp4"],
+            ["ann/1", "bob/1", "bob/2"],
+        ),
+        (["/data/ann/1.mp4", "/scratch/ann/1.mp4"], ["data/ann/1", "scratch/ann/1"]),
+        (["ann/1.mp4", "../lrs2/bob/2.mp4"], ["ann/1", "lrs2/bob/2"]),
+        (["1.mp4", "/data/ann/1.mp4"], ["1", "ann/1"]),
+        ([r"C:\clips\ann\1.mp4", r"C:\clips\bob\1.mp4"], ["ann/1", "bob/1"]),
+        (["/1.mp4"], ["1"]),
+    ],
+)
+def test_a_clip_is_called_by_what_tells_it_apart_wherever_it_lies(files: list[str], names: list[str]) -> None:
+    assert list(names_of(files).values()) == names
+
+
+def test_absolute_paths_of_a_list_do_not_become_names(tmp_path: Path, media: Path) -> None:
+    rows = "".join(f"{path}\n" for path in sorted(media.rglob("*.mkv")))
+    (tmp_path / "list.csv").write_text(f"file\n{rows}")
+    assert list(open_clips(tmp_path / "list.csv")) == ["ann/1", "bob/1", "media/#c"]

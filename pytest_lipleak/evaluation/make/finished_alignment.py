@@ -1,6 +1,6 @@
 """A finished video laid on the clip that it was made from: checked by what it shows and what is heard in it."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -16,8 +16,10 @@ from pytest_lipleak.faces.placement import (
     FOUND,
     Place,
     Warp,
+    between_pairs,
     composed,
     has_shape_of,
+    inverted,
     place_of,
     steadied,
     turned_to,
@@ -205,16 +207,17 @@ def _in_its_own_pose(
             f"its picture of {output.shape[2]} x {output.shape[1]} pixels has another shape than the clip's of "
             f"{clip.video.shape[2]} x {clip.video.shape[1]}; judge it with --protocol tracked, which finds its face"
         )
-    laid = Laid(indices, place, _beyond(len(output), length))
+    anchors = _anchors(cropper, length)
+    bases: list[Warp] = [np.eye(2, 3)] * length
     if boxes is not None and cropper.boxes is not None:
         high, wide = output.shape[1:3]
         scale = np.array([place.width / wide, place.height / high] * 2)
-        theirs = boxes[list(indices)] * scale
-        laid = replace(laid, poses=tuple(map(_from_box_to_box, cropper.boxes, theirs)))
+        bases = [_from_box_to_box(cropper.boxes[0], box) for box in boxes[list(indices)] * scale]
 
     def faces(by: Laid) -> Faces:
         return grey_faces(cropper(by.pictures(stepped(output, indices), clip.video)))
 
+    laid = Laid(indices, place, _beyond(len(output), length), poses=_poses(bases, anchors))
     shown = faces(laid)
     if float(shown.std(axis=0).mean()) < STANDS_STILL:
         return refused("does not move: nothing changes in its face, lips included")
@@ -226,31 +229,54 @@ def _in_its_own_pose(
                 f"was not made from clip {clip.name!r} but from {name!r}, as which it moves: {numbers_of([there])}; "
                 "name the right file, or the right clip"
             )
-    laid = replace(laid, poses=_steadied(clip, output, cropper, laid))
+    laid = replace(laid, poses=_poses(_steadied(clip, output, cropper, laid, bases, anchors), anchors))
     return replace(laid, notes=(POSED, *laid.notes), faces=faces(laid))
 
 
 NOBODYS = ". Where the system poses heads by itself, say so: pose=free, as a column or with --model-arg"
 
 
-def _steadied(clip: Clip, output: Video, cropper: Cropper, laid: Laid) -> tuple[tuple[float, ...], ...]:
-    """Return the poses with which a head stands still, where the clip's mean picture shows its own."""
+def _anchors(cropper: Cropper, length: int) -> list[Warp]:
+    """Where a pixel of the clip's face lies in its first frame, by what its crops follow."""
+    if cropper.corners is not None:
+        return [between_pairs(corners, cropper.corners[0]) for corners in cropper.corners]
+    if cropper.boxes is not None:
+        return [_from_box_to_box(box, cropper.boxes[0]) for box in cropper.boxes]
+    return [np.eye(2, 3)] * length
 
-    def pictures(by: Laid) -> Iterator[Image]:
+
+def _poses(outer: Iterable[Warp], inner: Iterable[Warp]) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(composed(*both).ravel().tolist()) for both in zip(outer, inner, strict=True))
+
+
+def _steadied(
+    clip: Clip, output: Video, cropper: Cropper, laid: Laid, bases: Sequence[Warp], anchors: Sequence[Warp]
+) -> list[Warp]:
+    """Return the maps with which an output's head stands still where the clip's first frame shows its own.
+
+    ``bases``: from there to where the output shows it, roughly.
+    """
+    _, height, width, _ = clip.video.shape
+    straight = [np.eye(2, 3)] * len(anchors)
+    boxes = None if cropper.boxes is None else np.repeat(cropper.boxes[:1], len(anchors), axis=0)
+
+    def pictures(maps: Iterable[Warp]) -> Iterator[Image]:
+        by = replace(laid, poses=_poses(maps, straight))
         return by.pictures(stepped(output, laid.indices), clip.video)
 
-    box = None if cropper.boxes is None else cropper.boxes[0].tolist()
-    before = [np.reshape(pose, (2, 3)) for pose in laid.poses] or [np.eye(2, 3)] * len(laid.indices)
-    steady = [composed(*both) for both in zip(before, steadied(pictures(laid), box), strict=True)]
+    followed = steadied(pictures(bases), None if boxes is None else boxes[0].tolist())
+    steady = [composed(*both) for both in zip(bases, followed, strict=True)]
+    whole = whole_of(clip.video)
 
-    def as_poses(warps: Iterable[Warp]) -> tuple[tuple[float, ...], ...]:
-        return tuple(tuple(warp.ravel().tolist()) for warp in warps)
+    def anchored() -> Iterator[Image]:
+        for image, anchor in zip(clip.video, anchors, strict=True):
+            yield replace(whole, warp=tuple(inverted(anchor).ravel().tolist())).laid(image, image)
 
-    still = StreamedVideo(lambda: pictures(replace(laid, poses=as_poses(steady))), clip.video.shape)
-    turn = turned_to(clip.video, still, cropper.boxes).warp
-    if not turn:
-        return as_poses(steady)
-    return as_poses(composed(warp, np.reshape(turn, (2, 3))) for warp in steady)
+    shape = (len(anchors), height, width, 3)
+    turn = turned_to(
+        StreamedVideo(anchored, shape), StreamedVideo(lambda: pictures(steady), shape), boxes
+    ).warp
+    return [composed(warp, np.reshape(turn, (2, 3))) for warp in steady] if turn else steady
 
 
 def _beyond(shown: int, length: int) -> tuple[str, ...]:
@@ -259,17 +285,10 @@ def _beyond(shown: int, length: int) -> tuple[str, ...]:
     return (f"ends {length - shown} frames early: its last frame stays",) if shown < length else ()
 
 
-def _from_box_to_box(one: Boxes, other: Boxes) -> tuple[float, ...]:
-    """The affine map (2, 3), row by row, that takes one box (left, top, right, bottom) to another."""
+def _from_box_to_box(one: Boxes, other: Boxes) -> Warp:
+    """The affine map that takes one box (left, top, right, bottom) to another."""
     across, down = (other[2:] - other[:2]) / (one[2:] - one[:2])
-    return (
-        float(across),
-        0.0,
-        float(other[0] - across * one[0]),
-        0.0,
-        float(down),
-        float(other[1] - down * one[1]),
-    )
+    return np.array([[across, 0, other[0] - across * one[0]], [0, down, other[1] - down * one[1]]])
 
 
 def _places(clip: Clip, output: Video, cropper: Cropper) -> Iterator[Place]:
