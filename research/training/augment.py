@@ -25,8 +25,10 @@ def plain_window(region: NDArray[np.uint8]) -> NDArray[np.float32]:
     return region[:, rows, columns].astype(np.float32)
 
 
-def warp(region: NDArray[np.uint8], rng: np.random.Generator, strength: float = 1.0) -> NDArray[np.uint8]:
-    """Scale, aspect, rotation, shear, shift, drift, jitter and flip of the crop, smooth over the clip."""
+def warp(
+    region: NDArray[np.uint8], rng: np.random.Generator, strength: float = 1.0, *, hard: bool = False
+) -> NDArray[np.uint8]:
+    """Scale, aspect, rotation, shear, shift, drift, jitter, profile and flip of the crop, smooth over the clip."""
     count = len(region)
     time = np.linspace(-0.5, 0.5, count)
 
@@ -40,7 +42,7 @@ def warp(region: NDArray[np.uint8], rng: np.random.Generator, strength: float = 
 
     log_scale = track(0.22, 0.06, 0.012)
     aspect = strength * rng.uniform(-0.14, 0.14)
-    angle = np.deg2rad(track(14, 6, 0.8))
+    angle = np.deg2rad(track(28 if hard and rng.random() < 0.2 else 14, 6, 0.8))
     shear = strength * rng.uniform(-0.15, 0.15)
     dx, dy = track(10, 6, 1.2), track(7, 5, 1.2)
     mirror = -1.0 if rng.random() < 0.5 else 1.0
@@ -58,17 +60,37 @@ def warp(region: NDArray[np.uint8], rng: np.random.Generator, strength: float = 
         cv2.warpAffine(
             region[t], matrix, (WIDTH, HEIGHT), dst=out[t], flags=flags, borderMode=cv2.BORDER_REPLICATE
         )
-    return out
+    return _turned(out, rng) if hard and rng.random() < 0.3 else out
 
 
-def degrade(frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Blur, resampling, JPEG, gamma, shading, flicker, noise, repeated frames, cut-out away from the mouth."""
+def _turned(frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """The head turned away: narrowed, the far half of the mouth more than the near one, and darker there."""
+    across = np.linspace(-1, 1, WIDTH)
+    narrow, bend = rng.uniform(1.0, 1.8), rng.uniform(-0.9, 0.9)
+    places = narrow * (across + 0.5 * bend * (across**2 - 0.1))  # monotonous for |bend| < 1
+    columns = np.clip((places + 1) * (WIDTH - 1) / 2, 0, WIDTH - 1).astype(np.float32)
+    grid = np.tile(columns, (HEIGHT, 1)), np.tile(np.arange(HEIGHT, dtype=np.float32)[:, None], WIDTH)
+    shade = (1 - rng.uniform(0, 0.5) * np.abs(bend) * (np.sign(bend) * across * 0.5 + 0.5)).astype(np.float32)
+    turned = np.stack([cv2.remap(f, *grid, cv2.INTER_LINEAR) for f in frames])
+    return (turned * shade).astype(np.uint8)
+
+
+def degrade(
+    frames: NDArray[np.uint8], rng: np.random.Generator, *, hard: bool = False
+) -> NDArray[np.float32]:
+    """Blur, resampling, codecs, gamma, shading, flicker, noise, old film, repeated frames, things before the mouth."""
     count = len(frames)
+    if hard and rng.random() < 0.2:
+        frames = _covered(frames, rng)
+    if hard and rng.random() < 0.08:  # 12.5 or 15 frames a second, shown at 25
+        rate, phase = rng.choice([0.5, 0.6]), rng.random()
+        shown = (np.floor(np.arange(count) * rate + phase) - phase) / rate
+        frames = frames[np.maximum(np.floor(shown + 1e-6), 0).astype(int)]
     if rng.random() < 0.1:
         drop = rng.integers(3, 8)
         frames = frames[np.arange(count) - (np.arange(count) % drop == 0) * (np.arange(count) > 0)]
     if rng.random() < 0.35:
-        factor = rng.uniform(0.3, 0.9)
+        factor = rng.uniform(0.18 if hard and rng.random() < 0.3 else 0.3, 0.9)
         size = (max(int(WIDTH * factor), 8), max(int(HEIGHT * factor), 6))
         interpolation = [cv2.INTER_AREA, cv2.INTER_LINEAR][rng.integers(2)]
         back = [cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_NEAREST][rng.integers(3)]
@@ -81,7 +103,11 @@ def degrade(frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.f
         tall = np.ascontiguousarray(frames.reshape(count * HEIGHT, WIDTH))
         _, data = cv2.imencode(".jpg", tall, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(12, 70))])
         frames = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE).reshape(count, HEIGHT, WIDTH)
+    if hard and rng.random() < 0.15:
+        frames = _skipped(frames, rng)
     x = frames.astype(np.float32) / 255.0
+    if hard and rng.random() < 0.1:
+        x = _filmed(x, rng)
     if rng.random() < 0.6:
         x = x ** np.float32(np.exp(rng.uniform(-0.7, 0.7)))
     if rng.random() < 0.5:
@@ -97,6 +123,52 @@ def degrade(frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.f
     for _ in range(rng.integers(0, 3)):
         x = _cut_out(x, rng)
     return x
+
+
+def _covered(frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A hand, microphone or object before a part of the mouth: a textured ellipse that moves slowly or not at all."""
+    count = len(frames)
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
+    tall, wide = rng.uniform(5, 16), rng.uniform(5, 18)
+    way = np.linspace(0, 1, count)[:, None] * rng.normal(0, 6, 2) * (rng.random() < 0.7)
+    middle = np.array([rng.uniform(14, HEIGHT + 4), rng.uniform(0, WIDTH)]) + way
+    angle = rng.uniform(0, np.pi)
+    coarse = rng.uniform(0, 255) + rng.normal(0, 1, (8, 10)).astype(np.float32) * rng.uniform(3, 40)
+    texture = np.clip(cv2.resize(coarse, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC), 0, 255)
+    out = frames.copy()
+    for t in range(count):
+        down, right = rows - middle[t, 0], columns - middle[t, 1]
+        u = (right * np.cos(angle) + down * np.sin(angle)) / wide
+        v = (down * np.cos(angle) - right * np.sin(angle)) / tall
+        inside = u * u + v * v < 1
+        out[t][inside] = texture[inside].astype(np.uint8)
+    return out
+
+
+def _skipped(frames: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """What a video codec at a low rate does: a block is only sent anew when it has changed enough."""
+    count, size = len(frames), int(rng.choice([4, 8]))
+    limit = rng.uniform(1, 8)
+    blocks = frames.reshape(count, HEIGHT // size, size, WIDTH // size, size).astype(np.float32)
+    out, shown = np.empty_like(blocks), blocks[0]
+    for t in range(count):
+        changed = np.abs(blocks[t] - shown).mean((1, 3), keepdims=True) > limit
+        shown = np.where(changed, blocks[t], shown)
+        out[t] = shown
+    return out.reshape(frames.shape).astype(np.uint8)
+
+
+def _filmed(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Old or poor film: little contrast, grain in lumps, scratches from top to bottom, flicker."""
+    count = len(x)
+    x = rng.uniform(0.1, 0.6) + (x - 0.5) * np.float32(rng.uniform(0.15, 0.7))
+    small = rng.standard_normal((count, HEIGHT // 2, WIDTH // 2)).astype(np.float32)
+    grain = np.repeat(np.repeat(small, 2, 1), 2, 2) * np.float32(0.06 * rng.random())
+    x = (x + grain) * rng.normal(1, 0.08 * rng.random(), (count, 1, 1))
+    for _ in range(rng.integers(0, 4)):
+        column, shown = int(rng.integers(WIDTH)), rng.random(count) < rng.uniform(0.1, 0.9)
+        x[shown, :, column] += rng.uniform(-0.3, 0.3)
+    return np.clip(x, 0, 1).astype(np.float32)
 
 
 def _cut_out(x: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -115,9 +187,9 @@ def normalise(x: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def disturb_audio(
-    audio: NDArray[np.float32], other: NDArray[np.float32], rng: np.random.Generator
+    audio: NDArray[np.float32], other: NDArray[np.float32], rng: np.random.Generator, *, hard: bool = False
 ) -> NDArray[np.float32]:
-    """Noise, other speech, tones and reverberation on float audio in -1 .. 1."""
+    """Noise, other speech, a crowd, music and reverberation on float audio in -1 .. 1."""
     level = np.sqrt(np.mean(audio**2)) + 1e-5
     if rng.random() < 0.3:
         audio = _reverberate(audio, rng)
@@ -129,9 +201,16 @@ def disturb_audio(
         audio = audio + colour / (colour.std() + 1e-9) * level * 10 ** (-rng.uniform(0, 30) / 20)
     if rng.random() < 0.25:
         babble = np.resize(other, len(audio))
-        audio = audio + babble / (babble.std() + 1e-5) * level * 10 ** (-rng.uniform(4, 20) / 20)
-    if rng.random() < 0.12:
-        audio = audio + _tones(len(audio), rng) * level * 10 ** (-rng.uniform(2, 20) / 20)
+        if hard and rng.random() < 0.4:  # a crowd: the same voice from several places at other speeds
+            steps = [
+                np.arange(len(audio)) * rng.uniform(0.8, 1.25) + rng.integers(len(babble)) for _ in range(4)
+            ]
+            babble = sum(babble[step.astype(np.int64) % len(babble)] for step in steps)
+        audio = audio + babble / (babble.std() + 1e-5) * level * 10 ** (
+            -rng.uniform(2 if hard else 4, 20) / 20
+        )
+    if rng.random() < (0.15 if hard else 0.12):
+        audio = audio + _tones(len(audio), rng) * level * 10 ** (-rng.uniform(0 if hard else 2, 20) / 20)
     return audio
 
 

@@ -2,145 +2,48 @@
 
     python -m research.training.evaluate --shared FOLDER --folds FOLDER [--crops FOLDER] [--out tables.md]
 
-Talkers are judged by the expert of their fold, which has seen none of their people (``FOLDS/fold0.onnx`` ...); GRID and
-the clips of ``clips/`` by the shipped expert. ``--crops`` names a folder of ``NAME.npz`` with ``crops`` (uint8 RGB face
-crops of the tracked protocol), ``audio`` and ``corners``; without it the clips that need a face tracker are left out.
+Talkers are judged by the expert of their fold, which has seen none of their people and heard none of their recordings
+(``FOLDS/fold0.onnx`` ...); GRID and the clips of ``clips/`` and ``wild/`` by the shipped expert. ``--crops`` and
+``--wild`` name folders of ``NAME.npz`` with ``crops`` (uint8 RGB face crops of the tracked protocol), ``audio`` and
+``corners``; without them the clips that need a face tracker are left out. ``wild/`` is looked at once per release.
 Intervals: 95 %, bootstrap over people.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.generators.control import ControlGenerator
-from pytest_lipleak.media.audio import read_audio
-from pytest_lipleak.media.video import read_video
 from pytest_lipleak.sync.embedded import EmbeddedExpert
-from pytest_lipleak.sync.mouth_window import aligned_faces, mouth_windows
-from pytest_lipleak.sync.score import score
+from research.training.cases import (
+    ALIGNED,
+    FIVE,
+    FULL,
+    SPEAKER_1,
+    TALKERS,
+    THREE,
+    WHOLE_CLIP,
+    Case,
+    Groups,
+    auc,
+    differs,
+    groups_of,
+    interval,
+    share,
+    spearman,
+    talkers,
+    tracked_clips,
+)
+from research.training.refusals import refusal_rows, still_rows, view_rows
 from research.training.robustness import AUDIO_CHANGES, PIXEL_CHANGES
-from research.training.splits import SPLITS
-
-TALKERS_DELAY = 1
-"""Frames by which the audio of all talkers files is late against the clips that SyncNet v2 judged: see
-``research.training.realign``. Late audio has a negative offset in SyncNet's sign."""
-
-FULL, FIVE, THREE = 10_000, 125, 75
-
-
-@dataclass(frozen=True)
-class Case:
-    """One clip with what is known of it.
-
-    ``offset`` in SyncNet's sign; ``confidence``: of the real SyncNet v2; ``speech``: which recording it speaks
-    with (several talkers share one); ``heard``: whether the expert's training heard that recording, with other faces.
-    """
-
-    name: str
-    person: str
-    expert: EmbeddedExpert
-    crops: NDArray[np.uint8]
-    audio: NDArray[np.int16]
-    offset: int = 0
-    confidence: float = float("nan")
-    corners: NDArray[np.float64] | None = None
-    speech: str = ""
-    heard: bool = False
-
-    @cached_property
-    def windows(self) -> NDArray[np.uint8]:
-        """The mouth windows, aligned where the corners are known."""
-        return mouth_windows(self.crops if self.corners is None else aligned_faces(self.crops, self.corners))
-
-    @property
-    def frames(self) -> int:
-        """Frames that have audio."""
-        return min(len(self.crops), len(self.audio) // SAMPLES_PER_FRAME)
-
-    def cuts(self, length: int) -> Iterator[tuple[int, int]]:
-        """Cuts that do not overlap by more than half; the whole clip where it is shorter."""
-        if self.frames <= length:
-            yield 0, self.frames
-            return
-        count = max(round(self.frames / length), 2 if self.frames >= 1.5 * length else 1)
-        for start in np.linspace(0, self.frames - length, count).astype(int):
-            yield int(start), int(start) + length
-
-    def score(
-        self, start: int = 0, stop: int = FULL, *audios: NDArray[np.int16], moved: int = 0
-    ) -> list[SyncScore]:
-        """Frames start..stop against the clip's own audio there, then against other audios from their beginning.
-
-        ``moved``: frames by which the own audio is taken from later in the clip, which adds as much to the offset.
-        """
-        stop = min(stop, self.frames)
-        own = self.audio[(start + moved) * SAMPLES_PER_FRAME :]
-        video = self.expert.embed_mouths(self.windows[start:stop])
-        samples = (stop - start) * SAMPLES_PER_FRAME
-        return [score(video, self.expert.embed_audio(audio[:samples])) for audio in (own, *audios)]
-
-
-def interval(
-    people: list[str], statistic: Callable[[NDArray[np.int64]], float], count: int = 1000
-) -> tuple[float, float]:
-    """95 % percentile interval of ``statistic(indices)``: people drawn with replacement, or one person's clips."""
-    if len(set(people)) == 1:  # one person says nothing of others: the interval is over his clips
-        people = [str(i) for i in range(len(people))]
-    members = defaultdict(list)
-    for i, person in enumerate(people):
-        members[person].append(i)
-    groups = [np.array(g) for g in members.values()]
-    rng = np.random.default_rng(0)
-    draws = (rng.integers(0, len(groups), len(groups)) for _ in range(count))
-    values = [statistic(np.concatenate([groups[g] for g in draw])) for draw in draws]
-    return float(np.nanpercentile(values, 2.5)), float(np.nanpercentile(values, 97.5))
-
-
-def share(values: list[bool], people: list[str]) -> str:
-    """``93 % [85, 99], n = 115 (38 people)``."""
-    v = np.array(values, float)
-    if not len(v):
-        return "not measured"
-    low, high = interval(people, lambda i: float(v[i].mean()))
-    return f"{100 * v.mean():.0f} % [{100 * low:.0f}, {100 * high:.0f}], n = {len(v)} ({len(set(people))} people)"
-
-
-def auc(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> float:
-    """Probability that a matched score lies above a mismatched one."""
-    if not len(positive) or not len(negative):
-        return float("nan")
-    order = np.sort(negative)
-    below = np.searchsorted(order, positive, "left")
-    equal = np.searchsorted(order, positive, "right") - below
-    return float((below + 0.5 * equal).mean() / len(order))
-
-
-def spearman(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    """Rank correlation (no ties are expected)."""
-    ranks = [np.argsort(np.argsort(x)) for x in (a, b)]
-    return float(np.corrcoef(*ranks)[0, 1])
-
-
-def differs(one: Case, other: Case) -> bool:
-    """Whether two clips speak with different recordings."""
-    return one.name != other.name and (not one.speech or one.speech != other.speech)
-
-
-def in_sync(case: Case) -> bool:
-    """What the real SyncNet v2 calls in sync: confidence above 4, offset within one frame (talkers only)."""
-    return case.confidence > 4 and abs(case.offset + TALKERS_DELAY) <= 1
 
 
 def offsets_row(cases: list[Case], length: int) -> str:
@@ -148,6 +51,17 @@ def offsets_row(cases: list[Case], length: int) -> str:
     hits, people = [], []
     for case in cases:
         for start, stop in case.cuts(length):
+            hits.append(abs(case.score(start, stop)[0].offset - case.offset) <= 1)
+            people.append(case.person)
+    return share(hits, people)
+
+
+def halves_row(cases: list[Case]) -> str:
+    """As :func:`offsets_row` for the two halves of each clip."""
+    hits, people = [], []
+    for case in cases:
+        middle = case.frames // 2
+        for start, stop in ((0, middle), (middle, case.frames)):
             hits.append(abs(case.score(start, stop)[0].offset - case.offset) <= 1)
             people.append(case.person)
     return share(hits, people)
@@ -284,110 +198,15 @@ def null_rows(cases: list[Case]) -> Iterator[tuple[int, float, float, float, flo
             )
 
 
-def talkers(shared: Path, folds: Path, corners: Path | None = None) -> list[Case]:
-    """All 121 talkers, each with the expert that has not seen its people."""
-    experts = {fold: EmbeddedExpert(folds / f"fold{fold}.onnx") for fold in range(3)}
-    split = {row["file"]: row for row in csv.DictReader((SPLITS / "talkers.csv").open())}
-    trained = {
-        str(fold): {r["speech"] for r in split.values() if r["fold"] != str(fold) and r["train"] == "1"}
-        for fold in range(3)
-    }
-    cases = []
-    for row in csv.DictReader((shared / "talkers" / "manifest.csv").open()):
-        path = shared / "talkers" / row["file"]
-        offsets = [int(x) for x in row["syncnet_v2_offsets"].strip("[]").split(",") if x.strip()]
-        place = split[row["file"]]
-        known = None
-        if corners is not None:
-            file = corners / f"{path.stem}.npy"
-            if not file.exists():
-                continue
-            known = np.load(file)
-        cases.append(
-            Case(
-                path.stem,
-                place["person"],
-                experts[int(place["fold"])],
-                read_video(path).frames,
-                read_audio(path)[0],
-                offsets[0] - TALKERS_DELAY if offsets else 99,
-                float(row["syncnet_v2_confidence"]),
-                known,
-                place["speech"],
-                place["speech"] in trained[place["fold"]],
-            )
-        )
-    return cases
-
-
-def grid_held_out(shared: Path, expert: EmbeddedExpert) -> list[Case]:
-    """Sentences of speaker s1 left out of training, those that are at hand: a seen person, unseen words."""
-    rows = csv.DictReader((SPLITS / "grid_s1.csv").open())
-    paths = [shared / "grid_s1" / row["file"] for row in rows if row["train"] == "0"]
-    paths = [path for path in paths if path.exists()]
-    return [Case(p.stem, "s1", expert, read_video(p).frames, read_audio(p)[0]) for p in paths[::2]]
-
-
-KNOWN_OFFSETS = {"syncnet_example": 3}
-"""Published by SyncNet's authors. GRID's offset is 0 as in the sentences of speaker s1."""
-NOT_UNSEEN = ("merkel_mismatched", "grid_bbaf2n")
-"""Mismatched on purpose; speaker s1, who is trained on."""
-
-
-def tracked_clips(crops: Path, expert: EmbeddedExpert, *, aligned: bool = False) -> list[Case]:
-    """``clips/`` through a face tracker: one ``NAME.npz`` each, as ``research.training.landmarks`` writes them.
-
-    Web clips have offsets of their own that nobody published: taken is the expert's on the whole clip, so that only
-    their cuts are evidence.
-    """
-    cases = []
-    for path in sorted(crops.glob("*.npz")):
-        data = np.load(path)
-        pixels, corners = (data["frames"], data["corners"]) if aligned else (data["crops"], None)
-        case = Case(path.stem, path.stem, expert, pixels, data["audio"], corners=corners)
-        if not path.stem.startswith("grid"):
-            case = replace(case, offset=KNOWN_OFFSETS.get(path.stem, case.score()[0].offset))
-        cases.append(case)
-    return cases
-
-
-Groups = dict[str, list[Case]]
-
-
-def groups_of(a: argparse.Namespace, shipped: EmbeddedExpert) -> Groups:
-    """All cases by what they show; talkers only where the real SyncNet v2 found them in sync."""
-    groups: Groups = {}
-    if a.folds:
-        groups[TALKERS] = [c for c in talkers(a.shared, a.folds) if in_sync(c)]
-        groups[UNHEARD] = [c for c in groups[TALKERS] if not c.heard]
-    if a.folds and a.corners:
-        groups[ALIGNED] = [c for c in talkers(a.shared, a.folds, a.corners) if in_sync(c)]
-        groups[ALIGNED_UNHEARD] = [c for c in groups[ALIGNED] if not c.heard]
-    groups[SPEAKER_1] = grid_held_out(a.shared, shipped)
-    if a.crops:
-        unseen = [c for c in tracked_clips(a.crops, shipped) if c.name not in NOT_UNSEEN]
-        groups["GRID, five unseen people"] = [c for c in unseen if c.name.startswith("grid")]
-        groups["web clips, against their whole-clip offset"] = [
-            c for c in unseen if not c.name.startswith("grid")
-        ]
-    return groups
-
-
-TALKERS = "talkers, people left out"
-UNHEARD = "talkers, people and speech left out"
-ALIGNED = "talkers, people left out, mouth-aligned"
-ALIGNED_UNHEARD = "talkers, people and speech left out, mouth-aligned"
-SPEAKER_1 = "GRID s1, sentences left out"
-
-
 def offsets_table(a: argparse.Namespace, groups: Groups, shipped: EmbeddedExpert) -> Iterator[str]:
     """Best shift within one frame, by length."""
-    yield "| clips | offset within 1, full | 5 s cuts | 3 s cuts | 2.4 s cuts, audio moved by 7 frames |"
-    yield "|---|---|---|---|---|"
+    yield "| clips | offset within 1, full | half clips | 5 s cuts | 3 s cuts | 2.4 s cuts, audio moved by 7 frames |"
+    yield "|---|---|---|---|---|---|"
     for name, cases in groups.items():
-        full = "taken as known" if name.startswith("web") else offsets_row(cases, FULL)
+        full = "taken as known" if WHOLE_CLIP in name else offsets_row(cases, FULL)
         five = "too short" if name.startswith("GRID") else offsets_row(cases, FIVE)
-        yield f"| {name} | {full} | {five} | {offsets_row(cases, THREE)} | {moved_row(cases, 60)} |"
+        cells = (name, full, halves_row(cases), five, offsets_row(cases, THREE), moved_row(cases, 60))
+        yield f"| {' | '.join(cells)} |"
 
 
 def contrast_table(a: argparse.Namespace, groups: Groups, shipped: EmbeddedExpert) -> Iterator[str]:
@@ -408,12 +227,13 @@ def contrast_table(a: argparse.Namespace, groups: Groups, shipped: EmbeddedExper
 
 def spearman_table(a: argparse.Namespace, groups: Groups, shipped: EmbeddedExpert) -> Iterator[str]:
     """Rank correlation with the real SyncNet v2, all talkers on which it found a face."""
-    yield "| clips | Spearman with SyncNet v2's confidence |\n|---|---|"
-    for names, corners in (((TALKERS, UNHEARD), None), ((ALIGNED, ALIGNED_UNHEARD), a.corners)):
-        if corners or names[0] is TALKERS:
+    yield "| clips | Spearman with SyncNet v2's confidence | by fold |\n|---|---|---|"
+    for name, corners in ((TALKERS, None), (ALIGNED, a.corners)):
+        if corners or name is TALKERS:
             cases = talkers(a.shared, a.folds, corners)
-            yield f"| {names[0]} | {spearman_row(cases)} |"
-            yield f"| {names[1]} | {spearman_row([c for c in cases if not c.heard])} |"
+            parts = [[c for c in cases if c.fold == fold] for fold in "012"]
+            each = ", ".join(spearman_row(part).split(" (")[0] for part in parts)
+            yield f"| {name} | {spearman_row(cases)} | {each} |"
 
 
 def clips_table(a: argparse.Namespace, groups: Groups, shipped: EmbeddedExpert) -> Iterator[str]:
@@ -483,6 +303,22 @@ def subgroups_table(a: argparse.Namespace, groups: Groups, shipped: EmbeddedExpe
         yield f"| {name} | {offsets_row(part, THREE)} | {contrast(part, THREE, same_person=False)['known offset']} |"
 
 
+def refusal_table(a: argparse.Namespace, groups: Groups, shipped: EmbeddedExpert) -> Iterator[str]:
+    """What is refused."""
+    yield "| clips | length | lost: own audio | stopped: other speech | still mouth | silence |"
+    yield "|---|---|---|---|---|---|"
+    for row in refusal_rows(groups):
+        yield f"| {' | '.join(row)} |"
+    yield "\n| said not to move | as they are | half speed | a third | a quarter | still, noise 4 | 8 |"
+    yield "|---|---|---|---|---|---|---|"
+    for row in still_rows(groups):
+        yield f"| {' | '.join(row)} |"
+    cases = sample(groups) if TALKERS in groups else groups[SPEAKER_1]
+    yield "\n| view | right | refused | wrong without a word |\n|---|---|---|---|"
+    for row in view_rows(cases):
+        yield f"| {' | '.join(row)} |"
+
+
 SECTIONS = {
     "offsets": offsets_table,
     "contrast": contrast_table,
@@ -492,6 +328,7 @@ SECTIONS = {
     "leak": leak_table,
     "null": null_table,
     "robustness": robustness_table,
+    "refusal": refusal_table,
 }
 
 
@@ -505,6 +342,9 @@ def main() -> None:
     parser.add_argument("--expert", type=Path, help="instead of the shipped one")
     parser.add_argument("--corners", type=Path, help="mouth corners of the talkers, NAME.npy")
     parser.add_argument("--crops", type=Path, help="tracked clips, NAME.npz")
+    parser.add_argument(
+        "--wild", type=Path, help="tracked clips of wild/, likewise: for a release's table only"
+    )
     parser.add_argument("--sections", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument("--out", type=Path)
     a = parser.parse_args()
@@ -513,7 +353,7 @@ def main() -> None:
     groups = groups_of(a, shipped)
     text = [f"Expert: {shipped.identity.label}. Intervals: 95 %, bootstrap over people."]
     for name in a.sections:
-        if not a.folds and name not in ("offsets", "contrast", "clips"):
+        if not a.folds and name not in ("offsets", "contrast", "clips", "refusal"):
             continue
         text.append("")
         for line in SECTIONS[name](a, groups, shipped):

@@ -1,4 +1,4 @@
-"""The two losses: InfoNCE over windows, and cross-entropy over the clip's 31 shifts, which is the score itself."""
+"""The losses: InfoNCE over windows; over the clip, cross-entropy over shifts, own against wrong audio, and rank."""
 
 from __future__ import annotations
 
@@ -64,3 +64,28 @@ def window_loss(video: Tensor, audio: Tensor, valid: Tensor, same: Tensor, scale
     forward = functional.cross_entropy(similarity[heard], target[heard])
     backward = functional.cross_entropy(similarity[:, target[heard]].T, torch.arange(clips * rows)[heard])
     return forward + 0.5 * backward
+
+
+def confidence_loss(own: Tensor, video: Tensor, audio: Tensor, same: Tensor, scale: Tensor) -> Tensor:
+    """Own against wrong audio by the confidence at the known offset, over all pairs of clips: the AUC that is reported.
+
+    The confidence of wrong audio needs its shifts, too: the median distance over all other clips' windows stands for
+    them. ``own`` (B, 31): distances of :func:`shift_distances`.
+    """
+    rows = video.shape[1]
+    base = own.median(1).values
+    right = base - own[:, MAX_SHIFT]
+    aligned = audio[:, MAX_SHIFT : MAX_SHIFT + rows]
+    cross = distance(video[:, None], aligned[None]).mean(2)
+    wrong = (cross.masked_fill(same, torch.nan).nanmedian(1).values[:, None] - cross)[~same]
+    return functional.softplus(scale * (0.1 + wrong[None] - right[:, None])).mean()
+
+
+def rank_loss(own: Tensor, confidence: Tensor, scale: Tensor) -> Tensor:
+    """Pairs of clips in the order of SyncNet v2's confidence, by ours; ``confidence`` (B,) is NaN where unknown."""
+    ours = own.median(1).values - own[:, MAX_SHIFT]
+    apart = confidence[:, None] - confidence[None]
+    pairs = apart > 0.7
+    if not pairs.any():
+        return own.sum() * 0
+    return functional.softplus(-scale * (ours[:, None] - ours[None])[pairs]).mean()

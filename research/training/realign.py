@@ -7,7 +7,8 @@ example, whose published offset is 3. The talkers, though, come out about one fr
 offsets, all of them alike (an AAC encoder's delay that was not taken off would do that). Each clip gets its own
 estimate, to a fraction of a frame. Clips on which the estimate, less the median delay, differs from the published
 offset by more than 1.5 frames (``--tolerance``) are left out of training. Rendered clips are in sync by construction.
-Writes ``offsets.json`` into the cache of the talkers: frames by which the audio must be moved earlier.
+Writes ``offsets.json`` into the cache of the talkers: frames by which the audio must be moved earlier; and beside it
+``confidences.json``, the published ones, for the loss that ranks clips.
 """
 
 from __future__ import annotations
@@ -50,11 +51,13 @@ def main() -> None:
     expert = Expert()
     expert.load_state_dict(torch.load(a.weights, weights_only=True))
     expert.eval()
-    published = {}
+    published, confidences = {}, {}
     for row in csv.DictReader((a.shared / "talkers" / "manifest.csv").open()):
         offsets = [int(x) for x in row["syncnet_v2_offsets"].strip("[]").split(",") if x.strip()]
         if offsets and float(row["syncnet_v2_confidence"]) > 3:
             published[row["file"]] = -offsets[0]  # SyncNet's sign is the opposite of the shift's
+        if offsets:
+            confidences[row["file"]] = float(row["syncnet_v2_confidence"])
     found = {
         talk.name: fractional_minimum(shift_curve(*embed(expert, talk)))
         for talk in load(a.caches / "talkers")
@@ -71,6 +74,7 @@ def main() -> None:
         f"{len(kept)} of {len(found)} talkers clips agree with the published offset within {a.tolerance:g} frames"
     )
     (a.caches / "talkers" / "offsets.json").write_text(json.dumps(kept, indent=0))
+    (a.caches / "talkers" / "confidences.json").write_text(json.dumps(confidences, indent=0))
 
 
 if __name__ == "__main__":

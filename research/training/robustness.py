@@ -77,6 +77,49 @@ def narrowed(frame: Frames) -> Frames:
     return cv2.warpAffine(frame, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
 
 
+def tilted(frame: Frames) -> Frames:
+    """Turned by 30 degrees about the mouth."""
+    height, width = frame.shape[:2]
+    matrix = cv2.getRotationMatrix2D((0.5 * width, 0.52 * height), 30, 1)
+    return cv2.warpAffine(frame, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+
+
+def profiled(frame: Frames) -> Frames:
+    """A profile's foreshortening: half as wide, and the far half of the mouth a quarter as wide as the near one."""
+    height, width = frame.shape[:2]
+    across = np.linspace(-1, 1, width)
+    places = np.where(across < 0.15, 1.25 * (across - 0.15), 5 * (across - 0.15))
+    columns = np.clip((places + 1) * (width - 1) / 2, 0, width - 1).astype(np.float32)
+    rows = np.arange(height, dtype=np.float32)
+    return cv2.remap(frame, np.tile(columns, (height, 1)), np.tile(rows[:, None], width), cv2.INTER_LINEAR)
+
+
+def half_hidden(frames: Frames) -> Frames:
+    """A dark textured disk, as of a microphone, before the left half of the mouth; it sways."""
+    height, width = frames.shape[1:3]
+    rows, columns = np.mgrid[:height, :width]
+    grain = np.random.default_rng(0).integers(20, 70, (height, width, 1), dtype=np.uint8)
+    out = frames.copy()
+    for number, frame in enumerate(out):
+        middle = (0.56 + 0.01 * np.sin(number / 7)) * height, (0.36 + 0.01 * np.cos(number / 9)) * width
+        inside = np.hypot(rows - middle[0], columns - middle[1]) < 0.14 * width
+        frame[inside] = grain[inside]
+    return out
+
+
+def hidden(frames: Frames) -> Frames:
+    """A hand before the whole mouth: a plain patch of the colour of the cheek."""
+    height, width = frames.shape[1:3]
+    out = frames.copy()
+    skin = np.median(
+        frames[:, int(0.4 * height) : int(0.5 * height), int(0.25 * width) : int(0.35 * width)], (1, 2)
+    )
+    out[:, int(0.42 * height) : int(0.68 * height), int(0.28 * width) : int(0.72 * width)] = skin[
+        :, None, None
+    ]
+    return out
+
+
 def mix(audio: Audio, noise: NDArray[np.float64], decibel: float) -> Audio:
     """``noise`` added at a signal-to-noise ratio of ``decibel``."""
     speech = audio.astype(np.float64)
@@ -111,6 +154,15 @@ PIXEL_CHANGES: dict[str, Callable[[Frames], Frames]] = {
     "face narrowed to 70 %": each(narrowed),
     "static mouth: must be chance": lambda f: np.repeat(f[len(f) // 2][None], len(f), axis=0),
 }
+
+HARD_VIEWS: dict[str, Callable[[Frames], Frames]] = {
+    "as it is": lambda f: f,
+    "tilted by 30 degrees": each(tilted),
+    "profile": each(profiled),
+    "half of the mouth hidden": half_hidden,
+    "the mouth hidden": hidden,
+}
+"""Faces that an expert must judge right or refuse."""
 
 AUDIO_CHANGES: dict[str, Callable[[Audio, Audio], Audio]] = {
     "white noise, 8 dB": lambda a, o: mix(a, np.random.default_rng(0).normal(size=len(a)), 8),

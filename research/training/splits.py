@@ -1,9 +1,10 @@
-"""Writes the split files: talkers by person in three folds, GRID speaker s1 by sentence.
+"""Writes the split files: talkers by person and recording in three folds, GRID speaker s1 by sentence.
 
     python -m research.training.splits --shared FOLDER
 
 The files are committed; this says how they were made. Labels of the talkers manifest that may hide one character
-behind two names (or that name only "man") are joined first, so that no person stands in two folds.
+behind two names (or that name only "man") are joined first. People who speak with the same recording are joined, too,
+and so on along the chain: no person and no recording stands in two folds.
 """
 
 from __future__ import annotations
@@ -39,18 +40,19 @@ UNUSABLE = {
 
 
 def talkers(manifest: Path) -> None:
-    """People into folds, largest first, each into the smallest fold."""
+    """Circles of people and recordings into folds, largest first, each into the smallest fold."""
     rows = list(csv.DictReader(manifest.open()))
     groups: dict[str, list[dict[str, str]]] = {}
     for row in rows:
         groups.setdefault(SAME_PERSON.get(row["person"], row["person"]), []).append(row)
+    recording = recordings(manifest.parent, [row["file"] for row in rows])
+    circles = joined({group: {recording[row["file"]] for row in groups[group]} for group in groups})
     sizes = [0] * FOLDS
     fold_of: dict[str, int] = {}
-    for group in sorted(groups, key=lambda name: (-len(groups[name]), name)):
+    for circle in sorted(circles, key=lambda names: (-sum(len(groups[name]) for name in names), names)):
         fold = sizes.index(min(sizes))
-        fold_of[group] = fold
-        sizes[fold] += len(groups[group])
-    recording = recordings(manifest.parent, [row["file"] for row in rows])
+        fold_of |= dict.fromkeys(circle, fold)
+        sizes[fold] += sum(len(groups[group]) for group in circle)
     with (SPLITS / "talkers.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["file", "person", "fold", "train", "speech", "why_not"])
@@ -60,7 +62,18 @@ def talkers(manifest: Path) -> None:
                 writer.writerow(
                     [row["file"], group, fold_of[group], int(not reason), recording[row["file"]], reason]
                 )
-    print(f"talkers: {len(rows)} clips, {len(groups)} people, folds of {sizes}")
+    print(f"talkers: {len(rows)} clips, {len(groups)} people, {len(circles)} circles, folds of {sizes}")
+
+
+def joined(speeches: dict[str, set[str]]) -> list[list[str]]:
+    """People (each with the recordings they speak with) in circles that share no recording with another circle."""
+    circles: list[tuple[list[str], set[str]]] = []
+    for person in sorted(speeches):
+        linked = [circle for circle in circles if circle[1] & speeches[person]]
+        names = sorted([person, *(name for circle in linked for name in circle[0])])
+        circles = [circle for circle in circles if circle not in linked]
+        circles.append((names, speeches[person].union(*(circle[1] for circle in linked))))
+    return [names for names, _ in circles]
 
 
 def recordings(folder: Path, files: list[str]) -> dict[str, str]:

@@ -10,17 +10,21 @@ from __future__ import annotations
 
 import argparse
 import csv
-import json
+import dataclasses
 import math
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from research.training import losses
-from research.training.data import Batches, Source, Talk, load
+from research.training.data import Batches, Source, Talk, by_clip, load
 from research.training.network import Expert
 from research.training.splits import SPLITS
 from research.training.validate import validate
@@ -28,6 +32,20 @@ from research.training.validate import validate
 LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 0.02
 WARM_UP = 40
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What later trainings tried, and release 3 was made without; docs/evidence/embedded-expert-tables.md tells more.
+
+    ``rate``: the highest learning rate; ``confidence`` and ``rank``: weights of two more losses; ``average``: about how
+    many of the latest steps the kept weights are the mean of, 1 for the weights as they are.
+    """
+
+    rate: float = LEARNING_RATE
+    confidence: float = 0.0
+    rank: float = 0.0
+    average: int = 1
 
 
 def split_names(file: str, leave_out_fold: int | None = None) -> set[str]:
@@ -42,24 +60,18 @@ def split_names(file: str, leave_out_fold: int | None = None) -> set[str]:
 
 def sources(recipe: str, caches: Path, leave_out_fold: int | None) -> list[Source]:
     """What a batch is made of: always 10 clips, several of one person among them (same voice, other words)."""
-    grid = load(caches / "grid_s1", split_names("grid_s1.csv"), offsets(caches, "grid_s1"))
+    grid = load(caches / "grid_s1", split_names("grid_s1.csv"))
     if recipe == "grid":
         return [Source(grid, 10, "grid_s1")]
-    aligned = offsets(caches, "talkers")
-    people = load(caches / "talkers", split_names("talkers.csv", leave_out_fold) & set(aligned), aligned)
+    in_sync = set(by_clip(caches / "talkers", "offsets"))
+    people = load(caches / "talkers", split_names("talkers.csv", leave_out_fold) & in_sync)
     chosen = [Source(grid, 2, "grid_s1"), Source(people, 4, "talkers")]
     if (caches / "talkers_aligned").exists():
-        level = load(caches / "talkers_aligned", {talk.name for talk in people}, aligned)
+        level = load(caches / "talkers_aligned", {talk.name for talk in people}, caches / "talkers")
         chosen.append(Source(level, 3, "talkers, mouth-aligned"))
     if (caches / "rendered").exists():
         chosen.append(Source(load(caches / "rendered"), 1, "rendered"))
     return chosen
-
-
-def offsets(caches: Path, name: str) -> dict[str, float]:
-    """Audio offsets in frames found by ``research.training.realign``, by clip; none without that step."""
-    file = caches / name / "offsets.json"
-    return json.loads(file.read_text()) if file.exists() else {}
 
 
 def train(
@@ -71,6 +83,7 @@ def train(
     steps: int,
     seed: int,
     start: Path | None,
+    tried: Tried = Tried(),
     bf16: bool = False,
 ) -> Expert:
     """Trains for ``steps`` or, where that is 0, ``minutes``, with a cosine over that length.
@@ -87,8 +100,11 @@ def train(
     optimiser = torch.optim.AdamW(groups, lr=LEARNING_RATE)
     out.mkdir(parents=True, exist_ok=True)
     log = (out / "log.csv").open("w", buffering=1)
-    log.write("step,seconds,loss_windows,loss_clips,hit_1,window_scale,clip_scale\n")
-    began, sums = time.monotonic(), np.zeros(3)
+    log.write(
+        "step,seconds,loss_windows,loss_clips,loss_confidence,loss_rank,hit_1,window_scale,clip_scale\n"
+    )
+    began, sums = time.monotonic(), np.zeros(5)
+    average = AveragedModel(expert, avg_fn=averaged(tried.average), use_buffers=True)
     expert.train()
     step = 0
     while True:
@@ -97,23 +113,30 @@ def train(
         if progress >= 1:
             break
         rate = (
-            LEARNING_RATE
-            * min(1.0, (step + 1) / WARM_UP)
-            * (0.5 + 0.5 * math.cos(math.pi * progress) + 0.005)
+            tried.rate * min(1.0, (step + 1) / WARM_UP) * (0.5 + 0.5 * math.cos(math.pi * progress) + 0.005)
         )
         for group in optimiser.param_groups:
             group["lr"] = rate
-        video, mel, valid, same = batches.draw()
+        batch = batches.draw()
         with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            v, a = expert.video(video), expert.audio(mel)
-        by_window = losses.window_loss(v, a, valid, same, expert.window_scale.exp().clamp(max=40))
-        by_clip, own = losses.clip_loss(v, a, valid, same, expert.clip_scale.exp().clamp(max=60))
+            v, a = expert.video(batch.video), expert.audio(batch.mel)
+        by_window = losses.window_loss(v, a, batch.valid, batch.same, expert.window_scale.exp().clamp(max=40))
+        scale = expert.clip_scale.exp().clamp(max=60)
+        by_clip, own = losses.clip_loss(v, a, batch.valid, batch.same, scale)
+        loss, by_confidence, by_rank = by_window + by_clip, own.new_zeros(()), own.new_zeros(())
+        if tried.confidence:
+            by_confidence = losses.confidence_loss(own, v, a, batch.same, scale.detach())
+            loss = loss + tried.confidence * by_confidence
+        if tried.rank:
+            by_rank = losses.rank_loss(own, batch.confidence, scale.detach())
+            loss = loss + tried.rank * by_rank
         optimiser.zero_grad()
-        (by_window + by_clip).backward()
+        loss.backward()
         torch.nn.utils.clip_grad_norm_(expert.parameters(), 5.0)
         optimiser.step()
+        average.update_parameters(expert)
         hit = ((own.argmin(1) - losses.MAX_SHIFT).abs() <= 1).float().mean()
-        sums += (by_window.item(), by_clip.item(), hit.item())
+        sums += (by_window.item(), by_clip.item(), by_confidence.item(), by_rank.item(), hit.item())
         step += 1
         if step % 25 == 0:
             scales = [float(scale.detach().exp()) for scale in (expert.window_scale, expert.clip_scale)]
@@ -121,18 +144,27 @@ def train(
             log.write(",".join(map(str, line)) + "\n")
             sums[:] = 0
         if step % 200 == 0:
-            print(
-                step,
-                round(spent),
-                {name: validate(expert, talks) for name, talks in checks.items()},
-                flush=True,
-            )
-            torch.save(expert.state_dict(), out / "expert.pt")
-            expert.train()
-    torch.save(expert.state_dict(), out / "expert.pt")
-    print("end", step, {name: validate(expert, talks) for name, talks in checks.items()}, flush=True)
+            keep(average.module, checks, out, f"{step} {spent:.0f}")
+    keep(average.module, checks, out, f"end {step}")
     plot(out)
-    return expert
+    return average.module
+
+
+def averaged(over: int) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """Running mean of weights and of batch norm's statistics: over few steps at first, later about ``over``."""
+
+    def mean(old: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
+        if not old.is_floating_point():
+            return new
+        return torch.lerp(old, new, 1 / min(float(count) / 3 + 1, over))
+
+    return mean
+
+
+def keep(expert: Expert, checks: dict[str, list[Talk]], out: Path, when: str) -> None:
+    """Write the weights, then say how well they do."""
+    torch.save(expert.state_dict(), out / "expert.pt")
+    print(when, {name: validate(expert, talks) for name, talks in checks.items()}, flush=True)
 
 
 def plot(out: Path) -> None:
@@ -171,6 +203,11 @@ def main() -> None:
     parser.add_argument("--leave-out-fold", type=int)
     parser.add_argument("--start", type=Path, help="weights to start from")
     parser.add_argument("--strength", type=float, default=1.0, help="of the geometric augmentation")
+    parser.add_argument(
+        "--hard", type=float, default=0.0, help="share of examples as hard as the wild makes them"
+    )
+    for field in dataclasses.fields(Tried):
+        parser.add_argument(f"--{field.name}", type=type(field.default), default=field.default)
     parser.add_argument("--bf16", action="store_true", help="layers in bfloat16, for processors that have it")
     a = parser.parse_args()
     torch.set_num_threads(1)
@@ -183,9 +220,11 @@ def main() -> None:
         held = {r["file"] for r in csv.DictReader((SPLITS / "talkers.csv").open()) if r["train"] == "1"}
         if a.recipe == "all":
             held -= split_names("talkers.csv", a.leave_out_fold)
-        checks["unseen talkers"] = load(a.caches / "talkers", held, offsets(a.caches, "talkers"))
-    batches = Batches(chosen, a.seed, strength=a.strength)
-    train(batches, checks, a.out, minutes=a.minutes, steps=a.steps, seed=a.seed, start=a.start, bf16=a.bf16)
+        checks["unseen talkers"] = load(a.caches / "talkers", held)
+    batches = Batches(chosen, a.seed, strength=a.strength, hard=a.hard)
+    tried = Tried(a.rate, a.confidence, a.rank, a.average)
+    length = {"minutes": a.minutes, "steps": a.steps}
+    train(batches, checks, a.out, **length, seed=a.seed, start=a.start, tried=tried, bf16=a.bf16)
 
 
 if __name__ == "__main__":

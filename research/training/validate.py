@@ -10,7 +10,7 @@ from torch import Tensor
 from pytest_lipleak.sync.logmel import log_mel
 from research.training import augment
 from research.training.data import Talk, shifted
-from research.training.losses import MAX_SHIFT, distance, shift_distances
+from research.training.losses import MAX_SHIFT, shift_distances
 from research.training.network import Expert
 
 
@@ -39,24 +39,38 @@ def auc(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> float:
 
 
 def validate(expert: Expert, talks: list[Talk], rows_3s: int = 70) -> dict[str, float]:
-    """Offsets within one frame (full, 3 s) and the AUC at fixed offset against other clips' audio at 3 s."""
+    """Offsets within one frame (full, 3 s), AUC at fixed offset against other clips' audio (3 s), by distance and by
+    confidence; rank correlation of the confidence with SyncNet v2's over the clips where that is known."""
     expert.eval()
     embedded = [embed(expert, talk) for talk in talks]
-    best = np.array([shift_curve(v, a).argmin() - MAX_SHIFT for v, a in embedded])
+    curves = [shift_curve(v, a) for v, a in embedded]
+    best = np.array([curve.argmin() - MAX_SHIFT for curve in curves])
     short = [
-        (v[s : s + rows_3s], a[s : s + rows_3s]) for v, a in embedded for s in (0, max(len(v) - rows_3s, 0))
+        (v[s : s + rows_3s], a[s : s + rows_3s], talk.speech)
+        for (v, a), talk in zip(embedded, talks, strict=True)
+        for s in (0, max(len(v) - rows_3s, 0))
     ]
-    best_short = np.array([shift_curve(v, a).argmin() - MAX_SHIFT for v, a in short])
-    matched = np.array([-float(distance(v, a).mean()) for v, a in short])
+    short_curves = [shift_curve(v, a) for v, a, _ in short]
+    best_short = np.array([curve.argmin() - MAX_SHIFT for curve in short_curves])
     mismatched = []
-    for i, (v, _) in enumerate(short):
+    for i, (v, _, speech) in enumerate(short):
         for j in (i + 7, i + 20, i + 33):
-            a = short[j % len(short)][1]
-            rows = min(len(v), len(a))
-            mismatched.append(-float(distance(v[:rows], a[:rows]).mean()))
+            _, a, other = short[j % len(short)]
+            if other != speech:
+                rows = min(len(v), len(a))
+                mismatched.append(shift_curve(v[:rows], a[:rows]))
+    known = [i for i, talk in enumerate(talks) if talk.confidence > 0]
+    ours = [float(np.median(curves[i]) - curves[i].min()) for i in known]
+    ranks = [np.argsort(np.argsort(x)) for x in (ours, [talks[i].confidence for i in known])]
     return {
         "full +-1": round(float((np.abs(best) <= 1).mean()), 3),
         "3s +-1": round(float((np.abs(best_short) <= 1).mean()), 3),
         "median": float(np.median(best)),
-        "AUC fixed 3s": round(auc(matched, np.array(mismatched)), 4),
+        "AUC fixed 3s": round(
+            auc(*(np.array([-c[MAX_SHIFT] for c in x]) for x in (short_curves, mismatched))), 4
+        ),
+        "AUC confidence 3s": round(
+            auc(*(np.array([np.median(c) - c[MAX_SHIFT] for c in x]) for x in (short_curves, mismatched))), 4
+        ),
+        "Spearman": round(float(np.corrcoef(*ranks)[0, 1]), 3) if len(known) > 2 else float("nan"),
     }
