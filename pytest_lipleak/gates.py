@@ -163,6 +163,16 @@ class GateItem(pytest.Item):
         """Point at the gate's line in the ini file, else at that of the model, which brought the default gates."""
         return self.path, _line_of(self.path, self.states), self.stated
 
+    def repr_failure(self, excinfo: "pytest.ExceptionInfo[BaseException]", style: Any = None) -> Any:
+        """Say what we raised in its own words: pytest would parse each file between it and the item before.
+
+        ``--full-trace`` shows all.
+        """
+        from pytest_lipleak.core.errors import LipleakError
+
+        ours = isinstance(excinfo.value, LipleakError) and not self.config.getoption("fulltrace", False)
+        return super().repr_failure(excinfo, style="value" if ours else style)
+
     def states(self, line: str) -> bool:
         """Whether the line of the ini file is this item's."""
         return False
