@@ -1,7 +1,7 @@
 """Fixtures of the whole test suite."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import islice
@@ -22,6 +22,7 @@ import pytest
 import requests.cookies  # noqa: F401
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
+from warm_python import warm_python
 
 from pytest_lipleak.evaluation.make.devices import share_threads
 
@@ -107,6 +108,13 @@ def make_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
         return folder
 
     return made
+
+
+@pytest.fixture(scope="session")
+def python() -> Iterator[Path]:
+    """A program that stands for ``sys.executable`` and has imported already; see warm_python.py for what must not."""
+    with warm_python() as program:
+        yield program
 
 
 @pytest.fixture(scope="session")

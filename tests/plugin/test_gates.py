@@ -86,15 +86,12 @@ def test_last_failed_runs_the_broken_gate_again(project: Project) -> None:
     assert run.counts == {"failed": 1, "deselected": 2}
 
 
-@pytest.mark.parametrize(
-    "workers", [(), ("-n0",), pytest.param(("-n2",), marks=pytest.mark.slow)], ids=["plain", "n0", "n2"]
-)
-def test_last_failed_forgets_no_gate_with_brackets(project: Project, workers: tuple[str, ...]) -> None:
+def test_last_failed_forgets_no_gate_with_brackets(project: Project, distribution: tuple[str, ...]) -> None:
     """Pytest reads what follows a bracket in a node id as the parameters of a test."""
     limits = gates(KEPT, BROKEN, "LSE-C[AM,CR] > 90", "LSE-D_S[AR] > 91")
     names = ["LSE-C(AM,CR) > 90", "LSE-D_S > 90", "LSE-D_S(AR) > 91"]
     for more in ((), ("--lf",)):
-        run = project.measure("Copy", *limits, *workers, *more)
+        run = project.measure("Copy", *limits, *distribution, *more)
         assert run.counts["failed"] == 3
         failed = [re.match(r"FAILED lipleak::(.*?) - ", line) for line in run.lines("^FAILED lipleak::")]
         assert sorted(found[1] for found in failed if found) == names
