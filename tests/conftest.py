@@ -118,6 +118,28 @@ def python() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
+def _loaded() -> None:
+    """Import the package, all but what needs torch: an inner run forgets what it was the first to import."""
+    import pkgutil
+    from importlib import import_module
+
+    import pytest_lipleak
+
+    for module in pkgutil.walk_packages(pytest_lipleak.__path__, "pytest_lipleak."):
+        torch = module.name.startswith(("pytest_lipleak.sync.syncnet", "pytest_lipleak.faces.t"))
+        if not torch and not module.name.endswith(".__main__"):
+            import_module(module.name)
+    for name in ("av", "onnxruntime"):
+        import_module(name)
+
+
+@pytest.fixture
+def pytester(_loaded: None, pytester: pytest.Pytester) -> pytest.Pytester:
+    """As pytest's; what runs in this process has nothing to import."""
+    return pytester
+
+
+@pytest.fixture(scope="session")
 def common_store(make_once: MakeOnce) -> Path:
     """A store of artefacts for tests that want measurements and do not ask who made them, of all processes."""
 

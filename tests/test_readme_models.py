@@ -4,6 +4,8 @@ shows black.
 
 import re
 import shlex
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,8 @@ from pytest_lipleak.generators.control import demo
 
 
 class Black:
+    fingerprint = "black"
+
     def generate(self, frames, audio, reference):
         return np.zeros_like(frames)
 
@@ -41,24 +45,41 @@ def block_with(words: str) -> Block:
     return found
 
 
-def prepare(pytester: pytest.Pytester, model: str) -> None:
+@pytest.fixture(scope="module")
+def six_clips(make_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    """Six of the embedded clips, at half their size."""
+
+    def write(folder: Path) -> None:
+        embedded = open_clips(EMBEDDED)
+        for name in ("anna_1", "anna_2", "mara_1", "mara_2", "omar_1", "omar_2"):
+            # A folder for each speaker: ``demo`` drives them by their own other sentence.
+            place = folder / "clips" / name.partition("_")[0]
+            place.mkdir(parents=True, exist_ok=True)
+            write_video(place / f"{name}.mkv", embedded[name].frames[:, ::2, ::2], embedded[name].audio)
+
+    return make_once("six", write) / "clips"
+
+
+def prepare(pytester: pytest.Pytester, model: str, clips: Path) -> None:
     package = pytester.path / "my_package"
     package.mkdir()
     (package / "lipsync.py").write_text(MODULE.format(model=MODELS[model]))
-    embedded = open_clips(EMBEDDED)
-    for name in ("anna_1", "anna_2", "mara_1", "mara_2", "omar_1", "omar_2"):
-        clip = embedded[name]
-        for folder in ("clips", "tests/clips"):
-            # A folder for each speaker: ``demo`` drives them by their own other sentence.
-            place = pytester.path / folder / name.partition("_")[0]
-            place.mkdir(parents=True, exist_ok=True)
-            write_video(place / f"{name}.mkv", clip.frames[:, ::2, ::2], clip.audio)
+    for folder in ("clips", "tests/clips"):
+        shutil.copytree(clips, pytester.path / folder)
 
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("way", ["test", "configuration"])
-def test_what_readme_says_judges_right(pytester: pytest.Pytester, model: str, way: str) -> None:
-    prepare(pytester, model)
+def test_what_readme_says_judges_right(
+    pytester: pytest.Pytester,
+    six_clips: Path,
+    common_store: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    model: str,
+    way: str,
+) -> None:
+    prepare(pytester, model, six_clips)
+    monkeypatch.setenv("LIPLEAK_STORE", str(common_store))
     (command,) = commands(block_with("--lipleak-model=my_package.lipsync:load").code)
     if way == "test":
         test = block_with("def test_leakage")

@@ -28,6 +28,23 @@ from pathlib import Path
 PROGRAMS = {"python": [], "pytest": ["-m", "pytest"], "lipleak": ["-m", "pytest_lipleak.cli"]}
 """Programs of the folder, and how Python runs them."""
 
+PLUGINS = (
+    "xdist",
+    "pytest_html",
+    "pytest_jsonreport",
+    "pytest_reportlog",
+    "pytest_rerunfailures",
+    "pytest_timeout",
+)
+"""Plugins of pytest that processes of tests load, which it rewrites."""
+
+OTHERS = (
+    *("cv2", "av", "filelock", "psutil", "fastjsonschema", "jinja2", "numpy.fft", "unittest.mock", "execnet"),
+    *("xdist.plugin", "xdist.remote", "xdist.workermanage", "xdist.dsession"),
+    *("pytest_html.plugin", "pytest_jsonreport.plugin", *PLUGINS),
+)
+"""What is imported beside this package, where it is installed."""
+
 # Runs without site, since that takes longest; what it does is all that stands before the real work.
 CLIENT = r"""#!{python} -IS
 import os, sys
@@ -98,11 +115,8 @@ def import_everything() -> None:
 
     config = get_config()
     hook = install_importhook(config)
-    hook.mark_rewrite("pytest_lipleak", "pytest_html", "xdist", "pytest_jsonreport", "pytest_timeout")
-    others = "cv2 av filelock psutil fastjsonschema jinja2 numpy.fft unittest.mock".split()
-    others += "xdist.plugin xdist.remote xdist.workermanage xdist.dsession execnet".split()
-    others += "pytest_html.plugin pytest_jsonreport.plugin pytest_timeout pytest_reportlog.plugin".split()
-    for name in others:
+    hook.mark_rewrite("pytest_lipleak", *PLUGINS)
+    for name in OTHERS:
         with contextlib.suppress(ImportError):
             import_module(name)
     import pytest_lipleak
@@ -213,9 +227,9 @@ def run(
     unbuffered = arguments[0] == "-u"
     if unbuffered:
         del arguments[0]
-    sys.stdin = open(0, encoding="utf-8", closefd=False)
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
-    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
+    sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)
     sys.stderr.reconfigure(line_buffering=True)
     if unbuffered:
         sys.stdout.reconfigure(write_through=True)
@@ -225,7 +239,7 @@ def run(
     if not value:
         value, *rest = rest
     paths = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
-    sys.path[:] = ["" if option == "-c" else os.getcwd(), *paths, *usual]
+    sys.path[:] = ["" if option == "-c" else folder, *paths, *usual]
     sys.argv = [option, *rest]
     if option == "-m":
         runpy.run_module(value, run_name="__main__", alter_sys=True)

@@ -1,25 +1,15 @@
 """Fixtures of the tests that run pytest inside pytest."""
 
-import pkgutil
 from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
 
 import pytest
 from inner_pytest import FRAMES, MODELS, Project
 
-import pytest_lipleak
-
 
 @pytest.fixture(scope="session")
 def clip_folder(make_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
     """A folder with three short clips that the embedded expert can judge; the last has the brightest corner."""
-    # An inner run forgets the modules it imported; those that are here already it need not load anew.
-    for module in pkgutil.walk_packages(pytest_lipleak.__path__, "pytest_lipleak."):
-        if not module.name.startswith(("pytest_lipleak.sync.syncnet", "pytest_lipleak.faces.t")):
-            import_module(module.name)
-    for name in ("av", "onnxruntime"):
-        import_module(name)
     return make_once("few", write_clips) / "clips"
 
 

@@ -3,8 +3,6 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -29,55 +27,37 @@ def _id(recipe: Recipe) -> str:
 
 
 class Kitchen:
-    """Makes the files of the chosen recipes, two at a time, while others are measured."""
+    """Makes the files of recipes when they are asked for: the processes of a test run share the recipes."""
 
-    def __init__(self, recipes: list[Recipe], original: Original, folder: Path) -> None:
+    def __init__(self, original: Original, folder: Path) -> None:
         self.original = original
-        self._pool = ThreadPoolExecutor(2)
-        self._made: dict[str, Future[Made]] = {}
-        for number, recipe in enumerate(recipes):
-            place = folder / str(number)
-            place.mkdir()
-            self._made[recipe.name] = self._pool.submit(make, recipe, original, place)
+        self._folder = folder
+        self._made: dict[str, Made | UnknownCodecError] = {}
 
     def made(self, recipe: Recipe) -> Made:
-        try:
-            return self._made[recipe.name].result()
-        except UnknownCodecError as error:
-            pytest.skip(f"this ffmpeg cannot write it: {error}")
-
-    def close(self) -> None:
-        self._pool.shutdown(cancel_futures=True)
-
-
-def _chosen(request: pytest.FixtureRequest, fixture: str) -> list[Recipe]:
-    """The recipes of the tests that will run and use a fixture."""
-    chosen: dict[str, Recipe] = {}
-    for item in request.session.items:
-        if fixture in getattr(item, "fixturenames", ()):
-            parameters = item.callspec.params.values() if hasattr(item, "callspec") else REFUSED
-            chosen |= {recipe.name: recipe for recipe in parameters}
-    return list(chosen.values())
+        if recipe.name not in self._made:
+            place = self._folder / str(len(self._made))
+            place.mkdir()
+            try:
+                self._made[recipe.name] = make(recipe, self.original, place)
+            except UnknownCodecError as error:
+                self._made[recipe.name] = error
+        found = self._made[recipe.name]
+        if isinstance(found, UnknownCodecError):
+            pytest.skip(f"this ffmpeg cannot write it: {found}")
+        return found
 
 
 @pytest.fixture(scope="session")
-def kitchen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kitchen]:
+def kitchen(tmp_path_factory: pytest.TempPathFactory) -> Kitchen:
     folder = tmp_path_factory.mktemp("conformance")
-    original = make_original(ROOT / "fixtures/clips/anna_1.mkv", folder, start=0.5)
-    kitchen = Kitchen(_chosen(request, "kitchen"), original, folder)
-    yield kitchen
-    kitchen.close()
+    return Kitchen(make_original(ROOT / "fixtures/clips/anna_1.mkv", folder, start=0.5), folder)
 
 
 @pytest.fixture(scope="session")
-def real_kitchen(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, shared: Path
-) -> Iterator[Kitchen]:
+def real_kitchen(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> Kitchen:
     folder = tmp_path_factory.mktemp("conformance")
-    original = make_original(shared / "clips" / "syncnet_example.avi", folder)
-    kitchen = Kitchen(_chosen(request, "real_kitchen"), original, folder)
-    yield kitchen
-    kitchen.close()
+    return Kitchen(make_original(shared / "clips" / "syncnet_example.avi", folder), folder)
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=_id)
