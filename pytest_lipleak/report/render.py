@@ -132,7 +132,10 @@ _LATEX: Mapping[str, str] = {
 
 
 def latex(tables: Iterable[Table]) -> str:
-    r"""Return the tables for LaTeX with ``\usepackage{booktabs}``, the best in bold."""
+    r"""Return the tables for LaTeX with ``\usepackage{booktabs,graphicx}``, the best in bold.
+
+    What is wider than a column of text is scaled to it.
+    """
     return "\n\n".join("\n".join(_latex(table)) for table in tables)
 
 
@@ -150,6 +153,7 @@ def _latex(table: Table) -> list[str]:
         return f"{' & '.join(texts)} \\\\"
 
     body = []
+    wide = _points(table) > TEXT_WIDTH
     for number, row in enumerate(table.rows):
         body.append(line([escaped(row.label), *map(shown, row.cells)]))
         if number < len(table.rows) - 1 and _ends_group(table.rows, number):
@@ -158,16 +162,30 @@ def _latex(table: Table) -> list[str]:
         r"\begin{table}",
         r"\centering",
         *([rf"\caption{{{escaped(table.title)}}}"] if table.title else []),
+        *([r"\resizebox{\linewidth}{!}{%"] if wide else []),
         rf"\begin{{tabular}}{{l{''.join('r' if column.number else 'l' for column in table.columns)}}}",
         r"\toprule",
         line(escaped(head) for head in (table.stub, *(column.head for column in table.columns))),
         r"\midrule",
         *body,
         r"\bottomrule",
-        r"\end{tabular}",
+        r"\end{tabular}}" if wide else r"\end{tabular}",
         *(rf"\\ {escaped(note)}" for note in table.notes),
         r"\end{table}",
     ]
+
+
+TEXT_WIDTH = 345
+"""Points across the text of LaTeX's article class in its usual size; columns of journals are narrower."""
+
+
+def _points(table: Table) -> float:
+    """About how wide LaTeX sets a table: five points a letter, six on either side of a column."""
+    rows = [
+        [table.stub, *(column.head for column in table.columns)],
+        *([row.label, *(cell.text for cell in row.cells)] for row in table.rows),
+    ]
+    return sum(5 * max(map(len, column)) + 12 for column in zip(*rows, strict=True))
 
 
 def no_formula(words: str) -> str:

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -90,6 +91,17 @@ def test_latex_is_booktabs_and_escaped() -> None:
     assert written.count("{") == written.count("}")
     rows = [line for line in written.splitlines() if line.endswith(r"\\")]
     assert {len(re.findall(r"(?<!\\)&", row)) for row in rows} == {3}
+
+
+def test_latex_scales_what_is_wider_than_the_text() -> None:
+    wide = replace(TABLE, rows=tuple(replace(row, label=row.label + " of nobody" * 5) for row in TABLE.rows))
+    assert r"\resizebox" not in latex([TABLE])
+    (scaled,) = re.findall(
+        r"\\resizebox\{\\linewidth\}\{!\}\{%\n\\begin\{tabular\}.*?\\end\{tabular\}\}",
+        latex([wide]),
+        re.DOTALL,
+    )
+    assert scaled.count("{") == scaled.count("}")
 
 
 def test_csv_keeps_every_digit() -> None:
