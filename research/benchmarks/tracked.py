@@ -64,7 +64,7 @@ CHOSEN = (
 
 
 HOLDS_THE_LIPS = 0.65
-"""Scale of the least ellipse that holds the lips of faces that are tracked; a smaller edit leaves the clip's own lips in
+"""Scale of the least ellipse that holds the lips of faces that are tracked; a smaller one leaves the clip's own lips in
 the picture, which is a leak."""
 
 
