@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.make import noted_faces, videos
+from pytest_lipleak.evaluation.make import finished_videos, noted_faces, videos
 from pytest_lipleak.evaluation.one_video import score_file
 from pytest_lipleak.faces import mouth_swap, small, tracking
 from pytest_lipleak.faces.detection import Face
 from pytest_lipleak.generators import protocol
+from pytest_lipleak.generators.finished_model import FinishedVideos
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media import clipsets, timeline, video
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
@@ -166,6 +168,41 @@ def test_probes_share_moved_mouths_and_what_was_seen_already(work: Counter[str],
     made = 3 * probed * 2 + 2
     assert work["generated"] == made, "as it is, under other audio, with moved mouths; one clip once more"
     assert work["encodes"] == made * 40
+
+
+def test_finished_videos_are_hashed_looked_through_and_decoded_once(
+    clips: ClipSet, work: Counter[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = ["output,source,audio,reference"]
+    for number, (name, file) in enumerate(clips.files.items()):
+        made = clips[name].frames.copy()
+        made[:, 50:66, 34:62] = 90
+        write_video(tmp_path / f"out{number}.mkv", made)
+        rows.append(f"out{number}.mkv,{file.video.name},{(number + 1) % CLIPS}.mkv,CR")
+    (tmp_path / "manifest.csv").write_text("\n".join(rows))
+    work.clear()
+    for module, name in ((finished_videos, "survey"), (finished_videos, "file_sha256")):
+        original = getattr(module, name)
+
+        def call(*arguments: Any, of: Any = original, what: str = name, **options: Any) -> Any:
+            work[f"outputs: {what}"] += 1
+            return of(*arguments, **options)
+
+        monkeypatch.setattr(module, name, call)
+    finished = FinishedVideos(str(tmp_path / "manifest.csv"))
+    sources = finished.over(None)
+    for _ in range(2):
+        store = Store(tmp_path / "store")
+        measured = Evaluation(sources, Model("made", finished), expert(), Plan(Protocol.DIRECT), store)
+        measured.need([Condition(Setup.XM, Reference.CR)])
+        assert measured.measure("LipCorr_XO[CR]").clips == CLIPS
+        assert len(measured.corpus.trials) == 2 * CLIPS, measured.corpus.unscored
+        assert work["outputs: survey"] == CLIPS
+        assert work["survey"] == CLIPS, "the sources"
+        assert work["opened"] == 2 * CLIPS, "pictures of sources and outputs"
+    assert work["outputs: file_sha256"] == 2 * CLIPS, (
+        "once a run: whether they are the same is seen by content"
+    )
 
 
 @pytest.mark.parametrize("protocol", [Protocol.DIRECT, Protocol.TRACKED])

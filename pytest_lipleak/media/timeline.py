@@ -81,13 +81,13 @@ class Timeline:
             raise InputError(f"{self.path}: the file was changed while it was measured; run again")
 
 
-def survey(path: Path, *, pictures: bool = True, sound: bool = True) -> Timeline:
+def survey(path: Path, *, pictures: bool = True, sound: bool | None = True) -> Timeline:
     """Look once through the packets of a file, and decode its sound.
 
     Args:
         path: the file.
         pictures: whether sample 0 is at its first picture; else it is the first sample, whatever else is in the file.
-        sound: whether its sound is wanted.
+        sound: whether its sound is wanted; None: where there is any.
 
     Raises:
         InputError: what is wanted is missing or cannot be decoded; the file is corrupt or truncated; its clock jumps
@@ -98,6 +98,7 @@ def survey(path: Path, *, pictures: bool = True, sound: bool = True) -> Timeline
         tracks = choose_tracks(path, container)
         if sound:
             require(path, tracks, "audio")
+        sound = tracks.audio is not None if sound is None else sound
         found = _Survey(path, container, tracks, pictures, sound)
         found.run()
     return Timeline(path, state, tracks, found.zero, found.audio(), (*tracks.notes, *found.notes()))

@@ -8,7 +8,7 @@ import numpy as np
 
 from pytest_lipleak.core.clips import Audio, Clip, Image, StreamedVideo, Video, frames_at
 from pytest_lipleak.core.conditions import Setup
-from pytest_lipleak.core.errors import InputError, UnscorableError
+from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.scores import POSED
 from pytest_lipleak.evaluation.make.crops import Boxes, Cropper
 from pytest_lipleak.faces.alignment import BLANK, MOVES, REACH, STILL, Match, match, numbers_of, upper_inside
@@ -27,7 +27,6 @@ from pytest_lipleak.faces.placement import (
 )
 from pytest_lipleak.faces.small import Faces, Region, grey_faces, lips_region
 from pytest_lipleak.generators.finished_model import is_quiet
-from pytest_lipleak.media.audio import read_audio
 from pytest_lipleak.media.finished_tables import TRACK, FinishedVideo
 from pytest_lipleak.media.recordings import HOP_SECONDS, LEAST_OVERLAP, fingerprint, shared_recordings
 
@@ -382,21 +381,23 @@ def _swapped(clip: Clip, output: Video, place: Place, indices: tuple[int, ...]) 
     return right > SWAPPED * swapped and right - swapped > BLANK
 
 
-def objection_to_sound(row: FinishedVideo, own: Audio, driving: Audio | None) -> str | None:
+def is_listened_to(row: FinishedVideo) -> bool:
+    """Whether an output's sound is compared with what its row says; else the sound is what is believed."""
+    return row.audio != TRACK or row.setup in (Setup.SI, Setup.AM)
+
+
+def objection_to_sound(
+    row: FinishedVideo, heard: Audio | None, own: Audio, driving: Audio | None
+) -> str | None:
     """Return why an output was driven by other audio than its row says, or None: its sound track is listened to.
 
     Args:
         row: of the output.
-        own: the clip's own speech, int16 16 kHz.
+        heard: its sound, int16 16 kHz; None where it has none.
+        own: the clip's own speech.
         driving: what the row says drove it.
     """
-    if row.audio == TRACK and row.setup not in (Setup.SI, Setup.AM):
-        return None  # the sound track is what is believed
-    try:
-        heard, _ = read_audio(row.output)
-    except InputError:
-        return None  # without sound
-    if is_quiet(heard) or driving is None:
+    if not is_listened_to(row) or heard is None or is_quiet(heard) or driving is None:
         return None
     name = row.output.name
     if is_quiet(driving):

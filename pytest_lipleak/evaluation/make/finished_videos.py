@@ -25,7 +25,14 @@ from pytest_lipleak.core.errors import (
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.make.crops import Boxes, Crops
-from pytest_lipleak.evaluation.make.finished_alignment import FreePose, Laid, lay, objection_to_sound, stepped
+from pytest_lipleak.evaluation.make.finished_alignment import (
+    FreePose,
+    Laid,
+    is_listened_to,
+    lay,
+    objection_to_sound,
+    stepped,
+)
 from pytest_lipleak.evaluation.make.videos import GENERATION_LIBRARIES, OutputVideos
 from pytest_lipleak.faces.placement import Place
 from pytest_lipleak.faces.small import Faces, grey_faces
@@ -35,6 +42,7 @@ from pytest_lipleak.machine.model_files import file_sha256
 from pytest_lipleak.media.finished_tables import FinishedVideo, TrialName
 from pytest_lipleak.media.opening import FileState, file_state
 from pytest_lipleak.media.tables import is_file
+from pytest_lipleak.media.timeline import Timeline, survey
 from pytest_lipleak.media.video import VideoFile, held_if_short
 from pytest_lipleak.plan.trials import Trial
 from pytest_lipleak.store.keys import STORE_FORMAT, key_of, versions_of
@@ -52,6 +60,23 @@ def inputs_of(trial: Trial) -> str:
     assert trial.audio is not None
     key = key_of(clip=trial.clip.digest, audio=digest_of(trial.audio), reference=trial.reference_key)
     return f"{len(trial.clip.video)}-{key[:16]}"
+
+
+def _survey(row: FinishedVideo) -> Timeline:
+    """Look through an output once, and decode its sound on the way where it is compared with anything."""
+    try:
+        return survey(row.output, sound=None if is_listened_to(row) else False)
+    except InputError:
+        return survey(row.output, sound=False)  # a broken sound says nothing of the pictures
+
+
+def _pictures(row: FinishedVideo, timeline: Timeline) -> Iterator[Image]:
+    for image in VideoFile(timeline):
+        if row.box is not None:
+            height, width = image.shape[:2]
+            row.box.check(height, width, row.where)
+            image = np.ascontiguousarray(image[row.box.slices])
+        yield image
 
 
 def _what_is_there(path: Path) -> str:
@@ -91,7 +116,7 @@ class FinishedOutputs(OutputVideos):
         self._checked: set[TrialName] = set()
         self._kept: OrderedDict[str, Video] = OrderedDict()
         self._seen: OrderedDict[str, Faces] = OrderedDict()
-        self._last: tuple[FinishedVideo, Video] | None = None
+        self._last: tuple[FinishedVideo, Video, Audio | None] | None = None
 
     def output_key(self, trial: Trial, audio: Audio) -> str:
         """Return the key of a finished video: a hash of the file's content, and of the clip that it is laid on.
@@ -166,16 +191,9 @@ class FinishedOutputs(OutputVideos):
     def _decoded(self, row: FinishedVideo) -> Video:
         """The pictures of an output; of the last one they are kept where they are few: they are laid, then read."""
         if self._last is None or self._last[0] != row:
-            self._last = row, held_if_short(lambda: self._pictures(row))
+            timeline = _survey(row)
+            self._last = row, held_if_short(lambda: _pictures(row, timeline)), timeline.audio
         return self._last[1]
-
-    def _pictures(self, row: FinishedVideo) -> Iterator[Image]:
-        for image in VideoFile(row.output):
-            if row.box is not None:
-                height, width = image.shape[:2]
-                row.box.check(height, width, row.where)
-                image = np.ascontiguousarray(image[row.box.slices])
-            yield image
 
     def _laid(self, trial: Trial) -> dict[str, Any]:
         """How an output lies on its clip, found out once and kept, with its small faces.
@@ -218,7 +236,9 @@ class FinishedOutputs(OutputVideos):
         free = FreePose(self._face_in, partial(self._others, trial.real)) if row.has_free_pose else None
         laid = lay(trial.real, output, self._crops.of(trial.real), row.output.name, free)
         if laid.refused is None:
-            laid = replace(laid, refused=objection_to_sound(row, trial.real.audio, trial.audio))
+            assert self._last is not None
+            heard = self._last[2]
+            laid = replace(laid, refused=objection_to_sound(row, heard, trial.real.audio, trial.audio))
         return laid
 
     def _face_in(self, output: Video) -> Boxes | None:
