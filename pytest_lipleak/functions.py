@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_lipleak.evaluation.results.run_result import RunResult
 
 Clips = str | Path | Mapping[str, tuple[Frames, Audio]]
-"""A folder of videos, a CSV manifest, ``"embedded"``, or arrays by clip name."""
+"""A folder of videos, a table, ``"embedded"``, or arrays by clip name."""
 
 EVERYTHING = ("LSD-CR", "LSE-C_S[CR]", "LSD-AR", "LSE-C_S[AR]")
 """Needs all six conditions, from which every score of the paper follows."""
@@ -107,7 +107,7 @@ def evaluate(
     Args:
         model: a generator (see ``Generator``), a function ``(frames, audio, reference) -> frames``, or a name as
             ``--lipleak-model`` takes it.
-        clips: a folder of videos, a CSV manifest, ``"embedded"``, or arrays by clip name: frames, uint8 RGB of shape
+        clips: a folder of videos, a table, ``"embedded"``, or arrays by clip name: frames, uint8 RGB of shape
             (T, H, W, 3) at 25 per second, and audio, int16 (640 T,), mono, 16 kHz.
         gates: limits, for example ``["LSE-C_S@floor < 0.4"]``; only what they need is measured. None: the expert's
             default gates. An empty list measures all six conditions and judges nothing.

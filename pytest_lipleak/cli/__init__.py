@@ -33,7 +33,13 @@ from pytest_lipleak.cli import (
 from pytest_lipleak.cli.exit_codes import BROKEN, CUT_OFF, EXIT_STATUS, GOOD, LEAK, NOT_JUDGED, USAGE
 from pytest_lipleak.cli.supervised import supervised
 from pytest_lipleak.cli.words import here
-from pytest_lipleak.core.errors import LipleakError, OutputError, UnscorableError, unexpected
+from pytest_lipleak.core.errors import (
+    LipleakError,
+    OutputError,
+    UnbuiltModelError,
+    UnscorableError,
+    unexpected,
+)
 from pytest_lipleak.core.version import __version__
 from pytest_lipleak.machine.exit_guard import ExitGuard, asked_for
 from pytest_lipleak.machine.libraries import load_failure
@@ -129,7 +135,7 @@ def _finished(options: argparse.Namespace) -> int:
     except SystemExit as error:
         # The model's own code, which must not choose what a run is worth.
         return _said(f"could not be judged: the model ended the process (status {asked_for(error)})", options)
-    except UnscorableError as error:
+    except (UnbuiltModelError, UnscorableError) as error:
         return _said(f"could not be judged: {error}", options)
     except OutputError as error:
         return _said(str(error), options)

@@ -48,8 +48,8 @@ def add(commands: Any) -> None:
         "doctor",
         help="say what this installation can do, or whether a model is fit to be measured (--model)",
         epilog="example: lipleak doctor --model my_package.lipsync:load. "
-        "With --model the exit status is 0 when nothing is to be fixed, 2 when the model cannot be loaded, "
-        "3 when something is to be fixed first",
+        "With --model the exit status is 0 when nothing is to be fixed, 2 when there is no such model, "
+        "3 when something is to be fixed first: its factory fails, too",
     )
     add_arguments(doctor, "doctor", MODEL_FILES)
     model = doctor.add_argument_group(

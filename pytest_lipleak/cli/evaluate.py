@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -69,12 +70,19 @@ class _Troubles:
     Args:
         failed: the words of what failed, by limit.
         undecided: of what could not be judged or measured.
-        skipped: of what does not apply.
+        skipped: what does not apply, by the words why.
     """
 
     failed: dict[str, str] = field(default_factory=dict)
     undecided: list[str] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
+    skipped: dict[str, list[str]] = field(default_factory=dict)
+
+    def skip(self, limit: str, why: str) -> None:
+        """Note what does not apply; limits of one cause stand together."""
+        cause = why.removeprefix(f"{limit}: ")
+        # What it does not apply to stands in the limit.
+        cause = re.sub(r"^(condition \[[^]]*\] is not applicable|[^ :]*\[[^]]*\]): ", "", cause)
+        self.skipped.setdefault(cause, []).append(limit)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -228,7 +236,7 @@ def _judge(evaluation: "Evaluation", limit: "Limit", told: _Troubles) -> None:
     try:
         evaluation.judge(limit)
     except NotApplicableError as error:
-        told.skipped.append(f"{limit}: {error}")
+        told.skip(str(limit), str(error))
     except LipleakError as error:
         told.failed[str(evaluation.rules.applied_to(limit))] = str(error)
 
@@ -258,7 +266,7 @@ def _judge_regressions(work: "Run", evaluation: "Evaluation", told: _Troubles) -
                 evaluation, Allowance.parse(text), work.baseline.of(evaluation.model.name)
             )
         except NotApplicableError as error:
-            told.skipped.append(f"{text}: {error}")
+            told.skip(text, str(error))
             continue
         except LipleakError as error:
             told.undecided.append(f"{text}: {error}")
@@ -310,8 +318,8 @@ def _reported(
             if not options.quiet:
                 print(here(f"\n{words}", options))
     sys.stdout.flush()  # the verdict stands first, in a file that takes both streams, too
-    for words in told.skipped:
-        print(here(f"skipped {words}", options), file=sys.stderr)
+    for reason, names in told.skipped.items():
+        print(here(f"skipped {', '.join(names)}: {reason}", options), file=sys.stderr)
     troubles = [*unsaved, *undecided, *(why for _, _, why in compared)]
     for trouble in filter(None, troubles):
         print(here(f"lipleak: {trouble}", options), file=sys.stderr)

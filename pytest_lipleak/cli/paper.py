@@ -51,7 +51,10 @@ def add(commands: Any) -> None:
         "items", nargs="+", metavar="MODEL|REPORT.json", help="models, as --model takes them, or JSON reports"
     )
     paper.add_argument(
-        "--format", choices=("text", "markdown", "latex", "csv"), default="text", help="default: text"
+        "--format",
+        choices=("terminal", "markdown", "latex", "csv"),
+        default="terminal",
+        help="default: terminal",
     )
     paper.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the tables to this file")
     paper.add_argument("--digits", type=int, choices=range(7), default=2, metavar="N", help="default: 2")
@@ -217,4 +220,4 @@ def _tables(entries: "list[Entry]", options: argparse.Namespace, columns: Sequen
 def _laid_out(tables: "list[Table]", options: argparse.Namespace) -> str:
     from pytest_lipleak.report import render
 
-    return render.FORMATS["terminal" if options.format == "text" else options.format](tables)
+    return render.FORMATS[options.format](tables)

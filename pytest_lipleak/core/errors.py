@@ -78,6 +78,10 @@ class GeneratorError(LipleakError):
     """The model under test raised, or returned something that is not a talking face clip."""
 
 
+class UnbuiltModelError(GeneratorError):
+    """A model whose factory failed: nothing can be judged, and no option is wrong."""
+
+
 class WrongVideoError(LipleakError):
     """A finished video that was not made as its table says: another file, another clip, another audio."""
 

@@ -1,4 +1,4 @@
-"""Sets of clips: a folder of videos, a CSV manifest, the LRS2 layout, or the embedded clips."""
+"""Sets of clips: a folder of videos, a table, the LRS2 layout, or the embedded clips."""
 
 import hashlib
 import os
@@ -362,7 +362,7 @@ def open_clips(spec: str | Path, root: str | Path | None = None) -> ClipSet:
         return _in_folder(path, str(spec))
     if not os.path.lexists(path):
         raise MissingDataError(
-            f"clips '{escaped(str(spec))}': no such file or folder; name a folder of videos, a CSV manifest, "
+            f"clips '{escaped(str(spec))}': no such file or folder; name a folder of videos, a table, "
             f"or {EMBEDDED!r} for the clips that ship with pytest-lipleak"
         )
     if not is_file(path):

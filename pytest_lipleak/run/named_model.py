@@ -12,7 +12,7 @@ from pytest_lipleak.run.process import Process
 from pytest_lipleak.settings.options import Inputs
 
 if TYPE_CHECKING:
-    from pytest_lipleak.core.errors import LipleakError
+    from pytest_lipleak.core.errors import GeneratorError, LipleakError
     from pytest_lipleak.generators.finished_model import FinishedVideos
     from pytest_lipleak.generators.registry import Model
     from pytest_lipleak.machine.private_folders import PrivateFolder
@@ -69,7 +69,7 @@ class NamedModel:
             ConfigurationError: none is named, or its module or factory cannot be used.
             GeneratorError: its module cannot be imported.
         """
-        from pytest_lipleak.core.errors import ConfigurationError
+        from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
         from pytest_lipleak.generators.registry import model_builder, parse_arguments
 
         if self._build is not None:
@@ -82,7 +82,7 @@ class NamedModel:
             )
         # Before the model imports what it computes with.
         self._device.share_threads()
-        with self._worded(name):
+        with self._worded(name, GeneratorError):
             self._build = model_builder(name, parse_arguments(self._inputs.model_args), self._device.name)
 
     def get(self) -> "Model":
@@ -122,6 +122,7 @@ class NamedModel:
                 self._model.generator.unload()
 
     def _load(self) -> "Model":
+        from pytest_lipleak.core.errors import UnbuiltModelError
         from pytest_lipleak.generators.catalogue import VIDEOS_PREFIX
         from pytest_lipleak.generators.registry import Model, parse_arguments
 
@@ -130,7 +131,7 @@ class NamedModel:
 
         def load() -> "Model":
             assert build is not None
-            with self._worded(name):
+            with self._worded(name, UnbuiltModelError):
                 return build()
 
         if name.startswith(VIDEOS_PREFIX) or not (self._workers_per_gpu and self._process.shares_model):
@@ -145,9 +146,9 @@ class NamedModel:
         return Model(name, SharedGenerator(lambda: load().generator, slots, declared), arguments)
 
     @contextmanager
-    def _worded(self, name: str) -> Iterator[None]:
+    def _worded(self, name: str, kind: "type[GeneratorError]") -> Iterator[None]:
         """Word what comes out of the user's module or factory, which may be anything."""
-        from pytest_lipleak.core.errors import GeneratorError, LipleakError
+        from pytest_lipleak.core.errors import LipleakError
         from pytest_lipleak.machine.exit_guard import guarded
 
         try:
@@ -156,7 +157,7 @@ class NamedModel:
         except (LipleakError, KeyboardInterrupt):
             raise
         except BaseException as error:  # SystemExit; a skip or xfail of pytest, which would be green
-            raise GeneratorError(
+            raise kind(
                 f"model {name!r} could not be loaded: {type(error).__name__}: {error}{self._place_of(error)}"
             ) from error
 

@@ -135,7 +135,7 @@ def test_an_empty_folder_holds_0_clips(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_is_named_with_what_may_be(tmp_path: Path) -> None:
-    with pytest.raises(MissingDataError, match="CSV manifest") as caught:
+    with pytest.raises(MissingDataError, match="name a folder of videos, a table") as caught:
         open_clips(tmp_path / "absent")
     assert str(tmp_path / "absent") in str(caught.value)
     assert "embedded" in str(caught.value)
@@ -282,3 +282,38 @@ def test_a_clip_that_is_replaced_is_not_read_again_as_the_same(
     put("clips/one.mkv", "high")
     with pytest.raises(InputError, match=r"one\.mkv: the file was changed while it was measured"):
         held(clips["one"].video)
+
+
+def test_clips_beyond_what_is_held_are_the_same_when_they_are_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{number}" for number in range(6)]
+    for number, name in enumerate(names):
+        encode(tmp_path / f"{name}.mkv", numbered(30), sine(200 + 100 * number, 1.2, 16_000))
+    kept = open_clips(tmp_path)
+    wanted = {name: (kept[name].digest, kept[name].audio, kept[name].frames) for name in names}
+    # Sound of two clips, and pictures of one.
+    monkeypatch.setattr(clipsets, "AUDIO_BYTES", 2 * wanted["0"][1].nbytes)
+    monkeypatch.setattr(clipsets, "KEPT_BYTES", wanted["0"][2].nbytes)
+    decoded: list[Path] = []
+    original = clipsets.read_video
+
+    def read_video(timeline: Timeline) -> object:
+        decoded.append(timeline.path)
+        return original(timeline)
+
+    monkeypatch.setattr(clipsets, "read_video", read_video)
+    clips = open_clips(tmp_path)
+    for _ in range(2):
+        for name in names:
+            digest, audio, frames = wanted[name]
+            clip = clips[name]
+            assert clip.digest == digest
+            assert np.array_equal(clip.audio, audio)
+            assert np.array_equal(clip.frames, frames)
+            assert clips.speech(names[-1]).shape == audio.shape
+        assert len(decoded) == len(names), "no pictures are decoded again to open a clip"
+    assert len(vars(clips)["_recordings"]) == 2
+    (tmp_path / "0.mkv").write_bytes((tmp_path / "1.mkv").read_bytes())
+    with pytest.raises(InputError, match="the file was changed while it was measured"):
+        clips["0"]

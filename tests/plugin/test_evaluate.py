@@ -104,6 +104,17 @@ def test_what_cannot_be_judged_is_neither_good_nor_a_leak(
     assert "skipped LSD-CR < 50: " in capsys.readouterr().err
 
 
+def test_a_model_that_cannot_be_built_is_not_judged_as_in_pytest(
+    project: Project, evaluate: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (project.path / "models.py").open("a") as file:
+        file.write("\n\ndef unbuilt():\n    raise OSError('checkpoint.pth is not here')\n")
+    assert evaluate("unbuilt", GATE) == NOT_JUDGED
+    assert "could not be loaded: OSError: checkpoint.pth is not here" in capsys.readouterr().err
+    assert evaluate("absent", GATE) == USAGE
+    assert project.measure("unbuilt", f"--lipleak-gate={GATE.partition('=')[2]}").result.ret == NOT_JUDGED
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
