@@ -11,7 +11,6 @@ bit, is cold.
 """
 
 import array
-import atexit
 import contextlib
 import gc
 import os
@@ -21,7 +20,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -264,24 +262,4 @@ if __name__ == "__main__":
         ASKED = begun.args
     else:
         sys.exit()
-    # As Python ends, but without taking all of its modules down.
-    STATUS = 1
-    try:
-        run(*ASKED, usual=USUAL)
-        STATUS = 0
-    except SystemExit as ended:
-        STATUS = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-        if isinstance(ended.code, str):
-            print(ended.code, file=sys.stderr)
-    except KeyboardInterrupt:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-    finally:
-        threading._shutdown()
-        atexit._run_exitfuncs()
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(Exception):
-                stream.flush()
-        os._exit(STATUS & 0xFF)
+    run(*ASKED, usual=USUAL)

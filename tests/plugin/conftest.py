@@ -30,8 +30,8 @@ def write_clips(folder: Path) -> None:
         write_video(folder / "clips" / f"clip{number}.mkv", frames, embedded[name].audio[: 640 * FRAMES])
 
 
-COLD = ("test_idle", "test_endings", "test_faults", "test_xdist")
-"""Tests of what is imported, of how processes end, and of whether each of them gives the same: started by Python."""
+COLD = ("test_idle", "test_faults", "test_xdist")
+"""Tests of what is imported, of what kills processes, and of whether each of them gives the same: started by Python."""
 
 
 @pytest.fixture
