@@ -57,6 +57,7 @@ class VideoFile:
         with opened(path) as container:
             stream: Any = container.streams[index]
             stream.thread_type = "AUTO"
+            _in_one_thread_if_small(stream)
             conversion = Conversion(stream.average_rate or stream.guessed_rate)
             upright = Upright(path, stream.sample_aspect_ratio)
             pictures, length = Pictures(stream), 0
@@ -156,14 +157,20 @@ def stored_images(path: Path) -> Iterator[Image]:
     with opened(path) as container:
         upright = Upright(path, None)
         video = container.streams.video[0]
-        if video.width * video.height <= SMALL:
-            video.codec_context.thread_count = 1
+        _in_one_thread_if_small(video)
         for frame in container.decode(video):
             yield upright(frame)
 
 
 SMALL = 256 * 256
-"""Pixels of a picture up to which one thread codes it: several take a fifth more, and are not sooner done."""
+"""Pixels of a picture up to which one thread codes it: several take a fifth more to write it, and twice as much to read
+it, and are hardly sooner done."""
+
+
+def _in_one_thread_if_small(video: Any) -> None:
+    if 0 < video.width * video.height <= SMALL:
+        video.codec_context.thread_count = 1
+
 
 _LOSSLESS = {
     True: ("libx264rgb", "rgb24", {"qp": "0", "preset": "ultrafast"}),
@@ -236,8 +243,7 @@ def _write(
         _, video.height, video.width, _ = frames.shape
         video.pix_fmt = pixels
         video.options = dict(options)
-        if video.width * video.height <= SMALL:
-            video.codec_context.thread_count = 1
+        _in_one_thread_if_small(video)
         sound: Any = None
         if audio is not None:
             name, samples = sound_encoding
