@@ -67,7 +67,7 @@ def test_the_caption_says_whose_run_ended_early(
     data = json.loads(Path(reports[1]).read_text())
     data["run"] |= {"ended": "early", "why": "interrupted by the user", "not_run": ["LSD-CR < 0.6"]}
     Path(reports[1]).write_text(json.dumps(data))
-    for layout in ("text", "markdown", "latex"):
+    for layout in ("terminal", "markdown", "latex"):
         assert main(["paper", *reports, "--format", layout]) == GOOD
         out = capsys.readouterr().out
         assert "copy: its run ended early (interrupted by the user): cells may be missing" in out

@@ -230,7 +230,7 @@ def declared(
     clip = Clip("ann", frames, np.zeros(640 * len(frames), np.int16))
     cropper = cropper or Cropper(Protocol.DIRECT)
     free = FreePose(
-        lambda video: boxes, lambda: [(name, grey_faces(other)) for name, other in others.items()]
+        lambda video: boxes, lambda: [(name, grey_faces(other), False) for name, other in others.items()]
     )
     return lay(clip, output, cropper, "out.mp4", free)
 
@@ -261,13 +261,22 @@ def test_what_moves_as_its_clip_does_is_laid_by_that_whatever_the_table_says(
     ("made", "words"),
     [
         (lambda clip: made_from(scene(2)), "was not made from clip 'ann' but from 'bob'"),
+        (lambda clip: posed_anew(scene(2), 4), "looks more like clip 'bob' (r = "),
         (lambda clip: posed_anew(clip, 4)[:40], "nothing says which part of the clip it belongs to"),
         (lambda clip: np.repeat(posed_anew(clip, 4)[:1], LENGTH, axis=0), "nothing changes in its face"),
         (lambda clip: posed_anew(clip, 4)[:, 30:120], "another shape than the clip's"),
         (lambda clip: np.zeros_like(clip), "shows nothing"),
         (lambda clip: clip, "is the clip itself"),
     ],
-    ids=["of another clip", "cut off", "still", "another shape", "black", "the clip itself"],
+    ids=[
+        "of another clip",
+        "of another person",
+        "cut off",
+        "still",
+        "another shape",
+        "black",
+        "the clip itself",
+    ],
 )
 def test_a_free_pose_excuses_no_wrong_file(
     clip: np.ndarray, made: Callable[[np.ndarray], np.ndarray], words: str

@@ -58,6 +58,9 @@ it follows that one more than its own by ``PLAINLY_MORE``."""
 
 PLAINLY_MORE = 0.2
 
+LOOKS_MORE = 0.15
+"""And by how much more it must look like another person's clip, correlation of mean upper faces."""
+
 OUT_OF_STEP = 0.1
 """Seconds by which the sound of an output may be off the audio that drove it without a word."""
 
@@ -95,11 +98,12 @@ class FreePose:
 
     Args:
         face_in: follows the face through a video and returns its boxes (N, 4); None where faces fill the pictures.
-        others: gives names and small grey faces of other clips, to which it may belong instead.
+        others: gives other clips, to which it may belong instead: their names, small grey faces, and whether they show
+            the same person.
     """
 
     face_in: Callable[[Video], Boxes | None]
-    others: Callable[[], Iterable[tuple[str, Faces]]]
+    others: Callable[[], Iterable[tuple[str, Faces, bool]]]
 
 
 def lay(clip: Clip, output: Video, cropper: Cropper, name: str, free: FreePose | None = None) -> Laid:
@@ -221,12 +225,17 @@ def _in_its_own_pose(
     if float(shown.std(axis=0).mean()) < STANDS_STILL:
         return refused("does not move: nothing changes in its face, lips included")
     own = match(given, shown)
-    for name, other in free.others():
+    for name, other, is_same_person in free.others():
         there = match(other, shown)
         if there.belongs or (there.quick or 0) >= max(FOLLOWS, (own.quick or 0) + PLAINLY_MORE):
             return refused(
                 f"was not made from clip {clip.name!r} but from {name!r}, as which it moves: {numbers_of([there])}; "
                 "name the right file, or the right clip"
+            )
+        if not is_same_person and there.scene >= own.scene + LOOKS_MORE:
+            return refused(
+                f"looks more like clip {name!r} (r = {there.scene:.2f}) than like clip {clip.name!r} "
+                f"({own.scene:.2f}); name the right file, or the right clip"
             )
     laid = replace(laid, poses=_poses(_steadied(clip, output, cropper, laid, bases, anchors), anchors))
     return replace(laid, notes=(POSED, *laid.notes), faces=faces(laid))

@@ -245,8 +245,10 @@ class FinishedOutputs(OutputVideos):
         track = self._crops.track(output, np.zeros(len(output) * SAMPLES_PER_FRAME, np.int16))
         return None if track is None else track.boxes
 
-    def _others(self, clip: Clip) -> Iterator[tuple[str, Faces]]:
-        """Yield the clips that follow one in the set, their small grey faces, uint8 (T, SIDE, SIDE)."""
+    def _others(self, clip: Clip) -> Iterator[tuple[str, Faces, bool]]:
+        """Yield the clips that follow one in the set: their small grey faces, uint8 (T, SIDE, SIDE), and whether they
+        are known to show the same person.
+        """
         clips = self._finished.clips
         assert clips is not None
         names = list(clips)
@@ -258,7 +260,11 @@ class FinishedOutputs(OutputVideos):
                     self._seen[name] = grey_faces(self._crops.of(other)(other.video))
                     while len(self._seen) > 2 * COMPARED_CLIPS:
                         self._seen.popitem(last=False)
-                yield name, self._seen[name]
+                yield (
+                    name,
+                    self._seen[name],
+                    clip.speaker is not None and clips.files[name].speaker == clip.speaker,
+                )
 
     def faces(self, trial: Trial) -> Faces | None:
         """Return the small grey faces of a video that was laid on its clip, uint8 (T, SIDE, SIDE); None of others."""
