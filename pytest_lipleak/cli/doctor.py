@@ -133,7 +133,7 @@ def _videos(work: "Run", finished: "FinishedVideos", *, as_json: bool) -> int:
         told = {"model": finished.name, "findings": [vars(each) for each in findings], "to_fix": to_fix}
         print(json.dumps(told, indent=1))
         return NOT_JUDGED if to_fix else GOOD
-    count = counted(len(findings), "video")
+    count = counted(sum(not trial.probe for trial in finished.trials), "video")
     print(
         f"{finished.name}: {f'TO FIX: {to_fix} of {count}' if to_fix else f'READY: {count}, each on its clip'}"
     )
