@@ -19,8 +19,14 @@ from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pytest_lipleak.evaluation.checks.model import Finding
     from pytest_lipleak.generators.finished_model import FinishedVideos
     from pytest_lipleak.run.run import Run
+
+NAMED = 5
+"""Videos that are named of those of which the same is found."""
 
 MODEL_FILES = ("weights", "allow_unverified_weights")
 """Settings that matter without a model, too."""
@@ -139,11 +145,21 @@ def _videos(work: "Run", finished: "FinishedVideos", *, as_json: bool) -> int:
     )
     for note in finished.notes:
         print(f"note  {note}")
-    for each in sorted(findings, key=lambda each: each.verdict != FIX):
-        if each.verdict != OK:
-            mark = each.verdict.upper() if each.verdict == FIX else each.verdict
-            print(f"{mark:5} {each.text if each.verdict == FIX else f'{each.check}: {each.text}'}")
+    for each in findings:
+        if each.verdict == FIX:
+            print(f"FIX   {each.text}")
+    for text, names in _alike(each for each in findings if each.verdict not in (FIX, OK)).items():
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        print(f"look  {', '.join(names[:NAMED])}{more}: {text}")
     return NOT_JUDGED if to_fix else GOOD
+
+
+def _alike(findings: "Iterable[Finding]") -> dict[str, list[str]]:
+    """What was looked at, by what was found of it: the same of thousands of videos is one line."""
+    names: dict[str, list[str]] = {}
+    for each in findings:
+        names.setdefault(each.text, []).append(each.check)
+    return names
 
 
 def _tell(check: str) -> None:
