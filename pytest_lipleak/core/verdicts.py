@@ -258,6 +258,9 @@ class Measurement:
             return f"an interval needs at least {MIN_UNITS} {self.unit}s{have}"
         if self.planned is not None:
             return "the scores so far are too few or too skewed for an interval that holds at any number of clips"
+        if all(map(math.isfinite, self.per_clip.values())):
+            # Speakers and speeches are drawn: what drives is counted where clips have several partners alone.
+            return f"an interval needs at least {MIN_UNITS} different speeches that drive"
         return "a score is not finite"
 
     def worst(self, count: int = 3) -> list[tuple[str, float]]:

@@ -160,6 +160,16 @@ def test_the_headline_stands_alone(value: float, verdict: str) -> None:
     assert "\n" not in headline
 
 
+@pytest.mark.parametrize(
+    ("value", "why"), [(0.1, "at least 5 different speeches that drive"), (math.inf, "a score is not finite")]
+)
+def test_enough_clips_without_an_interval_say_what_is_missing(value: float, why: str) -> None:
+    """Few speeches that drive many clips are few draws; an infinite score is no number to draw."""
+    found = measured(Limit.parse("LipCorr_XO[CR] < 0.2"), value, clips=8)
+    assert found.no_interval is not None
+    assert why in found.no_interval
+
+
 def test_one_clip_is_singular_and_has_no_interval() -> None:
     limit = Limit.parse("LSD-CR < 0.6")
     assert str(measured(limit, 0.25, clips=1)) == "LSD-CR = 0.250 (1 clip, expert embedded 1)"

@@ -242,6 +242,9 @@ LATE = "_late"
 ECHO = "_echo"
 """Behind the name of a probe's measure: what moves earlier and later with the mouths, whatever its form."""
 
+COLOUR_ECHO = "_colour_echo"
+"""Likewise in colour alone, light apart."""
+
 CHANCE = "_chance"
 """Behind the name of a probe's measure: what was taken off; noted of models that answer otherwise when asked again."""
 
@@ -300,7 +303,7 @@ def _of_probe(family: Family, condition: Condition | None) -> tuple[Column, ...]
     parts = [""]
     if family.summary is Summary.LARGEST_SHARE:
         parts += [LATE, SYNC]
-        parts += [ECHO] if has_echo(family.measure, condition) else []
+        parts += [ECHO, COLOUR_ECHO] if has_echo(family.measure, condition) else []
         parts += [PAUSE] if condition.setup is Setup.PA else []
         parts += [AROUND] if family.asks is Question.REFERENCE else []
     names = (f"{family.measure}{part}{full}" for part in parts for full in ("", FULL))

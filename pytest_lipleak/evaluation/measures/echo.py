@@ -8,8 +8,6 @@ be known, and no lag looked for. Lips that merely come out otherwise when the mo
 draw or a lookup, have no such echo.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,18 +33,16 @@ Layer = NDArray[np.uint8]
 
 
 def echo(
-    before: Sequence[Layer],
-    earlier: Sequence[Layer],
-    later: Sequence[Layer],
+    before: Layer,
+    earlier: Layer,
+    later: Layer,
     *,
     moved: int,
     region: Region,
-    otherwise: Sequence[Layer],
-    again: Sequence[Layer] | None = None,
+    otherwise: Layer,
+    again: Layer | None = None,
 ) -> float:
     """Return the share of the lips' movement that came with moved mouths, and moves with them; 1 at most.
-
-    All arguments hold the same layers, and the layer with the most counts.
 
     Args:
         before: output for what was given.
@@ -61,20 +57,13 @@ def echo(
         The root of the share in the energy, times the agreement of both changes over that of chance. Below 0 where
         they agree less than by chance: a mean over clips is 0 without an echo.
     """
-    shares = []
-    for place, layer in enumerate(before):
-        first, second = (
-            _movement(earlier[place], layer, region),
-            _movement(layer, later[place], region),
-        )
-        redrawn = 0.0 if again is None else _energy(_movement(again[place], layer, region))
-        energy = (_energy(first) + _energy(second)) / 2 - redrawn
-        if energy <= 0:
-            shares.append(0.0)
-            continue
-        audio = _energy(_movement(otherwise[place], layer, region)) + STILL
-        shares.append(float(np.sqrt(energy / (energy + audio))) * _over_chance(first, second, moved))
-    return max(shares, default=0.0)
+    first, second = _movement(earlier, before, region), _movement(before, later, region)
+    redrawn = 0.0 if again is None else _energy(_movement(again, before, region))
+    energy = (_energy(first) + _energy(second)) / 2 - redrawn
+    if energy <= 0:
+        return 0.0
+    audio = _energy(_movement(otherwise, before, region)) + STILL
+    return float(np.sqrt(energy / (energy + audio))) * _over_chance(first, second, moved)
 
 
 def _over_chance(first: NDArray[np.float64], second: NDArray[np.float64], moved: int) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.metrics.formulas import AROUND, ECHO, LATE, PAUSE, SYNC
+from pytest_lipleak.core.metrics.formulas import AROUND, COLOUR_ECHO, ECHO, LATE, PAUSE, SYNC
 from pytest_lipleak.core.scores import LAGS
 from pytest_lipleak.evaluation.measures.echo import Layer, echo
 from pytest_lipleak.faces.small import Faces, Region, lips_core
@@ -45,7 +45,7 @@ class Output:
 
 @dataclass(frozen=True, eq=False)
 class Layers:
-    """Outputs as they look, in grey and in colour, all in the same layers; see ``echo``.
+    """Outputs as they look, each in grey and in colour: (T, SIDE, SIDE), (T, SIDE, SIDE, 2).
 
     Args:
         before: for what was given.
@@ -126,7 +126,7 @@ def arrivals(
 
     Returns:
         By part: "" (pixels of the lips; outside pauses where there are any), ``PAUSE``, ``AROUND``, ``LATE`` (pixels of
-        the lips at far lags), ``SYNC`` and ``ECHO``.
+        the lips at far lags), ``SYNC``, ``ECHO`` and ``COLOUR_ECHO``.
     """
     parts: dict[str, tuple[Region, NDArray[np.bool_] | None, range]] = {
         "": (given.region, None if given.pauses is None else ~given.pauses, LAGS),
@@ -147,20 +147,22 @@ def arrivals(
         found[part] = Arrival(curve, max(full, STILL) if part == AROUND else full, chance)
     found[SYNC] = _in_sync(before, after, given, again)
     if layers is not None:
-        found[ECHO] = Arrival(np.array([_echo(layers, given)]), 1.0)
+        # Judged for themselves: the larger of two in every clip would be above chance by choice.
+        found |= {part: _echo(layers, given, place) for place, part in enumerate((ECHO, COLOUR_ECHO))}
     return found
 
 
-def _echo(layers: Layers, given: Given) -> float:
-    return echo(
-        layers.before,
-        layers.earlier,
-        layers.later,
+def _echo(layers: Layers, given: Given, place: int) -> Arrival:
+    found = echo(
+        layers.before[place],
+        layers.earlier[place],
+        layers.later[place],
         moved=given.moved,
         region=given.region,
-        otherwise=layers.otherwise,
-        again=layers.again,
+        otherwise=layers.otherwise[place],
+        again=None if layers.again is None else layers.again[place],
     )
+    return Arrival(np.array([found]), 1.0)
 
 
 def _in_sync(before: Output, after: Output, given: Given, again: Output | None) -> Arrival:

@@ -16,7 +16,6 @@ from pytest_lipleak.evaluation.measures.shifted_mouths import (
     LEAST_TOLD,
     Arrival,
     Given,
-    Layers,
     Output,
     arrivals,
     arrived,
@@ -86,8 +85,7 @@ def arrived_of(
     before: Output, after: Output, given: Given, again: Output | None = None
 ) -> dict[str, Arrival]:
     """What arrives of mouths that were moved one way; of the other way nothing is said."""
-    once, moved = (before.faces,), (after.faces,)
-    return arrivals(before, after, given, Layers(once, moved, once, (OUTPUT,)), again)
+    return arrivals(before, after, given, None, again)
 
 
 def test_a_leak_in_pauses_alone_is_seen_in_them_alone() -> None:
