@@ -1,10 +1,13 @@
 """Parts that were put together are judged as one run is: what none could hear, and what all of them allowed."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from pytest_lipleak.core.metrics.default_gates import every_default
+from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.results import parts
 
 
@@ -46,3 +49,22 @@ def test_an_expert_that_hears_nothing_judges_no_part(monkeypatch: pytest.MonkeyP
     sync, picture = parts.judged_parts(corpus, ())
     assert (sync.passed, sync.judged, sync.reason) == (False, False, corpus.objection)
     assert picture == "judged", "pictures need no expert"
+
+
+def test_default_gates_that_a_whole_run_leaves_out_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of single clips, where too few recordings are compared to accuse one; a limit of one's own is not judged."""
+    default, own = "LipCorr_XO@worst[CR] < 0.3", "LipCorr_XO@worst[CR] < 0.31"
+
+    def few(corpus: Any, asked: Any, confidence: Any) -> Measurement:
+        return replace(Measurement(asked, 0.0, None, {"a": 0.0}, (), "embedded"), compared=2)
+
+    monkeypatch.setattr(parts, "measure", few)
+    corpus: Any = SimpleNamespace(
+        asked=dict.fromkeys((default, own), False),
+        objection=None,
+        provenance=SimpleNamespace(expert=""),
+        why_lacking=lambda condition: None,
+    )
+    assert default in every_default()
+    (verdict,) = parts.judged_parts(corpus, ())
+    assert (str(verdict.limit), verdict.judged) == (own, False)

@@ -7,7 +7,8 @@ from typing import Any
 
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import ConfigurationError, InputError, UnscorableError
-from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, judge
+from pytest_lipleak.core.metrics.default_gates import every_default
+from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, judge, shows_no_single_clip
 from pytest_lipleak.evaluation.results import sanity
 from pytest_lipleak.evaluation.results.aggregate import measure
 
@@ -78,9 +79,10 @@ def judged_parts(corpus: Corpus, limits: Sequence[Limit], *, allow_unscored: boo
             f"model {corpus.provenance.model!r}: the parts were asked for no limit; give one with --gate"
         )
     allow_unscored = allow_unscored or (bool(corpus.asked) and all(corpus.asked.values()))
-    return [
+    verdicts = [
         _judged(corpus, limit, allow_unscored) for limit in limits if not why_not_applicable(corpus, limit)
     ]
+    return [verdict for verdict in verdicts if verdict is not None]
 
 
 def why_not_applicable(corpus: Corpus, limit: Limit) -> str | None:
@@ -89,12 +91,16 @@ def why_not_applicable(corpus: Corpus, limit: Limit) -> str | None:
     return next(filter(None, map(corpus.why_lacking, own)), None)
 
 
-def _judged(corpus: Corpus, limit: Limit, allow_unscored: bool) -> Verdict:
+def _judged(corpus: Corpus, limit: Limit, allow_unscored: bool) -> Verdict | None:
+    """Judge one limit; None for a default gate on single clips where none can be accused, as in a run over all."""
     nothing = Measurement(limit.metric, math.nan, None, {}, (), corpus.provenance.expert)
     if corpus.objection and not limit.metric.is_picture:
         return Verdict(limit, nothing, corpus.objection)
     try:
-        return judge(limit, measure(corpus, limit.metric, limit.confidence), allow_unscored=allow_unscored)
+        measurement = measure(corpus, limit.metric, limit.confidence)
+        if str(limit) in every_default() and shows_no_single_clip(measurement):
+            return None
+        return judge(limit, measurement, allow_unscored=allow_unscored)
     except UnscorableError as error:
         return Verdict(limit, nothing, str(error))
 
