@@ -117,6 +117,13 @@ def python() -> Iterator[Path]:
         yield program
 
 
+@pytest.fixture
+def warm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``sys.executable`` be that program, but for tests marked ``cold``."""
+    if request.node.get_closest_marker("cold") is None:
+        monkeypatch.setattr("sys.executable", str(request.getfixturevalue("python")))
+
+
 @pytest.fixture(scope="session")
 def _loaded() -> None:
     """Import the package, all but what needs torch: an inner run forgets what it was the first to import."""

@@ -158,6 +158,7 @@ def reader(
     monkeypatch: pytest.MonkeyPatch,
     own_clips: Path,
     common_store: Path,
+    warm: None,
 ) -> Iterator[Reader]:
     here = pytester.path
     (here / "my_package").mkdir()
@@ -300,7 +301,7 @@ def alike(wanted: str, line: str) -> bool:
 @pytest.mark.parametrize(
     "block", [b for page in PAGES for b in blocks(page) if b.language == "yaml"], ids=str
 )
-def test_workflow(block: Block, own_clips: Path, common_store: Path, tmp_path: Path) -> None:
+def test_workflow(block: Block, own_clips: Path, common_store: Path, tmp_path: Path, warm: None) -> None:
     yaml = pytest.importorskip("yaml")
     (tmp_path / "my_package").mkdir()
     (tmp_path / "my_package" / "lipsync.py").write_text(MODEL)

@@ -5,9 +5,8 @@ starts. Here one process imports them once and waits; ``python``, in the folder 
 makes, hands it its arguments, environment, folder and streams, and it forks. The fork runs the command as Python would,
 in memory that nothing ran in before; ``python`` passes signals on and ends as the fork does, by a signal as well.
 
-What must be cold stays so: tests of what is imported, and of when, start the real ``sys.executable``; so do commands
-with options that are not known here. All forks share the seed of hashes: test_xdist.py, which compares processes to the
-bit, is cold.
+What must be cold is marked so: tests of what is imported, and of when, and those that compare processes to the bit,
+since all forks share the seed of hashes. Commands with options that are not known here start the real Python.
 """
 
 import array

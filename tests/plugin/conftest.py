@@ -30,19 +30,10 @@ def write_clips(folder: Path) -> None:
         write_video(folder / "clips" / f"clip{number}.mkv", frames, embedded[name].audio[: 640 * FRAMES])
 
 
-COLD = ("test_idle", "test_faults", "test_xdist")
-"""Tests of what is imported, of what kills processes, and of whether each of them gives the same: started by Python."""
-
-
 @pytest.fixture
 def project(
-    pytester: pytest.Pytester,
-    clip_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
+    pytester: pytest.Pytester, clip_folder: Path, monkeypatch: pytest.MonkeyPatch, warm: None
 ) -> Project:
-    if request.module.__name__ not in COLD:
-        monkeypatch.setattr("sys.executable", str(request.getfixturevalue("python")))
     # What the run folder is made in: a test may look whether anything was left there.
     temporary = pytester.path / "temporary"
     temporary.mkdir()

@@ -13,6 +13,7 @@ import pytest
 from github_runner import ROOT, Runner, read_action, run_action, run_step
 
 yaml = pytest.importorskip("yaml")
+pytestmark = pytest.mark.usefixtures("warm")
 WORKFLOWS = sorted([*ROOT.glob(".github/workflows/*.yml"), *ROOT.glob("examples/github/*.yml")])
 ACTION = read_action()
 STEPS = ACTION["runs"]["steps"]
@@ -56,6 +57,7 @@ def test_install(tmp_path: Path, version: str, extras: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.cold
 @pytest.mark.parametrize("extras", ["html,xdist", ""])
 def test_pip_accepts_what_it_is_asked_for(tmp_path: Path, extras: str) -> None:
     python = tmp_path / "bin" / "python"

@@ -15,6 +15,8 @@ from inner_pytest import Project, Run
 from pytest_lipleak.machine.private_folders import PrivateFolder
 from pytest_lipleak.store.store import Store
 
+pytestmark = pytest.mark.cold
+
 FAULTY = '''
 import signal
 import subprocess

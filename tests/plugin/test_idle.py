@@ -5,6 +5,8 @@ import sys
 import pytest
 from inner_pytest import Project
 
+pytestmark = pytest.mark.cold
+
 HEAVY = ("torch", "cv2", "librosa", "onnxruntime", "scipy", "av", "numpy", "pooch", "filelock")
 
 LISTS_MODULES = """

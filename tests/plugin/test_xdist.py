@@ -37,6 +37,7 @@ def verdicts(run: Run) -> dict[str, tuple[bool, float]]:
     return {verdict["limit"]: (verdict["passed"], verdict["value"]) for verdict in result["verdicts"]}
 
 
+@pytest.mark.cold
 @pytest.mark.slow
 def test_same_numbers_to_the_bit_and_every_trial_made_once(project: Project) -> None:
     alone = project.measure("Copy", *GATES)
@@ -57,6 +58,7 @@ def test_same_numbers_to_the_bit_and_every_trial_made_once(project: Project) -> 
         assert not project.run_folders(), way
 
 
+@pytest.mark.cold
 def test_several_partners_are_made_once_and_give_the_same_numbers(project: Project) -> None:
     gates = [f"--lipleak-gate={limit}" for limit in ("LSD-CR < 0.001", "LSE-C_XO[CR] < 0.1")]
     alone = project.measure("Copy", *gates, "--lipleak-partners=2")
@@ -93,6 +95,7 @@ def test_a_log_tells_what_workers_do(project: Project, monkeypatch: pytest.Monke
     assert not project.measure("Copy", *GATES, "-n2", "-q").lines(r"^lipleak: gw")
 
 
+@pytest.mark.cold
 @pytest.mark.slow
 def test_workers_share_the_processors_before_numpy_is_loaded(
     project: Project, monkeypatch: pytest.MonkeyPatch
