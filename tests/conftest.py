@@ -1,6 +1,7 @@
 """Fixtures of the whole test suite."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
@@ -119,8 +120,8 @@ def python() -> Iterator[Path]:
 
 @pytest.fixture
 def warm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let ``sys.executable`` be that program, but for tests marked ``cold``."""
-    if request.node.get_closest_marker("cold") is None:
+    """Let ``sys.executable`` be that program; not for tests marked ``cold``, nor where systems fork in other ways."""
+    if sys.platform == "linux" and request.node.get_closest_marker("cold") is None:
         monkeypatch.setattr("sys.executable", str(request.getfixturevalue("python")))
 
 
