@@ -382,6 +382,16 @@ def test_as_a_module_and_on_a_poor_console(video: Path) -> None:
     assert done.stdout == f"pytest-lipleak {__version__}\n"
 
 
+def test_help_loads_nothing_that_reads_results() -> None:
+    program = (
+        "import sys; from pytest_lipleak.cli import main\ntry: main(['--help'])\nfinally: print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert "pytest_lipleak.cli.report" in loaded
+    assert loaded.isdisjoint({"numpy", "pytest_lipleak.core.corpus", "pytest_lipleak.report.tables"})
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes break otherwise there")
 def test_a_reader_that_wants_no_more_is_no_error() -> None:
     """As ``lipleak report ... | head``."""

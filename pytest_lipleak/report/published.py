@@ -3,9 +3,10 @@
 import csv
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from pytest_lipleak.machine.resources import resource
-from pytest_lipleak.report.tables import Cell, Column, Row, Table, with_best
+if TYPE_CHECKING:
+    from pytest_lipleak.report.tables import Table
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,11 @@ PUBLISHED: Mapping[str, Published] = {
 """By the name that ``--paper`` takes; the figures lie in ``paper/NAME.csv``."""
 
 
-def published_table(name: str) -> Table:
+def published_table(name: str) -> "Table":
     """Return the table of another paper, with its own heads and figures, the best marked as printed."""
+    from pytest_lipleak.machine.resources import resource
+    from pytest_lipleak.report.tables import Cell, Column, Row, Table, with_best
+
     about = PUBLISHED[name]
     heads, *rows = csv.reader(resource(f"paper/{name}.csv").read_text().splitlines())
     columns = tuple(Column(head, about.better) for head in heads[1:])

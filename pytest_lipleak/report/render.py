@@ -1,14 +1,20 @@
 """Lay out tables: aligned text, Markdown, LaTeX, CSV."""
 
+from __future__ import annotations
+
 import csv
 import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from pytest_lipleak.core.text import escaped
-from pytest_lipleak.report.tables import Cell, Column, Row, Table
 
-Paint = Callable[[str, Cell], str]
+if TYPE_CHECKING:
+    # The command line asks for the names of the formats alone.
+    from pytest_lipleak.report.tables import Cell, Row, Table
+
+Paint = Callable[[str, "Cell"], str]
 """Colours the text of a cell, or makes it bold, without changing its width on the screen."""
 
 
@@ -101,6 +107,8 @@ def _markdown(table: Table) -> list[str]:
     def shown(cell: Cell) -> str:
         marked = f"**{escaped(cell.text)}**" if cell.best else escaped(cell.text)
         return f"**{marked}**" if cell.state in ("fail", "unsettled") else marked
+
+    from pytest_lipleak.report.tables import Column
 
     columns = [Column(table.stub, number=False), *table.columns]
     return [
