@@ -278,7 +278,7 @@ def test_doctor_names_the_extra_of_a_missing_package(
     def nothing_installed(name: str) -> str:
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr("pytest_lipleak.machine.libraries.version", nothing_installed)
+    monkeypatch.setattr("importlib.metadata.version", nothing_installed)
     assert main(["doctor"]) == GOOD
     assert "torch missing: pip install 'pytest-lipleak[syncnet]'" in capsys.readouterr().out
 

@@ -3,12 +3,11 @@
 import os
 import subprocess
 import sys
-from importlib.metadata import requires
+from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
 import pytest
 
-from pytest_lipleak.machine import libraries
 from pytest_lipleak.machine.libraries import OPENCV, OPENCV_BUILDS, load_failure, opencv_warning, version_of
 
 DESKTOP = (
@@ -109,7 +108,7 @@ def test_two_builds_are_warned_of(monkeypatch: pytest.MonkeyPatch) -> None:
 def installed(monkeypatch: pytest.MonkeyPatch, versions: dict[str, str]) -> None:
     def version(name: str) -> str:
         if name not in versions:
-            raise libraries.PackageNotFoundError(name)
+            raise PackageNotFoundError(name)
         return versions[name]
 
-    monkeypatch.setattr(libraries, "version", version)
+    monkeypatch.setattr("importlib.metadata.version", version)
