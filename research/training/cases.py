@@ -208,8 +208,8 @@ def groups_of(a: argparse.Namespace, shipped: EmbeddedExpert) -> Groups:
     groups[SPEAKER_1] = grid_held_out(a.shared, shipped)
     if a.crops:
         unseen = [c for c in tracked_clips(a.crops, shipped) if c.name not in NOT_UNSEEN]
-        groups["GRID, five unseen people"] = [c for c in unseen if c.name.startswith("grid")]
-        groups[f"web clips, {WHOLE_CLIP}"] = [c for c in unseen if not c.name.startswith("grid")]
+        groups[GRID_UNSEEN] = [c for c in unseen if c.name.startswith("grid")]
+        groups[WEB] = [c for c in unseen if not c.name.startswith("grid")]
     if a.wild:
         speakers = {
             Path(row["file"]).stem: row["speaker"]
@@ -225,4 +225,6 @@ def groups_of(a: argparse.Namespace, shipped: EmbeddedExpert) -> Groups:
 TALKERS = "talkers, people and recordings left out"
 ALIGNED = "talkers, people and recordings left out, mouth-aligned"
 SPEAKER_1 = "GRID s1, sentences left out"
+GRID_UNSEEN = "GRID, five unseen people"
 WHOLE_CLIP = "against their whole-clip offset"
+WEB = f"web clips, {WHOLE_CLIP}"

@@ -27,9 +27,11 @@ from research.training.cases import (
     ALIGNED,
     FIVE,
     FULL,
+    GRID_UNSEEN,
     SPEAKER_1,
     TALKERS,
     THREE,
+    WEB,
     WHOLE_CLIP,
     Case,
     Groups,
@@ -313,10 +315,13 @@ def refusal_table(a: argparse.Namespace, groups: Groups, shipped: EmbeddedExpert
     yield "|---|---|---|---|---|---|---|"
     for row in still_rows(groups):
         yield f"| {' | '.join(row)} |"
-    cases = sample(groups) if TALKERS in groups else groups[SPEAKER_1]
-    yield "\n| view | right | refused | wrong without a word |\n|---|---|---|---|"
-    for row in view_rows(cases):
-        yield f"| {' | '.join(row)} |"
+    shown = {"every third talker": sample(groups)} if TALKERS in groups else {}
+    if a.crops:
+        shown["real people never trained on"] = [case for name in (GRID_UNSEEN, WEB) for case in groups[name]]
+    for name, cases in shown.items():
+        yield f"\n| {name}, view | right | refused | wrong without a word |\n|---|---|---|---|"
+        for row in view_rows(cases):
+            yield f"| {' | '.join(row)} |"
 
 
 SECTIONS = {
