@@ -68,6 +68,11 @@ def test_a_late_leak_is_no_chance() -> None:
     assert scan_chance(drawn(0.6, 0))[0] <= 0.001
 
 
+def test_p_is_never_zero() -> None:
+    """However large the leak: the clips as they were count as one of the draws."""
+    assert scan_chance(drawn(50, 0), draws=199)[0] == 1 / 200
+
+
 def test_one_leaking_clip_stands_above_all_its_unrelated_audio() -> None:
     leaking, *honest = drawn(2.0, 1, leaking=1)
     assert above_chance(leaking.tolist(), max) > 0.8
