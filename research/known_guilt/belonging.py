@@ -1,6 +1,6 @@
 """Whether right files, re-posed ones too, are told from wrong ones when finished videos are laid on their clips.
 
-    python -m research.known_guilt.belonging --shared FOLDER --work FOLDER [--sets NAME ...]
+    python -m research.known_guilt.belonging --shared FOLDER --work FOLDER [--sets NAME ...] [--pairs 8]
 
 Right files are clips that were changed as models and codecs change them, their heads re-posed or drawn anew from one
 frame. Wrong files are other clips of the set, and other stretches of the same recording (``stretches``). No limit was
@@ -36,6 +36,12 @@ UPPER = 0.6
 
 WRONG = ("as it is", "re-posed")
 """Changes of wrong files."""
+
+ANEW = (
+    "re-posed", "turned to the left", "whole frame jittered", "drawn from one frame, smooth",
+    "drawn from one frame, trembling",
+)  # fmt: skip
+"""Changes after which heads are not where the clip's is."""
 
 
 def seen_from(right: float, down: float, degrees: float, size: float) -> NDArray[np.float64]:
@@ -173,6 +179,18 @@ def judged(clips: list[tuple[str, Frames]], every: int) -> Iterator[tuple[str, s
                 yield name, kind, lay(clip, file, Cropper(Protocol.DIRECT), "file")
 
 
+def paired(clips: list[tuple[str, Frames]], count: int) -> Iterator[tuple[str, str, Laid]]:
+    """Yield as ``judged``: what was made of each of ``count`` clips, laid on each of them."""
+    chosen = clips[:: max(1, len(clips) // count)][:count]
+    whole = [Clip(who, frames, np.zeros(640 * len(frames), np.int16)) for who, frames in chosen]
+    for name in ANEW:
+        for at, (who, frames) in enumerate(chosen):
+            file = np.minimum(CHANGES[name](frames), 251) + np.uint8(4)
+            for place, clip in enumerate(whole):
+                kind = "right" if place == at else "person" if who == clip.name else "other"
+                yield name, kind, lay(clip, file, Cropper(Protocol.DIRECT), "file")
+
+
 def main() -> None:
     """Read the command line, judge every file, and print how many were taken."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -181,10 +199,15 @@ def main() -> None:
     sets = ("embedded", "grid-choose", "talkers-choose", "people", STRETCHES)
     parser.add_argument("--sets", nargs="+", default=sets)
     parser.add_argument("--every", type=int, default=1, help="look at every so many files only")
+    parser.add_argument(
+        "--pairs", type=int, metavar="N", help="lay what was made of each of N clips of a set on each of them"
+    )
     options = parser.parse_args()
     taken: dict[tuple[str, str], dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for name in options.sets:
-        for change, kind, laid in judged(clips_of(name, options.shared, options.work), options.every):
+        clips = clips_of(name, options.shared, options.work)
+        found = judged(clips, options.every) if options.pairs is None else paired(clips, options.pairs)
+        for change, kind, laid in found:
             taken[kind, change][name].append(laid.refused is None)
             if kind != "right" and laid.refused is None:
                 print(f"taken, wrong: {name}, {change}, {kind}: {laid.notes}", flush=True)
