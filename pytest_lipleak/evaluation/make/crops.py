@@ -1,5 +1,6 @@
 """Face crops of a clip and of everything generated from it, by one geometry."""
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,9 @@ from pytest_lipleak.sync.protocols import Protocol, whole_frame_crops
 
 if TYPE_CHECKING:
     from pytest_lipleak.faces.tracking import FaceTrack
+
+KEPT_CROPPERS = 1000
+"""Of clips that were asked for last; the tracks of others are found in the store again."""
 
 Boxes = NDArray[np.float64]
 LandmarkFinder = Callable[[Clip, Boxes], NDArray[np.float32]]
@@ -101,7 +105,7 @@ class Crops:
         self._expert = expert
         self._landmarks = landmarks
         self._store = store
-        self._made: dict[str, Cropper] = {}
+        self._made: OrderedDict[str, Cropper] = OrderedDict()
         wanted = protocol is Protocol.TRACKED and bool(getattr(expert, "mouth_aligned", False))
         self.aligned = wanted and not retrack
         self.notes: tuple[str, ...] = ()
@@ -119,6 +123,9 @@ class Crops:
             find = self._landmarks
             by_clip = None if find is None else lambda boxes: find(clip, boxes)
             self._made[clip.digest] = self._through(clip.video, self._known_track(clip), by_clip)
+            while len(self._made) > KEPT_CROPPERS:
+                self._made.popitem(last=False)
+        self._made.move_to_end(clip.digest)
         return self._made[clip.digest]
 
     def through(
