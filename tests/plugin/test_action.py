@@ -139,6 +139,7 @@ def test_shards_have_files_of_their_own(tmp_path: Path) -> None:
     assert runner.values["steps.names.outputs.store"] == "/data/store"
 
 
+@pytest.mark.cold
 def test_without_the_extra_html_there_is_no_page(tmp_path: Path, clip_folder: Path) -> None:
     (tmp_path / "no" / "jinja2").mkdir(parents=True)
     (tmp_path / "no" / "jinja2" / "__init__.py").write_text("raise ImportError('not installed')")
