@@ -85,6 +85,7 @@ def test_workers_refuse_once_too(suite: Project, breakage: str) -> None:
     assert suite.run("-n2", "tests/unit").counts == {"passed": 1}
 
 
+@pytest.mark.cold
 @pytest.mark.parametrize("arguments", [ELSEWHERE[0], ELSEWHERE[-1]], ids=" ".join)
 def test_runs_of_other_tests_load_nothing(suite: Project, arguments: tuple[str, ...]) -> None:
     (suite.path / "conftest.py").write_text(REPORT_MODULES)
