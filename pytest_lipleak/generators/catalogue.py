@@ -141,7 +141,8 @@ KINDS = (
         supports=("CR", "AR"),
         alternative_reference="first",
         licence="the videos' own",
-        remarks="has the conditions that there are videos of; argument model=NAME where there are several",
+        remarks="has the conditions that there are videos of; argument model=NAME where there are several, "
+        "pose=free where the system poses heads",
     ),
     ModelCard(
         name="package.module:attribute, path/file.py:attribute",

@@ -96,6 +96,7 @@ class Trials:
         self._about = about
         self._pairs = None if pairs is None else {clip: tuple(names) for clip, names in pairs.items()}
         self._count = count
+        self._noted = False
         self._nudged: tuple[Clip, Clip] | None = None
 
     def partners(self) -> Mapping[str, tuple[str, ...]]:
@@ -107,7 +108,9 @@ class Trials:
         about = self._about
         if self._pairs is None:
             self._pairs = drawn_partners(self.clips, about.seed, about.pairing_rule, self._count)
-        about.note_partners(self._pairs)
+        if not self._noted:  # asked for several times a trial, of thousands
+            about.note_partners(self._pairs)
+            self._noted = True
         return self._pairs
 
     def pairs(self) -> dict[str, str]:
