@@ -38,6 +38,9 @@ SIDE_OF_CHANGE = 96
 
 ROWS = 1024
 
+SPARSE = 7
+"""One pixel in so many around another mouth differs by one grey level."""
+
 Place = tuple[slice, slice]
 """Rows and columns of a frame that a face-centred frame would show."""
 
@@ -144,7 +147,9 @@ def with_mouths(
 ) -> Frames | StreamedVideo:
     """Return ``frames`` with the mouths of ``donors`` at ``indices``, one per frame, aligned and blended in.
 
-    A long video is composed anew in every pass.
+    A long video is composed anew in every pass. Around the mouth every ``SPARSE``-th pixel differs by one grey level:
+    a model that keeps what it made of a person, and knows the person by a digest of some part of the picture, as avatar
+    caches do, would else answer with the mouths that it saw before.
 
     Args:
         frames: uint8 RGB (T, H, W, 3).
@@ -157,6 +162,7 @@ def with_mouths(
     used = sorted(set(indices))
     donor = dict(zip(used, frames_at(donors, used), strict=True))
     places, sources = places_of(frames.shape, boxes), places_of(donors.shape, donor_boxes)
+    count, height, width, channels = frames.shape
 
     def patch_of(height: int, width: int) -> Patch:
         return mouth_patch(height, width) if region is None else soft_patch(region, height, width)
@@ -169,9 +175,11 @@ def with_mouths(
             mouth = _resized(donor[index][sources[index]], height, width)
             patch = patch_of(height, width)
             target[:] = patch.into(target, aligned(mouth, np.ascontiguousarray(target), patch.place))
+            inside = target[patch.place].copy()
+            mixed.reshape(-1, channels)[::SPARSE] ^= 1
+            target[patch.place] = inside
             yield mixed
 
-    count, height, width, channels = frames.shape
     composed = StreamedVideo(compose, (count, height, width, channels))
     return held(composed) if math.prod(composed.shape) <= HELD else composed
 

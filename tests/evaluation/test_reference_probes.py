@@ -1,5 +1,6 @@
 """Causal probes: nothing where the lips come from the audio, the copied share where they come from the reference."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,7 +16,13 @@ from pytest_lipleak.core.held_arrays import HeldArrays
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.measures.probes import Probed, SwapShares, swapped_reference
 from pytest_lipleak.evaluation.results.aggregate import suspicions
-from pytest_lipleak.faces.mouth_swap import in_another_order, most_different, with_mouths
+from pytest_lipleak.faces.mouth_swap import (
+    in_another_order,
+    most_different,
+    mouth_mask,
+    mouth_pixels,
+    with_mouths,
+)
 from pytest_lipleak.generators.control import ControlGenerator
 from pytest_lipleak.generators.registry import Model, load_model
 from pytest_lipleak.media.clipsets import EMBEDDED, ClipSet, open_clips
@@ -44,9 +51,50 @@ def evaluation(short_clips: ClipSet) -> Evaluate:
 def test_a_mouth_is_swapped_and_the_face_stays() -> None:
     frames = open_clips(EMBEDDED)["anna_1"].frames[:4]
     swapped = held(with_mouths(frames, frames, [0, 3, 2, 0]))
-    assert np.array_equal(swapped[[0, 2]], frames[[0, 2]]), "its own mouth changes nothing"
-    assert np.array_equal(swapped[:, :40], frames[:, :40])
-    assert not np.array_equal(swapped[1], frames[1])
+    mouth = mouth_pixels(frames.shape)
+    assert np.array_equal(swapped[[0, 2]][mouth[[0, 2]]], frames[[0, 2]][mouth[[0, 2]]]), "its own mouth"
+    assert np.abs(swapped.astype(int) - frames)[~mouth].max() == 1, "nothing to be seen around it"
+    assert np.abs(swapped.astype(int) - frames)[1][mouth[1]].max() > 10
+
+
+@pytest.mark.parametrize("boxed", [False, True])
+def test_no_part_of_a_face_is_what_it_was_beside_another_mouth(boxed: bool) -> None:
+    frames = open_clips(EMBEDDED)["anna_1"].frames[:2]
+    boxes = np.array([[40, 30, 120, 130]] * 2, float) if boxed else None
+    swapped = held(with_mouths(frames, frames, [1, 0], boxes=boxes, donor_boxes=boxes))
+    mouth = mouth_pixels(frames.shape, boxes)
+    parts = [
+        (slice(row, row + 8), slice(column, column + 8))
+        for row in range(0, 160, 8)
+        for column in range(0, 160, 8)
+    ]
+    outside = [part for part in parts if not mouth[0][part].any()]
+    assert len(outside) > 200
+    # The rectangle around the mouth's ellipse stays, so its corners may.
+    same = [part for part in outside if np.array_equal(swapped[0][part], frames[0][part])]
+    assert len(same) < 40
+    assert all(row.start >= 40 for row, _ in same), "eyes, forehead and background above the mouth"
+
+
+class KeepsPeople(ControlGenerator):
+    """Shows half of a reference's first mouth; keeps references, known by the upper third of their first frame."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+        self.fingerprint = "keeps people"
+        self.kept: dict[bytes, np.ndarray] = {}
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        driven = super().generate(frames, audio, reference)
+        third = reference[0, : len(reference[0]) // 3]
+        known = self.kept.setdefault(hashlib.sha256(third).digest(), reference[0])
+        weight = 0.5 * mouth_mask(*known.shape[:2])
+        return np.rint(driven + weight * (known.astype(float) - driven)).astype(np.uint8)
+
+
+def test_a_model_that_keeps_people_is_asked_about_another_one(evaluation: Evaluate, tmp_path: Path) -> None:
+    found = evaluation(Model("keeper", KeepsPeople()), tmp_path).measure("REF_swap[SI,CR]")
+    assert found.value > 0.3
 
 
 def test_no_leak_gives_nothing_and_a_share_gives_that_share(evaluation: Evaluate, common_store: Path) -> None:
