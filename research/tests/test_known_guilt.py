@@ -79,9 +79,14 @@ def _outputs(member, clips, name, order):
 def _depends_on_the_order(member, clips, name) -> float:
     """How much the output changes, at most, when the clip's own mouths come in another order, all else equal."""
     usual, order = np.arange(LENGTH), np.random.default_rng(1).permutation(LENGTH)
-    lips = (slice(None), slice(76, 110), slice(60, 100))
+    clip = clips[name]
+    lips = np.zeros(clip.frames.shape[1:3], bool)
+    lips[76:110, 60:100] = True
+    if member.guilt != LEAKS:
+        # Around what the smallest edit covers wholly, edits of the lips alone show what they were given.
+        lips &= (Ellipse(0.5).masks(Scene(clip.frames, clip.audio, clip.frames)) == 1).all(axis=0)[..., 0]
     pairs = zip(_outputs(member, clips, name, usual), _outputs(member, clips, name, order), strict=True)
-    return max(float(np.abs(one[lips] - other[lips]).mean()) for one, other in pairs)
+    return max(float(np.abs(one[:, lips] - other[:, lips]).mean()) for one, other in pairs)
 
 
 @pytest.mark.parametrize("member", ONE_OF_EACH, ids=lambda member: member.name)
