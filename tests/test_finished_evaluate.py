@@ -14,8 +14,17 @@ import pytest
 
 from pytest_lipleak.cli import GOOD, LEAK, NOT_JUDGED, USAGE, main
 from pytest_lipleak.core.clips import Clip
+from pytest_lipleak.core.scores import POSED
+from pytest_lipleak.evaluation.checks.finished import look_over
+from pytest_lipleak.evaluation.checks.model import Finding
+from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
+from pytest_lipleak.generators.finished_model import FinishedVideos
+from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 from pytest_lipleak.media.video import write_playable, write_video
+from pytest_lipleak.store.store import Store
+from pytest_lipleak.sync.experts import load_expert
+from pytest_lipleak.sync.protocols import Protocol
 
 NAMES = ("anna_1", "mara_1", "omar_1", "zola_1")
 LENGTH = 70
@@ -263,3 +272,27 @@ def test_kept_videos_are_judged_again(folder: Path, capsys: pytest.CaptureFixtur
     capsys.readouterr()
     assert main([*arguments, "--model=videos:kept"]) == GOOD
     assert "PASSED: 1 limit kept" in capsys.readouterr().out
+
+
+def test_a_free_pose_is_compared_with_the_clips_of_its_table_whatever_is_in_the_store(
+    folder: Path, clips: dict[str, Clip]
+) -> None:
+    """What was found beside fewer clips is no answer: whether it looks more like another one hangs on the others."""
+    write_playable(folder / "out/wrong.mp4", posed_anew(clips["mara_1"].frames, 3), clips["zola_1"].audio)
+    row = {"output": "out/wrong.mp4", "source": "clips/anna_1.mkv", "reference": "CR", "pose": "free"}
+
+    def found(*others: str) -> Finding:
+        more = [{**row, "output": f"out/bars_{name}.mp4", "source": f"clips/{name}.mkv"} for name in others]
+        write_table(folder, [row, *more])
+        finished = FinishedVideos("manifest.csv")
+        evaluation = Evaluation(
+            finished.over(None),
+            Model(finished.name, finished),
+            load_expert("embedded"),
+            Plan(Protocol.DIRECT),
+            Store(folder / "store"),
+        )
+        return look_over(evaluation, finished, lambda *told: None)[0]
+
+    assert found("omar_1").text.startswith(POSED)
+    assert "looks more like clip 'clips/mara_1'" in found("omar_1", "mara_1").text

@@ -128,7 +128,7 @@ class FinishedOutputs(OutputVideos):
         return key_of(
             finished=self._content(row.output),
             box=str(row.box or ""),
-            pose=row.has_free_pose,
+            pose=self._compared(row),
             clip=trial.real.digest,
             # What is heard in it may be compared with that.
             audio=digest_of(audio),
@@ -136,6 +136,12 @@ class FinishedOutputs(OutputVideos):
             package=__version__,
             format=STORE_FORMAT,
         )
+
+    def _compared(self, row: FinishedVideo) -> str | bool:
+        """Of an output whose head follows nobody: the clips that it may belong to instead, with their speakers."""
+        clips = self._finished.clips
+        assert clips is not None
+        return row.has_free_pose and clips.digest
 
     def _content(self, path: Path) -> str:
         """SHA-256 of a file, hashed once while it is unchanged."""
