@@ -43,9 +43,11 @@ class ExitGuard:
         self._say = say
         self._process = os.getpid()
         self._before: Callable[[int], NoReturn] = _end_process
+        self._replaced: Callable[[int], NoReturn] = _end_process
 
     def arm(self) -> None:
         """Take the place of ``os._exit``, for as long as the process lives."""
+        self._replaced = os._exit
         current = getattr(os._exit, "__self__", None)
         # That of an earlier run in this process has done its work.
         if isinstance(current, ExitGuard) and current.ended:
@@ -56,7 +58,7 @@ class ExitGuard:
 
     def disarm(self) -> None:
         """Give the place back."""
-        _put(self._before)
+        _put(self._replaced)
 
     def leave(self, status: int) -> NoReturn:
         """End the process as asked, unless that would say that a run passed which did not.
@@ -98,7 +100,9 @@ def _refused(status: int) -> SystemExit:
 def guarded() -> Iterator[None]:
     """Guard one call of a model's code; a run that is guarded as a whole stays so."""
     process = os.getpid()
-    guard = None if isinstance(getattr(os._exit, "__self__", None), ExitGuard) else ExitGuard()
+    standing = getattr(os._exit, "__self__", None)
+    # That of a run that is over would let the model end the process with 0: the run has passed.
+    guard = None if isinstance(standing, ExitGuard) and not standing.ended else ExitGuard()
     if guard is not None:
         guard.arm()
     try:

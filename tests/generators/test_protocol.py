@@ -17,6 +17,7 @@ from pytest_lipleak.generators.protocol import (
     Generator,
     run_generator,
 )
+from pytest_lipleak.machine.exit_guard import ExitGuard
 
 CLIP = Clip("ann/1", np.full((4, 6, 8, 3), 50, np.uint8), np.arange(4 * 640, dtype=np.int16))
 CONDITION = Condition(Setup.XM, Reference.AR)
@@ -101,6 +102,18 @@ def test_a_model_that_would_end_the_process_has_failed(name: str) -> None:
     with pytest.raises(GeneratorError, match=r"generate\(\) raised SystemExit: 0"):
         run(leave)
     assert os._exit is before
+
+
+def test_a_run_that_passed_before_in_this_process_excuses_no_model() -> None:
+    over = ExitGuard()
+    over.arm()
+    over.ended = over.passed = True
+    try:
+        with pytest.raises(GeneratorError, match="raised SystemExit: 0"):
+            run(lambda frames: os._exit(0))
+        assert os._exit == over.leave, "what stood there stands there again"
+    finally:
+        over.disarm()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
