@@ -175,10 +175,12 @@ def read_finished(spec: str) -> FinishedTable:
         rows, says_reference = _of_pattern(spec), "{reference}" in spec
     else:
         path = Path(spec).expanduser()
-        path = path / MANIFEST if path.is_dir() else path
+        folder = path.is_dir()
+        path = path / MANIFEST if folder else path
         if not is_file(path):
+            missing = f"the folder has no {MANIFEST}" if folder else "no such file"
             raise MissingDataError(
-                f"finished videos '{escaped(spec)}': no such file; name a table with the columns output and source, a "
+                f"finished videos '{escaped(spec)}': {missing}; name a table with the columns output and source, a "
                 f"folder with a {MANIFEST}, or a pattern such as 'out/{{setup}}_{{reference}}/{{clip}}.mp4'"
             )
         read = list(read_table(path, required=["output"]))

@@ -147,3 +147,8 @@ def test_clips_are_meant_by_name_place_or_file_stem(folder: Path) -> None:
     assert list(by_trial(rows)) == [TrialName("2", Condition(Setup.XM, Reference.CR))]
     with pytest.raises(InputError, match=r"no clip 'eve' in clips \(known: Ann/1"):
         list(rows_with_clips(read_finished(table(folder, "output,clip", "out/1.mp4,eve")), clips, "clips"))
+
+
+def test_a_folder_without_a_table_is_not_called_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(MissingDataError, match=r"the folder has no manifest\.csv; name a table with"):
+        read_finished(str(tmp_path))
