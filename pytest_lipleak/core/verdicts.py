@@ -87,6 +87,8 @@ class Limit:
             ``LSD-CR < 0.6 @ 95%``; None compares the value itself.
         alpha: for excesses over unrelated audio, written ``LSE-C_S@floor < 0.4 @ p 0.01``: the limit is broken
             when the excess is beyond the value and chance would give such scores with p of at most alpha.
+        by_default: whether it counts because no limit was given. Nobody asked for it by name, so it is left out, and
+            not *not judged*, where the clips are too few for it; no part of what a limit is.
     """
 
     metric: Metric
@@ -94,6 +96,7 @@ class Limit:
     value: float
     confidence: float | None = None
     alpha: float | None = None
+    by_default: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.alpha is not None and not 0 < self.alpha <= 0.5:

@@ -4,7 +4,6 @@ import math
 from typing import NoReturn
 
 from pytest_lipleak.core.errors import ConfigurationError, LipleakError, NotApplicableError
-from pytest_lipleak.core.metrics.default_gates import every_default
 from pytest_lipleak.core.verdicts import Limit, Measurement, Rules, Verdict, judge, shows_no_single_clip
 from pytest_lipleak.evaluation.measuring import Measuring
 from pytest_lipleak.evaluation.results import sanity
@@ -49,8 +48,8 @@ class Judge:
                 verdict = self._settled(limit)
             else:
                 measurement = self._measuring.measure(limit.metric, limit.confidence)
-                if str(limit) in every_default() and (why := shows_no_single_clip(measurement)):
-                    # Nobody asked for it by name, and what the other default gates see is a verdict without it.
+                if limit.by_default and (why := shows_no_single_clip(measurement)):
+                    # What the other default gates see is a verdict without it.
                     raise NotApplicableError(f"{limit}: {why}")
                 verdict = judge(limit, measurement, allow_unscored=self._rules.allow_unscored)
         except NotApplicableError:

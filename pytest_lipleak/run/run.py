@@ -5,6 +5,7 @@ Knows nothing of pytest: the plugin's session has one, and so have the commands.
 
 import sys
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -188,7 +189,8 @@ class Run:
 
         given = self.settings.rules.limits
         texts = given if given is not None else self.expert.default_gates if or_defaults else ()
-        return list({str(limit): limit for limit in map(Limit.parse, texts)}.values())
+        limits = [replace(Limit.parse(text), by_default=given is None) for text in texts]
+        return list({str(limit): limit for limit in limits}.values())
 
     def new_evaluation(
         self, model: "Model", *, expert: "SyncExpert | None" = None, shard: tuple[int, int] | None = None

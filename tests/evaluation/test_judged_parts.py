@@ -51,20 +51,26 @@ def test_an_expert_that_hears_nothing_judges_no_part(monkeypatch: pytest.MonkeyP
     assert picture == "judged", "pictures need no expert"
 
 
-def test_default_gates_that_a_whole_run_leaves_out_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of single clips, where too few recordings are compared to accuse one; a limit of one's own is not judged."""
-    default, own = "LipCorr_XO@worst[CR] < 0.3", "LipCorr_XO@worst[CR] < 0.31"
+@pytest.mark.parametrize("named", [False, True])
+def test_default_gates_that_a_whole_run_leaves_out_are_left_out(
+    monkeypatch: pytest.MonkeyPatch, named: bool
+) -> None:
+    """Of single clips, where too few recordings are compared to accuse one; what was named is not judged."""
+    singles = {limit for limit in every_default() if "@worst" in limit}
 
     def few(corpus: Any, asked: Any, confidence: Any) -> Measurement:
-        return replace(Measurement(asked, 0.0, None, {"a": 0.0}, (), "embedded"), compared=2)
+        compared = 2 if "@worst" in asked.name else None
+        return replace(Measurement(asked, 0.0, None, {"a": 0.0}, (), "embedded"), compared=compared)
 
     monkeypatch.setattr(parts, "measure", few)
     corpus: Any = SimpleNamespace(
-        asked=dict.fromkeys((default, own), False),
+        asked=dict.fromkeys(singles if named else every_default(), False),
         objection=None,
         provenance=SimpleNamespace(expert=""),
         why_lacking=lambda condition: None,
     )
-    assert default in every_default()
-    (verdict,) = parts.judged_parts(corpus, ())
-    assert (str(verdict.limit), verdict.judged) == (own, False)
+    verdicts = parts.judged_parts(corpus, ())
+    assert len(singles) == 4
+    found = {str(verdict.limit): verdict.judged for verdict in verdicts if "@worst" in str(verdict.limit)}
+    assert found == (dict.fromkeys(singles, False) if named else {})
+    assert len(verdicts) == (4 if named else len(every_default()) - 4)

@@ -114,6 +114,16 @@ def test_default_gates_ask_about_both_references(project: Project) -> None:
     assert run.counts == {"failed": 6, "skipped": 15, "passed": 3}, "3 clips: none is judged for itself"
 
 
+def test_a_default_gate_that_is_named_is_not_left_out(project: Project) -> None:
+    """Three clips accuse no single one. Who names the limit is told so; the other one passes for anything."""
+    run = project.measure(
+        "Copy", "--lipleak-gate=LipCorr_S@worst[CR] < 0.3", "--lipleak-gate=LSE-C[AM,CR] > -50"
+    )
+    assert run.code == 3
+    assert run.counts == {"failed": 1, "passed": 1}
+    assert run.lines("NOT JUDGED: 1 of 2 limits could not be judged: LipCorr_S@worst < 0.3")
+
+
 @pytest.mark.parametrize("kind", ["Still", "Black"])
 def test_a_model_that_follows_no_audio_fails_the_default_gates(project: Project, kind: str) -> None:
     black = "\n\nclass Black(Copy):\n    def generate(self, frames, audio, reference):\n        return 0 * frames\n"

@@ -73,7 +73,7 @@ def judged_parts(corpus: Corpus, limits: Sequence[Limit], *, allow_unscored: boo
     Raises:
         ConfigurationError: there is no limit.
     """
-    limits = limits or [Limit.parse(text) for text in corpus.asked]
+    limits = limits or _asked(corpus)
     if not limits:
         raise ConfigurationError(
             f"model {corpus.provenance.model!r}: the parts were asked for no limit; give one with --gate"
@@ -83,6 +83,13 @@ def judged_parts(corpus: Corpus, limits: Sequence[Limit], *, allow_unscored: boo
         _judged(corpus, limit, allow_unscored) for limit in limits if not why_not_applicable(corpus, limit)
     ]
     return [verdict for verdict in verdicts if verdict is not None]
+
+
+def _asked(corpus: Corpus) -> list[Limit]:
+    """Return what the parts were asked for: who asked for every default gate named none."""
+    limits = [Limit.parse(text) for text in corpus.asked]
+    asked = {str(replace(limit, confidence=None)) for limit in limits}
+    return [replace(limit, by_default=every_default() <= asked) for limit in limits]
 
 
 def why_not_applicable(corpus: Corpus, limit: Limit) -> str | None:
@@ -98,7 +105,7 @@ def _judged(corpus: Corpus, limit: Limit, allow_unscored: bool) -> Verdict | Non
         return Verdict(limit, nothing, corpus.objection)
     try:
         measurement = measure(corpus, limit.metric, limit.confidence)
-        if str(limit) in every_default() and shows_no_single_clip(measurement):
+        if limit.by_default and shows_no_single_clip(measurement):
             return None
         return judge(limit, measurement, allow_unscored=allow_unscored)
     except UnscorableError as error:
