@@ -173,6 +173,7 @@ def test_systems_that_pose_the_head_are_judged_where_the_table_says_so(
     # Nobody says so of the same videos: they are refused. An argument says it of all.
     write_table(folder, [{**row, "pose": ""} for row in rows])
     assert evaluate("--model-arg=model=leaks", "-q") == NOT_JUDGED
+    assert "pose=free" in capsys.readouterr().out, "why nothing was judged is told by the quiet, too"
     assert evaluate("--model-arg=model=leaks", "--model-arg=pose=free", "-q") == LEAK
     assert evaluate("--model-arg=model=leaks", "--model-arg=pose=loose", "-q") == USAGE
     assert "pose 'loose' is none of source, free" in capsys.readouterr().err

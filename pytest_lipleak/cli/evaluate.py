@@ -314,9 +314,10 @@ def _reported(
             print(here(why_no_dose, options))
         broken = [name for name in leaks_first(found.models[0].verdicts) if not verdicts[name].passed]
         # One cause, such as a file that is missing, may stand in the way of every limit: it is told once.
-        for words in dict.fromkeys(failed.get(name) or explain(verdicts[name]) for name in broken):
-            if not options.quiet:
-                print(here(f"\n{words}", options))
+        # Why nothing could be judged is part of the verdict; what a score means is not.
+        told_of = [name for name in broken if name in failed or not options.quiet]
+        for words in dict.fromkeys(failed.get(name) or explain(verdicts[name]) for name in told_of):
+            print(here(f"\n{words}", options))
     sys.stdout.flush()  # the verdict stands first, in a file that takes both streams, too
     for reason, names in told.skipped.items():
         print(here(f"skipped {', '.join(names)}: {reason}", options), file=sys.stderr)

@@ -11,8 +11,7 @@ LESS = {
     "a store (--lipleak-store) keeps its videos for the next run",
     "tracking": "faces are followed once a clip: a store (--lipleak-store) keeps where they are, and face-centred "
     "clips need none of it (--lipleak-protocol=direct)",
-    "embedding": "the sync expert's networks: a GPU (--lipleak-device) or more workers (-n) make it less, and the "
-    "embedded expert (--lipleak-expert=embedded) takes a hundredth of SyncNet's",
+    "embedding": "the sync expert's networks: a GPU (--lipleak-device) or more workers (-n) make it less",
     "scoring": "distances at all shifts and lags: more workers (-n) or fewer clips make it less",
     "pictures": "picture measures: fewer of them, or more workers (-n), make it less",
     "videos": "writing and reading videos: smaller pictures make it less, and a store on a faster disk "
