@@ -107,7 +107,7 @@ class Patch:
         """Return that of a mask, float32 (H, W, 1)."""
         rows, columns = (np.flatnonzero(mask[..., 0].any(axis=axis)) for axis in (1, 0))
         place = tuple(slice(int(at[0]), int(at[-1]) + 1) if at.size else slice(0) for at in (rows, columns))
-        weight = mask[place]
+        weight = mask[place].copy()  # and not a view, which would hold the whole mask
         weight.setflags(write=False)
         return cls((place[0], place[1]), weight)
 

@@ -85,7 +85,8 @@ def read_clip_list(path: Path, root: Path | None = None) -> list[ClipFile]:
     different: list[str] = []
     hashes: dict[Path, str] = {}
     rows = list(read_table(path, required=["file"]))
-    names = names_of(row.cells["file"] for row in rows if "file" in row.cells)
+    listed, given = ([row.cells[each] for row in rows if each in row.cells] for each in ("file", "name"))
+    names = names_of(listed, given)
     for row in rows:
         if "file" not in row.cells:
             raise InputError(f"{row.where}: the column 'file' is empty; name the clip's video")
@@ -169,16 +170,16 @@ def name_of(file: str) -> str:
     return PurePosixPath(*parts).with_suffix("").as_posix() if parts else file
 
 
-def names_of(files: Iterable[str]) -> dict[str, str]:
+def names_of(files: Iterable[str], given: Iterable[str] = ()) -> dict[str, str]:
     """Return the names of clips that have none of their own, by what a table calls their files.
 
     A file that is named from the table's folder has its whole place for a name. Of those with absolute paths, which say
     where a machine keeps them, so much is left as tells them apart: the name of the file, with the same number of
-    folders before each.
+    folders before each. ``given`` are names that other clips have of their own.
     """
     names = {file: name_of(file) for file in files}
     absolute = {file: name.split("/") for file, name in names.items() if _is_absolute(file)}
-    taken = set(names.values()) - {names[file] for file in absolute}
+    taken = set(given) | set(names.values()) - {names[file] for file in absolute}
     longest = max(map(len, absolute.values()), default=0)
     for count in range(1, longest + 1):
         short = {file: "/".join(parts[-count:]) for file, parts in absolute.items()}

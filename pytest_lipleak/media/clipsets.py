@@ -23,6 +23,7 @@ from pytest_lipleak.media.clip_folders import videos_in
 from pytest_lipleak.media.clip_lists import ClipFile as ClipFile
 from pytest_lipleak.media.clip_lists import read_clip_list
 from pytest_lipleak.media.copies import is_copy
+from pytest_lipleak.media.opening import FileState, check_unchanged
 from pytest_lipleak.media.speeches import Speeches
 from pytest_lipleak.media.tables import is_file
 from pytest_lipleak.media.timeline import Recording, Timeline
@@ -56,12 +57,14 @@ class _Remembered:
         shape: of its video.
         timeline: of its file, without the sound.
         notes: of the clip.
+        sound: state of the file with its sound, which may be another one.
         digest: of the clip, where it was asked for.
     """
 
     shape: tuple[int, ...]
     timeline: Timeline
     notes: tuple[str, ...]
+    sound: FileState
     digest: str | None
 
 
@@ -155,13 +158,16 @@ class ClipSet(Mapping[str, Clip]):
             return known
         # Pictures that are held are hashed before they are let go: nobody decodes them again for that.
         digest = clip.digest if isinstance(clip.video, np.ndarray) else vars(clip).get("digest")
-        timeline = replace(self._recording(clip.name).timeline, audio=None)
-        return _Remembered(clip.video.shape, timeline, clip.notes, digest)
+        recording = self._recording(clip.name)
+        timeline = replace(recording.timeline, audio=None)
+        return _Remembered(clip.video.shape, timeline, clip.notes, recording.sound_state, digest)
 
     def _again(self, name: str, known: _Remembered) -> Clip:
         known.timeline.check_unchanged()
+        recording = self._recording(name)
+        check_unchanged(recording.audio_file, known.sound)
         first = self.files[name].first * SAMPLES_PER_FRAME
-        audio = self._recording(name).audio[first : first + known.shape[0] * SAMPLES_PER_FRAME]
+        audio = recording.audio[first : first + known.shape[0] * SAMPLES_PER_FRAME]
         return self._streamed(name, known, audio)
 
     def _streamed(self, name: str, known: _Remembered, audio: Audio) -> Clip:

@@ -190,7 +190,10 @@ def read_finished(spec: str) -> FinishedTable:
                 f"{path}: no column 'source'; name the real clip that each video was made from (or, with --clips, its "
                 "name in a column 'clip')"
             )
-        names = names_of(row.cells["source"] for row in read if "source" in row.cells)
+        sources, given = (
+            [row.cells[each] for row in read if each in row.cells] for each in ("source", "clip")
+        )
+        names = names_of(sources, given)
         rows = [_row(path, row, names) for row in read]
     if not rows:
         raise InputError(f"{spec}: 0 finished videos; expected at least one row or file")

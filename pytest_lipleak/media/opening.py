@@ -42,6 +42,16 @@ def file_state(path: Path) -> FileState:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
+def check_unchanged(path: Path, state: FileState) -> None:
+    """Refuse a file that was written to since: what was measured of one pass must be true of the others.
+
+    Raises:
+        InputError: it was.
+    """
+    if file_state(path) != state:
+        raise InputError(f"{path}: the file was changed while it was measured; run again")
+
+
 def file_url(path: Path) -> str:
     """Return the name under which FFmpeg opens exactly this file, whatever characters are in it."""
     return f"file:{path.absolute()}"

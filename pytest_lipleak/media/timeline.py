@@ -25,7 +25,7 @@ from pytest_lipleak.media.clip_bounds import (
     check_picture_size,
     jump,
 )
-from pytest_lipleak.media.opening import FileState, demuxed, file_state, opened
+from pytest_lipleak.media.opening import FileState, check_unchanged, demuxed, file_state, opened
 from pytest_lipleak.media.sound import SoundTrack
 from pytest_lipleak.media.tracks import Tracks, choose_tracks, require
 
@@ -72,13 +72,8 @@ class Timeline:
     notes: tuple[str, ...]
 
     def check_unchanged(self) -> None:
-        """Refuse a file that was written to since: what was measured of one pass must be true of the others.
-
-        Raises:
-            InputError: it was.
-        """
-        if file_state(self.path) != self.state:
-            raise InputError(f"{self.path}: the file was changed while it was measured; run again")
+        """See ``media.opening.check_unchanged``."""
+        check_unchanged(self.path, self.state)
 
 
 def survey(path: Path, *, pictures: bool = True, sound: bool | None = True) -> Timeline:
@@ -355,6 +350,11 @@ class Recording:
         """The whole sound, int16 mono 16 kHz; no picture but the first is decoded for it."""
         assert self._heard.audio is not None
         return self._heard.audio
+
+    @property
+    def sound_state(self) -> FileState:
+        """Of the file whose sound it is, as it was when that was decoded."""
+        return self._heard.state
 
     @property
     def sound_notes(self) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ class Layout:
     def __init__(self, access: Access) -> None:
         self.folder = access.folder
         self._access = access
-        self._whole: dict[Path, tuple[int, int, int]] = {}
+        self._whole: dict[Path, tuple[int, int, int, int]] = {}
 
     def find(self, kind: str, key: str) -> Path | None:
         """Return the artefact if it is there and whole, and note that it was used.
@@ -181,9 +181,10 @@ def _read_description(path: Path) -> dict[str, Any]:
     return described if isinstance(described, dict) else {}
 
 
-def _state(path: Path) -> tuple[int, int, int]:
+def _state(path: Path) -> tuple[int, int, int, int]:
+    """What tells that a file was touched; the last of it cannot be put back, as ``cp -p`` does with the first."""
     status = path.stat()
-    return status.st_mtime_ns, status.st_size, status.st_ino
+    return status.st_mtime_ns, status.st_size, status.st_ino, status.st_ctime_ns
 
 
 def _content_digest(path: Path) -> str:

@@ -284,6 +284,23 @@ def test_a_clip_that_is_replaced_is_not_read_again_as_the_same(
         held(clips["one"].video)
 
 
+def test_sound_of_its_own_that_was_changed_is_not_read_again_as_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("one", "two"):
+        encode(tmp_path / f"{name}.mkv", numbered(30))
+        encode(tmp_path / f"{name}.wav", audio=sine(300, 1.2, 16_000))
+    (tmp_path / "clips.csv").write_text("file,audio\none.mkv,one.wav\ntwo.mkv,two.wav\n")
+    monkeypatch.setattr(clipsets, "KEPT_BYTES", 1)
+    monkeypatch.setattr(clipsets, "AUDIO_BYTES", 1)
+    clips = open_clips(tmp_path / "clips.csv")
+    before = clips["one"].digest
+    clips["two"]
+    encode(tmp_path / "one.wav", audio=sine(900, 1.4, 16_000))
+    with pytest.raises(InputError, match=r"one\.wav: the file was changed while it was measured"):
+        assert clips["one"].digest != before
+
+
 def test_clips_beyond_what_is_held_are_the_same_when_they_are_asked_for_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

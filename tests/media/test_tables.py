@@ -142,6 +142,15 @@ def test_files_outside_the_manifests_folder_get_names_inside(tmp_path: Path) -> 
     }
 
 
+def test_a_name_that_was_given_is_taken(tmp_path: Path) -> None:
+    for place in ("x/mara.mkv", "y/other.mkv"):
+        (tmp_path / place).parent.mkdir()
+        (tmp_path / place).write_bytes(b"")
+    table = tmp_path / "clips.csv"
+    table.write_text(f"file,name\n{tmp_path}/x/mara.mkv,\n{tmp_path}/y/other.mkv,mara\n")
+    assert set(open_clips(table).files) == {"x/mara", "mara"}
+
+
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 def test_accents_may_be_written_as_another_system_writes_them(
     tmp_path: Path, form: Literal["NFC", "NFD"]
