@@ -29,8 +29,8 @@ run research.training.train all --caches "$work" --out "$work/final" --start "$w
 run research.training.export "$work/final/expert.pt" "$work/final/embedded.onnx"
 
 run research.training.landmarks "$shared/clips" "$work/clips" --tracked --weights "$shared/weights"
-run research.training.landmarks "$shared/wild" "$work/wild" --tracked --weights "$shared/weights"
 run research.training.evaluate --shared "$shared" --expert "$work/final/embedded.onnx" --folds "$work/folds" \
-  --corners "$work/corners" --crops "$work/clips" --wild "$work/wild" --out "$work/tables.md"
+  --corners "$work/corners" --crops "$work/clips" --out "$work/tables.md"
 run research.training.cost
+# People in the wild are for validation alone, and are looked at once a release, by hand: see README.md.
 echo "To make it the shipped release: python -m research.training.release $work/final/embedded.onnx"
