@@ -18,7 +18,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.generators.control import ControlGenerator
@@ -35,7 +34,6 @@ from research.training.cases import (
     WHOLE_CLIP,
     Case,
     Groups,
-    auc,
     differs,
     groups_of,
     interval,
@@ -44,92 +42,24 @@ from research.training.cases import (
     talkers,
     tracked_clips,
 )
+from research.training.contrast import contrast, halves, hits, moved_hits
 from research.training.refusals import refusal_rows, still_rows, view_rows
 from research.training.robustness import AUDIO_CHANGES, PIXEL_CHANGES
 
 
 def offsets_row(cases: list[Case], length: int) -> str:
     """Share of cuts whose best shift lies within one frame of the known offset."""
-    hits, people = [], []
-    for case in cases:
-        for start, stop in case.cuts(length):
-            hits.append(abs(case.score(start, stop)[0].offset - case.offset) <= 1)
-            people.append(case.person)
-    return share(hits, people)
+    return share(*hits(cases, lambda case: case.cuts(length)))
 
 
 def halves_row(cases: list[Case]) -> str:
     """As :func:`offsets_row` for the two halves of each clip."""
-    hits, people = [], []
-    for case in cases:
-        middle = case.frames // 2
-        for start, stop in ((0, middle), (middle, case.frames)):
-            hits.append(abs(case.score(start, stop)[0].offset - case.offset) <= 1)
-            people.append(case.person)
-    return share(hits, people)
-
-
-MOVED = 7
-"""Frames by which audio is moved on purpose: then no best shift can be right by lying near 0."""
+    return share(*hits(cases, halves))
 
 
 def moved_row(cases: list[Case], length: int) -> str:
     """As :func:`offsets_row` with audio moved by ``MOVED`` frames either way."""
-    hits, people = [], []
-    for case in cases:
-        if case.frames >= length + 2 * MOVED:
-            for moved in (-MOVED, MOVED):
-                found = case.score(MOVED, MOVED + length, moved=moved)[0].offset
-                hits.append(abs(found - case.offset - moved) <= 1)
-                people.append(case.person)
-    return share(hits, people)
-
-
-def contrast(cases: list[Case], length: int, *, same_person: bool, partners: int = 4) -> dict[str, str]:
-    """AUC of matched against mismatched audio, by confidence at the free minimum and at the known offset.
-
-    ``within the clip``: share of wrong audios that the clip's own audio beats at the known offset, which is what a
-    calibrated test asks.
-    """
-    rng = np.random.default_rng(1)
-    rows: list[tuple[str, tuple[float, float], list[tuple[float, float]]]] = []
-    for case in cases:
-        others = [c for c in cases if (c.person == case.person) is same_person and differs(c, case)]
-        if len(others) < (1 if same_person else 4):
-            continue
-        for start, stop in case.cuts(length):
-            picks = rng.permutation(len(others))[:partners]
-            audios = []
-            for pick in picks:
-                first = int(rng.integers(0, max(others[pick].frames - (stop - start), 0) + 1))
-                audio = others[pick].audio[first * SAMPLES_PER_FRAME :]
-                if len(audio) >= 0.8 * (stop - start) * SAMPLES_PER_FRAME:
-                    audios.append(audio)
-            if not audios:
-                continue
-            features = [(s.lse_c, s.confidence_at(case.offset)) for s in case.score(start, stop, *audios)]
-            rows.append((case.person, features[0], features[1:]))
-    if not rows:
-        return dict.fromkeys(("free", "known offset", "within the clip"), "not measured")
-    people = [r[0] for r in rows]
-    result = {}
-    for k, name in enumerate(("free", "known offset")):
-        positive = [np.array([r[1][k]]) for r in rows]
-        negative = [np.array([w[k] for w in r[2]]) for r in rows]
-
-        def of(indices: NDArray[np.int64], positive: list = positive, negative: list = negative) -> float:
-            return auc(
-                np.concatenate([positive[i] for i in indices]), np.concatenate([negative[i] for i in indices])
-            )
-
-        low, high = interval(people, of, 400)
-        value = of(np.arange(len(rows)))
-        wrong = sum(map(len, negative))
-        result[name] = f"{value:.3f} [{low:.3f}, {high:.3f}], n = {len(rows)} cuts, {wrong} wrong audios"
-    wins = [np.mean([r[1][1] > w[1] for w in r[2]]) for r in rows]
-    low, high = interval(people, lambda i: float(np.mean(np.array(wins)[i])))
-    result["within the clip"] = f"{np.mean(wins):.3f} [{low:.3f}, {high:.3f}]"
-    return result
+    return share(*moved_hits(cases, length))
 
 
 def spearman_row(cases: list[Case]) -> str:

@@ -120,6 +120,65 @@ def hidden(frames: Frames) -> Frames:
     return out
 
 
+def turned_far(frame: Frames) -> Frames:
+    """A head turned by about 70 degrees: a third as wide, hardly anything of the far half."""
+    height, width = frame.shape[:2]
+    across = np.linspace(-1, 1, width)
+    places = np.where(across < 0.1, 2.2 * (across - 0.1), 12 * (across - 0.1))
+    columns = np.clip((places + 1) * (width - 1) / 2, 0, width - 1).astype(np.float32)
+    rows = np.arange(height, dtype=np.float32)
+    return cv2.remap(frame, np.tile(columns, (height, 1)), np.tile(rows[:, None], width), cv2.INTER_LINEAR)
+
+
+def lying(frame: Frames) -> Frames:
+    """Turned by 90 degrees about the mouth: a person who lies."""
+    height, width = frame.shape[:2]
+    matrix = cv2.getRotationMatrix2D((0.5 * width, 0.52 * height), 90, 1)
+    return cv2.warpAffine(frame, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+
+
+def hand(frames: Frames) -> Frames:
+    """Four fingers of the colour of the cheek before the mouth and chin; they come and go every three seconds."""
+    height, width = frames.shape[1:3]
+    box = slice(int(0.4 * height), int(0.5 * height)), slice(int(0.25 * width), int(0.35 * width))
+    skin = np.median(frames[:, *box], (0, 1, 2))
+    out = frames.copy()
+    for number, frame in enumerate(out):
+        away = 0.12 * height * (1 + np.sin(2 * np.pi * number / 75))
+        for finger in range(4):
+            row = (0.54 + 0.085 * finger) * height + away
+            tip = round((0.74 - 0.03 * abs(finger - 1)) * width), round(row - 0.04 * height)
+            root = round(0.1 * width), round(row + 0.12 * height)
+            cv2.line(frame, root, tip, (0.55 * skin).tolist(), round(0.095 * height), cv2.LINE_AA)
+            cv2.line(frame, root, tip, (0.9 * skin).tolist(), round(0.08 * height), cv2.LINE_AA)
+    return out
+
+
+def old_film(frames: Frames) -> Frames:
+    """Black and white at 12.5 pictures a second, little contrast, grain in lumps, scratches and flicker."""
+    rng = np.random.default_rng(0)
+    count, height, width = frames.shape[:3]
+    grey = frames[np.arange(count) // 2 * 2] @ np.array([0.299, 0.587, 0.114])
+    lumps = rng.normal(0, 14, (count, height // 4, width // 4)).repeat(4, 1).repeat(4, 2)
+    film = 120 + 0.4 * (grey - 120) + lumps[:, :height, :width]
+    film *= rng.normal(1, 0.06, (count, 1, 1))
+    for column in rng.integers(0, width, 3):
+        film[rng.random(count) < 0.5, :, column] += 60
+    return np.repeat(np.clip(film, 0, 255).astype(np.uint8)[..., None], 3, axis=3)
+
+
+def drawn(frame: Frames) -> Frames:
+    """As drawn: flat colours in four steps, dark outlines."""
+    smooth = frame
+    for _ in range(4):
+        smooth = cv2.bilateralFilter(smooth, 9, 40, 7)
+    flat = smooth // 64 * 64 + 32
+    lines = cv2.adaptiveThreshold(
+        cv2.cvtColor(smooth, cv2.COLOR_RGB2GRAY), 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, 9, 4
+    )
+    return np.where(lines[..., None] > 0, flat, 20).astype(np.uint8)
+
+
 def mix(audio: Audio, noise: NDArray[np.float64], decibel: float) -> Audio:
     """``noise`` added at a signal-to-noise ratio of ``decibel``."""
     speech = audio.astype(np.float64)
@@ -163,6 +222,17 @@ HARD_VIEWS: dict[str, Callable[[Frames], Frames]] = {
     "the mouth hidden": hidden,
 }
 """Faces that an expert must judge right or refuse."""
+
+PICTURED: dict[str, Callable[[Frames], Frames]] = HARD_VIEWS | {
+    "turned far away": each(turned_far),
+    "lying": each(lying),
+    "upside down": lambda f: np.ascontiguousarray(f[:, ::-1, ::-1]),
+    "a hand at the mouth": hand,
+    "old film": old_film,
+    "old film and a hand": lambda f: old_film(hand(f)),
+    "drawn": each(drawn),
+}
+"""What is shown as pictures with what the expert says: where it is known to be weak."""
 
 AUDIO_CHANGES: dict[str, Callable[[Audio, Audio], Audio]] = {
     "white noise, 8 dB": lambda a, o: mix(a, np.random.default_rng(0).normal(size=len(a)), 8),

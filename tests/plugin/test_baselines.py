@@ -1,6 +1,7 @@
 """Baselines: saved whole or not at all, compared only with their like, the same under xdist."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from inner_pytest import Project
 
 from pytest_lipleak.cli import GOOD, LEAK, NOT_JUDGED, USAGE, main
+from pytest_lipleak.sync.embedded import RELEASE, RELEASE_SHA256
 
 GATES = ("--lipleak-gate=LSE-C_S < 50", "--lipleak-gate=LSD-CR < 50")
 
@@ -81,6 +83,27 @@ def test_another_measurement_is_refused_with_what_differs(
     run = project.measure("Still", *GATES, "--lipleak-compare=other.json")
     assert run.code == NOT_JUDGED
     assert run.lines("NOT COMPARED: these results must not be compared")
+
+
+def test_a_baseline_of_another_release_of_the_expert_is_refused(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = save(project, "Still")
+    now = json.loads(base.read_text())["results"][0]["provenance"]
+    assert now["weights_sha256"] == RELEASE_SHA256
+    assert now["expert"] == f"embedded {RELEASE}+{RELEASE_SHA256[:8]}"
+    edited(base, expert="embedded 2+0123abcd", weights_sha256="0123abcd" + "0" * 56)
+    told = (
+        f"expert: embedded 2+0123abcd in the baseline, {now['expert']} now; "
+        f"weights SHA-256: 0123abcd0000 in the baseline, {RELEASE_SHA256[:12]} now"
+    )
+    assert main(["compare", str(base.with_name("other.json")), str(base)]) == USAGE
+    assert told in capsys.readouterr().err
+    run = project.measure(
+        "Still", *GATES, "--lipleak-compare=other.json", "--lipleak-compare-fail=LSE-C_S > +9"
+    )
+    assert run.code == NOT_JUDGED
+    assert run.lines(re.escape(told))
 
 
 def test_nothing_half_is_saved(project: Project) -> None:
