@@ -17,10 +17,14 @@ def main() -> None:
     parser.add_argument("--speakers", type=int, default=4)
     parser.add_argument("--sentences", type=int, default=3, help="clips per speaker")
     parser.add_argument("--seed", type=int, default=0, help="decides speakers, sentences and motion")
+    parser.add_argument(
+        "--pace", type=float, default=1.0, help="of speech; espeak-ng goes down to about 0.55"
+    )
     parser.add_argument("--crf", type=int, default=20, help="H.264 quality, lower is better")
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    render_all(plan_clips(options.speakers, options.sentences, options.seed), options.out, options.crf)
+    plans = plan_clips(options.speakers, options.sentences, options.seed, options.pace)
+    render_all(plans, options.out, options.crf)
 
 
 if __name__ == "__main__":

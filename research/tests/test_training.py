@@ -160,3 +160,19 @@ def test_a_clip_at_half_speed_shows_the_mean_of_its_neighbours_between_them() ->
     middle = (frames[:5].astype(float) + frames[1:]) / 2
     assert np.abs(slow[1:10:2] - middle).max() <= 0.5
     np.testing.assert_array_equal(slow[11], frames[5])
+
+
+def test_weights_of_several_runs_are_exported_as_their_mean() -> None:
+    from research.training.export import mean
+    from research.training.network import Expert
+
+    runs = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        runs.append(Expert().state_dict())
+    name = next(name for name, value in runs[0].items() if value.is_floating_point() and value.ndim > 1)
+    np.testing.assert_allclose(
+        mean(runs)[name], (runs[0][name].numpy() + runs[1][name].numpy()) / 2, atol=1e-6
+    )
+    assert all((mean(runs[:1])[name] == value).all() for name, value in runs[0].items())
+    Expert().load_state_dict(mean(runs))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -132,15 +132,22 @@ def in_sync(case: Case) -> bool:
     return case.confidence > 4 and abs(case.offset + TALKERS_DELAY) <= 1
 
 
-def talkers(shared: Path, folds: Path, corners: Path | None = None) -> list[Case]:
-    """All 121 talkers, each with the expert that has not seen its people."""
-    experts = {fold: EmbeddedExpert(folds / f"fold{fold}.onnx") for fold in range(3)}
+FOLDS = ("0", "1", "2")
+
+
+def talkers(
+    shared: Path, folds: Path, corners: Path | None = None, chosen: Sequence[str] = FOLDS
+) -> list[Case]:
+    """The 121 talkers, or those of chosen folds, each with the expert that has not seen its people."""
+    experts = {fold: EmbeddedExpert(folds / f"fold{fold}.onnx") for fold in chosen}
     split = {row["file"]: row for row in csv.DictReader((SPLITS / "talkers.csv").open())}
     cases = []
     for row in csv.DictReader((shared / "talkers" / "manifest.csv").open()):
         path = shared / "talkers" / row["file"]
         offsets = [int(x) for x in row["syncnet_v2_offsets"].strip("[]").split(",") if x.strip()]
         place = split[row["file"]]
+        if place["fold"] not in chosen:
+            continue
         known = None
         if corners is not None:
             file = corners / f"{path.stem}.npy"
@@ -151,7 +158,7 @@ def talkers(shared: Path, folds: Path, corners: Path | None = None) -> list[Case
             Case(
                 path.stem,
                 place["person"],
-                experts[int(place["fold"])],
+                experts[place["fold"]],
                 read_video(path).frames,
                 read_audio(path)[0],
                 offsets[0] - TALKERS_DELAY if offsets else 99,
@@ -169,7 +176,12 @@ def grid_held_out(shared: Path, expert: EmbeddedExpert) -> list[Case]:
     rows = csv.DictReader((SPLITS / "grid_s1.csv").open())
     paths = [shared / "grid_s1" / row["file"] for row in rows if row["train"] == "0"]
     paths = [path for path in paths if path.exists()]
-    return [Case(p.stem, "s1", expert, read_video(p).frames, read_audio(p)[0]) for p in paths[::2]]
+    return [clip(path, "s1", expert) for path in paths[::2]]
+
+
+def clip(path: Path, person: str, expert: EmbeddedExpert) -> Case:
+    """A file of face crops that is in sync at offset 0."""
+    return Case(path.stem, person, expert, read_video(path).frames, read_audio(path)[0])
 
 
 KNOWN_OFFSETS = {"syncnet_example": 3}
@@ -202,14 +214,17 @@ def groups_of(a: argparse.Namespace, shipped: EmbeddedExpert) -> Groups:
     """All cases by what they show; talkers only where the real SyncNet v2 found them in sync."""
     groups: Groups = {}
     if a.folds:
-        groups[TALKERS] = [c for c in talkers(a.shared, a.folds) if in_sync(c)]
+        groups[TALKERS] = [c for c in talkers(a.shared, a.folds, None, a.fold) if in_sync(c)]
     if a.folds and a.corners:
-        groups[ALIGNED] = [c for c in talkers(a.shared, a.folds, a.corners) if in_sync(c)]
+        groups[ALIGNED] = [c for c in talkers(a.shared, a.folds, a.corners, a.fold) if in_sync(c)]
     groups[SPEAKER_1] = grid_held_out(a.shared, shipped)
     if a.crops:
         unseen = [c for c in tracked_clips(a.crops, shipped) if c.name not in NOT_UNSEEN]
         groups[GRID_UNSEEN] = [c for c in unseen if c.name.startswith("grid")]
         groups[WEB] = [c for c in unseen if not c.name.startswith("grid")]
+    if a.rendered:
+        paths = sorted(a.rendered.glob("*.mkv"))
+        groups[RENDERED] = [clip(path, path.stem.rsplit("_", 1)[0], shipped) for path in paths]
     if a.wild:
         speakers = {
             Path(row["file"]).stem: row["speaker"]
@@ -226,5 +241,6 @@ TALKERS = "talkers, people and recordings left out"
 ALIGNED = "talkers, people and recordings left out, mouth-aligned"
 SPEAKER_1 = "GRID s1, sentences left out"
 GRID_UNSEEN = "GRID, five unseen people"
+RENDERED = "rendered, slow speech"
 WHOLE_CLIP = "against their whole-clip offset"
 WEB = f"web clips, {WHOLE_CLIP}"

@@ -25,6 +25,7 @@ from pytest_lipleak.sync.embedded import EmbeddedExpert
 from research.training.cases import (
     ALIGNED,
     FIVE,
+    FOLDS,
     FULL,
     GRID_UNSEEN,
     SPEAKER_1,
@@ -162,8 +163,8 @@ def spearman_table(a: argparse.Namespace, groups: Groups, shipped: EmbeddedExper
     yield "| clips | Spearman with SyncNet v2's confidence | by fold |\n|---|---|---|"
     for name, corners in ((TALKERS, None), (ALIGNED, a.corners)):
         if corners or name is TALKERS:
-            cases = talkers(a.shared, a.folds, corners)
-            parts = [[c for c in cases if c.fold == fold] for fold in "012"]
+            cases = talkers(a.shared, a.folds, corners, a.fold)
+            parts = [[c for c in cases if c.fold == fold] for fold in a.fold]
             each = ", ".join(spearman_row(part).split(" (")[0] for part in parts)
             yield f"| {name} | {spearman_row(cases)} | {each} |"
 
@@ -241,17 +242,26 @@ def refusal_table(a: argparse.Namespace, groups: Groups, shipped: EmbeddedExpert
     yield "|---|---|---|---|---|---|"
     for row in refusal_rows(groups):
         yield f"| {' | '.join(row)} |"
-    yield "\n| said not to move | as they are | half speed | a third | a quarter | still, noise 4 | 8 |"
+
+
+def still_table(a: argparse.Namespace, groups: Groups, shipped: EmbeddedExpert) -> Iterator[str]:
+    """Who is told that the mouth does not move; no expert has a part in it."""
+    yield "| said not to move | as they are | half speed | a third | a quarter | still, noise 4 | 8 |"
     yield "|---|---|---|---|---|---|---|"
     for row in still_rows(groups):
         yield f"| {' | '.join(row)} |"
+
+
+def views_table(a: argparse.Namespace, groups: Groups, shipped: EmbeddedExpert) -> Iterator[str]:
+    """Hard views: right, refused, or wrong without a word."""
     shown = {"every third talker": sample(groups)} if TALKERS in groups else {}
     if a.crops:
         shown["real people never trained on"] = [case for name in (GRID_UNSEEN, WEB) for case in groups[name]]
     for name, cases in shown.items():
-        yield f"\n| {name}, view | right | refused | wrong without a word |\n|---|---|---|---|"
+        yield f"| {name}, view | right | refused | wrong without a word |\n|---|---|---|---|"
         for row in view_rows(cases):
             yield f"| {' | '.join(row)} |"
+        yield ""
 
 
 SECTIONS = {
@@ -264,6 +274,8 @@ SECTIONS = {
     "null": null_table,
     "robustness": robustness_table,
     "refusal": refusal_table,
+    "still": still_table,
+    "views": views_table,
 }
 
 
@@ -274,6 +286,10 @@ def main() -> None:
     )
     parser.add_argument("--shared", type=Path, required=True)
     parser.add_argument("--folds", type=Path, help="of fold0.onnx ...; without it no talkers are judged")
+    parser.add_argument(
+        "--fold", nargs="+", default=FOLDS, choices=FOLDS, help="folds whose talkers are judged"
+    )
+    parser.add_argument("--rendered", type=Path, help="folder of rendered clips whose people speak slowly")
     parser.add_argument("--expert", type=Path, help="instead of the shipped one")
     parser.add_argument("--corners", type=Path, help="mouth corners of the talkers, NAME.npy")
     parser.add_argument("--crops", type=Path, help="tracked clips, NAME.npz")
@@ -288,7 +304,7 @@ def main() -> None:
     groups = groups_of(a, shipped)
     text = [f"Expert: {shipped.identity.label}. Intervals: 95 %, bootstrap over people."]
     for name in a.sections:
-        if not a.folds and name not in ("offsets", "contrast", "clips", "refusal"):
+        if not a.folds and name not in ("offsets", "contrast", "clips", "refusal", "still", "views"):
             continue
         text.append("")
         for line in SECTIONS[name](a, groups, shipped):

@@ -2,6 +2,8 @@
 
     python -m research.training.export RUN/expert.pt fixtures/expert/embedded.onnx
 
+Several runs in place of one give the mean of their weights, which only makes sense for runs with one beginning.
+
 The fp16 weights are cast to fp32 inside the graph (ONNX Runtime folds the casts when it loads the file): half the size,
 fp32 arithmetic. The export ends with a comparison against PyTorch.
 """
@@ -129,17 +131,25 @@ def compare(expert: Expert, path: Path) -> float:
     return max(float(np.abs(a - b).max()) for a, b in zip(units, expected, strict=True))
 
 
+def mean(runs: list[dict[str, torch.Tensor]]) -> dict[str, torch.Tensor]:
+    """The mean of several runs' weights and batch norm statistics; counters are the first run's."""
+    return {
+        name: torch.stack([run[name] for run in runs]).mean(0) if value.is_floating_point() else value
+        for name, value in runs[0].items()
+    }
+
+
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("weights", type=Path)
+    parser.add_argument("weights", type=Path, nargs="+")
     parser.add_argument("onnx", type=Path)
     parser.add_argument("--note", default="")
     arguments = parser.parse_args()
     expert = Expert()
-    expert.load_state_dict(torch.load(arguments.weights, weights_only=True))
+    expert.load_state_dict(mean([torch.load(file, weights_only=True) for file in arguments.weights]))
     export(expert, arguments.onnx, arguments.note)
     content = arguments.onnx.read_bytes()
     print(f"{arguments.onnx}: {len(content):,} bytes, SHA-256 {hashlib.sha256(content).hexdigest()}")

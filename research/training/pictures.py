@@ -19,13 +19,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from pytest_lipleak.machine.resources import resource
-from pytest_lipleak.media.audio import read_audio
-from pytest_lipleak.media.video import read_video
 from pytest_lipleak.sync.embedded import EmbeddedExpert
 from pytest_lipleak.sync.expert import Embeddings
 from pytest_lipleak.sync.score import score
 from pytest_lipleak.sync.suitability import suitability_of_mouths
-from research.training.cases import Case
+from research.training.cases import Case, clip
 from research.training.refusals import refused
 from research.training.robustness import PICTURED
 
@@ -51,7 +49,7 @@ class Said:
 def demo_cases(expert: EmbeddedExpert) -> list[Case]:
     """The demo's clips, in sync at offset 0; a person's clips begin with one name."""
     paths = sorted(Path(str(resource("clips"))).glob("*.mkv"))
-    return [Case(p.stem, p.stem.split("_")[0], expert, read_video(p).frames, read_audio(p)[0]) for p in paths]
+    return [clip(p, p.stem.split("_")[0], expert) for p in paths]
 
 
 def say(case: Case, unrelated: list[Embeddings]) -> Said:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.clips import Audio
 from pytest_lipleak.sync.embedded import SCALE, EmbeddedExpert
 from pytest_lipleak.sync.expert import Embeddings
-from research.training.cases import THREE, Case, in_sync, interval, spearman, talkers
+from research.training.cases import FOLDS, THREE, Case, in_sync, interval, spearman, talkers
 from research.training.contrast import FREE, KNOWN, auc_of, contrasts, halves, hits, moved_hits
 
 Statistic = Callable[[NDArray[np.int64]], float]
@@ -209,7 +209,7 @@ def main() -> None:
         "--corners", type=Path, help="mouth corners of the talkers, NAME.npy: mouth-aligned, too"
     )
     parser.add_argument("--other", type=Path, nargs="*", default=[], help="further folders of fold0.onnx ...")
-    parser.add_argument("--fold", nargs="+", default=["0", "1", "2"], help="folds to judge")
+    parser.add_argument("--fold", nargs="+", default=FOLDS, choices=FOLDS, help="folds to judge")
     parser.add_argument("--only-others", action="store_true", help="leave out what needs no second expert")
     a = parser.parse_args()
     cv2.setNumThreads(1)
@@ -224,7 +224,7 @@ def main() -> None:
             case.expert, of[case.fold]
         )
     for corners in (None, a.corners) if a.corners else (None,):
-        cases = [c for c in talkers(a.shared, a.folds, corners) if c.fold in a.fold]
+        cases = talkers(a.shared, a.folds, corners, a.fold)
         print(f"\n{'mouth-aligned' if corners else 'plain crops'}, folds {' '.join(a.fold)}: {a.folds}\n")
         for line in table(cases, variants):
             print(line, flush=True)
