@@ -5,6 +5,8 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,11 @@ import numpy as np
 import pytest
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
+from pytest_lipleak.core.errors import NotApplicableError
+from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
+from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
+from pytest_lipleak.evaluation.judging import Judge
 from pytest_lipleak.evaluation.make import finished_videos, noted_faces, videos
 from pytest_lipleak.evaluation.one_video import score_file
 from pytest_lipleak.faces import mouth_swap, small, tracking
@@ -159,7 +165,7 @@ def test_lips_and_floors_are_taken_from_what_was_seen_already(
 def test_probes_share_moved_mouths_and_what_was_seen_already(work: Counter[str], tmp_path: Path) -> None:
     moving = ClipSet([_clip(tmp_path, number, frames=40, still=False) for number in range(CLIPS)], "noise")
     measured = evaluation(moving, work, tmp_path, Protocol.DIRECT)
-    probed = len(measured.corpus.provenance.probed)
+    probed = len(measured.corpus.provenance.probed(Setup.AM))
     for name in ("FRAME_shift[AM,CR]", "FRAME_shift[AM,AR]"):
         assert measured.measure(name).clips == probed
     assert work["moved mouths"] == probed * 40, "the same mouths are moved under every condition"
@@ -168,6 +174,44 @@ def test_probes_share_moved_mouths_and_what_was_seen_already(work: Counter[str],
     made = 3 * probed * 2 + 2
     assert work["generated"] == made, "as it is, under other audio, with moved mouths; one clip once more"
     assert work["encodes"] == made * 40
+
+
+class Drawing(Unchanged):
+    """Makes other noise at every call."""
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        made = super().generate(frames, audio, reference)
+        return made ^ np.random.default_rng(self.done["generated"]).integers(0, 64, made.shape, np.uint8)
+
+
+class CurrentAlone(Unchanged):
+    supports = ("CR",)
+
+
+class AnotherAlone(Unchanged):
+    supports = ("AR",)
+
+
+@pytest.mark.parametrize(
+    ("model", "conditions", "probes"),
+    [(Unchanged, 72, 36), (Drawing, 72, 40), (CurrentAlone, 36, 32), (AnotherAlone, 36, 20)],
+)
+def test_the_default_verdict_on_twelve_clips_costs_half_as_many_videos_again_as_the_conditions(
+    work: Counter[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    model: type[Unchanged],
+    conditions: int,
+    probes: int,
+) -> None:
+    moving = ClipSet([_clip(tmp_path, number, frames=36, still=False) for number in range(12)], "noise")
+    made = Model("counted", model(work))
+    measured = Evaluation(moving, made, expert(), Plan(Protocol.DIRECT), Store(tmp_path / "store"))
+    monkeypatch.setattr(Judge, "expert_objection", lambda self: None)
+    for text in DEFAULT_GATES["embedded", "direct"]:
+        with suppress(NotApplicableError):
+            measured.judge(replace(Limit.parse(text), by_default=True))
+    assert work["generated"] == conditions + probes
 
 
 def test_finished_videos_are_hashed_looked_through_and_decoded_once(

@@ -64,6 +64,7 @@ class _MadeElsewhere:
 def run(options: argparse.Namespace) -> int:
     """Write everything; say what to do next."""
     from pytest_lipleak.core.conditions import Reference
+    from pytest_lipleak.core.metrics.default_gates import stands_for
     from pytest_lipleak.core.metrics.formulas import DEFAULT_PROBES, metric
     from pytest_lipleak.evaluation.export_inputs import export
     from pytest_lipleak.generators.registry import Model
@@ -82,8 +83,11 @@ def run(options: argparse.Namespace) -> int:
         work.check()
         _begin(folder, work, options)
         evaluation = work.new_evaluation(Model("export", _MadeElsewhere()))
-        probes = () if options.no_probes else map(metric, DEFAULT_PROBES)
         references = [Reference(name) for name in options.references.split(",")]
+        probes = [] if options.no_probes else list(map(metric, DEFAULT_PROBES))
+        if Reference.CR in references:
+            # As no default verdict asks for both.
+            probes = [each for each in probes if stands_for(each) is None]
         done = export(evaluation, folder, references, probes, StreamProgress(sys.stderr))
     finally:
         work.close()

@@ -21,6 +21,7 @@ from pytest_lipleak.core.metrics.formulas import (
     SYNC,
     Audio,
     Column,
+    Metric,
 )
 from pytest_lipleak.core.scores import (
     LAGS,
@@ -33,7 +34,9 @@ from pytest_lipleak.core.scores import (
 )
 
 PROBED = 4
-"""Clips at most that causal probes are taken on: each of them is generated a few times more."""
+"""Clips at most that causal probes are taken on: each of them is generated a few times more. Half of them under their
+own speech: of 54 honest suites and 147 of leaks on the sets for choosing, none is judged otherwise for it on average
+(docs/evidence/known-guilt.md)."""
 
 Key = tuple[str, Condition | None]
 """Clip name and condition; None stands for the real clip."""
@@ -139,12 +142,20 @@ class Provenance:
         first = {speaker: place for place, speaker in enumerate(dict.fromkeys(speakers.values()))}
         return tuple(sorted(names, key=lambda name: first[speakers[name]]))
 
-    @property
-    def probed(self) -> tuple[str, ...]:
-        """Those clips that causal probes are taken on: a seeded draw from the whole set, the same in every part."""
+    def clips_of(self, metric: Metric) -> tuple[str, ...]:
+        """Those clips that a metric is taken on."""
+        return self.probed(metric.conditions[-1].setup) if metric.is_probe else self.clip_names
+
+    def probed(self, setup: Setup) -> tuple[str, ...]:
+        """Those clips that causal probes are taken on: a seeded draw from the whole set, the same in every part.
+
+        Under their own speech it is the half of them that was drawn first.
+        """
         every = sorted(self.shard.get("clips", self.clip_names))
         count = max(min(PROBED, 3 * len(every) // 4), 1)
         drawn = random.Random(f"lipleak probes {self.seed}").sample(every, min(count, len(every)))
+        if setup is Setup.AM:
+            drawn = drawn[: (count + 1) // 2]
         return tuple(name for name in self.clip_names if name in drawn)
 
 

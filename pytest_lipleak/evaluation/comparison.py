@@ -185,8 +185,7 @@ def has(corpus: Corpus, metric: Metric) -> bool:
         (column,) = metric.columns
         return any(key == (column.measure, column.condition) for key in corpus.sets)
     known = _rows(corpus, metric).keys() | {entry.clip for entry in corpus.unscored_in(metric.columns)}
-    about = corpus.provenance
-    return known >= set(about.probed if metric.is_probe else about.clip_names)
+    return known >= set(corpus.provenance.clips_of(metric))
 
 
 def check_measured(

@@ -4,6 +4,7 @@ import math
 from typing import NoReturn
 
 from pytest_lipleak.core.errors import ConfigurationError, LipleakError, NotApplicableError
+from pytest_lipleak.core.metrics.default_gates import stands_for
 from pytest_lipleak.core.verdicts import Limit, Measurement, Rules, Verdict, judge, shows_no_single_clip
 from pytest_lipleak.evaluation.measuring import Measuring
 from pytest_lipleak.evaluation.results import sanity
@@ -38,6 +39,7 @@ class Judge:
         limit = self._rules.applied_to(limit)
         if self._shard is not None:
             self._leave_to_merge(limit)
+        self._leave_out(limit)
         nothing = Measurement(limit.metric, math.nan, None, {}, (), self._measuring.corpus.provenance.expert)
         try:
             # Asked first: a model is not run for hours for an expert that cannot judge its clips.
@@ -99,6 +101,17 @@ class Judge:
             self._examined = True
         return self._measuring.corpus.objection
 
+    def left_out(self, limit: Limit) -> str | None:
+        """Return why a default gate is not asked of this model, though the model has what it needs; None: it is."""
+        other = stands_for(limit.metric) if limit.by_default else None
+        if other is None or not self._measuring.has(other):
+            return None
+        return f"{other.name} stands for it: input frames are the same with either reference; name it to ask both"
+
+    def _leave_out(self, limit: Limit) -> None:
+        if why := self.left_out(limit):
+            raise NotApplicableError(f"{limit}: {why}")
+
     def _leave_to_merge(self, limit: Limit) -> NoReturn:
         part, parts = self._shard or (1, 1)
         if limit.metric.over_sets:
@@ -107,6 +120,7 @@ class Judge:
                 "parts; leave it out, or run without --lipleak-shard"
             )
         self._measuring.corpus.asked[limit.exact] = self._rules.allow_unscored
+        self._leave_out(limit)
         if not limit.metric.is_picture:
             self._measuring.examine()
         self._measuring.measure(limit.metric)

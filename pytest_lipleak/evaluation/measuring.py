@@ -59,7 +59,7 @@ class Measuring:
         self._check_applicable(beside)
         conditions = tuple(dict.fromkeys((*beside, *own)))
         if metric.is_probe:
-            self._need(conditions, self.corpus.provenance.probed)
+            self._need(conditions, self.corpus.provenance.clips_of(metric))
             self._measures.probes(metric)
         elif metric.is_picture:
             self._measures.pictures(metric)
@@ -84,6 +84,15 @@ class Measuring:
             raise NotApplicableError(
                 f"{metric.name}: model {self.model.name!r} cannot be given another reference"
             )
+
+    def has(self, metric: Metric) -> bool:
+        """Whether the model has what a probe asks for; nothing is generated."""
+        try:
+            self._check_probe(metric)
+            self._check_applicable(metric.conditions)
+        except NotApplicableError:
+            return False
+        return True
 
     def _check_applicable(self, conditions: Iterable[Condition]) -> None:
         for condition in conditions:
@@ -121,7 +130,7 @@ class Measuring:
 
         Clips in which nothing can be probed are left out, as they are when a model is judged.
         """
-        names = self.corpus.provenance.probed
+        names = self.corpus.provenance.clips_of(metric)
         self.need((), names)
         for name in names:
             with suppress(UnscorableError):

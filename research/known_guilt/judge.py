@@ -12,14 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
-from pytest_lipleak.core.corpus import Corpus, Provenance
+from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
 from pytest_lipleak.core.metrics.formulas import Audio, Metric
 from pytest_lipleak.core.scores import LagScan
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
 from pytest_lipleak.evaluation.results.units import voices
-from research.known_guilt.measuring import SEED, shares
+from research.known_guilt.measuring import provenance, shares
 
 LEAK, DEAF, PASSED = "leaks", "does not follow the audio", "passed"
 
@@ -113,20 +113,7 @@ def value_of(metric: Metric, rows: NDArray[np.float64]) -> float:
 def corpus_of(line: Line) -> Corpus:
     """Put what was measured where the product's own aggregation looks for it."""
     reference = Reference("AR" if line["alternative"] else "CR")
-    about = Provenance(
-        line["member"],
-        line["set"],
-        tuple(line["clips"]),
-        "embedded",
-        "direct",
-        "first",
-        "zeros",
-        {},
-        SEED,
-        "cpu",
-        "",
-        speakers=line["speakers"],
-    )
+    about = provenance(line["member"], line["set"], line["clips"], line["speakers"])
     corpus = Corpus(about)
     for name, clip in line["clips"].items():
         for setup in ("SI", "XM"):
@@ -139,6 +126,8 @@ def corpus_of(line: Line) -> Corpus:
             )
         for probe, found in clip.get("probes", {}).items():
             measure, _, setup = probe.removesuffix("]").partition("[")
+            if name not in about.probed(Setup(setup)):
+                continue
             condition = Condition(Setup(setup), reference)
             corpus.pictures.setdefault((name, condition), {}).update(shares(found, measure))
     return corpus

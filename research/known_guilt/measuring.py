@@ -7,7 +7,6 @@ of every clip, not verdicts, so that limits can be studied without generating an
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Frames, Image, Video
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
-from pytest_lipleak.core.corpus import PROBED
+from pytest_lipleak.core.corpus import Provenance
 from pytest_lipleak.core.metrics.formulas import FULL, has_echo
 from pytest_lipleak.core.scores import MAX_SHIFT
 from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
@@ -113,8 +112,8 @@ class Bench:
         self._pairs = mismatched_pairs(clips, SEED, pairing)
         self._unrelated = UnrelatedSpeech(clips, expert.embed_audio, SEED)
         self.real = {name: self._real(name) for name in clips}
-        count = max(min(PROBED, 3 * len(clips) // 4), 1)
-        self.probed = random.Random(f"lipleak probes {SEED}").sample(sorted(clips), count)
+        about = provenance("", "", clips, {})
+        self.probed, self._probed_alone = (about.probed(setup) for setup in (Setup.PA, Setup.AM))
 
     def _real(self, name: str) -> Real:
         clip = self.clips[name]
@@ -259,7 +258,8 @@ class Bench:
         silence = generator.generate(frames.copy(), np.zeros_like(real.audio), reference.copy())
         silent = layers(silence)
         found: dict[str, Any] = {}
-        for setup, audio, pauses in (("PA", real.paused, real.pauses), ("AM", real.audio, None)):
+        own = [("AM", real.audio, None)] if name in self._probed_alone else []
+        for setup, audio, pauses in (("PA", real.paused, real.pauses), *own):
 
             def made(inputs: Frames, references: Frames, audio: Audio = audio) -> Frames:
                 return generator.generate(inputs.copy(), audio.copy(), references.copy())
@@ -315,6 +315,24 @@ class Bench:
         }
         curves["REF_swap[SI]"] = self._swapped(generator, name, reference, silence)
         return curves, steady
+
+
+def provenance(model: str, clip_set: str, clips: Iterable[str], speakers: Mapping[str, str]) -> Provenance:
+    """Return what is said of a corpus: which clips probes are drawn from it."""
+    return Provenance(
+        model,
+        clip_set,
+        tuple(clips),
+        "embedded",
+        "direct",
+        "first",
+        "zeros",
+        {},
+        SEED,
+        "cpu",
+        "",
+        speakers=dict(speakers),
+    )
 
 
 def layers(video: Frames) -> tuple[NDArray[np.uint8], ...]:

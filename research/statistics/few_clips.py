@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pytest_lipleak.core.corpus import PROBED
 from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.core.verdicts import Limit, Measurement, Outcome, judge
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
@@ -80,7 +79,9 @@ def outcomes(line: Line) -> Iterator[Judged]:
     for limit in gates_of(line):
         rows = None if asks_whether_lips_follow(limit) else rows_of(corpus, limit.metric)
         # A run of so few clips would have probed more of them than happen to be among those drawn.
-        if rows is None or (limit.metric.is_probe and len(rows) < min(PROBED, 3 * len(clips) // 4)):
+        if rows is None or (
+            limit.metric.is_probe and len(rows) < len(corpus.provenance.clips_of(limit.metric))
+        ):
             continue
         value = value_of(limit.metric, rows)
         found = Measurement(limit.metric, value, None, dict.fromkeys(clips, value), (), "", least_p=0.0)

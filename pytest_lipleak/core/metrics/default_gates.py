@@ -43,7 +43,8 @@ LSD is measured and shown, and no default gate: it also rises when lips merely f
 from collections.abc import Mapping
 from functools import cache
 
-from pytest_lipleak.core.metrics.formulas import DEFAULT_PROBES, metric
+from pytest_lipleak.core.conditions import Reference
+from pytest_lipleak.core.metrics.formulas import DEFAULT_PROBES, Metric, metric
 
 SCAN_GATES: tuple[str, ...] = (
     "LSE-C_S@floor[{}] < 0.4",
@@ -78,6 +79,18 @@ PROBE_GATES: tuple[str, ...] = tuple(
 )
 
 REFERENCES = ("CR", "AR")
+
+
+def stands_for(probe: Metric) -> Metric | None:
+    """Return the default probe that says the same wherever a model takes both references; None where none does.
+
+    The input frames are the same with either, and so is what a model makes of their lips. Nobody pays for both unless
+    both are named: of twelve clips that would be 16 videos more. What another reference lets through of the input
+    frames is still looked for by all gates that need no video of their own.
+    """
+    if probe.is_probe and not probe.of_reference and probe.conditions[-1].reference is Reference.AR:
+        return metric(f"{probe.family.measure}[{probe.conditions[-1].setup},{Reference.CR}]")
+    return None
 
 
 def _gates(*texts: str) -> tuple[str, ...]:

@@ -110,7 +110,7 @@ class Measures:
         """Generate anew with another reference what ``metric`` asks for and still lacks; raises as ``pictures``."""
         condition = metric.conditions[-1]
         # Under XM, too, a probe is taken of the first partner alone.
-        keys = [(name, condition) for name in self.record.corpus.provenance.probed]
+        keys = [(name, condition) for name in self.record.corpus.provenance.probed(condition.setup)]
         self._of_every_video(metric.columns[0].measure, keys, self._probed)
 
     def _of_every_video(
@@ -218,7 +218,14 @@ class Measures:
         if refused := corpus.unscored.get((clip, None)):
             raise UnscorableError(refused.reason)
         # The first that the expert can judge: nothing is generated of others.
-        first = next((name for name in corpus.provenance.probed if (name, condition) in corpus.trials), clip)
+        first = next(
+            (
+                name
+                for name in corpus.provenance.probed(condition.setup)
+                if (name, condition) in corpus.trials
+            ),
+            clip,
+        )
         driven = corpus.trials.get((clip, condition))
         partner = None if driven is None else driven.partner
         real = corpus.trials[clip, None]

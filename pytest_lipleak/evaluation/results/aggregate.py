@@ -46,7 +46,7 @@ def measure(
     if metric.over_sets:
         return _over_sets(corpus, metric)
     columns = [corpus.column(column) for column in metric.columns]
-    planned = corpus.provenance.probed if metric.is_probe else corpus.provenance.clip_names
+    planned = corpus.provenance.clips_of(metric)
     clips = [clip for clip in planned if all(clip in column for column in columns)]
     # Trials of a clip that the expert does not hear may be there already; they count for nothing.
     clips = [clip for clip in clips if metric.is_picture or (clip, None) not in corpus.unscored]
@@ -321,10 +321,10 @@ def _unsteady(corpus: Corpus) -> list[str]:
     }
     if not probed:
         return []
+    every = counted(len(corpus.provenance.probed(Setup.PA)), "clip")
     return [
-        f"other lips when asked again with the same input, in {len(probed)} of "
-        f"{counted(len(corpus.provenance.probed), 'clip')}: what chance gives is taken off the probes, and small leaks "
-        "may be lost in it; a fixed seed in the model makes them sharper"
+        f"other lips when asked again with the same input, in {len(probed)} of {every}: what chance gives is taken off "
+        "the probes, and small leaks may be lost in it; a fixed seed in the model makes them sharper"
     ]
 
 

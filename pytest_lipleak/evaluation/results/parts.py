@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import ConfigurationError, InputError, UnscorableError
-from pytest_lipleak.core.metrics.default_gates import every_default
+from pytest_lipleak.core.metrics.default_gates import every_default, stands_for
 from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, judge, shows_no_single_clip
 from pytest_lipleak.evaluation.results import sanity
 from pytest_lipleak.evaluation.results.aggregate import measure
@@ -101,6 +101,9 @@ def why_not_applicable(corpus: Corpus, limit: Limit) -> str | None:
 def _judged(corpus: Corpus, limit: Limit, allow_unscored: bool) -> Verdict | None:
     """Judge one limit; None for a default gate on single clips where none can be accused, as in a run over all."""
     nothing = Measurement(limit.metric, math.nan, None, {}, (), corpus.provenance.expert)
+    other = stands_for(limit.metric) if limit.by_default else None
+    if other is not None and (corpus.column(other.columns[0]) or corpus.unscored_in(other.columns)):
+        return None
     if corpus.objection and not limit.metric.is_picture:
         return Verdict(limit, nothing, corpus.objection)
     try:
