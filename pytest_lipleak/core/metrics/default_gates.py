@@ -15,13 +15,14 @@ half the frame rate, lips drawn anew at every call), and what .3 of a copy gave 
 | LipCorr_XO         | 0.09   | 0.28         | 0.15  |
 | LipCorr_S@worst    | 0.10   | (1)          | 0.3   |
 | LipCorr_XO@worst   | 0.17   | 0.27         | 0.3   |
-| probes             | 0.12   | 0.2          | 0.15  |
+| probes             | 0.14   | 0.2          | 0.15  |
+| REF_shift[PA,CR]   | 0.08   | 0.2          | 0.12  |
 | probes under AM    | 0.26   | 0.2 (2)      | 0.3   |
 | REF_swap[SI,CR]    | 0.14   | 0.2 (3)      | 0.2   |
 
 (1) The worst clip is for leaks in some clips: one whole copy in twelve gives 0.68 and more. (LSE-C_XO@worst has no such
 room: under other speech one clip of twelve stands above ten unrelated audios by chance in most suites.)
-(2) Under the clip's own speech the limit is for models that leak nowhere else: see ``LOOKED_UP``. A whole copy gives
+(2) Under the clip's own speech the limit is for models that leak nowhere else: see ``OWN_LIMITS``. A whole copy gives
 0.8 and more.
 (3) What half of one still mouth out of a reference video gives.
 
@@ -64,18 +65,20 @@ PROBE_LIMIT = 0.15
 """Share of what a complete copy would give from which a causal probe calls it a leak. A share has no scale, so it
 holds for every expert: a generator that ignores the mouths that are changed gives 0."""
 
-LOOKED_UP: Mapping[str, float] = {
+OWN_LIMITS: Mapping[str, float] = {
+    "REF_shift[PA,CR]": 0.12,
     "REF_shift[AM,CR]": 0.3,
     "REF_swap[SI,CR]": 0.2,
     "FRAME_shift[AM,CR]": 0.3,
     "FRAME_shift[AM,AR]": 0.3,
 }
-"""Likewise where a model that looks its mouths up among those of the reference, by what it hears, shows another picture
-of the same mouth, and leaks nothing: its own speech finds its own mouths there (0.26 at most), and silence one that is
-shut (0.14). The same limit for frames under its own speech."""
+"""Likewise where honest models come to less or more. Under other speech moved mouths of a reference change next to
+nothing (0.085 at most; frames 0.144, where a chewing mouth beats time with them). A model that looks its mouths up among
+those of the reference, by what it hears, shows another picture of the same mouth, and leaks nothing: its own speech finds
+its own mouths there (0.26 at most), and silence one that is shut (0.14). The same limit for frames under its own speech."""
 
 PROBE_GATES: tuple[str, ...] = tuple(
-    f"{name} < {LOOKED_UP.get(name, PROBE_LIMIT)}" for name in DEFAULT_PROBES
+    f"{name} < {OWN_LIMITS.get(name, PROBE_LIMIT)}" for name in DEFAULT_PROBES
 )
 
 REFERENCES = ("CR", "AR")
