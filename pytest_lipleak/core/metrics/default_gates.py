@@ -73,9 +73,10 @@ OWN_LIMITS: Mapping[str, float] = {
     "FRAME_shift[AM,AR]": 0.3,
 }
 """Likewise where honest models come to less or more. Under other speech moved mouths of a reference change next to
-nothing (0.085 at most; frames 0.144, where a chewing mouth beats time with them). A model that looks its mouths up among
-those of the reference, by what it hears, shows another picture of the same mouth, and leaks nothing: its own speech finds
-its own mouths there (0.26 at most), and silence one that is shut (0.14). The same limit for frames under its own speech."""
+nothing (0.085 at most; frames 0.144, where a chewing mouth beats time with them). A model that looks its mouths up
+among those of the reference, by what it hears, shows another picture of the same mouth, and leaks nothing: its own
+speech finds its own mouths there (0.26 at most), and silence one that is shut (0.14). The same limit for frames under
+its own speech."""
 
 PROBE_GATES: tuple[str, ...] = tuple(
     f"{name} < {OWN_LIMITS.get(name, PROBE_LIMIT)}" for name in DEFAULT_PROBES
