@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from pytest_lipleak.core.verdicts import Verdict
     from pytest_lipleak.machine.exit_guard import ExitGuard
 
+BROKE = pytest.StashKey[bool]()
 GUARD = pytest.StashKey["ExitGuard"]()
 MARKER = "lipleak: measures lip leakage; set on every test that uses a lipleak fixture and on every gate"
 
@@ -401,6 +402,7 @@ def pytest_runtest_makereport(
         from pytest_lipleak.report.properties import set_properties
 
         set_properties(item, verdicts)
+        item.stash[BROKE] = item.stash.get(BROKE, False) or not all(verdict.passed for verdict in verdicts)
     report = yield
     reasons = item.config.stash[KEY].evaluations.deferred_skips()
     if reasons and report.passed:
@@ -413,6 +415,7 @@ def pytest_runtest_makereport(
         refuse_skip(report, call.excinfo)
         if report.failed:
             # xdist carries a report's attributes.
+            vars(report)["lipleak_broke"] = item.stash.get(BROKE, False)
             vars(report)["lipleak_unjudged"] = _is_unjudged(call.excinfo.value, verdicts)
         shorten(report, call.excinfo, item)
     if report.when == "call" and any(name.startswith("lipleak ") for name, _ in item.user_properties):

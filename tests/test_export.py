@@ -37,7 +37,7 @@ GATES = (
     "LSE-C_XO@floor[AR] < 9",
     "LipCorr_S < 9",
     "REF_shift[PA,CR] < 9",
-    "FRAME_shift[PA,AR] < 9",
+    "FRAME_shift[PA,CR] < 9",
 )
 OPTIONS = ("--expert=embedded", "--seed=3", "--silence=noise")
 

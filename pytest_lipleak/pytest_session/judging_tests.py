@@ -1,13 +1,11 @@
 """The tests that judge: which were collected, and what became of them."""
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from pytest_lipleak.pytest_session.xdist import Collected
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.endings import RunEnd
-    from pytest_lipleak.core.judged_limits import JudgedLimit
 
 NOT_STARTED = "the run ended before any test"
 
@@ -23,8 +21,8 @@ class JudgingTests:
         """Their node ids."""
         self.deselected = 0
         """How many of them the user left out."""
-        self.failed: dict[str, list[str]] = {}
-        """Node ids of failed tests that measure leakage, with the limits that each of them judged."""
+        self.failed: dict[str, bool] = {}
+        """Node ids of failed tests that measure leakage, and whether a limit that each judged itself is not kept."""
         self.failures = 0
         """How many tests failed, whatever they are about."""
         self.unjudged_failures = 0
@@ -57,16 +55,15 @@ class JudgingTests:
         """Those that did not come to their end."""
         return tuple(test for test in self.collected if test not in self.finished)
 
-    def unjudged(self, verdicts: "Iterable[JudgedLimit]") -> tuple[str, ...]:
-        """Return the tests that failed though none of the limits they judged is broken."""
-        broken = {verdict.limit for verdict in verdicts if not verdict.passed}
-        return tuple(test for test, limits in self.failed.items() if not broken.intersection(limits))
+    @property
+    def unjudged(self) -> tuple[str, ...]:
+        """Those that failed though every limit they judged is kept: another test's broken limit excuses none."""
+        return tuple(test for test, broke in self.failed.items() if not broke)
 
-    def end(self, verdicts: "Iterable[JudgedLimit]", *, only_skipped: bool = False) -> "RunEnd":
+    def end(self, *, only_skipped: bool = False) -> "RunEnd":
         """Return how the run ended: normally only where everything that judges ran, and nothing stopped the run.
 
         Args:
-            verdicts: of all models.
             only_skipped: whether no limit was judged because every test of it was skipped.
         """
         from pytest_lipleak.core.endings import Ended, RunEnd
@@ -76,7 +73,7 @@ class JudgingTests:
             Ended.FINISHED if self.stopped is None else Ended.EARLY,
             self.refusal or self.stopped or missing,
             self.not_run,
-            self.unjudged(verdicts),
+            self.unjudged,
             self.deselected,
             self.skipped if only_skipped else self.never_called,
         )

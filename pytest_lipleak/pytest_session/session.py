@@ -1,6 +1,6 @@
 """One session of pytest: the run that it has, the tests that judge, what they found, the reports of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -16,7 +16,6 @@ from pytest_lipleak.settings.options import Settings
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.endings import RunEnd
-    from pytest_lipleak.core.judged_limits import JudgedLimit
     from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.evaluation.results.run_result import RunResult
@@ -165,15 +164,11 @@ class LipleakSession:
         found = RunResult(merged_models(map(ModelResult.from_dict, self.results)))
         for model in found.models:
             model.corpus.curve, _ = self.run.dose_curve(model.corpus)
-        return replace(found, end=self.end(found.verdicts))
+        return replace(found, end=self.end())
 
-    def end(self, verdicts: "Sequence[JudgedLimit]" = ()) -> "RunEnd":
-        """Return how the run ended.
-
-        Args:
-            verdicts: on all models.
-        """
-        return self.tests.end(verdicts, only_skipped=self.only_skipped())
+    def end(self) -> "RunEnd":
+        """Return how the run ended."""
+        return self.tests.end(only_skipped=self.only_skipped())
 
     def only_skipped(self) -> bool:
         """Whether a model is named and no limit was judged because every test of it was skipped."""

@@ -25,8 +25,7 @@ class Watcher:
         self._session.tests.failures += report.failed
         self._session.tests.unjudged_failures += report.failed and getattr(report, "lipleak_unjudged", False)
         if report.failed and ours:
-            said = [str(name).removeprefix("lipleak ") for name, _ in report.user_properties]
-            self._session.tests.failed[report.nodeid] = said
+            self._session.tests.failed[report.nodeid] = getattr(report, "lipleak_broke", False)
         # Skipped by a marker or in a fixture, a test does not come to its call.
         if report.skipped and ours:
             self._session.tests.skipped += 1
@@ -44,4 +43,4 @@ class Watcher:
         """Note what could not be collected: nobody knows what it would have judged."""
         self._session.tests.failures += report.failed
         if report.failed and self._session.names_model:
-            self._session.tests.failed[report.nodeid] = []
+            self._session.tests.failed[report.nodeid] = False

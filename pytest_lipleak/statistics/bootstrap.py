@@ -49,7 +49,8 @@ def expanded_interval(
         statistic: from the column means to the value.
         confidence: coverage, in (0, 1).
         clusters: one label per row; rows of one label (speaker) are drawn together. None draws rows.
-        crossed: labels of a second factor that rows share across clusters (whose speech drives); see ``_two_ways``.
+        crossed: labels of a second factor that rows share across clusters (whose speech drives); what both
+            add to the variance is counted once.
         weights: of the rows in every mean, (clips,); None: all alike.
         resamples: how many bootstrap draws.
         seed: of the draws; the same rows always give the same interval.
@@ -157,8 +158,12 @@ class _Drawing:
         """Draws for rows of two factors: a clip is driven by several speeches, and a speech drives several clips.
 
         The variance is that of drawing the one factor, plus that of the other, less that of drawing single rows, which
-        stands in both (Cameron, Gelbach & Miller 2011, "Robust Inference with Multiway Clustering", JBES 29); never
-        less than either. The draws are those of the factor that varies more, spread to it: their skewness stays.
+        stands in both (Cameron, Gelbach & Miller 2011, "Robust Inference with Multiway Clustering", JBES 29); where the
+        difference comes to less than the larger of the two, that is taken. The draws are those of the factor that
+        varies more, spread to this variance: their skewness stays.
+
+        Returns:
+            The draws, or None where a factor has too few levels; and how many the factor with fewer has.
         """
         ways = [self._one_way(statistic, labels) for labels in (self.clusters, crossed, None)]
         units = min(count for _, count in ways)

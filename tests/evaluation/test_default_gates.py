@@ -20,7 +20,10 @@ def broken(model: str, clips: ClipSet, limits: list[Limit], store: Path) -> list
         clips, load_model(model), load_expert("embedded"), Plan(Protocol.DIRECT), Store(store)
     )
     verdicts = [evaluation.judge(limit) for limit in limits]
-    counts = [4 if verdict.limit.metric.is_probe else len(clips) for verdict in verdicts]
+    probed = {"AM": 2, "PA": 4, "SI": 4}
+    counts = [
+        probed[each.metric.conditions[-1].setup] if each.metric.is_probe else len(clips) for each in limits
+    ]
     assert all(verdict.judged for verdict in verdicts)
     assert [verdict.measurement.clips for verdict in verdicts] == counts
     return [str(verdict.limit) for verdict in verdicts if not verdict.passed]

@@ -55,7 +55,8 @@ def test_an_expert_that_hears_nothing_judges_no_part(monkeypatch: pytest.MonkeyP
 def test_default_gates_that_a_whole_run_leaves_out_are_left_out(
     monkeypatch: pytest.MonkeyPatch, named: bool
 ) -> None:
-    """Of single clips, where too few recordings are compared to accuse one; what was named is not judged."""
+    """Of single clips, where too few recordings are compared to accuse one, which is not judged where it was named;
+    and of input frames beside another reference, where they were probed beside the current one."""
     singles = {limit for limit in every_default() if "@worst" in limit}
 
     def few(corpus: Any, asked: Any, confidence: Any) -> Measurement:
@@ -68,9 +69,14 @@ def test_default_gates_that_a_whole_run_leaves_out_are_left_out(
         objection=None,
         provenance=SimpleNamespace(expert=""),
         why_lacking=lambda condition: None,
+        column=lambda column: {"a": 0.0},
+        unscored_in=lambda columns: (),
     )
     verdicts = parts.judged_parts(corpus, ())
     assert len(singles) == 4
     found = {str(verdict.limit): verdict.judged for verdict in verdicts if "@worst" in str(verdict.limit)}
     assert found == (dict.fromkeys(singles, False) if named else {})
-    assert len(verdicts) == (4 if named else len(every_default()) - 4)
+    twice = {"FRAME_shift[PA,AR] < 0.15", "FRAME_shift[AM,AR] < 0.3"} & every_default()
+    assert len(twice) == 2
+    assert twice.isdisjoint(str(verdict.limit) for verdict in verdicts)
+    assert len(verdicts) == (4 if named else len(every_default()) - 4 - 2)

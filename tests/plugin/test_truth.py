@@ -57,6 +57,23 @@ from pytest_lipleak import assert_metric
 def test_silence(lipleak):
     assert_metric(lipleak, "LSE-C_S@floor < 1.0")
 """
+PASSES_AND_FAILS = """
+import dataclasses
+import pytest
+from pytest_lipleak import assert_metric
+
+class Shut:
+    def generate(self, frames, audio, reference):
+        return frames[:1].repeat(len(frames), axis=0)
+
+@pytest.fixture(scope="session")
+def lipleak_model(lipleak_model):
+    return dataclasses.replace(lipleak_model, generator=Shut())
+
+def test_silence(lipleak):
+    assert_metric(lipleak, "LSE-C_S@floor < 1.0")
+    assert not "what this test asks besides"
+"""
 FINGERPRINTS = """
 import numpy as np
 
@@ -89,6 +106,15 @@ def test_a_changed_generator_does_not_inherit_videos(project: Project) -> None:
     project.write(test_a=PLAIN, test_b=OTHER_GENERATOR)
     run = project.measure("Still")
     assert run.counts == {"passed": 1, "failed": 1}
+
+
+def test_a_limit_that_one_model_broke_is_no_reason_for_another_ones_test(
+    project: Project, distribution: tuple[str, ...]
+) -> None:
+    project.write(test_a=PLAIN, test_b=PASSES_AND_FAILS)
+    run = project.measure("Copy", *distribution)
+    assert run.counts == {"failed": 2}
+    assert run.json["unjudged"] == ["test_b.py::test_silence"]
 
 
 def test_a_fingerprint_that_says_nothing_is_none(project: Project) -> None:
