@@ -23,7 +23,8 @@ import pytest
 import requests.cookies  # noqa: F401
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
-from warm_python import warm_python
+from known_answers import remember_answers, remember_what_is_installed
+from warm_python import import_package, warm_python
 
 from pytest_lipleak.evaluation.make.devices import share_threads
 
@@ -111,10 +112,19 @@ def make_once(tmp_path_factory: pytest.TempPathFactory) -> MakeOnce:
     return made
 
 
+@pytest.fixture(scope="session", autouse=True)
+def answers(make_once: MakeOnce) -> Path:
+    """The folder of what the embedded network answered in this test run; see known_answers.py."""
+    folder = make_once("answers", lambda folder: None)
+    remember_answers(folder)
+    remember_what_is_installed()
+    return folder
+
+
 @pytest.fixture(scope="session")
-def python() -> Iterator[Path]:
+def python(answers: Path) -> Iterator[Path]:
     """A program that stands for ``sys.executable`` and has imported already; see warm_python.py for what must not."""
-    with warm_python() as program:
+    with warm_python(answers) as program:
         yield program
 
 
@@ -128,15 +138,9 @@ def warm(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.fixture(scope="session")
 def _loaded() -> None:
     """Import the package, all but what needs torch: an inner run forgets what it was the first to import."""
-    import pkgutil
     from importlib import import_module
 
-    import pytest_lipleak
-
-    for module in pkgutil.walk_packages(pytest_lipleak.__path__, "pytest_lipleak."):
-        torch = module.name.startswith(("pytest_lipleak.sync.syncnet", "pytest_lipleak.faces.t"))
-        if not torch and not module.name.endswith(".__main__"):
-            import_module(module.name)
+    import_package()
     for name in ("av", "onnxruntime"):
         import_module(name)
 

@@ -22,6 +22,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from known_answers import remember_answers, remember_what_is_installed
+
 PROGRAMS = {"python": [], "pytest": ["-m", "pytest"], "lipleak": ["-m", "pytest_lipleak.cli"]}
 """Programs of the folder, and how Python runs them."""
 
@@ -73,10 +75,10 @@ os._exit(os.WEXITSTATUS(status))
 
 
 @contextlib.contextmanager
-def warm_python() -> Iterator[Path]:
+def warm_python(answers: Path) -> Iterator[Path]:
     """Start the process that imports; yield the program that stands for Python, beside ``pytest`` and ``lipleak``.
 
-    The folder's path is short, since a socket's must be.
+    The folder's path is short, since a socket's must be. ``answers`` is the folder of known_answers.py.
     """
     with tempfile.TemporaryDirectory(prefix="warm-", dir="/tmp") as folder:
         address = f"{folder}/socket"
@@ -84,7 +86,7 @@ def warm_python() -> Iterator[Path]:
             program = Path(folder, name)
             program.write_text(CLIENT.format(python=sys.executable, first=first, address=address))
             program.chmod(0o755)
-        command = [sys.executable, __file__, address, f"{folder}/python"]
+        command = [sys.executable, __file__, address, f"{folder}/python", str(answers)]
         # Nobody else's signals, and no standard input but the pipe whose end is its own.
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True
@@ -99,12 +101,24 @@ def warm_python() -> Iterator[Path]:
                 server.stdin.close()
 
 
-def import_everything() -> None:
+def import_package() -> None:
+    """Import this package, all but what needs torch."""
+    import pkgutil
+    from importlib import import_module
+
+    import pytest_lipleak
+
+    for module in pkgutil.walk_packages(pytest_lipleak.__path__, "pytest_lipleak."):
+        torch = module.name.startswith(("pytest_lipleak.sync.syncnet", "pytest_lipleak.faces.t"))
+        if not torch and not module.name.endswith(".__main__"):
+            import_module(module.name)
+
+
+def import_everything(answers: Path) -> None:
     """Import what processes of tests import, the rewritten modules by pytest's own loader.
 
     All but ONNX Runtime, which begins a thread that no fork has, and waits for it at the end.
     """
-    import pkgutil
     from importlib import import_module
 
     from _pytest.assertion import install_importhook
@@ -116,12 +130,9 @@ def import_everything() -> None:
     for name in OTHERS:
         with contextlib.suppress(ImportError):
             import_module(name)
-    import pytest_lipleak
-
-    for module in pkgutil.walk_packages(pytest_lipleak.__path__, "pytest_lipleak."):
-        torch = module.name.startswith(("pytest_lipleak.sync.syncnet", "pytest_lipleak.faces.t"))
-        if not torch and not module.name.endswith(".__main__"):
-            import_module(module.name)
+    import_package()
+    remember_answers(answers)
+    remember_what_is_installed()
     sys.meta_path.remove(hook)
     # What the garbage collector looks at, a fork has to copy.
     gc.collect()
@@ -248,12 +259,12 @@ def run(
 
 
 if __name__ == "__main__":
-    _, ADDRESS, STANDS_FOR_PYTHON = sys.argv
+    _, ADDRESS, STANDS_FOR_PYTHON, ANSWERS = sys.argv
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ.update(OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
     given = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     USUAL = [path for path in sys.path[1:] if path not in given]
-    import_everything()
+    import_everything(Path(ANSWERS))
     sys.executable = STANDS_FOR_PYTHON
     try:
         serve(ADDRESS)
