@@ -7,7 +7,9 @@ imported under guard: found by ``sys.path`` only meanwhile, and taken out of ``s
 
 import hashlib
 import importlib
+import importlib.machinery
 import sys
+import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -56,7 +58,9 @@ class Checkout:
                 f"model {system!r}: repo={repo} has no {', '.join(missing)}; expected a checkout of {source}"
             )
         self._roots = [str(self.path / root) for root in roots]
-        self._modules: dict[str, ModuleType] = {name: _empty(name, self.path / name) for name in bare}
+        self._modules: dict[str, ModuleType] = {
+            name: _empty(name, folders) for name, folders in self._without_init().items()
+        } | {name: _empty(name, [self.path / name]) for name in bare}
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -126,16 +130,34 @@ class Checkout:
         entries = [entry for root in self._roots for entry in Path(root).iterdir()]
         return {entry.stem for entry in entries if entry.suffix == ".py" or entry.is_dir()}
 
+    def _without_init(self) -> dict[str, list[Path]]:
+        """Folders of code without ``__init__.py``, by name: any ``models.py`` on ``sys.path`` would go before them.
+
+        An installed package of that name still does, as it does where the checkout's own programs run.
+        """
+        found: dict[str, list[Path]] = {}
+        for folder in (entry for root in self._roots for entry in Path(root).iterdir() if entry.is_dir()):
+            code = any(folder.glob("*.py")) or any(folder.glob("*/*.py"))
+            if code and not (folder / "__init__.py").exists() and not _is_installed(folder.name):
+                found.setdefault(folder.name, []).append(folder)
+        return found
+
     def _owns(self, module: ModuleType) -> bool:
         file = getattr(module, "__file__", None)
         places = [file] if file else list(getattr(module, "__path__", []))
         return any(Path(place).is_relative_to(self.path) for place in places if place)
 
 
-def _empty(name: str, folder: Path) -> ModuleType:
+def _empty(name: str, folders: Sequence[Path]) -> ModuleType:
     package = ModuleType(name)
-    package.__path__ = [str(folder)]
+    package.__path__ = list(map(str, folders))
     return package
+
+
+def _is_installed(name: str) -> bool:
+    places = [sysconfig.get_path(each) for each in ("stdlib", "purelib", "platlib")]
+    spec = importlib.machinery.PathFinder.find_spec(name, places)
+    return spec is not None and spec.origin is not None
 
 
 def torch_for(system: str) -> Any:

@@ -46,6 +46,22 @@ def test_a_bare_package_does_not_run_its_init(tmp_path: Path) -> None:
         checkout(tmp_path / "other", "word", roots=(".",)).attribute("models.net", "Net")
 
 
+def test_a_folder_without_init_goes_before_a_module_of_the_users_and_behind_an_installed_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "users").mkdir()
+    (tmp_path / "users" / "models.py").write_text("raise RuntimeError('the module beside the tests')\n")
+    monkeypatch.syspath_prepend(tmp_path / "users")
+    found = checkout(tmp_path / "one", "word")
+    (tmp_path / "one" / "models" / "__init__.py").unlink()
+    for name in ("weights", "filelock"):
+        (tmp_path / "one" / name).mkdir()
+    (tmp_path / "one" / "filelock" / "convert.py").touch()
+    found = Checkout("system", tmp_path / "one", ("models/net.py",), "owner/name")
+    assert found.attribute("models.net", "Net").word == "word"
+    assert str(tmp_path) not in found.attribute("filelock", "__file__"), "the installed one"
+
+
 def test_an_attribute_that_is_not_there_names_the_module(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"models\.net of .* has no Network; expected owner/name"):
         checkout(tmp_path / "one", "word").attribute("models.net", "Network")

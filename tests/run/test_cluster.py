@@ -108,16 +108,22 @@ def begun(project: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         each.close()
 
 
+def calls(project: Path) -> set[str]:
+    """Names of the files that the model has left, one each time it was asked by any test of this folder."""
+    return {entry.name for entry in (project / "calls").glob("*")}
+
+
 def verdicts(evaluation: Evaluation) -> list[Verdict]:
     return [evaluation.judge(limit) for limit in LIMITS]
 
 
 @pytest.mark.slow
 def test_a_cluster_measures_to_the_bit_what_one_process_does(begun: Any, cluster: Any, project: Path) -> None:
+    before = calls(project)
     first, second = begun("Copy"), begun("Copy")
     alone, spread = (each.new_evaluation(each.model) for each in (first, second))
     expected = verdicts(alone)
-    here = {entry.name for entry in (project / "calls").iterdir()}
+    here = calls(project) - before
     measure_on(f"dask={cluster.scheduler_address}", second, spread, LIMITS)
     assert verdicts(spread) == expected
     assert spread.corpus.to_dict().keys() == alone.corpus.to_dict().keys()
@@ -126,7 +132,7 @@ def test_a_cluster_measures_to_the_bit_what_one_process_does(begun: Any, cluster
         each["provenance"].pop("begun")
     assert theirs == ours
     assert first.process.run != second.process.run
-    made = [entry.name for entry in (project / "calls").iterdir() if entry.name not in here]
+    made = calls(project) - here - before
     assert len(made) == len(here) == 3 * 4, "AM,CR; XM,CR; SI,CR; AM,AR of every clip, once"
     assert str(os.getpid()) not in {name.partition("-")[0] for name in made}
     assert second.folder.exists(), "this process works in it"
