@@ -1,6 +1,7 @@
 """``lipleak calibrate``: the dose curve of a clip set, so that results can be read as a share of copied lips."""
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,9 @@ from pytest_lipleak.core.words import counted
 from pytest_lipleak.machine.outputs import check_writable, to_be_written, write_text
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
+
+PART = ".part"
+"""Ending of the folder that holds what was measured of a curve that is not finished."""
 
 
 def add(commands: Any) -> None:
@@ -41,6 +45,7 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.evaluation.results import gate_limits
     from pytest_lipleak.evaluation.results.dose_curves import calibrated, curve_text, table_lines
     from pytest_lipleak.generators.registry import load_model
+    from pytest_lipleak.report.progress import StreamProgress
     from pytest_lipleak.run.run import Run
 
     settings = command_settings("calibrate", options)
@@ -49,7 +54,12 @@ def run(options: argparse.Namespace) -> int:
         check_writable(options.gates, "--gates")
     told = sys.stderr if options.json else sys.stdout
     settings = settings._replace(inputs=settings.inputs._replace(model="demo"))
-    work = Run(settings)
+    kept = None if settings.machine.store else _kept_beside(options.output)
+    if kept is not None:
+        settings = settings._replace(machine=settings.machine._replace(store=kept))
+        if kept.is_dir():
+            print(f"lipleak: goes on with what {kept} holds of a run that was cut off", file=sys.stderr)
+    work = Run(settings, progress=lambda: StreamProgress(sys.stderr))
 
     between: dict[float, dict[str, Measurement]] = {}
     corpora: dict[float, Corpus] = {}
@@ -86,9 +96,28 @@ def run(options: argparse.Namespace) -> int:
             write_text(options.gates, text)
         print(*(f"no gate on {words}" for words in missing), sep="\n", end="\n" if missing else "", file=told)
         print(f"{options.gates}: {counted(len(gates), 'gate')}; pytest @{options.gates}", file=told)
+    if kept is not None:
+        shutil.rmtree(kept, ignore_errors=True)
     clips_told = counted(len(curve.clip_names), "clip")
     print(
         f"{options.output}: {clips_told}, expert {curve.about['expert']}, protocol {work.expert.protocol}",
         file=told,
     )
     return GOOD
+
+
+def _kept_beside(output: Path) -> Path | None:
+    """Where what is measured is kept until the curve is written, so that a run that was cut off goes on; None where
+    nothing can be kept there.
+    """
+    from pytest_lipleak.core.errors import StoreError
+    from pytest_lipleak.store.store import Store
+
+    if output.exists() and not output.is_file():
+        return None  # a device, or a pipe
+    folder = output.resolve().with_name(f"{output.name}{PART}")
+    try:
+        Store(folder).refuse_others()
+    except StoreError:
+        return None
+    return folder

@@ -129,6 +129,7 @@ def _next(settings: Settings, *, fix: bool) -> str:
 
 def _videos(work: "Run", finished: "FinishedVideos", *, as_json: bool) -> int:
     """Finished videos are not called: whether each belongs to its clip is what can be wrong with them."""
+    from pytest_lipleak.core.scores import POSED
     from pytest_lipleak.evaluation.checks.finished import look_over
     from pytest_lipleak.evaluation.checks.model import FIX, OK
     from pytest_lipleak.report.progress import StreamProgress
@@ -140,9 +141,10 @@ def _videos(work: "Run", finished: "FinishedVideos", *, as_json: bool) -> int:
         print(json.dumps(told, indent=1))
         return NOT_JUDGED if to_fix else GOOD
     count = counted(sum(not trial.probe for trial in finished.trials), "video")
-    print(
-        f"{finished.name}: {f'TO FIX: {to_fix} of {count}' if to_fix else f'READY: {count}, each on its clip'}"
-    )
+    posed = sum(POSED in finding.text for finding in findings)
+    # Of these nothing shows it; what was asked instead stands in the note.
+    laid = f"{posed} of them by the word of pose=free alone" if posed else "each on its clip"
+    print(f"{finished.name}: {f'TO FIX: {to_fix} of {count}' if to_fix else f'READY: {count}, {laid}'}")
     for note in finished.notes:
         print(f"note  {note}")
     for each in findings:

@@ -156,10 +156,10 @@ def match(
 
 def _quick(upper: NDArray[np.float32]) -> NDArray[np.float64]:
     """The quick part of how an upper face moves, (T, P): averaged over ``SMOOTHED`` frames, without what is slow."""
-    return _averaged(upper, SMOOTHED) - _averaged(upper, QUICK)
+    return averaged(upper, SMOOTHED) - averaged(upper, QUICK)
 
 
-def _averaged(rows: NDArray[np.floating], window: int) -> NDArray[np.float64]:
+def averaged(rows: NDArray[np.floating], window: int) -> NDArray[np.float64]:
     """Rows averaged over as many around each; the outermost ones stand for those beyond."""
     around = np.pad(rows.astype(np.float64), ((window // 2 + 1, window // 2), (0, 0)), mode="edge")
     sums = np.cumsum(around, axis=0)

@@ -92,7 +92,8 @@ class FinishedVideos:
         if free := sum(row.has_free_pose for row in self.table.rows):
             notes.append(
                 f"pose=free: the heads of {counted(free, 'video')} need not move as their clips' do, so that they "
-                "were made of the clips that the table names rests on its word"
+                "were made of the clips that the table names rests on its word; a video that moves or looks plainly "
+                "more like any other clip of the table is refused, one of another clip of the same person may not be"
             )
         return tuple(notes)
 
@@ -130,7 +131,9 @@ class FinishedVideos:
         else:
             files, origin, left_out = [*given.files.values()], given.origin, given.listing.left_out
             rows = tuple(rows_with_clips(self.table, list(given), given.origin))
-        clips = self.clips = ClipSet(files, origin, left_out, ends=self._end_of)
+        clips = self.clips = ClipSet(
+            files, origin, left_out, ends=lambda clip, length: self.end_of(clip, LEAST_SHOWN * length)
+        )
         sounds = _Sounds(clips)
         for row in rows:
             sounds.add(row)
@@ -142,10 +145,10 @@ class FinishedVideos:
             self._outputs.setdefault(trial.clip, []).append(row)
         return clips
 
-    def _end_of(self, clip: str, length: int) -> int | None:
-        """The frames, of so many, of a clip that all its videos show."""
+    def end_of(self, clip: str, least: float = 0.0) -> int | None:
+        """The frames of a clip that all its videos show, of those that show at least so many; None without any."""
         ends = (shown_frames(row.output) for row in self._outputs.get(clip, ()) if is_file(row.output))
-        return min((end for end in ends if end >= LEAST_SHOWN * length), default=None)
+        return min((end for end in ends if end >= least), default=None)
 
 
 def finished_of(model: Model) -> FinishedVideos | None:

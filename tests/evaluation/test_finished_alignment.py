@@ -13,6 +13,7 @@ from pytest_lipleak.core.scores import POSED
 from pytest_lipleak.evaluation.make.crops import Cropper
 from pytest_lipleak.evaluation.make.finished_alignment import FreePose, Laid, lay
 from pytest_lipleak.faces.alignment import SAME_QUICK, match, numbers_of
+from pytest_lipleak.faces.lookalikes import traits_of
 from pytest_lipleak.faces.placement import turned_to, whole_of
 from pytest_lipleak.faces.small import grey_faces
 from pytest_lipleak.faces.tracking import FacePolicy, FaceTrack
@@ -230,7 +231,7 @@ def declared(
     clip = Clip("ann", frames, np.zeros(640 * len(frames), np.int16))
     cropper = cropper or Cropper(Protocol.DIRECT)
     free = FreePose(
-        lambda video: boxes, lambda: [(name, grey_faces(other), False) for name, other in others.items()]
+        lambda video: boxes, lambda: {name: traits_of(grey_faces(other)) for name, other in others.items()}
     )
     return lay(clip, output, cropper, "out.mp4", free)
 
@@ -324,7 +325,7 @@ def test_without_a_face_a_free_pose_is_refused(clip: np.ndarray) -> None:
         raise UnscorableError("no face in 60 of 60 frames")
 
     real = Clip("ann", clip, np.zeros(640 * LENGTH, np.int16))
-    found = lay(real, posed_anew(clip, 4), Cropper(Protocol.DIRECT), "out.mp4", FreePose(nothing, list))
+    found = lay(real, posed_anew(clip, 4), Cropper(Protocol.DIRECT), "out.mp4", FreePose(nothing, dict))
     assert found.refused == "out.mp4: no face is found in it: no face in 60 of 60 frames"
 
 

@@ -4,10 +4,10 @@ Nothing is generated, and nothing is written to a store but what was found out.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import astuple, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +34,13 @@ from pytest_lipleak.evaluation.make.finished_alignment import (
     stepped,
 )
 from pytest_lipleak.evaluation.make.videos import GENERATION_LIBRARIES, OutputVideos
+from pytest_lipleak.faces.lookalikes import Traits, traits_of
 from pytest_lipleak.faces.placement import Place
 from pytest_lipleak.faces.small import Faces, grey_faces
 from pytest_lipleak.generators.finished_model import FinishedVideos
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.machine.model_files import file_sha256
+from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.finished_tables import FinishedVideo, TrialName
 from pytest_lipleak.media.opening import FileState, file_state
 from pytest_lipleak.media.tables import is_file
@@ -47,9 +49,6 @@ from pytest_lipleak.media.video import VideoFile, held_if_short
 from pytest_lipleak.plan.trials import Trial
 from pytest_lipleak.store.keys import STORE_FORMAT, key_of, versions_of
 from pytest_lipleak.store.store import Store, read_array
-
-COMPARED_CLIPS = 8
-"""Other clips that an output is compared with whose head follows nobody."""
 
 KEPT_VIDEOS = 2
 """Outputs that were read last, kept while they are short: what is embedded is also scanned and shown."""
@@ -115,7 +114,6 @@ class FinishedOutputs(OutputVideos):
         self._contents: dict[Path, tuple[FileState, str]] = {}
         self._checked: set[TrialName] = set()
         self._kept: OrderedDict[str, Video] = OrderedDict()
-        self._seen: OrderedDict[str, Faces] = OrderedDict()
         self._last: tuple[FinishedVideo, Video, Audio | None] | None = None
 
     def output_key(self, trial: Trial, audio: Audio) -> str:
@@ -239,7 +237,7 @@ class FinishedOutputs(OutputVideos):
             output = self._decoded(row)
         except (InputError, MissingDataError) as error:
             raise UnscorableError(f"no video: {error}") from None
-        free = FreePose(self._face_in, partial(self._others, trial.real)) if row.has_free_pose else None
+        free = FreePose(self._face_in, lambda: self._traits) if row.has_free_pose else None
         laid = lay(trial.real, output, self._crops.of(trial.real), row.output.name, free)
         if laid.refused is None:
             assert self._last is not None
@@ -251,26 +249,44 @@ class FinishedOutputs(OutputVideos):
         track = self._crops.track(output, np.zeros(len(output) * SAMPLES_PER_FRAME, np.int16))
         return None if track is None else track.boxes
 
-    def _others(self, clip: Clip) -> Iterator[tuple[str, Faces, bool]]:
-        """Yield the clips that follow one in the set: their small grey faces, uint8 (T, SIDE, SIDE), and whether they
-        are known to show the same person.
-        """
+    @cached_property
+    def _traits(self) -> Mapping[str, Traits]:
+        """What is compared of every clip that can be read with outputs whose heads follow nobody."""
         clips = self._finished.clips
         assert clips is not None
-        names = list(clips)
-        at = names.index(clip.name)
-        for name in (names[at + 1 :] + names[:at])[:COMPARED_CLIPS]:
+        found = {}
+        for name in clips:
             with suppress(LipleakError):  # said of that clip where it is measured
-                if name not in self._seen:
-                    other = clips[name]
-                    self._seen[name] = grey_faces(self._crops.of(other)(other.video))
-                    while len(self._seen) > 2 * COMPARED_CLIPS:
-                        self._seen.popitem(last=False)
-                yield (
-                    name,
-                    self._seen[name],
-                    clip.speaker is not None and clips.files[name].speaker == clip.speaker,
-                )
+                found[name] = self._traits_of(clips, name)
+        return found
+
+    def _traits_of(self, clips: ClipSet, name: str) -> Traits:
+        """Those of a clip, kept by the content of its files: nobody decodes it again for them."""
+
+        def make(path: Path) -> None:
+            clip = clips[name]
+            traits = traits_of(grey_faces(self._crops.of(clip)(clip.video)))
+            with path.open("wb") as file:
+                np.savez(file, look=traits.look, quick=traits.quick)
+
+        def read(path: Path) -> Traits:
+            with np.load(path) as arrays:
+                return Traits(arrays["look"], arrays["quick"])
+
+        file = clips.files[name]
+        key = key_of(
+            traits=[self._content(path) for path in (file.video, file.audio) if path is not None],
+            cut=file.cut,
+            box=str(file.box or ""),
+            ends=self._finished.end_of(name),
+            crops=self._geometry,
+            libraries=versions_of("av", *GENERATION_LIBRARIES),
+            package=__version__,
+            format=STORE_FORMAT,
+        )
+        found = self._store.load("traits.npz", key, make, read, about={"clip": name})
+        assert found is not None
+        return found
 
     def faces(self, trial: Trial) -> Faces | None:
         """Return the small grey faces of a video that was laid on its clip, uint8 (T, SIDE, SIDE); None of others."""
