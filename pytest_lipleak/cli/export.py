@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from pytest_lipleak.run.run import Run
     from pytest_lipleak.settings.options import Settings
 
-CHOICES = "export.json"
-"""What an export was made with: a folder is gone on with under the same choices alone."""
-
 HOWEVER = ("weights", "device")
 """Options that change nothing of what is written."""
 
@@ -68,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.core.metrics.formulas import DEFAULT_PROBES, metric
     from pytest_lipleak.evaluation.export_inputs import export
     from pytest_lipleak.generators.registry import Model
-    from pytest_lipleak.machine.outputs import check_writable
+    from pytest_lipleak.machine.outputs import check_writable, write_text
     from pytest_lipleak.media.finished_tables import MANIFEST
     from pytest_lipleak.report.progress import StreamProgress
     from pytest_lipleak.run.run import Run
@@ -93,7 +90,7 @@ def run(options: argparse.Namespace) -> int:
         work.close()
     judge = _judging(settings, work)
     readme = README.format(folder=folder.name, judge=judge.format(table=folder.name))
-    (folder / "README.md").write_text(readme, encoding="utf-8")
+    write_text(folder / "README.md", readme)
     for clip, reason in sorted(done.refused.items()):
         print(f"lipleak: {clip} cannot be judged: {reason}", file=sys.stderr)
     if options.json:
@@ -111,6 +108,8 @@ def run(options: argparse.Namespace) -> int:
 def _begin(folder: Path, work: "Run", options: argparse.Namespace) -> None:
     """Go on with an export of the same choices, and refuse one of others: old files would count as new ones."""
     from pytest_lipleak.core.version import __version__
+    from pytest_lipleak.machine.outputs import write_text
+    from pytest_lipleak.media.finished_tables import EXPORT, MANIFEST
 
     chosen = {
         option.name: str(getattr(getattr(work.settings, option.part), option.field))
@@ -119,7 +118,7 @@ def _begin(folder: Path, work: "Run", options: argparse.Namespace) -> None:
     }
     chosen |= {"clips": work.clips.digest, "expert": work.expert.name, "protocol": work.expert.protocol}
     chosen |= {"references": options.references, "probes": str(not options.no_probes), "version": __version__}
-    file = folder / CHOICES
+    file = folder / EXPORT
     if file.is_file():
         before = json.loads(file.read_text(encoding="utf-8"))
         if before != chosen:
@@ -127,11 +126,13 @@ def _begin(folder: Path, work: "Run", options: argparse.Namespace) -> None:
             raise ConfigurationError(
                 f"{folder} holds an export with other choices ({', '.join(changed)}); name another folder, or remove it"
             )
+        if not (folder / MANIFEST).exists():
+            print(f"lipleak: goes on with the export in {folder}, which was cut off", file=sys.stderr)
         return
     if folder.is_dir() and any(folder.iterdir()):
         raise ConfigurationError(f"{folder} is not empty and holds no export; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
-    file.write_text(f"{json.dumps(chosen, indent=1)}\n", encoding="utf-8")
+    write_text(file, f"{json.dumps(chosen, indent=1)}\n")
 
 
 def _judging(settings: "Settings", work: "Run") -> str:

@@ -28,6 +28,9 @@ COLUMNS = (
 )  # fmt: skip
 """Of the manifest. Shell scripts read the first four; what may hold a comma comes later."""
 
+ASIDE = "tmp-"
+"""What names of files begin with that are not yet whole; the number of the process that writes them follows."""
+
 Progress = Callable[[int, int, str], None]
 
 
@@ -67,24 +70,27 @@ def export(
         InputError: a clip cannot be read.
     """
     files = _Files(folder)
+    files.clear()
     names = evaluation.corpus.provenance.clip_names
     conditions = [Condition(setup, reference) for reference in references for setup in SETUPS]
     rows: list[dict[str, str]] = []
     for done, name in enumerate(names):
-        progress(done, len(names), name)
+        progress(done * len(conditions), len(names) * len(conditions), f"what is made of {name}")
         rows += [
             _row(evaluation, files, trial)
             for cell in conditions
             for trial in evaluation.trials_of(name, cell)
         ]
     regular = len(rows)
+    probed = evaluation.corpus.provenance.probed
     wanted = [metric for metric in probes if metric.conditions[-1].reference in references]
-    for done, metric in enumerate(wanted):
-        progress(done, len(wanted), metric.name)
-        rows += [_row(evaluation, files, trial) for trial in evaluation.probe_trials(metric)]
+    for metric in wanted:
+        for trial in evaluation.probe_trials(metric):
+            progress(probed.index(trial.real.name), len(probed), f"what is probed for {metric.name}")
+            rows.append(_row(evaluation, files, trial))
     # Probes of one condition share the videos that they are compared with.
     rows = [*{row["output"]: row for row in rows}.values()]
-    progress(len(names), len(names), "")
+    progress(len(rows), len(rows), "")
     with files.written(folder / MANIFEST) as path, path.open("w", encoding="utf-8", newline="") as file:
         # A carriage return would be part of what a shell script reads last.
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
@@ -147,6 +153,15 @@ class _Files:
         self._folder = folder
         self._there: set[str] = set()
 
+    def clear(self) -> None:
+        """Remove what was half written when an export was killed."""
+        from psutil import pid_exists
+
+        for path in self._folder.glob(f"**/{ASIDE}*"):
+            number = path.name.removeprefix(ASIDE).partition("-")[0]
+            if number.isdecimal() and not pid_exists(int(number)):
+                path.unlink(missing_ok=True)
+
     def video(self, name: str, video: Video, audio: Audio | None = None) -> str:
         """Write a video without loss; return its name."""
         return self._once(name, lambda path: write_video(path, video, audio))
@@ -173,7 +188,7 @@ class _Files:
     @contextmanager
     def written(self, path: Path) -> Iterator[Path]:
         """Give a path to write to, which becomes ``path`` when all is written."""
-        aside = path.with_name(f"tmp-{os.getpid()}-{path.name}")
+        aside = path.with_name(f"{ASIDE}{os.getpid()}-{path.name}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield aside

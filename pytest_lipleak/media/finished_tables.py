@@ -47,6 +47,9 @@ FIELDS = ("clip", "setup", "reference", "model")
 MANIFEST = "manifest.csv"
 """Name of the table in folders that we write."""
 
+EXPORT = "export.json"
+"""Name of what says with which choices `lipleak export` wrote a folder."""
+
 Word = TypeVar("Word", bound=StrEnum)
 
 BOX = re.compile(r"\s*(\d+)\s*[,; x]\s*(\d+)\s*[,; x]\s*(\d+)\s*[,; x]\s*(\d+)\s*")
@@ -179,6 +182,11 @@ def read_finished(spec: str) -> FinishedTable:
         path = path / MANIFEST if folder else path
         if not is_file(path):
             missing = f"the folder has no {MANIFEST}" if folder else "no such file"
+            if path.with_name(EXPORT).is_file():
+                raise MissingDataError(
+                    f"finished videos '{escaped(spec)}': `lipleak export` was cut off before it had written "
+                    "everything; call it again, it goes on"
+                )
             raise MissingDataError(
                 f"finished videos '{escaped(spec)}': {missing}; name a table with the columns output and source, a "
                 f"folder with a {MANIFEST}, or a pattern such as 'out/{{setup}}_{{reference}}/{{clip}}.mp4'"

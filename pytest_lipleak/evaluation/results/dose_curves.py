@@ -42,29 +42,34 @@ def calibrated(measured: Callable[[float], Corpus], shares: Sequence[float] = SH
     Raises:
         UnscorableError: no clip was scored, or other clips at another share; or the expert cannot judge them.
     """
-    corpora = [measured(share) for share in shares]
+    corpora: list[Corpus] = []
+    clips: list[str] = []
+    for share in shares:
+        corpora.append(corpus := measured(share))
+        if corpus.objection:
+            raise UnscorableError(corpus.objection)
+        found = [corpus.column(column) for column in COLUMNS]
+        known = clips if len(corpora) > 1 else corpus.provenance.clip_names
+        clips = [clip for clip in known if all(clip in scores for scores in found)]
+        if len(clips) < 2:
+            reasons = sorted(f"{trial.clip}: {trial.reason}" for trial in corpus.unscored.values())
+            raise UnscorableError(
+                f"scored under all conditions: {counted(len(clips), 'clip')}; a dose curve needs two"
+                + (f" ({reasons[0]})" if reasons else "")
+            )
     about = corpora[0].provenance
-    if objection := next((corpus.objection for corpus in corpora if corpus.objection), None):
-        raise UnscorableError(objection)
     scores = [{column: corpus.column(column) for column in COLUMNS} for corpus in corpora]
-    clips = [
-        clip for clip in about.clip_names if all(clip in each for found in scores for each in found.values())
-    ]
-    if len(clips) < 2:
-        raise UnscorableError(
-            f"scored under all conditions: {counted(len(clips), 'clip')}; a dose curve needs two"
-        )
     columns = {
-        column: tuple(tuple(found[column][clip] for clip in clips) for found in scores) for column in COLUMNS
+        column: tuple(tuple(each[column][clip] for clip in clips) for each in scores) for column in COLUMNS
     }
-    known = {
+    identity = {
         **_identity(about),
         "clips": about.clips,
         "seed": about.seed,
         "pairing_rule": about.pairing_rule,
         "version": about.version,
     }
-    return DoseCurve(known, tuple(clips), tuple(shares), columns)
+    return DoseCurve(identity, tuple(clips), tuple(shares), columns)
 
 
 def _identity(about: Provenance) -> dict[str, Any]:
