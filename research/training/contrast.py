@@ -24,6 +24,7 @@ Hits = tuple[list[bool], list[str]]
 class Contrast:
     """One cut's confidences with its own audio and with wrong audios; ``FREE`` and ``KNOWN`` tell the two apart."""
 
+    clip: str
     person: str
     own: tuple[float, float]
     wrong: tuple[tuple[float, float], ...]
@@ -50,7 +51,7 @@ def contrasts(cases: list[Case], length: int, *, same_person: bool, partners: in
                     audios.append(audio)
             if audios:
                 scores = [(s.lse_c, s.confidence_at(case.offset)) for s in case.score(start, stop, *audios)]
-                found.append(Contrast(case.person, scores[0], tuple(scores[1:])))
+                found.append(Contrast(case.name, case.person, scores[0], tuple(scores[1:])))
     return found
 
 

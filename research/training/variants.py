@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.clips import Audio
 from pytest_lipleak.sync.embedded import SCALE, EmbeddedExpert
 from pytest_lipleak.sync.expert import Embeddings
-from research.training.cases import FOLDS, THREE, Case, in_sync, interval, spearman, talkers
+from research.training.cases import FOLDS, FULL, THREE, Case, in_sync, interval, spearman, talkers
 from research.training.contrast import FREE, KNOWN, auc_of, contrasts, halves, hits, moved_hits
 
 Statistic = Callable[[NDArray[np.int64]], float]
@@ -198,6 +198,29 @@ def table(cases: list[Case], variants: dict[str, Callable[[Case], Any]]) -> Iter
         yield f"| {name} | " + " | ".join(gain(plain.values[k], other.values[k]) for k in plain) + " |"
 
 
+def less_the_null(cases: list[Case], unrelated: int = 8) -> Iterator[str]:
+    """Gains of taking from each confidence the mean of what the same lips score against unrelated speech."""
+    found = contrasts([c for c in cases if in_sync(c)], THREE, same_person=False, partners=4 + unrelated)
+    plain = [replace(c, wrong=c.wrong[:4]) for c in found]
+    nulls = [np.mean(c.wrong[4:], axis=0) for c in found]
+    less = [
+        replace(c, own=tuple(c.own - null), wrong=tuple(tuple(w - null) for w in c.wrong))
+        for c, null in zip(plain, nulls, strict=True)
+    ]
+    people = [c.person for c in found]
+    for which, name in ((KNOWN, "AUC known offset, 3 s"), (FREE, "AUC free, 3 s")):
+        one, other = ((people, auc_of(of, which)) for of in (plain, less))
+        yield f"| {name} | {one[1](np.arange(len(people))):.3f} | {gain(one, other)} |"
+    judged = {c.name: c for c in cases if c.confidence > 0}
+    whole = contrasts(list(judged.values()), FULL, same_person=False, partners=unrelated)
+    theirs = np.array([judged[c.clip].confidence for c in whole])
+    own = np.array([c.own[FREE] for c in whole])
+    above = own - np.array([np.mean(c.wrong, axis=0)[FREE] for c in whole])
+    people = [c.person for c in whole]
+    one, other = ((people, lambda i, of=of: spearman(of[i], theirs[i])) for of in (own, above))
+    yield f"| Spearman | {one[1](np.arange(len(people))):.3f} | {gain(one, other)} |"
+
+
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -228,6 +251,10 @@ def main() -> None:
         print(f"\n{'mouth-aligned' if corners else 'plain crops'}, folds {' '.join(a.fold)}: {a.folds}\n")
         for line in table(cases, variants):
             print(line, flush=True)
+        if not a.only_others:
+            print("\n| less what unrelated speech scores | as it is | gain |\n|---|---|---|")
+            for line in less_the_null(cases):
+                print(line, flush=True)
 
 
 if __name__ == "__main__":
