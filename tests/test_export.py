@@ -114,7 +114,8 @@ def test_what_was_made_elsewhere_gives_the_numbers_of_the_live_run(
     finished = result_of(f"--model=videos:{folder}", report=tmp_path / "finished.json")
     assert {verdict["outcome"] for verdict in live["verdicts"]} == {"pass"}
     assert finished.keys() == live.keys()
-    for part in finished.keys() - {"provenance", "costs"}:
+    assert finished["not_applicable"].keys() == {"PA,AR"}, "input frames are probed beside one reference"
+    for part in finished.keys() - {"provenance", "costs", "not_applicable"}:
         assert finished[part] == live[part], part
     told = {key for key, value in live["provenance"].items() if finished["provenance"][key] != value}
     assert told <= {"model", "fingerprint", "clips", "clips_sha256", "pairing_rule", "begun", "finished"}
