@@ -93,7 +93,7 @@ def check_pytest(arguments: list[str]) -> None:
             Limit.parse(value)
 
 
-def test_tests_of_the_docs_run(pytester: pytest.Pytester, tmp_path: Path) -> None:
+def test_tests_of_the_docs_run(pytester: pytest.Pytester, tmp_path: Path, warm: None) -> None:
     """All examples with tests, on the demo and few short clips: what they ask for is there."""
     from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
     from pytest_lipleak.media.video import write_video

@@ -178,7 +178,12 @@ def test_tables_stand_between_their_markers():
 
 @pytest.mark.slow
 def test_the_small_bench_judges_everybody_rightly(tmp_path, monkeypatch, capsys):
-    """What ``python -m research.known_guilt run --small`` does."""
+    """What ``python -m research.known_guilt run --small`` does, with two of the three clips of each person."""
+    prepared("embedded", None, tmp_path)
+    manifest = tmp_path / "sets" / "embedded" / "manifest.csv"
+    lines = manifest.read_text().splitlines(keepends=True)
+    manifest.write_text("".join(line for line in lines if "_3" not in line))
+    assert len(open_clips(manifest)) == 8
     monkeypatch.setattr("sys.argv", ["known_guilt", "run", "--small", "--work", str(tmp_path)])
     assert main() == 0, capsys.readouterr().out
     rows = rows_of_lines(read(tmp_path / "results.jsonl"))

@@ -98,14 +98,13 @@ def test_a_model_that_keeps_people_is_asked_about_another_one(evaluation: Evalua
 
 
 def test_no_leak_gives_nothing_and_a_share_gives_that_share(evaluation: Evaluate, common_store: Path) -> None:
-    clips = open_clips(EMBEDDED)
-    whole = evaluation("demo", common_store, clips)
+    whole = evaluation("demo", common_store)
     verdicts = assert_reference_does_not_move_lips(whole)
     assert [verdict.measurement.value for verdict in verdicts] == [0.0, 0.0, 0.0]
     assert whole.measure("FRAME_shift[XM,CR]").value == pytest.approx(0, abs=0.02)
     # In pauses it shows the most closed mouth of what it was given, which is another one then.
     assert whole.measure("FRAME_shift[PA,CR]").value == pytest.approx(0, abs=0.05)
-    leaky = evaluation("demo:leaky=0.25", common_store, clips)
+    leaky = evaluation("demo:leaky=0.25", common_store)
     swap = [leaky.measure(f"REF_swap[SI,{reference}]") for reference in ("CR", "AR")]
     for found in swap:
         # Under the mask's feathered rim less than the share arrives.

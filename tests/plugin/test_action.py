@@ -58,13 +58,12 @@ def test_install(tmp_path: Path, version: str, extras: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.cold
-@pytest.mark.parametrize("extras", ["html,xdist", ""])
-def test_pip_accepts_what_it_is_asked_for(tmp_path: Path, extras: str) -> None:
+def test_pip_accepts_what_it_is_asked_for(tmp_path: Path) -> None:
     python = tmp_path / "bin" / "python"
     python.parent.mkdir()
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@" --dry-run --no-deps\n')
     python.chmod(0o755)
-    runner = Runner(tmp_path, model="demo", extras=extras)
+    runner = Runner(tmp_path, model="demo", extras="html,xdist")
     done = runner.run("Install pytest-lipleak", PATH=f"{python.parent}:{os.environ['PATH']}")
     if "No matching distribution found for hatchling" in done.stderr:
         pytest.skip("needs a package index with hatchling, which builds the package")
@@ -200,7 +199,9 @@ def test_the_example_with_parts_and_a_merge_job(tmp_path: Path, own_clips: Path)
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "model"), [("leakage-comment.yml", "demo:leaky"), ("leakage.yml", "demo")])
-def test_the_examples_of_one_job(tmp_path: Path, own_clips: Path, name: str, model: str) -> None:
+def test_the_examples_of_one_job(
+    tmp_path: Path, own_clips: Path, common_store: Path, name: str, model: str
+) -> None:
     """With a `gh` that keeps what it was asked to post."""
     gh = tmp_path / "bin" / "gh"
     gh.parent.mkdir()
@@ -210,7 +211,7 @@ def test_the_examples_of_one_job(tmp_path: Path, own_clips: Path, name: str, mod
     ran = []
     for step in steps_of(name, "leakage"):
         if "pytest-lipleak@" in step.get("uses", ""):
-            here = {"model": model, "model-args": "", "clips": str(own_clips)}
+            here = {"model": model, "model-args": "", "clips": str(own_clips), "store": str(common_store)}
             assert run_action(tmp_path, step, values, **here) == (1 if "leaky" in model else 0)
             measured = next(tmp_path.rglob("lipleak.json"))
             shutil.copy(measured, tmp_path / "lipleak-baseline.json")

@@ -67,7 +67,7 @@ def test_a_clip_is_read_as_players_show_it_or_refused_with_words(recipe: Recipe,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("recipe", RECIPES[::8], ids=_id)
+@pytest.mark.parametrize("recipe", RECIPES[::16], ids=_id)
 def test_and_so_is_a_real_persons(recipe: Recipe, real_kitchen: Kitchen) -> None:
     result = measure(real_kitchen.made(recipe), real_kitchen.original)
     assert not result.faults, "\n".join(result.faults)
