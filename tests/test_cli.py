@@ -467,3 +467,15 @@ def test_an_expert_that_hears_nothing_is_refused_before_anything_is_calibrated(
     assert main(["calibrate", "--clips", "embedded", *files]) == NOT_JUDGED
     assert "this expert cannot judge these clips" in capsys.readouterr().err
     assert not gates.exists()
+
+
+@pytest.mark.parametrize(
+    ("word", "said"), [("scor", "did you mean score?"), ("wobble", "known are score, clips,")]
+)
+def test_an_unknown_command_is_told_with_the_nearest_or_with_all(
+    word: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([word])
+    assert ended.value.code == USAGE
+    assert f"unknown command {word!r}; {said}" in capsys.readouterr().err

@@ -7,6 +7,7 @@ that runs it: ``(argparse.Namespace) -> exit code``. List the module in ``COMMAN
 import argparse
 import io
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Collection, Sequence
@@ -164,6 +165,18 @@ def _meant(word: str, flags: Collection[str]) -> str:
     return f"; did you mean {nearest[0]}?" if nearest else ""
 
 
+class _WholeParser(argparse.ArgumentParser):
+    """The parser of ``lipleak``; an unknown command is told by its name, not by argparse's words."""
+
+    def error(self, message: str) -> NoReturn:
+        wrong = re.match(r"argument COMMAND: invalid choice: '(.*?)'", message)
+        if wrong:
+            names = [command.__name__.rpartition(".")[2] for command in COMMANDS]
+            meant = _meant(wrong[1], names) or f"; known are {', '.join(names)}"
+            message = f"unknown command {wrong[1]!r}{meant}"
+        super().error(message)
+
+
 class _CommandParser(argparse.ArgumentParser):
     """A command's parser; it does not take the beginning of an option for the option."""
 
@@ -173,7 +186,7 @@ class _CommandParser(argparse.ArgumentParser):
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    whole = argparse.ArgumentParser(
+    whole = _WholeParser(
         prog="lipleak",
         description="Lip sync and lip leakage of talking-face videos.",
         epilog=EXIT_STATUS,

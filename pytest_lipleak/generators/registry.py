@@ -5,7 +5,7 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -210,7 +210,7 @@ def model_builder(
 def _finished(name: str, spec: str, arguments: Mapping[str, Any]) -> Model:
     """The finished videos of one model, under the name that the table gives it."""
     load: Any = _attribute("pytest_lipleak.generators.finished_model:load", name)
-    _bound(load, {"spec": spec, **arguments}, name)
+    _bound(load, arguments, name, "spec")
     generator = load(spec, **arguments)
     return Model(generator.name, generator, arguments)
 
@@ -256,15 +256,11 @@ def check_name(name: str, arguments: Mapping[str, Any] | None = None) -> None:
 def _check_arguments(name: str, arguments: Mapping[str, Any]) -> None:
     """Bind the arguments of a model that comes with this package; its factory is cheap to import."""
     if name.startswith(COMMAND_PREFIX):
-        _bound(
-            _attribute("pytest_lipleak.generators.command:load", name), {**arguments, "template": ""}, name
-        )
+        _bound(_attribute("pytest_lipleak.generators.command:load", name), arguments, name, "template")
     elif name.startswith(VIDEOS_PREFIX):
-        _bound(
-            _attribute("pytest_lipleak.generators.finished_model:load", name), {**arguments, "spec": ""}, name
-        )
+        _bound(_attribute("pytest_lipleak.generators.finished_model:load", name), arguments, name, "spec")
     elif name.endswith(ONNX_SUFFIX):
-        _bound(_attribute(ONNX.factory, name), {**arguments, "path": name}, name)
+        _bound(_attribute(ONNX.factory, name), arguments, name, "path")
         _check_extras(ONNX, name)
     elif name in SYSTEMS:
         card = card_of(name)
@@ -295,9 +291,10 @@ def _check_extras(card: ModelCard, name: str) -> None:
 def _check_attribute(path: Path, attribute: str, name: str) -> None:
     """Refuse an attribute that a file's source binds nowhere; what it may bind in other ways is left to its import."""
     try:
-        nodes = list(ast.walk(ast.parse(path.read_bytes())))
+        tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError):
         return  # its import says it better
+    nodes = list(ast.walk(tree))
     bound = {
         node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
     }
@@ -314,11 +311,24 @@ def _check_attribute(path: Path, attribute: str, name: str) -> None:
         "vars",
         "locals",
     }:
-        public = sorted(node.name for node in nodes if hasattr(node, "name") and isinstance(node.name, str))
-        offered = [one for one in public if not one.startswith("_")]
-        raise ConfigurationError(
-            f"model {name!r}: {path} has no attribute {attribute!r}; it has {', '.join(offered) or 'nothing'}"
-        )
+        defined = [
+            node.name
+            for node in tree.body
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        ]
+        assigned = (target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets)
+        defined += [target.id for target in assigned if isinstance(target, ast.Name)]
+        raise _no_attribute(name, str(path), attribute, defined)
+
+
+def _no_attribute(name: str, where: str, attribute: str, offered: Iterable[str]) -> ConfigurationError:
+    """Say what is near, or else what there is."""
+    from difflib import get_close_matches
+
+    public = sorted(each for each in offered if not each.startswith("_"))
+    near = get_close_matches(attribute, public, 2)
+    words = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(public) or 'nothing'}"
+    return ConfigurationError(f"model {name!r}: {where} has no attribute {attribute!r}; {words}")
 
 
 def _check_module(where: str, name: str) -> None:
@@ -366,10 +376,10 @@ def _attribute(target: str, name: str) -> Any:
         for part in attribute.split("."):
             found = getattr(found, part)
     except AttributeError:
-        public = [key for key in vars(module) if not key.startswith("_")]
-        raise ConfigurationError(
-            f"model {name!r}: {where} has no attribute {attribute!r}; it has {', '.join(sorted(public)) or 'nothing'}"
-        ) from None
+        offered = (
+            key for key, value in vars(module).items() if callable(value) or hasattr(value, "generate")
+        )
+        raise _no_attribute(name, where, attribute, offered) from None
     return found
 
 
@@ -417,10 +427,13 @@ def _builder(target: Any, name: str, arguments: dict[str, Any], device: str) -> 
     return lambda: _checked(target(**arguments), name)
 
 
-def _bound(target: Callable[..., Any], arguments: Mapping[str, Any], name: str) -> None:
-    """Refuse arguments that a factory does not take, or lacks."""
+def _bound(target: Callable[..., Any], arguments: Mapping[str, Any], name: str, named: str = "") -> None:
+    """Refuse arguments that a factory does not take, or lacks.
+
+    ``named`` is the parameter that the model's name gives; nobody else can.
+    """
     try:
-        inspect.signature(target).bind(**arguments)
+        inspect.signature(target).bind(**arguments, **({named: name} if named else {}))
     except TypeError as error:
         # Where a misspelt argument leaves the right one missing, Python names only the latter.
         unknown = [
@@ -429,9 +442,9 @@ def _bound(target: Callable[..., Any], arguments: Mapping[str, Any], name: str) 
             if each not in _parameters(target) and repr(each) not in str(error)
         ]
         got = f" (got {', '.join(unknown)})" if unknown else ""
+        taken = (each for each in _parameters(target) if each != named)
         raise ConfigurationError(
-            f"model {name!r}: {error}{got}; it takes ({', '.join(_parameters(target))}), set by "
-            "--lipleak-model-arg key=value"
+            f"model {name!r}: {error}{got}; it takes ({', '.join(taken)}), set by --lipleak-model-arg key=value"
         ) from None
 
 

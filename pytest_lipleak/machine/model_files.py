@@ -128,10 +128,26 @@ def fetch(model: ModelFile, folder: Path | None = None) -> Path:
             )
     except Exception as error:  # pooch and requests raise many kinds; all mean that there is no file
         raise WeightsError(
-            f"could not download {model.name} ({model.purpose}) from {model.url}: {error}. Without internet, put it "
-            "into a folder and name that with --lipleak-weights or LIPLEAK_WEIGHTS; licence: "
+            f"could not download {model.name} ({model.purpose}) from {model.url}: {_reason(error)}. Without "
+            "internet, put it into a folder and name that with --lipleak-weights or LIPLEAK_WEIGHTS; licence: "
             f"{model.licence}"
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """Why a download failed: libraries tell it by the insides of their connections."""
+    import requests
+
+    answer = getattr(error, "response", None)
+    if isinstance(error, requests.HTTPError) and answer is not None:
+        return f"the server answered {answer.status_code} {answer.reason}"
+    if isinstance(error, requests.Timeout):
+        return "the server did not answer in time"
+    if isinstance(error, requests.exceptions.SSLError):
+        return "the server's certificate could not be verified"
+    if isinstance(error, requests.ConnectionError):
+        return "the server could not be reached"
+    return str(error)
 
 
 def _size(url: str) -> str:

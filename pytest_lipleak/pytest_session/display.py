@@ -53,8 +53,12 @@ class Display:
             return lambda: None
         from pytest_lipleak.report.progress import WorkersProgress
 
+        writer = self._config.get_terminal_writer()
+
         def write(text: str) -> None:
-            reporter.ensure_newline()
+            # Where workers run the tests, the reporter does not know that it has begun a line of results.
+            if writer.width_of_current_line:
+                writer.line()
             reporter.write_line(text)
 
         progress = WorkersProgress(_told_in(folder), write)

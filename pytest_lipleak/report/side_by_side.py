@@ -111,7 +111,9 @@ def entry_of(corpus: Corpus, label: str | None = None) -> Entry:
     lost = {entry.clip for entry in corpus.unscored.values()}
     notes = [f"no score under some condition: {counted(len(lost), 'clip')}" if lost else ""]
     notes += [corpus.objection or "", *suspicions(corpus)]
-    made = f"{', '.join(f'{name} {value}' for name, value in choices.items())}, seed {about.seed}"
+    # The rule of pairs says the seed.
+    seed = "" if PAIRS in choices else f", seed {about.seed}"
+    made = f"{', '.join(f'{name} {value}' for name, value in choices.items())}{seed}"
     weights = f", expert's weights SHA-256 {about.weights_sha256[:8]}" if about.weights_sha256 else ""
     return Entry(
         label or about.model,

@@ -107,7 +107,10 @@ def test_not_applicable_skips(project: Project) -> None:
 
 
 MISUSE = [
-    ("assert_metric(lipleak, 'LSD-XX < 1')", "unknown metric 'LSD-XX'; did you mean LSD-CR? known are"),
+    (
+        "assert_metric(lipleak, 'LSD-XX < 1')",
+        "unknown metric 'LSD-XX'; did you mean LSD-CR? docs/metrics.md explains them all",
+    ),
     ("assert_metric(lipleak, 'LSD-CR > 1')", "lower is better"),
     ("assert_metric(lipleak, 'LSD-CR')", "cannot read the gate 'LSD-CR'"),
     ("assert_lsd_below(lipleak, 1, reference='XR')", "reference='XR' is not known; use CR or AR"),

@@ -140,7 +140,7 @@ REFUSED = [
     (("--lipleak-model=demo", "--lipleak-gate=LSD-CR < low"), "'low' is not a number"),
     (
         ("--lipleak-model=demo", "--lipleak-gate=LSD-XX < 1"),
-        "unknown metric 'LSD-XX'; did you mean LSD-CR? known are LSD-CR, LSD-AR",
+        "unknown metric 'LSD-XX'; did you mean LSD-CR? docs/metrics.md explains them all",
     ),
     (
         ("--lipleak-model=demo", "--lipleak-gate=LSD-CR > 1"),

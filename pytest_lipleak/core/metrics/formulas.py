@@ -432,10 +432,11 @@ def _unknown(name: str) -> ConfigurationError:
     begun = [base] if base in known else [each for each in known if base and each.startswith(base)]
     nearest = begun if 0 < len(begun) <= 2 else get_close_matches(base, known, 1)
     meant = [form for each in nearest for form in known[each]]
-    hint = f"did you mean {' or '.join(meant)}? " if meant else ""
+    groups = dict.fromkeys(each.partition("[")[0].partition("@")[0] for each in KNOWN_METRICS)
+    hint = f"did you mean {' or '.join(meant)}?" if meant else f"known are {', '.join(groups)};"
     return ConfigurationError(
-        f"unknown metric {name!r}; {hint}known are {', '.join(KNOWN_METRICS)} "
-        "(SETUP is AM, XM or SI, REFERENCE is CR or AR, [GT] the real clips)"
+        f"unknown metric {name!r}; {hint} docs/metrics.md explains them all (SETUP is AM, XM or SI, "
+        "REFERENCE is CR or AR, [GT] the real clips)"
     )
 
 
