@@ -162,6 +162,35 @@ def stored_images(path: Path) -> Iterator[Image]:
             yield upright(frame)
 
 
+def write_raw(path: Path, frames: Frames) -> None:
+    """Write RGB frames as they lie in memory, for ``raw_frames``: in a fraction of the time, in five times the room.
+
+    Args:
+        path: the file to write.
+        frames: uint8 RGB (T, H, W, 3).
+    """
+    with path.open("wb") as file:
+        np.save(file, frames)
+
+
+def raw_frames(path: Path) -> Frames | None:
+    """Return what ``write_raw`` wrote, uint8 RGB (T, H, W, 3), None where the file is something else.
+
+    Nothing is read before it is looked at, and processes that look at the same pictures share their memory; what is
+    written to the array stays in it.
+    """
+    with path.open("rb") as file:
+        begin = file.read(len(RAW_BEGIN))
+    if begin != RAW_BEGIN:
+        return None
+    # A plain array over the mapping: slices of ``np.memmap`` take longer to make.
+    mapped: Frames = np.load(path, mmap_mode="c", allow_pickle=False).view(np.ndarray)
+    return mapped
+
+
+RAW_BEGIN = b"\x93NUMPY"
+"""First bytes of a file of ``write_raw``."""
+
 SMALL = 256 * 256
 """Pixels of a picture up to which one thread codes it: several take a fifth more to write it, and twice as much to read
 it, and are hardly sooner done."""

@@ -218,7 +218,7 @@ class Run:
             model,
             expert or self.expert.loaded,
             self._plan(shard or self.settings.machine.shard, finished),
-            kept or Store(self.folder),
+            kept or Store(self.folder, passing=True),
             rules=_rules(settings),
             worker=Worker(
                 run=process.run,

@@ -58,11 +58,13 @@ class Layout:
 
     Args:
         access: to the folder.
+        hashed: whether files are seen to be whole by the hash in their names; else by their being there.
     """
 
-    def __init__(self, access: Access) -> None:
+    def __init__(self, access: Access, *, hashed: bool = True) -> None:
         self.folder = access.folder
         self._access = access
+        self._hashed = hashed
         self._whole: dict[Path, tuple[int, int, int, int]] = {}
 
     def find(self, kind: str, key: str) -> Path | None:
@@ -96,17 +98,28 @@ class Layout:
         Raises:
             FileNotFoundError: another process has dropped it.
         """
+        if not self._hashed:
+            return path.exists()
         whole = self._whole.pop(path, None) == _state(path)
         # Another process may be dropping it; a reader's folder may be read-only.
         with suppress(OSError):
             os.utime(path)
         state = _state(path)
         if whole or path.stem.rpartition("-")[2] == _content_digest(path):
-            self._whole[path] = state
-            if len(self._whole) > MOST_KNOWN:
-                del self._whole[next(iter(self._whole))]
+            self._note(path, state)
             return True
         return False
+
+    def note_whole(self, path: Path) -> None:
+        """Note that a file that this process has just written and named is whole: it is not hashed again."""
+        if self._hashed:
+            with suppress(OSError):
+                self._note(path, _state(path))
+
+    def _note(self, path: Path, state: tuple[int, int, int, int]) -> None:
+        self._whole[path] = state
+        if len(self._whole) > MOST_KNOWN:
+            del self._whole[next(iter(self._whole))]
 
     def temporary(self, kind: str, key: str) -> Path:
         """Return the file to which this process writes an artefact until it is whole."""
@@ -114,9 +127,10 @@ class Layout:
         return self._folder_of(key) / f"{TMP}{stem}-{key}-{os.getpid()}.{suffix}"
 
     def final(self, kind: str, key: str, written: Path) -> Path:
-        """Return the file that a whole artefact becomes; its name carries the hash of its content."""
+        """Return the file that a whole artefact becomes; its name carries the hash of its content, or zeros."""
         stem, _, suffix = kind.partition(".")
-        return written.parent / f"{stem}-{key}-{_content_digest(written)}.{suffix}"
+        digest = _content_digest(written) if self._hashed else "0" * DIGEST_LENGTH
+        return written.parent / f"{stem}-{key}-{digest}.{suffix}"
 
     def description(self, kind: str, key: str) -> Path:
         """Return the file that says in words what an artefact is."""

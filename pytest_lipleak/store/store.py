@@ -41,12 +41,16 @@ class Store:
         folder: created when needed.
         limit: bytes; beyond it, what was not used for longest is dropped. None keeps everything.
         shared: whether others may write to it; what is made in it gets the folder's own permissions.
+        passing: whether it goes with the run that made it: nothing in it is hashed.
     """
 
-    def __init__(self, folder: Path, limit: int | None = None, *, shared: bool = False) -> None:
+    def __init__(
+        self, folder: Path, limit: int | None = None, *, shared: bool = False, passing: bool = False
+    ) -> None:
         self.folder = folder
+        self.passing = passing
         self._access = Access(folder, shared=shared)
-        self.layout = Layout(self._access)
+        self.layout = Layout(self._access, hashed=not passing)
         self._upkeep = Upkeep(self.layout, limit)
 
     def check(self) -> None:
@@ -206,6 +210,7 @@ class Store:
             final = self.layout.final(kind, key, temporary)
             self._access.share(temporary)
             temporary.replace(final)
+            self.layout.note_whole(final)
         finally:
             # A maker may never have begun to write, and its own error must not be lost over cleaning up.
             with suppress(OSError):

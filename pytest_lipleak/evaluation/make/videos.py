@@ -2,15 +2,16 @@
 
 import math
 import os
+import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain
 from pathlib import Path
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Audio, Clip, Image, StreamedVideo, Video, digest_of
+from pytest_lipleak.core.clips import Audio, Clip, Frames, Image, StreamedVideo, Video, digest_of
 from pytest_lipleak.core.errors import StoreError
 from pytest_lipleak.core.held_arrays import HeldArrays
 from pytest_lipleak.core.version import __version__
@@ -24,10 +25,16 @@ from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.generators.shared import BusyError, ready, without_waiting
 from pytest_lipleak.machine.libraries import OPENCV
 from pytest_lipleak.media.clipsets import ClipSet
-from pytest_lipleak.media.video import HELD, stored_images, write_video
+from pytest_lipleak.media.video import HELD, raw_frames, stored_images, write_raw, write_video
 from pytest_lipleak.plan.trials import Trial
 from pytest_lipleak.store.keys import STORE_FORMAT, key_of, versions_of
 from pytest_lipleak.store.store import Store
+
+RAW = 1_500_000_000
+"""Bytes that a process writes at most of videos as they lie in memory, where they go with the run."""
+
+LEAST_FREE = 5_000_000_000
+"""Bytes that must be left on the disk, or videos are compressed."""
 
 GENERATION_LIBRARIES = ("numpy", "onnxruntime", OPENCV, "torch")
 """Part of the keys: other versions of these make other pixels."""
@@ -111,6 +118,9 @@ class Videos(OutputVideos):
         self._introduced = False
         self._memory = MemoryWatch(model.name)
         self._made = HeldArrays(HELD)
+        # Nobody keeps those of a run: they need not be small.
+        self._kind = "video.pictures" if store.passing else "video.mkv"
+        self._raw_left = RAW if store.passing else 0
 
     def output_key(self, trial: Trial, audio: Audio) -> str:
         """Return the key of a generated video: a hash of all that its frames depend on."""
@@ -137,12 +147,13 @@ class Videos(OutputVideos):
 
     def has(self, trial: Trial) -> bool:
         """Whether a trial's video is there."""
-        return trial.audio is None or self._store.find("video.mkv", self.key(trial)) is not None
+        return trial.audio is None or self._store.find(self._kind, self.key(trial)) is not None
 
     def get(self, trial: Trial, *, wait: bool = True) -> Video:
         """Return a trial's video, uint8 RGB (T, H, W, 3), generating it if nobody did.
 
-        A short one that was made lately is an array; any other is decoded from the store in every pass.
+        A short one that was made lately is an array, and so is one that is not compressed; any other is decoded from
+        the store in every pass.
 
         Args:
             trial: what the model is given.
@@ -158,26 +169,26 @@ class Videos(OutputVideos):
         if (made := self._made.get(key)) is not None:
             return made
         found = self._store.load(
-            "video.mkv",
+            self._kind,
             key,
             partial(self._generate, trial, key),
             # At once, not in the first pass: that may run in another thread.
-            lambda path: iter(()) if self._made.get(key) is not None else _begun(path),
+            lambda path: made if (made := self._made.get(key)) is not None else _begun(path),
             wait=wait,
             about=about,
         )
         if found is None:
             raise BusyError
-        if (made := self._made.get(key)) is not None:
-            return made
+        if isinstance(found, np.ndarray):
+            return found
         _, height, width, channels = trial.clip.video.shape
         return StreamedVideo(
             lambda: self._again(trial, key), (len(trial.clip.video), height, width, channels)
         )
 
-    def _again(self, trial: Trial, key: str) -> Iterator[Image]:
+    def _again(self, trial: Trial, key: str) -> Iterable[Image]:
         """Begin another pass through a generated video; never make it again, as it might come out otherwise."""
-        path = self._store.find("video.mkv", key)
+        path = self._store.find(self._kind, key)
         if path is None:
             raise StoreError(
                 f"store {self._store.folder}: the generated video of {trial.clip.name!r} under {trial.label} was "
@@ -209,9 +220,20 @@ class Videos(OutputVideos):
         self._memory.note()
         self.model.check_unchanged()
         with self._stopwatch("videos"):
-            write_video(path, output)
+            self._write(path, output)
         if isinstance(output, np.ndarray):
             self._made.hold(key, output)
+
+    def _write(self, path: Path, output: Video) -> None:
+        if (
+            isinstance(output, np.ndarray)
+            and output.nbytes <= min(self._raw_left, HELD)
+            and shutil.disk_usage(path.parent).free - output.nbytes > LEAST_FREE
+        ):
+            self._raw_left -= output.nbytes
+            write_raw(path, output)
+        else:
+            write_video(path, output)
 
     def introduce(self, clip: Clip) -> None:
         """Tell the model what it wants to know beyond its inputs: once for all clips, and of this clip's face."""
@@ -221,7 +243,10 @@ class Videos(OutputVideos):
         self.model.show_face(lambda: self._face_of(clip))
 
 
-def _begun(path: Path) -> Iterator[Image]:
-    """Begin to decode a stored video: once its file is open, it may be dropped from the store."""
+def _begun(path: Path) -> Frames | Iterator[Image]:
+    """Begin to read a stored video: once its file is open, it may be dropped from the store."""
+    raw = raw_frames(path)
+    if raw is not None:
+        return raw
     images = stored_images(path)
     return chain([next(images)], images)
