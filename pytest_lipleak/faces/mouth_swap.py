@@ -222,20 +222,39 @@ def aligned(source: Image, target: Image, place: Place = (slice(None), slice(Non
         target: of the same size.
         place: rows and columns that are wanted of it; the others are not made.
     """
+    moved, brighter = moved_to(source, target, place)
+    found = moved.astype(np.float32)
+    return found if brighter is None else found + brighter
+
+
+def moved_to(
+    source: Image, target: Image, place: Place = (slice(None), slice(None))
+) -> tuple[Image, np.float32 | None]:
+    """Return ``aligned`` in two parts: ``source`` moved, uint8 RGB, and how much brighter it is to be, in grey levels.
+
+    None instead of a brightness: it lay in place already.
+    """
     import cv2
 
     anchor, goal = _anchor(source), _anchor(target)
     if np.array_equal(anchor, goal):
         # Already in place: an estimate would only blur, and a copied reference must be an exact copy.
-        return source[place].astype(np.float32)
-    (x, y), _ = cv2.phaseCorrelate(anchor, goal, _window(*anchor.shape))
+        return source[place], None
+    shift, _ = cv2.phaseCorrelate(anchor.astype(np.float32), goal.astype(np.float32), _window(*anchor.shape))
+    x, y = shift
     if max(abs(x), abs(y)) > MAX_MOVE * source.shape[1]:
         x = y = 0.0
     move = np.array([[1, 0, x], [0, 1, y]], np.float32)
     # Up to the end of the place, from the very first pixel on: counted from elsewhere, coordinates round otherwise.
     size = (place[1].stop or source.shape[1], place[0].stop or source.shape[0])
     moved = cv2.warpAffine(source, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return moved[place].astype(np.float32) + np.float32(goal.mean() - anchor.mean())
+    return np.asarray(moved[place], np.uint8), _brightness(goal) - _brightness(anchor)
+
+
+def _brightness(grey: NDArray[np.uint8]) -> np.float32:
+    import cv2
+
+    return np.float32(cv2.sumElems(grey)[0] / grey.size)
 
 
 @lru_cache(64)
@@ -245,14 +264,14 @@ def _window(height: int, width: int) -> NDArray[np.float32]:
     return np.asarray(cv2.createHanningWindow((width, height), cv2.CV_32F), np.float32)
 
 
-def _anchor(frame: Image) -> NDArray[np.float32]:
+def _anchor(frame: Image) -> NDArray[np.uint8]:
     import cv2
 
     height, width = frame.shape[:2]
     top, bottom = (round(share * height) for share in ANCHOR_ROWS)
     left, right = (round(share * width) for share in ANCHOR_COLUMNS)
     grey = cv2.cvtColor(np.ascontiguousarray(frame[top:bottom, left:right]), cv2.COLOR_RGB2GRAY)
-    return np.asarray(grey, np.float32)
+    return np.asarray(grey, np.uint8)
 
 
 def _resized(image: Image, height: int, width: int) -> Image:

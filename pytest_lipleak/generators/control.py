@@ -12,11 +12,13 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Audio, Clip, Frames
+from pytest_lipleak.core.clips import Audio, Clip, Frames, digest_of
 from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.core.held_arrays import HeldArrays
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.faces.centred import mouth_darkness
-from pytest_lipleak.faces.mouth_swap import aligned, mouth_patch
+from pytest_lipleak.faces.mouth_swap import Place, aligned, mouth_patch, moved_to
+from pytest_lipleak.media.video import HELD
 
 SILENCE_RMS = 100.0
 """Driving audio quieter than this (int16 units, -50 dBFS) counts as silence."""
@@ -66,28 +68,46 @@ class ControlGenerator:
         self.fingerprint = f"control-3 alpha={alpha!r}"
         self._clips: Mapping[str, Clip] = {}
         self._heard: Heard | None = None
-        self._asked: tuple[bytes, tuple[str, int, int] | None] | None = None
+        self._asked: dict[str, tuple[str, int, int] | None] = {}
+        self._moved = HeldArrays(HELD)
 
     def use_clips(self, clips: Mapping[str, Clip]) -> None:
         """Remember where donor mouths come from."""
         self._clips = clips
-        self._heard = self._asked = None
+        self._heard = None
+        self._asked, self._moved = {}, HeldArrays(HELD)
 
     def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
         """Composite the driven mouth, and the leaked share of the reference's, into every frame."""
-        driven = self._driven_mouths(frames, audio)
         per_frame = len(reference) == len(frames)
         patch = mouth_patch(frames.shape[1], frames.shape[2])
+        driven, brighter = self._driven(frames, audio, patch.place) if self.alpha < 1 else (None, None)
         output = frames.copy()
         for index, frame in enumerate(frames):
             part = output[index][patch.place]
             mouth = np.zeros(part.shape, np.float32)
-            if self.alpha < 1:
-                mouth += (1 - self.alpha) * aligned(driven[index], frame, patch.place)
+            if driven is not None and brighter is not None:
+                mouth += (1 - self.alpha) * (driven[index] + brighter[index])
             if self.alpha > 0:
                 mouth += self.alpha * aligned(reference[index if per_frame else 0], frame, patch.place)
             part[:] = np.rint(part + patch.weight * (mouth - part))
         return output
+
+    def _driven(self, frames: Frames, audio: Audio, place: Place) -> tuple[Frames, NDArray[np.float32]]:
+        """The mouths that the audio drives, on those of ``frames``, and how much brighter each is to be.
+
+        They are the same whatever the reference: the same frames and audio are asked for again with another.
+        """
+        name = f"{digest_of(frames)} {digest_of(audio)}"
+        driven, brighter = self._moved.get(name), self._moved.get(f"{name} brighter")
+        if driven is None or brighter is None:
+            mouths = self._driven_mouths(frames, audio)
+            moved = [moved_to(mouth, frame, place) for mouth, frame in zip(mouths, frames, strict=True)]
+            driven = np.stack([mouth for mouth, _ in moved])
+            brighter = np.array([by or 0 for _, by in moved], np.float32)
+            self._moved.hold(name, driven)
+            self._moved.hold(f"{name} brighter", brighter)
+        return driven, brighter
 
     def _driven_mouths(self, frames: Frames, audio: Audio) -> Frames:
         if _is_silent(audio):
@@ -126,10 +146,10 @@ class ControlGenerator:
         None where it is no clip's speech as a whole.
         """
         # Every audio drives several videos of a clip.
-        asked = audio.tobytes()
-        if self._asked is None or self._asked[0] != asked:
-            self._asked = asked, self._found_donor(audio)
-        found = self._asked[1]
+        asked = digest_of(audio)
+        if asked not in self._asked:
+            self._asked[asked] = self._found_donor(audio)
+        found = self._asked[asked]
         return None if found is None else (self._clips[found[0]], *found[1:])
 
     def _found_donor(self, audio: Audio) -> tuple[str, int, int] | None:
