@@ -12,7 +12,6 @@ from pytest_lipleak import assert_reference_does_not_move_lips
 from pytest_lipleak.core.clips import held
 from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.core.errors import NotApplicableError
-from pytest_lipleak.core.held_arrays import HeldArrays
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.measures.probes import Probed, SwapShares, swapped_reference
 from pytest_lipleak.evaluation.results.aggregate import suspicions
@@ -301,7 +300,6 @@ def test_a_face_in_a_larger_picture_is_probed_where_it_is_tracked(
                     SimpleNamespace(),  # type: ignore[arg-type]
                     None,
                     name,
-                    HeldArrays(0),
                 )
             )
             for name in clips

@@ -20,6 +20,7 @@ from pytest_lipleak.evaluation.make.crops import Cropper, Crops
 from pytest_lipleak.evaluation.make.heard_speech import HeardSpeech
 from pytest_lipleak.evaluation.make.noted_faces import NotedFaces
 from pytest_lipleak.evaluation.make.picture_tools import PictureTools
+from pytest_lipleak.evaluation.make.run_pictures import RunPictures
 from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
 from pytest_lipleak.evaluation.make.videos import GENERATION_LIBRARIES, OutputVideos
 from pytest_lipleak.faces.small import Faces
@@ -73,6 +74,8 @@ class Artefacts:
         self._noted = NotedFaces()
         self.speech = HeardSpeech(expert, stopwatch)
         """Speech as the sync expert hears it."""
+        self.mouths = RunPictures(store)
+        """Frames with moved mouths: the same are given under several conditions."""
         self.video = videos.get
         """A trial's video, uint8 RGB (T, H, W, 3)."""
 

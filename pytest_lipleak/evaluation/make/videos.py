@@ -2,7 +2,6 @@
 
 import math
 import os
-import shutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
@@ -16,6 +15,7 @@ from pytest_lipleak.core.errors import StoreError
 from pytest_lipleak.core.held_arrays import HeldArrays
 from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.make.costs import Stopwatch
+from pytest_lipleak.evaluation.make.run_pictures import RawRoom
 from pytest_lipleak.evaluation.make.worker import Worker
 from pytest_lipleak.faces.small import Faces
 from pytest_lipleak.generators.facecrops import ClipFace
@@ -29,12 +29,6 @@ from pytest_lipleak.media.video import HELD, raw_frames, stored_images, write_ra
 from pytest_lipleak.plan.trials import Trial
 from pytest_lipleak.store.keys import STORE_FORMAT, key_of, versions_of
 from pytest_lipleak.store.store import Store
-
-RAW = 1_500_000_000
-"""Bytes that a process writes at most of videos as they lie in memory, where they go with the run."""
-
-LEAST_FREE = 5_000_000_000
-"""Bytes that must be left on the disk, or videos are compressed."""
 
 GENERATION_LIBRARIES = ("numpy", "onnxruntime", OPENCV, "torch")
 """Part of the keys: other versions of these make other pixels."""
@@ -120,7 +114,7 @@ class Videos(OutputVideos):
         self._made = HeldArrays(HELD)
         # Nobody keeps those of a run: they need not be small.
         self._kind = "video.pictures" if store.passing else "video.mkv"
-        self._raw_left = RAW if store.passing else 0
+        self._room = RawRoom(store)
 
     def output_key(self, trial: Trial, audio: Audio) -> str:
         """Return the key of a generated video: a hash of all that its frames depend on."""
@@ -225,12 +219,7 @@ class Videos(OutputVideos):
             self._made.hold(key, output)
 
     def _write(self, path: Path, output: Video) -> None:
-        if (
-            isinstance(output, np.ndarray)
-            and output.nbytes <= min(self._raw_left, HELD)
-            and shutil.disk_usage(path.parent).free - output.nbytes > LEAST_FREE
-        ):
-            self._raw_left -= output.nbytes
+        if isinstance(output, np.ndarray) and self._room.takes(output.nbytes):
             write_raw(path, output)
         else:
             write_video(path, output)

@@ -11,7 +11,6 @@ from pytest_lipleak.core.clips import Audio
 from pytest_lipleak.core.conditions import Condition
 from pytest_lipleak.core.corpus import Key
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.core.held_arrays import HeldArrays
 from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.core.scores import TrialScore
 from pytest_lipleak.evaluation.make.artefacts import Artefacts
@@ -30,7 +29,6 @@ from pytest_lipleak.evaluation.measures.pictures import (
 )
 from pytest_lipleak.evaluation.measures.probes import PROBE_TRIALS, PROBES, Probed
 from pytest_lipleak.evaluation.measures.scans import Scans
-from pytest_lipleak.media.video import HELD
 from pytest_lipleak.plan.trials import Trial, Trials
 
 Features = tuple[NDArray[np.float32], ...]
@@ -65,11 +63,6 @@ class Measures:
     def scans(self) -> Scans:
         """Compares outputs with the clip's own speech and lips at every lag."""
         return Scans(self.record, self.trials, self.artefacts, self.unrelated, self.progress, self.stopwatch)
-
-    @cached_property
-    def _mouths(self) -> HeldArrays:
-        """Frames with moved mouths, of the clips that were probed last."""
-        return HeldArrays(HELD)
 
     def sanity(self) -> None:
         """Score every real clip against unrelated audio: LSE-C, each by its best shift."""
@@ -229,6 +222,4 @@ class Measures:
         driven = corpus.trials.get((clip, condition))
         partner = None if driven is None else driven.partner
         real = corpus.trials[clip, None]
-        return Probed(
-            self.trials, self.artefacts, real, condition, self.unrelated, partner, first, self._mouths
-        )
+        return Probed(self.trials, self.artefacts, real, condition, self.unrelated, partner, first)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.clips import Clip, Frames, StreamedVideo, Video, digest_of, held
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.core.held_arrays import HeldArrays
 from pytest_lipleak.core.metrics.formulas import CHANCE, FULL, has_echo, heard_otherwise
 from pytest_lipleak.core.scores import MAX_SHIFT, TrialScore
 from pytest_lipleak.evaluation.make.artefacts import Artefacts
@@ -62,7 +61,6 @@ class Probed:
         unrelated: speech that has nothing to do with the clip.
         partner: the clip whose speech drives, or None.
         first: the clip that is made twice, to see whether the model repeats itself.
-        mouths: frames with moved mouths: the same are given under several conditions.
     """
 
     trials: Trials
@@ -72,7 +70,6 @@ class Probed:
     unrelated: UnrelatedSpeech
     partner: str | None
     first: str
-    mouths: HeldArrays
 
     @property
     def clip(self) -> Clip:
@@ -212,13 +209,13 @@ def _earlier_mouths(probed: Probed, moved: int, region: Region | None) -> Frames
     frames = len(clip.video)
     indices = [(index + moved) % frames for index in range(frames)]
     name = f"{clip.digest} {moved} {'' if region is None else digest_of(region)}"
-    known = probed.mouths.get(name)
+    known = probed.artefacts.mouths.get(name)
     if known is not None:
         return known
     boxes = probed.artefacts.cropper(clip).boxes
     made = with_mouths(clip.video, clip.video, indices, boxes=boxes, donor_boxes=boxes, region=region)
     if isinstance(made, np.ndarray):
-        probed.mouths.hold(name, made)
+        probed.artefacts.mouths.hold(name, made)
     return made
 
 

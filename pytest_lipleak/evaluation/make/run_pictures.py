@@ -1,0 +1,63 @@
+"""Pictures that go with the run: where nothing of it is kept, they lie on disk as they lie in memory."""
+
+import shutil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_lipleak.core.held_arrays import HeldArrays
+from pytest_lipleak.media.video import HELD, raw_frames, write_raw
+from pytest_lipleak.store.keys import key_of
+from pytest_lipleak.store.store import Store
+
+MOST = 1_500_000_000
+"""Bytes that a process writes of such pictures at most."""
+
+LEAST_FREE = 5_000_000_000
+"""Bytes that must be left on the disk."""
+
+
+class RawRoom:
+    """How many pictures may still be written without compressing them: none to a store that outlives the run.
+
+    Args:
+        store: where they are written.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._folder = store.folder
+        self._left = MOST if store.passing else 0
+
+    def takes(self, size: int) -> bool:
+        """Whether there is room for so many bytes; it is taken then."""
+        fits = size <= min(self._left, HELD) and shutil.disk_usage(self._folder).free > LEAST_FREE + size
+        self._left -= size if fits else 0
+        return fits
+
+
+class RunPictures(HeldArrays):
+    """Videos by name, uint8 RGB (T, H, W, 3): on disk where there is room, and mapped; in memory else, the latest.
+
+    Args:
+        store: where they are written.
+    """
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(HELD)
+        self._store = store
+        self._room = RawRoom(store)
+
+    def get(self, name: str) -> NDArray[np.uint8] | None:
+        """Return a video, if it is there."""
+        found: NDArray[np.uint8] | None = super().get(name)
+        if found is None and self._store.passing:
+            path = self._store.find("pictures.npy", key_of(name=name))
+            found = None if path is None else raw_frames(path)
+        return found
+
+    def hold(self, name: str, array: NDArray[np.uint8]) -> None:
+        """Hold a video by this name."""
+        if self._room.takes(array.nbytes):
+            self._store.get_or_make("pictures.npy", key_of(name=name), lambda path: write_raw(path, array))
+        else:
+            super().hold(name, array)
