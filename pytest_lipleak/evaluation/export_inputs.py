@@ -82,9 +82,9 @@ def export(
             for trial in evaluation.trials_of(name, cell)
         ]
     regular = len(rows)
-    probed = evaluation.corpus.provenance.probed
     wanted = [metric for metric in probes if metric.conditions[-1].reference in references]
     for metric in wanted:
+        probed = evaluation.corpus.provenance.probed(metric.conditions[-1].setup)
         for trial in evaluation.probe_trials(metric):
             progress(probed.index(trial.real.name), len(probed), f"what is probed for {metric.name}")
             rows.append(_row(evaluation, files, trial))
