@@ -65,7 +65,7 @@ class ControlGenerator:
     def __init__(self, alpha: float) -> None:
         self.alpha = alpha
         self.uses_reference = alpha > 0
-        self.fingerprint = f"control-3 alpha={alpha!r}"
+        self.fingerprint = f"control-4 alpha={alpha!r}"
         self._clips: Mapping[str, Clip] = {}
         self._heard: Heard | None = None
         self._asked: dict[str, tuple[str, int, int] | None] = {}
@@ -90,7 +90,8 @@ class ControlGenerator:
                 mouth += (1 - self.alpha) * (driven[index] + brighter[index])
             if self.alpha > 0:
                 mouth += self.alpha * aligned(reference[index if per_frame else 0], frame, patch.place)
-            part[:] = np.rint(part + patch.weight * (mouth - part))
+            # A donor that is brought in line may be brighter than white, or darker than black.
+            part[:] = np.clip(np.rint(part + patch.weight * (mouth - part)), 0, 255)
         return output
 
     def _driven(self, frames: Frames, audio: Audio, place: Place) -> tuple[Frames, NDArray[np.float32]]:

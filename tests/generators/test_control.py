@@ -73,6 +73,16 @@ def test_a_donor_that_is_moved_and_brighter_is_brought_in_line() -> None:
     assert np.abs(output[inner].astype(int) - DONOR.frames[inner]).max() <= 6
 
 
+@pytest.mark.parametrize(("mouth", "lighter", "expected"), [(250, 30, 255), (4, -30, 0)])
+def test_a_mouth_beyond_white_or_black_is_white_or_black(mouth: int, lighter: int, expected: int) -> None:
+    donor = np.clip(DONOR.frames.astype(int) - lighter, 0, 255).astype(np.uint8)
+    donor[MOUTH] = mouth
+    generator = ControlGenerator(0.0)
+    generator.use_clips({"target": TARGET, "donor": Clip("donor", donor, speech(3))})
+    output = generator.generate(TARGET.frames.copy(), speech(3), TARGET.frames)
+    np.testing.assert_array_equal(output[:, 52:56, 44:50], expected)
+
+
 def test_silence_gives_a_mouth_that_does_not_move() -> None:
     output = generate(0.0, np.zeros_like(TARGET.audio), TARGET.frames)
     assert len({frame[48:60, 40:56].tobytes() for frame in output}) == 1
