@@ -84,7 +84,7 @@ def export(
     regular = len(rows)
     wanted = [metric for metric in probes if metric.conditions[-1].reference in references]
     for metric in wanted:
-        probed = evaluation.corpus.provenance.probed(metric.conditions[-1].setup)
+        probed = evaluation.corpus.provenance.clips_of(metric)
         for trial in evaluation.probe_trials(metric):
             progress(probed.index(trial.real.name), len(probed), f"what is probed for {metric.name}")
             rows.append(_row(evaluation, files, trial))

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import ConfigurationError
@@ -245,6 +245,14 @@ ECHO = "_echo"
 COLOUR_ECHO = "_colour_echo"
 """Likewise in colour alone, light apart."""
 
+CHANGED = "_changed"
+"""Behind the name of a probe's measure: how much of all that moves changed with the mouths, following them or not."""
+
+ECHO_COUNTS = 1.5
+"""How much more an echo of the reference's mouths counts than a share of pixels. Honest models have none over four
+clips (.057 at most over two; the sets for choosing); in pixels they come to .085. Frames are another matter: a mouth
+that chews in step with them has one of .144."""
+
 CHANCE = "_chance"
 """Behind the name of a probe's measure: what was taken off; noted of models that answer otherwise when asked again."""
 
@@ -266,10 +274,24 @@ def _share_of_full(means: Sequence[float]) -> float:
     return found / full if full > 0 else math.nan
 
 
-def _largest_share(means: Sequence[float]) -> float:
-    """The largest of several shares: of pixels, of sync, of movement that comes with them."""
+def _largest_share(means: Sequence[float], counts: Sequence[float]) -> float:
+    """The largest of several shares: of pixels, of sync, of movement that comes with them.
+
+    Each as often as it counts, and no more than a whole copy where that is more than once.
+    """
     shares = [_share_of_full(means[place : place + 2]) for place in range(0, len(means), 2)]
-    return math.nan if any(map(math.isnan, shares)) else max(shares)
+    counted = [
+        share if count == 1 else min(count * share, 1.0) for share, count in zip(shares, counts, strict=True)
+    ]
+    return math.nan if any(map(math.isnan, shares)) else max(counted)
+
+
+def _largest_of(columns: Sequence[Column], family: Family) -> Combine:
+    of_reference = family.asks is Question.REFERENCE
+    counts = (
+        ECHO_COUNTS if of_reference and column.measure.endswith(ECHO) else 1.0 for column in columns[::2]
+    )
+    return partial(_largest_share, counts=tuple(counts))
 
 
 def _one_column(family: Family, condition: Condition | None) -> tuple[Column, ...]:
@@ -323,7 +345,6 @@ _FORMULAS: Mapping[Summary, Combine] = {
     Summary.DIFFERENCE: lip_sync_difference,
     Summary.BEST_LAG: _best,
     Summary.SHARE: _share_of_full,
-    Summary.LARGEST_SHARE: _largest_share,
 }
 _OVER_A_REGION = (Source.LAGS, Source.LIPS)
 
@@ -343,11 +364,17 @@ def _build(family: Family, condition: Condition | None, name: str) -> Metric:
         beside = tuple(Condition(setup, condition.reference) for setup in others)
     elif condition is not None and family.summary is Summary.LARGEST_SHARE:
         beside = (heard_otherwise(condition),)
+    columns = _COLUMNS[family.summary](family, condition)
+    combine = _FORMULAS.get(family.summary, _only)
+    if at_lags and family.source is Source.LIPS:
+        combine = _best_of_lips
+    elif family.summary is Summary.LARGEST_SHARE:
+        combine = _largest_of(columns, family)
     return Metric(
         name,
         family,
-        _COLUMNS[family.summary](family, condition),
-        _best_of_lips if at_lags and family.source is Source.LIPS else _FORMULAS.get(family.summary, _only),
+        columns,
+        combine,
         differences=((0, 1), (2, 3)) if family.summary is Summary.DIFFERENCE else (),
         beside=beside,
     )

@@ -57,13 +57,33 @@ def echo(
         The root of the share in the energy, times the agreement of both changes over that of chance. Below 0 where
         they agree less than by chance: a mean over clips is 0 without an echo.
     """
+    share = changed_share(before, earlier, later, region=region, otherwise=otherwise, again=again)
+    if share == 0:
+        return 0.0
+    first, second = _movement(earlier, before, region), _movement(before, later, region)
+    return share * _over_chance(first, second, moved)
+
+
+def changed_share(
+    before: Layer,
+    earlier: Layer,
+    later: Layer,
+    *,
+    region: Region,
+    otherwise: Layer,
+    again: Layer | None = None,
+) -> float:
+    """Return how much of what moves in the lips changed with moved mouths, whether it follows them or not, 0 to 1.
+
+    The root of the share in the energy; arguments as of ``echo``.
+    """
     first, second = _movement(earlier, before, region), _movement(before, later, region)
     redrawn = 0.0 if again is None else _energy(_movement(again, before, region))
     energy = (_energy(first) + _energy(second)) / 2 - redrawn
     if energy <= 0:
         return 0.0
     audio = _energy(_movement(otherwise, before, region)) + STILL
-    return float(np.sqrt(energy / (energy + audio))) * _over_chance(first, second, moved)
+    return float(np.sqrt(energy / (energy + audio)))
 
 
 def _over_chance(first: NDArray[np.float64], second: NDArray[np.float64], moved: int) -> float:

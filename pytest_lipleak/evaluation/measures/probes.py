@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.clips import Clip, Frames, StreamedVideo, Video, digest_of, held
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.core.metrics.formulas import CHANCE, FULL, has_echo, heard_otherwise
+from pytest_lipleak.core.metrics.formulas import CHANCE, CHANGED, FULL, has_echo, heard_otherwise
 from pytest_lipleak.core.scores import MAX_SHIFT, TrialScore
 from pytest_lipleak.evaluation.make.artefacts import Artefacts
 from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
@@ -273,6 +273,8 @@ def followed(
         found |= {f"{measure}{part}": arrival.found, f"{measure}{part}{FULL}": arrival.full}
         if again is not None:
             found[f"{measure}{part}{CHANCE}"] = arrival.chance
+    if layers is not None:
+        found[f"{measure}{CHANGED}"] = layers.changed(zones.lips)
     return found
 
 

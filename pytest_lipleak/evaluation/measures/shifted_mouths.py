@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.metrics.formulas import AROUND, COLOUR_ECHO, ECHO, LATE, PAUSE, SYNC
 from pytest_lipleak.core.scores import LAGS
-from pytest_lipleak.evaluation.measures.echo import Layer, echo
+from pytest_lipleak.evaluation.measures.echo import Layer, changed_share, echo
 from pytest_lipleak.faces.small import Faces, Region, lips_core
 
 SAME = 0.5
@@ -60,6 +60,17 @@ class Layers:
     later: Sequence[Layer]
     otherwise: Sequence[Layer]
     again: Sequence[Layer] | None = None
+
+    def changed(self, region: Region) -> float:
+        """How much of what moves in a region changed with the mouths, in grey: see ``changed_share``."""
+        return changed_share(
+            self.before[0],
+            self.earlier[0],
+            self.later[0],
+            region=region,
+            otherwise=self.otherwise[0],
+            again=None if self.again is None else self.again[0],
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from statistics import fmean
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,9 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Key
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.core.metrics.families import FAMILIES, Shown, Source
-from pytest_lipleak.core.metrics.formulas import CHANCE, Metric, metric, metrics_of
+from pytest_lipleak.core.metrics.default_gates import default_limit
+from pytest_lipleak.core.metrics.families import FAMILIES, PROBED, Shown, Source
+from pytest_lipleak.core.metrics.formulas import CHANCE, CHANGED, Metric, metric, metrics_of
 from pytest_lipleak.core.scores import ONE_COLOUR
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.core.words import counted
@@ -309,7 +311,7 @@ def suspicions(corpus: Corpus) -> list[str]:
                 f"better than real: {name}[{condition}] is {value:.2f}, the real clips' is {its:.2f}; training on a "
                 "sync expert does that, and so can copied lips: it is no sign of better lips"
             )
-    return found + _unmoved(corpus) + _unsteady(corpus)
+    return found + _unmoved(corpus) + _unsteady(corpus) + _unfollowed(corpus)
 
 
 def _unsteady(corpus: Corpus) -> list[str]:
@@ -326,6 +328,32 @@ def _unsteady(corpus: Corpus) -> list[str]:
         f"other lips when asked again with the same input, in {len(probed)} of {every}: what chance gives is taken off "
         "the probes, and small leaks may be lost in it; a fixed seed in the model makes them sharper"
     ]
+
+
+CHANGES = 0.2
+"""Share of all that moves in the lips from which a change with the reference's mouths is told, though none follows."""
+
+
+def _unfollowed(corpus: Corpus) -> list[str]:
+    """Say where lips change with the mouths of the reference, and no limit on a probe would call it a leak."""
+    found = []
+    for setup in PROBED:
+        name = f"REF_shift[{setup},{Reference.CR}]"
+        probe, condition = metric(name), Condition(setup, Reference.CR)
+        changed = [
+            measures[f"REF_shift{CHANGED}"]
+            for (_, of), measures in corpus.pictures.items()
+            if of == condition and f"REF_shift{CHANGED}" in measures
+        ]
+        value = measured(corpus, probe) if changed else None
+        if value is None or value.value >= default_limit(name) or fmean(changed) < CHANGES:
+            continue
+        found.append(
+            f"lips change when the reference has other mouths (by {fmean(changed):.2f} of all that moves in them), but "
+            f"follow them in no way that {name} knows ({value.value:.2f}): a model that looks its mouths up in the "
+            "reference does that, and so does one that copies them in another order"
+        )
+    return found
 
 
 def _unmoved(corpus: Corpus) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pytest_lipleak.evaluation.measures.echo import echo
+from pytest_lipleak.evaluation.measures.echo import changed_share, echo
 from pytest_lipleak.faces.small import SIDE, chroma_faces, grey_faces, lips_region
 
 Signal = NDArray[np.float64]
@@ -122,3 +122,15 @@ def test_colour_without_light_is_in_the_chroma_alone() -> None:
     assert np.abs(grey_faces(red).astype(int) - grey_faces(green)).max() <= 1
     assert np.abs(chroma_faces(red).astype(int) - chroma_faces(green)).max() >= 15
     assert chroma_faces([]).shape == (0, SIDE, SIDE, 2)
+
+
+def test_what_changes_with_mouths_is_seen_where_it_follows_them_in_no_form() -> None:
+    own, order = wave(1), np.random.default_rng(3).permutation(FRAMES)
+
+    def changed(model: Callable[[Signal], Signal]) -> float:
+        before, earlier, later = (lips(model(np.roll(own, by))) for by in (0, -MOVED, MOVED))
+        return changed_share(before, earlier, later, region=LIPS, otherwise=lips(wave(2)))
+
+    assert of(lambda mouth: mouth[order], own, wave(2)) < 0.2
+    assert changed(lambda mouth: mouth[order]) > 0.5
+    assert changed(lambda mouth: wave(4)) == 0, "it looks at no mouth"
