@@ -1,20 +1,21 @@
 """What comes out the same in hundreds of inner runs is found out once: the network's answers, and what is installed.
 
-The embedded network is a function of its weights and its input, which are the key here, so that a test gets to the last
-bit what the network would give it; the clips of tests are few and most of their videos show one of them. All processes
-of a test run share the folder of answers. Tests of the network itself (tests/sync) ask the network.
+What the embedded network answers, and what it needs of a clip, are functions of its weights and the input. These are
+the key here, so that a test gets to the last bit what would be computed; clips of tests are few, and most of their videos
+show one of them. All processes of a test run share the folder of answers. Tests of the network itself (tests/sync) ask
+it.
 """
 
 import hashlib
 import importlib.metadata
 import os
+import pickle
 import sysconfig
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Any
-
-Method = Callable[[Any, Any], Any]
 
 _asked = True
 """Whether answers may be taken from what is known."""
@@ -33,35 +34,40 @@ def nothing_known() -> Iterator[None]:
 
 def remember_answers(folder: Path) -> None:
     """Let the embedded expert in this process, and in its forks, take answers from the folder and leave them there."""
+    from pytest_lipleak.sync import suitability
     from pytest_lipleak.sync.embedded import EmbeddedExpert
 
     for name in ("embed_mouths", "embed_audio"):
-        setattr(EmbeddedExpert, name, _remembered(getattr(EmbeddedExpert, name), name, folder))
+        setattr(EmbeddedExpert, name, _remembered(getattr(EmbeddedExpert, name), folder))
+    suitability.suitability_of_mouths = _remembered(suitability.suitability_of_mouths, folder)
 
 
-def _remembered(method: Method, name: str, folder: Path) -> Method:
+def _remembered(function: Callable[..., Any], folder: Path) -> Callable[..., Any]:
     import numpy as np
 
-    def answer(self: Any, given: Any) -> Any:
-        if not _asked or not len(given):
-            return method(self, given)
-        content = np.ascontiguousarray(given)
-        about = f"{name} {self.identity.weights_sha256} {content.dtype} {content.shape}"
-        key = hashlib.sha256(about.encode() + content.tobytes()).hexdigest()
-        file = folder / f"{key}.npy"
+    @wraps(function)
+    def answer(*given: Any) -> Any:
+        if not _asked or not all(map(len, given[-1:])):
+            return function(*given)
+        sha = hashlib.sha256(function.__qualname__.encode())
+        for each in given:
+            if isinstance(each, np.ndarray):
+                sha.update(f"{each.dtype} {each.shape}".encode())
+                sha.update(np.ascontiguousarray(each).tobytes())
+            else:
+                sha.update(each.identity.weights_sha256.encode())
+        file = folder / sha.hexdigest()
         try:
-            return np.load(file)
+            return pickle.loads(file.read_bytes())
         except FileNotFoundError:
             pass
-        found = method(self, given)
+        found = function(*given)
         if folder.is_dir():
-            half = folder / f"{key}-{os.getpid()}-{os.urandom(4).hex()}"
-            with half.open("wb") as begun:
-                np.save(begun, found)
+            half = folder / f"{file.name}-{os.getpid()}-{os.urandom(4).hex()}"
+            half.write_bytes(pickle.dumps(found))
             half.replace(file)
         return found
 
-    answer.__name__, answer.__doc__ = name, method.__doc__
     return answer
 
 
