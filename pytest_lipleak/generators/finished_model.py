@@ -39,6 +39,9 @@ QUIET = 100.0
 LEAST_SHOWN = 0.5
 """An output of less than this share of its clip is a failed trial; a longer one that ends early ends its clip, too."""
 
+NAMED = 3
+"""Outputs that are named of those of which the same is said."""
+
 KEPT_SOUNDS = 16
 COMPARED = 1600
 """Samples by which copies of a clip's speech are looked for: 0.1 s."""
@@ -71,6 +74,7 @@ class FinishedVideos:
         """Those that there are videos of, or should be; likewise."""
         self.clips: ClipSet | None = None
         """Those that the videos were made from, likewise."""
+        self._assumed = ""
         self._outputs: dict[str, list[FinishedVideo]] = {}
         self.partners: dict[str, tuple[str, ...]] = {}
         """Under other speech, whose speech drove: clips, or names of ``ClipSet.driving``."""
@@ -95,6 +99,8 @@ class FinishedVideos:
                 "were made of the clips that the table names rests on its word; a video that moves or looks plainly "
                 "more like any other clip of the table is refused, one of another clip of the same person may not be"
             )
+        if self._assumed:
+            notes.append(self._assumed)
         return tuple(notes)
 
     def probes(self, probe: str, condition: Condition) -> bool:
@@ -137,7 +143,8 @@ class FinishedVideos:
         sounds = _Sounds(clips)
         for row in rows:
             sounds.add(row)
-        rows, self.partners = _with_partners([_in_setup(row, sounds) for row in rows], sounds)
+        rows, self._assumed = _in_setups(rows, sounds)
+        rows, self.partners = _with_partners(rows, sounds)
         self.trials = by_trial(rows)
         self.conditions = tuple(sorted({trial.condition.cell for trial in self.trials if not trial.probe}))
         self._outputs = {}
@@ -264,6 +271,41 @@ def _sound_file(row: FinishedVideo) -> Path | None:
     return row.output if row.setup in (None, Setup.XM) else None
 
 
+def _in_setups(rows: Sequence[FinishedVideo], sounds: _Sounds) -> tuple[list[FinishedVideo], str]:
+    """Return the rows with their setups, and what was assumed, in words.
+
+    A video that is not there, or cannot be read, tells nothing. Where all others are of one setup it is of that, too:
+    one of thousands that failed stands in nobody's way.
+
+    Raises:
+        InputError: as for ``_in_setup``, where the others are of several setups, or there are none.
+    """
+    found: dict[int, FinishedVideo] = {}
+    untold: dict[int, InputError] = {}
+    for at, row in enumerate(rows):
+        try:
+            found[at] = _in_setup(row, sounds)
+        except _UntoldError as error:
+            untold[at] = error
+    setups = {row.setup for row in found.values() if row.setup is not Setup.PA}
+    if not untold:
+        return list(found.values()), ""
+    if len(setups) != 1:
+        raise next(iter(untold.values()))
+    (setup,) = setups
+    found |= {at: replace(rows[at], setup=setup) for at in untold}
+    outputs = ", ".join(rows[at].output.name for at in [*untold][:NAMED])
+    more = f" and {len(untold) - NAMED} more" if len(untold) > NAMED else ""
+    return [found[at] for at in range(len(rows))], (
+        f"{outputs}{more}: nothing is heard that says what drove it, so {setup} was taken, as of all others "
+        "(column 'setup')"
+    )
+
+
+class _UntoldError(InputError):
+    """What drove an output cannot be known, for it is not there or cannot be read."""
+
+
 def _in_setup(row: FinishedVideo, sounds: _Sounds) -> FinishedVideo:
     """Return a row with its setup, told from the audio where the table does not say it.
 
@@ -271,7 +313,7 @@ def _in_setup(row: FinishedVideo, sounds: _Sounds) -> FinishedVideo:
         InputError: the table and the audio contradict each other, or nobody knows what drove the output.
     """
     if row.setup is None and _sound_file(row) is None:
-        raise InputError(
+        raise _UntoldError(
             f"{row.where}: neither setup nor audio is given, and the output {row.output.name} is not there to be "
             "heard; name one of the two"
         )
@@ -284,7 +326,8 @@ def _in_setup(row: FinishedVideo, sounds: _Sounds) -> FinishedVideo:
     except InputError as error:
         if row.audio == TRACK and row.setup is not None:
             return row  # refused by name when it is read
-        raise InputError(f"{row.where}: what drove the output cannot be heard: {error}") from None
+        kind = _UntoldError if row.audio == TRACK else InputError
+        raise kind(f"{row.where}: what drove the output cannot be heard: {error}") from None
     if row.setup is None:
         return replace(row, setup=told)
     if told is not row.setup:

@@ -1,10 +1,14 @@
 """Whether right files, re-posed ones too, are told from wrong ones when finished videos are laid on their clips.
 
-    python -m research.known_guilt.belonging --shared FOLDER --work FOLDER [--sets NAME ...] [--pairs 8]
+    python -m research.known_guilt.belonging --shared FOLDER --work FOLDER [--sets NAME ...] [--pairs 8 | --swaps]
 
 Right files are clips that were changed as models and codecs change them, their heads re-posed or drawn anew from one
 frame. Wrong files are other clips of the set, and other stretches of the same recording (``stretches``). No limit was
 chosen on ``wild`` or on published videos.
+
+``--pairs N`` lays what was made of each of N clips on each of them, and prints the quick movements' correlations.
+``--swaps`` asks of heads that follow nobody, with all sets in one table: is each known as its own clip's, and any other
+clip's not?
 """
 
 from __future__ import annotations
@@ -20,7 +24,9 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Clip, Frames
 from pytest_lipleak.evaluation.make.crops import Cropper
-from pytest_lipleak.evaluation.make.finished_alignment import Laid, lay
+from pytest_lipleak.evaluation.make.finished_alignment import Laid, lay, of_another
+from pytest_lipleak.faces.lookalikes import likeness, traits_of
+from pytest_lipleak.faces.small import grey_faces
 from pytest_lipleak.media.clipsets import open_clips
 from pytest_lipleak.sync.protocols import Protocol
 from research.known_guilt.clip_sets import _face, prepared
@@ -152,6 +158,10 @@ def clips_of(name: str, shared: Path, work: Path) -> list[tuple[str, Frames]]:
     return found
 
 
+def _enlarged(frames: Frames) -> Frames:
+    return np.stack([cv2.resize(each, (160, 160), interpolation=cv2.INTER_CUBIC) for each in frames])
+
+
 def judged(clips: list[tuple[str, Frames]], every: int) -> Iterator[tuple[str, str, Laid]]:
     """Yield, for every file, its change, whether it is ``right``, of the same ``person`` or of an ``other``, and how it
     was laid.
@@ -191,6 +201,72 @@ def paired(clips: list[tuple[str, Frames]], count: int) -> Iterator[tuple[str, s
                 yield name, kind, lay(clip, file, Cropper(Protocol.DIRECT), "file")
 
 
+def posed_by_another(frames: Frames, other: Frames, seed: int) -> Frames:
+    """The head of the first frame, moved as another recording's head and turned anew, other lips in it."""
+    draw = np.random.default_rng(seed)
+    poses, side = _poses(other), len(frames[0])
+    turn = np.asarray(
+        cv2.getRotationMatrix2D((side / 2, side / 2), draw.uniform(-6, 6), draw.uniform(0.95, 1.15)),
+        np.float64,
+    )
+    turn[:, 2] += draw.uniform(-0.03 * side, 0.03 * side, 2)
+    colours = np.cumsum(draw.normal(0, 8, (len(frames), 3)), axis=0)
+    colours = 128 + 60 * np.tanh((colours - colours.mean(axis=0)) / 60)
+    lips = slice(round(0.52 * side), round(0.66 * side)), slice(round(0.36 * side), round(0.64 * side))
+    made = []
+    for at, colour in enumerate(colours):
+        head = frames[0].copy()
+        head[lips] = colour
+        pose = np.vstack([poses[at % len(poses)], [0, 0, 1]])
+        made.append(_warped(head, np.vstack([turn, [0, 0, 1]]) @ pose))
+    return np.stack(made)
+
+
+FREE: Mapping[str, Callable[[Frames, Frames, int], Frames]] = {
+    "posed by another recording": posed_by_another,
+    "posed by another recording, turned to the left": lambda frames, other, seed: CHANGES["turned to the left"](
+        posed_by_another(frames, other, seed)
+    ),
+    **{
+        name: lambda frames, other, seed, change=CHANGES[name]: change(frames)
+        for name in ("drawn from one frame, trembling", "drawn from one frame, smooth", "re-posed")
+    },
+}  # fmt: skip
+"""What systems show that pose the head by themselves, or nearly so."""
+
+
+def swapped(
+    clips: list[tuple[str, Frames]], drivers: list[Frames], every: int
+) -> Iterator[tuple[str, str, bool]]:
+    """Yield, for every file and every clip that a table may name for it: how the file was made, whether the clip is
+    the ``right`` one, of the same ``person`` or of an ``other``, and whether it is refused among all clips.
+    """
+    faces = {str(at): grey_faces(frames) for at, (_, frames) in enumerate(clips)}
+    traits = {name: traits_of(each) for name, each in faces.items()}
+    for kind, make in FREE.items():
+        for at in range(0, len(clips), every):
+            who, frames = clips[at]
+            shown = grey_faces(make(frames, drivers[at % len(drivers)], at))
+            found = likeness(shown, traits)
+            for place, (other, _) in enumerate(clips):
+                whose = "right" if place == at else "person" if other == who else "other"
+                yield kind, whose, of_another(str(place), found) is not None
+
+
+def print_swaps(sets: list[str], clips: list[tuple[str, Frames]], drivers: list[Frames], every: int) -> None:
+    """Print, by how files were made, how many were refused beside which clip."""
+    refused: dict[str, dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
+    for kind, whose, is_refused in swapped(clips, drivers, every):
+        refused[kind][whose].append(is_refused)
+    people = len({who for who, _ in clips})
+    print(f"{len(clips)} clips of {people} people: {', '.join(sets)}; refused of all")
+    print("| heads | beside the right clip | another person's | another clip of the person |")
+    print("| --- | --- | --- | --- |")
+    for kind, found in refused.items():
+        cells = (f"{sum(found[whose])} of {len(found[whose])}" for whose in ("right", "other", "person"))
+        print(f"| {kind} | {' | '.join(cells)} |")
+
+
 def main() -> None:
     """Read the command line, judge every file, and print how many were taken."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -202,7 +278,27 @@ def main() -> None:
     parser.add_argument(
         "--pairs", type=int, metavar="N", help="lay what was made of each of N clips of a set on each of them"
     )
+    parser.add_argument(
+        "--swaps", action="store_true", help="of heads that follow nobody, with all sets in one table"
+    )
+    parser.add_argument(
+        "--clips", type=Path, help="a folder of face-centred clips of one person, for --swaps"
+    )
     options = parser.parse_args()
+    if options.swaps:
+        whole = [
+            (f"{name} {who}", frames)
+            for name in options.sets
+            if name != STRETCHES
+            for who, frames in clips_of(name, options.shared, options.work)
+        ]
+        sets = [name for name in options.sets if name != STRETCHES]
+        if options.clips is not None:
+            opened = open_clips(options.clips)
+            whole, sets = [("one", _enlarged(opened[name].frames)) for name in opened], [options.clips.name]
+        drivers = [frames for _, frames in clips_of("talkers-choose", options.shared, options.work)[:6]]
+        print_swaps(sets, whole, drivers, options.every)
+        return
     taken: dict[tuple[str, str], dict[str, list[bool]]] = defaultdict(lambda: defaultdict(list))
     for name in options.sets:
         clips = clips_of(name, options.shared, options.work)

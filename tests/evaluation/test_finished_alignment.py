@@ -203,6 +203,17 @@ def test_a_wrong_file_is_refused_with_numbers(
     assert words in found.refused
 
 
+def test_what_is_worth_a_look_is_said_of_an_output_that_belongs(clip: np.ndarray, output: np.ndarray) -> None:
+    stuck = output.copy()
+    stuck[20:36] = stuck[20]
+    assert "stands still for 0.6 s from 0.8 s on, where the clip moves" in laid(clip, stuck).notes
+    coded = np.clip(clip + np.random.default_rng(3).normal(0, 4, clip.shape), 0, 255).astype(np.uint8)
+    found = laid(clip, coded)
+    assert found.refused is None
+    assert any("a whole copy, or the clip itself, encoded again" in note for note in found.notes)
+    assert laid(clip, output).notes == ()
+
+
 def posed_anew(frames: np.ndarray, seed: int) -> np.ndarray:
     """What a system shows that poses heads by itself: the first frame's head on a way of its own, other lips in it."""
     draw = np.random.default_rng(seed)

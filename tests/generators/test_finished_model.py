@@ -85,7 +85,6 @@ def test_the_setup_and_who_drove_are_told_from_the_audio(
         ("mara.wav", "AM", "setup AM contradicts the audio mara.wav, which is other speech"),
         ("mara.wav", "SI", "setup SI contradicts the audio mara.wav, which is other speech"),
         ("silence.wav", "XM", "setup XM contradicts the audio silence.wav, which is silence"),
-        ("", "", "neither setup nor audio is given, and the output out.mp4 is not there"),
     ],
 )
 def test_a_setup_that_contradicts_the_audio_is_refused(
@@ -94,6 +93,30 @@ def test_a_setup_that_contradicts_the_audio_is_refused(
     with pytest.raises(InputError, match=r"manifest\.csv, line 2: ") as refused:
         finished(folder, audio, setup).over(None)
     assert words in str(refused.value)
+
+
+def untold(folder: Path, *setups: str) -> FinishedVideos:
+    rows = [
+        f"other_{name}.mp4,{name}.mkv,,{setup},CR" for name, setup in zip(NAMES[1:], setups, strict=False)
+    ]
+    lines = ["output,source,audio,setup,reference", "out.mp4,anna_1.mkv,,,CR", *rows]
+    (folder / "manifest.csv").write_text("\n".join(lines))
+    return FinishedVideos(str(folder))
+
+
+def test_a_video_that_tells_nothing_is_what_all_others_are(folder: Path) -> None:
+    found = untold(folder, "AM", "AM")
+    found.over(None)
+    assert {trial.condition.setup for trial in found.trials} == {Setup.AM}
+    assert any(note.startswith("out.mp4: nothing is heard that says what drove it") for note in found.notes)
+
+
+@pytest.mark.parametrize("setups", [("AM", "SI"), ()])
+def test_where_the_others_are_of_several_setups_it_is_asked_for(
+    folder: Path, setups: tuple[str, ...]
+) -> None:
+    with pytest.raises(InputError, match=r"manifest\.csv, line 2: neither setup nor audio is given"):
+        untold(folder, *setups).over(None)
 
 
 def listed(folder: Path, *rows: str) -> FinishedVideos:

@@ -11,8 +11,18 @@ from pytest_lipleak.core.conditions import Setup
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.scores import POSED
 from pytest_lipleak.evaluation.make.crops import Boxes, Cropper
-from pytest_lipleak.faces.alignment import BLANK, MOVES, REACH, STILL, Match, match, numbers_of, upper_inside
-from pytest_lipleak.faces.lookalikes import Traits, likeness, traits_of
+from pytest_lipleak.faces.alignment import (
+    BLANK,
+    MOVES,
+    REACH,
+    STILL,
+    UPPER,
+    Match,
+    match,
+    numbers_of,
+    upper_inside,
+)
+from pytest_lipleak.faces.lookalikes import Likeness, Traits, likeness, traits_of
 from pytest_lipleak.faces.placement import (
     FOUND,
     Place,
@@ -61,6 +71,15 @@ it follows that one more than its own by so much. Of 655 clips of one person the
 LOOKS_MORE = 0.15
 """By how much more than its own it must look like another clip, in correlation: that of the right one was exceeded by
 at most .10, among 655 clips of one person and 60 of 28 people; ``research/known_guilt/belonging.py --swaps``."""
+
+REST = 0.05
+GOES_ON = 4
+LONG_REST = 12
+"""Grey levels between two frames, mean over a face, below which an output stands still while its clip moves so many
+times as much; frames of it that are worth a word: 0.5 s."""
+
+EYES = 0.9
+"""Quantile of the differences in an upper face: a codec changes lips no more than what moves there, eyes and brows."""
 
 OUT_OF_STEP = 0.1
 """Seconds by which the sound of an output may be off the audio that drove it without a word."""
@@ -173,9 +192,36 @@ def lay(clip: Clip, output: Video, cropper: Cropper, name: str, free: FreePose |
         return refused(
             f"is the clip itself: its lips differ from the clip's by {apart:.2f} grey levels; name the model's output"
         )
+    laid = replace(laid, notes=(*laid.notes, *_looks_again(given, laid.faces, apart)))
     if not laid.poses and _swapped(clip, output, place, laid.indices):
         return refused("red and blue are swapped in it; write its frames as RGB")
     return laid
+
+
+def _looks_again(given: Faces, shown: Faces, apart: float) -> Iterator[str]:
+    """Yield what is worth a look at an output that belongs to its clip: does it stand still, is it the clip itself?
+
+    Args:
+        given: small grey faces of the clip, uint8 (T, SIDE, SIDE).
+        shown: of the output.
+        apart: how far lips differ, in grey levels.
+    """
+    steps, goes_on = (
+        np.abs(np.diff(faces.astype(np.int16), axis=0)).mean(axis=(1, 2)) for faces in (shown, given)
+    )
+    first, length, run = 0, 0, 0
+    for at, is_still in enumerate(steps < REST):
+        run = run + 1 if is_still else 0
+        if run > length:
+            first, length = at + 1 - run, run
+    if length >= LONG_REST and goes_on[first : first + length].mean() > GOES_ON * REST:
+        yield f"stands still for {length / 25:.1f} s from {first / 25:.1f} s on, where the clip moves"
+    changed = np.abs(given.astype(np.int16) - shown)[:, :UPPER].mean(axis=0)
+    if apart <= (around := float(np.quantile(changed, EYES))):
+        yield (
+            f"its lips differ from the clip's by {apart:.1f} grey levels, its eyes by {around:.1f}: a whole copy, or "
+            "the clip itself, encoded again"
+        )
 
 
 def _in_its_own_pose(
@@ -224,23 +270,22 @@ def _in_its_own_pose(
     shown = faces(laid)
     if float(shown.std(axis=0).mean()) < STANDS_STILL:
         return refused("does not move: nothing changes in its face, lips included")
-    if why := _of_another(clip.name, given, shown, free.clips()):
+    among = likeness(shown, {**free.clips(), clip.name: traits_of(given)})
+    if why := of_another(clip.name, among):
         return refused(why)
     laid = replace(laid, poses=_poses(_steadied(clip, output, cropper, laid, bases, anchors), anchors))
     return replace(laid, notes=(POSED, *laid.notes), faces=faces(laid))
 
 
-def _of_another(name: str, given: Faces, shown: Faces, clips: Mapping[str, Traits]) -> str | None:
-    """Return why an output was made of another clip, or None: all are asked whether it is plainly more like them.
+def of_another(name: str, found: Mapping[str, Likeness]) -> str | None:
+    """Return why an output was made of another clip, or None: is it plainly more like any of them?
 
     Args:
         name: of its clip.
-        given: small grey faces of the clip, uint8 (T, SIDE, SIDE).
-        shown: of the output.
-        clips: all clips.
+        found: how much it is like each clip, its own among them.
     """
-    found = likeness(shown, {**clips, name: traits_of(given)})
-    own = found.pop(name)
+    own = found[name]
+    found = {other: like for other, like in found.items() if other != name}
     follows = max(found, key=lambda other: found[other].quick, default=None)
     if follows is not None and found[follows].quick >= max(FOLLOWS, own.quick + PLAINLY_MORE):
         return (
