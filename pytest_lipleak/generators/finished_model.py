@@ -143,8 +143,8 @@ class FinishedVideos:
         sounds = _Sounds(clips)
         for row in rows:
             sounds.add(row)
-        rows, self._assumed = _in_setups(rows, sounds)
-        rows, self.partners = _with_partners(rows, sounds)
+        told, self._assumed = _in_setups(rows, sounds)
+        rows, self.partners = _with_partners(told, sounds)
         self.trials = by_trial(rows)
         self.conditions = tuple(sorted({trial.condition.cell for trial in self.trials if not trial.probe}))
         self._outputs = {}
