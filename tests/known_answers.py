@@ -1,9 +1,9 @@
 """What comes out the same in hundreds of inner runs is found out once: the network's answers, and what is installed.
 
 What the embedded network answers, and what it needs of a clip, are functions of its weights and the input. These are
-the key here, so that a test gets to the last bit what would be computed; clips of tests are few, and most of their videos
-show one of them. All processes of a test run share the folder of answers. Tests of the network itself (tests/sync) ask
-it.
+the key here, so that a test gets to the last bit what would be computed; clips of tests are few, and most of their
+videos show one of them. All processes of a test run share the folder of answers. Tests of the network itself
+(tests/sync) ask it.
 """
 
 import hashlib
