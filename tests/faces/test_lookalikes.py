@@ -102,6 +102,22 @@ def test_a_file_of_any_other_clip_is_refused_however_far_it_stands_in_the_table(
     assert right.refused is None
 
 
+def test_what_shows_no_face_of_the_clip_is_refused_among_no_others() -> None:
+    clip = Clip("0", coloured(moved(0, 0)), np.zeros(640 * LENGTH, np.int16))
+    free = FreePose(lambda video: None, dict)
+    right = moved(0, 5, 1.05, 3.0)
+    noise = np.random.default_rng(1).integers(0, 255, right.shape).astype(np.uint8)
+    for shown, words in (
+        (right, None),
+        (right[:, ::-1], "shows the face upside down"),
+        (moved(9, 5), "does not look like clip '0'"),
+        (noise, "does not look like clip '0'"),
+    ):
+        found = lay(clip, coloured(shown), Cropper(Protocol.DIRECT), "out.mp4", free).refused
+        assert (found is None) == (words is None)
+        assert words is None or words in str(found)
+
+
 def test_a_file_that_moves_as_another_clip_is_refused(clips: dict[str, Traits]) -> None:
     frames = coloured(moved(0, 0))
     clip = Clip("0", frames, np.zeros(640 * LENGTH, np.int16))
