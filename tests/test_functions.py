@@ -19,6 +19,7 @@ from pytest_lipleak.report.json import schema
 from pytest_lipleak.report.reading import read_report
 from pytest_lipleak.report.records import COLUMNS
 
+pytestmark = pytest.mark.usefixtures("warm")
 GATES = ["LSE-C_S[CR] < 1.5", "LSE-C[XM,CR] > 1.2"]
 
 

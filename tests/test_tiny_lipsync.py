@@ -38,6 +38,9 @@ def rendered(count: int = FRAMES) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def few_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    # An inner run would forget it, and it cannot be loaded twice; this fixture begins before the inner run's.
+    import torch  # noqa: F401
+
     from pytest_lipleak.media.video import write_video
 
     folder = tmp_path_factory.mktemp("few")
@@ -53,9 +56,10 @@ def test_the_suite_tells_the_variants_apart(
 ) -> None:
     """A copy of the example, its own gates, the shipped checkpoints, fewer and shorter clips than by default."""
     shutil.copytree(EXAMPLE, pytester.path, dirs_exist_ok=True)
-    run = pytester.runpytest_subprocess(
-        "-p", "no:randomly", "-p", "no:cacheprovider", f"--lipleak-clips={few_clips}", "-k", "LSE",
-        f"--lipleak-model-arg=checkpoint=checkpoints/{variant}.safetensors", f"--lipleak-json=out/{variant}.json",
+    run = pytester.runpytest_inprocess(
+        "-p", "no:randomly", "-p", "no:hypothesispytest", "-p", "no:cacheprovider", f"--lipleak-clips={few_clips}",
+        "-k", "LSE", f"--lipleak-model-arg=checkpoint=checkpoints/{variant}.safetensors",
+        f"--lipleak-json=out/{variant}.json",
     )  # fmt: skip
     outcomes = run.parseoutcomes()
     assert outcomes.get("errors", 0) == 0

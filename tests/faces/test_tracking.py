@@ -203,7 +203,6 @@ CLIPS = {
     "latentsync_demo1.mp4": 75,
     "may_5s.mp4": 101,
     "retalking_1.mp4": 101,
-    "retalking_2.mp4": 101,
     "retalking_4.mp4": 101,
     "syncnet_example.avi": 120,
 }

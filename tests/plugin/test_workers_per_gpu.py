@@ -103,7 +103,7 @@ def test_no_more_than_so_many_hold_the_model_and_the_numbers_are_the_same(held: 
             log,
             f"-n{slots + 1}",
             f"--lipleak-workers-per-gpu={slots}",
-            "--lipleak-model-arg=seconds=0.3",
+            "--lipleak-model-arg=seconds=0.15",
             model=model,
         )
         assert run.counts == {"passed": 4}, run.text
@@ -117,7 +117,7 @@ def test_no_more_than_so_many_hold_the_model_and_the_numbers_are_the_same(held: 
 
 @pytest.mark.slow
 def test_without_the_option_all_workers_hold_it(held: Project) -> None:
-    measure(held, "log", "-n2", "--lipleak-model-arg=seconds=0.3")
+    measure(held, "log", "-n2", "--lipleak-model-arg=seconds=0.15")
     assert most_at_once(held, "log") > 1
 
 
@@ -177,7 +177,7 @@ def test_a_model_around_the_sessions_is_shared(held: Project) -> None:
     (held.path / "test_wrapped.py").write_text(TESTS)
     arguments = (
         "--lipleak-model-arg=log=log",
-        "--lipleak-model-arg=seconds=0.3",
+        "--lipleak-model-arg=seconds=0.15",
         "--lipleak-workers-per-gpu=1",
     )
     run = held.measure("Known", "test_wrapped.py", "-n2", *arguments)
