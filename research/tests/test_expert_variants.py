@@ -1,6 +1,7 @@
 """Variants of the embedded expert, measured in pairs: what is averaged, what is joined, and the interval of a gain."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -87,3 +88,20 @@ def test_a_gain_shared_by_everybody_is_certain_where_two_intervals_overlap() -> 
     before = np.random.default_rng(0).normal(0, 1, 30)
     found = variants.gain((people, variants.mean_of(before)), (people, variants.mean_of(before + 0.1)))
     assert found == "+0.100 [+0.100, +0.100]"
+
+
+def test_the_picture_shows_what_went_wrong_before_what_was_refused_or_right() -> None:
+    from research.training.pictures import REFUSED, RIGHT, WRONG, Said, worst
+
+    def said(word: str, lse_c: float) -> Said:
+        return Said(word, "", 0, lse_c, np.zeros((160, 160, 3), np.uint8))
+
+    clips = [said(RIGHT, 2.0), said(RIGHT, 1.0), said(REFUSED, 0.4), said(WRONG, 0.6), said(WRONG, 0.9)]
+    assert worst(clips) is clips[4]
+    assert worst(clips[:3]) is clips[2]
+    assert worst(clips[:2]) is clips[1]
+
+
+def test_a_picture_of_the_expert_s_failures_is_small() -> None:
+    picture = Path(__file__).parents[2] / "docs" / "figures" / "expert-failures.webp"
+    assert 10_000 < picture.stat().st_size < 300_000

@@ -127,6 +127,9 @@ def mirrored(windows: NDArray[np.uint8]) -> NDArray[np.uint8]:
 AROUND = [same, *(moved_by(x, y) for x, y in ((2, 0), (-2, 0), (0, 2), (0, -2)))]
 NEARBY = [same, later(160), later(-160)]
 
+PARTS = ("untrained", "others", "null")
+"""What is measured: what needs no second expert, other experts, and scores less what unrelated speech gets."""
+
 WITHOUT_TRAINING: dict[str, Callable[[Any], Any]] = {
     "mirror image alone": lambda e: Averaged(e, [mirrored], [same]),
     "with the mirror image, averaged": lambda e: Averaged(e, [same, mirrored], [same]),
@@ -233,14 +236,14 @@ def main() -> None:
     )
     parser.add_argument("--other", type=Path, nargs="*", default=[], help="further folders of fold0.onnx ...")
     parser.add_argument("--fold", nargs="+", default=FOLDS, choices=FOLDS, help="folds to judge")
-    parser.add_argument("--only-others", action="store_true", help="leave out what needs no second expert")
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS)
     a = parser.parse_args()
     cv2.setNumThreads(1)
     variants: dict[str, Callable[[Case], Any]] = {}
-    if not a.only_others:
+    if "untrained" in a.parts:
         for name, change in WITHOUT_TRAINING.items():
             variants[name] = lambda case, change=change: change(case.expert)
-    for folder in a.other:
+    for folder in a.other if "others" in a.parts else ():
         experts = {fold: EmbeddedExpert(folder / f"fold{fold}.onnx") for fold in a.fold}
         variants[f"{folder.parent.name} alone"] = lambda case, of=experts: of[case.fold]
         variants[f"joined with {folder.parent.name}"] = lambda case, of=experts: Joined(
@@ -249,9 +252,9 @@ def main() -> None:
     for corners in (None, a.corners) if a.corners else (None,):
         cases = talkers(a.shared, a.folds, corners, a.fold)
         print(f"\n{'mouth-aligned' if corners else 'plain crops'}, folds {' '.join(a.fold)}: {a.folds}\n")
-        for line in table(cases, variants):
+        for line in table(cases, variants) if variants else ():
             print(line, flush=True)
-        if not a.only_others:
+        if "null" in a.parts:
             print("\n| less what unrelated speech scores | as it is | gain |\n|---|---|---|")
             for line in less_the_null(cases):
                 print(line, flush=True)
