@@ -335,8 +335,7 @@ CHANGES = 0.2
 
 
 def _unfollowed(corpus: Corpus) -> list[str]:
-    """Say where lips change with the mouths of the reference, and no limit on a probe would call it a leak."""
-    found = []
+    """Say once where lips change with the mouths of the reference, and no limit on a probe would call it a leak."""
     for setup in PROBED:
         name = f"REF_shift[{setup},{Reference.CR}]"
         probe, condition = metric(name), Condition(setup, Reference.CR)
@@ -346,14 +345,13 @@ def _unfollowed(corpus: Corpus) -> list[str]:
             if of == condition and f"REF_shift{CHANGED}" in measures
         ]
         value = measured(corpus, probe) if changed else None
-        if value is None or value.value >= default_limit(name) or fmean(changed) < CHANGES:
-            continue
-        found.append(
-            f"lips change when the reference has other mouths (by {fmean(changed):.2f} of all that moves in them), but "
-            f"follow them in no way that {name} knows ({value.value:.2f}): a model that looks its mouths up in the "
-            "reference does that, and so does one that copies them in another order"
-        )
-    return found
+        if value is not None and value.value < default_limit(name) and fmean(changed) >= CHANGES:
+            return [
+                f"lips change when the reference has other mouths (by {fmean(changed):.2f} of all that moves in them), "
+                f"but follow them in no way that {name} knows ({value.value:.2f}): a model that looks its mouths up in "
+                "the reference does that, and so does one that copies them in another order"
+            ]
+    return []
 
 
 def _unmoved(corpus: Corpus) -> list[str]:
