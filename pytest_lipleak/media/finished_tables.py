@@ -47,6 +47,9 @@ FIELDS = ("clip", "setup", "reference", "model")
 MANIFEST = "manifest.csv"
 """Name of the table in folders that we write."""
 
+KEPT = "kept"
+"""What stands in the column ``inputs`` of videos that a run kept: it says what they are, and they may be copies."""
+
 EXPORT = "export.json"
 """Name of what says with which choices `lipleak export` wrote a folder."""
 

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.core.conditions import SETUPS, Condition, Setup
+from pytest_lipleak.media.finished_tables import KEPT
 from pytest_lipleak.media.finished_tables import MANIFEST as MANIFEST
 
-COLUMNS = ("output", "source", "audio", "model", "setup", "reference", "speaker", "clip")
+COLUMNS = ("output", "source", "audio", "model", "setup", "reference", "speaker", "clip", "inputs")
 
 AUDIO: Mapping[str, str] = {Setup.AM: "own", Setup.SI: "silence"}
 
@@ -62,6 +63,7 @@ def _rows(result: Mapping[str, Any], folder: Path) -> list[dict[str, str]]:
                 "reference": str(reference),
                 "speaker": speakers.get(clip, ""),
                 "clip": clip,
+                "inputs": KEPT,
             }
         )
     return rows

@@ -128,7 +128,15 @@ class FreePose:
     clips: Callable[[], Mapping[str, Traits]]
 
 
-def lay(clip: Clip, output: Video, cropper: Cropper, name: str, free: FreePose | None = None) -> Laid:
+def lay(
+    clip: Clip,
+    output: Video,
+    cropper: Cropper,
+    name: str,
+    free: FreePose | None = None,
+    *,
+    may_copy: bool = False,
+) -> Laid:
     """Lay an output on its clip.
 
     Args:
@@ -137,6 +145,7 @@ def lay(clip: Clip, output: Video, cropper: Cropper, name: str, free: FreePose |
         cropper: of the clip.
         name: of the output's file, for messages.
         free: where its head need not move as the clip's.
+        may_copy: whether it may be the clip itself, for that is what the model made.
     """
     place, straight = whole_of(clip.video), tuple(range(len(clip.video)))
 
@@ -191,11 +200,12 @@ def lay(clip: Clip, output: Video, cropper: Cropper, name: str, free: FreePose |
         return refused(str(laid.refused))
     lips = lips_region()
     apart = float(np.mean(np.abs(given[:, lips].astype(np.float32) - laid.faces[:, lips])))
-    if apart < SAME_PIXELS:
+    if apart < SAME_PIXELS and not may_copy:
         return refused(
             f"is the clip itself: its lips differ from the clip's by {apart:.2f} grey levels; name the model's output"
         )
-    laid = replace(laid, notes=(*laid.notes, *_looks_again(given, laid.faces, apart)))
+    if not may_copy:
+        laid = replace(laid, notes=(*laid.notes, *_looks_again(given, laid.faces, apart)))
     if not laid.poses and _swapped(clip, output, place, laid.indices):
         return refused("red and blue are swapped in it; write its frames as RGB")
     return laid

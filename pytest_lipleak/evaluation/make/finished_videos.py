@@ -41,7 +41,7 @@ from pytest_lipleak.generators.finished_model import FinishedVideos
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.machine.model_files import file_sha256
 from pytest_lipleak.media.clipsets import ClipSet
-from pytest_lipleak.media.finished_tables import FinishedVideo, TrialName
+from pytest_lipleak.media.finished_tables import KEPT, FinishedVideo, TrialName
 from pytest_lipleak.media.opening import FileState, file_state
 from pytest_lipleak.media.tables import is_file
 from pytest_lipleak.media.timeline import Timeline, survey
@@ -126,6 +126,7 @@ class FinishedOutputs(OutputVideos):
         return key_of(
             finished=self._content(row.output),
             box=str(row.box or ""),
+            planned=bool(row.inputs),
             pose=self._compared(row),
             clip=trial.real.digest,
             # What is heard in it may be compared with that.
@@ -238,7 +239,9 @@ class FinishedOutputs(OutputVideos):
         except (InputError, MissingDataError) as error:
             raise UnscorableError(f"no video: {error}") from None
         free = FreePose(self._face_in, lambda: self._traits) if row.has_free_pose else None
-        laid = lay(trial.real, output, self._crops.of(trial.real), row.output.name, free)
+        # Whoever wrote a table by hand may have named the clip; what we planned or kept is what the model made.
+        crops = self._crops.of(trial.real)
+        laid = lay(trial.real, output, crops, row.output.name, free, may_copy=bool(row.inputs))
         if laid.refused is None:
             assert self._last is not None
             heard = self._last[2]
@@ -314,7 +317,7 @@ class FinishedOutputs(OutputVideos):
             raise UnscorableError(f"no video: the table has none of {trial_name}")
         if not is_file(row.output):
             raise UnscorableError(f"no video: {row.output} {_what_is_there(row.output)} ({row.where})")
-        if row.inputs and trial_name not in self._checked:
+        if row.inputs not in ("", KEPT) and trial_name not in self._checked:
             self._check_inputs(trial_name, row, trial)
             self._checked.add(trial_name)
         return row
