@@ -26,7 +26,7 @@ from pytest_lipleak.faces.detection import Face
 from pytest_lipleak.generators import protocol
 from pytest_lipleak.generators.finished_model import FinishedVideos
 from pytest_lipleak.generators.registry import Model
-from pytest_lipleak.media import clipsets, timeline, video
+from pytest_lipleak.media import decoding, timeline, video
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
 from pytest_lipleak.media.geometry import Upright
 from pytest_lipleak.media.video import write_video
@@ -62,7 +62,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     towers = tower("video windows", 4), tower("audio windows", 0)
     monkeypatch.setattr(syncnet, "_onnx_towers", lambda weights, threads, device: towers)
-    sources = (clipsets, "read_video"), (timeline, "survey"), (video, "opened"), (videos, "stored_images")
+    sources = (decoding, "read_video"), (timeline, "survey"), (video, "opened"), (videos, "stored_images")
     for module, name in sources:
         monkeypatch.setattr(module, name, counted(name, getattr(module, name)))
     monkeypatch.setattr(Upright, "__call__", counted("conversions", Upright.__call__))

@@ -140,6 +140,8 @@ class FinishedVideos:
         clips = self.clips = ClipSet(
             files, origin, left_out, ends=lambda clip, length: self.end_of(clip, LEAST_SHOWN * length)
         )
+        if given is not None:
+            clips.remember, clips.decoding = given.remember, given.decoding
         sounds = _Sounds(clips)
         for row in rows:
             sounds.add(row)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,11 +24,12 @@ from pytest_lipleak.media.clip_folders import videos_in
 from pytest_lipleak.media.clip_lists import ClipFile as ClipFile
 from pytest_lipleak.media.clip_lists import read_clip_list
 from pytest_lipleak.media.copies import is_copy
+from pytest_lipleak.media.decoding import Decoding
 from pytest_lipleak.media.opening import FileState, check_unchanged
 from pytest_lipleak.media.speeches import Speeches
 from pytest_lipleak.media.tables import is_file
 from pytest_lipleak.media.timeline import Recording, Timeline
-from pytest_lipleak.media.video import VideoFile, held_if_short, read_video
+from pytest_lipleak.media.video import VideoFile, held_if_short
 
 EMBEDDED = "embedded"
 """Name of the clips that ship with the package."""
@@ -47,6 +49,11 @@ KEPT_BYTES = 125_000_000
 
 def _nowhere(name: str, length: int) -> None:
     """End no clip before its own end."""
+
+
+def _computed(clips: "ClipSet", compute: Callable[[], Any]) -> Any:
+    """Remember nothing."""
+    return compute()
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,10 @@ class ClipSet(Mapping[str, Clip]):
         self.origin = origin
         self.driving: dict[str, Path] = {}
         """Files of further speech, which drove outputs and is no clip's, by name."""
+        self.remember: Callable[[ClipSet, Callable[[], Any]], Any] = _computed
+        """Finds again what was found out of the speech of the very same files, or computes it."""
+        self.decoding = Decoding()
+        """Gives the pictures of files."""
         self._ends = ends
         self._kept: OrderedDict[str, Clip] = OrderedDict()
         self._remembered: dict[str, _Remembered] = {}
@@ -176,7 +187,10 @@ class ClipSet(Mapping[str, Clip]):
         box = file.box
 
         def read() -> Iterator[Image]:
-            images = islice(VideoFile(known.timeline), file.first, file.first + length)
+            known.timeline.check_unchanged()
+            found = self.decoding.found(known.timeline)
+            pictures = VideoFile(known.timeline) if found is None else found
+            images = islice(pictures, file.first, file.first + length)
             return images if box is None else (image[box.slices] for image in images)
 
         video = StreamedVideo(read, (length, height, width, channels))
@@ -240,6 +254,10 @@ class ClipSet(Mapping[str, Clip]):
         first, stop = self.files[name].first, self.files[name].stop
         return audio[first * SAMPLES_PER_FRAME : None if stop is None else stop * SAMPLES_PER_FRAME]
 
+    def speech_length(self, name: str) -> int:
+        """Return the number of samples of ``speech``; nothing is decoded for it where that is remembered."""
+        return self._speeches.length(name)
+
     def add_driving(self, path: Path) -> str:
         """Add speech that drove outputs and is no clip's; before anything is compared. Return its name."""
         name = path.name
@@ -255,14 +273,15 @@ class ClipSet(Mapping[str, Clip]):
     def same_speech_as(self, name: str) -> frozenset[str]:
         """Return all clips that say the same as one, itself among them.
 
-        The first call decodes the audio of every clip, without its frames, and compares all of them.
+        The first call decodes the audio of every clip, without its frames, and compares all of them, unless what
+        comes of that is remembered.
         """
         return self._speeches.same_as(name)
 
     @cached_property
     def _speeches(self) -> Speeches:
         texts = {name: file.text for name, file in self.files.items()} | dict.fromkeys(self.driving)
-        return Speeches(texts, self.speech)
+        return Speeches(texts, self.speech, lambda compute: self.remember(self, compute))
 
     @cached_property
     def copies(self) -> dict[str, str]:
@@ -274,17 +293,10 @@ class ClipSet(Mapping[str, Clip]):
         for name in self if len(self) > 1 else ():
             for other, lag in sorted(self._speeches.same_recording(name).items()):
                 known = other in self.files and other not in copies
-                if known and other < name and self._is_copy(name, other, lag):
+                if known and other < name and _is_copy(self, name, other, lag):
                     copies[name] = other
                     break
         return copies
-
-    def _is_copy(self, name: str, other: str, lag: float) -> bool:
-        try:
-            return is_copy(self[name], self[other], lag)
-        except LipleakError:
-            # Refused by name where it is measured.
-            return False
 
     def _recording(self, name: str) -> Recording:
         if name not in self._recordings:
@@ -296,19 +308,14 @@ class ClipSet(Mapping[str, Clip]):
 
     def _load(self, file: ClipFile) -> Clip:
         recording = self._recording(file.name)
-        opened = read_video(recording.timeline)
+        opened = self.decoding.opened(recording.timeline)
         audio, notes = recording.audio, opened.notes + recording.sound_notes
         frames = len(opened.video)
         length = audible_frames(recording.audio_file, frames, len(audio))
         if length < frames:
             notes += (f"last {frames - length} frames without audio left out",)
         first, stop = file.first, length if file.stop is None else file.stop
-        if not first < stop <= length:
-            raise InputError(
-                f"{file.video}: clip {file.name!r} is the stretch from {first / FRAME_RATE:.2f} to "
-                f"{stop / FRAME_RATE:.2f} s, and the file ends at {length / FRAME_RATE:.2f} s; correct the list, or "
-                "get the file that it was made from"
-            )
+        _check_stretch(file, first, stop, length)
         end = self._ends(file.name, stop - first)
         if end is not None and first + end < stop - LATE_FRAMES:
             notes += (f"last {stop - first - end} frames left out: finished videos of it end there",)
@@ -316,6 +323,23 @@ class ClipSet(Mapping[str, Clip]):
         audio = audio[first * SAMPLES_PER_FRAME : stop * SAMPLES_PER_FRAME]
         video = opened.video if file.box is None else file.box.of(opened.video, str(file.video))
         return Clip(file.name, _cut(video, first, stop), audio, file.speaker, notes)
+
+
+def _is_copy(clips: ClipSet, name: str, other: str, lag: float) -> bool:
+    try:
+        return is_copy(clips[name], clips[other], lag)
+    except LipleakError:
+        # Refused by name where it is measured.
+        return False
+
+
+def _check_stretch(file: ClipFile, first: int, stop: int, length: int) -> None:
+    if not first < stop <= length:
+        raise InputError(
+            f"{file.video}: clip {file.name!r} is the stretch from {first / FRAME_RATE:.2f} to "
+            f"{stop / FRAME_RATE:.2f} s, and the file ends at {length / FRAME_RATE:.2f} s; correct the list, or "
+            "get the file that it was made from"
+        )
 
 
 def _cut(video: Video, first: int, stop: int) -> Video:

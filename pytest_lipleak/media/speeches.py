@@ -3,11 +3,20 @@
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
+from typing import Any
 
 from pytest_lipleak.core.clips import Audio, digest_of
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.media.ahead import ahead
 from pytest_lipleak.media.recordings import Fingerprint, fingerprint, shared_recordings
+
+Remember = Callable[[Callable[[], Any]], Any]
+"""Returns JSON-ready data that was computed before, or computes it now."""
+
+
+def at_once(compute: Callable[[], Any]) -> Any:
+    """Remember nothing."""
+    return compute()
 
 
 class Speeches:
@@ -16,11 +25,18 @@ class Speeches:
     Args:
         texts: what is said in each clip, None where unknown.
         speech: decodes the audio of a clip, int16 (N,) at 16 kHz.
+        remember: finds again what was found out of these very files.
     """
 
-    def __init__(self, texts: Mapping[str, str | None], speech: Callable[[str], Audio]) -> None:
+    def __init__(
+        self,
+        texts: Mapping[str, str | None],
+        speech: Callable[[str], Audio],
+        remember: Remember = at_once,
+    ) -> None:
         self._texts = texts
         self._speech = speech
+        self._remember = remember
         self._known: dict[str, frozenset[str]] = {}
 
     def same_as(self, name: str) -> frozenset[str]:
@@ -51,40 +67,53 @@ class Speeches:
     def _by_digest(self) -> dict[Hashable, list[str]]:
         return _grouped((digest, name) for name, digest in self._digests.items())
 
-    @cached_property
+    def length(self, name: str) -> int:
+        """Return the number of samples of a clip's audio.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        found: int | None = self._found["lengths"].get(name)
+        return len(self._speech(name)) if found is None else found
+
+    @property
     def _digests(self) -> dict[str, str]:
         """Hash of the samples of each clip that can be read; the others are refused where they are needed."""
-        return {name: digest for name, (digest, _) in self._read.items()}
+        found: dict[str, str] = self._found["digests"]
+        return found
+
+    @property
+    def _links(self) -> dict[str, dict[str, float]]:
+        """By hash of the samples, the other recordings that are the same, and their lag in seconds."""
+        found: dict[str, dict[str, float]] = self._found["links"]
+        return found
 
     @cached_property
-    def _read(self) -> dict[str, tuple[str, Fingerprint | None]]:
-        """Hash of the samples of each clip, and the fingerprint of what was not met before."""
-        read: dict[str, tuple[str, Fingerprint | None]] = {}
-        met: set[str] = set()
+    def _found(self) -> dict[str, Any]:
+        found: dict[str, Any] = self._remember(self._compared)
+        return found
+
+    def _compared(self) -> dict[str, Any]:
+        """Decode every audio, and compare all."""
+        digests: dict[str, str] = {}
+        lengths: dict[str, int] = {}
+        prints: dict[str, Fingerprint] = {}
         # The next one is decoded meanwhile.
         for name, audio in ahead(self._audible()):
-            digest = digest_of(audio)
-            read[name] = digest, None if digest in met else fingerprint(audio)
-            met.add(digest)
-        return read
+            digests[name], lengths[name] = digest_of(audio), len(audio)
+            if digests[name] not in prints:
+                prints[digests[name]] = fingerprint(audio)
+        met = list(prints)
+        links: dict[str, dict[str, float]] = {}
+        for one, other, lag in shared_recordings(list(prints.values())):
+            links.setdefault(met[one], {})[met[other]] = lag
+            links.setdefault(met[other], {})[met[one]] = -lag
+        return {"digests": digests, "lengths": lengths, "links": links}
 
     def _audible(self) -> Iterator[tuple[str, Audio]]:
         for name in self._texts:
             with suppress(InputError):
                 yield name, self._speech(name)
-
-    @cached_property
-    def _links(self) -> dict[str, dict[str, float]]:
-        """By hash of the samples, the other recordings that are the same, and their lag in seconds."""
-        prints = {digest: found for digest, found in self._read.values() if found is not None}
-        digests = list(prints)
-        links: dict[str, dict[str, float]] = {}
-        for one, other, lag in shared_recordings(list(prints.values())):
-            links.setdefault(digests[one], {})[digests[other]] = lag
-            links.setdefault(digests[other], {})[digests[one]] = -lag
-        # Not needed any more, and the larger part of the memory.
-        self._read = {name: (digest, None) for name, (digest, _) in self._read.items()}
-        return links
 
 
 def _grouped(pairs: Iterable[tuple[Hashable, str]]) -> dict[Hashable, list[str]]:

@@ -66,7 +66,7 @@ def mismatched_pairs(
     shuffled = names.copy()
     random.Random(f"lipleak pairing {seed}{f' {had}' if had else ''}").shuffle(shuffled)
 
-    length = np.array([len(clips.speech(name)) for name in shuffled])
+    length = np.array([clips.speech_length(name) for name in shuffled])
     place = {name: index for index, name in enumerate(shuffled)}
     codes = {
         speaker: code for code, speaker in enumerate({file.speaker: None for file in clips.files.values()})

@@ -15,6 +15,7 @@ from pytest_lipleak.run.chosen_expert import ChosenExpert
 from pytest_lipleak.run.device import Device
 from pytest_lipleak.run.named_model import NamedModel
 from pytest_lipleak.run.process import Process
+from pytest_lipleak.run.remembered_speech import RememberedSpeech
 from pytest_lipleak.run.report_files import Reports
 from pytest_lipleak.settings.options import Settings
 
@@ -53,6 +54,15 @@ def _rules(settings: Settings) -> "Rules":
 
     rules = settings.rules
     return Rules(rules.allow_unscored, rules.confidence, rules.inconclusive, rules.sequential)
+
+
+def _gallery(settings: Settings) -> "Gallery | None":
+    if settings.outputs.html is None:
+        return None
+    from pytest_lipleak.evaluation.make.gallery import Gallery
+    from pytest_lipleak.report.page_files import files_of
+
+    return Gallery(files_of(settings.outputs.html))
 
 
 class Run:
@@ -114,12 +124,20 @@ class Run:
             return finished.over(None)
         clips = open_clips(self.settings.inputs.clips, self.settings.inputs.clips_root)
         clips.origin = self.process.naming(self.settings.inputs.clips)
+        clips.remember = RememberedSpeech(lambda: self._lasting_store() or self._passing_store())
         return clips if finished is None else finished.over(clips)
 
     def _clips_of_table(self) -> bool:
         """Whether the clips are the sources that a table of finished videos names; clips that somebody names win."""
         finished = None if "clips" in self.settings.sources else self.named_model.finished()
         return finished is not None and finished.table.names_sources
+
+    def _passing_store(self) -> "Store":
+        """The store of what goes with the run; its processes share it."""
+        from pytest_lipleak.store.store import Store
+
+        self._private_folder.enter()
+        return Store(self.folder, passing=True)
 
     @property
     def model(self) -> "Model":
@@ -203,22 +221,23 @@ class Run:
             shard: the part of the clips to measure, and of how many, in place of what the settings say.
         """
         from pytest_lipleak.evaluation.evaluation import Evaluation
+        from pytest_lipleak.evaluation.make.run_pictures import SharedDecoding
         from pytest_lipleak.evaluation.make.worker import Files, Worker
         from pytest_lipleak.generators.finished_model import finished_of
-        from pytest_lipleak.store.store import Store
 
         self._private_folder.enter()
         settings, process, clips = self.settings, self.process, self.clips
         finished = finished_of(model)
         if finished is not None and not finished.is_resolved:
             clips = finished.over(clips)
+        clips.decoding = SharedDecoding(self._passing_store())
         kept = self._lasting_store() if model.fingerprint is not None else None
         evaluation = Evaluation(
             clips,
             model,
             expert or self.expert.loaded,
             self._plan(shard or self.settings.machine.shard, finished),
-            kept or Store(self.folder, passing=True),
+            kept or self._passing_store(),
             rules=_rules(settings),
             worker=Worker(
                 run=process.run,
@@ -233,7 +252,7 @@ class Run:
                 arcface=settings.scoring.arcface,
                 dose=settings.inputs.dose,
                 keep=settings.outputs.keep,
-                gallery=self._gallery(),
+                gallery=_gallery(settings),
             ),
         )
         if self.expert.protocol_reason and self.expert.protocol == "tracked":
@@ -260,14 +279,6 @@ class Run:
             measured=None if finished is None else finished.clip_names,
             expert_reason=self.expert.reason,
         )
-
-    def _gallery(self) -> "Gallery | None":
-        if self.settings.outputs.html is None:
-            return None
-        from pytest_lipleak.evaluation.make.gallery import Gallery
-        from pytest_lipleak.report.page_files import files_of
-
-        return Gallery(files_of(self.settings.outputs.html))
 
     def _lasting_store(self) -> "Store | None":
         """The store that outlives the run, where one is named."""

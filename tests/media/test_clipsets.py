@@ -8,7 +8,7 @@ from encoding import encode, numbered, sine
 
 from pytest_lipleak.core.clips import Clip, held
 from pytest_lipleak.core.errors import InputError, MissingDataError
-from pytest_lipleak.media import clipsets
+from pytest_lipleak.media import clipsets, decoding
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet, open_clips
 from pytest_lipleak.media.pair_lists import read_pairs
 from pytest_lipleak.media.timeline import Timeline
@@ -184,8 +184,8 @@ def test_a_set_is_decoded_when_asked_and_remembers_little(
     monkeypatch: pytest.MonkeyPatch, videos: dict[str, Path]
 ) -> None:
     read: list[Timeline] = []
-    original = clipsets.read_video
-    monkeypatch.setattr(clipsets, "read_video", lambda timeline: read.append(timeline) or original(timeline))
+    original = decoding.read_video
+    monkeypatch.setattr(decoding, "read_video", lambda timeline: read.append(timeline) or original(timeline))
     clips = ClipSet([ClipFile(str(n), videos["low"]) for n in range(6)], "here")
     assert len(clips) == 6
     assert "3" in clips
@@ -313,13 +313,13 @@ def test_clips_beyond_what_is_held_are_the_same_when_they_are_asked_for_again(
     monkeypatch.setattr(clipsets, "AUDIO_BYTES", 2 * wanted["0"][1].nbytes)
     monkeypatch.setattr(clipsets, "KEPT_BYTES", wanted["0"][2].nbytes)
     decoded: list[Path] = []
-    original = clipsets.read_video
+    original = decoding.read_video
 
     def read_video(timeline: Timeline) -> object:
         decoded.append(timeline.path)
         return original(timeline)
 
-    monkeypatch.setattr(clipsets, "read_video", read_video)
+    monkeypatch.setattr(decoding, "read_video", read_video)
     clips = open_clips(tmp_path)
     for _ in range(2):
         for name in names:

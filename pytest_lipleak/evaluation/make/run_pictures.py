@@ -1,12 +1,16 @@
 """Pictures that go with the run: where nothing of it is kept, they lie on disk as they lie in memory."""
 
 import shutil
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_lipleak.core.clips import Frames
 from pytest_lipleak.core.held_arrays import HeldArrays
-from pytest_lipleak.media.video import HELD, raw_frames, write_raw
+from pytest_lipleak.media.decoding import Decoding
+from pytest_lipleak.media.timeline import Timeline
+from pytest_lipleak.media.video import HELD, OpenedVideo, raw_frames, write_raw
 from pytest_lipleak.store.keys import key_of
 from pytest_lipleak.store.store import Store
 
@@ -61,3 +65,42 @@ class RunPictures(HeldArrays):
             self._store.get_or_make("pictures.npy", key_of(name=name), lambda path: write_raw(path, array))
         else:
             super().hold(name, array)
+
+
+class SharedDecoding(Decoding):
+    """Decodes the pictures of each file once a run, whichever process comes first, while there is room for them.
+
+    Args:
+        store: that goes with the run, and that its processes share.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._room = RawRoom(store)
+
+    def opened(self, timeline: Timeline) -> OpenedVideo:
+        """Return the video of a file."""
+        fresh: list[OpenedVideo] = []
+
+        def decode() -> dict[str, Any]:
+            video = super(SharedDecoding, self).opened(timeline)
+            fresh.append(video)
+            frames = video.video
+            if isinstance(frames, np.ndarray) and self._room.takes(frames.nbytes):
+                self._store.get_or_make("frames.npy", _key(timeline), lambda path: write_raw(path, frames))
+            return {"notes": video.notes}
+
+        known = self._store.data("decoded", _key(timeline), decode)
+        if fresh:
+            return fresh[0]
+        frames = self.found(timeline)
+        return super().opened(timeline) if frames is None else OpenedVideo(frames, tuple(known["notes"]))
+
+    def found(self, timeline: Timeline) -> Frames | None:
+        """Return the frames of a file, if it was decoded and there was room for them."""
+        path = self._store.find("frames.npy", _key(timeline))
+        return None if path is None else raw_frames(path)
+
+
+def _key(timeline: Timeline) -> str:
+    return key_of(file=str(timeline.path.absolute()), state=timeline.state)

@@ -1,0 +1,35 @@
+"""What the speech of clips has in common, found out once for all processes of a run, and all runs on a store."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_lipleak.media.clipsets import ClipSet
+    from pytest_lipleak.store.store import Store
+
+
+class RememberedSpeech:
+    """Finds again, by the content of the files, what was found out of their sound.
+
+    Args:
+        store: gives where it is kept.
+    """
+
+    def __init__(self, store: "Callable[[], Store]") -> None:
+        self._store = store
+
+    def __call__(self, clips: "ClipSet", compute: Callable[[], Any]) -> Any:
+        """Return what ``compute`` gives for these clips, JSON-ready."""
+        from pytest_lipleak.core.errors import MissingDataError
+        from pytest_lipleak.core.version import __version__
+        from pytest_lipleak.machine.libraries import OPENCV
+        from pytest_lipleak.store.keys import STORE_FORMAT, key_of, versions_of
+
+        try:
+            files = clips.speech_digest
+        except MissingDataError:
+            # Refused where it is needed.
+            return compute()
+        libraries = versions_of("av", "numpy", OPENCV)
+        key = key_of(speech=files, libraries=libraries, package=__version__, format=STORE_FORMAT)
+        return self._store().data("speech", key, compute, about={"clips": clips.origin})
