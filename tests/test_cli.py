@@ -371,6 +371,33 @@ def test_fetch_refuses_anything_else(
     assert not (tmp_path / SYNCNET_FILE).exists()
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("ConnectionError", "the server could not be reached"),
+        ("ReadTimeout", "the server did not answer in time"),
+        ("SSLError", "the server's certificate could not be verified"),
+    ],
+)
+def test_why_a_download_failed_is_said_without_the_insides_of_a_connection(
+    kind: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import pooch
+    import requests
+
+    def fail(*given: object, **named: object) -> None:
+        raise getattr(requests.exceptions, kind)(
+            "HTTPSConnectionPool(host='x', port=443): Max retries exceeded"
+        )
+
+    monkeypatch.setattr("pytest_lipleak.machine.model_files._size", lambda url: "1.0 MB")
+    monkeypatch.setattr(pooch, "retrieve", fail)
+    assert main(["fetch", "--folder", str(tmp_path)]) == USAGE
+    err = capsys.readouterr().err
+    assert f": {said}. Without internet" in err
+    assert "HTTPSConnectionPool" not in err
+
+
 def test_as_a_module_and_on_a_poor_console(video: Path) -> None:
     command = [sys.executable, "-m", "pytest_lipleak.cli", "score", str(video)]
     done = subprocess.run(

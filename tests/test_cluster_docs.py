@@ -40,7 +40,7 @@ FRAMES = 75
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warm: None) -> Path:
     """What the reader of the page has: a model, clips, and a cluster of two."""
     (tmp_path / "bin").mkdir()
     sbatch = tmp_path / "bin" / "sbatch"
