@@ -63,6 +63,11 @@ def position(config: pytest.Config) -> tuple[int, int]:
     return int(number or 0), int(sent.get("workercount", 1))
 
 
+def spreads_tests(config: pytest.Config) -> bool:
+    """Whether this process hands tests to workers."""
+    return bool(config.getoption("tx", None))
+
+
 def loops_on_failures(config: pytest.Config) -> bool:
     """Whether this process starts others, one after the other, which run the tests (``pytest -f``)."""
     return bool(config.getoption("looponfail", False))

@@ -1,7 +1,6 @@
 """Who this process is within its run."""
 
 import os
-import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +18,7 @@ class Process:
         start: the folder in which the run was started; reports name paths from there.
     """
 
-    run: str = field(default_factory=lambda: uuid.uuid4().hex)
+    run: str = field(default_factory=lambda: os.urandom(16).hex())
     number: int = 0
     count: int = 1
     is_controller: bool = True

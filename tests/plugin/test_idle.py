@@ -15,7 +15,7 @@ from pathlib import Path
 
 def pytest_unconfigure(config):
     # The very end: what the plugin imports to finish a run counts as well.
-    Path("modules.txt").write_text("\\n".join(sys.modules))
+    config.add_cleanup(lambda: Path("modules.txt").write_text("\\n".join(sys.modules)))
 """
 
 
