@@ -82,7 +82,8 @@ def test_captions_say_how_figures_were_made() -> None:
     assert "better than every other model of its column and group in a paired bootstrap" in notes
     assert "honest: AR strategy first, silence zeros" in notes
     assert "copy: AR strategy first, silence noise" in notes
-    assert "seed 0, expert's weights SHA-256 abababab" in notes
+    assert "expert's weights SHA-256 abababab" in notes
+    assert notes.count("seed 0") == 2, "of each model, once"
     low, high = table.rows[1].cells[0].interval or (0, 0)
     assert table.rows[1].cells[0].text == f"{table.rows[1].cells[0].value:.2f} [{low:.2f}, {high:.2f}]"
 
