@@ -96,6 +96,8 @@ def run(options: argparse.Namespace) -> int:
             write_text(options.gates, text)
         print(*(f"no gate on {words}" for words in missing), sep="\n", end="\n" if missing else "", file=told)
         print(f"{options.gates}: {counted(len(gates), 'gate')}; pytest @{options.gates}", file=told)
+        if lost := gate_limits.without_scores(corpora[gate_limits.NONE]):
+            print(f"{options.gates}: {lost}", file=sys.stderr)
     if kept is not None:
         shutil.rmtree(kept, ignore_errors=True)
     clips_told = counted(len(curve.clip_names), "clip")

@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 from corpora import corpus
 
+from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.metrics.formulas import metric
+from pytest_lipleak.core.scores import Unscored
 from pytest_lipleak.core.verdicts import Limit, Measurement
 from pytest_lipleak.evaluation.results.gate_limits import (
     CALIBRATED,
@@ -18,6 +20,7 @@ from pytest_lipleak.evaluation.results.gate_limits import (
     gates_for,
     limit_between,
     options_file,
+    without_scores,
 )
 from pytest_lipleak.settings.options import OPTIONS
 
@@ -100,3 +103,15 @@ def test_too_few_speakers_are_named_as_the_reason() -> None:
     _, missing = gates_for({NONE: few, HALF: few, FULL: few}, honest)
     assert len(missing) == 4
     assert all("needs at least 5 clips, and a limit needs intervals" in words for words in missing)
+
+
+def test_clips_that_the_limits_were_set_without_are_named() -> None:
+    """A plain run on them is not judged: whoever calibrated must hear of it before."""
+    honest = corpus(["a", "b", "c"])
+    assert without_scores(honest) is None
+    for condition in (None, Condition(Setup.SI, Reference.CR)):
+        honest.unscored["b", condition] = Unscored("b", condition, "the expert does not hear it")
+    words = without_scores(honest)
+    assert words is not None
+    assert "without 1 clip that could not be scored (b)" in words
+    assert "--lipleak-allow-unscored" in words

@@ -14,6 +14,7 @@ from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.default_gates import PROBE_GATES, SCALELESS_GATES
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.verdicts import Limit, Measurement
+from pytest_lipleak.core.words import counted
 
 NONE, HALF, FULL = 0.0, 0.5, 1.0
 """Copied shares between which limits are set."""
@@ -106,6 +107,21 @@ def _both(name: str, operator: str, value: float) -> Sequence[str]:
     if "CR" not in name:
         names = [metric(f"{name}[{reference}]").name for reference in Reference]
     return [f"{each} {operator} {rounded:g}" for each in names]
+
+
+def without_scores(honest: Corpus) -> str | None:
+    """Say which clips the limits were set without, and what a run asks for because of them; None where there are none.
+
+    Args:
+        honest: the scores of the generator that leaks nothing.
+    """
+    names = sorted({entry.clip for entry in honest.unscored.values()})
+    if not names:
+        return None
+    return (
+        f"the limits were set without {counted(len(names), 'clip')} that could not be scored ({', '.join(names)}): "
+        "leave them out of --lipleak-clips, or a run on them is not judged (--lipleak-allow-unscored judges the rest)"
+    )
 
 
 def options_file(gates: Sequence[str], expert: str, protocol: str, clips: str) -> str:
