@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.metrics.default_gates import every_default
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.results import parts
@@ -51,12 +52,14 @@ def test_an_expert_that_hears_nothing_judges_no_part(monkeypatch: pytest.MonkeyP
     assert picture == "judged", "pictures need no expert"
 
 
+@pytest.mark.parametrize("both", [False, True])
 @pytest.mark.parametrize("named", [False, True])
 def test_default_gates_that_a_whole_run_leaves_out_are_left_out(
-    monkeypatch: pytest.MonkeyPatch, named: bool
+    monkeypatch: pytest.MonkeyPatch, named: bool, both: bool
 ) -> None:
     """Of single clips, where too few recordings are compared to accuse one, which is not judged where it was named;
-    and of input frames beside another reference, where they were probed beside the current one."""
+    and of input frames beside another reference, where they were probed beside the current one alone: who named every
+    default gate had them probed beside both."""
     singles = {limit for limit in every_default() if "@worst" in limit}
 
     def few(corpus: Any, asked: Any, confidence: Any) -> Measurement:
@@ -69,7 +72,7 @@ def test_default_gates_that_a_whole_run_leaves_out_are_left_out(
         objection=None,
         provenance=SimpleNamespace(expert=""),
         why_lacking=lambda condition: None,
-        column=lambda column: {"a": 0.0},
+        column=lambda column: {"a": 0.0} if both or column.condition.reference is Reference.CR else {},
         unscored_in=lambda columns: (),
     )
     verdicts = parts.judged_parts(corpus, ())
@@ -78,5 +81,6 @@ def test_default_gates_that_a_whole_run_leaves_out_are_left_out(
     assert found == (dict.fromkeys(singles, False) if named else {})
     twice = {"FRAME_shift[PA,AR] < 0.15", "FRAME_shift[AM,AR] < 0.3"} & every_default()
     assert len(twice) == 2
-    assert twice.isdisjoint(str(verdict.limit) for verdict in verdicts)
-    assert len(verdicts) == (4 if named else len(every_default()) - 4 - 2)
+    judged = {str(verdict.limit) for verdict in verdicts}
+    assert twice & judged == (twice if both and not named else set())
+    assert len(verdicts) == (4 if named else len(every_default()) - 4 - 2 * (not both))

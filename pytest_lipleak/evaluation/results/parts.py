@@ -8,6 +8,7 @@ from typing import Any
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import ConfigurationError, InputError, UnscorableError
 from pytest_lipleak.core.metrics.default_gates import every_default, stands_for
+from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, judge, shows_no_single_clip
 from pytest_lipleak.evaluation.results import sanity
 from pytest_lipleak.evaluation.results.aggregate import measure
@@ -102,7 +103,8 @@ def _judged(corpus: Corpus, limit: Limit, allow_unscored: bool) -> Verdict | Non
     """Judge one limit; None for a default gate on single clips where none can be accused, as in a run over all."""
     nothing = Measurement(limit.metric, math.nan, None, {}, (), corpus.provenance.expert)
     other = stands_for(limit.metric) if limit.by_default else None
-    if other is not None and (corpus.column(other.columns[0]) or corpus.unscored_in(other.columns)):
+    # What the parts did probe was asked for by name, in one gate or in a list of all of them.
+    if other is not None and _was_probed(corpus, other) and not _was_probed(corpus, limit.metric):
         return None
     if corpus.objection and not limit.metric.is_picture:
         return Verdict(limit, nothing, corpus.objection)
@@ -113,6 +115,10 @@ def _judged(corpus: Corpus, limit: Limit, allow_unscored: bool) -> Verdict | Non
         return judge(limit, measurement, allow_unscored=allow_unscored)
     except UnscorableError as error:
         return Verdict(limit, nothing, str(error))
+
+
+def _was_probed(corpus: Corpus, probe: Metric) -> bool:
+    return bool(corpus.column(probe.columns[0]) or corpus.unscored_in(probe.columns))
 
 
 def _in_order(parts: Mapping[str, Corpus]) -> list[tuple[str, Corpus]]:
