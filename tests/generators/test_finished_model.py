@@ -104,11 +104,21 @@ def untold(folder: Path, *setups: str) -> FinishedVideos:
     return FinishedVideos(str(folder))
 
 
-def test_a_video_that_tells_nothing_is_what_all_others_are(folder: Path) -> None:
+@pytest.mark.parametrize("broken", [False, True])
+def test_a_video_that_tells_nothing_is_what_all_others_are(folder: Path, broken: bool) -> None:
+    if broken:
+        (folder / "out.mp4").write_bytes(b"cut off")
     found = untold(folder, "AM", "AM")
     found.over(None)
     assert {trial.condition.setup for trial in found.trials} == {Setup.AM}
     assert any(note.startswith("out.mp4: nothing is heard that says what drove it") for note in found.notes)
+
+
+def test_of_a_video_without_sound_nothing_is_assumed(folder: Path) -> None:
+    """Its pictures would be judged: as said by the clip's own speech, though silence may have driven them."""
+    write_video(folder / "out.mp4", np.zeros((LENGTH, 16, 16, 3), np.uint8))
+    with pytest.raises(InputError, match=r"manifest\.csv, line 2: what drove the output cannot be heard"):
+        untold(folder, "AM", "AM").over(None)
 
 
 @pytest.mark.parametrize("setups", [("AM", "SI"), ()])
