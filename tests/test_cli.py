@@ -471,6 +471,19 @@ def test_calibrate_prints_the_curve_that_it_writes(
     assert "dose.json: 12 clips" in err
 
 
+def test_a_folder_of_somebodys_own_beside_the_curve_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = read_curve(resource("dose/embedded.json"))
+    monkeypatch.setattr("pytest_lipleak.evaluation.results.dose_curves.calibrated", lambda measured: known)
+    own = tmp_path / "dose.json.part" / "thesis.txt"
+    own.parent.mkdir()
+    own.write_text("years of work")
+    assert main(["calibrate", f"--output={tmp_path / 'dose.json'}"]) == GOOD
+    assert [*own.parent.iterdir()] == [own]
+    assert "goes on" not in capsys.readouterr().err
+
+
 def test_a_model_in_the_judging_process_is_said_to_be(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

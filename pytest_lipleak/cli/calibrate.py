@@ -9,6 +9,7 @@ from typing import Any
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.machine.outputs import check_writable, to_be_written, write_text
+from pytest_lipleak.machine.private_folders import STORE_MARK
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
 
@@ -118,6 +119,8 @@ def _kept_beside(output: Path) -> Path | None:
     if output.exists() and not output.is_file():
         return None  # a device, or a pipe
     folder = output.resolve().with_name(f"{output.name}{PART}")
+    if folder.exists() and not (folder / STORE_MARK).is_file():
+        return None  # somebody's own: what is called so is removed in the end
     try:
         Store(folder).refuse_others()
     except StoreError:
