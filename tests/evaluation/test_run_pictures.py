@@ -101,6 +101,16 @@ def test_what_goes_with_the_run_is_written_as_it_is_while_there_is_room(
         np.testing.assert_array_equal(one, other)
 
 
+def test_several_models_of_a_process_share_its_room(
+    tmp_path: Path, expert: SyncExpert, done: Counter[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run_pictures, "MOST", FRAMES * SIZE * SIZE * 3)
+    for one in range(2):
+        evaluation = measured(tmp_path, expert, passing=True)
+        evaluation.artefacts.video(videos_of(evaluation)[one])
+    assert done["write_video"] == 1
+
+
 def test_a_full_disk_is_left_alone(
     tmp_path: Path, expert: SyncExpert, done: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,8 @@
 """Pictures that go with the run: where nothing of it is kept, they lie on disk as they lie in memory."""
 
 import shutil
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,10 +17,13 @@ from pytest_lipleak.store.keys import key_of
 from pytest_lipleak.store.store import Store
 
 MOST = 1_500_000_000
-"""Bytes that a process writes of such pictures at most."""
+"""Bytes that a process writes of such pictures at most, of each kind, for all models that it measures."""
 
 LEAST_FREE = 5_000_000_000
 """Bytes that must be left on the disk."""
+
+_taken: Counter[tuple[Path, str]] = Counter()
+"""Bytes that this process wrote, by store and kind."""
 
 
 class RawRoom:
@@ -26,16 +31,18 @@ class RawRoom:
 
     Args:
         store: where they are written.
+        kind: what they are.
     """
 
-    def __init__(self, store: Store) -> None:
-        self._folder = store.folder
-        self._left = MOST if store.passing else 0
+    def __init__(self, store: Store, kind: str) -> None:
+        self._store = store
+        self._name = store.folder, kind
 
     def takes(self, size: int) -> bool:
         """Whether there is room for so many bytes; it is taken then."""
-        fits = size <= min(self._left, HELD) and shutil.disk_usage(self._folder).free > LEAST_FREE + size
-        self._left -= size if fits else 0
+        left = MOST - _taken[self._name] if self._store.passing else 0
+        fits = size <= min(left, HELD) and shutil.disk_usage(self._store.folder).free > LEAST_FREE + size
+        _taken[self._name] += size if fits else 0
         return fits
 
 
@@ -49,7 +56,7 @@ class RunPictures(HeldArrays):
     def __init__(self, store: Store) -> None:
         super().__init__(HELD)
         self._store = store
-        self._room = RawRoom(store)
+        self._room = RawRoom(store, "moved mouths")
 
     def get(self, name: str) -> NDArray[np.uint8] | None:
         """Return a video, if it is there."""
@@ -76,7 +83,7 @@ class SharedDecoding(Decoding):
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._room = RawRoom(store)
+        self._room = RawRoom(store, "real clips")
 
     def opened(self, timeline: Timeline) -> OpenedVideo:
         """Return the video of a file."""

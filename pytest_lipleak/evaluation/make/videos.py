@@ -114,7 +114,7 @@ class Videos(OutputVideos):
         self._made = HeldArrays(HELD)
         # Nobody keeps those of a run: they need not be small.
         self._kind = "video.pictures" if store.passing else "video.mkv"
-        self._room = RawRoom(store)
+        self._room = RawRoom(store, "generated videos")
 
     def output_key(self, trial: Trial, audio: Audio) -> str:
         """Return the key of a generated video: a hash of all that its frames depend on."""
