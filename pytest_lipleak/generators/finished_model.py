@@ -139,7 +139,12 @@ class FinishedVideos:
             files, origin, left_out = [*given.files.values()], given.origin, given.listing.left_out
             rows = tuple(rows_with_clips(self.table, list(given), given.origin))
         clips = self.clips = ClipSet(
-            files, origin, left_out, ends=lambda clip, length: self.end_of(clip, LEAST_SHOWN * length)
+            files,
+            origin,
+            left_out,
+            ends=lambda clip, length: min(
+                (end for end in self.ends_of(clip) if end >= LEAST_SHOWN * length), default=None
+            ),
         )
         if given is not None:
             clips.remember, clips.decoding = given.remember, given.decoding
@@ -155,10 +160,12 @@ class FinishedVideos:
             self._outputs.setdefault(trial.clip, []).append(row)
         return clips
 
-    def end_of(self, clip: str, least: float = 0.0) -> int | None:
-        """The frames of a clip that all its videos show, of those that show at least so many; None without any."""
-        ends = (shown_frames(row.output) for row in self._outputs.get(clip, ()) if is_file(row.output))
-        return min((end for end in ends if end >= least), default=None)
+    def ends_of(self, clip: str) -> tuple[int, ...]:
+        """How many frames the videos of a clip show, each number once: it ends where the first of them does, those
+        of less than ``LEAST_SHOWN`` of it apart.
+        """
+        rows = self._outputs.get(clip, ())
+        return tuple(sorted({shown_frames(row.output) for row in rows if is_file(row.output)}))
 
 
 def finished_of(model: Model) -> FinishedVideos | None:

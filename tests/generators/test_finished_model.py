@@ -171,3 +171,18 @@ def test_several_audios_of_a_clip_are_its_partners(folder: Path) -> None:
 def test_two_videos_of_one_pair_are_refused(folder: Path, rows: tuple[str, str]) -> None:
     with pytest.raises(InputError, match=r"a second video of anna_1 \[XM,CR"):
         listed(folder, *rows).over(None)
+
+
+def test_a_clip_ends_where_its_videos_do_and_all_of_these_are_told(folder: Path) -> None:
+    """What is kept of a clip is kept by all of them: one that failed early does not hide where it ends."""
+    for name, length in {"cut_off": 10, "short": 40, "whole": LENGTH}.items():
+        write_video(folder / f"{name}.mp4", np.zeros((length, 16, 16, 3), np.uint8))
+    found = listed(
+        folder,
+        "cut_off.mp4,anna_1.mkv,own,AM,CR",
+        "short.mp4,anna_1.mkv,silence,SI,CR",
+        "whole.mp4,anna_1.mkv,own,AM,AR",
+    )
+    clips = found.over(None)
+    assert found.ends_of("anna_1") == (10, 40, LENGTH)
+    assert len(clips["anna_1"].video) == 40

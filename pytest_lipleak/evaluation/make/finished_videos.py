@@ -281,7 +281,7 @@ class FinishedOutputs(OutputVideos):
             traits=[self._content(path) for path in (file.video, file.audio) if path is not None],
             cut=file.cut,
             box=str(file.box or ""),
-            ends=self._finished.end_of(name),
+            ends=self._finished.ends_of(name),
             crops=self._geometry,
             libraries=versions_of("av", *GENERATION_LIBRARIES),
             package=__version__,
