@@ -329,7 +329,7 @@ def _in_setup(row: FinishedVideo, sounds: _Sounds) -> FinishedVideo:
         )
     if row.audio in (OWN, SILENCE) or _sound_file(row) is None:
         return row
-    if row.setup is not None and row.inputs and sounds.name_of(row) in sounds.clips:
+    if row.setup is not None and row.is_planned and sounds.name_of(row) in sounds.clips:
         return row  # written by `lipleak export`, and to the sample what it wrote
     try:
         told = sounds.told(row)

@@ -94,7 +94,7 @@ class FinishedVideo:
         text: what is said in the clip, or None.
         box: of the output's picture, or None for all of it.
         source_box: of the source's picture.
-        inputs: hash of what the model was to be given, as ``lipleak export`` wrote it, or empty.
+        inputs: hash of what the model was to be given, as ``lipleak export`` wrote it; ``KEPT``, or empty.
         has_free_pose: whether the head follows no clip; the system poses it.
         partner: as in ``Condition``, where a clip was driven by several other speeches; told from the audio.
     """
@@ -115,6 +115,11 @@ class FinishedVideo:
     inputs: str = ""
     has_free_pose: bool = False
     partner: int = 0
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether ``lipleak export`` wrote what the model was to be given."""
+        return self.inputs not in ("", KEPT)
 
     @property
     def trial(self) -> TrialName:

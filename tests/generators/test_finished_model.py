@@ -95,6 +95,15 @@ def test_a_setup_that_contradicts_the_audio_is_refused(
     assert words in str(refused.value)
 
 
+@pytest.mark.parametrize("inputs", ["", "kept"])
+def test_a_kept_row_that_contradicts_its_audio_is_refused_as_any_other(folder: Path, inputs: str) -> None:
+    lines = ["output,source,audio,setup,inputs", f"out.mp4,anna_1.mkv,mara_1.mkv,AM,{inputs}"]
+    lines += [f"other_{name}.mp4,{name}.mkv,own,AM,kept" for name in NAMES[1:]]
+    (folder / "manifest.csv").write_text("\n".join(lines))
+    with pytest.raises(InputError, match=r"setup AM contradicts the audio mara_1\.mkv"):
+        FinishedVideos(str(folder)).over(None)
+
+
 def untold(folder: Path, *setups: str) -> FinishedVideos:
     rows = [
         f"other_{name}.mp4,{name}.mkv,,{setup},CR" for name, setup in zip(NAMES[1:], setups, strict=False)

@@ -41,7 +41,7 @@ from pytest_lipleak.generators.finished_model import FinishedVideos
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.machine.model_files import file_sha256
 from pytest_lipleak.media.clipsets import ClipSet
-from pytest_lipleak.media.finished_tables import KEPT, FinishedVideo, TrialName
+from pytest_lipleak.media.finished_tables import FinishedVideo, TrialName
 from pytest_lipleak.media.opening import FileState, file_state
 from pytest_lipleak.media.tables import is_file
 from pytest_lipleak.media.timeline import Timeline, survey
@@ -126,7 +126,7 @@ class FinishedOutputs(OutputVideos):
         return key_of(
             finished=self._content(row.output),
             box=str(row.box or ""),
-            planned=bool(row.inputs),
+            may_copy=bool(row.inputs),
             pose=self._compared(row),
             clip=trial.real.digest,
             # What is heard in it may be compared with that.
@@ -317,7 +317,7 @@ class FinishedOutputs(OutputVideos):
             raise UnscorableError(f"no video: the table has none of {trial_name}")
         if not is_file(row.output):
             raise UnscorableError(f"no video: {row.output} {_what_is_there(row.output)} ({row.where})")
-        if row.inputs not in ("", KEPT) and trial_name not in self._checked:
+        if row.is_planned and trial_name not in self._checked:
             self._check_inputs(trial_name, row, trial)
             self._checked.add(trial_name)
         return row
