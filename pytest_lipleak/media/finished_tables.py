@@ -190,7 +190,7 @@ def read_finished(spec: str) -> FinishedTable:
         path = path / MANIFEST if folder else path
         if not is_file(path):
             missing = f"the folder has no {MANIFEST}" if folder else "no such file"
-            if path.with_name(EXPORT).is_file():
+            if path.name == MANIFEST and path.with_name(EXPORT).is_file():
                 raise MissingDataError(
                     f"finished videos '{escaped(spec)}': `lipleak export` was cut off before it had written "
                     "everything; call it again, it goes on"

@@ -152,3 +152,14 @@ def test_clips_are_meant_by_name_place_or_file_stem(folder: Path) -> None:
 def test_a_folder_without_a_table_is_not_called_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(MissingDataError, match=r"the folder has no manifest\.csv; name a table with"):
         read_finished(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "words"), [("manifest.csv", "was cut off"), ("", "was cut off"), ("manifst.csv", "no such file")]
+)
+def test_an_export_is_said_to_be_cut_off_where_its_own_table_is_missing(
+    tmp_path: Path, name: str, words: str
+) -> None:
+    (tmp_path / "export.json").touch()
+    with pytest.raises(MissingDataError, match=words):
+        read_finished(str(tmp_path / name))
