@@ -56,7 +56,8 @@ class Generator(Protocol):
         True says that ``generate`` reads frames and reference as ``core.clips.Video`` s and changes neither: arrays, or
         videos that are decoded in every pass where clips are long. It may return such a one, too.
     ``use_clips(clips)``
-        called once with the clip set (a mapping from name to ``Clip``) before the first clip.
+        called once with the clip set (a mapping from name to ``Clip``) before the first clip. Pictures and sound can
+        be read alone: everything is measured by them.
     ``turn()``
         a context manager entered around every call, for models that must wait for each other; waiting does not
         count as time of the call.

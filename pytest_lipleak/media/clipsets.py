@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -45,6 +45,9 @@ AUDIO_BYTES = 100_000_000
 
 KEPT_BYTES = 125_000_000
 """Decoded frames kept in memory, besides those of the last clip; those of other clips are decoded when looked at."""
+
+
+Recorded = TypeVar("Recorded", Audio, Video)
 
 
 def _nowhere(name: str, length: int) -> None:
@@ -179,7 +182,7 @@ class ClipSet(Mapping[str, Clip]):
         check_unchanged(recording.audio_file, known.sound)
         first = self.files[name].first * SAMPLES_PER_FRAME
         audio = recording.audio[first : first + known.shape[0] * SAMPLES_PER_FRAME]
-        return self._streamed(name, known, audio)
+        return self._streamed(name, known, _unchanging(audio))
 
     def _streamed(self, name: str, known: _Remembered, audio: Audio) -> Clip:
         """A clip of which no frames are held."""
@@ -246,7 +249,7 @@ class ClipSet(Mapping[str, Clip]):
 
     def speech(self, name: str) -> Audio:
         """Return the whole audio of a clip, or of ``driving``, int16 mono 16 kHz, without decoding frames."""
-        audio = self._recording(name).audio
+        audio = _unchanging(self._recording(name).audio)
         # Pairing asks for that of every clip.
         self._let_go_of_sounds(name)
         if name in self.driving:
@@ -322,7 +325,7 @@ class ClipSet(Mapping[str, Clip]):
             stop = first + end
         audio = audio[first * SAMPLES_PER_FRAME : stop * SAMPLES_PER_FRAME]
         video = opened.video if file.box is None else file.box.of(opened.video, str(file.video))
-        return Clip(file.name, _cut(video, first, stop), audio, file.speaker, notes)
+        return Clip(file.name, _unchanging(_cut(video, first, stop)), _unchanging(audio), file.speaker, notes)
 
 
 def _is_copy(clips: ClipSet, name: str, other: str, lag: float) -> bool:
@@ -340,6 +343,14 @@ def _check_stretch(file: ClipFile, first: int, stop: int, length: int) -> None:
             f"{stop / FRAME_RATE:.2f} s, and the file ends at {length / FRAME_RATE:.2f} s; correct the list, or "
             "get the file that it was made from"
         )
+
+
+def _unchanging(recorded: Recorded) -> Recorded:
+    """Return pictures or sound that nobody can write to: models are shown what everything is measured by."""
+    if isinstance(recorded, np.ndarray):
+        recorded = recorded.view()
+        recorded.flags.writeable = False
+    return recorded
 
 
 def _cut(video: Video, first: int, stop: int) -> Video:

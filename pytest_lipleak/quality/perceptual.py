@@ -91,5 +91,5 @@ class PerceptualDistance:
         return np.array(found, np.float64)
 
     def _tensor(self, image: NDArray[np.uint8]) -> Any:
-        planes = self._torch.from_numpy(np.ascontiguousarray(image)).to(self._device)
+        planes = self._torch.from_numpy(np.array(image, order="C")).to(self._device)
         return planes.permute(2, 0, 1)[None].float() / 127.5 - 1

@@ -128,6 +128,22 @@ def test_a_manifest_that_cannot_be_used_says_where(
     assert str(manifest) in str(caught.value)
 
 
+def test_nobody_writes_to_what_everything_is_measured_by(
+    tmp_path: Path, put: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put("a.mkv", "low")
+    put("b.mkv", "high")
+    clips = open_clips(tmp_path)
+    with pytest.raises(ValueError, match="read-only"):
+        clips["a"].frames[:, 8:] = 0
+    for sound in (clips["a"].audio, clips.speech("a")):
+        with pytest.raises(ValueError, match="read-only"):
+            sound[:] = 0
+    monkeypatch.setattr(clipsets, "AUDIO_BYTES", 1)
+    assert clips["b"].audio.any()
+    assert not clips["a"].audio.flags.writeable, "asked for again"
+
+
 def test_an_empty_folder_holds_0_clips(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="0 clips") as caught:
         open_clips(tmp_path)
