@@ -144,7 +144,17 @@ def _is_old(path: Path) -> bool:
 
 
 def _remove(folder: Path) -> None:
-    if _is_marked(folder) and not any(STORE_MARK in files for _, _, files in os.walk(folder)):
+    if not _is_marked(folder) or any(STORE_MARK in files for _, _, files in os.walk(folder)):
+        return
+    marks = {MARK, ABANDONED}
+    for entry in (each for each in folder.iterdir() if each.name not in marks):
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                entry.unlink()
+    # Windows keeps files that are mapped: what is left must be known as ours by whoever comes to remove it later.
+    if {each.name for each in folder.iterdir()} <= marks:
         shutil.rmtree(folder, ignore_errors=True)
 
 

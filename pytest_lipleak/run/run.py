@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from pytest_lipleak.media.clipsets import ClipSet
     from pytest_lipleak.plan.plan import Plan
     from pytest_lipleak.store.store import Store
-    from pytest_lipleak.sync.expert import SyncExpert
 
 GIGABYTE = 10**9
 
@@ -210,14 +209,11 @@ class Run:
         limits = [replace(Limit.parse(text), by_default=given is None) for text in texts]
         return list({str(limit): limit for limit in limits}.values())
 
-    def new_evaluation(
-        self, model: "Model", *, expert: "SyncExpert | None" = None, shard: tuple[int, int] | None = None
-    ) -> "Evaluation":
+    def new_evaluation(self, model: "Model", *, shard: tuple[int, int] | None = None) -> "Evaluation":
         """Return an evaluation of a model under these settings.
 
         Args:
             model: loaded.
-            expert: judges in place of the one that the settings name.
             shard: the part of the clips to measure, and of how many, in place of what the settings say.
         """
         from pytest_lipleak.evaluation.evaluation import Evaluation
@@ -235,7 +231,7 @@ class Run:
         evaluation = Evaluation(
             clips,
             model,
-            expert or self.expert.loaded,
+            self.expert.loaded,
             self._plan(shard or self.settings.machine.shard, finished),
             kept or self._passing_store(),
             rules=_rules(settings),

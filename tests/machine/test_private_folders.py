@@ -254,3 +254,29 @@ def test_a_folder_of_locks_that_somebody_prepared_is_refused(temporary: Path) ->
     folder.symlink_to(temporary / "elsewhere")
     with pytest.raises(StoreError, match=r"is a link.*TMPDIR"):
         lock_file("command-0a")
+
+
+def test_what_the_system_does_not_let_go_of_is_known_as_ours_and_removed_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Windows removes no file that is mapped: the folder keeps its mark, and the next run removes it."""
+    path = forgotten()
+    held = path / "videos" / "held.npy"
+    held.parent.mkdir()
+    held.write_bytes(b"x")
+    grow_old(path)
+    unlink = os.unlink
+
+    def refuse(name: str, **more: int) -> None:
+        if str(name).endswith("held.npy"):
+            raise PermissionError(errno.EACCES, "in use", str(name))
+        unlink(name, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "unlink", refuse)
+        remove_forgotten()
+        assert held.exists()
+        assert not (path / "video.mkv").exists()
+    grow_old(path)
+    remove_forgotten()
+    assert not path.exists()
