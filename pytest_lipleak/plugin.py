@@ -82,7 +82,9 @@ def _guard(config: pytest.Config) -> "ExitGuard":
     from pytest_lipleak.machine.exit_guard import ExitGuard
 
     if GUARD not in config.stash:
-        config.stash[GUARD] = ExitGuard()
+        from pytest_lipleak.pytest_session.display import Display
+
+        config.stash[GUARD] = ExitGuard(Display(config).say)
         config.stash[GUARD].arm()
     return config.stash[GUARD]
 
@@ -92,7 +94,7 @@ def _not_judged(error: SystemExit) -> SystemExit:
 
     ended = SystemExit(asked_for(error))
     if isinstance(error.code, str):  # Python would have printed it
-        to_stderr(f"lipleak: NOT JUDGED: the run was ended by sys.exit: {error.code}")
+        to_stderr(f"NOT JUDGED: the run was ended by sys.exit: {error.code}")
     ended.code = safe_status(error)
     return ended
 

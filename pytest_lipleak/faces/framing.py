@@ -15,7 +15,7 @@ LOOKS, APART = 5, 5
 """So many frames of a clip are looked at, and so far apart: its first second."""
 
 ELSEWHERE = "faces do not fill the frames"
-NOT_LOOKED = "not looked whether faces fill the frames, for no face model is here; else name tracked"
+NOT_LOOKED = "not looked whether faces fill the frames: no face model is here; where they do not, name protocol tracked"
 
 
 def fitting_protocol(

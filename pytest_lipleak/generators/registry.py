@@ -362,8 +362,13 @@ def _registered(name: str) -> Any:
 
 
 def _unknown(name: str) -> ConfigurationError:
+    from difflib import get_close_matches
+
+    meant = "".join(
+        f"; did you mean {near}?" for near in get_close_matches(name.partition("=")[0], known_names(), 1)
+    )
     return ConfigurationError(
-        f"unknown model {name!r}; known names are {', '.join(known_names())}; otherwise name it as "
+        f"unknown model {name!r}{meant or ';'} known names are {', '.join(known_names())}; otherwise name it as "
         "package.module:attribute, path/file.py:attribute, path/model.onnx or 'cmd: PROGRAM ...'"
     )
 

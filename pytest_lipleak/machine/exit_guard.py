@@ -25,7 +25,7 @@ Say = Callable[[str], None]
 
 def to_stderr(text: str) -> None:
     """Say it past everything that captures."""
-    print(text, file=sys.__stderr__, flush=True)
+    print(f"lipleak: {text}", file=sys.__stderr__, flush=True)
 
 
 class ExitGuard:
@@ -66,13 +66,22 @@ class ExitGuard:
         Raises:
             SystemExit: in the main thread while the run goes on, so that it can say who wanted to end it.
         """
-        if os.getpid() != self._process or not reads_as_passed(status) or self.passed:
+        if os.getpid() != self._process or self.passed:
+            self._before(status)
+        is_main = threading.current_thread() is threading.main_thread()
+        if not reads_as_passed(status):
+            # Other threads are pytest-timeout's and execnet's, which say why, or end what is interrupted.
+            if is_main and not self.ended:
+                self._say(
+                    f"NOT JUDGED: the model (or another plugin) ended the process with status {status} before "
+                    "the run was finished"
+                )
             self._before(status)
         if not self.ended:
-            if threading.current_thread() is threading.main_thread():
+            if is_main:
                 raise _refused(status)
             self._say(
-                "lipleak: NOT JUDGED: the model (or another plugin) ended the process with status 0 before the run "
+                "NOT JUDGED: the model (or another plugin) ended the process with status 0 before the run "
                 f"was finished; the status is {NOT_JUDGED}"
             )
         _end_process(NOT_JUDGED)
@@ -110,7 +119,7 @@ def guarded() -> Iterator[None]:
     finally:
         if os.getpid() != process:
             # It would go on with the run beside its parent, write the same reports and remove the same files.
-            to_stderr("lipleak: a process that the model forked came back into the run; it ends here")
+            to_stderr("a process that the model forked came back into the run; it ends here")
             _end_process(NOT_JUDGED)
         if guard is not None:
             guard.disarm()

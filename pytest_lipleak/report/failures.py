@@ -22,8 +22,8 @@ REMEDY = (
 """Where nothing but a score is known."""
 
 FINISHED = (
-    "where they come from, these videos alone do not tell: it takes probes, videos that are made once more from "
-    "changed frames; `lipleak export` writes what they are made from"
+    "from which pictures, this score does not tell: limits on REF_ and FRAME_ metrics do, where there are videos of "
+    "probes, made once more from changed frames; `lipleak export` writes what those are made from"
 )
 """The same where videos were finished before."""
 

@@ -288,6 +288,14 @@ def test_other_statuses_stay_as_they_are(project: Project) -> None:
     assert ends(project, "thread", "os._exit(7)").code == 7
 
 
+def test_another_status_is_said_beside_what_ended_the_process(project: Project) -> None:
+    run = ends(project, "generate", "os._exit(9)")
+    assert run.code == 9
+    assert (
+        "NOT JUDGED: the model (or another plugin) ended the process with status 9 before the run" in run.text
+    )
+
+
 def lipleak(project: Project, *arguments: str, **options: object) -> "subprocess.Popen[str]":
     command = [sys.executable, "-m", "pytest_lipleak.cli", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options

@@ -125,6 +125,7 @@ REFUSED = [
     (("--lipleak-device=tpu",), "--lipleak-device: 'tpu' is no device; use auto, cpu, cuda, cuda:N or mps"),
     (("--lipleak-device=cuda:x",), "is no device"),
     (("--lipleak-model=nobody",), "unknown model 'nobody'; known names are demo"),
+    (("--lipleak-model=wav2lipp",), "unknown model 'wav2lipp'; did you mean wav2lip? known names are demo"),
     (("--lipleak-model=demo:leaking",), "expected demo, demo:leaky or demo:leaky=SHARE"),
     (("--lipleak-model=demo:leaky=2",), "with a share in 0..1"),
     (("--lipleak-model=missing.py:Model",), "no such file missing.py"),

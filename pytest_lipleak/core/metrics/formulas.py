@@ -455,10 +455,16 @@ def _unknown(name: str) -> ConfigurationError:
     known: dict[str, list[str]] = {}
     for each in KNOWN_METRICS:
         known.setdefault(each.partition("[")[0].casefold(), []).append(each)
-    base = name.partition("[")[0].strip().casefold()
+    base, bracket, inside = name.strip().partition("[")
+    # Else the condition is lost where somebody takes the hint as it stands.
+    ending = bracket + inside.upper()
+    base = base.strip().casefold()
     begun = [base] if base in known else [each for each in known if base and each.startswith(base)]
     nearest = begun if 0 < len(begun) <= 2 else get_close_matches(base, known, 1)
-    meant = [form for each in nearest for form in known[each]]
+    forms = [form for each in nearest for form in known[each]]
+    asked = dict.fromkeys(form.partition("[")[0] + ending for form in forms)
+    meant = [each for each in asked if each in _by_name()] if bracket else forms
+    meant = meant or forms
     groups = dict.fromkeys(each.partition("[")[0].partition("@")[0] for each in KNOWN_METRICS)
     hint = f"did you mean {' or '.join(meant)}?" if meant else f"known are {', '.join(groups)};"
     return ConfigurationError(
