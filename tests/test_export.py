@@ -155,7 +155,7 @@ def test_the_loops_of_its_readme_run(exported: Path, tmp_path: Path) -> None:
     shutil.copytree(exported, folder)
     program = tmp_path / "bin" / "python"
     program.parent.mkdir()
-    program.write_text('#!/bin/sh\n[ -e "$3" ] && [ -e "$5" ] && echo "$3 $5" > "$7"\n')
+    program.write_text('#!/bin/sh\n[ -e "$3" ] && [ -e "$5" ] && [ -e "$7" ] && echo "$3 $5 $7" > "$9"\n')
     program.chmod(0o755)
     text = (folder / "README.md").read_text()
     loop, array = (text.split("```sh\n")[place].partition("```")[0] for place in (1, 2))
@@ -168,4 +168,6 @@ def test_the_loops_of_its_readme_run(exported: Path, tmp_path: Path) -> None:
     assert [row["output"] for row in rows if (folder / row["output"]).exists()] == [rows[1]["output"]]
     subprocess.run(["bash", "-c", loop], cwd=tmp_path, env={"PATH": path}, check=True)
     for row in rows:
-        assert (folder / row["output"]).read_text() == f"{row['video']} {row['audio']}\n"
+        assert (
+            folder / row["output"]
+        ).read_text() == f"{row['video']} {row['reference_video']} {row['audio']}\n"

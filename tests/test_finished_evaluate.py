@@ -95,7 +95,7 @@ def test_every_model_is_judged_and_stands_beside_the_others(
     assert "PASSED: 1 limit kept" in out
     assert "not looked at: leaks under AR, under silence" in out
     # Nothing can be made anew, so nobody is told to.
-    assert "`lipleak export` writes what they are made from" in out
+    assert "`lipleak export` writes what those are made from" in out
     assert "lipleak probe" not in out
     assert "--keep" not in out
     assert "manifest.csv does not say which reference the videos were made with: they stand under CR" in out

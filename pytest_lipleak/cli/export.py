@@ -167,14 +167,17 @@ frame by frame, where `reference` is CR |
 The other columns are for `lipleak`. Leave them as they are; rows may be left out, and a video that cannot be made stays
 missing: it counts as a failed trial.
 
-A loop (a model called as `inference.py --face VIDEO --audio AUDIO --outfile OUTPUT`):
+A loop (a model called as `inference.py --face VIDEO --reference VIDEO --audio AUDIO --outfile OUTPUT`). `--face` takes
+`video`, never `source`, and `--reference` takes `reference_video`: some rows differ in them alone, to see where lips
+come from. A model without a reference of its own takes no `--reference`; leave out the rows whose `probe` begins with
+`REF_` then, for they would say nothing.
 
 ```sh
 cd {folder}
 tail -n +2 manifest.csv | while IFS=, read -r output video audio reference_video rest; do
   [ -e "$output" ] && continue
   mkdir -p "$(dirname "$output")"
-  python inference.py --face "$video" --audio "$audio" --outfile "$output" < /dev/null
+  python inference.py --face "$video" --reference "$reference_video" --audio "$audio" --outfile "$output" < /dev/null
 done
 ```
 
@@ -184,7 +187,7 @@ The same as a SLURM array, one video a task (`sbatch --array=1-$(($(wc -l < mani
 #!/bin/bash
 IFS=, read -r output video audio reference_video rest < <(sed -n "$((SLURM_ARRAY_TASK_ID + 1))p" manifest.csv)
 mkdir -p "$(dirname "$output")"
-python inference.py --face "$video" --audio "$audio" --outfile "$output"
+python inference.py --face "$video" --reference "$reference_video" --audio "$audio" --outfile "$output"
 ```
 
 Give every video to the model as if it were the only one: no result may depend on another row.

@@ -272,3 +272,18 @@ def test_what_nothing_looks_at_is_named(limited: tuple[str, ...], unseen: str) -
         found.not_applicable[Reference.CR] = found.not_applicable[Reference.AR] = "it has none"
         assert "under CR" not in unwatched(map(metric, limited), found)
         assert "under AR" not in unwatched(map(metric, limited), found)
+
+
+def test_probes_of_finished_videos_that_changed_nothing_may_never_have_reached_the_model() -> None:
+    """A script that reads another column makes every probe's output once more, and all of them read 0.00."""
+    found = corpus()
+    condition = Condition(Setup.PA, Reference.CR)
+    found.pictures["a", condition] = {"REF_shift": 0.0, "REF_shift_full": 9.0, "REF_shift_changed": 0.0}
+    limited = [metric(name) for name in DEFAULTS]
+    assert unwatched(limited, found) == "", "the model was asked in this run"
+    found.provenance = replace(found.provenance, finished=True)
+    assert "perhaps leaks from the reference" in unwatched(limited, found)
+    assert "'reference_video'" in unwatched(limited, found)
+    assert "input frames" not in unwatched(limited, found), "none of their probes is there"
+    found.pictures["a", condition]["REF_shift_changed"] = 0.001
+    assert unwatched(limited, found) == ""
