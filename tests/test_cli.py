@@ -498,7 +498,7 @@ def test_an_expert_that_hears_nothing_is_refused_before_anything_is_calibrated(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from pytest_lipleak.evaluation.evaluation import Evaluation
-    from pytest_lipleak.generators.control import ControlGenerator
+    from pytest_lipleak.generators.control_generators import ControlGenerator
 
     monkeypatch.setattr(ControlGenerator, "generate", lambda *inputs: pytest.fail("a video was made"))
     monkeypatch.setattr(Evaluation, "expert_objection", lambda self: "this expert cannot judge these clips")

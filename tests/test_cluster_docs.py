@@ -35,7 +35,7 @@ for task in range(first, last + 1):
         sys.exit(ended.returncode)
 print(7)
 '''
-MODEL = "from pytest_lipleak.generators.control import demo\n\n\ndef load():\n    return demo()\n"
+MODEL = "from pytest_lipleak.generators.control_generators import demo\n\n\ndef load():\n    return demo()\n"
 FRAMES = 75
 
 

@@ -80,7 +80,7 @@ SHOWN: Mapping[str, tuple[tuple[str, int], ...]] = {
 """For the blocks of text on a page, what printed them, and its exit status."""
 
 MODEL = '''
-from pytest_lipleak.generators.control import demo
+from pytest_lipleak.generators.control_generators import demo
 
 
 def load(checkpoint="model.pth", device="cpu"):
@@ -89,7 +89,7 @@ def load(checkpoint="model.pth", device="cpu"):
 '''
 
 FAILS_ON_SILENCE = """
-from pytest_lipleak.generators.control import demo
+from pytest_lipleak.generators.control_generators import demo
 
 
 class FailsOnSilence(type(demo())):

@@ -12,7 +12,7 @@ import pytest
 
 import pytest_lipleak
 from pytest_lipleak import LipleakError, evaluate, score
-from pytest_lipleak.generators.control import demo
+from pytest_lipleak.generators.control_generators import demo
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 from pytest_lipleak.media.video import write_video
 from pytest_lipleak.report.json import schema

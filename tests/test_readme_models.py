@@ -24,7 +24,7 @@ MODELS = {
 MODULE = """
 import numpy as np
 
-from pytest_lipleak.generators.control import demo
+from pytest_lipleak.generators.control_generators import demo
 
 
 class Black:

@@ -9,7 +9,7 @@ import pytest
 from pytest_lipleak.core.clips import Audio, Clip, Frames
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.errors import ConfigurationError, UnscorableError
-from pytest_lipleak.generators.control import ControlGenerator
+from pytest_lipleak.generators.control_generators import ControlGenerator
 from pytest_lipleak.generators.registry import as_model
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 from pytest_lipleak.strategies import (

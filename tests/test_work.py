@@ -21,7 +21,7 @@ from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.judging import Judge
 from pytest_lipleak.evaluation.make import finished_videos, noted_faces, videos
 from pytest_lipleak.evaluation.one_video import score_file
-from pytest_lipleak.faces import mouth_swap, small, tracking
+from pytest_lipleak.faces import mouth_swap, small_faces, tracking
 from pytest_lipleak.faces.detection import Face
 from pytest_lipleak.generators import protocol
 from pytest_lipleak.generators.finished_model import FinishedVideos
@@ -68,8 +68,8 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     monkeypatch.setattr(Upright, "__call__", counted("conversions", Upright.__call__))
     monkeypatch.setattr(videos, "write_video", counted("encodes", write_video, lambda _, made: len(made)))
     monkeypatch.setattr(protocol, "_own", counted("copies", protocol._own, len))
-    for module in (noted_faces, small):
-        monkeypatch.setattr(module, "grey_face", counted("grey faces", small.grey_face))
+    for module in (noted_faces, small_faces):
+        monkeypatch.setattr(module, "grey_face", counted("grey faces", small_faces.grey_face))
     monkeypatch.setattr(mouth_swap, "aligned", counted("moved mouths", mouth_swap.aligned))
     monkeypatch.setattr(tracking, "track", counted("face tracks", tracking.track))
     monkeypatch.setattr(tracking, "FaceDetector", lambda weights: Detector(done))

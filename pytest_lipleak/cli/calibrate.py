@@ -43,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.core.errors import UnscorableError
     from pytest_lipleak.core.verdicts import Measurement
-    from pytest_lipleak.evaluation.results import gate_limits
+    from pytest_lipleak.evaluation.results import calibrated_limits
     from pytest_lipleak.evaluation.results.dose_curves import calibrated, curve_text, table_lines
     from pytest_lipleak.generators.registry import load_model
     from pytest_lipleak.report.progress import StreamProgress
@@ -71,8 +71,12 @@ def run(options: argparse.Namespace) -> int:
         if objection := evaluation.expert_objection():
             raise UnscorableError(objection)
         evaluation.need(Condition(setup, Reference.CR) for setup in SETUPS)
-        if options.gates is not None and share in (gate_limits.NONE, gate_limits.HALF, gate_limits.FULL):
-            names = (*gate_limits.CALIBRATED, *gate_limits.FOLLOWS)
+        if options.gates is not None and share in (
+            calibrated_limits.NONE,
+            calibrated_limits.HALF,
+            calibrated_limits.FULL,
+        ):
+            names = (*calibrated_limits.CALIBRATED, *calibrated_limits.FOLLOWS)
             between[share] = {name: evaluation.measure(name) for name in names}
             corpora[share] = evaluation.corpus
         print(f"share {share:g}: {counted(len(work.clips), 'clip')} measured", file=told, flush=True)
@@ -89,15 +93,15 @@ def run(options: argparse.Namespace) -> int:
     with to_be_written("dose curve", options.output):
         write_text(options.output, curve_text(curve))
     if options.gates is not None:
-        gates, missing = gate_limits.gates_for(between, corpora[gate_limits.NONE])
-        text = gate_limits.options_file(
+        gates, missing = calibrated_limits.gates_for(between, corpora[calibrated_limits.NONE])
+        text = calibrated_limits.options_file(
             gates, work.expert.name, work.expert.protocol, str(settings.inputs.clips)
         )
         with to_be_written("gates", options.gates):
             write_text(options.gates, text)
         print(*(f"no gate on {words}" for words in missing), sep="\n", end="\n" if missing else "", file=told)
         print(f"{options.gates}: {counted(len(gates), 'gate')}; pytest @{options.gates}", file=told)
-        if lost := gate_limits.without_scores(corpora[gate_limits.NONE]):
+        if lost := calibrated_limits.without_scores(corpora[calibrated_limits.NONE]):
             print(f"{options.gates}: {lost}", file=sys.stderr)
     if kept is not None:
         shutil.rmtree(kept, ignore_errors=True)

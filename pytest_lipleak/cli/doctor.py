@@ -204,7 +204,7 @@ def _installation(weights: Path | None, *, as_json: bool) -> int:
 
 
 def _faces(weights: Path | None) -> str:
-    from pytest_lipleak.faces.bundle import FACE_LANDMARKER, faces_at_hand
+    from pytest_lipleak.faces.landmark_networks import FACE_LANDMARKER, faces_at_hand
     from pytest_lipleak.machine.model_files import locate
 
     if faces_at_hand(weights):

@@ -12,11 +12,11 @@ from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import unexpected
 from pytest_lipleak.core.exit_status import BROKEN, GOOD, LEAK, NOT_JUDGED
-from pytest_lipleak.core.judged_limits import JudgedLimit
 from pytest_lipleak.core.metrics.default_gates import every_default
 from pytest_lipleak.core.metrics.families import Question, Source
 from pytest_lipleak.core.metrics.formulas import FULL, Metric
 from pytest_lipleak.core.scores import POSED
+from pytest_lipleak.core.verdict_records import JudgedLimit
 from pytest_lipleak.core.verdicts import Outcome, Verdict
 from pytest_lipleak.core.words import counted
 

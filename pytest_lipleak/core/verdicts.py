@@ -12,7 +12,7 @@ from pytest_lipleak.core.dose import Dose
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.metrics.formulas import Metric, metric
 from pytest_lipleak.core.scores import LEAST_UNRELATED, Unscored
-from pytest_lipleak.core.student import t_quantile
+from pytest_lipleak.core.student_t import t_quantile
 from pytest_lipleak.core.words import counted
 
 _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {

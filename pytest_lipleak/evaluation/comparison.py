@@ -16,7 +16,7 @@ from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.evaluation.make.crops import MOUTH_ALIGNED, NOT_ALIGNED
 from pytest_lipleak.evaluation.results.aggregate import measure
-from pytest_lipleak.evaluation.results.units import units_of
+from pytest_lipleak.evaluation.results.resampling_units import units_of
 from pytest_lipleak.statistics.bootstrap import CONFIDENCE, expanded_interval
 
 DECIMALS = 6

@@ -7,7 +7,7 @@ from pytest_lipleak.core.errors import ConfigurationError, LipleakError, NotAppl
 from pytest_lipleak.core.metrics.default_gates import stands_for
 from pytest_lipleak.core.verdicts import Limit, Measurement, Rules, Verdict, judge, shows_no_single_clip
 from pytest_lipleak.evaluation.measuring import Measuring
-from pytest_lipleak.evaluation.results import sanity
+from pytest_lipleak.evaluation.results import preconditions
 from pytest_lipleak.evaluation.results.aggregate import measure
 
 
@@ -97,7 +97,7 @@ class Judge:
         """
         if not self._examined:
             self._measuring.examine()
-            self._measuring.corpus.objection = sanity.objection_to(self._measuring.corpus)
+            self._measuring.corpus.objection = preconditions.objection_to(self._measuring.corpus)
             self._examined = True
         return self._measuring.corpus.objection
 

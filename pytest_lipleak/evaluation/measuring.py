@@ -12,7 +12,7 @@ from pytest_lipleak.core.remarks import hear
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.assembly import Parts
 from pytest_lipleak.evaluation.measures.on_demand import Features
-from pytest_lipleak.evaluation.results import sanity
+from pytest_lipleak.evaluation.results import preconditions
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.generators.finished_model import finished_of
 from pytest_lipleak.generators.registry import Model
@@ -153,4 +153,4 @@ class Measuring:
         """Score every real clip against unrelated audio; one that the expert does not hear counts as unscored."""
         self.need(())
         self._measures.sanity()
-        sanity.mark_out_of_sync(self.corpus)
+        preconditions.mark_out_of_sync(self.corpus)

@@ -13,9 +13,9 @@ from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.evaluation.make.crops import Cropper, Crops
-from pytest_lipleak.evaluation.results.sanity import out_of_sync
+from pytest_lipleak.evaluation.results.preconditions import out_of_sync
 from pytest_lipleak.media.clipsets import audible_frames
-from pytest_lipleak.media.ffmpeg import FfmpegFile
+from pytest_lipleak.media.ffmpeg_jpeg import FfmpegFile
 from pytest_lipleak.media.timeline import Recording
 from pytest_lipleak.media.video import VideoFile
 from pytest_lipleak.sync.distances import shifted_means

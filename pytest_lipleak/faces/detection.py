@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.faces.bundle import DETECTOR, Network
+from pytest_lipleak.faces.landmark_networks import DETECTOR, Network
 
 Image = NDArray[np.uint8]
 """RGB, shape (H, W, 3)."""

@@ -5,9 +5,9 @@ from itertools import islice
 from pathlib import Path
 
 from pytest_lipleak.core.clips import Image
-from pytest_lipleak.faces.bundle import faces_at_hand
 from pytest_lipleak.faces.centred import is_centred
 from pytest_lipleak.faces.detection import FaceDetector
+from pytest_lipleak.faces.landmark_networks import faces_at_hand
 from pytest_lipleak.faces.tracking import survey
 from pytest_lipleak.sync.protocols import Protocol
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.faces.bundle import LANDMARKS, Network
 from pytest_lipleak.faces.detection import LEFT_EYE, RIGHT_EYE, Face, FaceDetector, Image
+from pytest_lipleak.faces.landmark_networks import LANDMARKS, Network
 
 Landmarks = NDArray[np.float32]
 """x and y in pixels, shape (T, 478, 2); NaN in frames without a face."""

@@ -12,8 +12,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.faces.alignment import QUICK, SMOOTHED, UPPER, averaged
-from pytest_lipleak.faces.small import SIDE, Faces
+from pytest_lipleak.faces.small_faces import SIDE, Faces
+from pytest_lipleak.faces.source_match import QUICK, SMOOTHED, UPPER, averaged
 
 FRAMES = 75
 """Frames of a clip from its beginning whose movement is compared, 3 s."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Frames, Image, StreamedVideo, Video, frames_at, held
 from pytest_lipleak.faces.centred import mouth_images
-from pytest_lipleak.faces.small import SIDE, Patch, Region, enlarged, lips_region, soft_patch
+from pytest_lipleak.faces.small_faces import SIDE, Patch, Region, enlarged, lips_region, soft_patch
 from pytest_lipleak.media.video import HELD
 
 CENTRE = (0.58, 0.50)
@@ -157,7 +157,7 @@ def with_mouths(
         indices: of ``donors``, one per frame.
         boxes: of the faces in ``frames``.
         donor_boxes: likewise in ``donors``.
-        region: of the face that is taken over, bool (SIDE, SIDE) of ``faces.small``; None: mouth and chin.
+        region: of the face that is taken over, bool (SIDE, SIDE) of ``faces.small_faces``; None: mouth and chin.
     """
     used = sorted(set(indices))
     donor = dict(zip(used, frames_at(donors, used), strict=True))

@@ -14,7 +14,7 @@ from pytest_lipleak.core.errors import ConfigurationError
 COMMAND_PREFIX = "cmd:"
 VIDEOS_PREFIX = "videos:"
 ONNX_SUFFIX = ".onnx"
-CONTROL = "pytest_lipleak.generators.control"
+CONTROL = "pytest_lipleak.generators.control_generators"
 SYSTEMS: Mapping[str, str] = {
     name: f"pytest_lipleak.generators.systems.{name}"
     for name in (

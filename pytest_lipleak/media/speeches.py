@@ -8,7 +8,7 @@ from typing import Any
 from pytest_lipleak.core.clips import Audio, digest_of
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.media.ahead import ahead
-from pytest_lipleak.media.recordings import Fingerprint, fingerprint, shared_recordings
+from pytest_lipleak.media.same_recordings import Fingerprint, fingerprint, shared_recordings
 
 Remember = Callable[[Callable[[], Any]], Any]
 """Returns JSON-ready data that was computed before, or computes it now."""

@@ -39,7 +39,7 @@ def _perceptual() -> str:
 
 
 def _landmarks() -> str:
-    from pytest_lipleak.faces.bundle import FACE_LANDMARKER
+    from pytest_lipleak.faces.landmark_networks import FACE_LANDMARKER
 
     return f"the 40 lip points of MediaPipe's face mesh (SHA-256 {FACE_LANDMARKER.sha256[:8]}), not dlib's 20"
 

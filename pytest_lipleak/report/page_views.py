@@ -12,10 +12,10 @@ from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.dose import scale_of
 from pytest_lipleak.core.endings import ENDED_AS, Ending
 from pytest_lipleak.core.errors import ConfigurationError
-from pytest_lipleak.core.judged_limits import JudgedLimit
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore, TrialScore
 from pytest_lipleak.core.timebase import FRAME_RATE
+from pytest_lipleak.core.verdict_records import JudgedLimit
 from pytest_lipleak.core.verdicts import Limit, Measurement
 from pytest_lipleak.evaluation.make.gallery import WINDOW
 from pytest_lipleak.evaluation.results.aggregate import measured

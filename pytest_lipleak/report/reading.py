@@ -12,13 +12,13 @@ from typing import Any
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.endings import RunEnd
 from pytest_lipleak.core.errors import InputError, LipleakError, MissingDataError
-from pytest_lipleak.core.judged_limits import outcome_in
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.names import check_name, check_printable, escaped
 from pytest_lipleak.core.plain_numbers import number_of
 from pytest_lipleak.core.scores import LAGS
 from pytest_lipleak.core.strict_json import parse_json
 from pytest_lipleak.core.text import printable
+from pytest_lipleak.core.verdict_records import outcome_in
 from pytest_lipleak.core.verdicts import Limit, Outcome
 from pytest_lipleak.evaluation.results.run_result import RunResult
 from pytest_lipleak.report.json import READ_VERSIONS, read_document, result_of, schema

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from pytest_lipleak.core.metrics.formulas import Metric
-from pytest_lipleak.faces.bundle import require_faces
+from pytest_lipleak.faces.landmark_networks import require_faces
 from pytest_lipleak.settings.options import Scoring
 from pytest_lipleak.sync.protocols import Protocol
 

@@ -9,7 +9,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.student import t_quantile
+from pytest_lipleak.core.student_t import t_quantile
 from pytest_lipleak.core.verdicts import MIN_UNITS
 
 RESAMPLES = 2000

@@ -23,7 +23,7 @@ from pytest_lipleak.core.clips import Audio, Clip, Frames, digest_of
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
-from pytest_lipleak.faces.small import SIDE, grey_faces
+from pytest_lipleak.faces.small_faces import SIDE, grey_faces
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import EMBEDDED, ClipSet, open_clips
 from pytest_lipleak.media.video import read_video, stored_images, write_video

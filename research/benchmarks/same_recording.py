@@ -12,9 +12,9 @@ import av
 import numpy as np
 
 from pytest_lipleak.core.clips import Audio
-from pytest_lipleak.media import recordings
+from pytest_lipleak.media import same_recordings
 from pytest_lipleak.media.clipsets import open_clips
-from pytest_lipleak.media.recordings import Fingerprint, Shape, fingerprint, shared_recordings
+from pytest_lipleak.media.same_recordings import Fingerprint, Shape, fingerprint, shared_recordings
 
 CODECS = {
     "MP3 32 kbit/s": ("mp3", "mp3", 32_000, 16_000),
@@ -66,7 +66,7 @@ def changed(audio: Audio, generator: np.random.Generator) -> Audio:
 def highest_other(prints: list[Fingerprint], same: set[tuple[int, int]]) -> float:
     """The highest correlation of candidates that are not the same."""
     found = [-1.0]
-    for one, other, lag in recordings.candidates(prints):
+    for one, other, lag in same_recordings.candidates(prints):
         if (one, other) not in same:
             a, b = Shape.of(prints[one]), Shape.of(prints[other])
             found += [a.agreement(b, at) for at in range(lag - 2, lag + 3)]
@@ -91,7 +91,9 @@ def main() -> None:
     )
     for one, other in sorted(same)[:20]:
         print(f"  {list(clips)[one]} and {list(clips)[other]}")
-    print(f"highest correlation of the others {highest_other(prints, same):.3f}, threshold {recordings.SAME}")
+    print(
+        f"highest correlation of the others {highest_other(prints, same):.3f}, threshold {same_recordings.SAME}"
+    )
     sought, hits = Counter[str](), Counter[str]()
     for index in generator.permutation(len(audios))[: options.changed]:
         codec = list(CODECS)[sum(sought.values()) % len(CODECS)]

@@ -26,7 +26,7 @@ from pytest_lipleak.core.clips import Clip, Frames
 from pytest_lipleak.evaluation.make.crops import Cropper
 from pytest_lipleak.evaluation.make.finished_alignment import Laid, lay, of_another
 from pytest_lipleak.faces.lookalikes import likeness, traits_of
-from pytest_lipleak.faces.small import grey_faces
+from pytest_lipleak.faces.small_faces import grey_faces
 from pytest_lipleak.media.clipsets import open_clips
 from pytest_lipleak.sync.protocols import Protocol
 from research.known_guilt.clip_sets import _face, prepared

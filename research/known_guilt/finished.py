@@ -23,7 +23,7 @@ from pytest_lipleak.evaluation.make.crops import Cropper, Crops
 from pytest_lipleak.evaluation.measures.floor import floor_frames, most_closed
 from pytest_lipleak.evaluation.measures.lag_scan import excesses, scan_chance
 from pytest_lipleak.evaluation.measures.lips import correlations, movement, without
-from pytest_lipleak.faces.small import (
+from pytest_lipleak.faces.small_faces import (
     Faces,
     enlarged,
     grey_faces,

@@ -18,7 +18,7 @@ from pytest_lipleak.core.metrics.formulas import Audio, Metric
 from pytest_lipleak.core.scores import LagScan
 from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
-from pytest_lipleak.evaluation.results.units import voices
+from pytest_lipleak.evaluation.results.resampling_units import voices
 from research.known_guilt.measuring import provenance, shares
 
 LEAK, DEAF, PASSED = "leaks", "does not follow the audio", "passed"

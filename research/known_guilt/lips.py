@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.clips import Audio, Clip, Frames
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.faces.centred import mouth_darkness
-from pytest_lipleak.generators.control import Heard as HeardByFrames
+from pytest_lipleak.generators.control_generators import Heard as HeardByFrames
 from pytest_lipleak.generators.protocol import Generator
 from research.known_guilt.scene import MEMO, SILENT, Scene, Signal, content, opening, smoothed
 

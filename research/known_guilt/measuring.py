@@ -36,7 +36,7 @@ from pytest_lipleak.evaluation.measures.shifted_mouths import (
 )
 from pytest_lipleak.faces.centred import mouth_images
 from pytest_lipleak.faces.mouth_swap import around_lips, in_another_order, most_different, with_mouths
-from pytest_lipleak.faces.small import (
+from pytest_lipleak.faces.small_faces import (
     Faces,
     Region,
     blended,

@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
-from pytest_lipleak.generators.control import ControlGenerator
+from pytest_lipleak.generators.control_generators import ControlGenerator
 from pytest_lipleak.sync.embedded import EmbeddedExpert
 from research.training.cases import (
     ALIGNED,

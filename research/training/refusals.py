@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
-from pytest_lipleak.evaluation.results.sanity import out_of_sync
+from pytest_lipleak.evaluation.results.preconditions import out_of_sync
 from pytest_lipleak.sync.embedded import EmbeddedExpert
 from pytest_lipleak.sync.expert import Embeddings
 from pytest_lipleak.sync.score import score

@@ -3,7 +3,7 @@ import pytest
 
 from pytest_lipleak.evaluation.make import noted_faces
 from pytest_lipleak.evaluation.make.noted_faces import NotedFaces
-from pytest_lipleak.faces.small import SIDE, grey_faces
+from pytest_lipleak.faces.small_faces import SIDE, grey_faces
 
 
 def crops(seed: int, count: int = 4) -> np.ndarray:

@@ -22,7 +22,7 @@ from pytest_lipleak.faces.mouth_swap import (
     mouth_pixels,
     with_mouths,
 )
-from pytest_lipleak.generators.control import ControlGenerator
+from pytest_lipleak.generators.control_generators import ControlGenerator
 from pytest_lipleak.generators.registry import Model, load_model
 from pytest_lipleak.media.clipsets import EMBEDDED, ClipSet, open_clips
 from pytest_lipleak.media.video import write_video

@@ -10,7 +10,7 @@ from pytest_lipleak.core.clips import Clip, Frames
 from pytest_lipleak.evaluation.make.crops import Cropper
 from pytest_lipleak.evaluation.make.finished_alignment import LOOKS_MORE, FreePose, lay
 from pytest_lipleak.faces.lookalikes import FRAMES, Traits, likeness, traits_of
-from pytest_lipleak.faces.small import SIDE, Faces, grey_faces
+from pytest_lipleak.faces.small_faces import SIDE, Faces, grey_faces
 from pytest_lipleak.sync.protocols import Protocol
 
 PEOPLE = 20

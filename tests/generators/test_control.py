@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_lipleak.core.clips import Clip
-from pytest_lipleak.generators.control import ControlGenerator
+from pytest_lipleak.generators.control_generators import ControlGenerator
 
 SIZE = 96
 COUNT = 8

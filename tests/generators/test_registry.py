@@ -12,7 +12,7 @@ import pytest
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
 from pytest_lipleak.generators import catalogue, registry
 from pytest_lipleak.generators.contract import declared_by
-from pytest_lipleak.generators.control import ControlGenerator
+from pytest_lipleak.generators.control_generators import ControlGenerator
 from pytest_lipleak.generators.registry import (
     Model,
     as_model,

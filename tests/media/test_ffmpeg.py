@@ -10,7 +10,7 @@ from encoding import encode, noisy, sine
 
 from pytest_lipleak.core.errors import ConfigurationError, InputError
 from pytest_lipleak.evaluation.one_video import score_file
-from pytest_lipleak.media.ffmpeg import FfmpegFile
+from pytest_lipleak.media.ffmpeg_jpeg import FfmpegFile
 from pytest_lipleak.media.timeline import Timeline, survey
 from pytest_lipleak.media.tracks import Tracks
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_lipleak.generators.control import Heard
+from pytest_lipleak.generators.control_generators import Heard
 from pytest_lipleak.media.pauses import PAUSE, with_pauses
 
 NOISE = np.random.default_rng(3)

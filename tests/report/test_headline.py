@@ -6,7 +6,7 @@ import pytest
 from corpora import corpus
 
 from pytest_lipleak.core.endings import Finding, model_ending
-from pytest_lipleak.core.judged_limits import JudgedLimit
+from pytest_lipleak.core.verdict_records import JudgedLimit
 from pytest_lipleak.core.verdicts import Limit, Outcome
 
 

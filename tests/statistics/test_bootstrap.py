@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from reference_intervals import bca_interval, percentile_interval
 
 from pytest_lipleak.core.metrics.formulas import metric
-from pytest_lipleak.core.student import t_cdf, t_quantile
+from pytest_lipleak.core.student_t import t_cdf, t_quantile
 from pytest_lipleak.core.verdicts import MIN_UNITS
 from pytest_lipleak.statistics.bootstrap import distance_interval, expanded_interval
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import permutation_test
 
-from pytest_lipleak.evaluation.results.sanity import objection
+from pytest_lipleak.evaluation.results.preconditions import objection
 from pytest_lipleak.statistics.signs import sign_flip_p
 
 

@@ -23,7 +23,7 @@ from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.make.crops import Crops
 from pytest_lipleak.evaluation.make.progress_relay import Progress
 from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
-from pytest_lipleak.evaluation.results.sanity import objection, out_of_sync
+from pytest_lipleak.evaluation.results.preconditions import objection, out_of_sync
 from pytest_lipleak.faces.centred import is_centred
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.opening import opened

@@ -23,7 +23,7 @@ from pytest_lipleak.evaluation.make.picture_tools import PictureTools
 from pytest_lipleak.evaluation.make.run_pictures import RunPictures
 from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
 from pytest_lipleak.evaluation.make.videos import GENERATION_LIBRARIES, OutputVideos
-from pytest_lipleak.faces.small import Faces
+from pytest_lipleak.faces.small_faces import Faces
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.shared import BusyError
 from pytest_lipleak.plan.plan import Plan
@@ -227,7 +227,7 @@ class Artefacts:
         return self._noted.of(self.source(trial), self._crops_of(trial))
 
     def layers(self, trial: Trial) -> tuple[NDArray[np.uint8], ...]:
-        """Return a trial's face crops in grey, and their colour alone: both small, see ``faces.small``."""
+        """Return a trial's face crops in grey, and their colour alone: both small, see ``faces.small_faces``."""
         return self.faces(trial), self._noted.colour_of(self.source(trial), self._crops_of(trial))
 
     def _crops_of(self, trial: Trial) -> Iterator[Image]:

@@ -11,17 +11,6 @@ from pytest_lipleak.core.conditions import Setup
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.scores import POSED
 from pytest_lipleak.evaluation.make.crops import Boxes, Cropper
-from pytest_lipleak.faces.alignment import (
-    BLANK,
-    MOVES,
-    REACH,
-    STILL,
-    UPPER,
-    Match,
-    match,
-    numbers_of,
-    upper_inside,
-)
 from pytest_lipleak.faces.lookalikes import Likeness, Traits, likeness, traits_of
 from pytest_lipleak.faces.placement import (
     FOUND,
@@ -36,10 +25,21 @@ from pytest_lipleak.faces.placement import (
     turned_to,
     whole_of,
 )
-from pytest_lipleak.faces.small import Faces, Region, grey_faces, lips_region
+from pytest_lipleak.faces.small_faces import Faces, Region, grey_faces, lips_region
+from pytest_lipleak.faces.source_match import (
+    BLANK,
+    MOVES,
+    REACH,
+    STILL,
+    UPPER,
+    Match,
+    match,
+    numbers_of,
+    upper_inside,
+)
 from pytest_lipleak.generators.finished_model import is_quiet
 from pytest_lipleak.media.finished_tables import TRACK, FinishedVideo
-from pytest_lipleak.media.recordings import HOP_SECONDS, LEAST_OVERLAP, fingerprint, shared_recordings
+from pytest_lipleak.media.same_recordings import HOP_SECONDS, LEAST_OVERLAP, fingerprint, shared_recordings
 
 LEAST_SHOWN = 0.5
 """Share of its clip that an output must show; a shorter one is a failed trial."""

@@ -36,7 +36,7 @@ from pytest_lipleak.evaluation.make.finished_alignment import (
 from pytest_lipleak.evaluation.make.videos import GENERATION_LIBRARIES, OutputVideos
 from pytest_lipleak.faces.lookalikes import Traits, traits_of
 from pytest_lipleak.faces.placement import Place
-from pytest_lipleak.faces.small import Faces, grey_faces
+from pytest_lipleak.faces.small_faces import Faces, grey_faces
 from pytest_lipleak.generators.finished_model import FinishedVideos
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.machine.model_files import file_sha256

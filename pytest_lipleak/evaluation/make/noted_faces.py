@@ -7,7 +7,16 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Image
 from pytest_lipleak.core.held_arrays import HeldArrays
-from pytest_lipleak.faces.small import SIDE, Chroma, Face, Faces, chroma_faces, grey_face, grey_faces, stacked
+from pytest_lipleak.faces.small_faces import (
+    SIDE,
+    Chroma,
+    Face,
+    Faces,
+    chroma_faces,
+    grey_face,
+    grey_faces,
+    stacked,
+)
 
 NOTED = 50_000_000
 """Bytes of them that are held; those that were asked for longest ago are let go."""

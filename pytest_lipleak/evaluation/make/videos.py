@@ -17,7 +17,7 @@ from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.make.costs import Stopwatch
 from pytest_lipleak.evaluation.make.run_pictures import RawRoom
 from pytest_lipleak.evaluation.make.worker import Worker
-from pytest_lipleak.faces.small import Faces
+from pytest_lipleak.faces.small_faces import Faces
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.memory import MemoryWatch
 from pytest_lipleak.generators.protocol import run_generator

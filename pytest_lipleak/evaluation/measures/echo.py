@@ -11,7 +11,7 @@ draw or a lookup, have no such echo.
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.faces.small import Region
+from pytest_lipleak.faces.small_faces import Region
 
 STILL = 1.0
 """Mean squared movement, in grey levels squared, that counts as moved by audio in any case: none is measured finer."""

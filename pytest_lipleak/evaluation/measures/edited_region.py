@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.faces.small import SIDE, Face, Faces, Region, lips_region
+from pytest_lipleak.faces.small_faces import SIDE, Face, Faces, Region, lips_region
 
 UPPER_FACE = 0.40
 """Share of the height above which models of the mouth change nothing but brightness: where noise is measured."""

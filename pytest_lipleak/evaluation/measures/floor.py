@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.clips import Image
 from pytest_lipleak.faces.centred import MOUTH_COLUMNS, MOUTH_ROWS, darkness
 from pytest_lipleak.faces.mouth_swap import aligned
-from pytest_lipleak.faces.small import SIDE, Faces, Region, soft_patch
+from pytest_lipleak.faces.small_faces import SIDE, Faces, Region, soft_patch
 
 
 def most_closed(faces: Faces) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.scores import LAGS
-from pytest_lipleak.faces.small import Faces, lips_core
+from pytest_lipleak.faces.small_faces import Faces, lips_core
 
 SLOW = 15
 """Frames of the moving mean that is taken out: light and pose change over seconds, lips over tenths of them."""

@@ -39,7 +39,7 @@ from pytest_lipleak.faces.mouth_swap import (
     places_of,
     with_mouths,
 )
-from pytest_lipleak.faces.small import Region, blended, grey_faces, lips_core, lips_region, lower_face
+from pytest_lipleak.faces.small_faces import Region, blended, grey_faces, lips_core, lips_region, lower_face
 from pytest_lipleak.media.finished_tables import LATER
 from pytest_lipleak.plan.trials import IdentityReference, Trial, Trials
 from pytest_lipleak.sync.distances import distances

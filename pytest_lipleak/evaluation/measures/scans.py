@@ -23,7 +23,7 @@ from pytest_lipleak.evaluation.measures.edited_region import edited_region
 from pytest_lipleak.evaluation.measures.floor import floor_frames, most_closed
 from pytest_lipleak.evaluation.measures.lag_scan import excesses
 from pytest_lipleak.evaluation.measures.lips import Movement, correlations, movement, without
-from pytest_lipleak.faces.small import Faces, Region, enlarged, grey_faces, lips_region
+from pytest_lipleak.faces.small_faces import Faces, Region, enlarged, grey_faces, lips_region
 from pytest_lipleak.plan.trials import Trial, Trials
 from pytest_lipleak.sync.distances import distances
 from pytest_lipleak.sync.expert import Embeddings

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.metrics.formulas import AROUND, COLOUR_ECHO, ECHO, LATE, PAUSE, SYNC
 from pytest_lipleak.core.scores import LAGS
 from pytest_lipleak.evaluation.measures.echo import Layer, changed_share, echo
-from pytest_lipleak.faces.small import Faces, Region, lips_core
+from pytest_lipleak.faces.small_faces import Faces, Region, lips_core
 
 SAME = 0.5
 """Mean difference in grey levels below which two outputs show the same lips."""

@@ -20,7 +20,7 @@ from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.make.unrelated_speech import ENOUGH
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
 from pytest_lipleak.evaluation.results.dose_curves import with_dose
-from pytest_lipleak.evaluation.results.units import clusters, complete, units_of, voices
+from pytest_lipleak.evaluation.results.resampling_units import clusters, complete, units_of, voices
 from pytest_lipleak.statistics.bootstrap import CONFIDENCE, distance_interval, expanded_interval
 from pytest_lipleak.statistics.nulls import least_p
 from pytest_lipleak.statistics.sequences import FIRST, SKEWED, difference_sequence, mean_sequence

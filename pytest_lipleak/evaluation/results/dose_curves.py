@@ -15,7 +15,7 @@ from pytest_lipleak.core.errors import InputError, MissingDataError, UnscorableE
 from pytest_lipleak.core.metrics.formulas import Column, Metric, metric
 from pytest_lipleak.core.verdicts import MIN_UNITS, Measurement
 from pytest_lipleak.core.words import counted
-from pytest_lipleak.evaluation.results.units import clusters
+from pytest_lipleak.evaluation.results.resampling_units import clusters
 from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.statistics.bootstrap import expanded_shares
 from pytest_lipleak.statistics.isotonic import nondecreasing, reached

@@ -10,7 +10,7 @@ from pytest_lipleak.core.errors import ConfigurationError, InputError, Unscorabl
 from pytest_lipleak.core.metrics.default_gates import every_default, stands_for
 from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, judge, shows_no_single_clip
-from pytest_lipleak.evaluation.results import sanity
+from pytest_lipleak.evaluation.results import preconditions
 from pytest_lipleak.evaluation.results.aggregate import measure
 
 AGREED = (
@@ -57,8 +57,8 @@ def merged_parts(parts: Mapping[str, Corpus]) -> Corpus:
         corpus.absorb(part)
     if corpus.unrelated:
         # A part speaks of its own clips alone, and names none that are not heard where it objects to all of them.
-        corpus.objection = sanity.objection_to(corpus)
-        sanity.mark_out_of_sync(corpus)
+        corpus.objection = preconditions.objection_to(corpus)
+        preconditions.mark_out_of_sync(corpus)
     return corpus
 
 

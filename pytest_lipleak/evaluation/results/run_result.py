@@ -14,8 +14,8 @@ from pytest_lipleak.core.endings import (
     model_ending,
     run_ending,
 )
-from pytest_lipleak.core.judged_limits import JudgedLimit
 from pytest_lipleak.core.metrics.formulas import metric
+from pytest_lipleak.core.verdict_records import JudgedLimit
 from pytest_lipleak.core.verdicts import Verdict
 from pytest_lipleak.evaluation.results.aggregate import every_measurement
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from pytest_lipleak.evaluation.measures.echo import changed_share, echo
-from pytest_lipleak.faces.small import SIDE, chroma_faces, grey_faces, lips_region
+from pytest_lipleak.faces.small_faces import SIDE, chroma_faces, grey_faces, lips_region
 
 Signal = NDArray[np.float64]
 FRAMES, MOVED = 75, 8

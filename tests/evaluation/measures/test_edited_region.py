@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pytest_lipleak.evaluation.measures.edited_region import changes_over_time, edited_region
-from pytest_lipleak.faces.small import (
+from pytest_lipleak.faces.small_faces import (
     SIDE,
     Region,
     enlarged,

@@ -4,7 +4,7 @@ import numpy as np
 
 from pytest_lipleak.evaluation.measures.floor import floor_frames, most_closed
 from pytest_lipleak.faces.centred import mouth_darkness
-from pytest_lipleak.faces.small import SIDE, enlarged, grey_faces, lips_region, soft
+from pytest_lipleak.faces.small_faces import SIDE, enlarged, grey_faces, lips_region, soft
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 
 FRAMES = open_clips(EMBEDDED)["anna_1"].frames[:40]

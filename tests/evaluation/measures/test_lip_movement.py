@@ -5,7 +5,7 @@ import pytest
 
 from pytest_lipleak.core.scores import LAGS
 from pytest_lipleak.evaluation.measures.lips import SLOW, correlations, movement, without
-from pytest_lipleak.faces.small import SIDE, lips_core
+from pytest_lipleak.faces.small_faces import SIDE, lips_core
 
 NOISE = np.random.default_rng(5)
 OWN, HEAD, OTHER = (NOISE.normal(0, 1, (120, 30)).astype(np.float32) for _ in range(3))

@@ -23,7 +23,7 @@ from pytest_lipleak.evaluation.measures.shifted_mouths import (
     told_from_chance,
 )
 from pytest_lipleak.faces.mouth_swap import around_lips
-from pytest_lipleak.faces.small import SIDE, lips_region
+from pytest_lipleak.faces.small_faces import SIDE, lips_region
 
 NOISE = np.random.default_rng(11)
 GIVEN, CHANGED, OUTPUT = (NOISE.integers(60, 200, (60, SIDE, SIDE)).astype(np.uint8) for _ in range(3))

@@ -12,10 +12,10 @@ from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.scores import POSED
 from pytest_lipleak.evaluation.make.crops import Cropper
 from pytest_lipleak.evaluation.make.finished_alignment import FreePose, Laid, lay
-from pytest_lipleak.faces.alignment import SAME_QUICK, match, numbers_of
 from pytest_lipleak.faces.lookalikes import traits_of
 from pytest_lipleak.faces.placement import turned_to, whole_of
-from pytest_lipleak.faces.small import grey_faces
+from pytest_lipleak.faces.small_faces import grey_faces
+from pytest_lipleak.faces.source_match import SAME_QUICK, match, numbers_of
 from pytest_lipleak.faces.tracking import FacePolicy, FaceTrack
 from pytest_lipleak.sync.protocols import Protocol
 

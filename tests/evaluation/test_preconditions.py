@@ -7,11 +7,11 @@ import pytest
 from clip_sets import coded, random_levels, spoken
 
 from pytest_lipleak.core.errors import NotApplicableError
-from pytest_lipleak.core.judged_limits import JudgedLimit
+from pytest_lipleak.core.verdict_records import JudgedLimit
 from pytest_lipleak.core.verdicts import Limit, Outcome, Rules
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.results.parts import judged_parts, merged_parts
-from pytest_lipleak.evaluation.results.sanity import objection_to, out_of_sync
+from pytest_lipleak.evaluation.results.preconditions import objection_to, out_of_sync
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
 from pytest_lipleak.media.video import write_video

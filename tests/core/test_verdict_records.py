@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_lipleak.core.judged_limits import JudgedLimit
+from pytest_lipleak.core.verdict_records import JudgedLimit
 from pytest_lipleak.core.verdicts import Outcome
 
 numbers = st.floats(allow_nan=False)

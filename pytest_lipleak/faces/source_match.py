@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.faces.small import SIDE, Faces, Region
+from pytest_lipleak.faces.small_faces import SIDE, Faces, Region
 
 UPPER = round(0.40 * SIDE)
 """Rows of a face crop above which models of the mouth change little."""
