@@ -50,11 +50,24 @@ def count(value: Any, origin: Origin) -> int:
 
 
 def expert(value: Any, origin: Origin) -> str:
-    """A sync expert. Packages are asked for theirs only where none of ours is named."""
+    """A sync expert. Packages are asked for theirs only where none of ours is named.
+
+    ``embedded-3`` is the embedded expert where that is its release, and refused where it is another.
+    """
     found = str(value)
     if found not in ("auto", "syncnet", "embedded"):
-        from pytest_lipleak.sync.experts import AUTO, known_experts
+        from pytest_lipleak.sync.experts import AUTO, EMBEDDED, known_experts
 
+        expert, _, release = found.partition("-")
+        if expert == EMBEDDED and release.isdigit():
+            from pytest_lipleak.sync.embedded import RELEASE
+
+            if release == RELEASE:
+                return EMBEDDED
+            raise RefusedError(
+                f"{found} is not in this version of pytest-lipleak, whose embedded expert is release {RELEASE}; "
+                f"install the version that has it, or name embedded-{RELEASE} and measure anew what it judged"
+            )
         one_of(found, (AUTO, *known_experts()))
     return found
 

@@ -106,6 +106,15 @@ def test_a_baseline_of_another_release_of_the_expert_is_refused(
     assert run.lines(re.escape(told))
 
 
+def test_a_release_is_named_and_judges_as_the_expert(project: Project) -> None:
+    """The name holds a project to the release of its baseline: other releases refuse it, which test_settings.py has."""
+    save(project, "Still")
+    compared = ("--lipleak-compare=base.json", "--lipleak-compare-fail=LSE-C_S > +9")
+    run = project.measure("Still", *GATES, f"--lipleak-expert=embedded-{RELEASE}", *compared)
+    assert run.counts == {"passed": 3}, run.text
+    assert run.lines(r"LSE-C_S .* same")
+
+
 def test_nothing_half_is_saved(project: Project) -> None:
     base = project.path / "base.json"
     base.write_text("the old one")

@@ -116,6 +116,11 @@ def test_every_option_has_help_a_field_and_three_spellings(project: Project) -> 
 
 REFUSED = [
     (("--lipleak-expert=nobody",), "--lipleak-expert: 'nobody' is not allowed; choose one of auto, syncnet"),
+    (
+        ("--lipleak-expert=embedded-2",),
+        "embedded-2 is not in this version of pytest-lipleak, whose embedded expert is release 3; install the version",
+    ),
+    (("--lipleak-expert=embedded-x",), "'embedded-x' is not allowed; choose one of auto, syncnet"),
     (("--lipleak-protocol=raw",), "choose one of auto, lrs, direct, tracked"),
     (("--lipleak-silence=quiet",), "choose one of zeros, noise"),
     (("--lipleak-pairing=twins",), "choose one of any, same-speaker"),
