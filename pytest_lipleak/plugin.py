@@ -400,11 +400,14 @@ def pytest_runtest_makereport(
 
     Outside of other plugins, so that what a model raised is not made a skip or an expected failure behind us.
     """
+    if call.when == "setup":
+        # A test that is run once more begins anew: its item is the same.
+        item.stash[BROKE] = False
     if verdicts := item.config.stash[KEY].evaluations.new_verdicts():
         from pytest_lipleak.report.properties import set_properties
 
         set_properties(item, verdicts)
-        item.stash[BROKE] = item.stash.get(BROKE, False) or not all(verdict.passed for verdict in verdicts)
+        item.stash[BROKE] |= not all(verdict.passed for verdict in verdicts)
     report = yield
     reasons = item.config.stash[KEY].evaluations.deferred_skips()
     if reasons and report.passed:
@@ -417,7 +420,7 @@ def pytest_runtest_makereport(
         refuse_skip(report, call.excinfo)
         if report.failed:
             # xdist carries a report's attributes.
-            vars(report)["lipleak_broke"] = item.stash.get(BROKE, False)
+            vars(report)["lipleak_broke"] = item.stash[BROKE]
             vars(report)["lipleak_unjudged"] = _is_unjudged(call.excinfo.value, verdicts)
         shorten(report, call.excinfo, item)
     if report.when == "call" and any(name.startswith("lipleak ") for name, _ in item.user_properties):

@@ -70,7 +70,9 @@ def test_it_is_read_as_players_do(faults: Path, name: str) -> None:
     assert abs(score.frames - frames) <= ("e01" in name), "a joint costs a frame"
     if confidence is not None:
         assert score.score.lse_c == pytest.approx(confidence, abs=0.1)
-    assert note is None or any(note in said for said in score.notes), score.notes
+    # Newer libraries of FFmpeg call Apple's codec by another name.
+    notes = [said.replace("apple_apac", "apac") for said in score.notes]
+    assert note is None or any(note in said for said in notes), notes
 
 
 @pytest.mark.parametrize("name", ["d5.ts", "d13_late.mka"])

@@ -54,6 +54,26 @@ def test_a_broken_limit_beside_it_is_status_1(project: Project) -> None:
     assert (run.code, run.counts) == (1, {"failed": 3})
 
 
+def test_a_limit_that_broke_before_a_rerun_excuses_nothing_after_it(project: Project) -> None:
+    """Both runs of a test that is run once more have one item, and what the first found is not the second's."""
+    pytest.importorskip("pytest_rerunfailures")
+    project.write(
+        test_it="""
+        from pytest_lipleak import assert_metric
+        rounds = []
+        def test_flaky(lipleak):
+            rounds.append(1)
+            if len(rounds) == 1:
+                assert_metric(lipleak, "LSE-C_S < 0.01")
+            raise RuntimeError("the server is down")
+        """,
+    )
+    run = project.measure("Copy", "--reruns=1")
+    assert (run.counts["rerun"], run.counts["failed"]) == (1, 1)
+    assert run.json["verdict"] == "fail"
+    assert run.lines("^NOT JUDGED: test_it.py::test_flaky failed for another reason than a limit"), run.text
+
+
 def test_a_failed_test_of_the_users_is_status_1(project: Project) -> None:
     project.write(test_it="def test_arithmetic(): assert 1 + 1 == 3")
     assert project.measure("Raises", LOOSE).code == 1
