@@ -2,8 +2,9 @@
 
 What the embedded network answers, and what it needs of a clip, are functions of its weights and the input. These are
 the key here, so that a test gets to the last bit what would be computed; clips of tests are few, and most of their
-videos show one of them. All processes of a test run share the folder of answers. Tests of the network itself
-(tests/sync) ask it.
+videos show one of them. All processes of a test run share the folder of answers, which begins empty: nothing is known
+of another version of the code. Within a run a part of the answers is asked again. Tests of the network itself
+(tests/sync) ask it always.
 """
 
 import hashlib
@@ -12,10 +13,15 @@ import os
 import pickle
 import sysconfig
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import wraps
 from pathlib import Path
 from typing import Any
+
+EVERY = 16
+"""Of what is known, one answer in so many is computed once more by every process, and must be the same to the bit."""
+
+_asked_again: set[str] = set()
 
 _asked = True
 """Whether answers may be taken from what is known."""
@@ -57,10 +63,17 @@ def _remembered(function: Callable[..., Any], folder: Path) -> Callable[..., Any
             else:
                 sha.update(each.identity.weights_sha256.encode())
         file = folder / sha.hexdigest()
-        try:
-            return pickle.loads(file.read_bytes())
-        except FileNotFoundError:
-            pass
+        known = None
+        with suppress(FileNotFoundError):
+            known = pickle.loads(file.read_bytes())
+        if known is not None and file.name not in _asked_again and int(file.name[:2], 16) % EVERY == 0:
+            _asked_again.add(file.name)
+            if pickle.dumps(known) != pickle.dumps(function(*given)):
+                raise AssertionError(
+                    f"{function.__qualname__} answers otherwise than it did in this test run"
+                )
+        if known is not None:
+            return known
         found = function(*given)
         if folder.is_dir():
             half = folder / f"{file.name}-{os.getpid()}-{os.urandom(4).hex()}"
