@@ -331,13 +331,18 @@ def _no_attribute(name: str, where: str, attribute: str, offered: Iterable[str])
     return ConfigurationError(f"model {name!r}: {where} has no attribute {attribute!r}; {words}")
 
 
+def _no_module(name: str, where: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"model {name!r}: no module {where!r} can be imported; expected package.module:attribute, found from "
+        f"{Path.cwd()} or among the installed packages"
+    )
+
+
 def _check_module(where: str, name: str) -> None:
     _see_working_directory()
     top = where.partition(".")[0]
     if not all(part.isidentifier() for part in where.split(".")) or importlib.util.find_spec(top) is None:
-        raise ConfigurationError(
-            f"model {name!r}: no module {where!r} can be imported; known names are {', '.join(known_names())}"
-        )
+        raise _no_module(name, where)
 
 
 def _see_working_directory() -> None:
@@ -394,9 +399,7 @@ def _module(where: str, name: str) -> ModuleType:
         return importlib.import_module(where)
     except ModuleNotFoundError as error:
         if error.name and (where == error.name or where.startswith(f"{error.name}.")):
-            raise ConfigurationError(
-                f"model {name!r}: no module {where!r} can be imported; known names are {', '.join(known_names())}"
-            ) from error
+            raise _no_module(name, where) from error
         raise
 
 
