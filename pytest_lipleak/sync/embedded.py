@@ -8,6 +8,7 @@ never compared with those of SyncNet v2.
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ from pytest_lipleak.sync.logmel import BANDS, log_mel
 from pytest_lipleak.sync.mouth_window import MOUTH_HEIGHT, MOUTH_WIDTH, aligned_faces, mouth_windows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
 WEIGHTS = "expert/embedded.onnx"
@@ -54,7 +55,8 @@ class EmbeddedExpert:
 
     Args:
         weights: an ONNX file to use instead of the shipped one, for example one just trained.
-        threads: of ONNX Runtime; one per process is best when pytest-xdist runs several processes.
+        threads: in which calls of the network run side by side; one per process is best when pytest-xdist runs several
+            processes. Their number changes no digit: a call takes the same windows, and one thread, in any case.
     """
 
     mouth_aligned = True
@@ -78,7 +80,8 @@ class EmbeddedExpert:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = self._threads
+        # Threads within a call gain less than calls side by side.
+        options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         return onnxruntime.InferenceSession(self._content, options, providers=["CPUExecutionProvider"])
@@ -129,15 +132,16 @@ class EmbeddedExpert:
         if not rows:
             return np.zeros((0, 129), np.float32)
         mean, deviation = _brightness(windows)
-        outputs = []
-        for start in range(0, rows, ROWS_PER_RUN):
+
+        def embed(start: int) -> NDArray[np.float32]:
             stop = min(start + ROWS_PER_RUN, rows)
             pixels = (windows[start : stop + WINDOW_FRAMES - 1].astype(np.float32) / 255.0 - mean) / deviation
             five = np.lib.stride_tricks.sliding_window_view(pixels, WINDOW_FRAMES, axis=0).transpose(
                 0, 3, 1, 2
             )
-            outputs.append(self._run("video", frames=np.ascontiguousarray(five)))
-        return _with_constant(np.concatenate(outputs))
+            return self._run("video", frames=np.ascontiguousarray(five))
+
+        return _with_constant(np.concatenate(self._side_by_side(embed, range(0, rows, ROWS_PER_RUN))))
 
     def embed_audio(self, audio: Audio) -> Embeddings:
         """Embed speech.
@@ -152,12 +156,23 @@ class EmbeddedExpert:
         if not rows:
             return np.zeros((0, 129), np.float32)
         mel = log_mel(audio)
-        outputs = []
-        for start in range(0, rows, ROWS_PER_RUN):
+
+        def embed(start: int) -> NDArray[np.float32]:
             stop = min(start + ROWS_PER_RUN, rows)
             lines = mel[start * MEL_PER_FRAME : (stop - 1) * MEL_PER_FRAME + MEL_PER_WINDOW]
-            outputs.append(self._run("audio", mel=np.ascontiguousarray(lines.T)[None, None])[0, :, 0].T)
-        return _with_constant(np.concatenate(outputs))
+            return self._run("audio", mel=np.ascontiguousarray(lines.T)[None, None])[0, :, 0].T
+
+        return _with_constant(np.concatenate(self._side_by_side(embed, range(0, rows, ROWS_PER_RUN))))
+
+    def _side_by_side(
+        self, embed: Callable[[int], NDArray[np.float32]], starts: Sequence[int]
+    ) -> list[NDArray[np.float32]]:
+        """Embed the windows from each start on, in order; calls release the GIL, so two take two processors."""
+        if self._threads < 2 or len(starts) < 2:
+            return list(map(embed, starts))
+        _ = self._session  # loaded once
+        with ThreadPoolExecutor(min(self._threads, len(starts))) as pool:
+            return list(pool.map(embed, starts))
 
     def _run(self, output: str, **inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         # One file holds both towers, and ONNX Runtime wants every input: the other tower gets its smallest.

@@ -42,10 +42,15 @@ class RegisteredExpert:
     check: Callable[[Path | None, bool], object] | None = None
 
 
-def _load_embedded(weights: Path | None, **machine: Any) -> SyncExpert:
+SIDE_BY_SIDE = 4
+"""Threads of the embedded expert at most: a clip has few calls of its network, and each takes memory."""
+
+
+def _load_embedded(weights: Path | None, *, threads: int, **machine: Any) -> SyncExpert:
+    from pytest_lipleak.machine.processors import usable_processors
     from pytest_lipleak.sync.embedded import EmbeddedExpert
 
-    return EmbeddedExpert()
+    return EmbeddedExpert(threads=min(threads or usable_processors(), SIDE_BY_SIDE))
 
 
 def _load_syncnet(weights: Path | None, *, device: str, threads: int, allow_unverified: bool) -> SyncExpert:

@@ -8,6 +8,7 @@ import pytest
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.evaluation.make import devices
 from pytest_lipleak.evaluation.make.devices import device_label, resolve_device
+from pytest_lipleak.machine import processors
 
 
 @pytest.fixture
@@ -131,6 +132,35 @@ def test_one_process_alone_keeps_what_it_has(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert devices.share_threads(1) is None
     assert "OMP_NUM_THREADS" not in os.environ
+
+
+ALONE = """
+import os
+from pytest_lipleak.evaluation.make.devices import share_threads
+before = dict(os.environ)
+share_threads(1)
+assert dict(os.environ) == before
+import threading
+import numpy
+import psutil
+print(psutil.Process().num_threads() - threading.active_count())
+"""
+
+
+@pytest.mark.skipif(processors.usable_processors() < 2, reason="one processor: NumPy has no threads")
+def test_numpy_has_no_threads_beside_the_work_of_one_process() -> None:
+    clean = {name: value for name, value in os.environ.items() if name not in devices.THREAD_VARIABLES}
+
+    def threads(code: str, **more: str) -> int:
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, env=clean | more, capture_output=True, text=True, check=True)
+        return int(done.stdout)
+
+    assert threads(ALONE) == 0
+    # Where the user has decided, that holds.
+    assert threads(ALONE, OPENBLAS_NUM_THREADS="2") == threads(
+        ALONE.replace("share_threads(1)", ""), OPENBLAS_NUM_THREADS="2"
+    )
 
 
 @pytest.mark.gpu

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from inner_pytest import Project, Run
 
-from pytest_lipleak.evaluation.make.devices import THREAD_VARIABLES, usable_processors
+from pytest_lipleak.evaluation.make.devices import THREAD_VARIABLES
+from pytest_lipleak.machine.processors import usable_processors
 
 LIMITS = ("LSD-CR < 0.001", "LSD-AR < 50", "LSE-C_S < 50", "LSE-C_XO[CR] < 0.1", "LSE-D_S[AR] > 1")
 GATES = tuple(f"--lipleak-gate={limit}" for limit in LIMITS)

@@ -1,4 +1,5 @@
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -68,6 +69,21 @@ def test_long_clips_are_embedded_in_pieces_without_a_seam(
     monkeypatch.setattr(embedded, "ROWS_PER_RUN", 7)
     np.testing.assert_allclose(expert.embed_video(frames), whole[0], atol=1e-4)
     np.testing.assert_allclose(expert.embed_audio(audio), whole[1], atol=1e-4)
+
+
+def test_calls_side_by_side_change_no_digit(expert: EmbeddedExpert, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "ROWS_PER_RUN", 7)
+    frames, audio = drawn_mouth(60), speech_like(2.4)
+    several, places, run = EmbeddedExpert(threads=3), set(), EmbeddedExpert._run
+
+    def seen(self: EmbeddedExpert, output: str, **inputs: np.ndarray) -> np.ndarray:
+        places.add(threading.get_ident())
+        return run(self, output, **inputs)
+
+    monkeypatch.setattr(EmbeddedExpert, "_run", seen)
+    np.testing.assert_array_equal(several.embed_video(frames), expert.embed_video(frames))
+    np.testing.assert_array_equal(several.embed_audio(audio), expert.embed_audio(audio))
+    assert places - {threading.get_ident()}, "nothing ran in another thread"
 
 
 def test_two_runs_agree_to_the_bit(expert: EmbeddedExpert) -> None:

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.machine.processors import usable_processors
 
 GPUS = Path("/proc/driver/nvidia/gpus")
 DRIVERS = ("/proc/driver/nvidia", "/dev/nvidia0", "/dev/dxg")
@@ -69,13 +70,15 @@ def share_threads(workers: int, processors: int | None = None) -> int | None:
     variables is set, the user has decided, and it counts for OpenCV and torch, too.
 
     Args:
-        workers: processes that work side by side; with one, nothing is changed.
+        workers: processes that work side by side; with one, nothing is changed but that NumPy's own products take one
+            thread.
         processors: that may be used; None asks the system.
 
     Returns:
         Threads per process, or None where nothing was changed.
     """
     if workers < 2:
+        _numpy_in_one_thread()
         return None
     given = [os.environ[name] for name in THREAD_VARIABLES if os.environ.get(name, "").isdigit()]
     threads = int(given[0]) if given else max((processors or usable_processors()) // workers, 1)
@@ -89,9 +92,19 @@ def share_threads(workers: int, processors: int | None = None) -> int | None:
     return threads
 
 
-def usable_processors() -> int:
-    """How many processors this process may use, which containers and queues often limit."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _numpy_in_one_thread() -> None:
+    """Load NumPy so that its matrix products take one thread, where it is not loaded and nobody has decided.
+
+    Those of measuring are small: threads wait for each other longer than they work, and take the processor from
+    whatever else runs. The environment is left as it was: a model's own processes and torch keep all threads.
+    """
+    if "numpy" in sys.modules or any(name in os.environ for name in THREAD_VARIABLES):
+        return
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    try:
+        import numpy  # noqa: F401
+    finally:
+        del os.environ["OPENBLAS_NUM_THREADS"]
 
 
 def _torch_sees(kind: str) -> bool:
