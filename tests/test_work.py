@@ -26,7 +26,7 @@ from pytest_lipleak.faces.detection import Face
 from pytest_lipleak.generators import protocol
 from pytest_lipleak.generators.finished_model import FinishedVideos
 from pytest_lipleak.generators.registry import Model
-from pytest_lipleak.media import decoding, timeline, video
+from pytest_lipleak.media import clipsets, decoding, timeline, video
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
 from pytest_lipleak.media.geometry import Upright
 from pytest_lipleak.media.video import write_video
@@ -247,6 +247,63 @@ def test_finished_videos_are_hashed_looked_through_and_decoded_once(
     assert work["outputs: file_sha256"] == 2 * CLIPS, (
         "once a run: whether they are the same is seen by content"
     )
+
+
+def test_a_clip_whose_pictures_were_let_go_is_decoded_once_for_all_that_is_done_with_it(
+    clips: ClipSet, work: Counter[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither memory nor the run's raw pictures hold those of thousands of clips."""
+    monkeypatch.setattr(clipsets, "KEPT_BYTES", 1)
+    rows = ["output,source,audio,reference"]
+    for number, (name, file) in enumerate(clips.files.items()):
+        made = clips[name].frames.copy()
+        made[:, 50:66, 34:62] = 90
+        write_video(tmp_path / f"out{number}.mkv", made)
+        rows.append(f"out{number}.mkv,{file.video.name},{(number + 1) % CLIPS}.mkv,CR")
+    (tmp_path / "manifest.csv").write_text("\n".join(rows))
+    work.clear()
+    finished = FinishedVideos(str(tmp_path / "manifest.csv"))
+    sources, store = finished.over(None), Store(tmp_path / "store")
+    measured = Evaluation(sources, Model("made", finished), expert(), Plan(Protocol.DIRECT), store)
+    measured.need([])
+    assert work["opened"] == CLIPS
+    measured.need([Condition(Setup.XM, Reference.CR)])
+    assert len(measured.corpus.trials) == 2 * CLIPS, measured.corpus.unscored
+    assert work["opened"] - CLIPS - CLIPS <= CLIPS, "each clip at most once more for its output"
+
+
+@pytest.mark.parametrize("protocol", [Protocol.DIRECT, Protocol.TRACKED])
+def test_another_model_in_a_table_of_finished_videos_costs_that_model_alone(
+    clips: ClipSet, work: Counter[str], tmp_path: Path, protocol: Protocol
+) -> None:
+    rows = ["output,source,audio,reference,model"]
+    for number, (name, file) in enumerate(clips.files.items()):
+        for model, grey in (("one", 90), ("other", 140)):
+            made = clips[name].frames.copy()
+            made[:, 50:66, 34:62] = grey
+            write_video(tmp_path / f"{model}{number}.mkv", made)
+            rows.append(f"{model}{number}.mkv,{file.video.name},{(number + 1) % CLIPS}.mkv,CR,{model}")
+    table = tmp_path / "manifest.csv"
+    table.write_text("\n".join(rows))
+
+    def judged(model: str) -> dict[str, float]:
+        work.clear()
+        finished = FinishedVideos(str(table), model)
+        sources, store = finished.over(None), Store(tmp_path / "store")
+        measured = Evaluation(sources, Model(model, finished), expert(), Plan(protocol), store)
+        measured.expert_objection()
+        assert measured.measure("LipCorr_XO[CR]").clips == CLIPS
+        return dict(work)
+
+    first, second = judged("one"), judged("other")
+    assert first["video windows"] == CLIPS * WINDOWS * 3, "clips, outputs, and their floors"
+    assert second["video windows"] == CLIPS * WINDOWS * 2, "outputs and their floors"
+    # The clips' pictures, once each: outputs are laid on them, and floors are drawn from them where outputs differ.
+    assert first["opened"] == second["opened"] == 2 * CLIPS
+    assert first.get("face tracks", 0) == CLIPS * (protocol is Protocol.TRACKED)
+    assert not second.get("face tracks")
+    assert not second.get("detections")
+    assert judged("other").get("video windows", 0) == 0
 
 
 @pytest.mark.parametrize("protocol", [Protocol.DIRECT, Protocol.TRACKED])

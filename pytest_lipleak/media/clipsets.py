@@ -1,9 +1,10 @@
 """Sets of clips: a folder of videos, a table, the LRS2 layout, or the embedded clips."""
 
 import hashlib
+import math
 import os
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -13,8 +14,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Audio, Clip, Image, StreamedVideo, Video, stretch
+from pytest_lipleak.core.clips import Audio, Clip, Image, StreamedVideo, Video, held, stretch
 from pytest_lipleak.core.errors import ConfigurationError, InputError, LipleakError, MissingDataError
+from pytest_lipleak.core.held_arrays import HeldArrays
 from pytest_lipleak.core.listing import Listing
 from pytest_lipleak.core.names import check_name, escaped
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLES_PER_FRAME
@@ -29,7 +31,7 @@ from pytest_lipleak.media.opening import FileState, check_unchanged
 from pytest_lipleak.media.speeches import Speeches
 from pytest_lipleak.media.tables import is_file
 from pytest_lipleak.media.timeline import Recording, Timeline
-from pytest_lipleak.media.video import VideoFile, held_if_short
+from pytest_lipleak.media.video import HELD, VideoFile, held_if_short
 
 EMBEDDED = "embedded"
 """Name of the clips that ship with the package."""
@@ -116,6 +118,8 @@ class ClipSet(Mapping[str, Clip]):
         self.decoding = Decoding()
         """Gives the pictures of files."""
         self._ends = ends
+        self._looked_at = HeldArrays(HELD)
+        """Pictures of clips that were let go and are looked at again; the whole ones of the last."""
         self._kept: OrderedDict[str, Clip] = OrderedDict()
         self._remembered: dict[str, _Remembered] = {}
         self._recordings: dict[str, Recording] = {}
@@ -144,14 +148,14 @@ class ClipSet(Mapping[str, Clip]):
 
     def _let_go_of_frames(self, latest: str) -> None:
         """Stream from now on what was not asked for longest, until few enough frames are held."""
-        held = {name: int(getattr(clip.video, "nbytes", 0)) for name, clip in self._kept.items()}
-        total = sum(held.values())
-        for name in [name for name in held if held[name] and name != latest]:
+        sizes = {name: int(getattr(clip.video, "nbytes", 0)) for name, clip in self._kept.items()}
+        total = sum(sizes.values())
+        for name in [name for name in sizes if sizes[name] and name != latest]:
             if total <= KEPT_BYTES:
                 return
             clip = self._kept[name]
             self._kept[name] = self._streamed(name, self._known(clip), clip.audio)
-            total -= held[name]
+            total -= sizes[name]
 
     def _let_go_of_sounds(self, latest: str) -> None:
         """Let those go that were not asked for longest, and with each all of its clip that takes room."""
@@ -189,14 +193,27 @@ class ClipSet(Mapping[str, Clip]):
         file, (length, height, width, channels) = self.files[name], known.shape
         box = file.box
 
-        def read() -> Iterator[Image]:
-            known.timeline.check_unchanged()
-            found = self.decoding.found(known.timeline)
-            pictures = VideoFile(known.timeline) if found is None else found
+        shape = (length, height, width, channels)
+
+        def cut(pictures: Iterable[Image]) -> Iterator[Image]:
             images = islice(pictures, file.first, file.first + length)
             return images if box is None else (image[box.slices] for image in images)
 
-        video = StreamedVideo(read, (length, height, width, channels))
+        def read() -> Iterable[Image]:
+            known.timeline.check_unchanged()
+            raw = self.decoding.found(known.timeline)
+            if raw is not None or math.prod(shape) > HELD:
+                return cut(VideoFile(known.timeline) if raw is None else raw)
+            # Whoever looks at it once does so again soon: an output is laid on it in several passes.
+            pictures = self._looked_at.get(name)
+            if pictures is None:
+                self._looked_at.make_room(math.prod(shape))
+                pictures = held(StreamedVideo(lambda: cut(VideoFile(known.timeline)), shape))
+                pictures.setflags(write=False)
+                self._looked_at.hold(name, pictures)
+            return pictures
+
+        video = StreamedVideo(read, shape)
         streamed = Clip(name, video, audio, file.speaker, known.notes)
         if known.digest is not None:  # asked for far more often than pictures are
             vars(streamed)["digest"] = known.digest
