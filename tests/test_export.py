@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import platform
 import shutil
 import subprocess
 import wave
@@ -131,16 +132,21 @@ def test_an_export_goes_on_and_takes_no_other_choices(
     content = lost.read_bytes()
     lost.unlink()
     (exported / "manifest.csv").unlink()
-    # Of a process that was killed, and of one that is at work.
-    dead, alive = (exported / "sources" / f"tmp-{number}-x.mkv" for number in (2**22 + 1, os.getpid()))
-    for path in (dead, alive):
+    # Of a process that was killed, of one that is at work, and of one on another machine that shares the folder.
+    gone, node = 2**22 + 1, platform.node()
+    dead, alive, far = (
+        exported / "sources" / f"tmp-{of}-{number}-x.mkv"
+        for of, number in ((node, gone), (node, os.getpid()), (f"{node}2", gone))
+    )
+    for path in (dead, alive, far):
         path.touch()
     assert main(["evaluate", f"--model=videos:{exported}", *OPTIONS]) == USAGE
     assert "`lipleak export` was cut off before it had written everything" in capsys.readouterr().err
     assert main(["export", str(exported), f"--clips={clips}", *OPTIONS]) == 0
     assert "goes on with the export in" in capsys.readouterr().err
-    assert (dead.exists(), alive.exists()) == (False, True)
+    assert (dead.exists(), alive.exists(), far.exists()) == (False, True, True)
     alive.unlink()
+    far.unlink()
     assert ((exported / "manifest.csv").read_bytes(), lost.read_bytes()) == (table, content)
     assert kept.stat().st_mtime_ns == before
     assert main(["export", str(exported), f"--clips={clips}", *OPTIONS[:1], "--seed=4"]) == USAGE

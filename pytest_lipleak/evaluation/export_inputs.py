@@ -2,6 +2,7 @@
 
 import csv
 import os
+import platform
 import wave
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -28,8 +29,8 @@ COLUMNS = (
 )  # fmt: skip
 """Of the manifest. Shell scripts read the first four; what may hold a comma comes later."""
 
-ASIDE = "tmp-"
-"""What names of files begin with that are not yet whole; the number of the process that writes them follows."""
+ASIDE = "tmp-{}-"
+"""What names of files begin with that are not yet whole: the machine, and then the number of the process that writes."""
 
 Progress = Callable[[int, int, str], None]
 
@@ -154,11 +155,12 @@ class _Files:
         self._there: set[str] = set()
 
     def clear(self) -> None:
-        """Remove what was half written when an export was killed."""
+        """Remove what was half written when an export on this machine was killed; of others nobody here knows."""
         from psutil import pid_exists
 
-        for path in self._folder.glob(f"**/{ASIDE}*"):
-            number = path.name.removeprefix(ASIDE).partition("-")[0]
+        ours = ASIDE.format(platform.node())
+        for path in self._folder.glob(f"**/{ours}*"):
+            number = path.name.removeprefix(ours).partition("-")[0]
             if number.isdecimal() and not pid_exists(int(number)):
                 path.unlink(missing_ok=True)
 
@@ -188,7 +190,7 @@ class _Files:
     @contextmanager
     def written(self, path: Path) -> Iterator[Path]:
         """Give a path to write to, which becomes ``path`` when all is written."""
-        aside = path.with_name(f"{ASIDE}{os.getpid()}-{path.name}")
+        aside = path.with_name(f"{ASIDE.format(platform.node())}{os.getpid()}-{path.name}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield aside
