@@ -30,7 +30,7 @@ COLUMNS = (
 """Of the manifest. Shell scripts read the first four; what may hold a comma comes later."""
 
 ASIDE = "tmp-{}-"
-"""What names of files begin with that are not yet whole: the machine, and then the number of the process that writes."""
+"""What names of files begin with that are not yet whole: the machine, then the number of the process that writes."""
 
 Progress = Callable[[int, int, str], None]
 
