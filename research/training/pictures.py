@@ -1,10 +1,11 @@
 """Faces on which the embedded expert is weak, with what it says of them: ``docs/figures/expert-failures.webp``.
 
-    python -m research.training.pictures --out docs/figures/expert-failures.webp
+    python -m research.training.pictures --out docs/figures/expert-failures.webp [--weights FOLDER]
 
 The twelve clips of the demo, which are rendered, changed as :mod:`research.training.robustness` does; no other media is
 shown. Of each change the clip that fares worst is pictured; the table that is printed counts all twelve. The expert was
-trained on such rendered faces, so that strangers fare worse than these.
+trained on such rendered faces, so that strangers fare worse than these. ``--weights``, the folder of
+``face_landmarker.task``, adds a table by mouth-aligned crops, whose corners are sought in the changed clip.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from pytest_lipleak.faces.landmarks import FaceLandmarker, steady_corners
 from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.sync.embedded import EmbeddedExpert
 from pytest_lipleak.sync.expert import Embeddings
@@ -66,14 +68,18 @@ def say(case: Case, unrelated: list[Embeddings]) -> Said:
     return Said(word, reason, found.offset, found.lse_c, case.crops[SHOWN_FRAME])
 
 
-def judged(cases: list[Case]) -> dict[str, list[Said]]:
-    """All clips under all changes."""
+def judged(cases: list[Case], weights: Path | None = None) -> dict[str, list[Said]]:
+    """All clips under all changes; ``weights``: mouth-aligned where landmarks are found, as the product does."""
     heard = [case.expert.embed_audio(case.audio) for case in cases]
     found: dict[str, list[Said]] = {}
     for name, change in PICTURED.items():
         found[name] = []
         for i, case in enumerate(cases):
             changed = replace(case, crops=change(case.crops))
+            if weights:
+                changed = replace(
+                    changed, corners=steady_corners(FaceLandmarker(weights).landmarks(changed.crops))
+                )
             found[name].append(say(changed, heard[:i] + heard[i + 1 :]))
     return found
 
@@ -99,6 +105,16 @@ def draw(found: dict[str, list[Said]], path: Path) -> None:
     sheet.save(path, quality=80)
 
 
+def tell(crops: str, found: dict[str, list[Said]]) -> None:
+    """Print how many of each change are right, refused and wrong."""
+    print(
+        f"| {crops}, change | right | refused | wrong without a word | median LSE-C |\n|---|---|---|---|---|"
+    )
+    for name, said in found.items():
+        counts = [sum(one.word == word for one in said) for word in (RIGHT, REFUSED, WRONG)]
+        print(f"| {name} | {' | '.join(map(str, counts))} | {np.median([one.lse_c for one in said]):.2f} |")
+
+
 def main() -> None:
     """Read the command line."""
     parser = argparse.ArgumentParser(
@@ -106,16 +122,16 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, required=True, help="a WebP or PNG file")
     parser.add_argument("--expert", type=Path, help="instead of the shipped one")
+    parser.add_argument("--weights", type=Path, help="folder with face_landmarker.task: mouth-aligned, too")
     a = parser.parse_args()
     cv2.setNumThreads(1)
-    found = judged(demo_cases(EmbeddedExpert(a.expert)))
-    print(
-        "| rendered clips, change | right | refused | wrong without a word | median LSE-C |\n|---|---|---|---|---|"
-    )
-    for name, said in found.items():
-        counts = [sum(one.word == word for one in said) for word in (RIGHT, REFUSED, WRONG)]
-        print(f"| {name} | {' | '.join(map(str, counts))} | {np.median([one.lse_c for one in said]):.2f} |")
+    cases = demo_cases(EmbeddedExpert(a.expert))
+    found = judged(cases)
+    tell("plain crops", found)
     draw(found, a.out)
+    if a.weights:
+        print()
+        tell("mouth-aligned", judged(cases, a.weights))
 
 
 if __name__ == "__main__":
