@@ -245,6 +245,9 @@ ECHO = "_echo"
 COLOUR_ECHO = "_colour_echo"
 """Likewise in colour alone, light apart."""
 
+STRETCHES = "_stretches"
+"""Likewise of stretches of the reference, whatever map of time lies between."""
+
 CHANGED = "_changed"
 """Behind the name of a probe's measure: how much of all that moves changed with the mouths, following them or not."""
 
@@ -327,7 +330,7 @@ def _of_probe(family: Family, condition: Condition | None) -> tuple[Column, ...]
         parts += [LATE, SYNC]
         parts += [ECHO, COLOUR_ECHO] if has_echo(family.measure, condition) else []
         parts += [PAUSE] if condition.setup is Setup.PA else []
-        parts += [AROUND] if family.asks is Question.REFERENCE else []
+        parts += [AROUND, STRETCHES] if family.asks is Question.REFERENCE else []
     names = (f"{family.measure}{part}{full}" for part in parts for full in ("", FULL))
     return tuple(Column(name, condition, source=family.source) for name in names)
 

@@ -151,7 +151,8 @@ def earlier_reference(probed: Probed) -> dict[str, float]:
     """
     trials = moved_references(probed)
     zones = Zones(lips_region(), around_lips())
-    return followed("REF_shift", probed, trials, trials[0].reference_video, _moved(probed), zones)
+    references = [trial.reference_video for trial in trials]
+    return followed("REF_shift", probed, trials, references, _moved(probed), zones)
 
 
 def moved_references(probed: Probed) -> tuple[Trial, ...]:
@@ -173,7 +174,7 @@ def earlier_frames(probed: Probed) -> dict[str, float]:
     """
     trials = moved_frames(probed)
     zones = Zones(lips_core(), None)
-    return followed("FRAME_shift", probed, trials, trials[0].clip.video, _moved(probed), zones)
+    return followed("FRAME_shift", probed, trials, [trials[0].clip.video], _moved(probed), zones)
 
 
 def moved_frames(probed: Probed) -> tuple[Trial, ...]:
@@ -233,7 +234,7 @@ class Zones:
 
 
 def followed(
-    measure: str, probed: Probed, trials: Sequence[Trial], mouths: Video, moved: int, zones: Zones
+    measure: str, probed: Probed, trials: Sequence[Trial], mouths: Sequence[Video], moved: int, zones: Zones
 ) -> dict[str, float]:
     """Compare what the model makes of moved mouths with what it made before: pixels, and sync with the clip's speech.
 
@@ -241,7 +242,8 @@ def followed(
         measure: of the probe.
         probed: the clip and what is known of it.
         trials: with the moved mouths, and, for an echo, with mouths that were moved as much the other way.
-        mouths: frames with moved mouths, that the clip's own are compared with.
+        mouths: frames with moved mouths, that the clip's own are compared with; and, where stretches of them are looked
+            for, those with mouths that were moved the other way.
         moved: by how many frames they come earlier.
         zones: where the output is looked at.
 
@@ -254,7 +256,7 @@ def followed(
     """
     clip, artefacts = probed.clip, probed.artefacts
     faces = artefacts.faces(Trial(clip))
-    changed = grey_faces(artefacts.cropper(clip)(mouths))
+    changed, *other_way = (grey_faces(artefacts.cropper(clip)(each)) for each in mouths)
     if arrived(faces, faces, faces, changed, zones.lips)[1] < STILL:
         raise UnscorableError("the mouth never moves, so mouths that come earlier are no other mouths")
     if (left := told_from_chance(faces, changed, zones.lips)) < LEAST_TOLD:
@@ -263,7 +265,16 @@ def followed(
             f"expected {LEAST_TOLD:.0%} or more; take a clip with other speech, or a longer one"
         )
     real = np.array(probed.real.own.mean_distances)
-    given = Given(faces, changed, zones.lips, real, moved, zones.around, probed.pauses)
+    given = Given(
+        faces,
+        changed,
+        zones.lips,
+        real,
+        moved,
+        zones.around,
+        probed.pauses,
+        other_way[0] if other_way else None,
+    )
     inside = zones.lips if zones.around is None else None
     again = None if probed.steady else probed.seen(probed.again, inside)
     before, after = probed.seen(probed.trial), probed.seen(trials[0], inside)

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.metrics.formulas import AROUND, COLOUR_ECHO, ECHO, LATE, PAUSE, SYNC
+from pytest_lipleak.core.metrics.formulas import AROUND, COLOUR_ECHO, ECHO, LATE, PAUSE, STRETCHES, SYNC
 from pytest_lipleak.core.scores import LAGS
 from pytest_lipleak.evaluation.measures.echo import Layer, changed_share, echo
+from pytest_lipleak.evaluation.measures.stretches import share_of_stretches
 from pytest_lipleak.faces.small_faces import Faces, Region, lips_core
 
 SAME = 0.5
@@ -85,6 +86,7 @@ class Given:
         moved: by how many frames mouths come earlier; negative where they come later.
         around: chin and cheeks, where they are looked at, too, bool (SIDE, SIDE).
         pauses: which frames lie in a pause of the driving speech, bool (T,); None: none does, nothing is said of them.
+        other_way: with mouths that were moved as much the other way; None where stretches are not looked for.
     """
 
     faces: Faces
@@ -94,6 +96,7 @@ class Given:
     moved: int
     around: Region | None = None
     pauses: NDArray[np.bool_] | None = None
+    other_way: Faces | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +140,7 @@ def arrivals(
 
     Returns:
         By part: "" (pixels of the lips; outside pauses where there are any), ``PAUSE``, ``AROUND``, ``LATE`` (pixels of
-        the lips at far lags), ``SYNC``, ``ECHO`` and ``COLOUR_ECHO``.
+        the lips at far lags), ``SYNC``, ``ECHO``, ``COLOUR_ECHO`` and ``STRETCHES``.
     """
     parts: dict[str, tuple[Region, NDArray[np.bool_] | None, range]] = {
         "": (given.region, None if given.pauses is None else ~given.pauses, LAGS),
@@ -160,6 +163,8 @@ def arrivals(
     if layers is not None:
         # Judged for themselves: the larger of two in every clip would be above chance by choice.
         found |= {part: _echo(layers, given, place) for place, part in enumerate((ECHO, COLOUR_ECHO))}
+        if given.other_way is not None:
+            found[STRETCHES] = _in_stretches(layers, given, given.other_way)
     return found
 
 
@@ -174,6 +179,14 @@ def _echo(layers: Layers, given: Given, place: int) -> Arrival:
         again=None if layers.again is None else layers.again[place],
     )
     return Arrival(np.array([found]), 1.0)
+
+
+def _in_stretches(layers: Layers, given: Given, other_way: Faces) -> Arrival:
+    before, rest = layers.before[0], (given.faces, given.changed, other_way, given.region)
+    share = share_of_stretches(before, layers.earlier[0], layers.later[0], *rest)
+    again = None if layers.again is None else layers.again[0]
+    chance = 0.0 if again is None else share_of_stretches(before, again, again, *rest)
+    return Arrival(np.array([share]), 1.0, chance)
 
 
 def _in_sync(before: Output, after: Output, given: Given, again: Output | None) -> Arrival:

@@ -151,7 +151,7 @@ def test_a_probe_of_a_mouth_that_keeps_a_beat_is_refused() -> None:
     made = SimpleNamespace(faces=lambda _: faces, cropper=lambda _: iter)
     probed = SimpleNamespace(clip=Clip("beat", frames, np.zeros(640 * 100, np.int16)), artefacts=made)
     with pytest.raises(UnscorableError, match=r"one rhythm: beside chance \d+% of a complete copy"):
-        followed("REF_shift", probed, None, np.roll(frames, -8, axis=0), 8, Zones(REGION, None))  # type: ignore[arg-type]
+        followed("REF_shift", probed, None, [np.roll(frames, -8, axis=0)], 8, Zones(REGION, None))  # type: ignore[arg-type]
 
 
 def test_another_still_mouth_is_no_movement_that_followed() -> None:
