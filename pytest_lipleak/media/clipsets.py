@@ -204,14 +204,9 @@ class ClipSet(Mapping[str, Clip]):
             raw = self.decoding.found(known.timeline)
             if raw is not None or math.prod(shape) > HELD:
                 return cut(VideoFile(known.timeline) if raw is None else raw)
-            # Whoever looks at it once does so again soon: an output is laid on it in several passes.
-            pictures = self._looked_at.get(name)
-            if pictures is None:
-                self._looked_at.make_room(math.prod(shape))
-                pictures = held(StreamedVideo(lambda: cut(VideoFile(known.timeline)), shape))
-                pictures.setflags(write=False)
-                self._looked_at.hold(name, pictures)
-            return pictures
+            return _looked_at_again(
+                self._looked_at, name, StreamedVideo(lambda: cut(VideoFile(known.timeline)), shape)
+            )
 
         video = StreamedVideo(read, shape)
         streamed = Clip(name, video, audio, file.speaker, known.notes)
@@ -488,3 +483,14 @@ def _transcript(video: Path) -> str | None:
         first = file.readline(10_000)
     label, _, words = first.partition(":")
     return words.strip() or None if label.strip().lower() == "text" else None
+
+
+def _looked_at_again(kept: HeldArrays, name: str, video: StreamedVideo) -> Video:
+    """Whoever looks at a clip once does so again soon, for an output is laid on it in several passes: hold the last."""
+    pictures = kept.get(name)
+    if pictures is None:
+        kept.make_room(math.prod(video.shape))
+        pictures = held(video)
+        pictures.setflags(write=False)
+        kept.hold(name, pictures)
+    return pictures

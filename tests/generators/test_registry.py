@@ -217,7 +217,11 @@ def test_factories_that_take_a_device_get_it(package: Path, arguments: dict, dev
     ("name", "arguments", "words"),
     [
         ("absent", {}, ["'absent'", "demo"]),
-        ("no_such_package.lips:Painter", {}, ["no module 'no_such_package.lips'", "demo"]),
+        (
+            "no_such_package.lips:Painter",
+            {},
+            ["no module 'no_such_package.lips'", "expected package.module:attribute"],
+        ),
         ("studio.absent:Painter", {}, ["no module 'studio.absent'"]),
         ("studio.lips:Absent", {}, ["no attribute 'Absent'", "Painter", "build"]),
         ("studio.lips:Nested.outer", {}, ["no attribute 'Nested.outer'"]),
