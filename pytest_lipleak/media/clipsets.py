@@ -191,25 +191,17 @@ class ClipSet(Mapping[str, Clip]):
     def _streamed(self, name: str, known: _Remembered, audio: Audio) -> Clip:
         """A clip of which no frames are held."""
         file, (length, height, width, channels) = self.files[name], known.shape
-        box = file.box
-
         shape = (length, height, width, channels)
-
-        def cut(pictures: Iterable[Image]) -> Iterator[Image]:
-            images = islice(pictures, file.first, file.first + length)
-            return images if box is None else (image[box.slices] for image in images)
+        whole = StreamedVideo(lambda: _cut_out(VideoFile(known.timeline), file, known), shape)
 
         def read() -> Iterable[Image]:
             known.timeline.check_unchanged()
             raw = self.decoding.found(known.timeline)
-            if raw is not None or math.prod(shape) > HELD:
-                return cut(VideoFile(known.timeline) if raw is None else raw)
-            return _looked_at_again(
-                self._looked_at, name, StreamedVideo(lambda: cut(VideoFile(known.timeline)), shape)
+            return (
+                _looked_at_again(self._looked_at, name, whole) if raw is None else _cut_out(raw, file, known)
             )
 
-        video = StreamedVideo(read, shape)
-        streamed = Clip(name, video, audio, file.speaker, known.notes)
+        streamed = Clip(name, StreamedVideo(read, shape), audio, file.speaker, known.notes)
         if known.digest is not None:  # asked for far more often than pictures are
             vars(streamed)["digest"] = known.digest
         return streamed
@@ -485,8 +477,10 @@ def _transcript(video: Path) -> str | None:
     return words.strip() or None if label.strip().lower() == "text" else None
 
 
-def _looked_at_again(kept: HeldArrays, name: str, video: StreamedVideo) -> Video:
+def _looked_at_again(kept: HeldArrays, name: str, video: StreamedVideo) -> Iterable[Image]:
     """Whoever looks at a clip once does so again soon, for an output is laid on it in several passes: hold the last."""
+    if math.prod(video.shape) > HELD:
+        return video
     pictures = kept.get(name)
     if pictures is None:
         kept.make_room(math.prod(video.shape))
@@ -494,3 +488,9 @@ def _looked_at_again(kept: HeldArrays, name: str, video: StreamedVideo) -> Video
         pictures.setflags(write=False)
         kept.hold(name, pictures)
     return pictures
+
+
+def _cut_out(pictures: Iterable[Image], file: ClipFile, known: _Remembered) -> Iterator[Image]:
+    """Yield those pictures of a file that are the clip's, as it is cut out of them."""
+    images = islice(pictures, file.first, file.first + known.shape[0])
+    return images if file.box is None else (image[file.box.slices] for image in images)
