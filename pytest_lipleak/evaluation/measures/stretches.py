@@ -57,7 +57,6 @@ def share_of_stretches(
     offered = _changes(given, given_earlier, given_later, region)
     if not arriving.any() or not offered.any():
         return 0.0
-    products = arriving @ offered.T
     own, theirs = np.square(arriving).sum(axis=1), np.square(offered).sum(axis=1)
     pixels = LENGTH * offered.shape[1]
     frames = len(arriving)
@@ -66,7 +65,8 @@ def share_of_stretches(
         stretch = np.arange(begin, begin + LENGTH)
         energy = float(own[stretch].sum())
         quiet = energy / pixels < QUIET
-        found.append(0.0 if quiet else _best(products[stretch], energy, theirs, pixels))
+        # Stretch by stretch: all frames against all would not be held for a long clip.
+        found.append(0.0 if quiet else _best(arriving[stretch] @ offered.T, energy, theirs, pixels))
     return float(np.mean(found)) if found else 0.0
 
 
