@@ -254,7 +254,7 @@ class Bench:
         inputs, changed_input = self._earlier(name, moved, lower_face())
         references, changed_reference = self._earlier(name, moved)
         later_inputs, _ = self._earlier(name, -moved, lower_face())
-        later_references, _ = self._earlier(name, -moved)
+        later_references, changed_later = self._earlier(name, -moved)
         silence = generator.generate(frames.copy(), np.zeros_like(real.audio), reference.copy())
         silent = layers(silence)
         found: dict[str, Any] = {}
@@ -298,6 +298,7 @@ class Bench:
                     moved,
                     around_lips(),
                     pauses,
+                    changed_later,
                 )
                 video = made(frames, references)
                 shown = Layers(beside[0], layers(video), layers(made(frames, later_references)), *beside[1:])
