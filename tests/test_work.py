@@ -214,16 +214,21 @@ def test_the_default_verdict_on_twelve_clips_costs_half_as_many_videos_again_as_
     assert work["generated"] == conditions + probes
 
 
-def test_finished_videos_are_hashed_looked_through_and_decoded_once(
-    clips: ClipSet, work: Counter[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def write_finished(clips: ClipSet, folder: Path) -> None:
+    """Write an output of each clip, under the speech of the next, and their table."""
     rows = ["output,source,audio,reference"]
     for number, (name, file) in enumerate(clips.files.items()):
         made = clips[name].frames.copy()
         made[:, 50:66, 34:62] = 90
-        write_video(tmp_path / f"out{number}.mkv", made)
+        write_video(folder / f"out{number}.mkv", made)
         rows.append(f"out{number}.mkv,{file.video.name},{(number + 1) % CLIPS}.mkv,CR")
-    (tmp_path / "manifest.csv").write_text("\n".join(rows))
+    (folder / "manifest.csv").write_text("\n".join(rows))
+
+
+def test_finished_videos_are_hashed_looked_through_and_decoded_once(
+    clips: ClipSet, work: Counter[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_finished(clips, tmp_path)
     work.clear()
     for module, name in ((finished_videos, "survey"), (finished_videos, "file_sha256")):
         original = getattr(module, name)
@@ -254,13 +259,7 @@ def test_a_clip_whose_pictures_were_let_go_is_decoded_once_for_all_that_is_done_
 ) -> None:
     """Neither memory nor the run's raw pictures hold those of thousands of clips."""
     monkeypatch.setattr(clipsets, "KEPT_BYTES", 1)
-    rows = ["output,source,audio,reference"]
-    for number, (name, file) in enumerate(clips.files.items()):
-        made = clips[name].frames.copy()
-        made[:, 50:66, 34:62] = 90
-        write_video(tmp_path / f"out{number}.mkv", made)
-        rows.append(f"out{number}.mkv,{file.video.name},{(number + 1) % CLIPS}.mkv,CR")
-    (tmp_path / "manifest.csv").write_text("\n".join(rows))
+    write_finished(clips, tmp_path)
     work.clear()
     finished = FinishedVideos(str(tmp_path / "manifest.csv"))
     sources, store = finished.over(None), Store(tmp_path / "store")

@@ -93,6 +93,12 @@ def rows_of(corpus: Corpus, metric: Metric) -> NDArray[np.float64] | None:
     columns = [corpus.column(column) for column in metric.columns]
     clips = [clip for clip in corpus.provenance.clip_names if all(clip in column for column in columns)]
     if not clips:
+        # A limit that is left out would be a pass.
+        if metric.is_probe and any(columns):
+            lacking = [str(each) for each, found in zip(metric.columns, columns, strict=True) if not found]
+            raise ValueError(
+                f"{metric.name}: measured by a version without {', '.join(lacking)}; run it again"
+            )
         return None
     rows = np.array([[column[clip] for column in columns] for clip in clips], np.float64)
     if metric.over_lags and metric.has_p:

@@ -7,6 +7,7 @@ import pytest
 
 from pytest_lipleak import Evaluation
 from pytest_lipleak.core.clips import Clip
+from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet, open_clips
@@ -23,7 +24,7 @@ from research.known_guilt.generator import LEAKS, KnownGuilt
 from research.known_guilt.judge import LEAK, Judged, corpus_of, rows_of, value_of
 from research.known_guilt.leaks import jaw
 from research.known_guilt.lips import voice
-from research.known_guilt.measuring import Bench
+from research.known_guilt.measuring import Bench, provenance
 from research.known_guilt.run import read
 from research.known_guilt.scene import Scene, opening
 from research.known_guilt.tables import Row, filled, interval, mistakes
@@ -214,3 +215,15 @@ def test_what_is_measured_in_memory_is_what_an_evaluation_measures(tmp_path, mon
     model = Model(member.name, KnownGuilt(member))
     evaluation = Evaluation(clips, model, expert, Plan(Protocol.DIRECT), Store(tmp_path / "store"))
     assert {name: evaluation.measure(name).value for name in values} == pytest.approx(values, abs=0.01)
+
+
+def test_what_an_older_version_measured_is_refused_and_no_limit_left_out() -> None:
+    corpus = Corpus(provenance("model", "set", ["a"], {}))
+    shift = metric("REF_shift[PA,CR]")
+    assert rows_of(corpus, shift) is None, "nobody probed it"
+    measured = {column.measure: 0.5 for column in shift.columns}
+    corpus.pictures["a", shift.columns[0].condition] = measured
+    assert rows_of(corpus, shift) is not None
+    del measured["REF_shift_stretches"]
+    with pytest.raises(ValueError, match=r"a version without .*REF_shift_stretches"):
+        rows_of(corpus, shift)
