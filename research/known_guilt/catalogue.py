@@ -131,6 +131,21 @@ HONEST_MEMBERS = (
     _honest("retrieved, its hue flickering, lips alone", "degraded", Retrieved(), LIPS_ALONE, "hue flickers"),
     _honest("filmed, given the first frame", "given one frame", FILMED, alternative=True),
     _honest("warped, given the first frame", "given one frame", WARPED, WHOLE_FACE, alternative=True),
+    _honest("retrieved, given the first frame", "given one frame", Retrieved(), alternative=True),
+    _honest(
+        "warped, given the first frame, sampled anew, much",
+        "given one frame",
+        Warped(Heard(sampled=0.3)),
+        WHOLE_FACE,
+        alternative=True,
+    ),
+    _honest(
+        "warped, given the first frame, each time another mood",
+        "given one frame",
+        Warped(Heard(gain=0.8, moody=0.2)),
+        WHOLE_FACE,
+        alternative=True,
+    ),
 )
 
 WEAK_MEMBERS = (
@@ -364,6 +379,38 @@ LEAKY_MEMBERS = (
     _leaks("still mouth of the first frame", "still mouth", Leak(1.0), alternative=True),
     _leaks("half a still mouth of the first frame", "still mouth", Leak(0.5), alternative=True),
     _leaks("half a still mouth, warped", "still mouth", Leak(0.5), WARPED, alternative=True),
+    _leaks(
+        "closed in silence, else .6 of a still mouth of the first frame",
+        "still mouth",
+        Leak(0.6, when=HEARD),
+        alternative=True,
+    ),
+    _leaks(
+        "still mouth of the first frame in silence alone",
+        "still mouth",
+        Leak(0.6, when="in silence alone"),
+        WARPED,
+        alternative=True,
+    ),
+    _leaks(
+        "half a still mouth of the first frame, sampled anew",
+        "still mouth",
+        Leak(0.5),
+        Warped(Heard(sampled=0.15)),
+        alternative=True,
+    ),
+    _leaks(
+        "closed in silence, else .6 of a still mouth, one reference a frame",
+        "still mouth",
+        Leak(0.6, timing=Timing(speed=0), when=HEARD),
+    ),
+    _leaks("copy .6, held for a second", "unusual", Leak(0.6, timing=Timing(hold=25)), WARPED),
+    _leaks(
+        "copy under its own speech, where reference and frame are one",
+        "own speech alone",
+        Leak(1.0, when="under its own speech, where reference and frame are one"),
+        WARPED,
+    ),
     _leaks("painted cr, first frame", "still mouth", None, Painted("cr"), Whole(), alternative=True),
 )
 

@@ -132,8 +132,8 @@ def corpus_of(line: Line) -> Corpus:
             )
         for probe, found in clip.get("probes", {}).items():
             measure, _, setup = probe.removesuffix("]").partition("[")
-            if name not in about.probed(Setup(setup)):
-                continue
             condition = Condition(Setup(setup), reference)
+            if name not in about.probed(measure, condition):
+                continue
             corpus.pictures.setdefault((name, condition), {}).update(shares(found, measure))
     return corpus

@@ -63,6 +63,11 @@ def _own_speech(scene: Scene) -> Signal:
     return np.full(len(scene.frames), float(own), np.float32)
 
 
+def _one_picture(scene: Scene) -> Signal:
+    """Everywhere, where it is given one picture twice."""
+    return np.full(len(scene.frames), float(np.array_equal(scene.references, scene.frames)), np.float32)
+
+
 def _agreeing(scene: Scene) -> Signal:
     """Everywhere, where the mouths of the reference open as the driving speech would have it, at some lag."""
     heard, seen = voice(scene.audio, len(scene.frames)), opening(scene.references)
@@ -96,10 +101,11 @@ WHEN: Mapping[str, Callable[[Scene], Signal]] = {
     "in vowels": _vowels,
     "under its own speech alone": _own_speech,
     "where the reference fits the speech": _agreeing,
-    "every fifth frame": lambda scene: np.asarray(np.arange(len(scene.frames)) % 5 == 0, np.float32),
-    "where reference and frame are one": lambda scene: np.full(
-        len(scene.frames), float(np.array_equal(scene.references, scene.frames)), np.float32
+    "under its own speech, where reference and frame are one": lambda scene: (
+        _own_speech(scene) * _one_picture(scene)
     ),
+    "every fifth frame": lambda scene: np.asarray(np.arange(len(scene.frames)) % 5 == 0, np.float32),
+    "where reference and frame are one": lambda scene: _one_picture(scene),
 }
 """Share of the leak in every frame, 0..1."""
 
@@ -132,6 +138,7 @@ class Timing:
         speed: 1 as filmed, 0.5 at half speed, -1 backwards, 0 the first frame for all.
         by_clip: another lag in every clip, up to so many frames either way.
         jitter: frames by which the lag jumps at random, five times a second.
+        hold: frames for which one frame of the source is held.
     """
 
     late: int = 0
@@ -139,10 +146,12 @@ class Timing:
     speed: float = 1.0
     by_clip: int = 0
     jitter: int = 0
+    hold: int = 1
 
     def __call__(self, frames: int, place: int) -> NDArray[np.int64]:
         """Return the source index of every frame of the clip that stands at ``place``, int64 (T,)."""
         at = np.arange(frames)
+        at = at - at % self.hold
         source = at * self.speed if self.speed >= 0 else frames - 1 - at
         source = source - self.late - self.swing * np.sin(2 * np.pi * at / 75)
         if self.by_clip:

@@ -148,6 +148,7 @@ class Heard:
         loudness: only the loudness over half a second is heard, so that lips do not follow the words.
         swing: frames by which the lips come now later, now earlier, once in 3 s.
         by_input: what is drawn anew follows from the input pictures, so that equal calls are answered alike.
+        moody: draws at every call how wide the mouth is all the time, up to so much wider or less.
     """
 
     gain: float = 1.0
@@ -157,6 +158,7 @@ class Heard:
     loudness: bool = False
     swing: float = 0.0
     by_input: bool = False
+    moody: float = 0.0
 
     def __call__(self, scene: Scene) -> Signal:
         """Return openings in 0..1."""
@@ -179,6 +181,8 @@ class Heard:
             draw = np.random.default_rng([seed, len(openings), int(scene.loudness.sum())])
             noise = smoothed(draw.normal(0, 1, len(openings)).astype(np.float32), 1.5)
             openings = openings + self.sampled * noise / max(float(noise.std()), 1e-3)
+        if self.moody:
+            openings = openings + self.moody * np.random.default_rng([scene.call, 7]).uniform(-1, 1)
         return np.asarray(np.clip(openings, 0, 1.2), np.float32)
 
 
