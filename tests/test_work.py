@@ -165,7 +165,7 @@ def test_lips_and_floors_are_taken_from_what_was_seen_already(
 def test_probes_share_moved_mouths_and_what_was_seen_already(work: Counter[str], tmp_path: Path) -> None:
     moving = ClipSet([_clip(tmp_path, number, frames=40, still=False) for number in range(CLIPS)], "noise")
     measured = evaluation(moving, work, tmp_path, Protocol.DIRECT)
-    probed = len(measured.corpus.provenance.probed(Setup.AM))
+    probed = len(measured.corpus.provenance.probed("FRAME_shift", Condition(Setup.AM, Reference.CR)))
     for name in ("FRAME_shift[AM,CR]", "FRAME_shift[AM,AR]"):
         assert measured.measure(name).clips == probed
     assert work["moved mouths"] == probed * 40, "the same mouths are moved under every condition"

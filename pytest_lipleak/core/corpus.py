@@ -144,18 +144,25 @@ class Provenance:
 
     def clips_of(self, metric: Metric) -> tuple[str, ...]:
         """Those clips that a metric is taken on."""
-        return self.probed(metric.conditions[-1].setup) if metric.is_probe else self.clip_names
+        if not metric.is_probe:
+            return self.clip_names
+        return self.probed(metric.family.measure, metric.conditions[-1])
 
-    def probed(self, setup: Setup) -> tuple[str, ...]:
-        """Those clips that causal probes are taken on: a seeded draw from the whole set, the same in every part.
+    def probed(self, probe: str, condition: Condition) -> tuple[str, ...]:
+        """Those clips that a causal probe is taken on: a seeded draw from the whole set, the same in every part.
 
-        Under their own speech it is the half of them that was drawn first.
+        Under their own speech it is the half of them that was drawn first. Where one still reference is swapped,
+        silence takes that half, too, and other speech takes the rest: both ask the same, of models that know silence
+        when they hear it.
         """
         every = sorted(self.shard.get("clips", self.clip_names))
         count = max(min(PROBED, 3 * len(every) // 4), 1)
         drawn = random.Random(f"lipleak probes {self.seed}").sample(every, min(count, len(every)))
-        if setup is Setup.AM:
+        still = probe == "REF_swap" and condition.reference is Reference.AR
+        if condition.setup is Setup.AM or (still and condition.setup is Setup.SI):
             drawn = drawn[: (count + 1) // 2]
+        elif still and condition.setup is Setup.XM:
+            drawn = drawn[count // 2 :]
         return tuple(name for name in self.clip_names if name in drawn)
 
 
@@ -221,7 +228,9 @@ class Corpus:
         for (clip, condition), value in self._noted(column):
             if _cell(condition) == column.condition:
                 found[clip][condition.partner if condition else 0] = value
-        several = column.condition is not None and column.condition.setup is Setup.XM
+        of_all = column.condition is not None and column.condition.setup is Setup.XM
+        # Probes are taken beside the first partner alone.
+        several = of_all and column.source is not Source.PROBES
         further = self.provenance.further_partners if several else {}
         return {
             clip: [values[partner] for partner in sorted(values)]

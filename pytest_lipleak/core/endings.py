@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from pytest_lipleak.core.conditions import Reference
+from pytest_lipleak.core.conditions import Reference, Setup
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import unexpected
 from pytest_lipleak.core.exit_status import BROKEN, GOOD, LEAK, NOT_JUDGED
@@ -364,10 +364,29 @@ def _found(verdicts: Verdicts) -> str:
     # Several limits on single clips name their clips together.
     single = [each for each in leaks if each.metric.question is Question.CLIPS]
     offenders = list(dict.fromkeys(clip for each in single for clip in each.offenders))
-    words = [_in_words(question, offenders) for question in questions]
+    words = [_in_words(question, offenders) for question in _told_apart(list(questions), verdicts)]
     found = [f"leaks {', '.join(filter(None, words))}".rstrip()] if leaks else []
     found += dict.fromkeys(_meaning(Finding.BROKEN, each) for each in broken if not each.shows_leak)
     return "; ".join(found)
+
+
+def _told_apart(questions: Sequence[Question], verdicts: Verdicts) -> list[Question]:
+    """Say of lips that came with the reference and the input frames, both changed, which it was, where that is known.
+
+    It is where another probe broke; or where the reference alone was changed under the same speech, and nothing moved.
+    """
+    if Question.EITHER not in questions:
+        return list(questions)
+    found: list[Question] = [each for each in questions if each is not Question.EITHER]
+    if Question.REFERENCE in found or Question.FRAMES in found:
+        return found
+    alone = any(
+        each.metric.of_reference
+        and each.metric.conditions[-1].setup is Setup.AM
+        and finding_of(each) is Finding.PASSED
+        for each in verdicts.values()
+    )
+    return [Question.FRAMES if alone and each is Question.EITHER else each for each in questions]
 
 
 def _notes(run: RunEnd) -> list[str]:
@@ -427,7 +446,7 @@ def _unanswered(corpus: Corpus) -> list[str]:
     return notes
 
 
-ASKED = tuple(each for each in Question if each not in (Question.OTHER, Question.SWAPPED))
+ASKED = tuple(each for each in Question if each not in (Question.OTHER, Question.SWAPPED, Question.EITHER))
 """What must be asked of a model before it may be said to be clean."""
 
 

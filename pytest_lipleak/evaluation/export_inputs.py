@@ -19,7 +19,7 @@ from pytest_lipleak.core.names import file_stem
 from pytest_lipleak.core.timebase import SAMPLE_RATE
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.evaluation.make.finished_videos import inputs_of
-from pytest_lipleak.media.finished_tables import AGAIN, MANIFEST
+from pytest_lipleak.media.finished_tables import MANIFEST
 from pytest_lipleak.media.video import write_video
 from pytest_lipleak.plan.trials import Trial
 
@@ -114,11 +114,10 @@ def _row(evaluation: Evaluation, files: "_Files", trial: Trial) -> dict[str, str
     sound = files.audio(f"audio/{stem}_{drives}.wav", trial.audio)
     changed = f"probes/{stem}_{condition.setup}_{condition.reference}_{trial.probe}"
     edited = source if trial.original is None else files.video(f"{changed}.mkv", trial.clip.video)
-    if trial.probe == AGAIN and condition.reference is Reference.CR:
+    of_edited = trial.original is not None and not isinstance(trial.reference, np.ndarray | StreamedVideo)
+    if of_edited and condition.reference is Reference.CR:
         reference = edited
-    elif trial.probe == AGAIN or (
-        isinstance(trial.reference, np.ndarray | StreamedVideo) and trial.original is None
-    ):
+    elif of_edited or (isinstance(trial.reference, np.ndarray | StreamedVideo) and trial.original is None):
         reference = files.video(f"{changed}_reference.mkv", trial.reference_video)
     elif condition.reference is Reference.AR:
         reference = files.video(f"references/{stem}_AR.mkv", trial.reference_video)

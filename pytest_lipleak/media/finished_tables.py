@@ -33,7 +33,7 @@ SHIFTS = ("REF_shift", "FRAME_shift")
 """Probes that move mouths either way."""
 
 PROBES = (
-    *(family.measure for family in FAMILIES if family.source is Source.PROBES),
+    *dict.fromkeys(family.measure for family in FAMILIES if family.source is Source.PROBES),
     *(f"{name}{LATER}" for name in SHIFTS),
     AGAIN,
 )

@@ -12,6 +12,10 @@ REMEDIES: Mapping[Question, str] = {
         "training with another frame alone did not help"
     ),
     Question.FRAMES: "try: look whether the mouth is masked wherever the model sees the frame that it edits",
+    Question.EITHER: (
+        "try: look whether the mouth is masked wherever the model sees the frame that it edits, and which reference is "
+        "in use where that is the same frame"
+    ),
 }
 """What to try where a causal probe says where the lips come from."""
 

@@ -96,6 +96,41 @@ def condition(text: str) -> Condition:
     return next(c for c in CONDITIONS if str(c) == text)
 
 
+def _provenance(names: list[str], **more: object) -> Provenance:
+    about = ("m", "c", tuple(names), "embedded", "direct", "first", "zeros", {}, 3, "cpu", "")
+    return Provenance(*about, **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("clips", "probed"), [(1, 1), (2, 1), (4, 3), (12, 4)])
+def test_which_clips_a_probe_takes(clips: int, probed: int) -> None:
+    about = _provenance([f"clip {number:02}" for number in range(clips)])
+    shift, silence, speech = (
+        set(about.clips_of(metric(name)))
+        for name in ("REF_shift[PA,CR]", "REF_swap[SI,AR]", "REF_swap[XM,AR]")
+    )
+    assert len(shift) == probed
+    assert silence | speech == shift, "what is asked of one still reference is asked of every clip"
+    assert len(silence) == len(speech) == (probed + 1) // 2
+    if clips == 12:
+        assert not silence & speech, "no clip is made twice for it"
+    for name in ("REF_swap[SI,CR]", "REF_swap[PA,AR]", "FRAME_shift[PA,AR]", "REF_shift[XM,CR]"):
+        assert set(about.clips_of(metric(name))) == shift
+    assert len(about.clips_of(metric("REF_shift[AM,CR]"))) == (probed + 1) // 2
+    assert about.clips_of(metric("LSE-C_S")) == about.clip_names
+
+
+def test_a_probe_under_other_speech_is_asked_of_the_first_partner_alone() -> None:
+    found = Corpus(_provenance(["a", "b"], further_partners={"a": ("c",)}))
+    swap = metric("REF_swap[XM,AR]").columns[0]
+    assert swap.condition is not None
+    for clip in "ab":
+        found.pictures[clip, swap.condition] = {"REF_swap": 0.5, "SSIM": 0.9}
+    assert found.column(swap) == {"a": 0.5, "b": 0.5}
+    assert found.column(metric("SSIM[XM,AR]").columns[0]) == {"b": 0.9}, (
+        "that of the other partner is missing"
+    )
+
+
 def test_mismatched_trials_are_scored_against_either_audio(corpus: Corpus) -> None:
     mismatched = condition("XM,CR")
     corpus.trials["a", mismatched] = TrialScore("a", mismatched, own=flat(9), driving=flat(7), own_offset=0)

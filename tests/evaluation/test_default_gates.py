@@ -20,9 +20,12 @@ def broken(model: str, clips: ClipSet, limits: list[Limit], store: Path) -> list
         clips, load_model(model), load_expert("embedded"), Plan(Protocol.DIRECT), Store(store)
     )
     verdicts = [evaluation.judge(limit) for limit in limits]
-    probed = {"AM": 2, "PA": 4, "SI": 4}
+    halves = {"REF_swap[SI,AR]", "REF_swap[XM,AR]"}
     counts = [
-        probed[each.metric.conditions[-1].setup] if each.metric.is_probe else len(clips) for each in limits
+        (2 if "[AM" in each.metric.name or each.metric.name in halves else 4)
+        if each.metric.is_probe
+        else len(clips)
+        for each in limits
     ]
     assert all(verdict.judged for verdict in verdicts)
     assert [verdict.measurement.clips for verdict in verdicts] == counts

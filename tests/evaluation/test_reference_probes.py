@@ -12,6 +12,7 @@ from pytest_lipleak import assert_reference_does_not_move_lips
 from pytest_lipleak.core.clips import held
 from pytest_lipleak.core.conditions import CONDITIONS
 from pytest_lipleak.core.errors import NotApplicableError
+from pytest_lipleak.core.metrics.default_gates import default_limit
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.measures.probes import Probed, SwapShares, swapped_reference
 from pytest_lipleak.evaluation.results.aggregate import suspicions
@@ -108,7 +109,9 @@ def test_no_leak_gives_nothing_and_a_share_gives_that_share(evaluation: Evaluate
     for found in swap:
         # Under the mask's feathered rim less than the share arrives.
         assert 0.2 < found.value < 0.27
-        assert found.clips == 3, "of four clips three are probed"
+    assert [found.clips for found in swap] == [3, 2], (
+        "of four clips three are probed, of them a half beside AR"
+    )
     for setup in ("XM", "PA"):
         shift = leaky.measure(f"REF_shift[{setup},CR]")
         # Of what moves in the lips, not only of a copy: driven lips are still for a part of the time.
@@ -138,6 +141,81 @@ def test_several_references_count_by_their_mean(
 ) -> None:
     mixed = evaluation(Model("mean", MeanReference()), common_store, alternative_reference=strategy)
     assert mixed.measure("REF_swap[SI,AR]").value == pytest.approx(0.4, abs=0.01)
+
+
+class ShowsItWhenItHears(ControlGenerator):
+    """Closed in silence, and .6 of its still reference's mouth under any speech."""
+
+    fingerprint = "still when heard"
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        driven = super().generate(frames, audio, reference)
+        if not audio.any() or len(reference) > 1:
+            return driven
+        weight = 0.6 * mouth_mask(*driven.shape[1:3])
+        return np.rint(driven + weight * (reference.astype(float) - driven)).astype(np.uint8)
+
+
+def test_a_still_reference_that_is_shown_when_something_is_heard_is_found_under_speech(
+    evaluation: Evaluate, tmp_path: Path
+) -> None:
+    whole = evaluation(Model("still when heard", ShowsItWhenItHears(0.0)), tmp_path)
+    assert whole.measure("REF_swap[SI,AR]").value == 0.0
+    assert whole.measure("REF_swap[XM,AR]").value == pytest.approx(0.55, abs=0.05)
+
+
+class CopiesOnePicture(ControlGenerator):
+    """Copies under the clip's own speech, where reference and input frames are one picture."""
+
+    fingerprint = "one picture"
+
+    def __init__(self, known: ClipSet) -> None:
+        super().__init__(0.0)
+        self.heard = {clip.audio.tobytes() for clip in map(known.__getitem__, known)}
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        one = np.array_equal(frames[: len(reference)], reference)
+        return (
+            frames.copy()
+            if one and audio.tobytes() in self.heard
+            else super().generate(frames, audio, reference)
+        )
+
+
+def test_a_copy_under_its_own_speech_where_both_pictures_are_one_is_found(
+    evaluation: Evaluate, short_clips: ClipSet, tmp_path: Path
+) -> None:
+    whole = evaluation(Model("one picture", CopiesOnePicture(short_clips)), tmp_path)
+    found = {name: whole.measure(name).value for name in ("REF_shift[AM,CR]", "FRAME_shift[AM,CR]")}
+    assert found["FRAME_shift[AM,CR]"] > 0.8
+    assert found["FRAME_shift[AM,CR]"] > default_limit("FRAME_shift[AM,CR]")
+    assert found["REF_shift[AM,CR]"] < 0.1, "with two pictures it is honest"
+    assert whole.measure("FRAME_shift[AM,AR]").value > 0.8, "the reference is a frame of what it is given"
+    honest = evaluation("demo", tmp_path)
+    for name in ("FRAME_shift[AM,CR]", "FRAME_shift[AM,AR]"):
+        assert honest.measure(name).value == pytest.approx(0, abs=0.05)
+
+
+def test_what_chance_gives_of_one_still_reference_is_taken_off() -> None:
+    """Outputs that open by chance go where the reference does; one that shows it goes there alone."""
+    noise = np.random.default_rng(5)
+    change = np.ones((8, 8, 3), np.float32)
+
+    def shares(moved: float) -> SwapShares:
+        return SwapShares.of([change] * 5, [np.float32(moved) * change] * 5)
+
+    def accused(leak: float, drawn: float, taken_off: bool) -> float:
+        found = []
+        for plain, again, swapped in noise.normal(0, drawn, (2000, 3)):
+            share, chance = shares(swapped + leak - plain), shares(again - plain)
+            value = share.beyond(chance) if taken_off and share.asks_again else share.product
+            found.append(value / share.full)
+        return float(np.mean(np.array(found).reshape(-1, 2).mean(axis=1) > 0.15))
+
+    assert accused(0.0, 0.1, taken_off=False) > 0.04, "or nothing would be shown here"
+    assert accused(0.0, 0.1, taken_off=True) < 0.01
+    assert accused(0.5, 0.1, taken_off=True) > 0.9
+    assert accused(0.16, 0.0, taken_off=True) == 1.0, "of a model that repeats itself nothing is taken off"
 
 
 @pytest.mark.parametrize("images", [3, 2500])

@@ -274,6 +274,36 @@ def test_what_nothing_looks_at_is_named(limited: tuple[str, ...], unseen: str) -
         assert "under AR" not in unwatched(map(metric, limited), found)
 
 
+@pytest.mark.parametrize(
+    ("ended", "words"),
+    [
+        ({"FRAME_shift[AM,CR]": Outcome.FAIL}, "leaks from the reference or the input frames"),
+        (
+            {"FRAME_shift[AM,CR]": Outcome.FAIL, "REF_shift[AM,CR]": Outcome.PASS},
+            "leaks from the input frames",
+        ),
+        (
+            {"FRAME_shift[AM,CR]": Outcome.FAIL, "REF_shift[PA,CR]": Outcome.PASS},
+            "leaks from the reference or the",
+        ),
+        (
+            {"FRAME_shift[AM,CR]": Outcome.FAIL, "REF_shift[AM,CR]": Outcome.FAIL},
+            "leaks from the reference: ",
+        ),
+        (
+            {"FRAME_shift[AM,CR]": Outcome.FAIL, "FRAME_shift[PA,CR]": Outcome.FAIL},
+            "leaks from the input frames: ",
+        ),
+    ],
+)
+def test_the_reference_or_the_input_frames_are_accused_where_only_one_of_them_was_changed(
+    ended: dict[str, Outcome], words: str
+) -> None:
+    judged = {name: JudgedLimit(name, name, "< 0.3", outcome) for name, outcome in ended.items()}
+    (summary,) = summaries(RunResult((ModelResult(corpus(), judged),)))
+    assert words in summary.verdict
+
+
 def test_probes_of_finished_videos_that_changed_nothing_may_never_have_reached_the_model() -> None:
     """A script that reads another column makes every probe's output once more, and all of them read 0.00."""
     found = corpus()

@@ -21,6 +21,8 @@ class Question(StrEnum):
     SPEECH = "under other speech"
     REFERENCE = "from the reference"
     FRAMES = "from the input frames"
+    EITHER = "from the reference or the input frames"
+    """Both were changed."""
     CLIPS = "in single clips"
     SWAPPED = "or loses sync with other speech"
     """LSD cannot tell these apart."""
@@ -338,7 +340,14 @@ FAMILIES: tuple[Family, ...] = (
         "FRAME_shift[{condition}]",
         "share of the lips, of their movement or sync, that comes 8 frames earlier as the mouths of the frames do",
         "lips move along when the mouths of the input frames come earlier: they come from the input frames",
-        "lower", "share, 0 to 1", Source.PROBES, Summary.LARGEST_SHARE, Question.FRAMES, PROBED,
+        "lower", "share, 0 to 1", Source.PROBES, Summary.LARGEST_SHARE, Question.FRAMES, (Setup.SI, Setup.XM, Setup.PA),
+    ),
+    Family(
+        "FRAME_shift[{condition}]",
+        "share of the lips, of their movement or sync, that comes 8 frames earlier as the mouths of the frames do, of "
+        "which the reference is taken, too",
+        "lips move along when the mouths of input frames and reference come earlier: they come from these pictures",
+        "lower", "share, 0 to 1", Source.PROBES, Summary.LARGEST_SHARE, Question.EITHER, (Setup.AM,),
     ),
     Family(
         "REF_swap[{condition}]",

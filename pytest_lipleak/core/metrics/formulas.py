@@ -493,6 +493,7 @@ DEFAULT_PROBES = (
     "REF_shift[AM,CR]",
     "REF_swap[SI,CR]",
     "REF_swap[SI,AR]",
+    "REF_swap[XM,AR]",
     "FRAME_shift[PA,CR]",
     "FRAME_shift[PA,AR]",
     "FRAME_shift[AM,CR]",

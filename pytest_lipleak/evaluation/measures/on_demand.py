@@ -103,7 +103,7 @@ class Measures:
         """Generate anew with another reference what ``metric`` asks for and still lacks; raises as ``pictures``."""
         condition = metric.conditions[-1]
         # Under XM, too, a probe is taken of the first partner alone.
-        keys = [(name, condition) for name in self.record.corpus.provenance.probed(condition.setup)]
+        keys = [(name, condition) for name in self.record.corpus.provenance.clips_of(metric)]
         self._of_every_video(metric.columns[0].measure, keys, self._probed)
 
     def _of_every_video(
@@ -196,7 +196,7 @@ class Measures:
         )
 
     def _probed(self, measure: str, clip: str, condition: Condition) -> Mapping[str, float]:
-        return PROBES[measure](self._probe_of(clip, condition))
+        return PROBES[measure](self._probe_of(measure, clip, condition))
 
     def probe_trials(self, metric: Metric, clip: str) -> Sequence[Trial]:
         """Return what the model is given for a probe of a clip, whose real video is scored.
@@ -204,9 +204,10 @@ class Measures:
         Raises:
             UnscorableError: nothing can be probed in it.
         """
-        return PROBE_TRIALS[metric.columns[0].measure](self._probe_of(clip, metric.conditions[-1]))
+        measure = metric.columns[0].measure
+        return PROBE_TRIALS[measure](self._probe_of(measure, clip, metric.conditions[-1]))
 
-    def _probe_of(self, clip: str, condition: Condition) -> Probed:
+    def _probe_of(self, measure: str, clip: str, condition: Condition) -> Probed:
         corpus = self.record.corpus
         if refused := corpus.unscored.get((clip, None)):
             raise UnscorableError(refused.reason)
@@ -214,7 +215,7 @@ class Measures:
         first = next(
             (
                 name
-                for name in corpus.provenance.probed(condition.setup)
+                for name in corpus.provenance.probed(measure, condition)
                 if (name, condition) in corpus.trials
             ),
             clip,

@@ -171,6 +171,9 @@ def earlier_frames(probed: Probed) -> dict[str, float]:
     Chin, cheeks and jaw come with the mouth, for they say what it does. The output is looked at in the middle of the
     lips alone, which every model edits: around it the input may be seen in every output. Raises as
     ``earlier_reference``.
+
+    The reference stays what it was, but under the clip's own speech: there it is taken from the moved frames, as the
+    protocol takes it from the clip's own, so that a model that copies where both are one picture finds them one.
     """
     trials = moved_frames(probed)
     zones = Zones(lips_core(), None)
@@ -179,7 +182,9 @@ def earlier_frames(probed: Probed) -> dict[str, float]:
 
 def moved_frames(probed: Probed) -> tuple[Trial, ...]:
     """Return what the model is given for ``earlier_frames``, and raise as it does: moved mouths, either way."""
-    reference = held(probed.trial.reference_video)
+    trial = probed.trial
+    # Indices are those of whatever frames are given.
+    reference = trial.reference if probed.condition.setup is Setup.AM else held(trial.reference_video)
     return tuple(
         probed.changed(
             f"FRAME_shift{later}",
@@ -298,6 +303,10 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
     that differs most from their mean, and count by the mean of their changes. Mouths are blended in, the face around
     them stays. Faces of a larger picture are looked at where they are tracked, all in one size.
 
+    One still reference changes in one direction alone, from shut to open, say, and a model that draws another mouth at
+    every call goes there as well. So where something is found beside it, the model is asked again with the same, and
+    what that changes is taken off.
+
     Returns:
         The change of the output projected on the change of the reference, over the mouth, and the change of the
         reference itself: their ratio is the share of the reference's mouth that arrives in the output. Where there is
@@ -313,20 +322,29 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
     own_boxes = _reference_boxes(trial, boxes)
     changed = with_swapped_reference(probed)
     swapped = changed.reference_video
-    after = probed.artefacts.video(changed)
-    changes: Iterator[NDArray[np.float32]] = _changes(swapped, trial.reference_video, own_boxes)
-    if probed.condition.reference is Reference.AR:
-        mean: Any = sum(changes) / len(swapped)
-        changes = repeat(mean, len(clip.video))
-    arriving = _changes(after, probed.artefacts.video(trial), boxes)
-    # Picture by picture: a long clip is not held.
-    shares = SwapShares()
-    for change, arrived_there in zip(changes, arriving, strict=True):
-        shares.add(change, arrived_there)
-    found = shares.product
+    video, frames = probed.artefacts.video, len(clip.video)
+
+    def given() -> Iterator[NDArray[np.float32]]:
+        return _changes(swapped, trial.reference_video, own_boxes)
+
     if probed.condition.reference is Reference.CR:
-        found = max(found, shares.of_one(_changes(swapped, trial.reference_video, own_boxes)) * shares.full)
-    return {"REF_swap": found / len(clip.video), f"REF_swap{FULL}": shares.full / len(clip.video)}
+        shares = SwapShares.of(given(), _changes(video(changed), video(trial), boxes))
+        found = max(shares.product, shares.of_one(given()) * shares.full)
+        return {"REF_swap": found / frames, f"REF_swap{FULL}": shares.full / frames}
+    mean: Any = sum(given()) / len(swapped)
+    shares = SwapShares.of(repeat(mean, frames), _changes(video(changed), video(trial), boxes))
+    noted = {"REF_swap": shares.product / frames, f"REF_swap{FULL}": shares.full / frames}
+    if shares.asks_again:
+        again = SwapShares.of(repeat(mean, frames), _changes(video(probed.again), video(trial), boxes))
+        noted["REF_swap"] = shares.beyond(again) / frames
+        if again.product:
+            noted[f"REF_swap{CHANCE}"] = abs(again.product) / frames
+    return noted
+
+
+ASKS_AGAIN = 0.03
+"""Share of one still reference from which a model is asked again with the same: one that repeats itself and leaks
+nothing comes to 0.00."""
 
 
 class SwapShares:
@@ -339,6 +357,29 @@ class SwapShares:
         self.product = self.full = 0.0
         self._mean: Any = 0.0
         self._count = 0
+
+    @classmethod
+    def of(
+        cls, changes: Iterable[NDArray[np.float32]], arriving: Iterable[NDArray[np.float32]]
+    ) -> "SwapShares":
+        """Sum over all frames, picture by picture: a long clip is not held."""
+        shares = cls()
+        for change, arrived_there in zip(changes, arriving, strict=True):
+            shares.add(change, arrived_there)
+        return shares
+
+    @property
+    def asks_again(self) -> bool:
+        """Whether so much arrived of one still reference that chance is to be looked for."""
+        return self.product > ASKS_AGAIN * self.full
+
+    def beyond(self, again: "SwapShares") -> float:
+        """``product`` over the mean of both outputs with nothing changed, less how far apart these are.
+
+        Args:
+            again: the same of the model's second answer to the first one's input.
+        """
+        return self.product - again.product / 2 - abs(again.product)
 
     def add(self, change: NDArray[np.float32], arrived_there: NDArray[np.float32]) -> None:
         """Add a frame: how its reference and its output changed, float32 (H, W, 3)."""
@@ -407,7 +448,11 @@ def _beside(probed: Probed) -> Sequence[Trial]:
 PROBE_TRIALS: Mapping[str, Callable[[Probed], Sequence[Trial]]] = {
     "REF_shift": lambda probed: (*_beside(probed), *moved_references(probed)),
     "FRAME_shift": lambda probed: (*_beside(probed), *moved_frames(probed)),
-    "REF_swap": lambda probed: (probed.trial, with_swapped_reference(probed)),
+    "REF_swap": lambda probed: (
+        probed.trial,
+        *([probed.again] if probed.condition.reference is Reference.AR else []),
+        with_swapped_reference(probed),
+    ),
 }
 """What the model is given for each probe of one clip."""
 

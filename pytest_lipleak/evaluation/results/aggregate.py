@@ -323,7 +323,7 @@ def _unsteady(corpus: Corpus) -> list[str]:
     }
     if not probed:
         return []
-    every = counted(len(corpus.provenance.probed(Setup.PA)), "clip")
+    every = counted(len(corpus.provenance.probed("REF_shift", Condition(Setup.PA, Reference.CR))), "clip")
     return [
         f"other lips when asked again with the same input, in {len(probed)} of {every}: what chance gives is taken off "
         "the probes, and small leaks may be lost in it; a fixed seed in the model makes them sharper"
