@@ -43,6 +43,7 @@ MEASURED = [
     "FRAME_shift[PA,CR]",
     "FRAME_shift[AM,CR]",
 ]
+OF_ONE_PICTURE = ["REF_swap[SI,AR]", "REF_swap[XM,AR]", "FRAME_shift[PA,AR]", "FRAME_shift[AM,AR]"]
 CHEEKS = "through the cheeks"
 ONE_OF_EACH = [
     member
@@ -193,25 +194,32 @@ def test_the_small_bench_judges_everybody_rightly(tmp_path, monkeypatch, capsys)
 
 
 @pytest.mark.slow
-def test_what_is_measured_in_memory_is_what_an_evaluation_measures(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "metrics"),
+    [
+        ("copy .5, 5 late", MEASURED),
+        ("closed in silence, else .6 of a still mouth of the first frame", OF_ONE_PICTURE),
+    ],
+)
+def test_what_is_measured_in_memory_is_what_an_evaluation_measures(tmp_path, monkeypatch, name, metrics):
     """The shortcut against the product: every value that the default gates rest on."""
     # As many draws of chance as the product takes; with a tenth of them values differ by a hundredth.
     monkeypatch.setattr("research.known_guilt.judge.DRAWS", DRAWS)
     whole = prepared("embedded", None, tmp_path)
     clips = ClipSet([whole.files[name] for name in ("anna_1", "anna_2", "omar_1", "omar_2")], "four")
-    member, expert = MEMBERS["copy .5, 5 late"], EmbeddedExpert()
+    member, expert = MEMBERS[name], EmbeddedExpert()
     measured = Bench(clips, expert, "same-speaker").measure(KnownGuilt(member))
     line = {
         "member": member.name,
         "guilt": member.guilt,
         "kind": member.kind,
-        "alternative": False,
+        "alternative": member.alternative,
         "set": "four",
         "speakers": {name: file.speaker for name, file in clips.files.items()},
         "clips": measured,
     }
     corpus = corpus_of(line)
-    values = {name: value_of(metric(name), rows_of(corpus, metric(name))) for name in MEASURED}
+    values = {name: value_of(metric(name), rows_of(corpus, metric(name))) for name in metrics}
     model = Model(member.name, KnownGuilt(member))
     evaluation = Evaluation(clips, model, expert, Plan(Protocol.DIRECT), Store(tmp_path / "store"))
     assert {name: evaluation.measure(name).value for name in values} == pytest.approx(values, abs=0.01)

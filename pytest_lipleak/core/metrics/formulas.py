@@ -252,8 +252,9 @@ CHANGED = "_changed"
 """Behind the name of a probe's measure: how much of all that moves changed with the mouths, following them or not."""
 
 ECHO_COUNTS = 1.5
-"""How much more an echo of the reference's mouths counts than a share of pixels. Honest models have none over four
-clips (.057 at most over two; the sets for choosing); in pixels they come to .085. Frames are another matter: a mouth
+"""How much more an echo of the reference's mouths, or a stretch of them, counts than a share of pixels. Honest models
+have no echo over four clips (.057 at most over two; the sets for choosing) and .037 of stretches; in pixels they come
+to .085. Frames are another matter: a mouth
 that chews in step with them has one of .144."""
 
 CHANCE = "_chance"
@@ -292,7 +293,8 @@ def _largest_share(means: Sequence[float], counts: Sequence[float]) -> float:
 def _largest_of(columns: Sequence[Column], family: Family) -> Combine:
     of_reference = family.asks is Question.REFERENCE
     counts = (
-        ECHO_COUNTS if of_reference and column.measure.endswith(ECHO) else 1.0 for column in columns[::2]
+        ECHO_COUNTS if of_reference and column.measure.endswith((ECHO, STRETCHES)) else 1.0
+        for column in columns[::2]
     )
     return partial(_largest_share, counts=tuple(counts))
 
