@@ -262,7 +262,7 @@ class Bench:
         moved = MOVED if abs(real.offset - MOVED) <= MAX_SHIFT else -MOVED
         inputs, changed_input = self._earlier(name, moved, lower_face())
         references, changed_reference = self._earlier(name, moved)
-        later_inputs, _ = self._earlier(name, -moved, lower_face())
+        later_inputs, changed_later_input = self._earlier(name, -moved, lower_face())
         later_references, changed_later = self._earlier(name, -moved)
         silence = generator.generate(frames.copy(), np.zeros_like(real.audio), reference.copy())
         silent = layers(silence)
@@ -287,7 +287,9 @@ class Bench:
                 if steady is None:
                     steady = repeats(before.faces, grey_faces(again))
                 again = None if steady else again
-            given = Given(real.faces, changed_input, core, real.means, moved, None, pauses)
+            given = Given(
+                real.faces, changed_input, core, real.means, moved, None, pauses, changed_later_input
+            )
             # Under its own speech the reference is taken from the moved frames.
             beside_it = (inputs[:1] if alternative else inputs) if setup == "AM" else reference
             video = made(inputs, beside_it)

@@ -232,6 +232,6 @@ def test_what_an_older_version_measured_is_refused_and_no_limit_left_out() -> No
     measured = {column.measure: 0.5 for column in shift.columns}
     corpus.pictures["a", shift.columns[0].condition] = measured
     assert rows_of(corpus, shift) is not None
-    del measured["REF_shift_stretches"]
-    with pytest.raises(ValueError, match=r"a version without .*REF_shift_stretches"):
+    del measured["REF_shift_frame_by_frame"]
+    with pytest.raises(ValueError, match=r"a version without .*REF_shift_frame_by_frame"):
         rows_of(corpus, shift)

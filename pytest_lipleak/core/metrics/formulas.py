@@ -245,17 +245,20 @@ ECHO = "_echo"
 COLOUR_ECHO = "_colour_echo"
 """Likewise in colour alone, light apart."""
 
-STRETCHES = "_stretches"
-"""Likewise of stretches of the reference, whatever map of time lies between."""
+FRAME_BY_FRAME = "_frame_by_frame"
+"""Likewise of single frames, in whatever order: what comes from any map of time."""
 
 CHANGED = "_changed"
 """Behind the name of a probe's measure: how much of all that moves changed with the mouths, following them or not."""
 
-ECHO_COUNTS = 1.5
-"""How much more an echo of the reference's mouths, or a stretch of them, counts than a share of pixels. Honest models
-have no echo over four clips (.057 at most over two; the sets for choosing) and .037 of stretches; in pixels they come
-to .085. Frames are another matter: a mouth
-that chews in step with them has one of .144."""
+COUNTS: Mapping[Question, Mapping[str, float]] = {
+    Question.REFERENCE: {ECHO: 1.5, COLOUR_ECHO: 1.5, FRAME_BY_FRAME: 1.5},
+    Question.FRAMES: {FRAME_BY_FRAME: 3.0},
+}
+"""How much more a part counts than a share of pixels, by what honest models come to, over four clips of the sets for
+choosing. Of the reference: no echo (.057 at most over two), .050 frame by frame (the lookup among all its mouths;
+others 0.00), and .085 in pixels. Of the input frames: .009 frame by frame, .144 in pixels; a mouth that chews in step
+with them has an echo, so that one counts once."""
 
 CHANCE = "_chance"
 """Behind the name of a probe's measure: what was taken off; noted of models that answer otherwise when asked again."""
@@ -291,11 +294,8 @@ def _largest_share(means: Sequence[float], counts: Sequence[float]) -> float:
 
 
 def _largest_of(columns: Sequence[Column], family: Family) -> Combine:
-    of_reference = family.asks is Question.REFERENCE
-    counts = (
-        ECHO_COUNTS if of_reference and column.measure.endswith((ECHO, STRETCHES)) else 1.0
-        for column in columns[::2]
-    )
+    counted = COUNTS.get(family.asks, {}) if family.asks else {}
+    counts = (counted.get(column.measure.removeprefix(family.measure), 1.0) for column in columns[::2])
     return partial(_largest_share, counts=tuple(counts))
 
 
@@ -318,7 +318,7 @@ def _every_lag(family: Family, condition: Condition | None) -> tuple[Column, ...
 
 
 def has_echo(measure: str, condition: Condition) -> bool:
-    """Whether a probe moves mouths the other way as well, for ``ECHO``: not those of frames under their own speech.
+    """Whether a probe moves mouths both ways, for ``ECHO`` and ``FRAME_BY_FRAME``: not frames under their own speech.
 
     It takes as many videos once more, and what follows from input frames is seen under other speech.
     """
@@ -330,9 +330,9 @@ def _of_probe(family: Family, condition: Condition | None) -> tuple[Column, ...]
     parts = [""]
     if family.summary is Summary.LARGEST_SHARE:
         parts += [LATE, SYNC]
-        parts += [ECHO, COLOUR_ECHO] if has_echo(family.measure, condition) else []
+        parts += [ECHO, COLOUR_ECHO, FRAME_BY_FRAME] if has_echo(family.measure, condition) else []
         parts += [PAUSE] if condition.setup is Setup.PA else []
-        parts += [AROUND, STRETCHES] if family.asks is Question.REFERENCE else []
+        parts += [AROUND] if family.asks is Question.REFERENCE else []
     names = (f"{family.measure}{part}{full}" for part in parts for full in ("", FULL))
     return tuple(Column(name, condition, source=family.source) for name in names)
 

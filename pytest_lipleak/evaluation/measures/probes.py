@@ -177,7 +177,9 @@ def earlier_frames(probed: Probed) -> dict[str, float]:
     """
     trials = moved_frames(probed)
     zones = Zones(lips_core(), None)
-    return followed("FRAME_shift", probed, trials, [trials[0].clip.video], _moved(probed), zones)
+    return followed(
+        "FRAME_shift", probed, trials, [trial.clip.video for trial in trials], _moved(probed), zones
+    )
 
 
 def moved_frames(probed: Probed) -> tuple[Trial, ...]:
@@ -247,8 +249,8 @@ def followed(
         measure: of the probe.
         probed: the clip and what is known of it.
         trials: with the moved mouths, and, for an echo, with mouths that were moved as much the other way.
-        mouths: frames with moved mouths, that the clip's own are compared with; and, where stretches of them are looked
-            for, those with mouths that were moved the other way.
+        mouths: frames with moved mouths, that the clip's own are compared with; and, for an echo, those with mouths
+            that were moved the other way.
         moved: by how many frames they come earlier.
         zones: where the output is looked at.
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.metrics.formulas import AROUND, COLOUR_ECHO, ECHO, LATE, PAUSE, STRETCHES, SYNC
+from pytest_lipleak.core.metrics.formulas import AROUND, COLOUR_ECHO, ECHO, FRAME_BY_FRAME, LATE, PAUSE, SYNC
 from pytest_lipleak.core.scores import LAGS
 from pytest_lipleak.evaluation.measures.echo import Layer, changed_share, echo
-from pytest_lipleak.evaluation.measures.stretches import share_of_stretches
+from pytest_lipleak.evaluation.measures.frame_by_frame import share_frame_by_frame
 from pytest_lipleak.faces.small_faces import Faces, Region, lips_core
 
 SAME = 0.5
@@ -86,7 +86,7 @@ class Given:
         moved: by how many frames mouths come earlier; negative where they come later.
         around: chin and cheeks, where they are looked at, too, bool (SIDE, SIDE).
         pauses: which frames lie in a pause of the driving speech, bool (T,); None: none does, nothing is said of them.
-        other_way: with mouths that were moved as much the other way; None where stretches are not looked for.
+        other_way: with mouths that were moved as much the other way; None where they were not.
     """
 
     faces: Faces
@@ -140,7 +140,7 @@ def arrivals(
 
     Returns:
         By part: "" (pixels of the lips; outside pauses where there are any), ``PAUSE``, ``AROUND``, ``LATE`` (pixels of
-        the lips at far lags), ``SYNC``, ``ECHO``, ``COLOUR_ECHO`` and ``STRETCHES``.
+        the lips at far lags), ``SYNC``, ``ECHO``, ``COLOUR_ECHO`` and ``FRAME_BY_FRAME``.
     """
     parts: dict[str, tuple[Region, NDArray[np.bool_] | None, range]] = {
         "": (given.region, None if given.pauses is None else ~given.pauses, LAGS),
@@ -164,7 +164,7 @@ def arrivals(
         # Judged for themselves: the larger of two in every clip would be above chance by choice.
         found |= {part: _echo(layers, given, place) for place, part in enumerate((ECHO, COLOUR_ECHO))}
         if given.other_way is not None:
-            found[STRETCHES] = _in_stretches(layers, given, given.other_way)
+            found[FRAME_BY_FRAME] = _frame_by_frame(layers, given, given.other_way)
     return found
 
 
@@ -181,11 +181,11 @@ def _echo(layers: Layers, given: Given, place: int) -> Arrival:
     return Arrival(np.array([found]), 1.0)
 
 
-def _in_stretches(layers: Layers, given: Given, other_way: Faces) -> Arrival:
+def _frame_by_frame(layers: Layers, given: Given, other_way: Faces) -> Arrival:
     before, rest = layers.before[0], (given.faces, given.changed, other_way, given.region)
-    share = share_of_stretches(before, layers.earlier[0], layers.later[0], *rest)
+    share = share_frame_by_frame(before, layers.earlier[0], layers.later[0], *rest)
     again = None if layers.again is None else layers.again[0]
-    chance = 0.0 if again is None else share_of_stretches(before, again, again, *rest)
+    chance = 0.0 if again is None else share_frame_by_frame(before, again, again, *rest)
     return Arrival(np.array([share]), 1.0, chance)
 
 

@@ -1,4 +1,4 @@
-"""Mouths that come from the reference by any map of time are found; mouths that merely change are not."""
+"""Mouths that were given and come out in whatever order are found; mouths that merely change are not."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pytest_lipleak.evaluation.measures.stretches import share_of_stretches
+from pytest_lipleak.evaluation.measures import frame_by_frame
+from pytest_lipleak.evaluation.measures.frame_by_frame import share_frame_by_frame
 from pytest_lipleak.faces.small_faces import SIDE, lips_region
 
 FRAMES, MOVED = 96, 8
@@ -30,11 +31,11 @@ def faces(of: Mouths) -> NDArray[np.uint8]:
 
 
 def found(model: Callable[[Mouths], Mouths], share: float = 1.0) -> float:
-    """Probe a model that adds a share of what it makes of the reference's mouths to lips of its own."""
+    """Probe a model that adds a share of what it makes of the mouths given to lips of its own."""
     own, lips = mouths(1), mouths(2)
     given = [np.roll(own, by, axis=0) for by in (0, -MOVED, MOVED)]
     made = (faces((1 - share) * lips + share * model(each)) for each in given)
-    return share_of_stretches(*made, *map(faces, given), LIPS)
+    return share_frame_by_frame(*made, *map(faces, given), LIPS)
 
 
 def backwards_in_windows(own: Mouths) -> Mouths:
@@ -44,6 +45,11 @@ def backwards_in_windows(own: Mouths) -> Mouths:
 def with_a_growing_lag(own: Mouths) -> Mouths:
     return own[[(at - at // 8) % FRAMES for at in range(FRAMES)]]
 
+
+DRAWS = np.random.default_rng(7)
+SIGNS = DRAWS.choice([-1, 1], (FRAMES, 1))
+ORDER = DRAWS.integers(FRAMES, size=FRAMES)
+NEAR = (np.arange(FRAMES) + DRAWS.integers(-6, 7, FRAMES)) % FRAMES
 
 MAPS: dict[str, Callable[[Mouths], Mouths]] = {
     "as it is": lambda own: own,
@@ -55,12 +61,17 @@ MAPS: dict[str, Callable[[Mouths], Mouths]] = {
     "one mouth for all": lambda own: np.repeat(own[:1], FRAMES, axis=0),
     "a lag that grows": with_a_growing_lag,
     "its sign turning": lambda own: own * np.where(np.arange(FRAMES) // 12 % 2, 1, -1)[:, None],
+    "a sign drawn for every frame": lambda own: own * SIGNS,
+    "a frame drawn for every frame": lambda own: own[ORDER],
+    "within a quarter of a second": lambda own: own[NEAR],
+    "double speed": lambda own: own[2 * np.arange(FRAMES) % FRAMES],
+    "two and a half times as fast, backwards": lambda own: own[::-1][5 * np.arange(FRAMES) // 2 % FRAMES],
 }
 
 
 @pytest.mark.parametrize("name", MAPS)
 def test_any_map_of_time_is_found_by_its_share(name: str) -> None:
-    """.12 is the limit of the default gate; the shares are those of a copy, less what stretches cannot show."""
+    """.12 is the default limit; the shares are those of a copy, less what mouths that do not move cannot show."""
     assert found(MAPS[name], 0.5) >= 0.3
     assert found(MAPS[name], 0.25) == pytest.approx(found(MAPS[name], 0.5) / 2, abs=0.05)
     assert found(MAPS[name]) <= 1
@@ -80,11 +91,18 @@ def test_lips_that_know_nothing_of_the_reference_are_nothing() -> None:
     assert found(lambda own: own, 0) == 0
     still = faces(np.zeros_like(mouths(1)))
     assert (
-        share_of_stretches(faces(mouths(1)), faces(mouths(2)), faces(mouths(3)), still, still, still, LIPS)
+        share_frame_by_frame(faces(mouths(1)), faces(mouths(2)), faces(mouths(3)), still, still, still, LIPS)
         == 0
     )
 
 
-def test_fewer_frames_than_a_stretch_say_nothing() -> None:
-    short = [faces(mouths(seed))[:5] for seed in range(6)]
-    assert share_of_stretches(*short, LIPS) == 0
+def test_a_long_clip_is_compared_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once = found(MAPS["backwards"], 0.5)
+    monkeypatch.setattr(frame_by_frame, "AT_ONCE", 7)
+    assert found(MAPS["backwards"], 0.5) == pytest.approx(at_once, rel=1e-5)
+
+
+def test_one_frame_is_enough_and_none_says_nothing() -> None:
+    one = [faces(mouths(seed))[:1] for seed in (1, 2, 3)]
+    assert share_frame_by_frame(*one, *one, LIPS) == pytest.approx(1, abs=1e-6)
+    assert share_frame_by_frame(*(each[:0] for each in one * 2), LIPS) == 0
