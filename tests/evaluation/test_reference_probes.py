@@ -274,7 +274,7 @@ def test_a_model_that_samples_anew_is_compared_with_itself_and_that_is_said(
 
 
 class Shuffles(ControlGenerator):
-    """Shows half of the reference's mouths, in an order that is drawn once: they follow nothing that can be moved."""
+    """Shows half of the reference's mouths, each in the place of another, by an order that is drawn once."""
 
     def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
         made = super().generate(frames, audio, reference)
@@ -283,12 +283,44 @@ class Shuffles(ControlGenerator):
         return np.uint8((shown.astype(np.uint16) + made) // 2)
 
 
+class ShufflesInput(Shuffles):
+    """Does so with the mouths of the input frames."""
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        return super().generate(frames, audio, frames)
+
+
+@pytest.mark.parametrize(
+    ("model", "accused"),
+    [(Shuffles, "REF_shift"), (ShufflesInput, "FRAME_shift")],
+    ids=["reference", "input"],
+)
+def test_mouths_in_an_order_of_the_models_own_are_found(
+    model: type[Shuffles], accused: str, evaluation: Evaluate, tmp_path: Path
+) -> None:
+    leaky = model(0.0)
+    leaky.fingerprint = model.__name__
+    whole = evaluation(Model(model.__name__, leaky), tmp_path)
+    found = {name: whole.measure(f"{name}[PA,CR]").value for name in ("REF_shift", "FRAME_shift")}
+    assert found.pop(accused) > 0.2
+    assert found.popitem()[1] < 0.05
+
+
+class DrawsByItsReference(ControlGenerator):
+    """Shifts its honest lips in time by what it sees of its reference: they follow nothing that can be moved."""
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        seen = reference[:, 80:110, 60:100].mean(axis=(1, 2, 3)).round().astype(int).tolist()
+        late = int(np.random.default_rng(seen).integers(0, 40))
+        return np.roll(super().generate(frames, audio, reference), late, axis=0)
+
+
 def test_lips_that_change_with_the_reference_and_follow_it_in_no_known_way_are_told(
     evaluation: Evaluate, tmp_path: Path
 ) -> None:
-    model = Shuffles(0.0)
-    model.fingerprint = "shuffled"
-    whole = evaluation(Model("shuffled", model), tmp_path)
+    model = DrawsByItsReference(0.0)
+    model.fingerprint = "drawn"
+    whole = evaluation(Model("drawn", model), tmp_path)
     assert whole.measure("REF_shift[PA,CR]").value < 0.12, "no limit finds it"
     (said,) = [line for line in suspicions(whole.corpus) if line.startswith("lips change when")]
     assert "REF_shift[PA,CR] knows" in said
