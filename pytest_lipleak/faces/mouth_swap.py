@@ -244,11 +244,15 @@ def moved_to(
     x, y = shift
     if max(abs(x), abs(y)) > MAX_MOVE * source.shape[1]:
         x = y = 0.0
-    move = np.array([[1, 0, x], [0, 1, y]], np.float32)
-    # Up to the end of the place, from the very first pixel on: counted from elsewhere, coordinates round otherwise.
-    size = (place[1].stop or source.shape[1], place[0].stop or source.shape[0])
-    moved = cv2.warpAffine(source, move, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(moved[place], np.uint8), _brightness(goal) - _brightness(anchor)
+    # Where each pixel comes from, as ``warpAffine`` counts it; that would make everything above and beside them, too.
+    down, across = (
+        np.arange(length, dtype=np.float32)[part] - np.float32(by)
+        for length, part, by in zip(source.shape, place, (y, x), strict=False)
+    )
+    whole = np.empty((2, len(down), len(across)), np.float32)
+    whole[0], whole[1] = across, down[:, None]
+    moved = cv2.remap(source, whole[0], whole[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.uint8), _brightness(goal) - _brightness(anchor)
 
 
 def _brightness(grey: NDArray[np.uint8]) -> np.float32:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,12 +111,26 @@ class Patch:
         weight.setflags(write=False)
         return cls((place[0], place[1]), weight)
 
+    @cached_property
+    def _of_colours(self) -> NDArray[np.float32]:
+        """The weight of each colour: what is spread while it is multiplied takes three times as long."""
+        return np.repeat(self.weight, 3, axis=2)
+
     def into(self, picture: Image, other: NDArray[np.float32] | Image) -> Image:
         """Return a picture, uint8 RGB (H, W, 3), with what ``other``, (h, w, 3), is of it in this place mixed in."""
         mixed = np.array(picture)
-        part = mixed[self.place]
-        part[:] = np.clip(np.rint(part + self.weight * np.subtract(other, part, dtype=np.float32)), 0, 255)
+        self.mix(mixed[self.place], other)
         return mixed
+
+    def mix(self, part: Image, other: NDArray[np.float32] | Image) -> None:
+        """Mix ``other`` into this place of a picture, uint8 RGB (h, w, 3), where it stands."""
+        before = part.astype(np.float32)
+        mixed = np.array(other, np.float32)
+        mixed -= before
+        mixed *= self._of_colours
+        mixed += before
+        np.rint(mixed, out=mixed)
+        part[:] = np.clip(mixed, 0, 255, out=mixed)
 
 
 @cache

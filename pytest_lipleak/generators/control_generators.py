@@ -84,14 +84,15 @@ class ControlGenerator:
         driven, brighter = self._driven(frames, audio, patch.place) if self.alpha < 1 else (None, None)
         output = frames.copy()
         for index, frame in enumerate(frames):
-            part = output[index][patch.place]
-            mouth = np.zeros(part.shape, np.float32)
+            mouth = np.zeros(patch.weight.shape, np.float32)
             if driven is not None and brighter is not None:
-                mouth += (1 - self.alpha) * (driven[index] + brighter[index])
+                mouth = np.float32(1 - self.alpha) * (driven[index] + brighter[index])
             if self.alpha > 0:
-                mouth += self.alpha * aligned(reference[index if per_frame else 0], frame, patch.place)
+                mouth = mouth + np.float32(self.alpha) * aligned(
+                    reference[index if per_frame else 0], frame, patch.place
+                )
             # A donor that is brought in line may be brighter than white, or darker than black.
-            part[:] = np.clip(np.rint(part + patch.weight * (mouth - part)), 0, 255)
+            patch.mix(output[index][patch.place], mouth)
         return output
 
     def _driven(self, frames: Frames, audio: Audio, place: Place) -> tuple[Frames, NDArray[np.float32]]:

@@ -64,6 +64,7 @@ class EmbeddedExpert:
     def __init__(self, weights: Path | None = None, *, threads: int = 1) -> None:
         self._weights = weights
         self._threads = threads
+        self.works_beside = threads > 1
 
     @cached_property
     def _content(self) -> bytes:
@@ -187,8 +188,8 @@ class EmbeddedExpert:
 def _brightness(windows: NDArray[np.uint8]) -> tuple[float, float]:
     """Mean and standard deviation (plus 1e-4) over the whole clip, pixels in 0..1, from a histogram."""
     counts = np.zeros(256)
-    for window in windows:
-        counts += np.bincount(window.ravel(), minlength=256)
+    for start in range(0, len(windows), ROWS_PER_RUN):
+        counts += np.bincount(windows[start : start + ROWS_PER_RUN].ravel(), minlength=256)
     shades = np.arange(256) / 255.0
     mean = float(counts @ shades / counts.sum())
     return mean, float(np.sqrt(counts @ (shades - mean) ** 2 / counts.sum())) + 1e-4
