@@ -72,6 +72,11 @@ class Trial:
         return self.clip.video if own else frames_at(self.clip.video, self.reference)
 
     @cached_property
+    def audio_key(self) -> str:
+        """What tells the driving audio from others: a hash; empty for the real clip."""
+        return "" if self.audio is None else digest_of(self.audio)
+
+    @cached_property
     def reference_key(self) -> str | list[int]:
         """What tells the identity reference from others: a hash, or the indices."""
         if isinstance(self.reference, np.ndarray | StreamedVideo):

@@ -41,7 +41,7 @@ class Store:
         folder: created when needed.
         limit: bytes; beyond it, what was not used for longest is dropped. None keeps everything.
         shared: whether others may write to it; what is made in it gets the folder's own permissions.
-        passing: whether it goes with the run that made it: nothing in it is hashed.
+        passing: whether it goes with the run that made it: nothing in it is hashed, or said to be anything in words.
     """
 
     def __init__(
@@ -204,9 +204,10 @@ class Store:
         described = temporary.with_suffix(".about")
         try:
             make(temporary)
-            described.write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
-            self._access.share(described)
-            described.replace(self.layout.description(kind, key))
+            if not self.passing:  # nobody lists what goes with the run
+                described.write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
+                self._access.share(described)
+                described.replace(self.layout.description(kind, key))
             final = self.layout.final(kind, key, temporary)
             self._access.share(temporary)
             temporary.replace(final)

@@ -116,7 +116,7 @@ class FinishedOutputs(OutputVideos):
         self._kept: OrderedDict[str, Video] = OrderedDict()
         self._last: tuple[FinishedVideo, Video, Audio | None] | None = None
 
-    def output_key(self, trial: Trial, audio: Audio) -> str:
+    def output_key(self, trial: Trial) -> str:
         """Return the key of a finished video: a hash of the file's content, and of the clip that it is laid on.
 
         Raises:
@@ -130,7 +130,7 @@ class FinishedOutputs(OutputVideos):
             pose=self._compared(row),
             clip=trial.real.digest,
             # What is heard in it may be compared with that.
-            audio=digest_of(audio),
+            audio=trial.audio_key,
             libraries=versions_of("av", *GENERATION_LIBRARIES),
             package=__version__,
             format=STORE_FORMAT,

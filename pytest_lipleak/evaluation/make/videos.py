@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Audio, Clip, Frames, Image, StreamedVideo, Video, digest_of
+from pytest_lipleak.core.clips import Clip, Frames, Image, StreamedVideo, Video
 from pytest_lipleak.core.errors import StoreError
 from pytest_lipleak.core.held_arrays import HeldArrays
 from pytest_lipleak.core.version import __version__
@@ -44,7 +44,7 @@ class OutputVideos(ABC):
 
     def key(self, trial: Trial) -> str:
         """Return the key of a trial's video: a hash of all that its frames depend on."""
-        return trial.clip.digest if trial.audio is None else self.output_key(trial, trial.audio)
+        return trial.clip.digest if trial.audio is None else self.output_key(trial)
 
     def about(self, trial: Trial) -> dict[str, str]:
         """Return what an artefact of a trial is, for people who list the store."""
@@ -60,8 +60,8 @@ class OutputVideos(ABC):
         return None
 
     @abstractmethod
-    def output_key(self, trial: Trial, audio: Audio) -> str:
-        """Return the key of what the model makes, driven by ``audio``."""
+    def output_key(self, trial: Trial) -> str:
+        """Return the key of what the model makes."""
 
     @abstractmethod
     def get(self, trial: Trial, *, wait: bool = True) -> Video:
@@ -116,7 +116,7 @@ class Videos(OutputVideos):
         self._kind = "video.pictures" if store.passing else "video.mkv"
         self._room = RawRoom(store, "generated videos")
 
-    def output_key(self, trial: Trial, audio: Audio) -> str:
+    def output_key(self, trial: Trial) -> str:
         """Return the key of a generated video: a hash of all that its frames depend on."""
         hooks = self.model.declared.hooks
         return key_of(
@@ -131,7 +131,7 @@ class Videos(OutputVideos):
             clip=trial.clip.digest,
             # Where the face is, is known of the real clip.
             **({} if trial.original is None else {"original": trial.original.digest}),
-            audio=digest_of(audio),
+            audio=trial.audio_key,
             reference=trial.reference_key,
             device=self._worker.device.partition(":")[0],
             libraries=versions_of(*GENERATION_LIBRARIES),
