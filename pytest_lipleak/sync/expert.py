@@ -94,6 +94,14 @@ class SyncExpert(Protocol):
     def mouth_aligned(self) -> bool:
         """Whether it judges face crops better in which the mouth is level and in its place."""
 
+    @property
+    def works_beside(self) -> bool:
+        """Whether it may embed a video in a thread of its own while the model makes the next one.
+
+        It needs a processor for it then, changes nothing that a model could notice, and gives the same digits. False
+        where it does not say.
+        """
+
     def embed_video(self, frames: Iterable[Image]) -> Embeddings:
         """Embed face crops.
 

@@ -58,6 +58,7 @@ class SyncNet:
     """
 
     mouth_aligned = False  # its published numbers come from plain face crops
+    works_beside = False  # torch takes all processors already, and shares a GPU with the model
 
     def __init__(self, weights: WeightsFile, device: str = "cpu", threads: int = 0) -> None:
         self._batch = CPU_BATCH if device == "cpu" else GPU_BATCH

@@ -15,6 +15,7 @@ from pytest_lipleak.core.clips import Audio, Clip, Frames, Image, Video, digest_
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.core.version import __version__
+from pytest_lipleak.evaluation.make.beside import Beside
 from pytest_lipleak.evaluation.make.costs import Stopwatch
 from pytest_lipleak.evaluation.make.crops import Cropper, Crops
 from pytest_lipleak.evaluation.make.heard_speech import HeardSpeech
@@ -72,6 +73,8 @@ class Artefacts:
         self._kind_of_device = device.partition(":")[0]
         self._stopwatch = stopwatch
         self._noted = NotedFaces()
+        self.beside = Beside[Embeddings](getattr(expert, "works_beside", False))
+        """What the sync expert sees, begun while the model makes the next video."""
         self.speech = HeardSpeech(expert, stopwatch)
         """Speech as the sync expert hears it."""
         self.mouths = RunPictures(store)
@@ -97,7 +100,7 @@ class Artefacts:
         """Return a trial's video as the sync expert sees it, float32 (W, D), generating it if nobody did.
 
         Args:
-            trial: the trial.
+            trial: generated or real.
             wait: whether to wait for another process that is making it; otherwise that is an error.
 
         Raises:
@@ -114,7 +117,7 @@ class Artefacts:
 
         def make(path: Path) -> None:
             with path.open("wb") as file:
-                np.save(file, self._embed(trial, *shown[0]))
+                np.save(file, self.beside.take(key, partial(self._embed, trial, *shown[0])))
 
         found = self._store.load(
             "embedding.npy",
@@ -128,6 +131,16 @@ class Artefacts:
         if found is None:
             raise BusyError
         return found
+
+    def make(self, trial: Trial, *, wait: bool = True) -> None:
+        """Let the model make a trial, if nobody did, and embed it, beside what is done next where that is allowed."""
+        video = self.videos.get(trial, wait=wait) if self.lacks(trial) else None
+        # What is streamed is decoded where it is asked for.
+        if isinstance(video, np.ndarray) and self.beside.allowed and not self._retracked(trial):
+            work = partial(self._embed, trial, video, self.cropper(trial.real))
+            self.beside.begin(self._embedding_key(trial), work)
+        elif video is not None:
+            self.embedding(trial, wait=wait)
 
     def _retracked(self, trial: Trial) -> bool:
         return self._plan.retrack and trial.audio is not None
@@ -161,12 +174,7 @@ class Artefacts:
         )
 
     def score(self, trial: Trial, audio: Audio, *, wait: bool = True) -> SyncScore:
-        """Score a trial's video against any audio, int16 mono 16 kHz; see ``embedding`` for ``wait``.
-
-        Raises:
-            UnscorableError: too few frames, or as ``embedding``.
-            GeneratorError: the model failed.
-        """
+        """Score a trial's video against any audio, int16 mono 16 kHz; waits and raises as ``embedding`` does."""
         seen = self._embedding_key(trial)
         key = key_of(embedding=seen, audio=digest_of(audio), format=STORE_FORMAT)
         seen_and_heard: list[Embeddings] = []
@@ -191,15 +199,12 @@ class Artefacts:
     def unrelated_scores(self, trial: Trial, unrelated: UnrelatedSpeech) -> tuple[float, ...]:
         """Return a trial's LSE-C against speech that has nothing to do with it, one for each of the audios."""
         name = trial.clip.name
-        key = key_of(embedding=self._embedding_key(trial), clip=name, speech=unrelated.identity)
-
-        rows: list[Embeddings] = []
-        found = self._store.data(
+        found = self.data_of(
             "null",
-            key,
-            lambda: {"lse_c": unrelated.scores(rows[0], name)},
-            needs=lambda: rows.append(self.embedding(trial)),
-            about=self.videos.about(trial),
+            [trial],
+            lambda: {"lse_c": unrelated.scores(self.embedding(trial), name)},
+            clip=name,
+            speech=unrelated.identity,
         )
         return tuple(found["lse_c"])
 
@@ -275,7 +280,6 @@ class Artefacts:
         Raises:
             UnscorableError: no face can be followed through it.
         """
-
         trial, cropper = Trial(clip), self.cropper(clip)
 
         def compute() -> dict[str, Any]:

@@ -5,7 +5,7 @@ those who have it may need.
 """
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -97,19 +97,56 @@ class Scheduler:
             ahead = self._generated_first(ahead)
         # First what nobody is making, then what others hold: no worker waits while there is work.
         for wait in (False, True):
-            behind = []
-            for done, key in enumerate(ahead, total - len(ahead)):
-                self.progress(done, total, label_of(key))
-                try:
-                    with self.record.attempt(key):
-                        self.record.corpus.trials[key] = self._scored(*key, wait=wait)
-                except BusyError:
-                    behind.append(key)
-            ahead = behind
+            ahead = self._finished(ahead, total, wait=wait)
         if ahead:
             raise BusyError
         if total:
             self.progress(total, total, "")
+
+    def _finished(self, keys: Sequence[Key], total: int, *, wait: bool) -> list[Key]:
+        """Score trials in their order, each beside the making of the next where allowed; return what others are at."""
+        behind: list[Key] = []
+        made: list[Key] = []
+
+        def score_made(but: int = 0) -> None:
+            while len(made) > but:
+                self._score(made.pop(0), behind, wait=wait)
+
+        try:
+            for done, key in enumerate(keys, total - len(keys)):
+                self.progress(done, total, label_of(key))
+                begun = None
+                with _left_to(behind, key), self.record.attempt(key):
+                    begun = self._begin(*key, wait=wait)
+                if begun:
+                    made.append(key)
+                    score_made(but=1)
+                elif begun is not None:
+                    score_made()
+                    self._score(key, behind, wait=wait)
+        finally:
+            # Whatever ends the work: what was made is scored.
+            score_made()
+        return behind
+
+    def _begin(self, name: str, condition: Condition | None, *, wait: bool) -> bool:
+        """Let the model make a trial's video, and begin to embed it; False where scoring does all that there is."""
+        # The real clip comes first: where it cannot be judged, nothing is generated for it.
+        if (
+            not self.artefacts.beside.allowed
+            or condition is None
+            or (name, None) not in self.record.corpus.trials
+        ):
+            return False
+        trial = self.trials.of(name, condition)
+        if not self.artefacts.lacks(trial):
+            return False
+        self.artefacts.make(trial, wait=wait)
+        return True
+
+    def _score(self, key: Key, behind: list[Key], *, wait: bool) -> None:
+        with _left_to(behind, key), self.record.attempt(key):
+            self.record.corpus.trials[key] = self._scored(*key, wait=wait)
 
     def _generated_first(self, keys: list[Key]) -> list[Key]:
         """Generate while this process may hold the model, as others can score meanwhile; return what is left."""
@@ -193,3 +230,12 @@ class Scheduler:
         except StoreError as error:
             # Said in the end.
             self.record.failures[clip, condition] = error
+
+
+@contextmanager
+def _left_to(behind: list[Key], key: Key) -> Iterator[None]:
+    """Note a trial that another process is at."""
+    try:
+        yield
+    except BusyError:
+        behind.append(key)

@@ -284,8 +284,11 @@ def followed(
     )
     inside = zones.lips if zones.around is None else None
     again = None if probed.steady else probed.seen(probed.again, inside)
-    before, after = probed.seen(probed.trial), probed.seen(trials[0], inside)
+    before = probed.seen(probed.trial)
+    # Embedded while the model makes the others.
+    artefacts.make(trials[0])
     layers = probed.layers(trials, again is not None) if len(trials) > 1 else None
+    after = probed.seen(trials[0], inside)
     found: dict[str, float] = {}
     for part, arrival in arrivals(before, after, given, layers, again).items():
         found |= {f"{measure}{part}": arrival.found, f"{measure}{part}{FULL}": arrival.full}

@@ -1,8 +1,8 @@
 """Takes the lag scan and the comparison of lips to the clips: what of a clip is in what was made of it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property, partial
 from itertools import islice
 from typing import Any
 
@@ -146,29 +146,34 @@ class Scans:
         faces = self.artefacts.faces(Trial(clip))
         outputs = [self.artefacts.faces(trial) for trial in trials]
         region = edited_region(outputs, faces)
-        floor = self.artefacts.embedding_of(self._with_still_mouth(clip, faces, region))
-        scans = {}
+        floor = self._floor_of(clip, faces, region)
         comparable = self._comparable(name, conditions[0].reference)
-        for condition, trial, output in zip(conditions, trials, outputs, strict=True):
-            if condition not in comparable:
-                continue
-            seen = self.artefacts.embedding(trial)
+        scanned = [each for each in zip(conditions, trials, outputs, strict=True) if each[0] in comparable]
+        # What needs no floor is done while that is embedded.
+        lips = [self._lips_in(name, condition, output) for condition, _, output in scanned]
+        scans = {}
+        for (condition, trial, _), (alike, slope) in zip(scanned, lips, strict=True):
+            videos = self.artefacts.embedding(trial), floor()
             with self.stopwatch("scoring"):
-                scan = self._scanned(name, condition, (seen, floor), output, float(region.mean()))
+                heard = self._heard_in(name, condition, videos)
+            scan = LagScan(heard, alike, slope, float(region.mean()))
             scans[_place(condition)] = scan.to_dict()
         return {"scans": scans}
 
-    def _scanned(
-        self,
-        name: str,
-        condition: Condition,
-        videos: tuple[Embeddings, Embeddings],
-        output: Faces,
-        region: float,
-    ) -> LagScan:
-        """Scan one output, given the embeddings of it and of its floor."""
+    def _floor_of(self, clip: Clip, faces: Faces, region: Region) -> Callable[[], Embeddings]:
+        """Begin to embed a clip's floor, where that is allowed; return what gives it."""
+        work = cache(partial(self.artefacts.embedding_of, self._with_still_mouth(clip, faces, region)))
+        beside, name = self.artefacts.beside, f"floor {clip.digest}"
+        # What is decoded anew in every pass is decoded where it is needed.
+        if isinstance(clip.video, np.ndarray):
+            beside.begin(name, work)
+        return cache(partial(beside.take, name, work))
+
+    def _heard_in(
+        self, name: str, condition: Condition, videos: tuple[Embeddings, Embeddings]
+    ) -> tuple[tuple[float, ...], ...]:
+        """The clip's own speech and unrelated speech in an output over its floor, by lag, given their embeddings."""
         related = self._related(name, condition)
-        others = self.unrelated.others(related)[:UNRELATED]
         speech = self.artefacts.speech(self.trials.clips[name].audio)
         seen, floor = (
             np.vstack(
@@ -179,16 +184,19 @@ class Scans:
             )
             for video in videos
         )
-        own, still = self._own_lips(name)
-        moved = without(movement(output), still)
-        lips, slope = correlations(moved, own)
-        null = [correlations(moved, self._own_lips(other)[0])[0] for other in others]
-        return LagScan(
-            _rounded(excesses(seen, floor, self._offset(name))),
-            _rounded(np.stack([lips, *null])),
-            tuple(np.round(slope, DECIMALS).tolist()),
-            region,
-        )
+        return _rounded(excesses(seen, floor, self._offset(name)))
+
+    def _lips_in(
+        self, name: str, condition: Condition, output: Faces
+    ) -> tuple[tuple[tuple[float, ...], ...], tuple[float, ...]]:
+        """How an output's lips follow the clip's own and unrelated ones, by lag, and the slope on its own."""
+        with self.stopwatch("scoring"):
+            others = self.unrelated.others(self._related(name, condition))[:UNRELATED]
+            own, still = self._own_lips(name)
+            moved = without(movement(output), still)
+            lips, slope = correlations(moved, own)
+            null = [correlations(moved, self._own_lips(other)[0])[0] for other in others]
+            return _rounded(np.stack([lips, *null])), tuple(np.round(slope, DECIMALS).tolist())
 
     def _offset(self, name: str) -> int:
         return self.record.corpus.trials[name, None].own_offset

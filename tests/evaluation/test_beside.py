@@ -1,0 +1,149 @@
+"""What is embedded beside the model: the same digits in the same order, and the model notices nothing of it."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from clip_sets import random_levels, write_clips
+
+from pytest_lipleak.core.conditions import CONDITIONS
+from pytest_lipleak.core.errors import GeneratorError, UnscorableError
+from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
+from pytest_lipleak.evaluation.make.beside import MOST, Beside
+from pytest_lipleak.generators.registry import Model
+from pytest_lipleak.store.store import Store
+from pytest_lipleak.sync.expert import ExpertIdentity, Suitability
+from pytest_lipleak.sync.protocols import Protocol
+
+LEVELS = {name: random_levels(ord(name)) for name in "abcd"}
+
+
+def test_what_is_begun_is_done_in_another_thread_and_taken_once():
+    beside = Beside[int](allowed=True)
+    did: list[int] = []
+
+    def work() -> int:
+        did.append(threading.get_ident())
+        return len(did)
+
+    beside.begin("one", work)
+    beside.begin("one", work)  # is begun already
+    assert beside.take("one", work) == 1
+    assert did[0] != threading.get_ident()
+    assert beside.take("one", work) == 2, "taken already, so done anew"
+    assert did[1] == threading.get_ident()
+
+
+def test_nothing_is_begun_where_there_is_no_processor_for_it():
+    beside = Beside[int](allowed=False)
+    beside.begin("one", threading.get_ident)
+    assert beside.take("one", threading.get_ident) == threading.get_ident()
+
+
+def test_an_error_is_raised_where_the_result_is_asked_for():
+    beside = Beside[int](allowed=True)
+
+    def fails() -> int:
+        raise UnscorableError("no face")
+
+    beside.begin("one", fails)
+    with pytest.raises(UnscorableError, match="no face"):
+        beside.take("one", lambda: 1)
+
+
+def test_of_many_results_the_first_are_let_go_and_made_anew():
+    beside = Beside[str](allowed=True)
+    for number in range(MOST + 2):
+        beside.begin(str(number), lambda: "begun")
+    taken = [beside.take(str(number), lambda: "anew") for number in range(MOST + 2)]
+    assert taken == ["anew", "anew", *["begun"] * MOST]
+
+
+class BrightnessExpert:
+    """Sees brightness, hears loudness; one row per window."""
+
+    identity = ExpertIdentity("brightness", "1", "0" * 64, True)
+
+    def __init__(self, works_beside: bool) -> None:
+        self.works_beside = works_beside
+        self.threads: list[int] = []
+
+    def embed_video(self, frames: Any) -> np.ndarray:
+        self.threads.append(threading.get_ident())
+        return _rows(np.stack([np.float32(frame[0, 0, 0]) for frame in frames]))
+
+    def embed_audio(self, audio: np.ndarray) -> np.ndarray:
+        return _rows(audio[::640].astype(np.float32) / 100)
+
+    def review(self, frames: Any, audio: np.ndarray) -> Suitability:
+        return Suitability((), ())
+
+
+def _rows(levels: np.ndarray) -> np.ndarray:
+    return np.stack([levels[i : i + 5] for i in range(len(levels) - 5)])
+
+
+class Darker:
+    fingerprint = "darker"
+
+    def __init__(self, fails_at: int | None = None) -> None:
+        self.fails_at = fails_at
+        self.asked: list[tuple[int, bytes]] = []
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        self.asked.append((threading.get_ident(), audio[:5000].tobytes() + frames[0, 0].tobytes()))
+        if len(self.asked) == self.fails_at:
+            raise KeyboardInterrupt
+        return frames // 2 + reference[:1] // 4
+
+
+def evaluated(folder: Path, works_beside: bool, model: Darker) -> tuple[Evaluation, BrightnessExpert]:
+    clips = write_clips(folder / "clips", LEVELS)
+    expert = BrightnessExpert(works_beside)
+    store = Store(folder / f"store {works_beside}")
+    plan = Plan(Protocol.DIRECT)
+    return Evaluation(clips, Model("darker", model), expert, plan, store), expert  # type: ignore[arg-type]
+
+
+def test_scores_their_order_and_what_the_model_is_asked_are_the_same(tmp_path):
+    found = []
+    for works_beside in (False, True):
+        model = Darker()
+        evaluation, expert = evaluated(tmp_path, works_beside, model)
+        evaluation.need(CONDITIONS)
+        trials = evaluation.corpus.trials
+        found.append(
+            (list(trials), [trial.own for trial in trials.values()], [what for _, what in model.asked])
+        )
+        assert {thread for thread, _ in model.asked} == {threading.get_ident()}
+        others = [thread for thread in expert.threads if thread != threading.get_ident()]
+        assert len(others) == (len(LEVELS) * len(CONDITIONS) if works_beside else 0)
+    assert found[0] == found[1]
+
+
+def test_what_was_made_is_scored_when_the_work_is_ended(tmp_path):
+    model = Darker(fails_at=4)
+    evaluation, _ = evaluated(tmp_path, True, model)
+    with pytest.raises(KeyboardInterrupt):
+        evaluation.need(CONDITIONS)
+    scored = [condition for _, condition in evaluation.corpus.trials if condition]
+    assert len(scored) == 3
+
+
+def test_a_model_that_fails_keeps_no_other_trial_from_its_score(tmp_path):
+    class FailsOnce(Darker):
+        def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+            made = super().generate(frames, audio, reference)
+            if len(self.asked) == 2:
+                raise ValueError("no")
+            return made
+
+    model = FailsOnce()
+    evaluation, _ = evaluated(tmp_path, True, model)
+    with pytest.raises(GeneratorError):
+        evaluation.need(CONDITIONS[:2])
+    every = len(LEVELS) * 2
+    assert len(model.asked) == every
+    assert sum(condition is not None for _, condition in evaluation.corpus.trials) == every - 1
