@@ -40,6 +40,8 @@ GATES = (
     "LipCorr_S < 9",
     "REF_shift[PA,CR] < 9",
     "FRAME_shift[PA,CR] < 9",
+    "FRAME_shift[AM,CR] < 9",
+    "REF_swap[XM,AR] < 9",
 )
 OPTIONS = ("--expert=embedded", "--seed=3", "--silence=noise")
 
