@@ -8,6 +8,7 @@ follows the audio with real lips, alpha 1 copies its reference.
 
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,7 +101,7 @@ class ControlGenerator:
 
         They are the same whatever the reference: the same frames and audio are asked for again with another.
         """
-        name = f"{digest_of(frames)} {digest_of(audio)}"
+        name = f"{frames.shape} {_sums_of(frames).hex()} {digest_of(audio)}"
         driven, brighter = self._moved.get(name), self._moved.get(f"{name} brighter")
         if driven is None or brighter is None:
             mouths = self._driven_mouths(frames, audio)
@@ -211,6 +212,19 @@ def _best_shift(speech: Audio, audio: Audio) -> tuple[int, float]:
     one, other = (each.astype(np.float64) for each in (audio[start:end], speech[start - late : end - late]))
     size_of_both = float(np.linalg.norm(one) * np.linalg.norm(other))
     return late, float(one @ other) / size_of_both if size_of_both else 0.0
+
+
+def _sums_of(frames: Frames) -> bytes:
+    """What tells frames from others in a fifth of the time of a hash: their words, each times an odd number, summed."""
+    rows = np.ascontiguousarray(frames).reshape(len(frames), -1)
+    if rows.shape[1] % 8:
+        rows = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 8)))
+    return bytes((rows.view(np.uint64) @ _odd_numbers(rows.shape[1] // 8)).tobytes())
+
+
+@lru_cache(2)
+def _odd_numbers(count: int) -> NDArray[np.uint64]:
+    return np.random.default_rng(0).integers(2**63, size=count, dtype=np.uint64) * np.uint64(2) + np.uint64(1)
 
 
 def _is_silent(audio: Audio) -> bool:
