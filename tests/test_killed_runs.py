@@ -11,7 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
+from pytest_lipleak.cli import USAGE, main
+from pytest_lipleak.cli.calibrate import AT_WORK
+from pytest_lipleak.machine.private_folders import STORE_MARK
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 from pytest_lipleak.media.video import write_video
 
@@ -68,3 +72,17 @@ def test_a_calibration_that_was_killed_goes_on(clips: Path, tmp_path: Path) -> N
     assert "goes on" not in whole.stderr
     one, other = (json.loads((tmp_path / name).read_text()) for name in ("dose.json", "whole.json"))
     assert one == other
+
+
+def test_a_second_calibration_of_one_file_is_refused(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first to end would remove what the other has measured."""
+    output, part = tmp_path / "dose.json", tmp_path / "dose.json.part"
+    command = ["calibrate", f"--clips={clips}", "--pairing=any", f"--output={output}"]
+    part.mkdir(0o700)
+    (part / STORE_MARK).touch()
+    with FileLock(part / AT_WORK):
+        assert main(command) == USAGE
+    assert "another calibration is at work on it" in capsys.readouterr().err
+    assert part.is_dir(), "of the first"

@@ -3,8 +3,10 @@
 import argparse
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD
 from pytest_lipleak.core.words import counted
@@ -13,8 +15,14 @@ from pytest_lipleak.machine.private_folders import STORE_MARK
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
 
+if TYPE_CHECKING:
+    from pytest_lipleak.settings.options import Settings
+
 PART = ".part"
 """Ending of the folder that holds what was measured of a curve that is not finished."""
+
+AT_WORK = "calibration.lock"
+"""File in it that a calibration holds while it is at work."""
 
 
 def add(commands: Any) -> None:
@@ -39,6 +47,22 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure every share, write the curve and, where asked, gates; print what they say."""
+    settings = command_settings("calibrate", options)
+    check_writable(options.output, "--output")
+    if options.gates is not None:
+        check_writable(options.gates, "--gates")
+    settings = settings._replace(inputs=settings.inputs._replace(model="demo"))
+    kept = None if settings.machine.store else _kept_beside(options.output)
+    if kept is None:
+        return _calibrated(options, settings)
+    settings = settings._replace(machine=settings.machine._replace(store=kept))
+    with _alone_in(kept, options.output):
+        ended = _calibrated(options, settings)
+        shutil.rmtree(kept, ignore_errors=True)
+    return ended
+
+
+def _calibrated(options: argparse.Namespace, settings: "Settings") -> int:
     from pytest_lipleak.core.conditions import SETUPS, Condition, Reference
     from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.core.errors import UnscorableError
@@ -49,17 +73,7 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.report.progress import StreamProgress
     from pytest_lipleak.run.run import Run
 
-    settings = command_settings("calibrate", options)
-    check_writable(options.output, "--output")
-    if options.gates is not None:
-        check_writable(options.gates, "--gates")
     told = sys.stderr if options.json else sys.stdout
-    settings = settings._replace(inputs=settings.inputs._replace(model="demo"))
-    kept = None if settings.machine.store else _kept_beside(options.output)
-    if kept is not None:
-        settings = settings._replace(machine=settings.machine._replace(store=kept))
-        if kept.is_dir():
-            print(f"lipleak: goes on with what {kept} holds of a run that was cut off", file=sys.stderr)
     work = Run(settings, progress=lambda: StreamProgress(sys.stderr))
 
     between: dict[float, dict[str, Measurement]] = {}
@@ -103,8 +117,6 @@ def run(options: argparse.Namespace) -> int:
         print(f"{options.gates}: {counted(len(gates), 'gate')}; pytest @{options.gates}", file=told)
         if lost := calibrated_limits.without_scores(corpora[calibrated_limits.NONE]):
             print(f"{options.gates}: {lost}", file=sys.stderr)
-    if kept is not None:
-        shutil.rmtree(kept, ignore_errors=True)
     clips_told = counted(len(curve.clip_names), "clip")
     print(
         f"{options.output}: {clips_told}, expert {curve.about['expert']}, protocol {work.expert.protocol}",
@@ -130,3 +142,33 @@ def _kept_beside(output: Path) -> Path | None:
     except StoreError:
         return None
     return folder
+
+
+@contextmanager
+def _alone_in(kept: Path, output: Path) -> Iterator[None]:
+    """Hold the folder of what is measured, which is removed in the end: whoever else worked in it would lose it.
+
+    Raises:
+        ConfigurationError: another calibration holds it.
+    """
+    from filelock import FileLock, Timeout
+
+    from pytest_lipleak.core.errors import ConfigurationError
+    from pytest_lipleak.store.store import Store
+
+    goes_on = kept.is_dir()
+    Store(kept).check()
+    lock = FileLock(kept / AT_WORK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise ConfigurationError(
+            f"--output {output}: another calibration is at work on it (its measurements are in {kept}); wait until it "
+            "has ended, or name another file"
+        ) from None
+    if goes_on:
+        print(f"lipleak: goes on with what {kept} holds of a run that was cut off", file=sys.stderr)
+    try:
+        yield
+    finally:
+        lock.release()
