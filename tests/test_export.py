@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_lipleak.cli import USAGE, main
+from pytest_lipleak.cli import NOT_JUDGED, USAGE, main
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 from pytest_lipleak.media.video import write_video
 
@@ -53,8 +53,11 @@ def decoded(path: Path) -> np.ndarray:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
 
-def made_elsewhere(folder: Path) -> None:
-    """Call the model for every row, by nothing but what stands in the folder; FFV1 is another codec than ours."""
+def made_elsewhere(folder: Path, reference: str = "reference_video", setup: str = "") -> None:
+    """Call the model for every row, by nothing but what stands in the folder; FFV1 is another codec than ours.
+
+    ``reference``: the column that is taken for the reference; ``setup``: rows of this one alone.
+    """
     import av
 
     names: dict[str, Any] = {}
@@ -62,10 +65,12 @@ def made_elsewhere(folder: Path) -> None:
     with (folder / "manifest.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
+        if setup not in ("", row["setup"]):
+            continue
         with wave.open(str(folder / row["audio"])) as sound:
             audio = np.frombuffer(sound.readframes(sound.getnframes()), "<i2")
         made = names["Mix"]().generate(
-            decoded(folder / row["video"]), audio, decoded(folder / row["reference_video"])
+            decoded(folder / row["video"]), audio, decoded(folder / row[reference])
         )
         path = (folder / row["output"]).with_suffix(".mkv")
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -122,6 +127,21 @@ def test_what_was_made_elsewhere_gives_the_numbers_of_the_live_run(
         assert finished[part] == live[part], part
     told = {key for key, value in live["provenance"].items() if finished["provenance"][key] != value}
     assert told <= {"model", "fingerprint", "clips", "clips_sha256", "pairing_rule", "begun", "finished"}
+
+
+def test_probes_that_were_made_from_another_column_pass_nothing(
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A script that takes the source for the reference makes a probe's outputs once more: all of them read 0.00."""
+    folder = tmp_path / "todo"
+    shutil.copytree(exported, folder)
+    made_elsewhere(folder, "source", "SI")
+    gate = "--gate=REF_swap[SI,CR] < 0.3"
+    assert main(["evaluate", f"--model=videos:{folder}", *OPTIONS, gate]) == NOT_JUDGED
+    told = capsys.readouterr().out
+    assert told.startswith("NOT JUDGED")
+    assert "in 2 of 2 clips (by 0 and 0 grey levels" in told
+    assert "was the model given the column 'reference_video' of the table?" in told
 
 
 def test_an_export_goes_on_and_takes_no_other_choices(

@@ -170,7 +170,8 @@ missing: it counts as a failed trial.
 A loop (a model called as `inference.py --face VIDEO --reference VIDEO --audio AUDIO --outfile OUTPUT`). `--face` takes
 `video`, never `source`, and `--reference` takes `reference_video`: some rows differ in them alone, to see where lips
 come from. A model without a reference of its own takes no `--reference`; leave out the rows whose `probe` begins with
-`REF_` then, for they would say nothing.
+`REF_` then. Their videos would be the same as without them, as if the script had read another column, and that is never
+passed.
 
 ```sh
 cd {folder}

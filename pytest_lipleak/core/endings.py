@@ -14,7 +14,7 @@ from pytest_lipleak.core.errors import unexpected
 from pytest_lipleak.core.exit_status import BROKEN, GOOD, LEAK, NOT_JUDGED
 from pytest_lipleak.core.metrics.default_gates import every_default
 from pytest_lipleak.core.metrics.families import Question, Source
-from pytest_lipleak.core.metrics.formulas import FULL, Metric
+from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.core.scores import POSED
 from pytest_lipleak.core.verdict_records import JudgedLimit
 from pytest_lipleak.core.verdicts import Outcome, Verdict
@@ -416,34 +416,12 @@ def unwatched(limited: Iterable[Metric], corpus: Corpus) -> str:
     notes = [f"leaks {', '.join(where)}"] if where else []
     if Question.FOLLOWS not in asked:
         notes.append(str(Question.FOLLOWS))
-    notes += _unanswered(corpus)
+    about = corpus.provenance
+    if about.finished and 1 < len(about.clip_names) > len(about.speakers.keys() & set(about.clip_names)):
+        notes.append("whether several clips are of one person (column 'speaker')")
     if posed := sum(POSED in trial.notes for trial in corpus.trials.values()):
         notes.append(f"whether {counted(posed, 'video')} with freely posed heads belong to their clips")
     return f"not looked at: {'; '.join(notes)}" if notes else ""
-
-
-GIVEN = (("REF_", Question.REFERENCE, "reference_video"), ("FRAME_", Question.FRAMES, "video"))
-"""What probes change, what they ask, and the column of an export that holds it."""
-
-
-def _unanswered(corpus: Corpus) -> list[str]:
-    """Say of finished videos which probes changed nothing at all: their inputs may never have reached the model."""
-    if not corpus.provenance.finished:
-        return []  # the model was given them
-    notes = []
-    for prefix, question, column in GIVEN:
-        found = [
-            value
-            for measures in corpus.pictures.values()
-            for name, value in measures.items()
-            if name.startswith(prefix) and not name.endswith(FULL)
-        ]
-        if found and not any(found):
-            notes.append(
-                f"perhaps leaks {question}: no output of its probes differs from the one without them, as if the model "
-                f"had not been given {column!r} of the table"
-            )
-    return notes
 
 
 ASKED = tuple(each for each in Question if each not in (Question.OTHER, Question.SWAPPED, Question.EITHER))

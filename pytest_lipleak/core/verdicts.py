@@ -10,6 +10,7 @@ from statistics import NormalDist
 
 from pytest_lipleak.core.dose import Dose
 from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.core.metrics.families import Question
 from pytest_lipleak.core.metrics.formulas import Metric, metric
 from pytest_lipleak.core.scores import LEAST_UNRELATED, Unscored
 from pytest_lipleak.core.student_t import t_quantile
@@ -213,6 +214,8 @@ class Measurement:
         compared: of what looks at every lag: with how many unrelated recordings a clip is compared at least.
         blank: how many of the clips have a video that shows nothing, every frame of one colour.
         finished: whether the videos were finished before: nothing can be made anew.
+        unreached: of a probe of finished videos: clips in which nothing shows that the model was given what was
+            changed, with the differences of ``REACHED`` and ``REDRAWN``, in grey levels.
     """
 
     metric: Metric
@@ -233,6 +236,7 @@ class Measurement:
     compared: int | None = None
     blank: int = 0
     finished: bool = False
+    unreached: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def clips(self) -> int:
@@ -365,7 +369,29 @@ def judge(limit: Limit, measurement: Measurement, *, allow_unscored: bool = Fals
             f"no lips that could leak, and what such pictures score is chance, so {limit} cannot be judged"
         )
         return Verdict(limit, measurement, why)
+    if verdict.passed and measurement.unreached:
+        return Verdict(limit, measurement, f"{_unanswered(measurement)}, so {limit} cannot be judged")
     return verdict
+
+
+GIVEN: Mapping[Question, tuple[str, str]] = {
+    Question.REFERENCE: ("REF_", "the column 'reference_video'"),
+    Question.FRAMES: ("FRAME_", "the column 'video'"),
+    Question.EITHER: ("FRAME_", "the columns 'video' and 'reference_video'"),
+}
+"""How names of probes begin, by what they ask, and which columns of an export hold what they change."""
+
+
+def _unanswered(measurement: Measurement) -> str:
+    """Say of finished videos that a probe's input may never have reached the model: all its measures are 0 then."""
+    clip, (reached, redrawn) = next(iter(measurement.unreached.items()))
+    prefix, columns = GIVEN[measurement.metric.question]
+    return (
+        f"the outputs of this probe differ from the one without it no more than two outputs for the same do, in "
+        f"{len(measurement.unreached)} of {counted(measurement.clips, 'clip')} (by {reached:.2g} and {redrawn:.2g} "
+        f"grey levels, {clip}): was the model given {columns} of the table? If not, make them again from "
+        f"it; if it takes no such input, leave out the rows whose probe begins with {prefix}"
+    )
 
 
 def shows_no_single_clip(measurement: Measurement) -> str | None:

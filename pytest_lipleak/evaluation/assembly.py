@@ -10,6 +10,7 @@ from pytest_lipleak.evaluation.make.costs import Stopwatch
 from pytest_lipleak.evaluation.make.crops import Crops
 from pytest_lipleak.evaluation.make.finished_videos import FinishedOutputs
 from pytest_lipleak.evaluation.make.picture_tools import PictureTools
+from pytest_lipleak.evaluation.make.planned_inputs import PlannedInputs
 from pytest_lipleak.evaluation.make.progress_relay import ProgressRelay
 from pytest_lipleak.evaluation.make.scheduler import Scheduler
 from pytest_lipleak.evaluation.make.trial_record import TrialRecord
@@ -72,13 +73,6 @@ def assemble(
         store=store,
     )
     faces = ClipFaces(crops, tools, plan)
-    finished = finished_of(model)
-    videos: OutputVideos = (
-        Videos(clips, model, store, worker, faces.geometry, faces.of, shown.tell, stopwatch)
-        if finished is None
-        else FinishedOutputs(model, finished, store, crops, faces.geometry)
-    )
-    artefacts = Artefacts(videos, expert, plan, store, crops, worker.device, stopwatch)
     about = provenance_of(
         clips,
         model,
@@ -89,6 +83,16 @@ def assemble(
         arcface=files.arcface,
         sequential=rules.sequential,
     )
+    finished = finished_of(model)
+    if finished is None:
+        videos: OutputVideos = Videos(
+            clips, model, store, worker, faces.geometry, faces.of, shown.tell, stopwatch
+        )
+    else:
+        assert finished.whole_clips is not None
+        planned = PlannedInputs(Trials(finished.whole_clips, about, plan.pairs, plan.partners))
+        videos = FinishedOutputs(model, finished, store, crops, faces.geometry, planned)
+    artefacts = Artefacts(videos, expert, plan, store, crops, worker.device, stopwatch)
     record = TrialRecord(_begun(about, model, files, stopwatch))
     trials = Trials(clips, about, plan.pairs, plan.partners)
     unrelated = UnrelatedSpeech(clips, artefacts.speech, plan.seed)

@@ -1,6 +1,8 @@
 """Finished videos as a model: what it makes of a clip under a condition is looked up, not computed."""
 
 import hashlib
+import os
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -74,8 +76,10 @@ class FinishedVideos:
         self.conditions: tuple[Condition, ...] = ()
         """Those that there are videos of, or should be; likewise."""
         self.clips: ClipSet | None = None
-        """Those that the videos were made from, likewise."""
-        self._assumed = ""
+        """Those that the videos were made from, likewise, each cut where its videos end."""
+        self.whole_clips: ClipSet | None = None
+        """The same at their full length."""
+        self._assumed = self._who = ""
         self._outputs: dict[str, list[FinishedVideo]] = {}
         self.partners: dict[str, tuple[str, ...]] = {}
         """Under other speech, whose speech drove: clips, or names of ``ClipSet.driving``."""
@@ -100,8 +104,7 @@ class FinishedVideos:
                 "were made of the clips that the table names rests on its word; a video that moves or looks plainly "
                 "more like any other clip of the table is refused, one of another clip of the same person may not be"
             )
-        if self._assumed:
-            notes.append(self._assumed)
+        notes += filter(None, (self._who, self._assumed))
         return tuple(notes)
 
     def probes(self, probe: str, condition: Condition) -> bool:
@@ -138,6 +141,7 @@ class FinishedVideos:
         else:
             files, origin, left_out = [*given.files.values()], given.origin, given.listing.left_out
             rows = tuple(rows_with_clips(self.table, list(given), given.origin))
+        files, self._who = with_speakers(files, rows)
         clips = self.clips = ClipSet(
             files,
             origin,
@@ -148,6 +152,8 @@ class FinishedVideos:
         )
         if given is not None:
             clips.remember, clips.decoding = given.remember, given.decoding
+        self.whole_clips = whole = ClipSet(files, origin)
+        whole.driving, whole.decoding = clips.driving, clips.decoding
         sounds = _Sounds(clips)
         for row in rows:
             sounds.add(row)
@@ -208,6 +214,35 @@ def _sources(rows: Iterable[FinishedVideo]) -> list[ClipFile]:
                 "clips that differ names of their own in the column 'clip'"
             )
     return [file for file, _ in found.values()]
+
+
+def with_speakers(files: Sequence[ClipFile], rows: Iterable[FinishedVideo]) -> tuple[list[ClipFile], str]:
+    """Return the clips with their speakers, and what readers must know of these, in words.
+
+    Where nobody is named, folders of the sources count as speakers, as those of a folder of clips do, if any holds
+    several; else nobody knows, and each clip counts as another person.
+    """
+    told: dict[str, str] = {}
+    for row in rows:
+        if row.speaker is not None:
+            told.setdefault(row.clip, row.speaker)
+    found = [file if file.speaker else replace(file, speaker=told.get(file.name)) for file in files]
+    unknown = sum(file.speaker is None for file in found)
+    if not unknown or len(found) == 1:
+        return found, ""
+    folders = Counter(file.video.parent for file in found)
+    if unknown == len(found) > len(folders) > 1:
+        top = Path(os.path.commonpath(folders))
+        found = [replace(file, speaker=_below(file.video.parent, top)) for file in found]
+        return found, "nobody says who is seen (column 'speaker'): folders of the sources count as speakers"
+    return found, (
+        f"nobody says who is seen in {unknown} of {len(found)} clips (column 'speaker'): each counts as another "
+        "person, and intervals and p hold only if that is so"
+    )
+
+
+def _below(folder: Path, top: Path) -> str | None:
+    return None if folder == top else folder.relative_to(top).as_posix()
 
 
 class _Sounds:

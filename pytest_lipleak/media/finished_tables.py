@@ -55,6 +55,9 @@ EXPORT = "export.json"
 
 Word = TypeVar("Word", bound=StrEnum)
 
+INPUTS = re.compile(r"[1-9]\d*-[0-9a-f]{16}")
+"""What ``lipleak export`` writes to the column ``inputs``: frames, and a hash of what the model is given."""
+
 BOX = re.compile(r"\s*(\d+)\s*[,; x]\s*(\d+)\s*[,; x]\s*(\d+)\s*[,; x]\s*(\d+)\s*")
 
 
@@ -289,7 +292,13 @@ def _row(table: Path, row: Row, names: Mapping[str, str]) -> FinishedVideo:
     probe = cells.get("probe", "")
     if probe and probe not in PROBES:
         raise InputError(f"{where}: unknown probe '{escaped(probe)}'; known are {', '.join(PROBES)}")
-    if (probe or setup is Setup.PA) and "inputs" not in cells:
+    inputs = cells.get("inputs", "")
+    if inputs not in ("", KEPT) and not INPUTS.fullmatch(inputs):
+        raise InputError(
+            f"{where}: inputs '{escaped(inputs[:80])}' is nothing that `lipleak export` or --lipleak-keep writes; "
+            "leave the column as it was written, or out"
+        )
+    if (probe or setup is Setup.PA) and inputs in ("", KEPT):
         raise InputError(
             f"{where}: a video of a probe, or of speech with pauses (PA), needs the column 'inputs', which "
             "`lipleak export` writes: it says what the model was given"
@@ -308,7 +317,7 @@ def _row(table: Path, row: Row, names: Mapping[str, str]) -> FinishedVideo:
         cells.get("text"),
         _box(row, "box"),
         _box(row, "source_box"),
-        cells.get("inputs", ""),
+        inputs,
         free_pose(cells.get("pose", POSES[0]), where),
     )
 

@@ -54,6 +54,28 @@ def test_what_is_no_number_never_passes(limit: Limit, value: float) -> None:
     assert "cannot be judged" in verdict.headline
 
 
+@pytest.mark.parametrize(
+    ("probe", "column", "rows"),
+    [
+        ("REF_shift[XM,CR]", "the column 'reference_video'", "REF_"),
+        ("FRAME_shift[XM,CR]", "the column 'video'", "FRAME_"),
+        ("FRAME_shift[AM,CR]", "the columns 'video' and 'reference_video'", "FRAME_"),
+    ],
+)
+def test_a_probe_that_may_never_have_reached_the_model_keeps_no_limit(
+    probe: str, column: str, rows: str
+) -> None:
+    limit = Limit(metric(probe), "<", 0.3)
+    unreached = {"b": (0.25, 0.5)}
+    verdict = judge(limit, replace(measured(limit, 0.0), unreached=unreached))
+    assert verdict.outcome is Outcome.NOT_JUDGED
+    assert "in 1 of 3 clips (by 0.25 and 0.5 grey levels, b)" in str(verdict.reason)
+    assert f"given {column} of the table" in str(verdict.reason)
+    assert f"leave out the rows whose probe begins with {rows}" in str(verdict.reason)
+    leak = judge(limit, replace(measured(limit, 0.9), unreached=unreached))
+    assert leak.outcome is Outcome.FAIL, "what leaked has reached it"
+
+
 @given(limits, numbers | st.just(math.nan))
 def test_without_a_clip_nothing_passes(limit: Limit, value: float) -> None:
     verdict = judge(limit, measured(limit, value, clips=0), allow_unscored=True)

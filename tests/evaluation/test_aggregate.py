@@ -50,6 +50,27 @@ def test_lsd_is_the_formula_on_means_not_the_mean_of_formulas(corpus: Corpus) ->
     assert measurement.per_clip == pytest.approx({"a": 2, "b": 2})
 
 
+@pytest.mark.parametrize(
+    ("reached", "redrawn", "found"),
+    [
+        (0.0, 0.0, True),
+        (0.02, 0.0, False),  # a model that repeats itself answered otherwise
+        (0.5, 0.4, True),  # as another draw would
+        (0.9, 0.4, False),
+    ],
+)
+def test_finished_videos_of_a_probe_are_held_against_another_draw(
+    reached: float, redrawn: float, found: bool
+) -> None:
+    probe, corpus = metric("REF_swap[SI,CR]"), corpus_of("a")
+    corpus.pictures["a", SI] = {
+        "REF_swap": 0.0, "REF_swap_full": 9.0, "REF_swap_reached": reached, "REF_swap_redrawn": redrawn,
+    }  # fmt: skip
+    assert not measure(corpus, probe).unreached, "the model was given it"
+    corpus.provenance = replace(corpus.provenance, finished=True)
+    assert measure(corpus, probe).unreached == ({"a": (reached, redrawn)} if found else {})
+
+
 def test_lsd_of_unequal_means_is_worked_out_by_hand() -> None:
     corpus = corpus_of("a", "b")
     for clip, c_am, c_xm, d_am, d_xm in (("a", 8, 6, 6, 7.5), ("b", 7, 6, 7, 7.5)):

@@ -9,8 +9,9 @@ import pytest
 from pytest_lipleak.core.clips import Audio
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import InputError
-from pytest_lipleak.generators.finished_model import FinishedVideos
-from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
+from pytest_lipleak.generators.finished_model import FinishedVideos, with_speakers
+from pytest_lipleak.media.clipsets import EMBEDDED, ClipFile, open_clips
+from pytest_lipleak.media.finished_tables import FinishedVideo
 from pytest_lipleak.media.video import write_video
 
 NAMES = ("anna_1", "mara_1", "omar_1")
@@ -195,3 +196,33 @@ def test_a_clip_ends_where_its_videos_do_and_all_of_these_are_told(folder: Path)
     clips = found.over(None)
     assert found.ends_of("anna_1") == (10, 40, LENGTH)
     assert len(clips["anna_1"].video) == 40
+    assert found.whole_clips is not None
+    assert len(found.whole_clips["anna_1"].video) == LENGTH
+
+
+@pytest.mark.parametrize(
+    ("places", "named", "speakers", "words"),
+    [
+        (("ann_1", "ann_2"), ("", ""), (None, None), "in 2 of 2 clips (column 'speaker')"),
+        (("ann_1", "ann_2"), ("ann", ""), ("ann", None), "in 1 of 2 clips (column 'speaker')"),
+        (("ann_1", "ann_2"), ("ann", "ann"), ("ann", "ann"), ""),
+        (("ann/1", "ann/2", "bob/1"), ("", "", ""), ("ann", "ann", "bob"), "folders of the sources count"),
+        (("x/ann/1", "x/ann/2", "y/ann/1"), ("",) * 3, ("x/ann", "x/ann", "y/ann"), "folders of the sources"),
+        (("ann/1", "ann/2", "bob/1"), ("a", "a", ""), ("a", "a", None), "in 1 of 3 clips"),
+        # A folder for every clip says nothing of people.
+        (("1/real", "2/real"), ("", ""), (None, None), "in 2 of 2 clips"),
+        (("1/real",), ("",), (None,), ""),
+    ],
+)
+def test_who_is_seen_is_told_by_the_table_or_by_folders(
+    places: tuple[str, ...], named: tuple[str, ...], speakers: tuple[str | None, ...], words: str
+) -> None:
+    files = [ClipFile(place, Path("clips") / f"{place}.mp4") for place in places]
+    rows = [
+        FinishedVideo("", Path("out.mp4"), place, speaker=speaker or None)
+        for place, speaker in zip(places, named, strict=True)
+    ]
+    found, told = with_speakers(files, rows)
+    assert tuple(file.speaker for file in found) == speakers
+    assert words in told
+    assert bool(words) == bool(told)

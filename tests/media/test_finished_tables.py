@@ -89,6 +89,11 @@ def test_a_folder_means_its_manifest_and_an_output_may_have_another_ending(folde
         (["output,source,box", 'out/1.mp4,clips/ann.mp4,"0,0,0,9"'], "is no box"),
         (["output,source,probe", "out/1.mp4,clips/ann.mp4,REF"], "line 2: unknown probe 'REF'"),
         (["output,source,probe", "out/1.mp4,clips/ann.mp4,REF_swap"], "needs the column 'inputs'"),
+        (
+            ["output,source,probe,inputs", "out/1.mp4,clips/ann.mp4,REF_swap,kept"],
+            "needs the column 'inputs', which `lipleak export` writes",
+        ),
+        (["output,source,inputs", "out/1.mp4,clips/ann.mp4,yes"], "line 2: inputs 'yes' is nothing that"),
         (["output,source"], "0 finished videos"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

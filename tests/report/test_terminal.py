@@ -304,16 +304,11 @@ def test_the_reference_or_the_input_frames_are_accused_where_only_one_of_them_wa
     assert words in summary.verdict
 
 
-def test_probes_of_finished_videos_that_changed_nothing_may_never_have_reached_the_model() -> None:
-    """A script that reads another column makes every probe's output once more, and all of them read 0.00."""
+def test_a_verdict_of_finished_videos_says_that_nobody_named_the_speakers() -> None:
+    """Clips of one person count as several people then, and intervals are too narrow."""
     found = corpus()
-    condition = Condition(Setup.PA, Reference.CR)
-    found.pictures["a", condition] = {"REF_shift": 0.0, "REF_shift_full": 9.0, "REF_shift_changed": 0.0}
     limited = [metric(name) for name in DEFAULTS]
-    assert unwatched(limited, found) == "", "the model was asked in this run"
-    found.provenance = replace(found.provenance, finished=True)
-    assert "perhaps leaks from the reference" in unwatched(limited, found)
-    assert "'reference_video'" in unwatched(limited, found)
-    assert "input frames" not in unwatched(limited, found), "none of their probes is there"
-    found.pictures["a", condition]["REF_shift_changed"] = 0.001
     assert unwatched(limited, found) == ""
+    for speakers, told in (({}, True), ({"one": "ann"}, True), (dict.fromkeys(NAMES, "ann"), False)):
+        found.provenance = replace(found.provenance, finished=True, speakers=speakers)
+        assert ("whether several clips are of one person" in unwatched(limited, found)) == told

@@ -251,6 +251,13 @@ FRAME_BY_FRAME = "_frame_by_frame"
 CHANGED = "_changed"
 """Behind the name of a probe's measure: how much of all that moves changed with the mouths, following them or not."""
 
+REACHED = "_reached"
+"""Behind the name of a probe's measure: by how much its outputs differ from the one without it, anywhere in the face:
+mean, in grey levels; of several outputs the least."""
+
+REDRAWN = "_redrawn"
+"""Likewise two outputs for the same; 0 where nobody knows."""
+
 COUNTS: Mapping[Question, Mapping[str, float]] = {
     Question.REFERENCE: {ECHO: 1.5, COLOUR_ECHO: 1.5, FRAME_BY_FRAME: 1.5},
     Question.FRAMES: {FRAME_BY_FRAME: 3.0},

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Audio, Clip, Image, Video, digest_of
+from pytest_lipleak.core.clips import Audio, Clip, Image, Video
 from pytest_lipleak.core.errors import (
     InputError,
     LipleakError,
@@ -33,6 +33,7 @@ from pytest_lipleak.evaluation.make.finished_alignment import (
     objection_to_sound,
     stepped,
 )
+from pytest_lipleak.evaluation.make.planned_inputs import PlannedInputs
 from pytest_lipleak.evaluation.make.videos import GENERATION_LIBRARIES, OutputVideos
 from pytest_lipleak.faces.lookalikes import Traits, traits_of
 from pytest_lipleak.faces.placement import Place
@@ -52,13 +53,6 @@ from pytest_lipleak.store.store import Store, read_array
 
 KEPT_VIDEOS = 2
 """Outputs that were read last, kept while they are short: what is embedded is also scanned and shown."""
-
-
-def inputs_of(trial: Trial) -> str:
-    """Return the frames of a clip and a hash of what a model is given for a trial, as ``lipleak export`` writes it."""
-    assert trial.audio is not None
-    key = key_of(clip=trial.clip.digest, audio=digest_of(trial.audio), reference=trial.reference_key)
-    return f"{len(trial.clip.video)}-{key[:16]}"
 
 
 def _survey(row: FinishedVideo) -> Timeline:
@@ -96,6 +90,7 @@ class FinishedOutputs(OutputVideos):
         store: where alignments are kept; may be shared with other processes.
         crops: gives the face crops of real clips, and follows faces through outputs.
         geometry: what decides where a clip's face is.
+        planned: knows what `lipleak export` planned.
     """
 
     def __init__(
@@ -105,14 +100,15 @@ class FinishedOutputs(OutputVideos):
         store: Store,
         crops: Crops,
         geometry: Sequence[str],
+        planned: PlannedInputs,
     ) -> None:
         self.model = model
         self._finished = finished
         self._store = store
         self._crops = crops
         self._geometry = list(geometry)
+        self._planned = planned
         self._contents: dict[Path, tuple[FileState, str]] = {}
-        self._checked: set[TrialName] = set()
         self._kept: OrderedDict[str, Video] = OrderedDict()
         self._last: tuple[FinishedVideo, Video, Audio | None] | None = None
 
@@ -317,23 +313,6 @@ class FinishedOutputs(OutputVideos):
             raise UnscorableError(f"no video: the table has none of {trial_name}")
         if not is_file(row.output):
             raise UnscorableError(f"no video: {row.output} {_what_is_there(row.output)} ({row.where})")
-        if row.is_planned and trial_name not in self._checked:
-            self._check_inputs(trial_name, row, trial)
-            self._checked.add(trial_name)
+        if row.is_planned:
+            self._planned.check(trial_name, row, trial)
         return row
-
-    def _check_inputs(self, trial_name: TrialName, row: FinishedVideo, trial: Trial) -> None:
-        frames = row.inputs.partition("-")[0]
-        if frames != str(len(trial.clip.video)):
-            if trial_name.probe:
-                raise UnscorableError(
-                    f"{row.output.name}: made from {frames} frames, and {len(trial.clip.video)} of the clip are left, "
-                    "for another video of it ends there: nothing can be said of a probe"
-                )
-            return
-        if row.inputs != inputs_of(trial):
-            raise WrongVideoError(
-                f"{row.where}: {row.output.name} was made from other inputs than this run gives for {trial_name}; "
-                "judge with the clips, seed, silence, AR strategy and version that `lipleak export` was run with, or "
-                "export again"
-            )

@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.clips import Clip, Frames, StreamedVideo, Video, digest_of, held
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.core.metrics.formulas import CHANCE, CHANGED, FULL, has_echo, heard_otherwise
+from pytest_lipleak.core.metrics.formulas import (
+    CHANCE,
+    CHANGED,
+    FULL,
+    REACHED,
+    REDRAWN,
+    has_echo,
+    heard_otherwise,
+)
 from pytest_lipleak.core.scores import MAX_SHIFT, TrialScore
 from pytest_lipleak.evaluation.make.artefacts import Artefacts
 from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
@@ -24,6 +32,7 @@ from pytest_lipleak.evaluation.measures.shifted_mouths import (
     Given,
     Layers,
     Output,
+    apart,
     arrivals,
     arrived,
     repeats,
@@ -39,7 +48,15 @@ from pytest_lipleak.faces.mouth_swap import (
     places_of,
     with_mouths,
 )
-from pytest_lipleak.faces.small_faces import Region, blended, grey_faces, lips_core, lips_region, lower_face
+from pytest_lipleak.faces.small_faces import (
+    Faces,
+    Region,
+    blended,
+    grey_faces,
+    lips_core,
+    lips_region,
+    lower_face,
+)
 from pytest_lipleak.media.finished_tables import LATER
 from pytest_lipleak.plan.trials import IdentityReference, Trial, Trials
 from pytest_lipleak.sync.distances import distances
@@ -94,9 +111,16 @@ class Probed:
     @property
     def steady(self) -> bool:
         """Whether the model answers the same when it is asked again; one clip is asked for all."""
-        once = self.artefacts.faces(self.trials.of(self.first, self.condition))
-        again = self.artefacts.faces(self.trials.again(self.first, self.condition))
-        return repeats(once, again)
+        return repeats(*self._twice(self.first))
+
+    def redrawn(self, clip: str) -> float:
+        """By how much two outputs for the same of a clip differ: mean over the face, in grey levels."""
+        return apart(*self._twice(clip))
+
+    def _twice(self, clip: str) -> tuple[Faces, Faces]:
+        trials = self.trials.of(clip, self.condition), self.trials.again(clip, self.condition)
+        once, again = map(self.artefacts.faces, trials)
+        return once, again
 
     @property
     def otherwise(self) -> Trial:
@@ -296,6 +320,8 @@ def followed(
             found[f"{measure}{part}{CHANCE}"] = arrival.chance
     if layers is not None:
         found[f"{measure}{CHANGED}"] = layers.changed(zones.lips)
+    found[f"{measure}{REACHED}"] = min(apart(before.faces, artefacts.faces(trial)) for trial in trials)
+    found[f"{measure}{REDRAWN}"] = probed.redrawn(probed.first if again is None else clip.name)
     return found
 
 
@@ -316,7 +342,8 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
         The change of the output projected on the change of the reference, over the mouth, and the change of the
         reference itself: their ratio is the share of the reference's mouth that arrives in the output. Where there is
         one reference a frame, a model may show a single one of them all the time: the mean change of the output is
-        projected on that of every reference frame, too, and the largest share counts.
+        projected on that of every reference frame, too, and the largest share counts. And how much the output changed
+        at all.
 
     Raises:
         UnscorableError: the clip's mouth never moves.
@@ -335,15 +362,15 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
     if probed.condition.reference is Reference.CR:
         shares = SwapShares.of(given(), _changes(video(changed), video(trial), boxes))
         found = max(shares.product, shares.of_one(given()) * shares.full)
-        return {"REF_swap": found / frames, f"REF_swap{FULL}": shares.full / frames}
+        return {"REF_swap": found / frames, **shares.noted(None, frames)}
     mean: Any = sum(given()) / len(swapped)
     shares = SwapShares.of(repeat(mean, frames), _changes(video(changed), video(trial), boxes))
-    noted = {"REF_swap": shares.product / frames, f"REF_swap{FULL}": shares.full / frames}
-    if shares.asks_again:
-        again = SwapShares.of(repeat(mean, frames), _changes(video(probed.again), video(trial), boxes))
-        noted["REF_swap"] = shares.beyond(again) / frames
-        if again.product:
-            noted[f"REF_swap{CHANCE}"] = abs(again.product) / frames
+    if not shares.asks_again:
+        return {"REF_swap": shares.product / frames, **shares.noted(None, frames)}
+    again = SwapShares.of(repeat(mean, frames), _changes(video(probed.again), video(trial), boxes))
+    noted = {"REF_swap": shares.beyond(again) / frames, **shares.noted(again, frames)}
+    if again.product:
+        noted[f"REF_swap{CHANCE}"] = abs(again.product) / frames
     return noted
 
 
@@ -355,11 +382,12 @@ nothing comes to 0.00."""
 class SwapShares:
     """What of a change of the reference's mouth arrives in the output, summed over frames.
 
-    ``product``: the change of the output projected on that of the reference; ``full``: what a complete copy would give.
+    ``product``: the change of the output projected on that of the reference; ``full``: what a complete copy would give;
+    ``apart``: how much the output changed at all, in grey levels.
     """
 
     def __init__(self) -> None:
-        self.product = self.full = 0.0
+        self.product = self.full = self.apart = 0.0
         self._mean: Any = 0.0
         self._count = 0
 
@@ -386,11 +414,20 @@ class SwapShares:
         """
         return self.product - again.product / 2 - abs(again.product)
 
+    def noted(self, again: "SwapShares | None", frames: int) -> dict[str, float]:
+        """Return what is noted beside the share; ``again``: as of ``beyond``, or None where it was not asked for."""
+        return {
+            f"REF_swap{FULL}": self.full / frames,
+            f"REF_swap{REACHED}": self.apart / frames,
+            f"REF_swap{REDRAWN}": again.apart / frames if again else 0.0,
+        }
+
     def add(self, change: NDArray[np.float32], arrived_there: NDArray[np.float32]) -> None:
         """Add a frame: how its reference and its output changed, float32 (H, W, 3)."""
         weight = _weight(*change.shape[:2])
         self.product += float(np.mean(weight * arrived_there * change, dtype=np.float64))
         self.full += float(np.mean(weight * change * change, dtype=np.float64))
+        self.apart += float(np.abs(arrived_there).mean(dtype=np.float64))
         self._mean = self._mean + arrived_there
         self._count += 1
 
@@ -425,8 +462,10 @@ def with_swapped_reference(probed: Probed) -> Trial:
     reference = trial.reference_video
     every, own = looks_of(clip.video, boxes), looks_of(reference, own_boxes)
     whole = probed.condition.reference is Reference.AR
-    others, apart = most_different(own.mean(axis=0, keepdims=True), every) if whole else in_another_order(own)
-    if apart < STILL:
+    others, difference = (
+        most_different(own.mean(axis=0, keepdims=True), every) if whole else in_another_order(own)
+    )
+    if difference < STILL:
         raise UnscorableError("the mouth never moves, so there is no other one to put into the reference")
     swapped = with_mouths(
         reference,

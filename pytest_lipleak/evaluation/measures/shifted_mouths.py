@@ -210,6 +210,11 @@ def repeats(once: Faces, again: Faces) -> bool:
     return float(np.abs(once[:, lips].astype(np.float64) - again[:, lips]).mean()) < SAME
 
 
+def apart(one: Faces, other: Faces) -> float:
+    """By how much two outputs differ anywhere in the face: mean, in grey levels; 0 of outputs that are the same."""
+    return float(np.abs(one.astype(np.int16) - other).mean(dtype=np.float64))
+
+
 def _largest(curve: NDArray[np.float64]) -> float:
     return float(np.abs(curve).max())
 

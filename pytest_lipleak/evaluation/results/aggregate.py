@@ -13,7 +13,15 @@ from pytest_lipleak.core.corpus import Corpus, Key
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics.default_gates import default_limit
 from pytest_lipleak.core.metrics.families import FAMILIES, PROBED, Shown, Source
-from pytest_lipleak.core.metrics.formulas import CHANCE, CHANGED, Metric, metric, metrics_of
+from pytest_lipleak.core.metrics.formulas import (
+    CHANCE,
+    CHANGED,
+    REACHED,
+    REDRAWN,
+    Metric,
+    metric,
+    metrics_of,
+)
 from pytest_lipleak.core.scores import ONE_COLOUR
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.core.words import counted
@@ -92,6 +100,7 @@ def measure(
         full_copy=_full_copy(corpus, metric, clips),
         blank=_blank(corpus, metric, clips),
         finished=corpus.provenance.finished,
+        unreached=_unreached(corpus, metric, clips),
     )
     if metric.over_lags and clips:
         compared = _least_compared(corpus, metric, clips)
@@ -140,6 +149,24 @@ def _blank(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> int:
         return 0
     made = ([corpus.trials.get(key) for key in corpus.videos(clip, metric.conditions[-1])] for clip in clips)
     return sum(any(trial and ONE_COLOUR in trial.notes for trial in trials) for trials in made)
+
+
+PLAINLY_OTHER = 2.0
+"""How much more than two outputs for the same those of a probe must differ from the one without it, so that it is known
+that the model was given what was changed. How far two draws are apart is itself a matter of chance."""
+
+
+def _unreached(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> dict[str, tuple[float, float]]:
+    """Clips in which nothing shows that finished videos of a probe were made from what was changed."""
+    if not (metric.is_probe and corpus.provenance.finished):
+        return {}  # else the model was given it
+    name, found = metric.columns[0].measure, {}
+    for clip in clips:
+        measures = corpus.pictures[clip, metric.columns[0].condition]
+        reached, redrawn = (measures.get(f"{name}{part}", 0.0) for part in (REACHED, REDRAWN))
+        if reached <= PLAINLY_OTHER * redrawn:
+            found[clip] = reached, redrawn
+    return found
 
 
 def _full_copy(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> float | None:
