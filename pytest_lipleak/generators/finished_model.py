@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from filecmp import cmp
 from functools import lru_cache
+from itertools import chain, combinations
 from pathlib import Path
 from typing import NoReturn
 
@@ -159,6 +161,7 @@ class FinishedVideos:
             sounds.add(row)
         told, self._assumed = _in_setups(rows, sounds)
         rows, self.partners = _with_partners(told, sounds)
+        _refuse_one_for_several(rows)
         self.trials = by_trial(rows)
         self.conditions = tuple(sorted({trial.condition.cell for trial in self.trials if not trial.probe}))
         self._outputs = {}
@@ -421,6 +424,28 @@ def _with_partners(
             row = replace(row, partner=number)
         found.append(row)
     return tuple(found), {clip: tuple(names) for clip, names in partners.items() if names}
+
+
+def _refuse_one_for_several(rows: Iterable[FinishedVideo]) -> None:
+    """Refuse one video that stands for a clip under several audios, by another name: a copy, or a link.
+
+    With either reference a model may make the same; and what we planned or kept is what it made.
+
+    Raises:
+        InputError: there is such a video.
+    """
+    alike: dict[tuple[object, ...], list[FinishedVideo]] = {}
+    for row in rows:
+        if not row.inputs and is_file(row.output):
+            alike.setdefault((row.clip, row.box, row.output.stat().st_size), []).append(row)
+    for one, other in chain.from_iterable(combinations(group, 2) for group in alike.values()):
+        if (one.setup, one.partner) != (other.setup, other.partner) and cmp(
+            one.output, other.output, shallow=False
+        ):
+            raise InputError(
+                f"{other.where}: {other.output.name} is the same video, to the byte, as {one.output.name} of "
+                f"{one.where}, which other audio drove; name the right file"
+            )
 
 
 def is_quiet(audio: Audio) -> bool:

@@ -1,6 +1,8 @@
 """What drove a finished video is told from its audio, and named as the clip set names it."""
 
+import shutil
 import wave
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -198,6 +200,21 @@ def test_a_clip_ends_where_its_videos_do_and_all_of_these_are_told(folder: Path)
     assert len(clips["anna_1"].video) == 40
     assert found.whole_clips is not None
     assert len(found.whole_clips["anna_1"].video) == LENGTH
+
+
+@pytest.mark.parametrize("link", [Path.hardlink_to, Path.symlink_to, shutil.copy])
+def test_one_video_stands_for_one_audio_whatever_it_is_called(
+    folder: Path, link: Callable[[Path, Path], object]
+) -> None:
+    made, other = folder / "made.mp4", folder / "other.mp4"
+    write_video(made, np.zeros((LENGTH, 16, 16, 3), np.uint8))
+    link(*((made, other) if link is shutil.copy else (other, made)))
+    with pytest.raises(
+        InputError, match=r"line 3: other\.mp4 is the same video, to the byte, as made\.mp4 of"
+    ):
+        listed(folder, "made.mp4,anna_1.mkv,own,AM,CR", "other.mp4,anna_1.mkv,silence,SI,CR").over(None)
+    # One that takes no reference makes the same with either.
+    listed(folder, "made.mp4,anna_1.mkv,own,AM,CR", "other.mp4,anna_1.mkv,own,AM,AR").over(None)
 
 
 @pytest.mark.parametrize(
