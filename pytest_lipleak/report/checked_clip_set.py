@@ -68,8 +68,8 @@ def _face(clip: ClipReport) -> list[str]:
 
 
 def _sync(clip: ClipReport) -> list[str]:
-    if clip.lse_c is None or clip.offset is None or clip.unrelated is None:
+    if clip.lse_c is None or clip.offset is None or clip.above_unrelated is None:
         return []
     heard = {True: "heard", False: "not heard", None: ""}[clip.heard]
-    others = f"LSE-C {clip.lse_c:.2f} with its own audio, {clip.unrelated:.2f} with others'"
+    others = f"LSE-C {clip.lse_c:.2f}, {clip.above_unrelated:.2f} above unrelated speech of its length"
     return [f"offset {clip.offset:+d}, {others}{f' ({heard})' if heard else ''}"]

@@ -70,7 +70,7 @@ class ClipReport:
         centred: whether the frames are face crops already.
         offset: in frames, SyncNet's sign.
         lse_c: with its own audio.
-        unrelated: mean LSE-C with other clips' audio.
+        unrelated: mean LSE-C with other clips' audio of this clip's length: its expected null.
         heard: whether its own audio stands out.
         partner: the clip whose audio would drive it under XM.
         copy_of: the clip that this is again, which counts once.
@@ -105,9 +105,15 @@ class ClipReport:
         """Length as read."""
         return None if self.frames is None else self.frames / FRAME_RATE
 
+    @property
+    def above_unrelated(self) -> float | None:
+        """How far the clip's LSE-C stands above what these lips score by chance; None where it was not scored."""
+        return None if self.lse_c is None or self.unrelated is None else round(self.lse_c - self.unrelated, 3)
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON-ready data."""
-        return vars(self) | {"file": str(self.file), "seconds": self.seconds, "ready": not self.problems}
+        derived = {"seconds": self.seconds, "above_unrelated": self.above_unrelated}
+        return vars(self) | derived | {"file": str(self.file), "ready": not self.problems}
 
 
 @dataclass(frozen=True)

@@ -109,6 +109,9 @@ def test_every_bad_clip_says_what_to_do_and_the_good_ones_are_judged(mixed: Path
     for name in ("anna_1", "mara_2", "omar_1"):
         assert clips[name]["heard"] is True
         assert clips[name]["lse_c"] > 2 * clips[name]["unrelated"]
+        above = clips[name]["lse_c"] - clips[name]["unrelated"]
+        assert clips[name]["above_unrelated"] == pytest.approx(above, abs=1e-3)
+    assert clips["dubbed"]["above_unrelated"] < 0.5 < clips["anna_1"]["above_unrelated"]
     assert clips["b_copy"]["copy_of"] == "anna_1"
     assert any("a copy of clip 'anna_1'" in note for note in clips["b_copy"]["notes"])
     # The first pictures and sounds are cut off, and the sound is quieter.
