@@ -14,6 +14,9 @@ MAX_SHIFT = 15
 
 SHIFTS = 2 * MAX_SHIFT + 1
 
+SAME_PEAK = 2
+"""Offsets up to so many frames from the best one fit nearly as well by themselves: windows see five frames."""
+
 LAGS = range(-10, 11)
 """Lags at which leaks are sought, in frames around a clip's known offset; positive: lips later than in the clip."""
 
@@ -55,6 +58,13 @@ class SyncScore:
     def offset(self) -> int:
         """Best shift in frames, in SyncNet's sign: positive when the audio comes before the lips."""
         return MAX_SHIFT - self.mean_distances.index(self.lse_d)
+
+    @property
+    def rival(self) -> int:
+        """The best offset that lies more than ``SAME_PEAK`` frames from the best of all, in SyncNet's sign."""
+        best = MAX_SHIFT - self.offset
+        far = [shift for shift in range(SHIFTS) if abs(shift - best) > SAME_PEAK]
+        return MAX_SHIFT - min(far, key=self.mean_distances.__getitem__)
 
     def distance_at(self, offset: int) -> float:
         """Mean distance at a known offset (SyncNet's sign, -15..15)."""

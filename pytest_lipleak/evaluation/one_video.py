@@ -13,7 +13,7 @@ from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.evaluation.make.crops import Cropper, Crops
-from pytest_lipleak.evaluation.results.preconditions import out_of_sync
+from pytest_lipleak.evaluation.results.preconditions import doubtful_offset, unheard
 from pytest_lipleak.media.clipsets import audible_frames
 from pytest_lipleak.media.ffmpeg_jpeg import FfmpegFile
 from pytest_lipleak.media.timeline import Recording
@@ -195,16 +195,19 @@ def _scored(
     # A lone file may be real or generated, so what would be refused in an evaluation is only said here.
     warnings = [*(f"unreliable: {reason}" for reason in review.refusals), *review.warnings]
     chance = _chance(found.video, found.audio)
-    if chance and out_of_sync(result.lse_c, chance):
+    if chance and unheard(result.lse_c, chance):
         away = (
             ""
             if protocol is Protocol.TRACKED
             else ", or the face does not fill the frame (use protocol tracked)"
         )
+        word = "no" if max(chance) >= result.lse_c else "hardly"
         warnings.append(
-            f"no better than chance: other stretches of the same audio give LSE-C {min(chance):.2f} to "
+            f"{word} better than chance: other stretches of the same audio give LSE-C {min(chance):.2f} to "
             f"{max(chance):.2f}; the lips do not follow this audio{away}"
         )
+    elif why := doubtful_offset(result, chance):
+        warnings.append(f"unreliable: {why}")
     aligned = crops.notes if cropper.corners is not None else ()
     notes = [*protocol_notes(cropper.protocol), *aligned, *cropper.notes, *warnings]
     if not judge.identity.verified:

@@ -103,5 +103,5 @@ def refused(
     if not suitability_of_mouths(mouths, audio).suitable:
         return True
     video = expert.embed_mouths(mouths)
-    scores = [score(video, heard).lse_c for heard in (expert.embed_audio(audio), *unrelated)]
-    return out_of_sync(scores[0], scores[1:]) is not None
+    own = score(video, expert.embed_audio(audio))
+    return out_of_sync(own, [score(video, heard).lse_c for heard in unrelated]) is not None

@@ -49,3 +49,11 @@ def test_a_score_is_never_built_from_what_is_no_number(bad: float, place: int) -
     means[place] = bad
     with pytest.raises(ValueError, match="NaN or infinity"):
         SyncScore(tuple(means), windows=5)
+
+
+@given(distances)
+def test_the_rival_is_the_best_offset_more_than_two_frames_away(means: tuple[float, ...]) -> None:
+    score = SyncScore(means, windows=50)
+    far = [offset for offset in range(-15, 16) if abs(offset - score.offset) > 2]
+    assert score.rival in far
+    assert score.distance_at(score.rival) == min(map(score.distance_at, far))

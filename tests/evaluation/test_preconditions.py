@@ -7,6 +7,7 @@ import pytest
 from clip_sets import coded, random_levels, spoken
 
 from pytest_lipleak.core.errors import NotApplicableError
+from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.core.verdict_records import JudgedLimit
 from pytest_lipleak.core.verdicts import Limit, Outcome, Rules
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
@@ -128,6 +129,15 @@ def test_parts_leave_out_what_the_whole_leaves_out(half_heard: ClipSet, tmp_path
     ]
 
 
+def score_of(own: float, **at: float) -> SyncScore:
+    """A score with the LSE-C ``own`` at offset 0, flat elsewhere but for ``at``: LSE-C by the offset, as ``plus5=``."""
+    means = [10.0] * 31
+    for name, value in at.items():
+        means[15 - int(name.replace("plus", "").replace("minus", "-"))] = 10 - value
+    means[15] = 10 - own
+    return SyncScore(tuple(means), windows=70)
+
+
 @pytest.mark.parametrize(
     ("own", "others", "heard"),
     [
@@ -137,9 +147,45 @@ def test_parts_leave_out_what_the_whole_leaves_out(half_heard: ClipSet, tmp_path
         (3.0, [0.5], True),
         (3.0, [3.0], False),
         (3.0, [0.5, 0.5, 3.5], False),
+        # Mean 1, deviation 1: 1.2 and 1.3 deviations above.
+        (2.2, [0.0, 2.0] + [0.0, 2.0] * 24 + [1.0], False),
+        (2.3, [0.0, 2.0] + [0.0, 2.0] * 24 + [1.0], True),
+        # Of four unrelated audios no deviation is known.
+        (2.1, [0.0, 2.0, 0.0, 2.0], True),
     ],
 )
 def test_own_audio_must_fit_better_than_nearly_all_others(
     own: float, others: list[float], heard: bool
 ) -> None:
-    assert (out_of_sync(own, others) is None) == heard
+    assert (out_of_sync(score_of(own), others) is None) == heard
+
+
+UNRELATED = [0.0, 0.4, 0.8, 0.0, 0.4, 0.8]
+"""With a standard deviation of 0.36."""
+
+
+@pytest.mark.parametrize(
+    ("rivals", "sure"),
+    [
+        ({"plus5": 1.6}, True),
+        ({"plus5": 1.7}, False),
+        ({"minus14": 1.7}, False),
+        # Within two frames of the best shift it is the same peak.
+        ({"plus2": 1.9, "minus2": 1.9}, True),
+        ({"plus3": 1.9}, False),
+    ],
+)
+def test_no_other_offset_may_fit_nearly_as_well(rivals: dict[str, float], sure: bool) -> None:
+    score = score_of(2.0, **rivals)
+    why = out_of_sync(score, UNRELATED)
+    assert (why is None) == sure
+    # Of four unrelated audios nobody knows how far offsets differ by chance.
+    assert out_of_sync(score, UNRELATED[:4]) is None
+    if why:
+        ((rival, lse_c),) = rivals.items()
+        named = rival.replace("plus", "+").replace("minus", "-")
+        assert f"+0 and {named} frames fit nearly alike (LSE-C 2.00 and {lse_c:.2f})" in why
+
+
+def test_lips_that_follow_nothing_are_not_heard() -> None:
+    assert "does not hear" in (out_of_sync(SyncScore((10.0,) * 31, windows=70), [0.0] * 10) or "")

@@ -18,6 +18,7 @@ from pytest_lipleak.core.errors import (
     WeightsError,
 )
 from pytest_lipleak.core.listing import Listing
+from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.core.timebase import FRAME_RATE
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.make.crops import Crops
@@ -400,7 +401,7 @@ class _Judge:
 
     def judge(self, reports: dict[str, ClipReport], progress: Progress) -> list[str]:
         """Fill in offset, score and what chance gives; returns why the set as a whole cannot be judged."""
-        own: dict[str, float] = {}
+        own: dict[str, SyncScore] = {}
         others: dict[str, tuple[float, ...]] = {}
         for number, name in enumerate(self._clips, len(reports)):
             progress(number, 2 * len(reports), name)
@@ -410,7 +411,7 @@ class _Judge:
             with _kept_as_problem(report):
                 if (found := self._scores(self._clips[name], report)) is not None:
                     own[name], others[name] = found
-        if why := objection(own, others):
+        if why := objection({name: score.lse_c for name, score in own.items()}, others):
             return [why]
         for name in own:
             why = out_of_sync(own[name], others[name])
@@ -421,8 +422,8 @@ class _Judge:
                 )
         return []
 
-    def _scores(self, clip: Clip, report: ClipReport) -> tuple[float, tuple[float, ...]] | None:
-        """LSE-C with the clip's own audio, and with unrelated ones; None where the expert cannot judge it."""
+    def _scores(self, clip: Clip, report: ClipReport) -> tuple[SyncScore, tuple[float, ...]] | None:
+        """The score with the clip's own audio, and LSE-C with unrelated ones; None where the expert cannot judge it."""
         cropper = self._crops.of(clip)
         report.notes += cropper.notes
         review = self._expert.review(cropper(clip.video), clip.audio)
@@ -442,4 +443,4 @@ class _Judge:
             null = (score(video, self._expert.embed_audio(later)).lse_c,)
         report.offset, report.lse_c = mine.offset, round(mine.lse_c, 3)
         report.unrelated = round(float(np.mean(null)), 3)
-        return mine.lse_c, null
+        return mine, null

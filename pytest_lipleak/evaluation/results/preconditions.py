@@ -5,33 +5,84 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.scores import Unscored, rank_p
+from pytest_lipleak.core.scores import SyncScore, Unscored, rank_p
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.statistics.signs import sign_flip_p
 
 ALPHA = 0.05
 
 NOT_HEARD_FROM = 0.2
-"""A real clip is not heard when at least this share of unrelated audios fits it as well as its own does."""
+"""A real clip is not heard when at least this share of unrelated audios fits it as well as its own does, or"""
+
+HEARD_ABOVE = 1.25
+"""when its own stands by less than so many standard deviations above them, where there are"""
+
+ENOUGH_UNRELATED = 5
+"""so many of them or more: from fewer no deviation is known."""
+
+SURE_BY = 1.0
+"""A real clip's offset is in doubt when the best one leads the next by less than so many of these deviations: a leak is
+sought around that offset. Both limits were chosen on faces turned, warped and covered on purpose, and lost none of the
+same faces unchanged: figures in docs/evidence/embedded-expert-tables.md."""
 
 
-def out_of_sync(own: float, others: Sequence[float]) -> str | None:
+def out_of_sync(real: SyncScore, others: Sequence[float]) -> str | None:
     """Return why the expert does not hear one real clip, or None when it does.
 
     Such a clip can show no leak, and would only thin out the leaks of the others: its trials count as unscored.
 
     Args:
-        own: LSE-C of the clip against its own audio, by the best of 31 shifts.
-        others: likewise against unrelated audios, by the best shift of each, so that the choice of the best favours
-            neither.
+        real: of the clip against its own audio.
+        others: LSE-C of the clip against unrelated audios, by the best shift of each, so that the choice of the best
+            favours neither.
+    """
+    if why := unheard(real.lse_c, others):
+        return f"the expert does not hear that this real clip is in sync: {why}; a leak would not be heard either"
+    if why := doubtful_offset(real, others):
+        return f"{why}; a leak would be sought at the wrong place"
+    return None
+
+
+def unheard(own: float, others: Sequence[float]) -> str | None:
+    """Return why lips follow an audio no better than unrelated ones, or None where they follow it.
+
+    Args:
+        own: LSE-C with the audio.
+        others: likewise with unrelated audios.
     """
     better = sum(other >= own for other in others)
-    if rank_p(own, others) <= max(NOT_HEARD_FROM, 1 / (1 + len(others))):
+    if rank_p(own, others) > max(NOT_HEARD_FROM, 1 / (1 + len(others))):
+        return (
+            f"LSE-C {own:.2f} with its own audio, and {better} of {len(others)} unrelated audios fit as well"
+        )
+    if len(others) >= ENOUGH_UNRELATED and (above := _deviations_above(own, others)) < HEARD_ABOVE:
+        return (
+            f"LSE-C {own:.2f} with its own audio, only {above:.1f} standard deviations ({HEARD_ABOVE:g} expected) "
+            f"above the {np.mean(others):.2f} that {len(others)} unrelated audios give on average"
+        )
+    return None
+
+
+def doubtful_offset(score: SyncScore, others: Sequence[float]) -> str | None:
+    """Return why the best offset is in doubt, or None where none fits nearly as well.
+
+    Args:
+        score: against an audio.
+        others: LSE-C with unrelated audios, whose spread says how far offsets differ by chance.
+    """
+    best, rival = score.lse_c, score.confidence_at(score.rival)
+    if len(others) < ENOUGH_UNRELATED or best - rival >= SURE_BY * float(np.std(others, ddof=1)):
         return None
     return (
-        f"the expert does not hear that this real clip is in sync: LSE-C {own:.2f} with its own audio, and {better} of "
-        f"{len(others)} unrelated audios fit as well; a leak would not be heard either"
+        f"the expert is not sure of the offset: {score.offset:+d} and {score.rival:+d} frames fit nearly alike (LSE-C "
+        f"{best:.2f} and {rival:.2f}), as with a face that lies, is turned away or half hidden"
     )
+
+
+def _deviations_above(own: float, others: Sequence[float]) -> float:
+    spread = float(np.std(others, ddof=1))
+    above = own - float(np.mean(others))
+    return above / spread if spread else float(np.copysign(np.inf, above))
 
 
 def mark_out_of_sync(corpus: Corpus) -> None:
@@ -43,7 +94,7 @@ def mark_out_of_sync(corpus: Corpus) -> None:
     for clip in filter(corpus.unrelated.__contains__, corpus.provenance.clip_names):
         real = corpus.trials[clip, None]
         corpus.unscored.pop((clip, None), None)
-        if judges and (why := out_of_sync(real.own.lse_c, corpus.unrelated[clip])):
+        if judges and (why := out_of_sync(real.own, corpus.unrelated[clip])):
             corpus.unscored[clip, None] = Unscored(clip, None, why)
 
 
