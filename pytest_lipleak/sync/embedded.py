@@ -29,10 +29,18 @@ from pytest_lipleak.sync.expert import (
     window_count,
 )
 from pytest_lipleak.sync.logmel import BANDS, log_mel
-from pytest_lipleak.sync.mouth_window import MOUTH_HEIGHT, MOUTH_WIDTH, aligned_faces, mouth_windows
+from pytest_lipleak.sync.mouth_window import (
+    MOUTH_HEIGHT,
+    MOUTH_WIDTH,
+    aligned_faces,
+    mouth_square,
+    mouth_windows,
+    turned_mouths,
+)
+from pytest_lipleak.sync.score import score, score_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 WEIGHTS = "expert/embedded.onnx"
@@ -112,20 +120,32 @@ class EmbeddedExpert:
         return self.embed_video(aligned_faces(frames, corners))
 
     def review(self, frames: Iterable[Image], audio: Audio) -> Suitability:
-        """Refuse real clips with too little speech, no voice, or a mouth that does not move."""
-        from pytest_lipleak.sync.suitability import suitability
-
-        return suitability(frames, audio)
+        """Refuse real clips with too little speech, no voice, a mouth that does not move, or a face that lies."""
+        return self.examine(frames, audio).review
 
     def examine(self, frames: Iterable[Image], audio: Audio) -> Examined:
-        """Distances and review in one pass, of which only the grey mouth windows are kept (3 KB per frame)."""
-        from pytest_lipleak.sync.suitability import suitability_of_mouths
+        """Distances and review in one pass, of which only grey squares about the mouth are kept (7 KB per frame)."""
+        from pytest_lipleak.sync.suitability import CLEARLY_HEARD, lying, suitability_of_mouths
 
-        mouths = mouth_windows(frames)
+        pixels = bytearray()
+
+        def noted() -> Iterator[Image]:
+            for frame in frames:
+                pixels.extend(mouth_square(frame).tobytes())
+                yield frame
+
+        mouths = mouth_windows(noted())
         own = audio[: len(mouths) * SAMPLES_PER_FRAME]
         seen, heard = self.embed_mouths(mouths), self.embed_audio(own)
-        review = suitability_of_mouths(mouths, own)
-        return Examined(distances(seen, heard), review, seen[:KEPT_WINDOWS], heard[:KEPT_WINDOWS])
+        review, by_window = suitability_of_mouths(mouths, own), distances(seen, heard)
+        if review.suitable and (confidence := score_of(by_window).lse_c) < CLEARLY_HEARD:
+            squares = np.frombuffer(pixels, np.uint8).reshape(-1, MOUTH_WIDTH, MOUTH_WIDTH)
+            turned = {
+                90 * quarters: score(self.embed_mouths(turned_mouths(squares, quarters)), heard).lse_c
+                for quarters in (1, 2, 3)
+            }
+            review = review.refused(lying(confidence, turned))
+        return Examined(by_window, review, seen[:KEPT_WINDOWS], heard[:KEPT_WINDOWS])
 
     def embed_mouths(self, windows: NDArray[np.uint8]) -> Embeddings:
         """Embed grey mouth windows, uint8 (T, 48, 64); as :meth:`embed_video` otherwise."""

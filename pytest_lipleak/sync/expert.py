@@ -1,7 +1,7 @@
 """What every sync expert offers: embeddings of video and audio on one scale."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -61,6 +61,10 @@ class Suitability:
     def suitable(self) -> bool:
         """True when nothing speaks against a score."""
         return not self.refusals
+
+    def refused(self, why: str | None) -> "Suitability":
+        """This, with one more refusal where there is one."""
+        return replace(self, refusals=(*self.refusals, why)) if why else self
 
 
 KEPT_WINDOWS = 1500

@@ -16,6 +16,8 @@ window, so it may only change together with the weights."""
 MOUTH_HEIGHT, MOUTH_WIDTH = 48, 64
 MOUTH_ZOOM = (MOUTH_ROWS.stop - MOUTH_ROWS.start) / MOUTH_HEIGHT
 """Pixels of the face crop per pixel of the window, across and down."""
+SQUARE_ROWS = slice(39, 127)
+"""With ``MOUTH_COLUMNS`` a square about the mouth's place, so that the face can be turned in it."""
 CORNER_DISTANCE = 32.0
 """Pixels between the corners of the mouth in a mouth-aligned crop: what the face crops of the training clips show."""
 MOUTH_CENTRE = (79.5, 83.0)
@@ -32,16 +34,37 @@ def mouth_windows(frames: Iterable[Image]) -> NDArray[np.uint8]:
     return np.frombuffer(pixels, np.uint8).reshape(-1, MOUTH_HEIGHT, MOUTH_WIDTH)
 
 
+def mouth_square(frame: Image) -> NDArray[np.uint8]:
+    """The square around the mouth of one face crop of any size, grey, (64, 64), in the pixels of the mouth window."""
+    return _grey(frame, SQUARE_ROWS, MOUTH_COLUMNS, MOUTH_WIDTH)
+
+
+def turned_mouths(squares: NDArray[np.uint8], quarters: int) -> NDArray[np.uint8]:
+    """Mouth windows (T, 48, 64) as of the face turned about its mouth by so many quarters of a circle, anticlockwise.
+
+    Args:
+        squares: of the face as it is, ``mouth_square`` of every frame, (T, 64, 64).
+        quarters: 0 gives the windows of the face as it is, up to a pixel.
+    """
+    turned = np.rot90(squares, quarters, axes=(1, 2))
+    above = round((MOUTH_ROWS.start - SQUARE_ROWS.start) / MOUTH_ZOOM)
+    return np.ascontiguousarray(turned[:, above : above + MOUTH_HEIGHT])
+
+
 def _mouth_window(frame: Image) -> NDArray[np.uint8]:
+    return _grey(frame, MOUTH_ROWS, MOUTH_COLUMNS, MOUTH_HEIGHT)
+
+
+def _grey(frame: Image, rows: slice, columns: slice, height: int) -> NDArray[np.uint8]:
     import cv2
 
     if frame.shape[:2] != (FACE_SIZE, FACE_SIZE):
         shrinks = min(frame.shape[:2]) > FACE_SIZE
         size, how = (FACE_SIZE, FACE_SIZE), cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
         frame = np.asarray(cv2.resize(frame, size, interpolation=how), np.uint8)
-    mouth = cv2.cvtColor(np.ascontiguousarray(frame[MOUTH_ROWS, MOUTH_COLUMNS]), cv2.COLOR_RGB2GRAY)
+    mouth = cv2.cvtColor(np.ascontiguousarray(frame[rows, columns]), cv2.COLOR_RGB2GRAY)
     # Averaging over areas: nothing aliases, and a window of that very size stays as it is.
-    return np.asarray(cv2.resize(mouth, (MOUTH_WIDTH, MOUTH_HEIGHT), interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(mouth, (MOUTH_WIDTH, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def aligned_faces(frames: Iterable[Image], corners: NDArray[np.floating]) -> Iterator[Image]:

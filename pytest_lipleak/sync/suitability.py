@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,23 +35,23 @@ STILL_MOUTH = 0.06
 """Least movement of the mouth (see ``mouth_movement``). Of 16 clips of four speakers (8 of GRID's s1, 8 embedded) the
 quietest gave 0.186, and slowed down thrice 0.106; their first frames, repeated under sensor noise of 4 grey levels, at
 most 0.033. Noise of 8 grey levels can hide that a mouth is still."""
+CLEARLY_HEARD = 1.5
+"""LSE-C of the embedded expert from which a clip needs no second look, and which a turned copy must reach."""
+TURNED_BETTER = 2.0
+"""A face lies when a copy turned by a quarter or half circle scores so many times as much. The highest of 110 cuts of
+upright faces was 1.9; figures in docs/evidence/embedded-expert-tables.md."""
 
 
-def suitability(frames: Iterable[Image], audio: Audio) -> Suitability:
+def suitability_of_mouths(mouths: NDArray[np.uint8], audio: Audio) -> Suitability:
     """Judge a **real** clip: a generated one may be still or silent, which is then its score's business.
 
     Args:
-        frames: uint8 RGB face crops (H, W, 3), 25 fps: an array of them, or one after the other.
+        mouths: mouth windows, uint8 (T, 48, 64), 25 per second.
         audio: the clip's own speech, int16 mono 16 kHz.
 
     Returns:
         Refusals: under 2 s of speech, no voiced audio, a mouth that does not move. Warnings: under 4 s.
     """
-    return suitability_of_mouths(mouth_windows(frames), audio)
-
-
-def suitability_of_mouths(mouths: NDArray[np.uint8], audio: Audio) -> Suitability:
-    """As :func:`suitability`, from the mouth windows (T, 48, 64)."""
     seconds = min(len(mouths) / FRAME_RATE, len(audio) / SAMPLE_RATE)
     sounding = sounding_frames(audio)
     speech = speech_seconds(sounding)
@@ -79,6 +79,22 @@ def suitability_of_mouths(mouths: NDArray[np.uint8], audio: Audio) -> Suitabilit
             "read the score at the known offset"
         )
     return Suitability(tuple(refusals), tuple(warnings))
+
+
+def lying(own: float, turned: Mapping[int, float]) -> str | None:
+    """Return why the face is taken to lie, or None where it stands upright.
+
+    Args:
+        own: LSE-C of the clip as it is.
+        turned: of copies turned about the mouth, by degrees anticlockwise.
+    """
+    degrees = max(turned, key=turned.__getitem__)
+    if own >= CLEARLY_HEARD or turned[degrees] < max(CLEARLY_HEARD, TURNED_BETTER * own):
+        return None
+    return (
+        f"the face lies: turned by {degrees} degrees anticlockwise its lips fit the speech far better (LSE-C "
+        f"{turned[degrees]:.2f}, {own:.2f} as it is); turn the clip upright, or measure with --lipleak-protocol=tracked"
+    )
 
 
 def sounding_frames(audio: Audio) -> NDArray[np.bool_]:

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 from drawn_inputs import drawn_mouth, speech_like
 
-from pytest_lipleak.sync.suitability import MIN_SPEECH_SECONDS, suitability
+from pytest_lipleak.media.clipsets import open_clips
+from pytest_lipleak.sync.embedded import EmbeddedExpert
+from pytest_lipleak.sync.expert import Suitability
+from pytest_lipleak.sync.mouth_window import mouth_windows
+from pytest_lipleak.sync.suitability import MIN_SPEECH_SECONDS, lying, suitability_of_mouths
+
+
+def suitability(frames: np.ndarray, audio: np.ndarray) -> Suitability:
+    return suitability_of_mouths(mouth_windows(frames), audio)
 
 
 def reasons(frames: np.ndarray, audio: np.ndarray) -> str:
@@ -74,3 +82,33 @@ def test_under_four_seconds_the_free_offset_is_called_weak() -> None:
 def test_empty_inputs_are_refused_not_raised() -> None:
     result = suitability(np.zeros((0, 160, 160, 3), np.uint8), np.zeros(0, np.int16))
     assert len(result.refusals) == 3
+
+
+@pytest.mark.parametrize(
+    ("own", "turned", "degrees"),
+    [
+        (1.0, {90: 2.5, 180: 0.5, 270: 0.4}, 90),
+        (1.0, {90: 0.5, 180: 0.5, 270: 2.0}, 270),
+        # A copy less than twice as good, one that is not heard itself, and a clip that is heard well as it is.
+        (1.0, {90: 1.9, 180: 0.5, 270: 0.4}, None),
+        (0.3, {90: 1.4, 180: 0.5, 270: 0.4}, None),
+        (1.5, {90: 3.5, 180: 0.5, 270: 0.4}, None),
+    ],
+)
+def test_a_face_lies_where_a_turned_copy_fits_twice_as_well(
+    own: float, turned: dict[int, float], degrees: int | None
+) -> None:
+    why = lying(own, turned)
+    assert (why is None) == (degrees is None)
+    if why:
+        assert f"turned by {degrees} degrees anticlockwise" in why
+
+
+@pytest.mark.parametrize(("quarters", "back"), [(1, 270), (3, 90)])
+def test_a_person_who_lies_is_refused_with_the_turn_that_helps(quarters: int, back: int) -> None:
+    """As it lies the best offset of this clip is wrong by two frames and more."""
+    clip = open_clips("embedded")["omar_1"]
+    expert = EmbeddedExpert()
+    assert expert.review(clip.frames, clip.audio).suitable
+    (why,) = expert.review(np.rot90(clip.frames, quarters, axes=(1, 2)), clip.audio).refusals
+    assert f"the face lies: turned by {back} degrees anticlockwise" in why
