@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,6 +106,10 @@ class EmbeddedExpert:
             float32, shape (max(T - 5, 0), 129); row i sees frames i..i+4.
         """
         return self.embed_mouths(mouth_windows(frames))
+
+    def begin(self, frames: Iterable[Image]) -> Callable[[], Embeddings]:
+        """Cut the mouths out of face crops; return what embeds them: calls of the network, and little else."""
+        return partial(self.embed_mouths, mouth_windows(frames))
 
     def embed_aligned(self, frames: Iterable[Image], corners: NDArray[np.floating]) -> Embeddings:
         """Embed frames whose mouth corners are known, which judges better than a face crop does.

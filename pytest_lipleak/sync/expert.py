@@ -1,6 +1,6 @@
 """What every sync expert offers: embeddings of video and audio on one scale."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
@@ -100,10 +100,15 @@ class SyncExpert(Protocol):
 
     @property
     def works_beside(self) -> bool:
-        """Whether it may embed a video in a thread of its own while the model makes the next one.
+        """Whether what ``begin`` returns may run in a thread of its own while the model makes the next video.
 
-        It needs a processor for it then, changes nothing that a model could notice, and gives the same digits. False
-        where it does not say.
+        It needs a processor for it then, and changes nothing that a model could notice. False where it does not say.
+        """
+
+    def begin(self, frames: Iterable[Image]) -> Callable[[], Embeddings]:
+        """Look at face crops; return what gives their embeddings, the same as ``embed_video`` to the bit.
+
+        Asked only where it works beside: what takes Python's own time is done at once, what is left lets Python go on.
         """
 
     def embed_video(self, frames: Iterable[Image]) -> Embeddings:

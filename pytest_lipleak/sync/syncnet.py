@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,10 @@ class SyncNet:
     def embed_video(self, frames: Iterable[Image]) -> Embeddings:
         """Embed face crops of any size (resized to 224x224 with OpenCV's default interpolation)."""
         return _joined(self._seen(frames))
+
+    def begin(self, frames: Iterable[Image]) -> Callable[[], Embeddings]:
+        """Return ``embed_video`` of face crops; nothing of it is done before."""
+        return partial(self.embed_video, frames)
 
     def embed_audio(self, audio: Audio) -> Embeddings:
         """Embed speech by the MFCCs beside each window."""

@@ -117,7 +117,7 @@ class Artefacts:
 
         def make(path: Path) -> None:
             with path.open("wb") as file:
-                np.save(file, self.beside.take(key, partial(self._embed, trial, *shown[0])))
+                np.save(file, self.beside.take(key, lambda: self._begun(trial, *shown[0])()))
 
         found = self._store.load(
             "embedding.npy",
@@ -137,7 +137,7 @@ class Artefacts:
         video = self.videos.get(trial, wait=wait) if self.lacks(trial) else None
         # What is streamed is decoded where it is asked for.
         if isinstance(video, np.ndarray) and self.beside.allowed and not self._retracked(trial):
-            work = partial(self._embed, trial, video, self.cropper(trial.real))
+            work = self._begun(trial, video, self.cropper(trial.real))
             self.beside.begin(self._embedding_key(trial), work)
         elif video is not None:
             self.embedding(trial, wait=wait)
@@ -145,17 +145,16 @@ class Artefacts:
     def _retracked(self, trial: Trial) -> bool:
         return self._plan.retrack and trial.audio is not None
 
-    def _embed(self, trial: Trial, video: Video, cropper: Cropper) -> Embeddings:
+    def _begun(self, trial: Trial, video: Video, cropper: Cropper) -> Callable[[], Embeddings]:
+        """Look at a trial's face crops; return what embeds them, where the sync expert has that apart."""
         crops: Iterable[Image] = cropper(video)
         # What is streamed is too long to be held in any form.
         if isinstance(video, np.ndarray) and not self._retracked(trial):
             crops = self._noted.through(self.source(trial), crops)
+        begin = self._expert.begin if self.beside.allowed else partial(partial, self._expert.embed_video)
         with self._stopwatch("embedding"):
-            rows = self._expert.embed_video(crops)
-        length = len(trial.clip.video)
-        if len(rows) != window_count(length):
-            raise UnscorableError(f"{len(rows)} windows of {length} frames; frames were lost on the way")
-        return rows
+            embed = begin(crops)
+        return partial(_embedded, embed, len(trial.clip.video), self._stopwatch)
 
     def _embedding_key(self, trial: Trial) -> str:
         identity = self._expert.identity
@@ -315,6 +314,14 @@ class ClipFaces:
     ) -> NDArray[np.float32]:
         same = frames.shape == clip.video.shape and all(map(np.array_equal, frames, clip.video))
         return self._tools.landmarks(clip.digest if same else digest_of(frames), lambda: frames, boxes)
+
+
+def _embedded(embed: Callable[[], Embeddings], frames: int, stopwatch: Stopwatch) -> Embeddings:
+    with stopwatch("embedding"):
+        rows = embed()
+    if len(rows) != window_count(frames):
+        raise UnscorableError(f"{len(rows)} windows of {frames} frames; frames were lost on the way")
+    return rows
 
 
 def _is_one_colour(frame: Image) -> bool:
