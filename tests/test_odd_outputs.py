@@ -82,6 +82,16 @@ def _stereo(folder: Path, out: Path) -> None:
     ffmpeg("-i", folder / "made.mp4", "-c:v copy -ac 2 -ar 44100 -c:a aac", out)
 
 
+def _one_silent_channel(folder: Path, out: Path) -> None:
+    ffmpeg("-i", folder / "made.mp4", "-c:v copy -af", "pan=stereo|c0=c0|c1=0*c0", "-c:a aac", out)
+
+
+def _a_cover_comes_first(folder: Path, out: Path) -> None:
+    ffmpeg("-f lavfi -i color=red:s=64x64 -frames:v 1", folder / "cover.png")
+    streams = "-map 0:v -map 1 -c copy -disposition:v:0 attached_pic"
+    ffmpeg("-i", folder / "cover.png", "-i", folder / "made.mp4", streams, out)
+
+
 def _bars(folder: Path, out: Path) -> None:
     ffmpeg("-i", folder / "made.mp4", "-vf pad=240:160:40:0", X264, "-c:a copy", out)
 
@@ -102,6 +112,8 @@ def _cut_and_scaled(folder: Path, out: Path) -> None:
         (_twice_the_rate, ".mp4", ""),
         (_turned_by_its_metadata, ".mp4", ""),
         (_stereo, ".mp4", ""),
+        (_one_silent_channel, ".mp4", ""),
+        (_a_cover_comes_first, ".mkv", ""),
         (_watermark, ".mp4", ""),
         (_cut_and_scaled, ".mp4", "cut out of the clip's 160 x 160"),
         (_twice_the_rate, ".mov", ""),
