@@ -33,13 +33,14 @@ def make_original(clip: Path, folder: Path, start: float = 0.0) -> Original:
     assert len(audio) == SAMPLES
     for number, frame in enumerate(frames):
         _number(frame, number)
-    path = folder / "original.mkv"
+    path = folder / "original.nut"
     raw, wave = folder / "original.rgb", folder / "original.s16"
     raw.write_bytes(frames.tobytes())
     wave.write_bytes(audio.tobytes())
     picture_input = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{WIDTH}x{HEIGHT}", "-r", "25", "-i", raw)
     sound_input = ("-f", "s16le", "-ar", "16000", "-ac", "1", "-i", wave)
-    ffmpeg(*picture_input, *sound_input, "-c:v", "ffv1", "-pix_fmt", "bgr0", "-c:a", "pcm_s16le", path)
+    # Raw pictures: the file is decoded once for every recipe, which took longer with a codec than most encoders take.
+    ffmpeg(*picture_input, *sound_input, "-c:v", "rawvideo", "-pix_fmt", "bgr0", "-c:a", "pcm_s16le", path)
     raw.unlink()
     wave.unlink()
     return Original(frames, audio, path)

@@ -107,7 +107,7 @@ CONTAINERS = simple(
     ("MP4, HEVC 10 bit, AAC", ".mp4", f"-c:v libx265 -preset ultrafast -pix_fmt yuv420p10le -tag:v hvc1 -x265-params log-level=error:pools=1 {AAC}"),
     ("MP4, MPEG-4, MP3", ".mp4", f"{MPEG4} -c:a libmp3lame -ar 44100"),
     ("MP4, AV1, Opus", ".mp4", "-c:v libaom-av1 -usage realtime -cpu-used 8 -b:v 1M -threads 1 -pix_fmt yuv420p -c:a libopus -ar 48000"),
-    ("MP4, VP9, FLAC", ".mp4", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 1M -c:a flac"),
+    ("MP4, VP9, FLAC", ".mp4", "-c:v libvpx-vp9 -threads 1 -deadline realtime -cpu-used 8 -b:v 1M -c:a flac"),
     ("MP4, H.264, AC-3", ".mp4", f"{X264} -c:a ac3 -ar 48000"),
     ("MP4, H.264, ALAC", ".m4v", f"{X264} -c:a alac -f mp4"),
     ("MOV, H.264, PCM", ".mov", f"{X264} -c:a pcm_s16le -ar 48000 -ac 2"),
@@ -123,9 +123,9 @@ CONTAINERS = simple(
     ("MKV, MPEG-2, DTS", ".mkv", f"{MPEG2} -c:a dca -strict -2 -ar 48000 -ac 2", {"delay": 10.7}),
     ("MKV, Theora, WavPack", ".mkv", "-c:v libtheora -q:v 8 -c:a wavpack"),
     ("MKV, AV1, TrueHD", ".mkv", "-c:v libaom-av1 -usage realtime -cpu-used 8 -b:v 1M -threads 1 -c:a truehd -strict -2 -ar 48000 -ac 2"),
-    ("WebM, VP8, Vorbis", ".webm", "-c:v libvpx -deadline realtime -cpu-used 8 -b:v 1M -c:a libvorbis -ar 48000"),
-    ("WebM, VP9, Opus", ".webm", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 1M -c:a libopus -ar 48000"),
-    ("WebM, VP9 with hidden frames", ".webm", "-c:v libvpx-vp9 -deadline good -cpu-used 5 -auto-alt-ref 1 -lag-in-frames 16 -b:v 500k -c:a libopus"),
+    ("WebM, VP8, Vorbis", ".webm", "-c:v libvpx -threads 1 -deadline realtime -cpu-used 8 -b:v 1M -c:a libvorbis -ar 48000"),
+    ("WebM, VP9, Opus", ".webm", "-c:v libvpx-vp9 -threads 1 -deadline realtime -cpu-used 8 -b:v 1M -c:a libopus -ar 48000"),
+    ("WebM, VP9 with hidden frames", ".webm", "-c:v libvpx-vp9 -threads 1 -deadline good -cpu-used 5 -auto-alt-ref 1 -lag-in-frames 16 -b:v 500k -c:a libopus"),
     ("WebM, AV1, Opus", ".webm", "-c:v libaom-av1 -usage realtime -cpu-used 8 -b:v 1M -threads 1 -pix_fmt yuv420p -c:a libopus"),
     ("AVI, MPEG-4, MP3", ".avi", f"{MPEG4} -c:a libmp3lame -ar 44100", {"slack": 1}),
     ("AVI, MPEG-4 with B-frames, MP3", ".avi", f"{MPEG4} -bf 2 -c:a libmp3lame -ar 44100", {"slack": 2}),
@@ -238,7 +238,7 @@ RATES = [
         ("24", ".mov", H264_AAC, 1),
         ("30000/1001", ".mp4", H264_AAC, 1),
         ("30000/1001", ".mpg", f"{MPEG2} -c:a mp2 -ar 48000", 1),
-        ("30", ".webm", "-c:v libvpx -deadline realtime -cpu-used 8 -b:v 1M -c:a libopus", 1),
+        ("30", ".webm", "-c:v libvpx -threads 1 -deadline realtime -cpu-used 8 -b:v 1M -c:a libopus", 1),
         ("30", ".flv", H264_AAC, 1),
         ("48", ".mkv", H264_AAC, 1),
         ("50", ".ts", H264_AAC, 1),
@@ -303,7 +303,7 @@ STARTS = [
         ("picture begins 0.4 s late, MKV", ".mkv", f"-vf trim=start=0.4 {H264_AAC}", {"frames": range(10, COUNT)}),
         ("picture begins 0.4 s late, MP4", ".mp4", f"-vf trim=start=0.4 {H264_AAC}", {"frames": range(10, COUNT)}),
         ("picture begins 0.4 s late, TS", ".ts", f"-vf trim=start=0.4 {H264_AAC}", {"frames": range(10, COUNT)}),
-        ("picture begins 0.4 s late, WebM", ".webm", "-vf trim=start=0.4 -c:v libvpx -deadline realtime -b:v 1M -c:a libopus", {"frames": range(10, COUNT)}),
+        ("picture begins 0.4 s late, WebM", ".webm", "-vf trim=start=0.4 -c:v libvpx -threads 1 -deadline realtime -b:v 1M -c:a libopus", {"frames": range(10, COUNT)}),
         ("negative times, MKV", ".mkv", f"{H264_AAC} -avoid_negative_ts disabled"),
         ("sound longer by 1 s", ".mp4", f"-vf trim=end=2 {H264_AAC}", {"frames": range(50)}),
         ("sound shorter by 0.1 s", ".mkv", f"-af atrim=end=2.9 {X264} -c:a pcm_s16le", {"frames": range(72)}),
@@ -364,7 +364,7 @@ def _unsent(name: str, when: str, suffix: str, coding: str) -> Recipe:
 
 
 OPUS = f"{X264} -c:a libopus -ar 48000"
-WEBM = "-c:v libvpx -deadline realtime -cpu-used 8 -b:v 1M"
+WEBM = "-c:v libvpx -threads 1 -deadline realtime -cpu-used 8 -b:v 1M"
 GAPS = [
     _lost("160 ms of AAC lost, MKV", [(1, 1.16)]),
     _lost("0.5 s of MP2 lost, TS", [(1, 1.5)], ".ts", f"{X264} -c:a mp2 -ar 48000"),
@@ -476,7 +476,7 @@ ODD = [
     Recipe("oddities", "APNG and a WAV file", ff(".apng", "-an"), sound=WAVE),
     Recipe("oddities", "AVIF animation and a WAV file", ff(".avif", "-c:v libaom-av1 -usage realtime -cpu-used 8 -b:v 2M -threads 1 -pix_fmt yuv420p -an"), tracks=("0:v:1", "0:a:0"), sound=WAVE),
     Recipe("oddities", "HDR10", ff(".mp4", f"-c:v libx265 -preset ultrafast -pix_fmt yuv420p10le -color_primaries bt2020 -color_trc smpte2084 -colorspace bt2020nc -x265-params log-level=error:pools=1 {AAC}"), lossy=40.0),
-    Recipe("oddities", "VP9 with alpha", ff(".webm", "-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 1M -pix_fmt yuva420p -c:a libopus")),
+    Recipe("oddities", "VP9 with alpha", ff(".webm", "-c:v libvpx-vp9 -threads 1 -deadline realtime -cpu-used 8 -b:v 1M -pix_fmt yuva420p -c:a libopus")),
     Recipe("oddities", "interlaced H.264", ff(".mp4", f"-c:v libx264 -preset fast -crf 18 -flags +ildct+ilme -x264-params tff=1 -pix_fmt yuv420p {AAC}")),
     Recipe("oddities", "DV, NTSC", ff(".avi", "-c:v dvvideo -s 720x480 -r 30000/1001 -pix_fmt yuv411p -aspect 4:3 -c:a pcm_s16le -ar 48000 -ac 2"), slack=1, aspect=4 / 3),
     Recipe("oddities", "0.6 s of a still picture, WebM", ff(".webm", f"-vf select='not(between(n\\,20\\,34))' -fps_mode vfr {WEBM} -c:a libopus"), STILL, 1),
