@@ -125,6 +125,8 @@ def test_a_mutated_report_is_read_or_refused_and_never_a_traceback(
             if number % 3
             else damaged(json.dumps(sound).encode(), dice)
         )
+        # Some file systems wait for the disk where a file is emptied and written again.
+        file.unlink(missing_ok=True)
         file.write_bytes(text)
         if why := refusal(lambda: read_report(file)):
             seen["refused"] += 1
@@ -165,6 +167,7 @@ def test_a_manifest_of_anything_is_refused_in_one_line(tmp_path: Path) -> None:
         ]
         head = dice.choice((HEAD, "name,video", "video", "", dice.choice(CELLS)))
         text = "\n".join([head, *rows]).encode("utf-8", "surrogatepass")
+        manifest.unlink(missing_ok=True)
         manifest.write_bytes(damaged(text, dice) if text and dice.random() < 0.3 else text)
         why = refusal(lambda: [clips[name] for clips in [open_clips(str(manifest))] for name in clips])
         assert "\n::" not in why
