@@ -168,9 +168,15 @@ def write_raw(path: Path, frames: Frames) -> None:
     Args:
         path: the file to write.
         frames: uint8 RGB (T, H, W, 3).
+
+    Raises:
+        OSError: it cannot be written; its ``errno`` tells a full disk, or quota.
     """
+    frames = np.ascontiguousarray(frames)
     with path.open("wb") as file:
-        np.save(file, frames)
+        # ``np.save`` lets C write, whose error of a full disk or quota says neither.
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(frames))
+        file.write(frames.data)
 
 
 def raw_frames(path: Path) -> Frames | None:

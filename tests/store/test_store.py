@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from pytest_lipleak.core.errors import StoreError
 from pytest_lipleak.machine.private_folders import STORE_MARK
-from pytest_lipleak.media.video import stored_images, write_video
+from pytest_lipleak.media.video import raw_frames, stored_images, write_raw, write_video
 from pytest_lipleak.store.keys import key_of, versions_of
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.store.upkeep import ABANDONED
@@ -375,6 +375,19 @@ def test_a_video_that_does_not_fit_on_a_really_full_disk(tmp_path: Path) -> None
         small = store.get_or_make("video.mkv", KEY, lambda path: write_video(path, frames[:2]))
         assert small is not None
         np.testing.assert_array_equal(list(stored_images(small)), frames[:2])
+
+
+def test_raw_pictures_that_do_not_fit_on_a_really_full_disk(tmp_path: Path) -> None:
+    """What C writes of an array tells no reason."""
+    frames = np.zeros((10, 160, 160, 3), np.uint8)
+    with small_disk(tmp_path / "disk", "400k"):
+        store = Store(tmp_path / "disk" / "store")
+        with pytest.raises(StoreError, match="its disk is full"):
+            store.get_or_make("video.pictures", KEY, lambda path: write_raw(path, frames))
+        assert store.artefacts() == []
+        small = store.get_or_make("video.pictures", KEY, lambda path: write_raw(path, frames[:2]))
+        assert small is not None
+        np.testing.assert_array_equal(raw_frames(small), frames[:2])
 
 
 @pytest.mark.parametrize("action", ["check", "make"])
