@@ -469,6 +469,10 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
 
 
 def _finish(session: pytest.Session, ours: LipleakSession) -> None:
+    if (terminal := session.config.pluginmanager.get_plugin("terminalreporter")) is not None:
+        from pytest_lipleak.report.tracebacks import say_once
+
+        say_once([*terminal.stats.get("error", ()), *terminal.stats.get("failed", ())])
     ours.finish()
     uncompared = any(why for _, _, why in ours.compared)
     unfinished = ours.judges_model and not ours.end().is_whole

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from pytest_lipleak.core.clips import Audio, Clip, Frames
-from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
+from pytest_lipleak.core.errors import ConfigurationError, GeneratorError, LipleakError
 from pytest_lipleak.core.text import escaped
 from pytest_lipleak.generators.catalogue import (
     COMMAND_PREFIX,
@@ -89,18 +89,34 @@ class Model:
             )
 
     def introduce(self, clips: Mapping[str, Clip], tell: Callable[[str], None]) -> None:
-        """Tell the generator, where it asks, which clips there are and where its progress is shown."""
-        generator: Any = self.generator
+        """Tell the generator, where it asks, which clips there are and where its progress is shown.
+
+        Raises:
+            GeneratorError: it raised.
+        """
         if "use_clips" in self.declared.hooks:
-            generator.use_clips(clips)
+            self._tell("use_clips", clips)
         if "use_progress" in self.declared.hooks:
-            generator.use_progress(tell)
+            self._tell("use_progress", tell)
 
     def show_face(self, find: Callable[[], ClipFace]) -> None:
         """Tell the generator, where it asks, where the face of the next clip is; ``find`` is called only then."""
-        generator: Any = self.generator
         if "use_face" in self.declared.hooks:
-            generator.use_face(find())
+            self._tell("use_face", find())
+
+    def _tell(self, hook: str, what: object) -> None:
+        """Call one of the generator's hooks; raises ``GeneratorError`` where it does."""
+        try:
+            getattr(self.generator, hook)(what)
+        except LipleakError:  # a clip that cannot be read, or an adapter that words its own failure
+            raise
+        except (Exception, SystemExit) as error:
+            advice = "; what it is shown of the clips must not be changed: change a copy" * (
+                "read-only" in str(error)
+            )
+            raise GeneratorError(
+                f"model {self.name!r}: {hook}() raised {type(error).__name__}: {error}{advice}"
+            ) from error
 
 
 def known_names() -> list[str]:

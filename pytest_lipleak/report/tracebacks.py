@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import traceback
+from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ _NOT_THE_USERS = (
     # What stands between two lines of ours: cached properties, contexts.
     *(Path(str(module.__file__)).resolve() for module in (functools, contextlib)),
 )
+
+RAISED = "what the model raised"
+"""Title of the section that holds the model's own traceback."""
 
 _MEASURE = ("pytest_lipleak.evaluation.", "pytest_lipleak.generators.")
 """Modules that run a model's code; none of them skips a test."""
@@ -49,7 +53,23 @@ def shorten(
     shown.reprcrash.message = str(error).partition("\n")[0]
     report.longrepr = shown
     if isinstance(error, GeneratorError) and (origin := _origin(error)):
-        report.sections.append(("what the model raised", origin))
+        report.sections.append((RAISED, origin))
+
+
+def say_once(reports: Iterable[pytest.TestReport]) -> None:
+    """Keep what a model raised under the first of the reports, in the order of printing; the others name that one.
+
+    A model that is broken fails every test in the same way.
+    """
+    shown: dict[str, str] = {}
+    for report in reports:
+        for at, (title, text) in enumerate(report.sections):
+            if title != RAISED:
+                continue
+            name = report.head_line or report.nodeid
+            first = shown.setdefault(text, name)
+            if first != name:
+                report.sections[at] = (title, f"the same as in {first}, above: {text.splitlines()[-1]}\n")
 
 
 def refuse_skip(report: pytest.TestReport, excinfo: pytest.ExceptionInfo[BaseException]) -> None:

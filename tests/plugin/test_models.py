@@ -35,6 +35,26 @@ def test_the_models_own_lines_are_shown(project: Project) -> None:
     assert run.lines("raise RuntimeError")
 
 
+def test_the_same_lines_are_shown_once(project: Project, in_a_worker: tuple[str, ...]) -> None:
+    gates = (GATE, "--lipleak-gate=LSE-D_S > 50", "--lipleak-gate=LSE-C[XM,CR] > 1")
+    run = project.measure("Raises", *gates, *in_a_worker)
+    assert run.counts == {"failed": 3}
+    assert len(run.lines(r"models.py., line \d+, in decode")) == 1
+    assert run.lines("^the same as in gate LSE-C_S < 50, above: RuntimeError: out of memory in the decoder$")
+    first, *others = (run.text.index(words) for words in ("in decode", "_ gate LSE-D_S", "_ gate LSE-C[XM"))
+    assert all(first < other for other in others), "it stands under the test that is printed first"
+
+
+def test_a_model_that_writes_into_the_clips_it_is_shown_is_told_so(project: Project) -> None:
+    run = project.measure("WritesIntoClips", GATE, "--lipleak-gate=LSE-D[GT] < 90")
+    assert run.counts == {"failed": 1, "passed": 1}
+    assert run.code == NOT_JUDGED
+    assert run.lines(
+        r"use_clips\(\) raised ValueError: .*read-only; what it is shown of the clips must not be changed"
+    )
+    assert not run.lines("please report")
+
+
 def test_failing_on_one_clip_keeps_the_others(project: Project, distribution: tuple[str, ...]) -> None:
     gates = (GATE, "--lipleak-gate=LSE-D[GT] < 90", "--lipleak-allow-unscored")
     run = project.measure("RaisesOnOneClip", *gates, *distribution)

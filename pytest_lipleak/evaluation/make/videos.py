@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from pytest_lipleak.core.clips import Clip, Frames, Image, StreamedVideo, Video
-from pytest_lipleak.core.errors import StoreError
+from pytest_lipleak.core.errors import GeneratorError, StoreError
 from pytest_lipleak.core.held_arrays import HeldArrays
 from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.make.costs import Stopwatch
@@ -110,6 +110,7 @@ class Videos(OutputVideos):
         self._tell = tell
         self._stopwatch = stopwatch
         self._introduced = False
+        self._not_introduced: GeneratorError | None = None  # why, where it raised: it is asked once
         self._memory = MemoryWatch(model.name)
         self._made = HeldArrays(HELD)
         # Nobody keeps those of a run: they need not be small.
@@ -226,8 +227,14 @@ class Videos(OutputVideos):
 
     def introduce(self, clip: Clip) -> None:
         """Tell the model what it wants to know beyond its inputs: once for all clips, and of this clip's face."""
+        if self._not_introduced is not None:
+            raise GeneratorError(str(self._not_introduced)) from self._not_introduced
         if not self._introduced:
-            self.model.introduce(self._clips, self._tell)
+            try:
+                self.model.introduce(self._clips, self._tell)
+            except GeneratorError as error:
+                self._not_introduced = error
+                raise
         self._introduced = True
         self.model.show_face(lambda: self._face_of(clip))
 
