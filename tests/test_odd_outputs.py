@@ -231,7 +231,7 @@ def test_swapped_rows_are_refused_both(material: Path, capsys: pytest.CaptureFix
     ]
     assert main(arguments) == NOT_JUDGED
     out = capsys.readouterr().out
-    assert "TO FIX: 2 of 2 videos" in out
+    assert "NOT READY, to be fixed: 2 of 2 videos" in out
     assert out.count("was not made from clip") == 2
     assert "does not say which reference" in out
 
@@ -248,7 +248,7 @@ def test_pictures_in_a_folder_are_no_video(material: Path, capsys: pytest.Captur
         main(["doctor", f"--model=videos:{material}", "--expert=embedded", "--protocol=direct"]) == NOT_JUDGED
     )
     out = capsys.readouterr().out
-    assert "TO FIX: 1 of 2 videos" in out
+    assert "NOT READY, to be fixed: 1 of 2 videos" in out
     assert "pictures is a folder; join its pictures to a video" in out
 
 

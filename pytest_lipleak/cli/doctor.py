@@ -144,7 +144,9 @@ def _videos(work: "Run", finished: "FinishedVideos", *, as_json: bool) -> int:
     posed = sum(POSED in finding.text for finding in findings)
     # Of these nothing shows it; what was asked instead stands in the note.
     laid = f"{posed} of them by the word of pose=free alone" if posed else "each on its clip"
-    print(f"{finished.name}: {f'TO FIX: {to_fix} of {count}' if to_fix else f'READY: {count}, {laid}'}")
+    print(
+        f"{finished.name}: {f'NOT READY, to be fixed: {to_fix} of {count}' if to_fix else f'READY: {count}, {laid}'}"
+    )
     for note in finished.notes:
         print(f"note  {note}")
     for each in findings:

@@ -28,7 +28,7 @@ def verdict_of(report: ClipSetReport) -> str:
     bad = [clip.name for clip in report.clips if clip.problems]
     shown = ", ".join(bad[:5]) + (", ..." if len(bad) > 5 else "")
     which = f"{len(bad)} of {counted(len(report.clips), 'clip')} ({shown})" if bad else "the set as a whole"
-    return f"{report.origin}: TO FIX: {which}; {judged}"
+    return f"{report.origin}: NOT READY, to be fixed: {which}; {judged}"
 
 
 def _clip_lines(clip: ClipReport) -> list[str]:

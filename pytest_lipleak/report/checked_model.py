@@ -10,7 +10,7 @@ def text_of(result: Checkup) -> list[str]:
         for verdict in (FIX, LOOK)
     )
     ready = f"READY to be measured, but look at: {doubted}" if doubted else "READY to be measured"
-    head = f"TO FIX: {failed}" if failed else ready
+    head = f"NOT READY, to be fixed: {failed}" if failed else ready
     frames, height, width, _ = result.shape
     calls = "1 call" if result.calls == 1 else f"{result.calls} calls"
     lines = [

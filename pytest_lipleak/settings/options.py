@@ -151,7 +151,7 @@ class Inputs(NamedTuple):
     dose: Annotated[
         Path | None,
         Option(
-            "dose curve of these clips, by `lipleak calibrate`: reads results as a share of copied lips",
+            "dose curve of `lipleak calibrate`: the scale on which results read as a share of copied lips",
             convert.path,
             "FILE",
         ),

@@ -109,7 +109,9 @@ def read_curve(path: Path) -> DoseCurve:
     except OSError as error:
         raise MissingDataError(f"dose curve {path}: cannot be read ({error.strerror})") from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: is no dose curve ({type(error).__name__}: {error})") from None
+        raise InputError(
+            f"{path}: is no dose curve, which `lipleak calibrate` writes ({type(error).__name__}: {error})"
+        ) from None
 
 
 @cache
@@ -133,7 +135,7 @@ def curve_for(about: Provenance, file: Path | None = None) -> tuple[DoseCurve | 
     """
     curve = _shipped() if file is None else read_curve(file)
     if curve is None:
-        return None, "no dose curve is shipped with this installation"
+        return None, "no column 'leaks like a copy of': no scale for it is shipped with this installation"
     if reasons := misfits(curve, about):
         if file is not None:
             raise InputError(
@@ -142,7 +144,8 @@ def curve_for(about: Provenance, file: Path | None = None) -> tuple[DoseCurve | 
             )
         return (
             None,
-            f"no dose: the shipped curve does not fit ({'; '.join(reasons)}); see `lipleak calibrate`",
+            "no column 'leaks like a copy of': the shipped scale is of other clips or another expert "
+            f"({'; '.join(reasons)}); `lipleak calibrate` makes one of yours",
         )
     return curve, None
 

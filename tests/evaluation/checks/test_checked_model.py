@@ -216,7 +216,7 @@ def test_what_is_wrong_is_named_with_what_to_do(
     result = look(candidate)
     assert wrong(result) == checks
     assert words in told(result, check)
-    assert text_of(result)[0].endswith(f": TO FIX: {', '.join(wrong(result))}")
+    assert text_of(result)[0].endswith(f": NOT READY, to be fixed: {', '.join(wrong(result))}")
 
 
 def test_what_is_no_fault_is_told_all_the_same(look: Any) -> None:
@@ -266,7 +266,7 @@ def test_on_the_command_line(
     assert main([*ask, "--clip", "omar_2"]) == NOT_JUDGED
     out = capsys.readouterr().out
     assert out.startswith(
-        "studio.py:Still: TO FIX: reference CR, reference AR, CR and AR\n10 calls on omar_2, 10 frames"
+        "studio.py:Still: NOT READY, to be fixed: reference CR, reference AR, CR and AR\n10 calls on omar_2, 10 frames"
     )
     assert main([*ask, "--model-arg", "shift=1", "--json"]) == NOT_JUDGED
     data = json.loads(capsys.readouterr().out)
