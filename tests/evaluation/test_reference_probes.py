@@ -88,8 +88,8 @@ class KeepsPeople(ControlGenerator):
         driven = super().generate(frames, audio, reference)
         third = reference[0, : len(reference[0]) // 3]
         known = self.kept.setdefault(hashlib.sha256(third).digest(), reference[0])
-        weight = 0.5 * mouth_mask(*known.shape[:2])
-        return np.rint(driven + weight * (known.astype(float) - driven)).astype(np.uint8)
+        weight = np.float32(0.5) * mouth_mask(*known.shape[:2])
+        return np.rint(driven + weight * (known.astype(np.float32) - driven)).astype(np.uint8)
 
 
 def test_a_model_that_keeps_people_is_asked_about_another_one(evaluation: Evaluate, tmp_path: Path) -> None:
@@ -125,14 +125,21 @@ def test_no_leak_gives_nothing_and_a_share_gives_that_share(evaluation: Evaluate
     assert "not by chance: sign-flip p = 0.12 over 3 clips" in text
 
 
+def mixed(frames: np.ndarray, others: np.ndarray, share: float) -> np.ndarray:
+    """Pictures (T, H, W, 3) that hold a share of others, (T, H, W, 3) or (H, W, 3), in whole hundredths."""
+    hundredths = np.uint16(round(100 * share))
+    weighted = frames * (np.uint16(100) - hundredths) + others * hundredths
+    return ((weighted + np.uint16(50)) // np.uint16(100)).astype(np.uint8)
+
+
 class MeanReference:
     """Shows the mean of its references, and less of the frame it was given."""
 
     fingerprint = "1"
 
     def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
-        mixed = 0.6 * frames + 0.4 * reference.mean(axis=0)
-        return np.rint(mixed).astype(np.uint8)
+        mean = np.rint(reference.mean(axis=0, dtype=np.float32)).astype(np.uint8)
+        return mixed(frames, mean, 0.4)
 
 
 @pytest.mark.parametrize("strategy", ["multiple", "multiple-25"])
@@ -371,7 +378,7 @@ class Pastes:
     def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
         if len(reference) == 1:
             reference = np.stack([np.roll(reference[0], wander(n), axis=1) for n in range(len(frames))])
-        return np.rint((1 - self.share) * frames + self.share * reference).astype(np.uint8)
+        return mixed(frames, reference, self.share)
 
 
 def wander(frame: int) -> int:
