@@ -201,9 +201,9 @@ def _scored(
             if protocol is Protocol.TRACKED
             else ", or the face does not fill the frame (use protocol tracked)"
         )
-        word = "no" if max(chance) >= result.lse_c else "hardly"
+        above = "no better than chance" if max(chance) >= result.lse_c else "hardly better than chance"
         warnings.append(
-            f"{word} better than chance: other stretches of the same audio give LSE-C {min(chance):.2f} to "
+            f"{above}: other stretches of the same audio give LSE-C {min(chance):.2f} to "
             f"{max(chance):.2f}; the lips do not follow this audio{away}"
         )
     elif why := doubtful_offset(result, chance):

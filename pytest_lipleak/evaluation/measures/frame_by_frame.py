@@ -55,7 +55,8 @@ def share_frame_by_frame(
     if not arriving.any() or not len(offered):
         return 0.0
     blocks = range(0, len(arriving), AT_ONCE)
-    return sum(_shares(arriving[begin : begin + AT_ONCE], offered).sum() for begin in blocks) / len(arriving)
+    shares = sum(float(_shares(arriving[begin : begin + AT_ONCE], offered).sum()) for begin in blocks)
+    return shares / len(arriving)
 
 
 def _shares(arriving: NDArray[np.float32], offered: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -73,7 +74,8 @@ def _shares(arriving: NDArray[np.float32], offered: NDArray[np.float32]) -> NDAr
 
 
 def _mean_square(changes: NDArray[np.float32]) -> NDArray[np.float32]:
-    return np.square(changes).mean(axis=1)
+    means: NDArray[np.float32] = np.square(changes).mean(axis=1)
+    return means
 
 
 def _changes(before: Faces, earlier: Faces, later: Faces, region: Region) -> NDArray[np.float32]:
