@@ -148,20 +148,47 @@ def lay(
         free: where its head need not move as the clip's.
         may_copy: whether it may be the clip itself, for that is what the model made.
     """
-    place, straight = whole_of(clip.video), tuple(range(len(clip.video)))
+    try:
+        _check_that_it_shows_something(clip, output)
+        given = grey_faces(cropper(clip.video))
+        found = _best_match(clip, output, cropper, given)
+        if free is not None and not (found.seen is not None and found.seen.belongs):
+            laid = _in_its_own_pose(clip, given, output, cropper, free)
+        else:
+            laid = _where_it_was_found(clip, output, cropper, found)
+        assert laid.faces is not None
+        return _compared(clip, given, output, laid, laid.faces, may_copy=may_copy)
+    except _RefusedError as why:
+        straight = tuple(range(len(clip.video)))
+        return Laid(straight, whole_of(clip.video), (), refused=f"{name}: {why}")
 
-    def refused(why: str) -> Laid:
-        return Laid(straight, place, (), refused=f"{name}: {why}")
 
+class _RefusedError(Exception):
+    """Why an output cannot be a video made from its clip."""
+
+
+def _check_that_it_shows_something(clip: Clip, output: Video) -> None:
     if len(output) < LEAST_SHOWN * len(clip.video):
-        return refused(
+        raise _RefusedError(
             f"shows {len(output)} frames of the clip's {len(clip.video)}: it was cut off, or is another video"
         )
     some = frames_at(output, np.linspace(0, len(output) - 1, SAMPLED).round().astype(int).tolist())
     if max(float(np.std(image)) for image in some) < BLANK:
-        return refused("shows nothing: every picture is of one colour")
-    given = grey_faces(cropper(clip.video))
-    found: Match | None = None
+        raise _RefusedError("shows nothing: every picture is of one colour")
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The place at which an output fits its clip best, and how it fits there and at those before; None: at none."""
+
+    place: Place
+    seen: Match | None
+    tries: Sequence[Match]
+
+
+def _best_match(clip: Clip, output: Video, cropper: Cropper, given: Faces) -> _Found:
+    """Look for an output in its clip's picture until it fits plainly, or everywhere."""
+    place, found = whole_of(clip.video), None
     tries: list[Match] = []
     for tried in _places(clip, output, cropper):
         seen = _seen(clip, output, cropper, tried, given)
@@ -172,43 +199,48 @@ def lay(
             place, found = tried, seen
         if found.belongs and found.motion >= PLAINLY:
             break
-    if free is not None and (found is None or not found.belongs):
-        laid = _in_its_own_pose(clip, given, output, cropper, free)
-    elif found is None:
-        return refused(
+    return _Found(place, found, tries)
+
+
+def _where_it_was_found(clip: Clip, output: Video, cropper: Cropper, found: _Found) -> Laid:
+    """Lay an output where it fits; raises ``_RefusedError`` where it was not made from the clip."""
+    seen = found.seen
+    if seen is None:
+        raise _RefusedError(
             f"its picture of {output.shape[2]} x {output.shape[1]} pixels is found nowhere in the clip's of "
             f"{clip.video.shape[2]} x {clip.video.shape[1]}: is it another video? Name the panel in the column 'box' "
             "where several are shown side by side"
         )
-    elif found.moves >= MOVES and found.output_moves < STILL * found.moves:
-        return refused(
-            f"does not move: by {found.output_moves:.1f} grey levels in the upper face, where the clip moves by "
-            f"{found.moves:.1f}"
+    if seen.moves >= MOVES and seen.output_moves < STILL * seen.moves:
+        raise _RefusedError(
+            f"does not move: by {seen.output_moves:.1f} grey levels in the upper face, where the clip moves by "
+            f"{seen.moves:.1f}"
         )
-    elif not found.belongs:
-        return refused(
-            f"was not made from clip {clip.name!r}: {numbers_of(tries)}; name the right file, or the right clip"
+    if not seen.belongs:
+        raise _RefusedError(
+            f"was not made from clip {clip.name!r}: {numbers_of(found.tries)}; name the right file, or the right clip"
             f"{NOBODYS}"
         )
-    else:
-        laid = Laid(
-            found.indices,
-            place,
-            (*_placed(place, output, clip), *found.notes),
-            _faces(clip, output, cropper, place, found.indices),
-        )
-    if laid.faces is None:
-        return refused(str(laid.refused))
+    return Laid(
+        seen.indices,
+        found.place,
+        (*_placed(found.place, output, clip), *seen.notes),
+        _faces(clip, output, cropper, found.place, seen.indices),
+    )
+
+
+def _compared(clip: Clip, given: Faces, output: Video, laid: Laid, shown: Faces, *, may_copy: bool) -> Laid:
+    """Refuse what is the clip itself, or has its colours swapped; note what is worth a look."""
     lips = lips_region()
-    apart = float(np.mean(np.abs(given[:, lips].astype(np.float32) - laid.faces[:, lips])))
+    apart = float(np.mean(np.abs(given[:, lips].astype(np.float32) - shown[:, lips])))
     if apart < SAME_PIXELS and not may_copy:
-        return refused(
+        raise _RefusedError(
             f"is the clip itself: its lips differ from the clip's by {apart:.2f} grey levels; name the model's output"
         )
     if not may_copy:
-        laid = replace(laid, notes=(*laid.notes, *_looks_again(given, laid.faces, apart)))
-    if not laid.poses and _swapped(clip, output, place, laid.indices):
-        return refused("red and blue are swapped in it; write its frames as RGB")
+        laid = replace(laid, notes=(*laid.notes, *_looks_again(given, shown, apart)))
+    if not laid.poses and _swapped(clip, output, laid.place, laid.indices):
+        raise _RefusedError("red and blue are swapped in it; write its frames as RGB")
     return laid
 
 
@@ -249,27 +281,9 @@ def _in_its_own_pose(
 
     ``given``: the small grey faces of the clip.
     """
-    length = len(clip.video)
+    length, place = len(clip.video), whole_of(clip.video)
     indices = tuple(min(at, len(output) - 1) for at in range(length))
-
-    def refused(why: str) -> Laid:
-        return Laid(indices, place, (), refused=why)
-
-    place = whole_of(clip.video)
-    if len(output) < length - REACH:
-        return refused(
-            f"shows {len(output)} frames of the clip's {length}, and poses the head by itself: nothing says which part "
-            "of the clip it belongs to"
-        )
-    try:
-        boxes = free.face_in(output)
-    except UnscorableError as error:
-        return refused(f"no face is found in it: {error}")
-    if boxes is None and not has_shape_of(output, clip.video):
-        return refused(
-            f"its picture of {output.shape[2]} x {output.shape[1]} pixels has another shape than the clip's of "
-            f"{clip.video.shape[2]} x {clip.video.shape[1]}; judge it with --protocol tracked, which finds its face"
-        )
+    boxes = _followed_faces(clip, output, free)
     anchors = _anchors(cropper, length)
     bases: list[Warp] = [np.eye(2, 3)] * length
     if boxes is not None and cropper.boxes is not None:
@@ -281,23 +295,50 @@ def _in_its_own_pose(
         return grey_faces(cropper(by.pictures(stepped(output, indices), clip.video)))
 
     laid = Laid(indices, place, _beyond(len(output), length), poses=_poses(bases, anchors))
-    shown = faces(laid)
+    _check_that_it_is_the_clips(clip, given, faces(laid), free)
+    laid = replace(laid, poses=_poses(_steadied(clip, output, cropper, laid, bases, anchors), anchors))
+    return replace(laid, notes=(POSED, *laid.notes), faces=faces(laid))
+
+
+def _followed_faces(clip: Clip, output: Video, free: FreePose) -> Boxes | None:
+    """Return where the face of an output is, (N, 4); None where faces fill the pictures."""
+    length = len(clip.video)
+    if len(output) < length - REACH:
+        raise _RefusedError(
+            f"shows {len(output)} frames of the clip's {length}, and poses the head by itself: nothing says which part "
+            "of the clip it belongs to"
+        )
+    try:
+        boxes = free.face_in(output)
+    except UnscorableError as error:
+        raise _RefusedError(f"no face is found in it: {error}") from None
+    if boxes is None and not has_shape_of(output, clip.video):
+        raise _RefusedError(
+            f"its picture of {output.shape[2]} x {output.shape[1]} pixels has another shape than the clip's of "
+            f"{clip.video.shape[2]} x {clip.video.shape[1]}; judge it with --protocol tracked, which finds its face"
+        )
+    return boxes
+
+
+def _check_that_it_is_the_clips(clip: Clip, given: Faces, shown: Faces, free: FreePose) -> None:
+    """Ask of an output that moves as it likes whether it moves at all, and looks like its clip more than like others.
+
+    ``given``, ``shown``: small grey faces of the clip and of the output.
+    """
     if float(shown.std(axis=0).mean()) < STANDS_STILL:
-        return refused("does not move: nothing changes in its face, lips included")
+        raise _RefusedError("does not move: nothing changes in its face, lips included")
     itself = {clip.name: traits_of(given)}
     among = likeness(shown, {**free.clips(), **itself})
     if why := of_another(clip.name, among):
-        return refused(why)
+        raise _RefusedError(why)
     look = among[clip.name].look
     if likeness(shown[:, ::-1], itself)[clip.name].look >= look + LOOKS_MORE:
-        return refused("shows the face upside down; turn it round")
+        raise _RefusedError("shows the face upside down; turn it round")
     if look < LOOKS_LIKE:
-        return refused(
+        raise _RefusedError(
             f"does not look like clip {clip.name!r}: r = {look:.2f} of the upper faces, at the best pose (at least "
             f"{LOOKS_LIKE}); name the right file, or the right clip"
         )
-    laid = replace(laid, poses=_poses(_steadied(clip, output, cropper, laid, bases, anchors), anchors))
-    return replace(laid, notes=(POSED, *laid.notes), faces=faces(laid))
 
 
 def of_another(name: str, found: Mapping[str, Likeness]) -> str | None:
