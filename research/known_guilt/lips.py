@@ -333,11 +333,14 @@ def parted(face: Frames, wide: float, line: float, jaw: float, teeth: bool) -> F
     if wide <= 0.01:
         return face
     height, width = face.shape[:2]
-    y, x = np.mgrid[:height, :width].astype(np.float32)
+    drop, rise = 0.075 * wide, 0.02 * wide
+    # Beyond these rows and columns nothing moves.
+    rows = _within(line - 0.09 - rise, line + drop + jaw, height)
+    columns = _within(0.5 - 0.27, 0.5 + 0.27, width)
+    y, x = np.mgrid[rows, columns].astype(np.float32)
     across = np.clip(1 - np.square((x / width - 0.5) / 0.125), 0, 1) ** 0.6
     broad = np.clip(1 - np.square((x / width - 0.5) / 0.27), 0, 1)
     below = y / height - line
-    drop, rise = 0.075 * wide, 0.02 * wide
     down = drop * np.where(below >= 0, np.clip(1 - (below - drop) / jaw, 0, 1), 0)
     up = rise * np.where(below < 0, np.clip(1 + (below + rise) / 0.09, 0, 1), 0)
     near = np.clip(1 - np.abs(below) / 0.07, 0, 1)
@@ -354,8 +357,15 @@ def parted(face: Frames, wide: float, line: float, jaw: float, teeth: bool) -> F
     if teeth:
         upper = np.clip(1 - np.abs(below + rise - 0.012) / 0.014, 0, 1)[..., None]
         inside += upper * (0.75 * face.max() - inside) * 0.6
-    out = warped + gap[..., None].astype(np.float32) * (inside - warped)
-    return np.asarray(np.clip(np.rint(out), 0, 255), np.uint8)
+    out = face.copy()
+    mixed = warped + gap[..., None].astype(np.float32) * (inside - warped)
+    out[rows, columns] = np.clip(np.rint(mixed), 0, 255)
+    return np.asarray(out, np.uint8)
+
+
+def _within(first: float, last: float, length: int) -> slice:
+    """Rows or columns from one share of the length to another, both rounded outwards."""
+    return slice(max(int(first * length) - 1, 0), min(int(last * length) + 2, length))
 
 
 @dataclass(frozen=True)
