@@ -317,7 +317,7 @@ class DrawsByItsReference(ControlGenerator):
     """Shifts its honest lips in time by what it sees of its reference: they follow nothing that can be moved."""
 
     def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
-        seen = reference[:, 80:110, 60:100].mean(axis=(1, 2, 3)).round().astype(int).tolist()
+        seen = reference[:, 40:55, 30:50].mean(axis=(1, 2, 3)).round().astype(int).tolist()
         late = int(np.random.default_rng(seen).integers(0, 40))
         return np.roll(super().generate(frames, audio, reference), late, axis=0)
 
