@@ -37,7 +37,7 @@ from pytest_lipleak.sync.mouth_window import (
     mouth_windows,
     turned_mouths,
 )
-from pytest_lipleak.sync.score import score, score_of
+from pytest_lipleak.sync.score import score
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -53,6 +53,9 @@ MEL_PER_FRAME = 4
 MEL_PER_WINDOW = 20
 ROWS_PER_RUN = 64
 """Windows per call of the network: memory stays below 30 MB however long the clip is."""
+
+TURNED_FRAMES = 750
+"""Frames of a clip (30 s) that are looked at turned, where it is not heard clearly."""
 
 SCALE = 10.0
 """Length of the embeddings, so that scores read well with two decimals."""
@@ -128,28 +131,42 @@ class EmbeddedExpert:
         return self.examine(frames, audio).review
 
     def examine(self, frames: Iterable[Image], audio: Audio) -> Examined:
-        """Distances and review in one pass, of which only grey squares about the mouth are kept (7 KB per frame)."""
-        from pytest_lipleak.sync.suitability import CLEARLY_HEARD, lying, suitability_of_mouths
+        """Distances and review in one pass, of which only the grey mouth windows are kept (3 KB per frame).
 
-        pixels = bytearray()
+        Squares about the mouth of the first ``TURNED_FRAMES``, too: to look at turned copies where little is heard.
+        """
+        from pytest_lipleak.sync.suitability import suitability_of_mouths
+
+        squares: list[NDArray[np.uint8]] = []
 
         def noted() -> Iterator[Image]:
             for frame in frames:
-                pixels.extend(mouth_square(frame).tobytes())
+                if len(squares) < TURNED_FRAMES:
+                    squares.append(mouth_square(frame))
                 yield frame
 
         mouths = mouth_windows(noted())
         own = audio[: len(mouths) * SAMPLES_PER_FRAME]
         seen, heard = self.embed_mouths(mouths), self.embed_audio(own)
-        review, by_window = suitability_of_mouths(mouths, own), distances(seen, heard)
-        if review.suitable and (confidence := score_of(by_window).lse_c) < CLEARLY_HEARD:
-            squares = np.frombuffer(pixels, np.uint8).reshape(-1, MOUTH_WIDTH, MOUTH_WIDTH)
-            turned = {
-                90 * quarters: score(self.embed_mouths(turned_mouths(squares, quarters)), heard).lse_c
-                for quarters in (1, 2, 3)
-            }
-            review = review.refused(lying(confidence, turned))
-        return Examined(by_window, review, seen[:KEPT_WINDOWS], heard[:KEPT_WINDOWS])
+        review = suitability_of_mouths(mouths, own)
+        if review.suitable:
+            review = review.refused(self._why_lying(squares, seen, heard))
+        return Examined(distances(seen, heard), review, seen[:KEPT_WINDOWS], heard[:KEPT_WINDOWS])
+
+    def _why_lying(
+        self, squares: Sequence[NDArray[np.uint8]], seen: Embeddings, heard: Embeddings
+    ) -> str | None:
+        """Why the face is taken to lie; turned copies are looked at where the clip is not heard clearly."""
+        from pytest_lipleak.sync.suitability import CLEARLY_HEARD, lying
+
+        begun = heard[: window_count(len(squares))]
+        confidence = score(seen[: len(begun)], begun).lse_c
+        if confidence >= CLEARLY_HEARD:
+            return None
+        upright = np.stack(squares)
+        turned = (self.embed_mouths(turned_mouths(upright, quarters)) for quarters in (1, 2, 3))
+        copies = [score(rows, begun).lse_c for rows in turned]
+        return lying(confidence, dict(zip((90, 180, 270), copies, strict=True)))
 
     def embed_mouths(self, windows: NDArray[np.uint8]) -> Embeddings:
         """Embed grey mouth windows, uint8 (T, 48, 64); as :meth:`embed_video` otherwise."""

@@ -49,9 +49,14 @@ class Case:
     fold: str = ""
 
     @cached_property
+    def faces(self) -> NDArray[np.uint8]:
+        """What the expert is shown: the crops, mouth-aligned where the corners are known."""
+        return self.crops if self.corners is None else np.stack(list(aligned_faces(self.crops, self.corners)))
+
+    @cached_property
     def windows(self) -> NDArray[np.uint8]:
-        """The mouth windows, aligned where the corners are known."""
-        return mouth_windows(self.crops if self.corners is None else aligned_faces(self.crops, self.corners))
+        """The mouth windows of ``faces``."""
+        return mouth_windows(self.faces)
 
     @property
     def frames(self) -> int:

@@ -23,8 +23,6 @@ from pytest_lipleak.faces.landmarks import FaceLandmarker, steady_corners
 from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.sync.embedded import EmbeddedExpert
 from pytest_lipleak.sync.expert import Embeddings
-from pytest_lipleak.sync.score import score
-from pytest_lipleak.sync.suitability import suitability_of_mouths
 from research.training.cases import Case, clip
 from research.training.refusals import refused
 from research.training.robustness import PICTURED
@@ -56,16 +54,27 @@ def demo_cases(expert: EmbeddedExpert) -> list[Case]:
 
 def say(case: Case, unrelated: list[Embeddings]) -> Said:
     """Judge one clip against its own audio, as a real clip is judged before any model is."""
-    windows, expert = case.windows[: case.frames], case.expert
-    found = score(expert.embed_mouths(windows), expert.embed_audio(case.audio))
-    why = suitability_of_mouths(windows, case.audio).refusals
-    if why:
-        word, reason = REFUSED, why[0].split(" (")[0]
-    elif refused(expert, windows, case.audio, unrelated):
-        word, reason = REFUSED, "unrelated audio fits as well"
+    faces = case.faces[: case.frames]
+    (found,) = case.score()
+    if why := refused(case.expert, faces, case.audio, unrelated):
+        word = REFUSED
     else:
-        word, reason = (RIGHT if abs(found.offset - case.offset) <= 1 else WRONG), ""
-    return Said(word, reason, found.offset, found.lse_c, case.crops[SHOWN_FRAME])
+        word = RIGHT if abs(found.offset - case.offset) <= 1 else WRONG
+    return Said(word, shortened(why or ""), found.offset, found.lse_c, case.crops[SHOWN_FRAME])
+
+
+SHORT = {
+    "the face lies": "the face lies",
+    "does not move": "the mouth does not move",
+    "not sure of the offset": "two offsets fit alike",
+    "does not hear": "unrelated audio fits as well",
+}
+"""What stands below a picture for a reason that has these words."""
+
+
+def shortened(why: str) -> str:
+    """A reason in few words; its beginning where none is known."""
+    return next((short for words, short in SHORT.items() if words in why), why[:25])
 
 
 def judged(cases: list[Case], weights: Path | None = None) -> dict[str, list[Said]]:

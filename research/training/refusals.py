@@ -12,7 +12,7 @@ from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.evaluation.results.preconditions import out_of_sync
 from pytest_lipleak.sync.embedded import EmbeddedExpert
 from pytest_lipleak.sync.expert import Embeddings
-from pytest_lipleak.sync.score import score
+from pytest_lipleak.sync.score import score, score_of
 from pytest_lipleak.sync.suitability import suitability_of_mouths
 from research.training.cases import FIVE, THREE, Case, Groups, differs, share
 from research.training.data import at_times
@@ -45,15 +45,15 @@ def refusal_rows(groups: Groups) -> Iterator[tuple[str, ...]]:
                 others = [j for j in range(len(parts)) if differs(parts[j][0], case)]
                 wrong = others[i % len(others)]
                 null = [heard[case.expert][j] for j in others if j != wrong][:UNRELATED_AUDIOS]
-                moving = case.windows[start:stop]
+                moving = case.faces[start:stop]
                 still = np.repeat(moving[len(moving) // 2][None], len(moving), axis=0)
-                for kind, mouths, audio in (
+                for kind, faces, audio in (
                     ("own", moving, spoken[i]),
                     ("other", moving, spoken[wrong]),
                     ("still", still, spoken[i]),
                     ("silent", moving, np.zeros_like(spoken[i])),
                 ):
-                    kinds[kind].append(refused(case.expert, mouths, audio, null))
+                    kinds[kind].append(refused(case.expert, faces, audio, null) is not None)
             yield name, f"{length / 25:g} s", *(share(found, people) for found in kinds.values())
 
 
@@ -83,7 +83,8 @@ def view_rows(cases: list[Case]) -> Iterator[tuple[str, ...]]:
         for i, case in enumerate(changed):
             others = [case.expert.embed_audio(c.audio) for c in changed if differs(c, cases[i])]
             hit = abs(case.score()[0].offset - case.offset) <= 1
-            stopped = refused(case.expert, case.windows[: case.frames], case.audio, others[:UNRELATED_AUDIOS])
+            why = refused(case.expert, case.faces[: case.frames], case.audio, others[:UNRELATED_AUDIOS])
+            stopped = why is not None
             right.append(hit and not stopped)
             told.append(stopped)
             silent.append(not hit and not stopped)
@@ -97,11 +98,10 @@ def told_still(mouths: NDArray[np.uint8], audio: NDArray[np.int16]) -> bool:
 
 
 def refused(
-    expert: EmbeddedExpert, mouths: NDArray[np.uint8], audio: NDArray[np.int16], unrelated: list[Embeddings]
-) -> bool:
-    """Whether the product refuses a real clip: not suitable, or not heard."""
-    if not suitability_of_mouths(mouths, audio).suitable:
-        return True
-    video = expert.embed_mouths(mouths)
-    own = score(video, expert.embed_audio(audio))
-    return out_of_sync(own, [score(video, heard).lse_c for heard in unrelated]) is not None
+    expert: EmbeddedExpert, faces: NDArray[np.uint8], audio: NDArray[np.int16], unrelated: list[Embeddings]
+) -> str | None:
+    """Why the product refuses a real clip, not suitable or not heard, or None where it judges it."""
+    found = expert.examine(faces, audio)
+    if not found.review.suitable:
+        return found.review.refusals[0]
+    return out_of_sync(score_of(found.distances), [score(found.video, heard).lse_c for heard in unrelated])

@@ -220,12 +220,12 @@ HARD_VIEWS: dict[str, Callable[[Frames], Frames]] = {
     "profile": each(profiled),
     "half of the mouth hidden": half_hidden,
     "the mouth hidden": hidden,
+    "turned far away": each(turned_far),
+    "lying": each(lying),
 }
 """Faces that an expert must judge right or refuse."""
 
 PICTURED: dict[str, Callable[[Frames], Frames]] = HARD_VIEWS | {
-    "turned far away": each(turned_far),
-    "lying": each(lying),
     "upside down": lambda f: np.ascontiguousarray(f[:, ::-1, ::-1]),
     "a hand at the mouth": hand,
     "old film": old_film,
