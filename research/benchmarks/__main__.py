@@ -175,6 +175,19 @@ def budget(bench: Benchmark) -> None:
     print("\n".join(table(task("budget", folder=str(folder), rounds=bench.rounds).result)))
 
 
+def large_sets(bench: Benchmark) -> None:
+    """Opening large clip sets and pairing them; nothing is decoded."""
+    runs = []
+    for number in range(bench.rounds):
+        folder = bench.folder / f"large {number}"
+        folder.mkdir()
+        runs.append(task("large_sets", folder=str(folder)))
+    print("| | CPU s |\n|---|---|")
+    for name in runs[0].result:
+        print(f"| {name} | {spread([each.result[name] for each in runs], 2)} |")
+    print(f"| peak of the process, MB | {spread([each.peak for each in runs], 0)} |")
+
+
 def decoding(bench: Benchmark) -> None:
     """Decoding and converting a file, beside a bare PyAV loop."""
     print("| picture | bare PyAV, CPU ms per frame | ours | CPU ratio | page faults per frame, bare | ours |")
@@ -418,6 +431,7 @@ SECTIONS: dict[str, Callable[[Benchmark], None]] = {
     "one-video": one_video,
     "stages": stages,
     "budget": budget,
+    "large-sets": large_sets,
     "decoding": decoding,
     "six-conditions": six_conditions,
     "experts": experts,

@@ -239,6 +239,13 @@ def beside_package(folder: str, weights: str) -> dict[str, Any]:
     return _timed(work)
 
 
+def large_sets(folder: str) -> dict[str, float]:
+    """What large clip sets cost before anything is generated."""
+    from research.benchmarks.large_sets import costs
+
+    return costs(Path(folder))
+
+
 def _expert(name: str, weights: str, device: str, threads: int = 0) -> Any:
     from pytest_lipleak.sync.experts import load_expert
 
