@@ -288,7 +288,15 @@ class Bench:
                     steady = repeats(before.faces, grey_faces(again))
                 again = None if steady else again
             given = Given(
-                real.faces, changed_input, core, real.means, moved, None, pauses, changed_later_input
+                real.faces,
+                changed_input,
+                core,
+                real.means,
+                moved,
+                None,
+                pauses,
+                changed_later_input,
+                still_counts=False,
             )
             # Under its own speech the reference is taken from the moved frames.
             beside_it = (inputs[:1] if alternative else inputs) if setup == "AM" else reference

@@ -183,7 +183,7 @@ def test_what_a_bad_value_says(names: tuple[str, ...], leak: bool) -> None:
     [
         ("REF_shift[PA,CR]", "_colour_echo", 0.15, 1.0),
         ("REF_shift[PA,CR]", "_frame_by_frame", 0.15, 1.0),
-        ("FRAME_shift[PA,CR]", "_frame_by_frame", 0.3, 1.0),
+        ("FRAME_shift[PA,CR]", "_frame_by_frame", 0.4, 1.0),
         ("REF_shift[PA,CR]", "_late", 0.1, 0.8),
         ("FRAME_shift[PA,CR]", "_colour_echo", 0.1, 0.8),
     ],

@@ -260,11 +260,11 @@ REDRAWN = "_redrawn"
 
 COUNTS: Mapping[Question, Mapping[str, float]] = {
     Question.REFERENCE: {ECHO: 1.5, COLOUR_ECHO: 1.5, FRAME_BY_FRAME: 1.5},
-    Question.FRAMES: {FRAME_BY_FRAME: 3.0},
+    Question.FRAMES: {FRAME_BY_FRAME: 4.0},
 }
 """How much more a part counts than a share of pixels, by what honest models come to, over four clips of the sets for
 choosing. Of the reference: no echo (.057 at most over two), .050 frame by frame (the lookup among all its mouths;
-others 0.00), and .085 in pixels. Of the input frames: .009 frame by frame, .144 in pixels; a mouth that chews in step
+others 0.00), and .085 in pixels. Of the input frames: .001 frame by frame, .144 in pixels; a mouth that chews in step
 with them has an echo, so that one counts once."""
 
 CHANCE = "_chance"

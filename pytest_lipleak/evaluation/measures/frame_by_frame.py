@@ -13,7 +13,7 @@ from pytest_lipleak.faces.small_faces import Faces, Region
 
 ALIKE = 0.85
 """Correlation of changes from which on they count: among all frames one is a little like any other. Chosen on the sets
-for choosing of ``research/known_guilt``: .8 already shows the closed mouth that honest models take from their input."""
+for choosing of ``research/known_guilt``: .8 already shows the shut mouth that honest ones take from their input."""
 
 QUIET = 0.25
 """Mean square of an output's change, in grey levels squared, below which nothing changed in a frame."""
@@ -33,6 +33,8 @@ def share_frame_by_frame(
     given_earlier: Faces,
     given_later: Faces,
     region: Region,
+    *,
+    still_counts: bool = True,
 ) -> float:
     """Return the share of mouths given that is in the output, each frame for itself; 0 to 1.
 
@@ -44,6 +46,8 @@ def share_frame_by_frame(
         given_earlier: their mouths earlier.
         given_later: their mouths later.
         region: where both are looked at, bool (SIDE, SIDE).
+        still_counts: whether a single frame counts that is shown all the time. Else what the best one alone explains
+            is taken off.
 
     Returns:
         The mean over output frames of the share of the most similar frame given, as much as it is more alike than by
@@ -54,23 +58,28 @@ def share_frame_by_frame(
     offered = offered[_mean_square(offered) > STILL]
     if not arriving.any() or not len(offered):
         return 0.0
-    blocks = range(0, len(arriving), AT_ONCE)
-    shares = sum(float(_shares(arriving[begin : begin + AT_ONCE], offered).sum()) for begin in blocks)
-    return shares / len(arriving)
+    found, of_one = 0.0, np.zeros(len(offered))
+    for begin in range(0, len(arriving), AT_ONCE):
+        shares, best = _shares(arriving[begin : begin + AT_ONCE], offered)
+        found += float(shares[np.arange(len(best)), best].sum())
+        of_one += shares.sum(axis=0)
+    return (found - (0.0 if still_counts else float(of_one.max()))) / len(arriving)
 
 
-def _shares(arriving: NDArray[np.float32], offered: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The share of the most similar frame in each output frame, as much as it is alike, (T,)."""
-    moved = _mean_square(arriving) >= QUIET
-    found = np.zeros(len(arriving))
-    common = np.abs(arriving[moved] @ offered.T)
-    own, theirs = (np.square(each).sum(axis=1) for each in (arriving[moved], offered))
+def _shares(
+    arriving: NDArray[np.float32], offered: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """The share of every frame given in each output frame that changed, as much as it is alike; and the most similar.
+
+    Returns:
+        (M, S) and (M,), for the M frames whose change is not ``QUIET``.
+    """
+    arriving = arriving[_mean_square(arriving) >= QUIET]
+    common = np.abs(arriving @ offered.T)
+    own, theirs = (np.square(each).sum(axis=1) for each in (arriving, offered))
     correlations = common / np.sqrt(own[:, None] * theirs)
-    best = correlations.argmax(axis=1)
-    each = np.arange(len(best))
-    alike = np.clip((correlations[each, best] - ALIKE) / (1 - ALIKE), 0, 1)
-    found[moved] = np.minimum(common[each, best] / theirs[best], 1) * alike
-    return found
+    alike = np.clip((correlations - ALIKE) / (1 - ALIKE), 0, 1)
+    return np.minimum(common / theirs, 1) * alike, correlations.argmax(axis=1)
 
 
 def _mean_square(changes: NDArray[np.float32]) -> NDArray[np.float32]:

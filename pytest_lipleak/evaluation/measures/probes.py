@@ -305,6 +305,7 @@ def followed(
         zones.around,
         probed.pauses,
         other_way[0] if other_way else None,
+        still_counts=measure == "REF_shift",
     )
     inside = zones.lips if zones.around is None else None
     again = None if probed.steady else probed.seen(probed.again, inside)

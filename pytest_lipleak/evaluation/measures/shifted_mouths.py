@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,6 +88,8 @@ class Given:
         around: chin and cheeks, where they are looked at, too, bool (SIDE, SIDE).
         pauses: which frames lie in a pause of the driving speech, bool (T,); None: none does, nothing is said of them.
         other_way: with mouths that were moved as much the other way; None where they were not.
+        still_counts: whether a single frame counts that is shown all the time. Of a reference it is a leak; a model may
+            show one input frame, and not move, or animate it.
     """
 
     faces: Faces
@@ -97,6 +100,7 @@ class Given:
     around: Region | None = None
     pauses: NDArray[np.bool_] | None = None
     other_way: Faces | None = None
+    still_counts: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -183,10 +187,11 @@ def _echo(layers: Layers, given: Given, place: int) -> Arrival:
 
 def _frame_by_frame(layers: Layers, given: Given, other_way: Faces) -> Arrival:
     before, rest = layers.before[0], (given.faces, given.changed, other_way, given.region)
-    share = share_frame_by_frame(before, layers.earlier[0], layers.later[0], *rest)
+    share = partial(share_frame_by_frame, still_counts=given.still_counts)
+    found = share(before, layers.earlier[0], layers.later[0], *rest)
     again = None if layers.again is None else layers.again[0]
-    chance = 0.0 if again is None else share_frame_by_frame(before, again, again, *rest)
-    return Arrival(np.array([share]), 1.0, chance)
+    chance = 0.0 if again is None else share(before, again, again, *rest)
+    return Arrival(np.array([found]), 1.0, chance)
 
 
 def _in_sync(before: Output, after: Output, given: Given, again: Output | None) -> Arrival:

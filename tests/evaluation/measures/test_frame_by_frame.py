@@ -30,12 +30,12 @@ def faces(of: Mouths) -> NDArray[np.uint8]:
     return np.uint8(np.clip(np.rint(shown), 0, 255))
 
 
-def found(model: Callable[[Mouths], Mouths], share: float = 1.0) -> float:
+def found(model: Callable[[Mouths], Mouths], share: float = 1.0, *, still_counts: bool = True) -> float:
     """Probe a model that adds a share of what it makes of the mouths given to lips of its own."""
     own, lips = mouths(1), mouths(2)
     given = [np.roll(own, by, axis=0) for by in (0, -MOVED, MOVED)]
     made = (faces((1 - share) * lips + share * model(each)) for each in given)
-    return share_frame_by_frame(*made, *map(faces, given), LIPS)
+    return share_frame_by_frame(*made, *map(faces, given), LIPS, still_counts=still_counts)
 
 
 def backwards_in_windows(own: Mouths) -> Mouths:
@@ -75,6 +75,13 @@ def test_any_map_of_time_is_found_by_its_share(name: str) -> None:
     assert found(MAPS[name], 0.5) >= 0.3
     assert found(MAPS[name], 0.25) == pytest.approx(found(MAPS[name], 0.5) / 2, abs=0.05)
     assert found(MAPS[name]) <= 1
+
+
+def test_one_frame_that_is_shown_all_the_time_counts_of_a_reference_alone() -> None:
+    assert found(MAPS["one mouth for all"], still_counts=False) == 0
+    assert found(MAPS["held for a second"], 0.5, still_counts=False) >= 0.2
+    for name in ("as it is", "half speed", "double speed", "a frame drawn for every frame"):
+        assert found(MAPS[name], 0.5, still_counts=False) >= 0.35
 
 
 def test_a_whole_copy_is_one() -> None:
