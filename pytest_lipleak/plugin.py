@@ -469,10 +469,11 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
 
 
 def _finish(session: pytest.Session, ours: LipleakSession) -> None:
-    if (terminal := session.config.pluginmanager.get_plugin("terminalreporter")) is not None:
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal and (failed := [*terminal.stats.get("error", ()), *terminal.stats.get("failed", ())]):
         from pytest_lipleak.report.tracebacks import say_once
 
-        say_once([*terminal.stats.get("error", ()), *terminal.stats.get("failed", ())])
+        say_once(failed)
     ours.finish()
     uncompared = any(why for _, _, why in ours.compared)
     unfinished = ours.judges_model and not ours.end().is_whole

@@ -221,4 +221,4 @@ def test_a_model_that_ends_the_process_is_not_judged(
     given = ("--model=leaves.py:Leaves", f"--clips={project.clips}", "--expert=embedded", GATE)
     assert main(["evaluate", *given]) == NOT_JUDGED
     said = "".join(capsys.readouterr())
-    assert ("SystemExit: 0" if when == "generate" else "the model ended the process (status 0)") in said
+    assert "SystemExit: 0" in said
