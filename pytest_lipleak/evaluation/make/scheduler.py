@@ -110,20 +110,20 @@ class Scheduler:
 
         def score_made(but: int = 0) -> None:
             while len(made) > but:
-                self._score(made.pop(0), behind, wait=wait)
+                key = made.pop(0)
+                with _left_to(behind, key), self.record.attempt(key):
+                    self.record.corpus.trials[key] = self._scored(*key, wait=wait)
 
         try:
             for done, key in enumerate(keys, total - len(keys)):
                 self.progress(done, total, label_of(key))
-                begun = None
                 with _left_to(behind, key), self.record.attempt(key):
-                    begun = self._begin(*key, wait=wait)
-                if begun:
-                    made.append(key)
-                    score_made(but=1)
-                elif begun is not None:
-                    score_made()
-                    self._score(key, behind, wait=wait)
+                    if self._begin(*key, wait=wait):
+                        made.append(key)
+                        score_made(but=1)
+                    else:
+                        score_made()
+                        self.record.corpus.trials[key] = self._scored(*key, wait=wait)
         finally:
             # Whatever ends the work: what was made is scored.
             score_made()
@@ -143,10 +143,6 @@ class Scheduler:
             return False
         self.artefacts.make(trial, wait=wait)
         return True
-
-    def _score(self, key: Key, behind: list[Key], *, wait: bool) -> None:
-        with _left_to(behind, key), self.record.attempt(key):
-            self.record.corpus.trials[key] = self._scored(*key, wait=wait)
 
     def _generated_first(self, keys: list[Key]) -> list[Key]:
         """Generate while this process may hold the model, as others can score meanwhile; return what is left."""
