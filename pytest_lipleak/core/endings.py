@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from pytest_lipleak.core.conditions import Reference, Setup
+from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import unexpected
 from pytest_lipleak.core.exit_status import BROKEN, GOOD, LEAK, NOT_JUDGED
-from pytest_lipleak.core.metrics.default_gates import every_default
+from pytest_lipleak.core.metrics.default_gates import PROBE_LIMIT, every_default
 from pytest_lipleak.core.metrics.families import Question, Source
 from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.core.scores import POSED
@@ -373,20 +373,22 @@ def _found(verdicts: Verdicts) -> str:
 def _told_apart(questions: Sequence[Question], verdicts: Verdicts) -> list[Question]:
     """Say of lips that came with the reference and the input frames, both changed, which it was, where that is known.
 
-    It is where another probe broke; or where the reference alone was changed under the same speech, and nothing moved.
+    It is where another probe broke; or where the reference alone was changed, all else equal, and little moved.
     """
     if Question.EITHER not in questions:
         return list(questions)
     found: list[Question] = [each for each in questions if each is not Question.EITHER]
     if Question.REFERENCE in found or Question.FRAMES in found:
         return found
-    alone = any(
-        each.metric.of_reference
-        and each.metric.conditions[-1].setup is Setup.AM
-        and finding_of(each) is Finding.PASSED
+    both = {
+        each.metric.conditions[-1] for each in verdicts.values() if each.metric.question is Question.EITHER
+    }
+    unmoved = {
+        each.metric.conditions[-1]
         for each in verdicts.values()
-    )
-    return [Question.FRAMES if alone and each is Question.EITHER else each for each in questions]
+        if each.metric.of_reference and finding_of(each) is Finding.PASSED and each.value < PROBE_LIMIT
+    }
+    return [Question.FRAMES if both <= unmoved and each is Question.EITHER else each for each in questions]
 
 
 def _notes(run: RunEnd) -> list[str]:

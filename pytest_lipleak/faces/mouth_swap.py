@@ -129,7 +129,11 @@ def in_another_order(looks: NDArray[np.float32]) -> tuple[list[int], float]:
     """
     moving = looks.astype(np.float64) - looks.mean(axis=0)
     _, patterns = np.linalg.eigh(moving.T @ moving)
-    order = np.argsort(moving @ patterns[:, -1], kind="stable")
+    # A pattern has no sign, and its digits no end: the same order has to come out with other threads or processors.
+    along = (moving @ patterns[:, -1]).round(6)
+    if len(along) and along[np.abs(along).argmax()] < 0:
+        along = -along
+    order = np.argsort(along, kind="stable")
     others = np.empty(len(order), np.int64)
     others[order] = np.roll(order, -(len(order) // 2))
     apart = float(np.square(moving - moving[others]).mean()) if len(order) else 0.0

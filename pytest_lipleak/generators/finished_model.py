@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -233,10 +232,10 @@ def with_speakers(files: Sequence[ClipFile], rows: Iterable[FinishedVideo]) -> t
     unknown = sum(file.speaker is None for file in found)
     if not unknown or len(found) == 1:
         return found, ""
-    folders = Counter(file.video.parent for file in found)
-    if unknown == len(found) > len(folders) > 1:
-        top = Path(os.path.commonpath(folders))
-        found = [replace(file, speaker=_below(file.video.parent, top)) for file in found]
+    parents = [file.video.parent.absolute() for file in found]
+    if unknown == len(found) > len(set(parents)) > 1:
+        names = _told_apart(parents)
+        found = [replace(file, speaker=names[parent]) for file, parent in zip(found, parents, strict=True)]
         return found, "nobody says who is seen (column 'speaker'): folders of the sources count as speakers"
     return found, (
         f"nobody says who is seen in {unknown} of {len(found)} clips (column 'speaker'): each counts as another "
@@ -244,8 +243,14 @@ def with_speakers(files: Sequence[ClipFile], rows: Iterable[FinishedVideo]) -> t
     )
 
 
-def _below(folder: Path, top: Path) -> str | None:
-    return None if folder == top else folder.relative_to(top).as_posix()
+def _told_apart(folders: Iterable[Path]) -> dict[Path, str]:
+    """Names of folders: their paths below what they have in common, whole where that is nothing."""
+    known = set(folders)
+    try:
+        top = Path(os.path.commonpath(known))
+    except ValueError:  # on several drives
+        return {folder: folder.as_posix() for folder in known}
+    return {folder: folder.relative_to(top).as_posix() for folder in known}
 
 
 class _Sounds:
@@ -444,7 +449,8 @@ def _refuse_one_for_several(rows: Iterable[FinishedVideo]) -> None:
         ):
             raise InputError(
                 f"{other.where}: {other.output.name} is the same video, to the byte, as {one.output.name} of "
-                f"{one.where}, which other audio drove; name the right file"
+                f"{one.where}, which other audio drove; name the right file. If the model really "
+                "made one video for both, say so by a table of 'lipleak export', or let it write the sound"
             )
 
 

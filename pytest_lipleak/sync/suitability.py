@@ -92,7 +92,8 @@ def lying(own: float, turned: Mapping[int, float]) -> str | None:
     if own >= CLEARLY_HEARD or turned[degrees] < max(CLEARLY_HEARD, TURNED_BETTER * own):
         return None
     return (
-        f"the face lies: turned by {degrees} degrees anticlockwise its lips fit the speech far better (LSE-C "
+        f"the face lies on its side or upside down: "
+        f"turned by {degrees} degrees anticlockwise its lips fit the speech far better (LSE-C "
         f"{turned[degrees]:.2f}, {own:.2f} as it is); turn the clip upright, or measure with --lipleak-protocol=tracked"
     )
 

@@ -111,4 +111,4 @@ def test_a_person_who_lies_is_refused_with_the_turn_that_helps(quarters: int, ba
     expert = EmbeddedExpert()
     assert expert.review(clip.frames, clip.audio).suitable
     (why,) = expert.review(np.rot90(clip.frames, quarters, axes=(1, 2)), clip.audio).refusals
-    assert f"the face lies: turned by {back} degrees anticlockwise" in why
+    assert f"the face lies on its side or upside down: turned by {back} degrees anticlockwise" in why

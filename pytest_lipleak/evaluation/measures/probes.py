@@ -370,7 +370,7 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
         return {"REF_swap": shares.product / frames, **shares.noted(None, frames)}
     again = SwapShares.of(repeat(mean, frames), _changes(video(probed.again), video(trial), boxes))
     noted = {"REF_swap": shares.beyond(again) / frames, **shares.noted(again, frames)}
-    if again.product:
+    if abs(again.product) > ASKS_AGAIN * again.full:
         noted[f"REF_swap{CHANCE}"] = abs(again.product) / frames
     return noted
 

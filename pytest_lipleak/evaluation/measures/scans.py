@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Clip, Image
+from pytest_lipleak.core.clips import Clip, Image, digest_of
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.held_arrays import HeldArrays
@@ -163,7 +163,7 @@ class Scans:
     def _floor_of(self, clip: Clip, faces: Faces, region: Region) -> Callable[[], Embeddings]:
         """Begin to embed a clip's floor, where that is allowed; return what gives it."""
         work = cache(partial(self.artefacts.embedding_of, self._with_still_mouth(clip, faces, region)))
-        beside, name = self.artefacts.beside, f"floor {clip.digest}"
+        beside, name = self.artefacts.beside, f"floor {clip.digest} {digest_of(region)}"
         # What is decoded anew in every pass is decoded where it is needed.
         if isinstance(clip.video, np.ndarray):
             beside.begin(name, work)

@@ -1,6 +1,6 @@
 """How much of what was changed in a reference, or in the input frames, arrives in the output, at every lag."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,6 +11,7 @@ from pytest_lipleak.core.metrics.formulas import AROUND, COLOUR_ECHO, ECHO, FRAM
 from pytest_lipleak.core.scores import LAGS
 from pytest_lipleak.evaluation.measures.echo import Layer, changed_share, echo
 from pytest_lipleak.evaluation.measures.frame_by_frame import share_frame_by_frame
+from pytest_lipleak.evaluation.measures.stretches import share_of_stretches
 from pytest_lipleak.faces.small_faces import Faces, Region, lips_core
 
 SAME = 0.5
@@ -187,11 +188,15 @@ def _echo(layers: Layers, given: Given, place: int) -> Arrival:
 
 def _frame_by_frame(layers: Layers, given: Given, other_way: Faces) -> Arrival:
     before, rest = layers.before[0], (given.faces, given.changed, other_way, given.region)
-    share = partial(share_frame_by_frame, still_counts=given.still_counts)
-    found = share(before, layers.earlier[0], layers.later[0], *rest)
     again = None if layers.again is None else layers.again[0]
-    chance = 0.0 if again is None else share(before, again, again, *rest)
-    return Arrival(np.array([found]), 1.0, chance)
+
+    def of(share: Callable[..., float]) -> Arrival:
+        found = share(before, layers.earlier[0], layers.later[0], *rest)
+        return Arrival(np.array([found]), 1.0, 0.0 if again is None else share(before, again, again, *rest))
+
+    single = of(partial(share_frame_by_frame, still_counts=given.still_counts))
+    # A stretch may be held, and so says nothing of input frames.
+    return max(single, of(share_of_stretches), key=lambda each: each.found) if given.still_counts else single
 
 
 def _in_sync(before: Output, after: Output, given: Given, again: Output | None) -> Arrival:

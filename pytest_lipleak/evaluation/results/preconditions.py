@@ -75,7 +75,7 @@ def doubtful_offset(score: SyncScore, others: Sequence[float]) -> str | None:
         return None
     return (
         f"the expert is not sure of the offset: {score.offset:+d} and {score.rival:+d} frames fit nearly alike (LSE-C "
-        f"{best:.2f} and {rival:.2f}), as with a face that lies, is turned away or half hidden"
+        f"{best:.2f} and {rival:.2f}), as with a face that is on its side, turned away or half hidden"
     )
 
 
