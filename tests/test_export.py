@@ -144,6 +144,26 @@ def test_probes_that_were_made_from_another_column_pass_nothing(
     assert "was the model given the column 'reference_video' of the table?" in told
 
 
+def test_a_model_that_draws_anew_passes_no_swap_of_a_picture_that_it_was_not_given(
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its outputs differ from each other in any case."""
+    folder = tmp_path / "todo"
+    shutil.copytree(exported, folder)
+    draws = np.random.default_rng(0)
+    with (folder / "manifest.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if (row["setup"], row["reference"]) == ("SI", "AR")]
+    for row in rows:
+        source = decoded(folder / row["source"])
+        drawn = source.astype(np.int16) + draws.integers(-9, 10, source.shape)
+        path = (folder / row["output"]).with_suffix(".mkv")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_video(path, np.uint8(drawn.clip(0, 255)))
+    gate = "--gate=REF_swap[SI,AR] < 0.3"
+    assert main(["evaluate", f"--model=videos:{folder}", *OPTIONS, gate]) == NOT_JUDGED
+    assert "was the model given the column 'reference_video' of the table?" in capsys.readouterr().out
+
+
 def test_an_export_goes_on_and_takes_no_other_choices(
     clips: Path, exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

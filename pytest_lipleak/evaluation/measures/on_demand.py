@@ -223,4 +223,5 @@ class Measures:
         driven = corpus.trials.get((clip, condition))
         partner = None if driven is None else driven.partner
         real = corpus.trials[clip, None]
-        return Probed(self.trials, self.artefacts, real, condition, self.unrelated, partner, first)
+        finished = corpus.provenance.finished
+        return Probed(self.trials, self.artefacts, real, condition, self.unrelated, partner, first, finished)

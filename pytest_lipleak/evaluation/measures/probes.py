@@ -78,6 +78,7 @@ class Probed:
         unrelated: speech that has nothing to do with the clip.
         partner: the clip whose speech drives, or None.
         first: the clip that is made twice, to see whether the model repeats itself.
+        finished: whether the videos were finished before: then nobody knows what the model was given.
     """
 
     trials: Trials
@@ -87,6 +88,7 @@ class Probed:
     unrelated: UnrelatedSpeech
     partner: str | None
     first: str
+    finished: bool = False
 
     @property
     def clip(self) -> Clip:
@@ -337,7 +339,8 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
 
     One still reference changes in one direction alone, from shut to open, say, and a model that draws another mouth at
     every call goes there as well. So where something is found beside it, the model is asked again with the same, and
-    what that changes is taken off.
+    what that changes is taken off. Of finished videos it always is: outputs that are as far apart as two for the same
+    show nothing of what was given.
 
     Returns:
         The change of the output projected on the change of the reference, over the mouth, and the change of the
@@ -366,11 +369,12 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
         return {"REF_swap": found / frames, **shares.noted(None, frames)}
     mean: Any = sum(given()) / len(swapped)
     shares = SwapShares.of(repeat(mean, frames), _changes(video(changed), video(trial), boxes))
-    if not shares.asks_again:
+    if not (shares.asks_again or probed.finished):
         return {"REF_swap": shares.product / frames, **shares.noted(None, frames)}
     again = SwapShares.of(repeat(mean, frames), _changes(video(probed.again), video(trial), boxes))
-    noted = {"REF_swap": shares.beyond(again) / frames, **shares.noted(again, frames)}
-    if abs(again.product) > ASKS_AGAIN * again.full:
+    found = shares.beyond(again) if shares.asks_again else shares.product
+    noted = {"REF_swap": found / frames, **shares.noted(again, frames)}
+    if shares.asks_again and abs(again.product) > ASKS_AGAIN * again.full:
         noted[f"REF_swap{CHANCE}"] = abs(again.product) / frames
     return noted
 
