@@ -152,8 +152,8 @@ class Provenance:
         """Those clips that a causal probe is taken on: a seeded draw from the whole set, the same in every part.
 
         Under their own speech it is the half of them that was drawn first. Where one still reference is swapped,
-        silence takes that half, too, and other speech takes the rest: both ask the same, of models that know silence
-        when they hear it.
+        silence takes that half, too, and other speech the half drawn last: both ask the same, of models that know
+        silence when they hear it.
         """
         every = sorted(self.shard.get("clips", self.clip_names))
         count = max(min(PROBED, 3 * len(every) // 4), 1)

@@ -53,8 +53,8 @@ def share_frame_by_frame(
         The mean over output frames of the share of the most similar frame given, as much as it is more alike than by
         chance (``ALIKE``).
     """
-    arriving = _changes(before, earlier, later, region)
-    offered = _changes(given, given_earlier, given_later, region)
+    arriving = changes(before, earlier, later, region)
+    offered = changes(given, given_earlier, given_later, region)
     offered = offered[_mean_square(offered) > STILL]
     if not arriving.any() or not len(offered):
         return 0.0
@@ -87,7 +87,7 @@ def _mean_square(changes: NDArray[np.float32]) -> NDArray[np.float32]:
     return means
 
 
-def _changes(before: Faces, earlier: Faces, later: Faces, region: Region) -> NDArray[np.float32]:
+def changes(before: Faces, earlier: Faces, later: Faces, region: Region) -> NDArray[np.float32]:
     """Both changes of every frame side by side, float32 (T, 2 P)."""
     as_is = before[:, region].astype(np.float32)
     return np.concatenate([earlier[:, region] - as_is, later[:, region] - as_is], axis=1)

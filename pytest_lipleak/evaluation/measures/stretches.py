@@ -7,6 +7,7 @@ A third of a second is, where frames keep their order for so long: at a lag, bac
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_lipleak.evaluation.measures.frame_by_frame import QUIET, STILL, changes
 from pytest_lipleak.faces.small_faces import Faces, Region
 
 LENGTH = 8
@@ -20,12 +21,6 @@ SPEEDS = (1.0, -1.0, 0.0, 0.5, -0.5, 2.0, -2.0, 1.5)
 
 ALIKE = 0.5
 """Correlation of changes from which on they count: among all stretches and speeds one is a little like any other."""
-
-QUIET = 0.25
-"""Mean square of an output's change, in grey levels squared, below which nothing changed in a stretch."""
-
-STILL = 1.0
-"""Mean square of the reference's change, in grey levels squared, below which its mouth did not move in a stretch."""
 
 
 def share_of_stretches(
@@ -51,8 +46,8 @@ def share_of_stretches(
     Returns:
         The mean over stretches of the best share, as much as it is more alike than by chance (``ALIKE``).
     """
-    arriving = _changes(before, earlier, later, region)
-    offered = _changes(given, given_earlier, given_later, region)
+    arriving = changes(before, earlier, later, region)
+    offered = changes(given, given_earlier, given_later, region)
     if not arriving.any() or not offered.any():
         return 0.0
     own, theirs = np.square(arriving).sum(axis=1), np.square(offered).sum(axis=1)
@@ -85,9 +80,3 @@ def _best(products: NDArray[np.float32], energy: float, theirs: NDArray[np.float
         if correlations[best] > alike:
             alike, share = float(correlations[best]), float(common[best] / offered[best])
     return min(share, 1.0) * max(alike - ALIKE, 0.0) / (1 - ALIKE)
-
-
-def _changes(before: Faces, earlier: Faces, later: Faces, region: Region) -> NDArray[np.float32]:
-    """Both changes of every frame side by side, float32 (T, 2 P)."""
-    as_is = before[:, region].astype(np.float32)
-    return np.concatenate([earlier[:, region] - as_is, later[:, region] - as_is], axis=1)

@@ -8,12 +8,14 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.evaluation.measures import frame_by_frame
 from pytest_lipleak.evaluation.measures.frame_by_frame import share_frame_by_frame
+from pytest_lipleak.evaluation.measures.stretches import share_of_stretches
 from pytest_lipleak.faces.small_faces import SIDE, lips_region
 
 FRAMES, MOVED = 96, 8
 LIPS = lips_region()
 GREY = 128.0
 Mouths = NDArray[np.float64]
+Measure = Callable[..., float]
 
 
 def mouths(seed: int) -> Mouths:
@@ -30,12 +32,17 @@ def faces(of: Mouths) -> NDArray[np.uint8]:
     return np.uint8(np.clip(np.rint(shown), 0, 255))
 
 
-def found(model: Callable[[Mouths], Mouths], share: float = 1.0, *, still_counts: bool = True) -> float:
+def found(
+    model: Callable[[Mouths], Mouths],
+    share: float = 1.0,
+    measure: Measure = share_frame_by_frame,
+    **how: bool,
+) -> float:
     """Probe a model that adds a share of what it makes of the mouths given to lips of its own."""
     own, lips = mouths(1), mouths(2)
     given = [np.roll(own, by, axis=0) for by in (0, -MOVED, MOVED)]
     made = (faces((1 - share) * lips + share * model(each)) for each in given)
-    return share_frame_by_frame(*made, *map(faces, given), LIPS, still_counts=still_counts)
+    return measure(*made, *map(faces, given), LIPS, **how)
 
 
 def backwards_in_windows(own: Mouths) -> Mouths:
@@ -69,12 +76,19 @@ MAPS: dict[str, Callable[[Mouths], Mouths]] = {
 }
 
 
-@pytest.mark.parametrize("name", MAPS)
-def test_any_map_of_time_is_found_by_its_share(name: str) -> None:
+IN_ORDER = list(MAPS)[:9]
+"""Maps that keep an order for a third of a second, so that stretches show them, too."""
+
+CASES = [(share_frame_by_frame, name) for name in MAPS] + [(share_of_stretches, name) for name in IN_ORDER]
+
+
+@pytest.mark.parametrize(("measure", "name"), CASES, ids=lambda each: getattr(each, "__name__", each))
+def test_any_map_of_time_is_found_by_its_share(measure: Measure, name: str) -> None:
     """.12 is the default limit; the shares are those of a copy, less what mouths that do not move cannot show."""
-    assert found(MAPS[name], 0.5) >= 0.3
-    assert found(MAPS[name], 0.25) == pytest.approx(found(MAPS[name], 0.5) / 2, abs=0.05)
-    assert found(MAPS[name]) <= 1
+    half = found(MAPS[name], 0.5, measure)
+    assert half >= 0.3
+    assert found(MAPS[name], 0.25, measure) == pytest.approx(half / 2, abs=0.05)
+    assert found(MAPS[name], 1, measure) <= 1
 
 
 def test_one_frame_that_is_shown_all_the_time_counts_of_a_reference_alone() -> None:
@@ -84,23 +98,40 @@ def test_one_frame_that_is_shown_all_the_time_counts_of_a_reference_alone() -> N
         assert found(MAPS[name], 0.5, still_counts=False) >= 0.35
 
 
-def test_a_whole_copy_is_one() -> None:
-    assert found(MAPS["as it is"]) == pytest.approx(1, abs=0.01)
+BOTH = pytest.mark.parametrize("measure", [share_frame_by_frame, share_of_stretches])
 
 
-def test_lips_that_answer_with_other_lips_come_from_no_stretch() -> None:
+@BOTH
+def test_a_whole_copy_is_one(measure: Measure) -> None:
+    assert found(MAPS["as it is"], 1, measure) == pytest.approx(1, abs=0.01)
+
+
+@BOTH
+def test_lips_that_answer_with_other_lips_come_from_nowhere(measure: Measure) -> None:
     """As a draw, or a lookup that finds something else: they change as much as any copy."""
     drawn = iter(range(3, 6))
-    assert found(lambda _: mouths(next(drawn))) < 0.02
+    assert found(lambda _: mouths(next(drawn)), 1, measure) < 0.02
 
 
-def test_lips_that_know_nothing_of_the_reference_are_nothing() -> None:
-    assert found(lambda own: own, 0) == 0
+@BOTH
+def test_lips_that_know_nothing_of_what_was_given_are_nothing(measure: Measure) -> None:
+    assert found(lambda own: own, 0, measure) == 0
     still = faces(np.zeros_like(mouths(1)))
-    assert (
-        share_frame_by_frame(faces(mouths(1)), faces(mouths(2)), faces(mouths(3)), still, still, still, LIPS)
-        == 0
-    )
+    assert measure(*(faces(mouths(seed)) for seed in (1, 2, 3)), still, still, still, LIPS) == 0
+
+
+def test_what_grain_hides_in_single_frames_a_stretch_shows() -> None:
+    """As compression does: what was made is written with losses, each time with other ones."""
+    own, lips = mouths(1), mouths(2)
+    given = [np.roll(own, by, axis=0) for by in (0, -MOVED, MOVED)]
+    grain = np.random.default_rng(3)
+    made = [faces(0.6 * lips + 0.4 * each[::-1] + grain.normal(0, 5, each.shape)) for each in given]
+    rest = (*made, *map(faces, given), LIPS)
+    assert share_frame_by_frame(*rest) < 0.12 < share_of_stretches(*rest)
+
+
+def test_fewer_frames_than_a_stretch_say_nothing_of_stretches() -> None:
+    assert share_of_stretches(*(faces(mouths(seed))[:5] for seed in range(6)), LIPS) == 0
 
 
 def test_a_long_clip_is_compared_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
