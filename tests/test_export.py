@@ -41,6 +41,7 @@ GATES = (
     "REF_shift[PA,CR] < 9",
     "FRAME_shift[PA,CR] < 9",
     "FRAME_shift[AM,CR] < 9",
+    "REF_swap[SI,CR] < 9",
     "REF_swap[XM,AR] < 9",
 )
 OPTIONS = ("--expert=embedded", "--seed=3", "--silence=noise")
@@ -144,24 +145,34 @@ def test_probes_that_were_made_from_another_column_pass_nothing(
     assert "was the model given the column 'reference_video' of the table?" in told
 
 
+@pytest.mark.parametrize("reference", ["CR", "AR"])
+@pytest.mark.parametrize("with_another", [True, False], ids=["", "made once"])
 def test_a_model_that_draws_anew_passes_no_swap_of_a_picture_that_it_was_not_given(
-    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], reference: str, with_another: bool
 ) -> None:
     """Its outputs differ from each other in any case."""
     folder = tmp_path / "todo"
     shutil.copytree(exported, folder)
     draws = np.random.default_rng(0)
     with (folder / "manifest.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if (row["setup"], row["reference"]) == ("SI", "AR")]
+        rows = [row for row in csv.DictReader(file) if (row["setup"], row["reference"]) == ("SI", reference)]
     for row in rows:
+        if row["probe"] == "again" and not with_another:
+            continue
         source = decoded(folder / row["source"])
         drawn = source.astype(np.int16) + draws.integers(-9, 10, source.shape)
         path = (folder / row["output"]).with_suffix(".mkv")
         path.parent.mkdir(parents=True, exist_ok=True)
         write_video(path, np.uint8(drawn.clip(0, 255)))
-    gate = "--gate=REF_swap[SI,AR] < 0.3"
+    gate = f"--gate=REF_swap[SI,{reference}] < 0.3"
     assert main(["evaluate", f"--model=videos:{folder}", *OPTIONS, gate]) == NOT_JUDGED
-    assert "was the model given the column 'reference_video' of the table?" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    if with_another:
+        assert "was the model given the column 'reference_video' of the table?" in told
+    elif reference == "CR":
+        assert "of 2 of 2 clips (anna/anna_1) there is no second output for the same" in told
+    else:
+        assert "no video: " in told
 
 
 def test_an_export_goes_on_and_takes_no_other_choices(

@@ -215,7 +215,8 @@ class Measurement:
         blank: how many of the clips have a video that shows nothing, every frame of one colour.
         finished: whether the videos were finished before: nothing can be made anew.
         unreached: of a probe of finished videos: clips in which nothing shows that the model was given what was
-            changed, with the differences of ``REACHED`` and ``REDRAWN``, in grey levels.
+            changed, with the differences of ``REACHED`` and the most of ``REDRAWN``, in grey levels; infinity where no
+            second output for the same is there.
     """
 
     metric: Metric
@@ -384,6 +385,14 @@ GIVEN: Mapping[Question, tuple[str, str]] = {
 
 def _unanswered(measurement: Measurement) -> str:
     """Say of finished videos that a probe's input may never have reached the model: all its measures are 0 then."""
+    alone = [clip for clip, (_, redrawn) in measurement.unreached.items() if math.isinf(redrawn)]
+    if alone:
+        return (
+            f"whether the model draws anew at every call nobody knows: of {len(alone)} of "
+            f"{counted(measurement.clips, 'clip')} ({alone[0]}) there is no second output for the same, and without it "
+            "another draw looks like an answer to what was changed: make the videos whose probe is 'again' "
+            "(`lipleak export` of this version writes their rows)"
+        )
     clip, (reached, redrawn) = next(iter(measurement.unreached.items()))
     prefix, columns = GIVEN[measurement.metric.question]
     return (

@@ -71,6 +71,16 @@ def test_finished_videos_of_a_probe_are_held_against_another_draw(
     assert measure(corpus, probe).unreached == ({"a": (reached, redrawn)} if found else {})
 
 
+def test_finished_videos_of_a_probe_are_held_against_the_draws_that_differ_most() -> None:
+    """Two draws of one clip may be alike by chance, and where there is one draw alone nobody knows."""
+    probe, corpus = metric("REF_swap[SI,CR]"), corpus_of("a", "b", "c")
+    for clip, reached, redrawn in (("a", 5.0, 0.1), ("b", 1.0, 0.6), ("c", 9.0, None)):
+        found = {"REF_swap": 0.0, "REF_swap_full": 9.0, "REF_swap_reached": reached}
+        corpus.pictures[clip, SI] = found if redrawn is None else {**found, "REF_swap_redrawn": redrawn}
+    corpus.provenance = replace(corpus.provenance, finished=True)
+    assert measure(corpus, probe).unreached == {"b": (1.0, 0.6), "c": (9.0, math.inf)}
+
+
 def test_lsd_of_unequal_means_is_worked_out_by_hand() -> None:
     corpus = corpus_of("a", "b")
     for clip, c_am, c_xm, d_am, d_xm in (("a", 8, 6, 6, 7.5), ("b", 7, 6, 7, 7.5)):

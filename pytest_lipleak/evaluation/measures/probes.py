@@ -339,8 +339,8 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
 
     One still reference changes in one direction alone, from shut to open, say, and a model that draws another mouth at
     every call goes there as well. So where something is found beside it, the model is asked again with the same, and
-    what that changes is taken off. Of finished videos it always is: outputs that are as far apart as two for the same
-    show nothing of what was given.
+    what that changes is taken off. Of finished videos, whatever their reference, a second output for the same is always
+    looked at: outputs that are as far apart as two for the same show nothing of what was given.
 
     Returns:
         The change of the output projected on the change of the reference, over the mouth, and the change of the
@@ -366,7 +366,11 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
     if probed.condition.reference is Reference.CR:
         shares = SwapShares.of(given(), _changes(video(changed), video(trial), boxes))
         found = max(shares.product, shares.of_one(given()) * shares.full)
-        return {"REF_swap": found / frames, **shares.noted(None, frames)}
+        again = _asked_again(probed, given()) if probed.finished else None
+        noted = {"REF_swap": found / frames, **shares.noted(again, frames)}
+        if probed.finished and again is None:
+            del noted[f"REF_swap{REDRAWN}"]
+        return noted
     mean: Any = sum(given()) / len(swapped)
     shares = SwapShares.of(repeat(mean, frames), _changes(video(changed), video(trial), boxes))
     if not (shares.asks_again or probed.finished):
@@ -379,6 +383,19 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
     return noted
 
 
+def _asked_again(probed: Probed, given: Iterable[NDArray[np.float32]]) -> "SwapShares | None":
+    """What a second output for the same changes, of finished videos; None where there is none.
+
+    A leak that was found needs none, so its lack is no error: it keeps the clip from being called clean.
+    """
+    try:
+        again = probed.artefacts.video(probed.again)
+    except UnscorableError:
+        return None
+    boxes = probed.artefacts.cropper(probed.clip).boxes
+    return SwapShares.of(given, _changes(again, probed.artefacts.video(probed.trial), boxes))
+
+
 ASKS_AGAIN = 0.03
 """Share of one still reference from which a model is asked again with the same: one that repeats itself and leaks
 nothing comes to 0.00."""
@@ -388,11 +405,12 @@ class SwapShares:
     """What of a change of the reference's mouth arrives in the output, summed over frames.
 
     ``product``: the change of the output projected on that of the reference; ``full``: what a complete copy would give;
-    ``apart``: how much the output changed at all, in grey levels.
+    ``apart``: how much the output changed at all, in grey levels; ``nudge``: how much it does where one pixel of it is
+    another by one level, as in what a model is given when it is asked again.
     """
 
     def __init__(self) -> None:
-        self.product = self.full = self.apart = 0.0
+        self.product = self.full = self.apart = self.nudge = 0.0
         self._mean: Any = 0.0
         self._count = 0
 
@@ -421,10 +439,11 @@ class SwapShares:
 
     def noted(self, again: "SwapShares | None", frames: int) -> dict[str, float]:
         """Return what is noted beside the share; ``again``: as of ``beyond``, or None where it was not asked for."""
+        is_other = again is not None and again.apart > 1.5 * again.nudge
         return {
             f"REF_swap{FULL}": self.full / frames,
             f"REF_swap{REACHED}": self.apart / frames,
-            f"REF_swap{REDRAWN}": again.apart / frames if again else 0.0,
+            f"REF_swap{REDRAWN}": again.apart / frames if again and is_other else 0.0,
         }
 
     def add(self, change: NDArray[np.float32], arrived_there: NDArray[np.float32]) -> None:
@@ -433,6 +452,7 @@ class SwapShares:
         self.product += float(np.mean(weight * arrived_there * change, dtype=np.float64))
         self.full += float(np.mean(weight * change * change, dtype=np.float64))
         self.apart += float(np.abs(arrived_there).mean(dtype=np.float64))
+        self.nudge += 1 / math.prod(arrived_there.shape[:2])
         self._mean = self._mean + arrived_there
         self._count += 1
 
@@ -499,7 +519,7 @@ PROBE_TRIALS: Mapping[str, Callable[[Probed], Sequence[Trial]]] = {
     "FRAME_shift": lambda probed: (*_beside(probed), *moved_frames(probed)),
     "REF_swap": lambda probed: (
         probed.trial,
-        *([probed.again] if probed.condition.reference is Reference.AR else []),
+        probed.again,
         with_swapped_reference(probed),
     ),
 }

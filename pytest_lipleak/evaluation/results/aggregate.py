@@ -152,21 +152,25 @@ def _blank(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> int:
 
 
 PLAINLY_OTHER = 2.0
-"""How much more than two outputs for the same those of a probe must differ from the one without it, so that it is known
-that the model was given what was changed. How far two draws are apart is itself a matter of chance."""
+"""How much more than two outputs for the same, of any clip, those of a probe must differ from the one without it, so
+that it is known that the model was given what was changed. How far two draws are apart is itself a matter of chance."""
 
 
 def _unreached(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> dict[str, tuple[float, float]]:
     """Clips in which nothing shows that finished videos of a probe were made from what was changed."""
     if not (metric.is_probe and corpus.provenance.finished):
         return {}  # else the model was given it
-    name, found = metric.columns[0].measure, {}
-    for clip in clips:
-        measures = corpus.pictures[clip, metric.columns[0].condition]
-        reached, redrawn = (measures.get(f"{name}{part}", 0.0) for part in (REACHED, REDRAWN))
-        if reached <= PLAINLY_OTHER * redrawn:
-            found[clip] = reached, redrawn
-    return found
+    name, condition = metric.columns[0].measure, metric.columns[0].condition
+    noted = {clip: corpus.pictures[clip, condition] for clip in clips}
+    reached = {clip: measures.get(f"{name}{REACHED}", 0.0) for clip, measures in noted.items()}
+    redrawn = {clip: measures.get(f"{name}{REDRAWN}", math.inf) for clip, measures in noted.items()}
+    # One clip's two draws may be alike by chance.
+    most = max((each for each in redrawn.values() if math.isfinite(each)), default=0.0)
+    return {
+        clip: (reached[clip], max(most, redrawn[clip]))
+        for clip in clips
+        if reached[clip] <= PLAINLY_OTHER * max(most, redrawn[clip])
+    }
 
 
 def _full_copy(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> float | None:
