@@ -305,16 +305,19 @@ def _told(verdicts: Verdicts, corpus: Corpus) -> Ending:
         return Ending(
             Finding.NOT_JUDGED, f"NOT JUDGED: {words}", words, (Line(Finding.NOT_JUDGED, words), *lines)
         )
+    asks_expert = any(not each.metric.is_picture for each in verdicts.values())
+    without = clips_without(corpus) if asks_expert else ""
     if not found:
         unseen = unwatched((verdict.metric for verdict in verdicts.values()), corpus)
         hollow = [f"a full copy would keep {limit}, too" for limit, each in verdicts.items() if each.hollow]
-        words = "; ".join(filter(None, (f"{count} kept", *hollow, unseen)))
+        words = "; ".join(filter(None, (f"{count} kept", *hollow, without, unseen)))
         return Ending(finding, f"{finding.head}: {words}", words, lines)
     (ended, limits), *rest = found
     what = f"{_found(verdicts)}: " if ended == Outcome.FAIL else ""
     head = f"{finding.head}: {what}{len(limits)} of {count} {ENDED_AS[ended]}: {', '.join(limits)}"
     more = "".join(f"; {len(limits)} {ENDED_AS[ended]}: {', '.join(limits)}" for ended, limits in rest)
     brief = what + ", ".join(f"{len(limits)} of {count} {ENDED_AS[ended]}" for ended, limits in found)
+    more, brief = (f"{words}; {without}" if without else words for words in (more, brief))
     if corpus.provenance.finished:
         # Of finished videos there are seldom those that would answer everything.
         unseen = unwatched((verdict.metric for verdict in verdicts.values()), corpus)
@@ -401,6 +404,22 @@ def _notes(run: RunEnd) -> list[str]:
     if run.ended == Ended.UNKNOWN:
         notes.append("ended: unknown (a report of an older version)")
     return notes
+
+
+def clips_without(corpus: Corpus) -> str:
+    """Name the real clips that the expert cannot judge, with the reason in short: no limit says anything of these."""
+    reasons: dict[str, list[str]] = {}
+    for (clip, condition), entry in corpus.unscored.items():
+        if condition is None:
+            reasons.setdefault(entry.reason.partition(":")[0], []).append(clip)
+    if not reasons:
+        return ""
+    count = sum(map(len, reasons.values()))
+    shown = [f"{_some(clips)} ({reason})" for reason, clips in [*reasons.items()][:SHOWN]]
+    more = [f"others for {counted(len(reasons) - SHOWN, 'more reason')}"] if len(reasons) > SHOWN else []
+    return (
+        f"without {count} of {counted(len(corpus.provenance.clip_names), 'clip')}: {', '.join(shown + more)}"
+    )
 
 
 def unwatched(limited: Iterable[Metric], corpus: Corpus) -> str:

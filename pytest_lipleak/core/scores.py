@@ -1,7 +1,7 @@
 """What a sync expert says of one video against one audio."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean, median
@@ -237,6 +237,16 @@ class Unscored:
     condition: Condition | None
     reason: str
     measure: str | None = None
+
+
+ENDS_EARLY = "finished videos of it end there"
+"""In a note on a real clip, and in the reason why it could not be scored: it is shorter than its file for the sake of
+what was made of it."""
+
+
+def cut_notes(notes: Iterable[str]) -> Iterator[str]:
+    """Yield those notes on a real clip that say so."""
+    return (note for note in notes if ENDS_EARLY in note)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import math
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from statistics import NormalDist
@@ -12,7 +12,7 @@ from pytest_lipleak.core.dose import Dose
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.metrics.families import Question
 from pytest_lipleak.core.metrics.formulas import Metric, metric
-from pytest_lipleak.core.scores import LEAST_UNRELATED, Unscored
+from pytest_lipleak.core.scores import ENDS_EARLY, LEAST_UNRELATED, Unscored
 from pytest_lipleak.core.student_t import t_quantile
 from pytest_lipleak.core.words import counted
 
@@ -214,6 +214,8 @@ class Measurement:
         compared: of what looks at every lag: with how many unrelated recordings a clip is compared at least.
         blank: how many of the clips have a video that shows nothing, every frame of one colour.
         finished: whether the videos were finished before: nothing can be made anew.
+        left_out: real clips that the expert cannot judge, so few that the others are judged without them; see
+            ``left_out_of``.
         unreached: of a probe of finished videos: clips in which nothing shows that the model was given what was
             changed, with the differences of ``REACHED`` and the most of ``REDRAWN``, in grey levels; infinity where no
             second output for the same is there.
@@ -237,12 +239,18 @@ class Measurement:
     compared: int | None = None
     blank: int = 0
     finished: bool = False
+    left_out: tuple[Unscored, ...] = ()
     unreached: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
     def clips(self) -> int:
         """How many clips the value was averaged over."""
         return len(self.per_clip)
+
+    @property
+    def lost(self) -> tuple[Unscored, ...]:
+        """Those of ``unscored`` for whose sake nothing is judged, unless somebody allows it."""
+        return tuple(entry for entry in self.unscored if entry not in self.left_out)
 
     @property
     def units(self) -> int:
@@ -288,6 +296,29 @@ class Measurement:
         chance = "" if self.p is None else f", p = {self.p:.2g}"
         judge = clips if self.metric.is_picture else f"{clips}{chance}, expert {self.expert}"
         return f"{self.metric.name} = {self.value:.3f}{interval} ({judge})"
+
+
+LEAST_LEFT = 12
+"""Clips that are enough for a verdict without those that the expert cannot judge: as many as the sets have on which the
+default limits were chosen."""
+
+MOST_LEFT_OUT = 0.1
+"""The largest share of the clips that a verdict does without: of more, something is wrong with the clips."""
+
+
+def left_out_of(planned: int, unscored: Iterable[Unscored]) -> tuple[Unscored, ...]:
+    """Return which clips a verdict may do without, though nobody allowed it; none where they are too many.
+
+    The real clip alone decides that: it cannot be judged, whatever a model makes of it. An output that cannot be
+    scored is never left out, nor a real clip that was cut because finished videos of it end early.
+
+    Args:
+        planned: how many clips are to be measured.
+        unscored: what could not be scored of them.
+    """
+    refused = [entry for entry in unscored if entry.condition is None and ENDS_EARLY not in entry.reason]
+    are_few = len(refused) <= MOST_LEFT_OUT * planned and planned - len(refused) >= LEAST_LEFT
+    return tuple(refused) if are_few else ()
 
 
 @dataclass(frozen=True)
@@ -417,10 +448,8 @@ def shows_no_single_clip(measurement: Measurement) -> str | None:
 def _objection(limit: Limit, measurement: Measurement, allow_unscored: bool) -> str | None:
     if measurement.clips == 0:
         return f"no clip was scored, so {limit} cannot be judged"
-    if measurement.unscored and not allow_unscored:
-        return (
-            f"{counted(len(measurement.unscored), 'video')} could not be scored, so {limit} cannot be judged"
-        )
+    if measurement.lost and not allow_unscored:
+        return f"{counted(len(measurement.lost), 'video')} could not be scored, so {limit} cannot be judged"
     if why := shows_no_single_clip(measurement):
         return f"{why}: {limit} cannot be judged"
     if math.isnan(measurement.value) or (math.isinf(measurement.value) and not limit.metric.unbounded):

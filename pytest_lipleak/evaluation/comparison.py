@@ -268,7 +268,7 @@ def regression(
     measurement = replace(measurement, p=None)
     verdict = judge(allowance.limit(found.before), measurement, allow_unscored=allow_unscored)
     objection = None if allowance.metric.is_picture else before.objection or after.objection
-    if objection is None and not allow_unscored and (gone := before.unscored_in(allowance.metric.columns)):
+    if objection is None and not allow_unscored and (gone := measure(before, allowance.metric).lost):
         lost = counted(len(gone), "video")
         objection = f"{lost} of the baseline could not be scored, so it is no measure for all clips"
     if objection:

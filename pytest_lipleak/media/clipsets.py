@@ -19,6 +19,7 @@ from pytest_lipleak.core.errors import ConfigurationError, InputError, LipleakEr
 from pytest_lipleak.core.held_arrays import HeldArrays
 from pytest_lipleak.core.listing import Listing
 from pytest_lipleak.core.names import check_name, escaped
+from pytest_lipleak.core.scores import ENDS_EARLY
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLES_PER_FRAME
 from pytest_lipleak.machine.model_files import file_sha256
 from pytest_lipleak.machine.resources import resource_path
@@ -325,7 +326,7 @@ class ClipSet(Mapping[str, Clip]):
         _check_stretch(file, first, stop, length)
         end = self._ends(file.name, stop - first)
         if end is not None and first + end < stop - LATE_FRAMES:
-            notes += (f"last {stop - first - end} frames left out: finished videos of it end there",)
+            notes += (f"last {stop - first - end} frames left out: {ENDS_EARLY}",)
             stop = first + end
         audio = audio[first * SAMPLES_PER_FRAME : stop * SAMPLES_PER_FRAME]
         video = opened.video if file.box is None else file.box.of(opened.video, str(file.video))

@@ -53,6 +53,7 @@ def explain(verdict: Verdict, *, can_keep: bool = True) -> str:
     lines = [verdict.headline]
     if measurement.unscored:
         lines += [f"  unscored: {entry.clip}: {entry.reason}" for entry in measurement.unscored[:5]]
+    if measurement.lost:
         lines.append("  judge the rest with --lipleak-allow-unscored")
     if worst := measurement.worst():
         lines.append("  worst clips: " + ", ".join(f"{clip} {value:.2f}" for clip, value in worst))

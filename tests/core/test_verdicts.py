@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_lipleak.core.conditions import CONDITIONS
+from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
 from pytest_lipleak.core.metrics.formulas import metric
-from pytest_lipleak.core.scores import Unscored
+from pytest_lipleak.core.scores import ENDS_EARLY, Unscored
 from pytest_lipleak.core.verdicts import (
     FAR,
     MIN_UNITS,
@@ -24,6 +24,7 @@ from pytest_lipleak.core.verdicts import (
     Rules,
     clips_that_settle,
     judge,
+    left_out_of,
 )
 
 LOWER, HIGHER = ("LSD-CR", "LSE-C_S", "LSE-D[AM,CR]"), ("LSE-D_S", "LSE-C[AM,AR]", "LSE-D_XO[CR]")
@@ -90,6 +91,36 @@ def test_an_unscored_trial_fails_unless_that_is_allowed(limit: Limit, value: flo
     assert not strict.passed
     assert "1 video could not be scored" in strict.headline
     assert lenient.passed == judge(limit, measured(limit, value)).passed
+
+
+@pytest.mark.parametrize(
+    ("planned", "refused", "more", "count"),
+    [
+        (19, 1, (), 1),
+        (20, 2, (), 2),
+        (20, 3, (), 0),  # more than a tenth
+        (13, 1, (), 1),
+        (12, 1, (), 0),  # eleven are left
+        (500, 50, (), 50),
+        (500, 51, (), 0),
+        (
+            20,
+            1,
+            (Unscored("z", Condition(Setup.XM, Reference.CR), "no face"),),
+            1,
+        ),  # an output is never left out
+        (20, 0, (Unscored("z", None, f"no face; last 9 frames left out: {ENDS_EARLY}"),), 0),
+    ],
+)
+def test_few_real_clips_of_many_are_left_out_and_no_output_ever(
+    planned: int, refused: int, more: tuple[Unscored, ...], count: int
+) -> None:
+    unscored = (*(Unscored(f"clip{number}", None, "not heard") for number in range(refused)), *more)
+    left_out = left_out_of(planned, unscored)
+    assert len(left_out) == count
+    limit = Limit.parse("LSE-C_S < 2")
+    verdict = judge(limit, replace(measured(limit, 1.0), unscored=unscored, left_out=left_out))
+    assert verdict.passed == (count == refused and not more)
 
 
 @given(limits, numbers)

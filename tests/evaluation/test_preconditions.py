@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from clip_sets import coded, random_levels, spoken
 
+from pytest_lipleak.core.endings import model_ending
 from pytest_lipleak.core.errors import NotApplicableError
 from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.core.verdict_records import JudgedLimit
@@ -98,6 +99,52 @@ def test_left_out_it_does_not_thin_out_the_leak_of_the_others(half_heard: ClipSe
     # A second run finds what the first one heard, and says the same.
     again, *_ = judged(half_heard, tmp_path, allow=True)
     assert again.corpus.unrelated == evaluation.corpus.unrelated
+
+
+class Blank:
+    """Leaks nothing: its lips stand still."""
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        return np.full_like(frames, 90)
+
+
+@pytest.fixture(scope="module")
+def hardly_heard(tmp_path_factory: pytest.TempPathFactory) -> list[ClipFile]:
+    """Fourteen clips; the first shows what another says, the second does so for the first half."""
+    folder = tmp_path_factory.mktemp("clips")
+    levels = [random_levels(number, 60) for number in range(14)]
+    for number, own in enumerate(levels):
+        seen = {0: levels[5], 1: [*levels[6][:30], *own[30:]]}.get(number, own)
+        write_video(folder / f"c{number:02}.mkv", coded(seen), spoken(own))
+    return [ClipFile(path.stem, path) for path in sorted(folder.iterdir())]
+
+
+def test_one_of_many_clips_that_is_not_heard_is_left_out_by_name(
+    hardly_heard: list[ClipFile], tmp_path: Path
+) -> None:
+    def verdict_of(generator: object, clips: ClipSet) -> tuple[JudgedLimit, str]:
+        model = Model(type(generator).__name__, generator)
+        evaluation = Evaluation(clips, model, Listener(), Plan(Protocol.DIRECT), Store(tmp_path / "store"))
+        limit = Limit.parse("LSE-C_S < 200")
+        verdict = JudgedLimit.of(evaluation.judge(limit))
+        return verdict, model_ending({str(limit): verdict}, evaluation.corpus).headline
+
+    every = ClipSet(hardly_heard, "hardly heard")
+    clean, told = verdict_of(Blank(), every)
+    assert (clean.outcome, clean.clips) == (Outcome.PASS, 13)
+    assert "without 1 of 14 clips: c00 (the expert does not hear that this real clip is in sync)" in told
+    leaky, told = verdict_of(Copier(), every)
+    assert (leaky.outcome, leaky.clips) == (Outcome.FAIL, 13)
+    assert "without 1 of 14 clips: c00" in told
+    few, _ = verdict_of(Blank(), ClipSet(hardly_heard[:12], "few"))
+    assert few.outcome is Outcome.NOT_JUDGED, "eleven are left"
+    # A finished video that ends early cuts its clip: that may not take the clip out of the verdict.
+    cut = ClipSet(hardly_heard[1:], "cut", ends=lambda clip, length: 30 if clip == "c01" else None)
+    ends_early, told = verdict_of(Blank(), cut)
+    assert ends_early.outcome is Outcome.NOT_JUDGED
+    assert "1 video could not be scored" in told + ends_early.headline
+    whole, _ = verdict_of(Blank(), ClipSet(hardly_heard[1:], "whole"))
+    assert (whole.outcome, whole.clips) == (Outcome.PASS, 13)
 
 
 @pytest.mark.parametrize("allow", [False, True])

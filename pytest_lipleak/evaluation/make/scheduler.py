@@ -14,7 +14,7 @@ from pytest_lipleak.core.clips import Clip, Video
 from pytest_lipleak.core.conditions import OTHER_SPEECH, Condition, Setup
 from pytest_lipleak.core.corpus import Key
 from pytest_lipleak.core.errors import StoreError, UnscorableError
-from pytest_lipleak.core.scores import ONE_COLOUR, TrialScore
+from pytest_lipleak.core.scores import ONE_COLOUR, TrialScore, cut_notes
 from pytest_lipleak.evaluation.make.artefacts import Artefacts
 from pytest_lipleak.evaluation.make.gallery import trial_stem
 from pytest_lipleak.evaluation.make.kept_videos import write_to_look_at
@@ -196,6 +196,12 @@ class Scheduler:
     def _real_trial(self, clip: Clip) -> TrialScore:
         if known := self.record.corpus.trials.get((clip.name, None)):
             return known
+        try:
+            return self._real_score(clip)
+        except UnscorableError as error:
+            raise UnscorableError("; ".join((str(error), *cut_notes(clip.notes)))) from error
+
+    def _real_score(self, clip: Clip) -> TrialScore:
         cropper = self.artefacts.cropper(clip)
         review = self.artefacts.review(clip)
         if not review.suitable:

@@ -23,7 +23,7 @@ from pytest_lipleak.core.metrics.formulas import (
     metrics_of,
 )
 from pytest_lipleak.core.scores import ONE_COLOUR
-from pytest_lipleak.core.verdicts import Measurement
+from pytest_lipleak.core.verdicts import Measurement, left_out_of
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.make.unrelated_speech import ENOUGH
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
@@ -61,6 +61,7 @@ def measure(
     # Trials of a clip that the expert does not hear may be there already; they count for nothing.
     clips = [clip for clip in clips if metric.is_picture or (clip, None) not in corpus.unscored]
     unscored = tuple(entry for entry in corpus.unscored_in(metric.columns) if entry.clip in planned)
+    left_out = left_out_of(len(planned), unscored)
     if among is not None:
         clips = [clip for clip in clips if clip in among]
         unscored = tuple(entry for entry in unscored if entry.clip in among)
@@ -100,6 +101,7 @@ def measure(
         full_copy=_full_copy(corpus, metric, clips),
         blank=_blank(corpus, metric, clips),
         finished=corpus.provenance.finished,
+        left_out=left_out,
         unreached=_unreached(corpus, metric, clips),
     )
     if metric.over_lags and clips:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.scores import SyncScore, Unscored, rank_p
+from pytest_lipleak.core.scores import SyncScore, Unscored, cut_notes, rank_p
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.statistics.signs import sign_flip_p
 
@@ -95,7 +95,7 @@ def mark_out_of_sync(corpus: Corpus) -> None:
         real = corpus.trials[clip, None]
         corpus.unscored.pop((clip, None), None)
         if judges and (why := out_of_sync(real.own, corpus.unrelated[clip])):
-            corpus.unscored[clip, None] = Unscored(clip, None, why)
+            corpus.unscored[clip, None] = Unscored(clip, None, "; ".join((why, *cut_notes(real.notes))))
 
 
 def objection_to(corpus: Corpus) -> str | None:
