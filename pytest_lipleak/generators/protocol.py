@@ -93,6 +93,7 @@ def run_generator(
     takes_videos: bool = False,
     timeout: float | None = None,
     on_give_up: OnGiveUp = to_stderr,
+    lent: bool = False,
 ) -> Video:
     """Call the model on copies of its inputs and check what comes back.
 
@@ -106,6 +107,7 @@ def run_generator(
         takes_videos: whether it declares so.
         timeout: seconds that one call may take, or None; see ``call_guard.time_limit``.
         on_give_up: told why the process ends when a call cannot be interrupted.
+        lent: return the model's own array, which it may fill anew at its next call, and not a copy.
 
     Raises:
         GeneratorError: it raised (``SystemExit``, too, and ``os._exit`` raises it), took too long, or returned the
@@ -139,7 +141,7 @@ def run_generator(
             advice = NO_ZEROS
         raise GeneratorError(f"{owner}: generate() raised {type(error).__name__}: {error}{advice}") from error
     try:
-        return checked_output(output, clip, owner)
+        return checked_output(output, clip, owner, lent=lent)
     except GeneratorError as error:
         holes = isinstance(output, np.ndarray) and output.dtype.kind == "f" and np.isnan(output).any()
         raise GeneratorError(f"{error}{NO_ZEROS if silent and holes else ''}") from None
@@ -154,8 +156,8 @@ def _own(video: Video) -> Frames:
     return video.copy() if isinstance(video, np.ndarray) else held(video)
 
 
-def checked_output(output: Any, clip: Clip, owner: str) -> Video:
-    """Return ``output`` if it is a video of the clip's own shape, else raise ``GeneratorError``."""
+def checked_output(output: Any, clip: Clip, owner: str, *, lent: bool = False) -> Video:
+    """Return ``output``, a copy unless ``lent``, if it is a video of the clip's own shape; raise ``GeneratorError``."""
     try:
         check_video(output, owner)
     except ValueError as error:
@@ -170,4 +172,4 @@ def checked_output(output: Any, clip: Clip, owner: str) -> Video:
         video: Video = output
         return video
     # A model may fill the same buffer at every call; long outputs are not kept beyond being written.
-    return output.copy(order="C") if output.nbytes <= HELD else np.ascontiguousarray(output)
+    return output.copy(order="C") if output.nbytes <= HELD and not lent else np.ascontiguousarray(output)

@@ -116,8 +116,10 @@ class Artefacts:
             shown[:] = [(video, self.cropper(trial.real, video if self._retracked(trial) else None))]
 
         def make(path: Path) -> None:
+            equal = self._embedding_of_equal(trial)
+            made = self.beside.take(key, lambda: self._begun(trial, *shown[0])()) if equal is None else equal
             with path.open("wb") as file:
-                np.save(file, self.beside.take(key, lambda: self._begun(trial, *shown[0])()))
+                np.save(file, made)
 
         found = self._store.load(
             "embedding.npy",
@@ -137,10 +139,20 @@ class Artefacts:
         video = self.videos.get(trial, wait=wait) if self.lacks(trial) else None
         # What is streamed is decoded where it is asked for.
         if isinstance(video, np.ndarray) and self.beside.allowed and not self._retracked(trial):
+            if self.videos.source(trial) != self.source(trial):
+                return  # an equal video is embedded already, or about to be
             work = self._begun(trial, video, self.cropper(trial.real))
             self.beside.begin(self._embedding_key(trial), work)
         elif video is not None:
             self.embedding(trial, wait=wait)
+
+    def _embedding_of_equal(self, trial: Trial) -> Embeddings | None:
+        """What the sync expert saw in a video that was made before, and is equal to the bit; None: there is none."""
+        source = self.videos.source(trial)
+        if source == self.source(trial):
+            return None
+        path = self._store.find("embedding.npy", self._embedding_key(trial, source))
+        return None if path is None else read_array(path)
 
     def _retracked(self, trial: Trial) -> bool:
         return self._plan.retrack and trial.audio is not None
@@ -150,16 +162,16 @@ class Artefacts:
         crops: Iterable[Image] = cropper(video)
         # What is streamed is too long to be held in any form.
         if isinstance(video, np.ndarray) and not self._retracked(trial):
-            crops = self._noted.through(self.source(trial), crops)
+            crops = self._noted.through(self.videos.source(trial), crops)
         begin = self._expert.begin if self.beside.allowed else partial(partial, self._expert.embed_video)
         with self._stopwatch("embedding"):
             embed = begin(crops)
         return partial(_embedded, embed, len(trial.clip.video), self._stopwatch)
 
-    def _embedding_key(self, trial: Trial) -> str:
+    def _embedding_key(self, trial: Trial, source: str | None = None) -> str:
         identity = self._expert.identity
         return key_of(
-            source=self.source(trial),
+            source=source or self.source(trial),
             clip=trial.real.digest,
             expert=[identity.name, identity.version, identity.weights_sha256],
             # Under lrs, the encoder of the JPEG step stands in the notes; under tracked, whether mouths are aligned.
@@ -228,11 +240,11 @@ class Artefacts:
         known = self.videos.faces(trial)
         if known is not None:
             return known
-        return self._noted.of(self.source(trial), self._crops_of(trial))
+        return self._noted.of(self.videos.source(trial), self._crops_of(trial))
 
     def layers(self, trial: Trial) -> tuple[NDArray[np.uint8], ...]:
         """Return a trial's face crops in grey, and their colour alone: both small, see ``faces.small_faces``."""
-        return self.faces(trial), self._noted.colour_of(self.source(trial), self._crops_of(trial))
+        return self.faces(trial), self._noted.colour_of(self.videos.source(trial), self._crops_of(trial))
 
     def _crops_of(self, trial: Trial) -> Iterator[Image]:
         """Yield a trial's face crops, by the geometry of the real clip; nothing is opened before the first is asked."""

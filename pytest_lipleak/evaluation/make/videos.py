@@ -4,6 +4,7 @@ import math
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -15,6 +16,7 @@ from pytest_lipleak.core.errors import GeneratorError, StoreError
 from pytest_lipleak.core.held_arrays import HeldArrays
 from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.make.costs import Stopwatch
+from pytest_lipleak.evaluation.make.equal_videos import EqualVideos
 from pytest_lipleak.evaluation.make.run_pictures import RawRoom
 from pytest_lipleak.evaluation.make.worker import Worker
 from pytest_lipleak.faces.small_faces import Faces
@@ -45,6 +47,10 @@ class OutputVideos(ABC):
     def key(self, trial: Trial) -> str:
         """Return the key of a trial's video: a hash of all that its frames depend on."""
         return trial.clip.digest if trial.audio is None else self.output_key(trial)
+
+    def source(self, trial: Trial) -> str:
+        """Return the key of the video that was made first of those that are equal to a trial's to the bit."""
+        return self.key(trial)
 
     def about(self, trial: Trial) -> dict[str, str]:
         """Return what an artefact of a trial is, for people who list the store."""
@@ -116,6 +122,11 @@ class Videos(OutputVideos):
         # Nobody keeps those of a run: they need not be small.
         self._kind = "video.pictures" if store.passing else "video.mkv"
         self._room = RawRoom(store, "generated videos")
+        self._equal = EqualVideos(self._raw)
+
+    def source(self, trial: Trial) -> str:
+        """Return the key of the video that was made first of those that are equal to a trial's to the bit."""
+        return self._equal.first(self.key(trial))
 
     def output_key(self, trial: Trial) -> str:
         """Return the key of a generated video: a hash of all that its frames depend on."""
@@ -211,19 +222,35 @@ class Videos(OutputVideos):
                 takes_videos=self.model.declared.takes_videos,
                 timeout=self._worker.timeout,
                 on_give_up=self._worker.on_give_up,
+                lent=True,
             )
         self._memory.note()
         self.model.check_unchanged()
         with self._stopwatch("videos"):
-            self._write(path, output)
-        if isinstance(output, np.ndarray):
-            self._made.hold(key, output)
-
-    def _write(self, path: Path, output: Video) -> None:
-        if isinstance(output, np.ndarray) and self._room.takes(output.nbytes):
-            write_raw(path, output)
-        else:
+            if isinstance(output, np.ndarray) and self._stored_as_it_is(trial, path, output):
+                return
             write_video(path, output)
+        if isinstance(output, np.ndarray) and output.nbytes <= HELD:
+            self._made.hold(key, output.copy())
+
+    def _stored_as_it_is(self, trial: Trial, path: Path, output: Frames) -> bool:
+        """Store a video as it lies in memory, under a second name where an equal one is stored so; False: no room."""
+        if not self._store.passing:
+            return False
+        equal = self._equal.note(self.key(trial), trial.real.digest, output)
+        stored = None if equal is None else self._store.find(self._kind, equal)
+        if stored is not None:
+            with suppress(OSError):  # file systems without such names
+                path.hardlink_to(stored)
+                return True
+        if not self._room.takes(output.nbytes):
+            return False
+        write_raw(path, output)
+        return True
+
+    def _raw(self, key: str) -> Frames | None:
+        path = self._store.find(self._kind, key)
+        return None if path is None else raw_frames(path)
 
     def introduce(self, clip: Clip) -> None:
         """Tell the model what it wants to know beyond its inputs: once for all clips, and of this clip's face."""
