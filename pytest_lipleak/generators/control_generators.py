@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Audio, Clip, Frames, digest_of
+from pytest_lipleak.core.clips import Audio, Clip, Frames, Video, digest_of, held
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.held_arrays import HeldArrays
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
@@ -62,6 +62,7 @@ class ControlGenerator:
     alternative_reference = "first"
     supports = ("CR", "AR")
     pairing = "same-speaker"
+    takes_videos = True
 
     def __init__(self, alpha: float) -> None:
         self.alpha = alpha
@@ -78,19 +79,21 @@ class ControlGenerator:
         self._heard = None
         self._asked, self._moved = {}, HeldArrays(HELD)
 
-    def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
+    def generate(self, frames: Video, audio: Audio, reference: Video) -> Frames:
         """Composite the driven mouth, and the leaked share of the reference's, into every frame."""
         per_frame = len(reference) == len(frames)
-        patch = mouth_patch(frames.shape[1], frames.shape[2])
-        driven, brighter = self._driven(frames, audio, patch.place) if self.alpha < 1 else (None, None)
-        output = frames.copy()
-        for index, frame in enumerate(frames):
+        pictures = held(frames)
+        mouths = held(reference) if self.alpha > 0 else pictures
+        patch = mouth_patch(*pictures.shape[1:3])
+        driven, brighter = self._driven(pictures, audio, patch.place) if self.alpha < 1 else (None, None)
+        output = pictures.copy()
+        for index, frame in enumerate(pictures):
             mouth = np.zeros(patch.weight.shape, np.float32)
             if driven is not None and brighter is not None:
                 mouth = np.float32(1 - self.alpha) * (driven[index] + brighter[index])
             if self.alpha > 0:
                 mouth = mouth + np.float32(self.alpha) * aligned(
-                    reference[index if per_frame else 0], frame, patch.place
+                    mouths[index if per_frame else 0], frame, patch.place
                 )
             # A donor that is brought in line may be brighter than white, or darker than black.
             patch.mix(output[index][patch.place], mouth)
@@ -161,9 +164,10 @@ class ControlGenerator:
             common = min(len(speech), len(audio))
             if common and np.array_equal(speech[:common], audio[:common]):
                 return name, len(speech), 0
+        shifts = Shifts(audio)
         for name in self._clips:
             speech = self._speech_of(name)
-            late, likeness = _best_shift(speech, audio)
+            late, likeness = shifts.best(speech)
             if likeness > ALIKE:
                 return name, len(speech), late
         return None
@@ -198,20 +202,41 @@ def _beginnings(audio: Audio) -> NDArray[np.int16]:
     return audio[: frames * SAMPLES_PER_FRAME].reshape(frames, -1)[:, : SAMPLES_PER_FRAME // 2]
 
 
-def _best_shift(speech: Audio, audio: Audio) -> tuple[int, float]:
-    """By how many samples ``audio`` comes later than ``speech``, up to ``LATEST`` either way, and their correlation."""
-    from numpy.fft import irfft, rfft
+class Shifts:
+    """Finds how much later an audio comes than speech.
 
-    size = len(speech) + len(audio)
-    spectrum = rfft(audio.astype(np.float64), size) * np.conj(rfft(speech.astype(np.float64), size))
-    products = irfft(spectrum, size)
-    shifts = np.arange(-LATEST, LATEST + 1)
-    late = int(shifts[np.argmax(products[shifts])])
-    start = max(late, 0)
-    end = min(len(audio), len(speech) + late)
-    one, other = (each.astype(np.float64) for each in (audio[start:end], speech[start - late : end - late]))
-    size_of_both = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return late, float(one @ other) / size_of_both if size_of_both else 0.0
+    Args:
+        audio: int16 mono.
+    """
+
+    def __init__(self, audio: Audio) -> None:
+        self._audio = audio
+        self._spectra: dict[int, NDArray[np.complex128]] = {}
+
+    def best(self, speech: Audio) -> tuple[int, float]:
+        """Return by how many samples the audio is later, up to ``LATEST`` either way, and their correlation then."""
+        from numpy.fft import irfft, rfft
+
+        audio = self._audio
+        # As long as it takes for what is wrapped around not to reach these shifts.
+        size = _quick_length(max(len(speech), len(audio), LATEST + 1) + LATEST)
+        if size not in self._spectra:
+            self._spectra[size] = rfft(audio.astype(np.float64), size)
+        products = irfft(self._spectra[size] * np.conj(rfft(speech.astype(np.float64), size)), size)
+        shifts = np.arange(-LATEST, LATEST + 1)
+        late = int(shifts[np.argmax(products[shifts])])
+        start = max(late, 0)
+        end = min(len(audio), len(speech) + late)
+        one, other = (
+            each.astype(np.float64) for each in (audio[start:end], speech[start - late : end - late])
+        )
+        size_of_both = float(np.linalg.norm(one) * np.linalg.norm(other))
+        return late, float(one @ other) / size_of_both if size_of_both else 0.0
+
+
+def _quick_length(least: int) -> int:
+    """A length for which the Fourier transform is quick: 3, 4 or 5 times a power of two, ``least`` or a little more."""
+    return min(factor << (-(-least // factor) - 1).bit_length() for factor in (3, 4, 5))
 
 
 def _sums_of(frames: Frames) -> bytes:

@@ -95,7 +95,9 @@ def test_what_is_made_again_is_neither_written_nor_embedded(
     def found(measured: Evaluation) -> list[np.ndarray]:
         trials = [measured.trial(name, condition) for name in "ab" for condition in (CR, AR)]
         artefacts = measured.artefacts
-        seen = [(held(artefacts.video(each)), artefacts.embedding(each), artefacts.faces(each)) for each in trials]
+        seen = [
+            (held(artefacts.video(each)), artefacts.embedding(each), artefacts.faces(each)) for each in trials
+        ]
         return [array for each in seen for array in each]
 
     once = found(evaluation("passing", passing=True))
@@ -103,5 +105,3 @@ def test_what_is_made_again_is_neither_written_nor_embedded(
     assert len(embedded) == (4 if told else 2)
     for one, other in zip(once, found(evaluation("kept", passing=False)), strict=True):
         np.testing.assert_array_equal(one, other)
-
-

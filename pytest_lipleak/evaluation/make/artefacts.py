@@ -116,10 +116,8 @@ class Artefacts:
             shown[:] = [(video, self.cropper(trial.real, video if self._retracked(trial) else None))]
 
         def make(path: Path) -> None:
-            equal = self._embedding_of_equal(trial)
-            made = self.beside.take(key, lambda: self._begun(trial, *shown[0])()) if equal is None else equal
             with path.open("wb") as file:
-                np.save(file, made)
+                np.save(file, self.beside.take(key, lambda: self._begun(trial, *shown[0])()))
 
         found = self._store.load(
             "embedding.npy",
@@ -137,22 +135,14 @@ class Artefacts:
     def make(self, trial: Trial, *, wait: bool = True) -> None:
         """Let the model make a trial, if nobody did, and embed it, beside what is done next where that is allowed."""
         video = self.videos.get(trial, wait=wait) if self.lacks(trial) else None
+        if self._store.find("embedding.npy", self._embedding_key(trial)):
+            return  # that of an equal video
         # What is streamed is decoded where it is asked for.
         if isinstance(video, np.ndarray) and self.beside.allowed and not self._retracked(trial):
-            if self.videos.source(trial) != self.source(trial):
-                return  # an equal video is embedded already, or about to be
             work = self._begun(trial, video, self.cropper(trial.real))
             self.beside.begin(self._embedding_key(trial), work)
         elif video is not None:
             self.embedding(trial, wait=wait)
-
-    def _embedding_of_equal(self, trial: Trial) -> Embeddings | None:
-        """What the sync expert saw in a video that was made before, and is equal to the bit; None: there is none."""
-        source = self.videos.source(trial)
-        if source == self.source(trial):
-            return None
-        path = self._store.find("embedding.npy", self._embedding_key(trial, source))
-        return None if path is None else read_array(path)
 
     def _retracked(self, trial: Trial) -> bool:
         return self._plan.retrack and trial.audio is not None
@@ -168,10 +158,11 @@ class Artefacts:
             embed = begin(crops)
         return partial(_embedded, embed, len(trial.clip.video), self._stopwatch)
 
-    def _embedding_key(self, trial: Trial, source: str | None = None) -> str:
+    def _embedding_key(self, trial: Trial) -> str:
+        # Equal videos of a clip have one: what depends on who is heard in them, too, has to name that beside it.
         identity = self._expert.identity
         return key_of(
-            source=source or self.source(trial),
+            source=self.videos.source(trial),
             clip=trial.real.digest,
             expert=[identity.name, identity.version, identity.weights_sha256],
             # Under lrs, the encoder of the JPEG step stands in the notes; under tracked, whether mouths are aligned.
