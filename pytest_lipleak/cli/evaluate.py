@@ -20,7 +20,7 @@ from pytest_lipleak.settings.resolve import command_settings
 if TYPE_CHECKING:
     from pytest_lipleak.core.endings import RunEnd
     from pytest_lipleak.core.metrics.formulas import Metric
-    from pytest_lipleak.core.verdicts import Limit
+    from pytest_lipleak.core.verdicts import Limit, Verdict
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.evaluation.results.run_result import RunResult
     from pytest_lipleak.run.run import Run
@@ -275,6 +275,18 @@ def _judge_regressions(work: "Run", evaluation: "Evaluation", told: _Troubles) -
             told.failed[str(found.verdict.limit)] = explain_regression(found, work.baseline.name)
 
 
+def _more_on(verdict: "Verdict", failed: Mapping[str, str], *, quiet: bool) -> str:
+    """What is to be said of a limit that is not kept, beyond why it was not judged, which is told for all together."""
+    from pytest_lipleak.core.verdicts import Outcome
+    from pytest_lipleak.report.failures import ALLOW, explain
+
+    words = failed.get(str(verdict.limit), "")
+    first, _, rest = words.partition("\n")
+    if verdict.outcome is Outcome.NOT_JUDGED and first in ("", verdict.reason):
+        return rest or (ALLOW if verdict.measurement.lost and not quiet else "")
+    return words or ("" if quiet else explain(verdict))
+
+
 def _reported(
     work: "Run",
     evaluation: "Evaluation",
@@ -284,7 +296,7 @@ def _reported(
     to_stdout: bool,
 ) -> int:
     from pytest_lipleak.core.endings import RunEnd, leaks_first
-    from pytest_lipleak.report.failures import explain
+    from pytest_lipleak.core.unjudged import unjudged_lines
     from pytest_lipleak.report.json import document
     from pytest_lipleak.report.summary import summaries
     from pytest_lipleak.run.baseline import save_baseline
@@ -312,12 +324,15 @@ def _reported(
             print("\n".join(["", f"compared with {work.baseline.name}:", *lines]))
         if options.verbose and why_no_dose:
             print(here(why_no_dose, options))
-        broken = [name for name in leaks_first(found.models[0].verdicts) if not verdicts[name].passed]
-        # One cause, such as a file that is missing, may stand in the way of every limit: it is told once.
+        in_order = leaks_first(found.models[0].verdicts)
         # Why nothing could be judged is part of the verdict; what a score means is not.
-        told_of = [name for name in broken if name in failed or not options.quiet]
-        for words in dict.fromkeys(failed.get(name) or explain(verdicts[name]) for name in told_of):
-            print(here(f"\n{words}", options))
+        for line in unjudged_lines(in_order.values()) if options.quiet else ():
+            print(here(f"\n{line}", options))
+        broken = [verdicts[name] for name in in_order if not verdicts[name].passed]
+        # One cause, such as a file that is missing, may stand in the way of every limit: it is told once.
+        for words in dict.fromkeys(_more_on(each, failed, quiet=options.quiet) for each in broken):
+            if words:
+                print(here(f"\n{words}", options))
     sys.stdout.flush()  # the verdict stands first, in a file that takes both streams, too
     for reason, names in told.skipped.items():
         print(here(f"skipped {', '.join(names)}: {reason}", options), file=sys.stderr)

@@ -43,7 +43,7 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Put the parts together and judge the whole."""
     from pytest_lipleak.core.endings import failed_lines
-    from pytest_lipleak.core.verdicts import Limit
+    from pytest_lipleak.core.verdicts import Limit, Outcome
     from pytest_lipleak.evaluation.results.parts import judged_parts, merged_parts, why_not_applicable
     from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
     from pytest_lipleak.report.json import document
@@ -64,7 +64,12 @@ def run(options: argparse.Namespace) -> int:
         verdicts = judged_parts(corpus, limits, allow_unscored=rules.allow_unscored)
         found.append(ModelResult.of(corpus, verdicts))
         in_order = sorted(verdicts, key=lambda verdict: not verdict.limit.metric.shows_leak)
-        told += [f"{WORDS[verdict.outcome]:6} {verdict.headline}" for verdict in in_order]
+        # Why others could not be judged is told with the tables, each reason once.
+        told += [
+            f"{WORDS[verdict.outcome]:6} {verdict.headline}"
+            for verdict in in_order
+            if verdict.outcome is not Outcome.NOT_JUDGED
+        ]
         for limit in limits or map(Limit.parse, corpus.asked):
             if why := why_not_applicable(corpus, limit):
                 told.append(f"{'n/a':6} {limit}: {why}")

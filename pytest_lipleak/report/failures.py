@@ -19,6 +19,9 @@ REMEDIES: Mapping[Question, str] = {
 }
 """What to try where a causal probe says where the lips come from."""
 
+ALLOW = "judge the rest with --lipleak-allow-unscored"
+"""Where videos could not be scored."""
+
 REMEDY = (
     "from which pictures, this score does not tell: limits on REF_ and FRAME_ metrics do, or `lipleak probe`, which "
     "changes the mouths of the reference alone, then those of the input frames"
@@ -54,7 +57,7 @@ def explain(verdict: Verdict, *, can_keep: bool = True) -> str:
     if measurement.unscored:
         lines += [f"  unscored: {entry.clip}: {entry.reason}" for entry in measurement.unscored[:5]]
     if measurement.lost:
-        lines.append("  judge the rest with --lipleak-allow-unscored")
+        lines.append(f"  {ALLOW}")
     if worst := measurement.worst():
         lines.append("  worst clips: " + ", ".join(f"{clip} {value:.2f}" for clip, value in worst))
         videos = [measurement.videos[clip] for clip, _ in worst if clip in measurement.videos]

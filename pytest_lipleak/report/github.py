@@ -8,6 +8,7 @@ from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.endings import Verdicts, failed_lines, leaks_first
 from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.core.text import escaped
+from pytest_lipleak.core.unjudged import unjudged_lines
 from pytest_lipleak.core.verdicts import Measurement, Outcome
 from pytest_lipleak.evaluation.results.aggregate import measured
 from pytest_lipleak.evaluation.results.run_result import RunResult
@@ -62,7 +63,7 @@ def _legend(result: RunResult) -> str:
 
 
 def _to_do(verdicts: Verdicts, measure: Measure, *, finished: bool) -> list[str]:
-    """The worst clips of every broken limit, and what to do next, each once."""
+    """Why limits could not be judged, the worst clips of every broken one, and what to do next, each once."""
     lines, steps = [], []
     for limit, verdict in leaks_first(verdicts).items():
         if verdict.outcome is not Outcome.FAIL:
@@ -73,7 +74,8 @@ def _to_do(verdicts: Verdicts, measure: Measure, *, finished: bool) -> list[str]
             told = ", ".join(f"{clip} {value:.2f}" for clip, value in worst)
             lines.append(f"{limit}: worst clips {told}")
         steps.append(remedy(broken, finished=finished))
-    return [*lines, *dict.fromkeys(filter(None, steps))]
+    why = unjudged_lines(leaks_first(verdicts).values())
+    return [*why, *lines, *dict.fromkeys(filter(None, steps))]
 
 
 def annotation(kind: str, message: str, *, file: str | None, line: int | None, title: str) -> str:

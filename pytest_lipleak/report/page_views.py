@@ -10,11 +10,12 @@ from typing import Any
 from pytest_lipleak.core.conditions import CONDITIONS, OTHER_SPEECH, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.dose import scale_of
-from pytest_lipleak.core.endings import ENDED_AS, Ending
+from pytest_lipleak.core.endings import ENDED_AS, Ending, leaks_first
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore, TrialScore
 from pytest_lipleak.core.timebase import FRAME_RATE
+from pytest_lipleak.core.unjudged import unjudged
 from pytest_lipleak.core.verdict_records import JudgedLimit
 from pytest_lipleak.core.verdicts import Limit, Measurement
 from pytest_lipleak.evaluation.make.gallery import WINDOW
@@ -79,7 +80,10 @@ class ModelView:
         self._trials: dict[Condition | None, dict[str, TrialScore]] = {}
         for (clip, condition), trial in corpus.trials.items():
             self._trials.setdefault(condition, {})[clip] = trial
-        rows = [self._limit_row(verdict) for verdict in verdicts_from(result["verdicts"]).values()]
+        verdicts = verdicts_from(result["verdicts"])
+        rows = [self._limit_row(verdict) for verdict in verdicts.values()]
+        self.unjudged = list(unjudged(leaks_first(verdicts).values()).items())
+        """Why limits could not be judged, each reason with all of them."""
         order = (*map(str, ENDED_AS), PASS)
         self.limits = sorted(
             rows, key=lambda row: (order.index(row.outcome), not metric(row.name).shows_leak)
@@ -235,16 +239,18 @@ class ModelView:
         if any(row.outcome == INCONCLUSIVE for row in self.broken):
             found.append("measure more clips: these do not settle every limit")
         if any(row.outcome == NOT_JUDGED for row in self.broken):
-            found.append("see the notes below for why a limit could not be judged")
+            found.append("see below why limits could not be judged")
         if found and self.clips and not finished and not any(clip.videos for clip in self.clips):
             found.append("keep the videos to see them here: `--lipleak-keep=DIR`")
         return [f"{step[0].upper()}{step[1:]}." for step in dict.fromkeys(filter(None, found))]
 
     @cached_property
     def failures(self) -> "list[FailureView]":
-        """Broken limits, each with its worst clips."""
+        """Broken limits, each with its worst clips; those that could not be judged stand in ``unjudged``."""
         found = []
         for row in self.broken:
+            if row.outcome == NOT_JUDGED:
+                continue
             measurement = self.measured(row.name)
             worst = measurement.worst(WORST) if measurement else []
             conditions = metric(row.name).conditions

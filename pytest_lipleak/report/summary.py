@@ -11,6 +11,7 @@ from pytest_lipleak.core.endings import (
     leaks_first,
 )
 from pytest_lipleak.core.metrics.formulas import Metric
+from pytest_lipleak.core.unjudged import unjudged_lines
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.results.aggregate import measured
 from pytest_lipleak.evaluation.results.run_result import RunResult
@@ -94,7 +95,16 @@ def summaries(
             corpus.provenance.model,
             ending,
             COLOURS[ending.finding] if verdicts or not result.end.is_whole else _ONLY_SAID,
-            tuple(table(corpus, measure, limits_of(verdicts), full=full, paint=paint)),
+            tuple(
+                table(
+                    corpus,
+                    measure,
+                    limits_of(verdicts),
+                    unjudged=unjudged_lines(leaks_first(verdicts).values()),
+                    full=full,
+                    paint=paint,
+                )
+            ),
         )
 
 

@@ -1,6 +1,6 @@
 """What pytest prints about one model at the end: tables, and what must be known beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pytest_lipleak.core.conditions import EVERY_CONDITION
 from pytest_lipleak.core.corpus import Corpus
@@ -18,7 +18,13 @@ NAMED = 5
 
 
 def table(
-    corpus: Corpus, measure: Measure, limits: Limits, *, full: bool = True, paint: Paint | None = None
+    corpus: Corpus,
+    measure: Measure,
+    limits: Limits,
+    *,
+    unjudged: Sequence[str] = (),
+    full: bool = True,
+    paint: Paint | None = None,
 ) -> list[str]:
     """Return the lines of the report on one model.
 
@@ -26,6 +32,7 @@ def table(
         corpus: its scores.
         measure: gives the measurements.
         limits: what was judged.
+        unjudged: why the others were not, a line a reason.
         full: everything, else the paper's metrics and those with a limit.
         paint: colours cells.
     """
@@ -34,6 +41,7 @@ def table(
         lines += ["", *text_lines(each, paint)]
     if full:
         lines += _worst(corpus, measure)
+    lines += ["", *unjudged] if unjudged else []
     return [*lines, *_sensitivity(corpus), *_frame_counts(corpus), *footnotes(corpus), *_costs(corpus)]
 
 
