@@ -89,13 +89,17 @@ def run(options: argparse.Namespace) -> int:
     finally:
         work.close()
     judge = _judging(settings, work)
-    readme = README.format(folder=folder.name, judge=judge.format(table=folder.name))
+    mind = f"Mind before you make anything: {done.few}.\n\n" if done.few else ""
+    readme = README.format(folder=folder.name, judge=judge.format(table=folder.name), mind=mind)
     write_text(folder / "README.md", readme)
     for clip, reason in sorted(done.refused.items()):
         print(f"lipleak: {clip} cannot be judged: {reason}", file=sys.stderr)
+    if done.few:
+        print(f"lipleak: {done.few}", file=sys.stderr)
     if options.json:
         told = {"manifest": str(folder / MANIFEST), "videos": done.videos, "probes": done.probes}
-        print(json.dumps({**told, "refused": done.refused, "judge": judge.format(table=folder)}, indent=1))
+        more = {"refused": done.refused, "few_speeches": done.few, "judge": judge.format(table=folder)}
+        print(json.dumps(told | more, indent=1))
         return GOOD
     more = f", {done.probes} of them probes" if done.probes else ""
     print(
@@ -154,7 +158,7 @@ It holds everything that a lip-sync model must be given so that `lipleak` can sa
 speech that the model was never given. Nothing here needs `lipleak` itself: copy the folder to the machine where your
 model runs, make the videos, copy the folder back.
 
-`manifest.csv` has one row for every video to make:
+{mind}`manifest.csv` has one row for every video to make:
 
 | column | what |
 |---|---|

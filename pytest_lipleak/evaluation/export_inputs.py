@@ -17,6 +17,7 @@ from pytest_lipleak.core.errors import StoreError
 from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.core.names import file_stem
 from pytest_lipleak.core.timebase import SAMPLE_RATE
+from pytest_lipleak.evaluation.checks.few_speeches import few_speeches
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.evaluation.make.planned_inputs import inputs_of
 from pytest_lipleak.media.finished_tables import MANIFEST
@@ -43,11 +44,13 @@ class Exported:
         videos: how many videos a model is to make.
         probes: how many of them are probes.
         refused: clips that cannot be judged, so that nothing is to be made of them, and why.
+        few: what no model can be told on so few speeches, or None.
     """
 
     videos: int
     probes: int
     refused: dict[str, str]
+    few: str | None
 
 
 def export(
@@ -98,7 +101,8 @@ def export(
         writer.writeheader()
         writer.writerows(rows)
     refused = {entry.clip: entry.reason for entry in evaluation.corpus.unscored.values()}
-    return Exported(len(rows), len(rows) - regular, refused)
+    few = few_speeches(evaluation.clips, evaluation.corpus.provenance.partners)
+    return Exported(len(rows), len(rows) - regular, refused, few)
 
 
 def _row(evaluation: Evaluation, files: "_Files", trial: Trial) -> dict[str, str]:

@@ -7,6 +7,7 @@ from pytest_lipleak.evaluation.checks.clip_set import ClipReport, ClipSetReport
 def text_of(report: ClipSetReport) -> list[str]:
     """Return the lines that people read: the verdict first, then what is to be fixed, then all else."""
     lines = [verdict_of(report), *(f"FIX   {why}" for why in report.problems)]
+    lines += [f"few   {report.few}"] if report.few else []
     lines += [f"note  {note}" for note in report.notes]
     if report.listing.left_out:
         lines.append(f"note  {report.listing.summary}")
@@ -24,7 +25,8 @@ def verdict_of(report: ClipSetReport) -> str:
         speakers = {clip.speaker for clip in report.clips} - {None}
         who = f" of {counted(len(speakers), 'speaker')}" if speakers else ""
         count = counted(len(report.clips), "clip")
-        return f"{report.origin}: READY: {count}{who}, {speech:.0f} s of speech; {judged}"
+        but = ", but too few clips for every limit" if report.few else ""
+        return f"{report.origin}: READY{but}: {count}{who}, {speech:.0f} s of speech; {judged}"
     bad = [clip.name for clip in report.clips if clip.problems]
     shown = ", ".join(bad[:5]) + (", ..." if len(bad) > 5 else "")
     which = f"{len(bad)} of {counted(len(report.clips), 'clip')} ({shown})" if bad else "the set as a whole"

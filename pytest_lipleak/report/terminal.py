@@ -118,6 +118,9 @@ def footnotes(corpus: Corpus) -> list[str]:
     lines += suspicions(corpus)
     lines += [f"not applicable: {reference}: {why}" for reference, why in corpus.not_applicable.items()]
     lines += _unscored({entry.clip: entry.reason for entry in corpus.unscored.values()})
+    lines += _unscored(
+        {f"{each.clip} [{each.condition}]": each.reason for each in corpus.unpictured.values()}
+    )
     converted = [
         trial for (_, condition), trial in corpus.trials.items() if condition is None and trial.notes
     ]

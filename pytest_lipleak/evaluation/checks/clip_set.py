@@ -21,6 +21,7 @@ from pytest_lipleak.core.listing import Listing
 from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.core.timebase import FRAME_RATE
 from pytest_lipleak.core.words import counted
+from pytest_lipleak.evaluation.checks.few_speeches import few_speeches
 from pytest_lipleak.evaluation.make.crops import Crops
 from pytest_lipleak.evaluation.make.progress_relay import Progress
 from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
@@ -129,6 +130,7 @@ class ClipSetReport:
         protocol: under which the clips were judged.
         expert: who judged.
         listing: what was found and left out.
+        few: what no model can be told on so few speeches, or None.
     """
 
     origin: str
@@ -138,6 +140,7 @@ class ClipSetReport:
     protocol: Protocol
     expert: str
     listing: Listing
+    few: str | None = None
 
     @property
     def ready(self) -> bool:
@@ -151,6 +154,7 @@ class ClipSetReport:
             "ready": self.ready,
             "problems": list(self.problems),
             "notes": list(self.notes),
+            "few_speeches": self.few,
             "expert": self.expert,
             "protocol": str(self.protocol),
             "files": self.listing.to_dict(),
@@ -205,12 +209,15 @@ def check_clips(clips: ClipSet, expert: SyncExpert, rules: ClipRules, progress: 
     if rules.protocol is None and protocol is not rules.default:
         notes.append(f"faces do not fill the frames of all clips: measure with --lipleak-protocol {protocol}")
     problems: list[str] = []
+    few: str | None = None
     if not fit:
         problems.append("no clip can be read; see the clips")
     else:
         good = clips if len(fit) == len(clips) else ClipSet(fit, clips.origin)
         _find_copies(good, reports)
         problems += _pair(good, reports, rules)
+        partners = {report.name: (report.partner,) for report in reports.values() if report.partner}
+        few = few_speeches(good, partners)
         problems += _Judge(good, expert, protocol, rules).judge(reports, progress)
     for report in reports.values():
         if protocol is not Protocol.TRACKED and report.centred is False:
@@ -221,7 +228,9 @@ def check_clips(clips: ClipSet, expert: SyncExpert, rules: ClipRules, progress: 
     progress(2 * len(clips), 2 * len(clips), "")
     rows = tuple(reports.values())
     identity = expert.identity.label
-    return ClipSetReport(clips.origin, rows, tuple(problems), tuple(notes), protocol, identity, clips.listing)
+    return ClipSetReport(
+        clips.origin, rows, tuple(problems), tuple(notes), protocol, identity, clips.listing, few
+    )
 
 
 def _detector(rules: ClipRules) -> "tuple[FaceDetector | None, str | None]":
