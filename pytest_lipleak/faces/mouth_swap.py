@@ -5,7 +5,7 @@ what a face-centred frame would show of it.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
 
 import numpy as np
@@ -128,9 +128,8 @@ def in_another_order(looks: NDArray[np.float32]) -> tuple[list[int], float]:
         Indices, one per frame; and the mean square of the difference.
     """
     moving = looks.astype(np.float64) - looks.mean(axis=0)
-    _, patterns = np.linalg.eigh(moving.T @ moving)
     # A pattern has no sign, and its digits no end: the same order has to come out with other threads or processors.
-    along = (moving @ patterns[:, -1]).round(6)
+    along = _along_strongest(moving).round(6)
     if len(along) and along[np.abs(along).argmax()] < 0:
         along = -along
     order = np.argsort(along, kind="stable")
@@ -138,6 +137,18 @@ def in_another_order(looks: NDArray[np.float32]) -> tuple[list[int], float]:
     others[order] = np.roll(order, -(len(order) // 2))
     apart = float(np.square(moving - moving[others]).mean()) if len(order) else 0.0
     return others.tolist(), apart
+
+
+def _along_strongest(moving: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much of the pattern that explains most of all rows is in each, of (T, N): (T,)."""
+    if len(moving) > moving.shape[1]:
+        _, patterns = np.linalg.eigh(moving.T @ moving)
+        return np.asarray(moving @ patterns[:, -1])
+    if not len(moving):
+        return np.zeros(0)
+    # The same from products of rows with rows: there are fewer of them than pixels.
+    strengths, shares = np.linalg.eigh(moving @ moving.T)
+    return np.asarray(shares[:, -1] * np.sqrt(max(strengths[-1], 0.0)))
 
 
 def with_mouths(
@@ -163,8 +174,7 @@ def with_mouths(
         donor_boxes: likewise in ``donors``.
         region: of the face that is taken over, bool (SIDE, SIDE) of ``faces.small_faces``; None: mouth and chin.
     """
-    used = sorted(set(indices))
-    donor = dict(zip(used, frames_at(donors, used), strict=True))
+    donor = _picked(donors, indices)
     places, sources = places_of(frames.shape, boxes), places_of(donors.shape, donor_boxes)
     count, height, width, channels = frames.shape
 
@@ -186,6 +196,14 @@ def with_mouths(
 
     composed = StreamedVideo(compose, (count, height, width, channels))
     return held(composed) if math.prod(composed.shape) <= HELD else composed
+
+
+def _picked(video: Video, indices: Sequence[int]) -> Mapping[int, Image] | Frames:
+    """The frames at some indices, by index, and no others of a video that is not at hand as a whole."""
+    if isinstance(video, np.ndarray):
+        return video
+    used = sorted(set(indices))
+    return dict(zip(used, frames_at(video, used), strict=True))
 
 
 def with_other_mouths(frames: Video, boxes: Boxes = None) -> Frames | StreamedVideo:

@@ -125,8 +125,7 @@ class Patch:
     def mix(self, part: Image, other: NDArray[np.float32] | Image) -> None:
         """Mix ``other`` into this place of a picture, uint8 RGB (h, w, 3), where it stands."""
         before = part.astype(np.float32)
-        mixed = np.array(other, np.float32)
-        mixed -= before
+        mixed = np.subtract(other, before, dtype=np.float32)
         mixed *= self._of_colours
         mixed += before
         np.rint(mixed, out=mixed)

@@ -7,13 +7,13 @@ follows the audio with real lips, alpha 1 copies its reference.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.core.clips import Audio, Clip, Frames, Video, digest_of, held
+from pytest_lipleak.core.clips import Audio, Clip, Frames, Image, Video, digest_of, held
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.held_arrays import HeldArrays
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
@@ -87,8 +87,9 @@ class ControlGenerator:
         patch = mouth_patch(*pictures.shape[1:3])
         driven, brighter = self._driven(pictures, audio, patch.place) if self.alpha < 1 else (None, None)
         output = pictures.copy()
+        none = np.zeros(patch.weight.shape, np.float32)
         for index, frame in enumerate(pictures):
-            mouth = np.zeros(patch.weight.shape, np.float32)
+            mouth = none
             if driven is not None and brighter is not None:
                 mouth = np.float32(1 - self.alpha) * (driven[index] + brighter[index])
             if self.alpha > 0:
@@ -115,10 +116,10 @@ class ControlGenerator:
             self._moved.hold(f"{name} brighter", brighter)
         return driven, brighter
 
-    def _driven_mouths(self, frames: Frames, audio: Audio) -> Frames:
+    def _driven_mouths(self, frames: Frames, audio: Audio) -> Sequence[Image]:
         if _is_silent(audio):
             closed = int(mouth_darkness(frames).argmin())
-            return np.broadcast_to(frames[closed], frames.shape)
+            return [frames[closed]] * len(frames)
         found = self._donor(audio)
         if found is None:
             return self._mouths_between_pauses(frames, audio)
@@ -126,9 +127,10 @@ class ControlGenerator:
         samples = np.arange(len(frames)) * SAMPLES_PER_FRAME - late
         # Before a late audio begins, the mouth waits; an audio that ends early begins anew only where it repeats.
         heard = np.maximum(samples, 0) % length
-        return np.asarray(donor.frames[np.minimum(heard // SAMPLES_PER_FRAME, len(donor.frames) - 1)])
+        known = donor.frames
+        return [known[index] for index in np.minimum(heard // SAMPLES_PER_FRAME, len(known) - 1)]
 
-    def _mouths_between_pauses(self, frames: Frames, audio: Audio) -> Frames:
+    def _mouths_between_pauses(self, frames: Frames, audio: Audio) -> Sequence[Image]:
         """The donor's mouths where something of its speech is heard, the clip's most closed one in pauses."""
         if self._heard is None:
             self._heard = Heard({name: self._speech_of(name) for name in self._clips})
@@ -138,9 +140,8 @@ class ControlGenerator:
                 "the driving audio belongs to no clip of the set; control generators only know the speech of their "
                 "clips"
             )
-        mouths = self._clips[donor].frames[np.clip(indices, 0, len(self._clips[donor].frames) - 1)]
-        mouths[indices < 0] = frames[int(mouth_darkness(frames).argmin())]
-        return mouths
+        known, closed = self._clips[donor].frames, frames[int(mouth_darkness(frames).argmin())]
+        return [closed if index < 0 else known[min(index, len(known) - 1)] for index in indices]
 
     def _speech_of(self, name: str) -> Audio:
         speech: Audio = getattr(self._clips, "speech", lambda name: self._clips[name].audio)(name)

@@ -1,7 +1,10 @@
 """Models whose memory grows call by call: said before memory ends."""
 
+import os
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import pairwise
+from typing import Any
 
 from pytest_lipleak.core.remarks import remark
 
@@ -20,9 +23,17 @@ def resident() -> int | None:
     import psutil
 
     try:
-        return int(psutil.Process().memory_info().rss)
+        return int(_this_process(os.getpid()).memory_info().rss)
     except psutil.Error:
         return None
+
+
+@lru_cache(1)
+def _this_process(pid: int) -> Any:
+    """This process, which is looked up once: that takes longer than to ask it."""
+    import psutil
+
+    return psutil.Process(pid)
 
 
 class MemoryWatch:

@@ -125,16 +125,15 @@ def voiced(audio: Audio, sounding: NDArray[np.bool_]) -> bool:
         return False
     places = places[:: max(len(places) // 400, 1)]
     window, lags = 640, slice(SAMPLE_RATE // 400, SAMPLE_RATE // 70)
-    periodic = []
-    for place in places:
-        piece = audio[place * 160 : place * 160 + window].astype(np.float64)
-        if len(piece) < window:
-            continue
-        piece -= piece.mean()
-        spectrum = np.abs(np.fft.rfft(piece, 2 * window)) ** 2
-        correlation = np.fft.irfft(spectrum)[:window] / (window - np.arange(window))
-        periodic.append(correlation[lags].max() > 0.5 * max(correlation[0], 1e-9))
-    return bool(periodic) and float(np.mean(periodic)) >= VOICED_SHARE
+    places = places[places * 160 + window <= len(audio)]
+    if not len(places):
+        return False
+    pieces = audio[places[:, None] * 160 + np.arange(window)].astype(np.float64)
+    pieces -= pieces.mean(axis=1, keepdims=True)
+    spectra = np.abs(np.fft.rfft(pieces, 2 * window)) ** 2
+    correlations = np.fft.irfft(spectra)[:, :window] / (window - np.arange(window))
+    periodic = correlations[:, lags].max(axis=1) > 0.5 * np.maximum(correlations[:, 0], 1e-9)
+    return float(np.mean(periodic)) >= VOICED_SHARE
 
 
 def mouth_movement(frames: Iterable[Image]) -> float:

@@ -448,10 +448,13 @@ class SwapShares:
 
     def add(self, change: NDArray[np.float32], arrived_there: NDArray[np.float32]) -> None:
         """Add a frame: how its reference and its output changed, float32 (H, W, 3)."""
-        weight = _weight(*change.shape[:2])
-        self.product += float(np.mean(weight * arrived_there * change, dtype=np.float64))
-        self.full += float(np.mean(weight * change * change, dtype=np.float64))
-        self.apart += float(np.abs(arrived_there).mean(dtype=np.float64))
+        weighted = _weight(*change.shape[:2]) * change
+        self.full += float(np.mean(weighted * change, dtype=np.float64))
+        # Outputs that are equal add nothing.
+        if arrived_there.any():
+            weighted = _weight(*change.shape[:2]) * arrived_there
+            self.product += float(np.mean(weighted * change, dtype=np.float64))
+            self.apart += float(np.abs(arrived_there).mean(dtype=np.float64))
         self.nudge += 1 / math.prod(arrived_there.shape[:2])
         self._mean = self._mean + arrived_there
         self._count += 1
@@ -462,12 +465,14 @@ class SwapShares:
         Each share counts as much as the output's change looks like that frame's (their correlation): among many frames
         one is a little like whatever changes.
         """
-        best, mean = 0.0, self._mean / max(self._count, 1)
+        best, mean = 0.0, np.asarray(self._mean / max(self._count, 1))
+        if not mean.any():
+            return best
+        weight = _weight(*mean.shape[:2])
+        shown = float(np.mean(weight * mean * mean, dtype=np.float64))
         for change in changes:
-            weight = _weight(*change.shape[:2])
-            common, whole, shown = (
-                float(np.mean(weight * one * other, dtype=np.float64))
-                for one, other in ((mean, change), (change, change), (mean, mean))
+            common, whole = (
+                float(np.mean(weight * one * change, dtype=np.float64)) for one in (mean, change)
             )
             if whole > STILL and common > 0:
                 best = max(best, common / whole * common / math.sqrt(whole * shown))
