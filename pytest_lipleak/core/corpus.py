@@ -151,17 +151,17 @@ class Provenance:
     def probed(self, probe: str, condition: Condition) -> tuple[str, ...]:
         """Those clips that a causal probe is taken on: a seeded draw from the whole set, the same in every part.
 
-        Under their own speech it is the half of them that was drawn first. Where one still reference is swapped,
-        silence takes that half, too, and other speech the half drawn last: both ask the same, of models that know
-        silence when they hear it.
+        Under their own speech it is the half of them that was drawn first. Where a mouth of the reference is swapped,
+        silence takes that half, too, and of one still reference other speech the half drawn last: both ask the same,
+        of models that know silence when they hear it.
         """
         every = sorted(self.shard.get("clips", self.clip_names))
         count = max(min(PROBED, 3 * len(every) // 4), 1)
         drawn = random.Random(f"lipleak probes {self.seed}").sample(every, min(count, len(every)))
-        still = probe == "REF_swap" and condition.reference is Reference.AR
-        if condition.setup is Setup.AM or (still and condition.setup is Setup.SI):
+        swap = probe == "REF_swap"
+        if condition.setup is Setup.AM or (swap and condition.setup is Setup.SI):
             drawn = drawn[: (count + 1) // 2]
-        elif still and condition.setup is Setup.XM:
+        elif swap and condition.reference is Reference.AR:
             drawn = drawn[count // 2 :]
         return tuple(name for name in self.clip_names if name in drawn)
 

@@ -400,6 +400,33 @@ LEAKY_MEMBERS = (
         alternative=True,
     ),
     _leaks(
+        "still mouth of the first frame in pauses",
+        "still mouth",
+        Leak(1.0, when="in pauses of the driving speech"),
+        alternative=True,
+    ),
+    _leaks(
+        "half a still mouth of the first frame in the quiet half",
+        "still mouth",
+        Leak(0.5, when="in its quiet half"),
+        WARPED,
+        WHOLE_FACE,
+        alternative=True,
+    ),
+    _leaks(
+        "half a still mouth of the first frame, every third frame",
+        "still mouth",
+        Leak(0.5, when="every third frame"),
+        Retrieved(),
+        alternative=True,
+    ),
+    _leaks(
+        ".6 of a still mouth in silence alone, one reference a frame",
+        "still mouth",
+        Leak(0.6, timing=Timing(speed=0), when="in silence alone"),
+        WARPED,
+    ),
+    _leaks(
         "closed in silence, else .6 of a still mouth, one reference a frame",
         "still mouth",
         Leak(0.6, timing=Timing(speed=0), when=HEARD),

@@ -16,12 +16,14 @@ from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
 from pytest_lipleak.core.metrics.formulas import Audio, Metric
 from pytest_lipleak.core.scores import LagScan
-from pytest_lipleak.core.verdicts import Limit
+from pytest_lipleak.core.verdicts import FAR, SUITE, SUITE_ALPHA, Limit
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
 from pytest_lipleak.evaluation.results.resampling_units import voices
 from research.known_guilt.measuring import provenance, shares
 
 LEAK, DEAF, PASSED = "leaks", "does not follow the audio", "passed"
+OPEN = "inconclusive"
+"""Chance may have given what breaks a limit."""
 
 DRAWS = 999
 """Of what chance gives."""
@@ -65,7 +67,7 @@ def asks_whether_lips_follow(limit: Limit) -> bool:
 def judged(line: Line) -> Judged:
     """Judge what was measured of one generator on one clip set."""
     corpus = corpus_of(line)
-    leaks, deaf, values = [], [], {}
+    leaks, by_chance, deaf, values = [], [], [], {}
     for limit in gates_of(line):
         if asks_whether_lips_follow(limit):
             measured = f"LSE-C[{limit.metric.conditions[0].setup}]"
@@ -79,9 +81,31 @@ def judged(line: Line) -> Judged:
                 continue
             value = value_of(limit.metric, rows)
             if not limit.holds(value):
-                leaks.append(f"{limit} ({value:.2f})")
+                (by_chance if _chance_may_give(corpus, limit, value) else leaks).append(
+                    f"{limit} ({value:.2f})"
+                )
         values[limit.metric.name] = round(float(value), 4)
-    return Judged(LEAK if leaks else DEAF if deaf else PASSED, [*leaks, *deaf], values)
+    verdict = LEAK if leaks else OPEN if by_chance else DEAF if deaf else PASSED
+    return Judged(verdict, [*leaks, *by_chance, *deaf], values)
+
+
+def _chance_may_give(corpus: Corpus, limit: Limit, value: float) -> bool:
+    """Whether the product calls it inconclusive, as ``core.verdicts`` has it: few clips break a limit by chance."""
+    if not limit.metric.has_p or value >= FAR * limit.value:
+        return False
+    return _chance(corpus, limit.metric, _clips_of(corpus, limit.metric))[0] > SUITE_ALPHA / SUITE
+
+
+def _clips_of(corpus: Corpus, metric: Metric) -> list[str]:
+    columns = [corpus.column(column) for column in metric.columns]
+    return [clip for clip in corpus.provenance.clip_names if all(clip in column for column in columns)]
+
+
+def _chance(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> tuple[float, float]:
+    """The p of a metric over lags, and what chance gives of its best lag."""
+    scans = [corpus.scans[clip, metric.columns[0].condition] for clip in clips]
+    scanned = [np.array(scan.lips if metric.is_lips else scan.excess) for scan in scans]
+    return scan_chance(scanned, draws=DRAWS, clusters=voices(corpus, clips))
 
 
 def rows_of(corpus: Corpus, metric: Metric) -> NDArray[np.float64] | None:
@@ -91,7 +115,7 @@ def rows_of(corpus: Corpus, metric: Metric) -> NDArray[np.float64] | None:
     hundreds of sets are judged. A test holds both to one value.
     """
     columns = [corpus.column(column) for column in metric.columns]
-    clips = [clip for clip in corpus.provenance.clip_names if all(clip in column for column in columns)]
+    clips = _clips_of(corpus, metric)
     if not clips:
         # A limit that is left out would be a pass.
         if metric.is_probe and any(columns):
@@ -102,10 +126,7 @@ def rows_of(corpus: Corpus, metric: Metric) -> NDArray[np.float64] | None:
         return None
     rows = np.array([[column[clip] for column in columns] for clip in clips], np.float64)
     if metric.over_lags and metric.has_p:
-        scans = [corpus.scans[clip, metric.columns[0].condition] for clip in clips]
-        scanned = [np.array(scan.lips if metric.is_lips else scan.excess) for scan in scans]
-        _, by_chance = scan_chance(scanned, draws=DRAWS, clusters=voices(corpus, clips))
-        rows[:, [column.competes for column in metric.columns]] -= by_chance
+        rows[:, [column.competes for column in metric.columns]] -= _chance(corpus, metric, clips)[1]
     return rows
 
 

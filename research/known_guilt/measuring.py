@@ -24,7 +24,7 @@ from pytest_lipleak.evaluation.measures.edited_region import edited_region
 from pytest_lipleak.evaluation.measures.floor import floor_frames, most_closed
 from pytest_lipleak.evaluation.measures.lag_scan import excesses
 from pytest_lipleak.evaluation.measures.lips import Movement, correlations, movement, without
-from pytest_lipleak.evaluation.measures.probes import MOVED, SwapShares
+from pytest_lipleak.evaluation.measures.probes import MOVED, SwapShares, moments_under
 from pytest_lipleak.evaluation.measures.scans import UNRELATED
 from pytest_lipleak.evaluation.measures.shifted_mouths import (
     Arrival,
@@ -190,6 +190,8 @@ class Bench:
     ) -> dict[str, Any]:
         """How much of other mouths in the reference arrives under an audio; as ``measures.probes``."""
         real = self.real[name]
+        alternative = generator.member.alternative
+        moments = moments_under(Setup.PA if audio.any() else Setup.SI) if alternative else 1.0
 
         def swap() -> Video:
             every, own = (mouth_images(each).reshape(len(each), -1) for each in (real.frames, reference))
@@ -202,16 +204,16 @@ class Bench:
 
         def arrived(inputs: Frames, references: Frames) -> SwapShares:
             after = generator.generate(inputs.copy(), audio.copy(), references.copy())
-            return SwapShares.of(changes, np.subtract(after, before, dtype=np.float32))
+            return SwapShares.of(changes, np.subtract(after, before, dtype=np.float32), moments)
 
         shares = arrived(real.frames, swapped)
-        found = shares.product
-        if not generator.member.alternative:
-            found = max(found, shares.of_one(change) * shares.full)
-        elif shares.asks_again:
-            nudged = _nudged(real.frames)
-            found = shares.beyond(arrived(nudged, nudged[:1]))
-        return {"share": found / len(changes), "full": shares.full / len(changes)}
+        full = shares.full / len(changes)
+        if not alternative:
+            return {"share": max(shares.product / len(changes), shares.of_one(change) * full), "full": full}
+        if not shares.asks_again:
+            return {"share": shares.most, "full": full}
+        nudged = _nudged(real.frames)
+        return {"share": shares.beyond(arrived(nudged, nudged[:1])), "full": full}
 
     def _earlier(self, name: str, by: int, region: Region | None = None) -> tuple[Frames, Faces]:
         """Frames whose mouths come so many frames earlier: the whole mouth, or ``region``."""
@@ -265,7 +267,7 @@ class Bench:
         later_inputs, changed_later_input = self._earlier(name, -moved, lower_face())
         later_references, changed_later = self._earlier(name, -moved)
         silence = generator.generate(frames.copy(), np.zeros_like(real.audio), reference.copy())
-        silent = layers(silence)
+        silent, spoken = layers(silence), silence
         found: dict[str, Any] = {}
         own = [("AM", real.audio, None)] if name in self._probed_alone else []
         for setup, audio, pauses in (("PA", real.paused, real.pauses), *own):
@@ -279,6 +281,7 @@ class Bench:
                 return Output(grey_faces(video), np.vstack([_mean_distances(embedded, real.speech), others]))
 
             plain = made(frames, reference)
+            spoken = plain if setup == "PA" else spoken
             before = seen(plain)
             again: Frames | None = None
             if not steady:
@@ -336,8 +339,7 @@ class Bench:
         }
         curves["REF_swap[SI]"] = self._swapped(generator, name, reference, np.zeros_like(real.audio), silence)
         if alternative:
-            spoken = generator.generate(frames.copy(), real.driving.copy(), reference.copy())
-            curves["REF_swap[XM]"] = self._swapped(generator, name, reference, real.driving, spoken)
+            curves["REF_swap[PA]"] = self._swapped(generator, name, reference, real.paused, spoken)
         return curves, steady
 
 

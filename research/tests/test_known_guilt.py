@@ -45,7 +45,7 @@ MEASURED = [
     "FRAME_shift[PA,CR]",
     "FRAME_shift[AM,CR]",
 ]
-OF_ONE_PICTURE = ["REF_swap[SI,AR]", "REF_swap[XM,AR]", "FRAME_shift[PA,AR]", "FRAME_shift[AM,AR]"]
+OF_ONE_PICTURE = ["REF_swap[SI,AR]", "REF_swap[PA,AR]", "FRAME_shift[PA,AR]", "FRAME_shift[AM,AR]"]
 CHEEKS = "through the cheeks"
 ONE_OF_EACH = [
     member

@@ -106,14 +106,15 @@ def test_which_clips_a_probe_takes(clips: int, probed: int) -> None:
     about = _provenance([f"clip {number:02}" for number in range(clips)])
     shift, silence, speech = (
         set(about.clips_of(metric(name)))
-        for name in ("REF_shift[PA,CR]", "REF_swap[SI,AR]", "REF_swap[XM,AR]")
+        for name in ("REF_shift[PA,CR]", "REF_swap[SI,AR]", "REF_swap[PA,AR]")
     )
     assert len(shift) == probed
     assert silence | speech == shift, "what is asked of one still reference is asked of every clip"
     assert len(silence) == len(speech) == (probed + 1) // 2
     if clips == 12:
         assert not silence & speech, "no clip is made twice for it"
-    for name in ("REF_swap[SI,CR]", "REF_swap[PA,AR]", "FRAME_shift[PA,AR]", "REF_shift[XM,CR]"):
+    assert set(about.clips_of(metric("REF_swap[SI,CR]"))) == silence
+    for name in ("REF_swap[PA,CR]", "FRAME_shift[PA,AR]", "REF_shift[XM,CR]"):
         assert set(about.clips_of(metric(name))) == shift
     assert len(about.clips_of(metric("REF_shift[AM,CR]"))) == (probed + 1) // 2
     assert about.clips_of(metric("LSE-C_S")) == about.clip_names

@@ -20,9 +20,8 @@ def broken(model: str, clips: ClipSet, limits: list[Limit], store: Path) -> list
         clips, load_model(model), load_expert("embedded"), Plan(Protocol.DIRECT), Store(store)
     )
     verdicts = [evaluation.judge(limit) for limit in limits]
-    halves = {"REF_swap[SI,AR]", "REF_swap[XM,AR]"}
     counts = [
-        (2 if "[AM" in each.metric.name or each.metric.name in halves else 4)
+        (2 if "[AM" in each.metric.name or each.metric.name.startswith("REF_swap") else 4)
         if each.metric.is_probe
         else len(clips)
         for each in limits

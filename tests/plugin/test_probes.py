@@ -51,22 +51,22 @@ def test_command(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_gates(project: Project, distribution: tuple[str, ...]) -> None:
-    gates = [f"--lipleak-gate={name} < 0.1" for name in ("REF_shift[SI,CR]", "REF_swap[XM,AR]")]
+    gates = [f"--lipleak-gate={name} < 0.1" for name in ("REF_shift[SI,CR]", "REF_swap[PA,AR]")]
     project.write(copies=COPIES)
     run = project.measure("copies.py:generate", *gates, *distribution)
     assert run.counts == {"failed": 2}, run.text
-    assert run.lines(r"REF_swap\[XM,AR\] = 1.000 .*: not < 0.1")
+    assert run.lines(r"REF_swap\[PA,AR\] = 1.000 .*: not < 0.1")
     assert {found["metric"] for found in run.json["results"][0]["metrics"]} >= {
         "REF_shift[SI,CR]",
-        "REF_swap[XM,AR]",
+        "REF_swap[PA,AR]",
     }
 
 
 def test_sequential_runs_probe_the_clips_that_others_probe(project: Project) -> None:
-    gate = "--lipleak-gate=REF_swap[SI,CR] < 0.1"
+    gate = "--lipleak-gate=REF_swap[PA,CR] < 0.1"
     every = probed(project.measure("Still", gate))
     run = project.measure("Still", gate, "--lipleak-sequential")
     assert run.counts == {"failed": 1}
-    assert run.lines(r"REF_swap\[SI,CR\] = 0.000 \(2 clips.*inconclusive: .* needs at least 5 clips")
+    assert run.lines(r"REF_swap\[PA,CR\] = 0.000 \(2 clips.*inconclusive: .* needs at least 5 clips")
     assert probed(run) == every
     assert len(every) == 2

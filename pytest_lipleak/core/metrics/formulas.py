@@ -502,7 +502,7 @@ DEFAULT_PROBES = (
     "REF_shift[AM,CR]",
     "REF_swap[SI,CR]",
     "REF_swap[SI,AR]",
-    "REF_swap[XM,AR]",
+    "REF_swap[PA,AR]",
     "FRAME_shift[PA,CR]",
     "FRAME_shift[PA,AR]",
     "FRAME_shift[AM,CR]",

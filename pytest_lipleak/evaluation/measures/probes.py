@@ -8,7 +8,7 @@ from itertools import repeat
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pytest_lipleak.core.clips import Clip, Frames, StreamedVideo, Video, digest_of, held
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
@@ -337,10 +337,13 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
     that differs most from their mean, and count by the mean of their changes. Mouths are blended in, the face around
     them stays. Faces of a larger picture are looked at where they are tracked, all in one size.
 
-    One still reference changes in one direction alone, from shut to open, say, and a model that draws another mouth at
-    every call goes there as well. So where something is found beside it, the model is asked again with the same, and
-    what that changes is taken off. Of finished videos, whatever their reference, a second output for the same is always
-    looked at: outputs that are as far apart as two for the same show nothing of what was given.
+    A still reference may be shown for a part of the time: in pauses of the speech that drives, where it is loud, now
+    and then. So the frames count in which most of it arrives (``MOMENTS``); under silence all do. It changes in one
+    direction alone, from shut to open, say, and a model that draws another mouth at every call goes there as well. So
+    where something is found, the model is asked again with the same, and what that changes is taken off: over all
+    frames where it is much, for chance has its best moments, too. Of finished videos, whatever their reference, a
+    second output for the same is always looked at: outputs that are as far apart as two for the same show nothing of
+    what was given.
 
     Returns:
         The change of the output projected on the change of the reference, over the mouth, and the change of the
@@ -372,14 +375,15 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
             del noted[f"REF_swap{REDRAWN}"]
         return noted
     mean: Any = sum(given()) / len(swapped)
-    shares = SwapShares.of(repeat(mean, frames), _changes(video(changed), video(trial), boxes))
+    moments = moments_under(probed.condition.setup)
+    shares = SwapShares.of(repeat(mean, frames), _changes(video(changed), video(trial), boxes), moments)
     if not (shares.asks_again or probed.finished):
-        return {"REF_swap": shares.product / frames, **shares.noted(None, frames)}
-    again = SwapShares.of(repeat(mean, frames), _changes(video(probed.again), video(trial), boxes))
-    found = shares.beyond(again) if shares.asks_again else shares.product
-    noted = {"REF_swap": found / frames, **shares.noted(again, frames)}
-    if shares.asks_again and abs(again.product) > ASKS_AGAIN * again.full:
-        noted[f"REF_swap{CHANCE}"] = abs(again.product) / frames
+        return {"REF_swap": shares.most, **shares.noted(None, frames)}
+    again = SwapShares.of(repeat(mean, frames), _changes(video(probed.again), video(trial), boxes), moments)
+    found = shares.beyond(again) if shares.asks_again else shares.most
+    noted = {"REF_swap": found, **shares.noted(again, frames)}
+    if shares.asks_again and again.draws:
+        noted[f"REF_swap{CHANCE}"] = again.by_chance
     return noted
 
 
@@ -400,42 +404,88 @@ ASKS_AGAIN = 0.03
 """Share of one still reference from which a model is asked again with the same: one that repeats itself and leaks
 nothing comes to 0.00."""
 
+MOMENTS = 0.25
+"""Share of the frames that count of a still reference where something is heard, those in which most of it arrives: the
+speech that drives a probe pauses for about as long."""
+
+
+def moments_under(setup: Setup) -> float:
+    """Return the share of frames that count of a still reference: under silence no moment is like no other."""
+    return 1.0 if setup is Setup.SI else MOMENTS
+
 
 class SwapShares:
-    """What of a change of the reference's mouth arrives in the output, summed over frames.
+    """What of a change of the reference's mouth arrives in the output, frame by frame.
 
-    ``product``: the change of the output projected on that of the reference; ``full``: what a complete copy would give;
-    ``apart``: how much the output changed at all, in grey levels; ``nudge``: how much it does where one pixel of it is
-    another by one level, as in what a model is given when it is asked again.
+    ``products``: the change of the output projected on that of the reference, in every frame; ``full``: what a complete
+    copy would give, summed over frames; ``apart``: how much the output changed at all, in grey levels, likewise;
+    ``nudge``: how much it does where one pixel of it is another by one level, as in what a model is given when it is
+    asked again.
+
+    Args:
+        moments: share of the frames that count, those in which most arrives.
     """
 
-    def __init__(self) -> None:
-        self.product = self.full = self.apart = self.nudge = 0.0
+    def __init__(self, moments: float = 1.0) -> None:
+        self.moments = moments
+        self.products: list[float] = []
+        self.full = self.apart = self.nudge = 0.0
         self._mean: Any = 0.0
-        self._count = 0
 
     @classmethod
     def of(
-        cls, changes: Iterable[NDArray[np.float32]], arriving: Iterable[NDArray[np.float32]]
+        cls,
+        changes: Iterable[NDArray[np.float32]],
+        arriving: Iterable[NDArray[np.float32]],
+        moments: float = 1.0,
     ) -> "SwapShares":
-        """Sum over all frames, picture by picture: a long clip is not held."""
-        shares = cls()
+        """Take all frames in, picture by picture: a long clip is not held."""
+        shares = cls(moments)
         for change, arrived_there in zip(changes, arriving, strict=True):
             shares.add(change, arrived_there)
         return shares
 
     @property
+    def product(self) -> float:
+        """Sum over all frames."""
+        return math.fsum(self.products)
+
+    @property
+    def most(self) -> float:
+        """Mean over the frames that count."""
+        return self._mean_of_most(self.products)
+
+    @property
+    def by_chance(self) -> float:
+        """Likewise, whichever way it goes: where nothing was changed, that is chance."""
+        return max(self.most, self._mean_of_most(np.negative(self.products)))
+
+    @property
     def asks_again(self) -> bool:
         """Whether so much arrived of one still reference that chance is to be looked for."""
-        return self.product > ASKS_AGAIN * self.full
+        return self.most * len(self.products) > ASKS_AGAIN * self.full
+
+    @property
+    def draws(self) -> bool:
+        """Whether the model does not repeat itself, where these are of its second answer to the same."""
+        return self.by_chance * len(self.products) > ASKS_AGAIN * self.full
 
     def beyond(self, again: "SwapShares") -> float:
-        """``product`` over the mean of both outputs with nothing changed, less how far apart these are.
+        """``most`` over the mean of both outputs with nothing changed, less how far apart these are.
+
+        Over all frames where the model draws: among many moments one is far from the mean by chance.
 
         Args:
             again: the same of the model's second answer to the first one's input.
         """
-        return self.product - again.product / 2 - abs(again.product)
+        beyond = np.subtract(self.products, np.divide(again.products, 2))
+        if again.draws:
+            return float(beyond.mean() - abs(np.mean(again.products)))
+        return self._mean_of_most(beyond) - again.by_chance
+
+    def _mean_of_most(self, products: ArrayLike) -> float:
+        each = np.sort(np.asarray(products, np.float64))
+        return float(each[-max(round(self.moments * len(each)), 1) :].mean())
 
     def noted(self, again: "SwapShares | None", frames: int) -> dict[str, float]:
         """Return what is noted beside the share; ``again``: as of ``beyond``, or None where it was not asked for."""
@@ -450,14 +500,15 @@ class SwapShares:
         """Add a frame: how its reference and its output changed, float32 (H, W, 3)."""
         weighted = _weight(*change.shape[:2]) * change
         self.full += float(np.mean(weighted * change, dtype=np.float64))
+        product = 0.0
         # Outputs that are equal add nothing.
         if arrived_there.any():
             weighted = _weight(*change.shape[:2]) * arrived_there
-            self.product += float(np.mean(weighted * change, dtype=np.float64))
+            product = float(np.mean(weighted * change, dtype=np.float64))
             self.apart += float(np.abs(arrived_there).mean(dtype=np.float64))
+        self.products.append(product)
         self.nudge += 1 / math.prod(arrived_there.shape[:2])
         self._mean = self._mean + arrived_there
-        self._count += 1
 
     def of_one(self, changes: Iterable[NDArray[np.float32]]) -> float:
         """The largest share of the change of one reference frame that is in the output all the time.
@@ -465,7 +516,7 @@ class SwapShares:
         Each share counts as much as the output's change looks like that frame's (their correlation): among many frames
         one is a little like whatever changes.
         """
-        best, mean = 0.0, np.asarray(self._mean / max(self._count, 1))
+        best, mean = 0.0, np.asarray(self._mean / max(len(self.products), 1))
         if not mean.any():
             return best
         weight = _weight(*mean.shape[:2])
