@@ -169,7 +169,7 @@ def test_a_model_that_draws_anew_passes_no_swap_of_a_picture_that_it_was_not_giv
     if with_another:
         assert "was the model given the column 'reference_video' of the table?" in told
     elif reference == "CR":
-        assert "of 2 of 2 clips (anna/anna_1) there is no second output for the same" in told
+        assert "of 1 of 1 clip (anna/anna_1) there is no second output for the same" in told
     else:
         assert "no video: " in told
 
