@@ -5,30 +5,31 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_lipleak.pytest_session.session import KEY, LipleakSession
+from pytest_lipleak.pytest_session.asking import session_of
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.clips import Audio, Clip, Frames
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.generators.contract import Chosen
     from pytest_lipleak.media.clipsets import ClipSet
+    from pytest_lipleak.pytest_session.session import LipleakSession
     from pytest_lipleak.sync.expert import SyncExpert
 
 
 @pytest.fixture(scope="session")
-def _lipleak_session(pytestconfig: pytest.Config) -> LipleakSession:
-    return pytestconfig.stash[KEY]
+def _lipleak_session(request: pytest.FixtureRequest) -> "LipleakSession":
+    return session_of(request)
 
 
 @pytest.fixture(scope="session")
-def lipleak_model(_lipleak_session: LipleakSession) -> Any:
+def lipleak_model(_lipleak_session: "LipleakSession") -> Any:
     """The model under test, as named by --lipleak-model; override it to return your own generator."""
     return _lipleak_session.run.model
 
 
 @pytest.fixture
 def lipleak(
-    request: pytest.FixtureRequest, _lipleak_session: LipleakSession, lipleak_model: Any
+    request: pytest.FixtureRequest, _lipleak_session: "LipleakSession", lipleak_model: Any
 ) -> "Evaluation":
     """Everything measured about the model under test; give it to the assert_* functions.
 
@@ -67,7 +68,7 @@ def _definition(request: pytest.FixtureRequest, fixture: str) -> tuple[str, list
 
 
 @pytest.fixture(scope="session")
-def lipleak_clips(_lipleak_session: LipleakSession) -> "ClipSet":
+def lipleak_clips(_lipleak_session: "LipleakSession") -> "ClipSet":
     """The real clips, a mapping from name to ``Clip``."""
     return _lipleak_session.run.clips
 
@@ -78,7 +79,7 @@ def lipleak_silent_audio(request: pytest.FixtureRequest) -> "Callable[[int], Aud
     from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
     from pytest_lipleak.media.audio import silence
 
-    kind, seed = _chosen(request).silence, request.config.stash[KEY].settings.plan.seed
+    kind, seed = _chosen(request).silence, session_of(request).settings.plan.seed
     return lambda frames: silence(frames * SAMPLES_PER_FRAME, kind, seed)
 
 
@@ -88,7 +89,7 @@ def lipleak_mismatched_pairs(request: pytest.FixtureRequest) -> dict[str, str]:
     from pytest_lipleak.media.pair_lists import given_pairs
     from pytest_lipleak.plan.pairing import mismatched_pairs
 
-    session = request.config.stash[KEY]
+    session = session_of(request)
     settings, clips = session.settings, session.run.clips
     given = given_pairs(settings.inputs.pairs, clips)
     if given is not None:
@@ -102,7 +103,7 @@ def lipleak_references(request: pytest.FixtureRequest) -> "Callable[[Clip, str],
     from pytest_lipleak.core.conditions import Reference
     from pytest_lipleak.plan.references import reference_frames
 
-    strategy, seed = _chosen(request).alternative_reference, request.config.stash[KEY].settings.plan.seed
+    strategy, seed = _chosen(request).alternative_reference, session_of(request).settings.plan.seed
     return lambda clip, reference: reference_frames(clip, Reference(reference), strategy, seed)
 
 
@@ -114,7 +115,7 @@ def _chosen(request: pytest.FixtureRequest) -> "Chosen":
     from pytest_lipleak.generators.contract import choose
     from pytest_lipleak.generators.registry import as_model
 
-    settings = request.config.stash[KEY].settings
+    settings = session_of(request).settings
     manager: Any = request._fixturemanager  # pytest has no public way to ask where a fixture is defined
     own = manager.getfixturedefs("lipleak_model", request.node)[-1].func.__module__ == __name__
     if own and settings.inputs.model is None:
@@ -123,12 +124,12 @@ def _chosen(request: pytest.FixtureRequest) -> "Chosen":
 
 
 @pytest.fixture(scope="session")
-def lipleak_sync_expert(_lipleak_session: LipleakSession) -> "SyncExpert":
+def lipleak_sync_expert(_lipleak_session: "LipleakSession") -> "SyncExpert":
     """The sync expert that judges."""
     return _lipleak_session.run.expert.loaded
 
 
 @pytest.fixture(scope="session")
-def lipleak_device(_lipleak_session: LipleakSession) -> str:
+def lipleak_device(_lipleak_session: "LipleakSession") -> str:
     """Where networks run, as a torch device name: ``cpu``, ``cuda:0``, ..."""
     return _lipleak_session.run.device.name

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pytest_lipleak.pytest_session.session import KEY
+from pytest_lipleak.pytest_session.stash import KEY
 from pytest_lipleak.settings.options import Settings
 
 NO_FILE = "lipleak"

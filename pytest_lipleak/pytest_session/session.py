@@ -279,6 +279,3 @@ def _as_usage_error() -> Iterator[None]:
         yield
     except LipleakError as error:
         raise pytest.UsageError(str(error)) from None
-
-
-KEY = pytest.StashKey[LipleakSession]()

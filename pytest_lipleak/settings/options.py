@@ -20,6 +20,9 @@ RUNS = (EVALUATE, PROBE, DOCTOR)
 MEASURES = (*RUNS, CALIBRATE, PAPER, EXPORT)
 SCORES = (*MEASURES, SCORE, CLIPS)
 
+OTHER_VARIABLES = {"LIPLEAK_CACHE", "LIPLEAK_REPOSITORIES", "LIPLEAK_SHARED"}
+"""The folder of downloads, and what this project's own tests need: no settings of a run."""
+
 
 class Option(NamedTuple):
     """All that is known of one option.
@@ -98,6 +101,17 @@ class Option(NamedTuple):
     def meaning(self) -> str:
         """What it does, with its choices."""
         return f"{self.help}: {', '.join(self.choices)}" if self.choices else self.help
+
+
+def ini_type(option: Option) -> Any:
+    """Return the type of an option's ini key, as pytest calls it."""
+    types: dict[convert.Convert, str] = {
+        convert.flag: "bool",
+        convert.entries: "linelist",
+        convert.number: "int",
+        convert.count: "int",
+    }
+    return types.get(option.convert, "string")
 
 
 class Inputs(NamedTuple):

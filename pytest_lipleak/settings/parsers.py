@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.settings.convert import nearest
-from pytest_lipleak.settings.options import OPTIONS, Option, offered_by
-from pytest_lipleak.settings.resolve import ini_type
+from pytest_lipleak.settings.options import OPTIONS, Option, ini_type, offered_by
 
 if TYPE_CHECKING:
     import pytest

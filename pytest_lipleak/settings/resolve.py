@@ -8,15 +8,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_lipleak.settings import convert
 from pytest_lipleak.settings.convert import Origin, RefusedError, nearest, one_of
-from pytest_lipleak.settings.options import OPTIONS, PARTS, Option, Settings, offered_by
+from pytest_lipleak.settings.options import (
+    OPTIONS,
+    OTHER_VARIABLES,
+    PARTS,
+    Option,
+    Settings,
+    ini_type,
+    offered_by,
+)
 
 if TYPE_CHECKING:
     import pytest
-
-OTHER_VARIABLES = {"LIPLEAK_CACHE", "LIPLEAK_REPOSITORIES", "LIPLEAK_SHARED"}
-"""The folder of downloads, and what this project's own tests need: no settings of a run."""
 
 INI_FILES = (
     "pytest.toml",
@@ -137,17 +141,6 @@ def check_environment(environment: Mapping[str, str] = os.environ) -> None:
     """
     with _as_configuration_error():
         _refuse_unknown(environment)
-
-
-def ini_type(option: Option) -> Any:
-    """Return the type of an option's ini key, as pytest calls it."""
-    types: dict[convert.Convert, str] = {
-        convert.flag: "bool",
-        convert.entries: "linelist",
-        convert.number: "int",
-        convert.count: "int",
-    }
-    return types.get(option.convert, "string")
 
 
 @contextmanager

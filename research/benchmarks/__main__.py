@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
+from research.benchmarks.large_sets import STARTED
 from research.benchmarks.measure import Run, interleaved, ratios, run, spread, task
 
 PACKAGES = ("pytest-lipleak", "onnxruntime", "torch", "numpy", "opencv-python-headless", "av", "pytest")
@@ -186,6 +187,12 @@ def large_sets(bench: Benchmark) -> None:
     for name in runs[0].result:
         print(f"| {name} | {spread([each.result[name] for each in runs], 2)} |")
     print(f"| peak of the process, MB | {spread([each.peak for each in runs], 0)} |")
+    print("\n| clips that an evaluation is started with | peak MB | CPU s |\n|---|---|---|")
+    for clips in STARTED:
+        folder = bench.folder / f"start {clips}"
+        folder.mkdir()
+        done = task("large_start", folder=str(folder), clips=clips)
+        print(f"| {clips:,} | {done.peak:.0f} | {done.cpu:.2f} |")
 
 
 def decoding(bench: Benchmark) -> None:

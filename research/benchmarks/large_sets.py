@@ -8,11 +8,19 @@ from typing import Any
 import numpy as np
 
 from pytest_lipleak.core.clips import Audio
+from pytest_lipleak.core.conditions import CONDITIONS
+from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
+from pytest_lipleak.generators.registry import load_model
 from pytest_lipleak.media.clip_lists import ClipFile
 from pytest_lipleak.media.clipsets import ClipSet, open_clips
 from pytest_lipleak.plan.pairing import mismatched_pairs
+from pytest_lipleak.store.store import Store
+from pytest_lipleak.sync.experts import load_expert
+from pytest_lipleak.sync.protocols import Protocol
 
 LISTED, IN_FOLDER, PAIRED = 20_000, 10_000, 2_000
+STARTED = (1_000, 4_000, 10_000)
+"""Clips of the sets that an evaluation is started with."""
 SAMPLES = 2 * 16_000
 """Of the speech of a clip that is paired."""
 
@@ -34,24 +42,50 @@ class Spoken(ClipSet):
 
 def costs(folder: Path) -> dict[str, float]:
     """CPU seconds of each step, by its name; ``folder`` must be empty."""
-    files = folder / "listed"
-    files.mkdir()
-    names = [f"clip{number:05}.mp4" for number in range(LISTED)]
-    for name in names:
-        (files / name).write_bytes(b"no video: whoever decodes it fails")
-    table = files / "clips.csv"
-    table.write_text(
-        "\n".join(["file,speaker", *(f"{name},s{place % 500}" for place, name in enumerate(names))])
-    )
+    files, table = _listed(folder, LISTED)
     found = {f"a list of {LISTED:,} clips": _taken(lambda: _all_of(open_clips(table), LISTED))}
-    for name in names[IN_FOLDER:]:
-        (files / name).unlink()
+    for place in range(IN_FOLDER, LISTED):
+        (files / _name(place)).unlink()
     table.unlink()
     found[f"a folder of {IN_FOLDER:,} clips"] = _taken(lambda: _all_of(open_clips(files), IN_FOLDER))
     spoken = Spoken(PAIRED)
     found[f"comparing the speech of {PAIRED:,} clips of 2 s"] = _taken(lambda: spoken.copies)
     found[f"pairing {PAIRED:,} clips"] = _taken(lambda: mismatched_pairs(spoken, 0))
     return found
+
+
+def started(folder: Path, clips: int) -> None:
+    """Start to evaluate the demo on so many clips, up to the first that is decoded: its conditions are planned for all.
+
+    ``folder`` must be empty.
+    """
+    _, table = _listed(folder, clips)
+    opened = open_clips(table)
+    model, expert = load_model("demo"), load_expert("embedded")
+    evaluation = Evaluation(
+        opened, model, expert, Plan(Protocol.DIRECT), Store(folder / "store", passing=True)
+    )
+    asked = [
+        (name, condition) for name in evaluation.corpus.provenance.clip_names for condition in CONDITIONS
+    ]
+    assert len(asked) == clips * len(CONDITIONS)
+
+
+def _listed(folder: Path, count: int) -> tuple[Path, Path]:
+    """Write a list of clips that nobody can decode; return their folder, and the list."""
+    files = folder / "listed"
+    files.mkdir()
+    for place in range(count):
+        (files / _name(place)).write_bytes(b"no video: whoever decodes it fails")
+    table = files / "clips.csv"
+    table.write_text(
+        "\n".join(["file,speaker", *(f"{_name(place)},s{place % 500}" for place in range(count))])
+    )
+    return files, table
+
+
+def _name(place: int) -> str:
+    return f"clip{place:05}.mp4"
 
 
 def _all_of(clips: ClipSet, count: int) -> None:

@@ -246,6 +246,13 @@ def large_sets(folder: str) -> dict[str, float]:
     return costs(Path(folder))
 
 
+def large_start(folder: str, clips: int) -> None:
+    """What an evaluation of many clips holds before the first is decoded."""
+    from research.benchmarks.large_sets import started
+
+    started(Path(folder), clips)
+
+
 def _expert(name: str, weights: str, device: str, threads: int = 0) -> Any:
     from pytest_lipleak.sync.experts import load_expert
 

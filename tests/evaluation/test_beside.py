@@ -1,5 +1,6 @@
 """What is embedded beside the model: the same digits in the same order, and the model notices nothing of it."""
 
+import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -60,6 +61,20 @@ def test_of_many_results_the_first_are_let_go_and_made_anew():
         beside.begin(str(number), lambda: "begun")
     taken = [beside.take(str(number), lambda: "anew") for number in range(MOST + 2)]
     assert taken == ["anew", "anew", *["begun"] * MOST]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_fork_waits_for_what_was_begun():
+    beside = Beside[int](allowed=True)
+    goes_on, before = threading.Event(), threading.active_count()
+    for number in range(2):
+        beside.begin(str(number), lambda: int(goes_on.wait(10)))
+    threading.Timer(0.2, goes_on.set).start()
+    if (child := os.fork()) == 0:
+        os._exit(0 if goes_on.is_set() and threading.active_count() == 1 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert threading.active_count() <= before + 1, "and no thread is left, of which Python would warn"
+    assert [beside.take(str(number), lambda: 5) for number in range(2)] == [1, 1]
 
 
 class BrightnessExpert:

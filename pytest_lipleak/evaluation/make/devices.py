@@ -93,12 +93,19 @@ def share_threads(workers: int, processors: int | None = None) -> int | None:
 
 
 def _numpy_in_one_thread() -> None:
-    """Load NumPy so that its matrix products take one thread, where it is not loaded and nobody has decided.
+    """Let NumPy's matrix products take one thread, where nobody has decided.
 
     Those of measuring are small: threads wait for each other longer than they work, and take the processor from
     whatever else runs. The environment is left as it was: a model's own processes and torch keep all threads.
     """
-    if "numpy" in sys.modules or any(name in os.environ for name in THREAD_VARIABLES):
+    if any(name in os.environ for name in THREAD_VARIABLES):
+        return
+    if "numpy" in sys.modules:  # by another plugin, pytest-randomly among them
+        from threadpoolctl import ThreadpoolController
+
+        loaded = ThreadpoolController()
+        own = [each.filepath for each in loaded.lib_controllers if "numpy" in each.filepath]
+        loaded.select(filepath=own).limit(limits=1)
         return
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     try:

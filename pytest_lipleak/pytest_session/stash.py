@@ -1,0 +1,15 @@
+"""Under which keys the plugin's own lie on pytest's stash."""
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pytest_lipleak.machine.exit_guard import ExitGuard
+    from pytest_lipleak.pytest_session.session import LipleakSession
+
+KEY: "pytest.StashKey[LipleakSession]" = pytest.StashKey()
+"""What the plugin knows during a run; not there in one that never asks for it."""
+
+GUARD: "pytest.StashKey[ExitGuard]" = pytest.StashKey()
+"""What lets the process end with status 0 only when the run has passed."""
