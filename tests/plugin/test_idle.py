@@ -62,6 +62,27 @@ def test_a_run_that_does_not_ask_for_it_imports_nothing_heavy(
     assert "lipleak" not in "".join(line for line in run.text.splitlines() if not line.startswith("plugins:"))
 
 
+def test_a_fixture_that_a_test_asks_for_while_it_runs_is_there(project: Project) -> None:
+    project.write(
+        conftest=LISTS_MODULES,
+        test_late="def test_late(request): assert len(request.getfixturevalue('lipleak_clips')) == 12",
+    )
+    run = project.run(subprocess=True)
+    assert run.code == 0, run.text
+    assert {f"pytest_lipleak.{name}" for name in SPREAD} <= modules(project)
+
+
+def test_what_could_not_be_collected_before_the_first_test_of_ours_counts(project: Project) -> None:
+    project.write(
+        test_1="raise ValueError('cannot be collected')",
+        test_2="import pytest\ndef test_model(lipleak_model): ...\ndef test_plain(): assert 0",
+    )
+    assert project.run().code == 2
+    both = project.run("--continue-on-collection-errors")
+    # Without a model the first is an error that says so, and that alone would be status 3.
+    assert both.code == 1, both.text
+
+
 def test_collecting_gates_loads_no_model_and_no_expert(project: Project) -> None:
     (project.path / "side_effect.py").write_text("raise SystemExit('imported')\nclass Model: ...\n")
     project.write(conftest=LISTS_MODULES)

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
 Result = TypeVar("Result")
@@ -53,7 +53,7 @@ class Beside(Generic[Result]):
         return work() if begun is None else begun.result()
 
 
-_all: "WeakSet[Beside[object]]" = WeakSet()
+_all: "WeakSet[Beside[Any]]" = WeakSet()
 
 
 @cache
@@ -63,4 +63,9 @@ def _wait_before_forks() -> None:
     From 3.12 on Python warns of a fork beside a thread.
     """
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=lambda: [beside.wait() for beside in list(_all)])
+        os.register_at_fork(before=_wait_for_all)
+
+
+def _wait_for_all() -> None:
+    for beside in list(_all):
+        beside.wait()
