@@ -173,7 +173,8 @@ class ShowsItAtTimes(ControlGenerator):
     """Shows half of its still reference's mouth for a part of the time, and knows digital silence when it hears it.
 
     Args:
-        when: ``pauses`` of what drives, where it is ``loud``, ``seldom`` (every fourth frame), or ``never``.
+        when: ``pauses`` of what drives, where it is ``loud``, ``seldom`` (every fourth frame), or ``never``;
+            ``inverted``: where it is loud, with its sign turned.
     """
 
     def __init__(self, when: str) -> None:
@@ -190,14 +191,19 @@ class ShowsItAtTimes(ControlGenerator):
         shown = {
             "pauses": loudness < 150,
             "loud": loudness > np.percentile(loudness, 65),
+            "inverted": loudness > np.percentile(loudness, 65),
             "seldom": np.arange(len(frames)) % 4 == 0,
             "never": np.zeros(len(frames), bool),
         }[self.when]
         weight = 0.5 * mouth_mask(*driven.shape[1:3]) * shown[:, None, None, None]
+        if self.when == "inverted":
+            return np.clip(np.rint(driven - weight * (reference.astype(float) - frames[0])), 0, 255).astype(
+                np.uint8
+            )
         return np.rint(driven + weight * (reference.astype(float) - driven)).astype(np.uint8)
 
 
-@pytest.mark.parametrize("when", ["pauses", "loud", "seldom", "never"])
+@pytest.mark.parametrize("when", ["pauses", "loud", "seldom", "inverted", "never"])
 def test_a_still_reference_that_is_shown_for_a_part_of_the_time_is_found(
     evaluation: Evaluate, tmp_path: Path, when: str
 ) -> None:

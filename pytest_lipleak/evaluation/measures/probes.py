@@ -452,13 +452,13 @@ class SwapShares:
 
     @property
     def most(self) -> float:
-        """Mean over the frames that count."""
-        return self._mean_of_most(self.products)
+        """Mean over the frames that count; where not all do, of either sign: lips may shut as the reference opens."""
+        return self._mean_of_most(self.products) if self.moments == 1 else self.by_chance
 
     @property
     def by_chance(self) -> float:
         """Likewise, whichever way it goes: where nothing was changed, that is chance."""
-        return max(self.most, self._mean_of_most(np.negative(self.products)))
+        return max(self._mean_of_most(sign * np.asarray(self.products)) for sign in (1, -1))
 
     @property
     def asks_again(self) -> bool:
@@ -481,7 +481,8 @@ class SwapShares:
         beyond = np.subtract(self.products, np.divide(again.products, 2))
         if again.draws:
             return float(beyond.mean() - abs(np.mean(again.products)))
-        return self._mean_of_most(beyond) - again.by_chance
+        signs = (1,) if self.moments == 1 else (1, -1)
+        return max(self._mean_of_most(sign * beyond) for sign in signs) - again.by_chance
 
     def _mean_of_most(self, products: ArrayLike) -> float:
         each = np.sort(np.asarray(products, np.float64))
