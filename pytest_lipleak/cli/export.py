@@ -98,8 +98,8 @@ def run(options: argparse.Namespace) -> int:
         print(f"lipleak: {done.few}", file=sys.stderr)
     if options.json:
         told = {"manifest": str(folder / MANIFEST), "videos": done.videos, "probes": done.probes}
-        more = {"refused": done.refused, "few_speeches": done.few, "judge": judge.format(table=folder)}
-        print(json.dumps(told | more, indent=1))
+        rest = {"refused": done.refused, "few_speeches": done.few, "judge": judge.format(table=folder)}
+        print(json.dumps(told | rest, indent=1))
         return GOOD
     more = f", {done.probes} of them probes" if done.probes else ""
     print(
