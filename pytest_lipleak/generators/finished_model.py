@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from filecmp import cmp
-from functools import lru_cache
 from itertools import chain, combinations
 from pathlib import Path
 from typing import NoReturn
@@ -46,7 +45,6 @@ LEAST_SHOWN = 0.5
 NAMED = 3
 """Outputs that are named of those of which the same is said."""
 
-KEPT_SOUNDS = 16
 COMPARED = 1600
 """Samples by which copies of a clip's speech are looked for: 0.1 s."""
 
@@ -275,7 +273,7 @@ class _Sounds:
             return
         copy = None
         if isinstance(row.audio, Path):
-            audio = _sound(path)
+            audio, _ = read_audio(path)
             if is_quiet(audio):
                 self._quiet.add(path)
                 return
@@ -462,8 +460,3 @@ def is_quiet(audio: Audio) -> bool:
 
 def _start(audio: Audio) -> bytes:
     return audio[:COMPARED].tobytes()
-
-
-@lru_cache(KEPT_SOUNDS)
-def _sound(path: Path) -> Audio:
-    return read_audio(path)[0]

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from pytest_lipleak.core.errors import InputError, MissingDataError
 from pytest_lipleak.core.names import escaped
@@ -49,11 +50,12 @@ def is_file(path: Path) -> bool:
 def file_beside(folder: Path, name: str) -> Path | None:
     """Return the file that a table in ``folder`` names, or None where it is not there.
 
-    Also where the name was written under Windows, or under macOS, which takes accents apart; drives and archives put
-    them together.
+    Also where the name was written under Windows, or under macOS, which takes accents apart, while drives and archives
+    put them together; or as an address, ``file://`` or with ``%20`` for a space.
     """
     slashed = name.replace("\\", "/")
-    spellings = (name, slashed, *(unicodedata.normalize(form, slashed) for form in ("NFC", "NFD")))
+    plain = unquote(slashed.removeprefix("file://"))
+    spellings = (name, slashed, *(unicodedata.normalize(form, slashed) for form in ("NFC", "NFD")), plain)
     return next((path for each in spellings if is_file(path := folder / each)), None)
 
 

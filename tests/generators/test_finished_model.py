@@ -54,6 +54,15 @@ def finished(folder: Path, audio: str, setup: str = "") -> FinishedVideos:
     return FinishedVideos(str(folder))
 
 
+def test_sound_that_was_written_anew_is_heard_anew(folder: Path) -> None:
+    """In a notebook, where one process looks at a table again and again."""
+    for sound, setup in (("silence", Setup.SI), ("mara", Setup.XM)):
+        shutil.copy(folder / f"{sound}.wav", folder / "drives.wav")
+        found = finished(folder, "drives.wav")
+        found.over(None)
+        assert Condition(setup, Reference.CR) in found.conditions
+
+
 @pytest.mark.parametrize(
     ("audio", "setup", "partner"),
     [

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pytest_lipleak.core.errors import InputError, LipleakError
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet, open_clips
 from pytest_lipleak.media.pair_lists import read_pairs
-from pytest_lipleak.media.tables import read_lines, read_table
+from pytest_lipleak.media.tables import file_beside, read_lines, read_table
 
 
 def cells(path: Path) -> list[dict[str, str]]:
@@ -164,6 +164,27 @@ def test_accents_may_be_written_as_another_system_writes_them(
     )
     (clip,) = open_clips(manifest).files.values()
     assert (clip.video, clip.speaker) == (video, "Ann")
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("a b.mkv", "a%20b.mkv"),
+        ("a%20b.mkv", "a%20b.mkv"),
+        ("caf\u00e9.mkv", "caf%C3%A9.mkv"),
+        ("a b.mkv", "file://{folder}/a%20b.mkv"),
+        ("a b.mkv", "file://{folder}/a b.mkv"),
+    ],
+)
+def test_a_file_may_be_named_by_its_address(tmp_path: Path, name: str, written: str) -> None:
+    (tmp_path / name).write_bytes(b"")
+    assert file_beside(tmp_path, written.format(folder=tmp_path)) == tmp_path / name
+
+
+def test_a_file_that_is_called_like_an_address_is_meant_first(tmp_path: Path) -> None:
+    for name in ("a b.mkv", "a%20b.mkv"):
+        (tmp_path / name).write_bytes(b"")
+    assert file_beside(tmp_path, "a%20b.mkv") == tmp_path / "a%20b.mkv"
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
