@@ -2,12 +2,14 @@
 
 import argparse
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable
 from copy import copy
 from pathlib import Path
 
-from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.cli.exit_codes import NOT_JUDGED
+from pytest_lipleak.core.errors import ConfigurationError, InputError, LipleakError, MissingDataError
 from pytest_lipleak.machine.outputs import to_be_written, write_text
 from pytest_lipleak.settings.resolve import command_settings
 
@@ -21,12 +23,14 @@ def judged_each(options: argparse.Namespace, judge: Callable[[argparse.Namespace
 
     Raises:
         ConfigurationError: the model is no table of finished videos, or an option means one model alone.
+        InputError, MissingDataError: not one of the models can be judged.
     """
-    from pytest_lipleak.core.endings import Finding
+    from pytest_lipleak.core.endings import Finding, RunEnd
+    from pytest_lipleak.evaluation.results.run_result import RunResult
     from pytest_lipleak.generators.catalogue import VIDEOS_PREFIX
     from pytest_lipleak.media.finished_tables import read_finished
     from pytest_lipleak.report.html import write_html
-    from pytest_lipleak.report.json import together
+    from pytest_lipleak.report.json import document, together
     from pytest_lipleak.report.page_files import check_page, files_of, forget_page
     from pytest_lipleak.report.reading import read_report
     from pytest_lipleak.report.render import text
@@ -49,6 +53,7 @@ def judged_each(options: argparse.Namespace, judge: Callable[[argparse.Namespace
         check_page(page, "--html")
         forget_page(page)
     statuses: dict[str, int] = {}
+    refused: dict[str, LipleakError] = {}
     with tempfile.TemporaryDirectory(prefix="lipleak-models-") as temporary:
         folder = Path(temporary)
         files = []
@@ -59,15 +64,25 @@ def judged_each(options: argparse.Namespace, judge: Callable[[argparse.Namespace
             if page is not None:
                 one.html = str(folder / f"{number}.html")
             print(f"{name or model}\n{'-' * len(name or model)}", flush=True)
-            statuses[name] = judge(one)
+            try:
+                statuses[name] = judge(one)
+            except (InputError, MissingDataError) as error:
+                # Of one model's rows: hours of the others are not lost for them.
+                refused[name] = error
+                print(f"lipleak: {error}", file=sys.stderr)
+                lost = RunEnd(failed=(f"model {name or model} ({error})",))
+                write_text(Path(one.json), json_text(document(RunResult(end=lost))))
             print(flush=True)
             files.append(Path(one.json))
+        if len(refused) == len(names):
+            raise next(iter(refused.values()))
         reports = [read_report(file, may_be_empty=True) for file in files]
         whole = together([report.data for report in reports])
         if page is not None:
             pictures = folder / "pictures"
             for file in files:
-                shutil.copytree(files_of(file.with_suffix(".html")), pictures, dirs_exist_ok=True)
+                if (shown := files_of(file.with_suffix(".html"))).is_dir():
+                    shutil.copytree(shown, pictures, dirs_exist_ok=True)
             keep = settings.outputs.keep
             with to_be_written("HTML report", page):
                 write_html(
@@ -80,4 +95,4 @@ def judged_each(options: argparse.Namespace, judge: Callable[[argparse.Namespace
     if tables := side_by_side(entries, (), 2):
         print(text(tables))
     weights = [finding.status for finding in Finding]
-    return min(statuses.values(), key=weights.index)
+    return min([*statuses.values(), *(NOT_JUDGED for _ in refused)], key=weights.index)

@@ -290,7 +290,8 @@ def _told(verdicts: Verdicts, corpus: Corpus) -> Ending:
         brief = f"part {shard['part']} of {shard['of']}; all parts are judged together"
         return Ending(Finding.NOT_JUDGED, f"NOT JUDGED: {words}", brief)
     if not verdicts:
-        words = "no limit was given"
+        has = "what there are videos of" if corpus.provenance.finished else "what the model has"
+        words = f"no limit is about {has}" if corpus.not_applicable else "no limit was given"
         return Ending(Finding.NOT_JUDGED, f"NOT JUDGED: {words}", words)
     count = counted(len(verdicts), "limit")
     finding = worst(map(finding_of, verdicts.values()))

@@ -135,12 +135,20 @@ def match(
     moves, output_moves = (float(np.sqrt(np.mean(each * each))) for each in (ours, theirs))
 
     def at(shifts: NDArray[np.int64], turns: float | None = None) -> Match:
-        indices = np.clip(np.arange(len(ours)) + shifts, 0, len(theirs) - 1)
+        indices = _indices(shifts, len(theirs))
         motion = correlation(ours, theirs[indices])
         notes = _described(shifts, len(ours), found or len(theirs))
         return Match(tuple(indices.tolist()), motion, scene, moves, output_moves, turns, notes=notes)
 
-    by_pictures = at(_path(ours, theirs))
+    way = _path(ours, theirs)
+    if len(ours) != len(theirs) or way.any():
+        # The mean of an output that is longer, or ends early, is another one: the two are compared where both show.
+        indices = _indices(way, len(theirs))
+        both = indices == np.arange(len(ours)) + way
+        if both.any():
+            theirs -= (theirs[indices] - ours)[both].mean(axis=0)
+        way = _path(ours, theirs)
+    by_pictures = at(way)
     if by_pictures.belongs:
         return by_pictures
     quick, late = _alike(_quick(ours), _quick(theirs))
@@ -152,6 +160,11 @@ def match(
     turns, late = _alike(_turns(clip), _turns(output))
     by_turns = replace(at(np.full(len(ours), late), turns), quick=quick)
     return by_turns if by_turns.belongs else replace(by_pictures, turns=turns)
+
+
+def _indices(shifts: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """Which of an output's ``count`` frames each frame of the clip is laid on, given by how many it is late."""
+    return np.clip(np.arange(len(shifts)) + shifts, 0, count - 1)
 
 
 def _quick(upper: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -112,8 +112,11 @@ class FinishedVideos:
 
     @property
     def clip_names(self) -> frozenset[str]:
-        """Clips that something was made of."""
-        return frozenset(self._outputs)
+        """Clips that something was made of, or should have been.
+
+        A table says so of each. Names of files do not say what is missing: there it is all clips.
+        """
+        return frozenset(self.clips or () if "{" in self.table.origin else self._outputs)
 
     def generate(self, frames: Frames, audio: Audio, reference: Frames) -> NoReturn:
         """Refuse: nothing can be made anew.

@@ -17,6 +17,7 @@ from pytest_lipleak.faces.placement import turned_to, whole_of
 from pytest_lipleak.faces.small_faces import grey_faces
 from pytest_lipleak.faces.source_match import SAME_QUICK, match, numbers_of
 from pytest_lipleak.faces.tracking import FacePolicy, FaceTrack
+from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 from pytest_lipleak.sync.protocols import Protocol
 
 LENGTH, SIDE = 60, 160
@@ -90,6 +91,20 @@ def test_time_is_found_by_content(
     # Where exactly a frame is missing, a picture that hardly moves does not say.
     assert (abs(got - wanted) > 1).mean() < 0.02
     assert (got != wanted).mean() < 0.15
+
+
+@pytest.mark.parametrize("name", ["anna_1", "anna_2"])
+@pytest.mark.parametrize("frames", [90, 70, 63])
+def test_an_output_of_another_length_is_laid_to_the_frame(name: str, frames: int) -> None:
+    """Its mean picture is another one than the clip's: by that alone frames of these clips were laid one late."""
+    real = np.stack([cv2.resize(each, (96, 96)) for each in open_clips(EMBEDDED)[name].frames[:75]])
+    made = real.copy()
+    made[:, 58:80, 32:64] = 40
+    # A longer one goes on as its end did.
+    output = np.concatenate([made, made[-15:]])[:frames]
+    found = laid(real, output)
+    assert found.refused is None
+    assert found.indices == tuple(min(at, frames - 1) for at in range(75))
 
 
 def test_a_scaled_output_comes_back_in_the_size_of_the_clip(clip: np.ndarray, output: np.ndarray) -> None:
