@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from pytest_lipleak.cli import GOOD, LEAK, NOT_JUDGED, USAGE, main
+from pytest_lipleak.cli import BROKEN, GOOD, LEAK, NOT_JUDGED, USAGE, main
 from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.evaluation.checks.finished import look_over
 from pytest_lipleak.evaluation.checks.model import Finding
@@ -190,6 +190,57 @@ def test_what_is_missing_passes_no_limit(folder: Path, capsys: pytest.CaptureFix
     assert [entry["clip"] for entry in report["unscored"]] == ["clips/mara_1"]
     assert report["unscored"][0]["reason"].startswith("no video of it under other speech is there")
     assert "unscored: clips/mara_1: no video" in capsys.readouterr().out
+
+
+def test_a_pattern_misses_the_clips_of_which_nothing_was_made(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Names of files do not say what should be there; the clips do."""
+    (folder / "out/bars_mara_1.mp4").unlink()
+    pattern = ["--model=videos:out/bars_{clip}.mp4", "--clips=clips", "--gate=success[XM,CR] > 0.9"]
+    assert evaluate(*pattern, "--json=report.json") == BROKEN
+    assert "unscored: mara_1: no video of it under other speech is there" in capsys.readouterr().out
+    report = json.loads((folder / "report.json").read_text())["results"][0]
+    found = {each["metric"]: (each["value"], each["outcome"]) for each in report["verdicts"]}
+    assert found["success[XM,CR]"] == (0.75, "fail")
+    assert found["LipCorr_XO[CR]"][1] == "not judged"
+
+
+def test_a_model_whose_rows_are_refused_keeps_no_other_from_being_judged(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (folder / "manifest.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    rows = [row for row in rows if row["model"] == "bars"]
+    for name in NAMES:
+        lost = {
+            "output": f"nowhere/{name}.mp4",
+            "source": f"clips/{name}.mkv",
+            "model": "absent",
+            "setup": "XM",
+        }
+        rows.insert(0, lost)
+    write_table(folder, rows)
+    assert evaluate("--all-models", "--json=both.json", "--html=both.html") == NOT_JUDGED
+    told = capsys.readouterr()
+    assert "none of its 4 videos is there" in told.err
+    assert "PASSED: 1 limit kept" in told.out
+    report = json.loads((folder / "both.json").read_text())
+    assert report["verdict"] == "not judged"
+    assert "model absent (manifest.csv: none of its 4 videos is there" in report["headline"]
+    assert [each["verdict"] for each in report["results"]] == ["pass"]
+    assert "model absent" in (folder / "both.html").read_text()
+    # Where no model can be judged, the table cannot be used.
+    write_table(folder, [row for row in rows if row["model"] == "absent"])
+    assert evaluate("--all-models") == USAGE
+
+
+def test_limits_that_are_about_nothing_that_is_there_are_not_called_missing(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = ["--model=videos:manifest.csv", "--model-arg=model=bars", "--expert=embedded"]
+    assert main(["evaluate", *table, "--gate=LSE-C_S < 3"]) == NOT_JUDGED
+    assert capsys.readouterr().out.startswith("NOT JUDGED: no limit is about what there are videos of")
 
 
 def _another_person(folder: Path, clips: dict[str, Clip], row: dict[str, str]) -> None:

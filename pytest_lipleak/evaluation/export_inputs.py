@@ -17,11 +17,11 @@ from pytest_lipleak.core.errors import StoreError
 from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.core.names import file_stem
 from pytest_lipleak.core.timebase import SAMPLE_RATE
-from pytest_lipleak.evaluation.checks.few_speeches import few_speeches
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.evaluation.make.planned_inputs import inputs_of
 from pytest_lipleak.media.finished_tables import MANIFEST
 from pytest_lipleak.media.video import write_video
+from pytest_lipleak.plan.few_speeches import few_speeches
 from pytest_lipleak.plan.trials import Trial
 
 COLUMNS = (

@@ -164,7 +164,7 @@ def match(
 
 def _indices(shifts: NDArray[np.int64], count: int) -> NDArray[np.int64]:
     """Which of an output's ``count`` frames each frame of the clip is laid on, given by how many it is late."""
-    return np.clip(np.arange(len(shifts)) + shifts, 0, count - 1)
+    return np.asarray(np.clip(np.arange(len(shifts)) + shifts, 0, count - 1))
 
 
 def _quick(upper: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -21,7 +21,6 @@ from pytest_lipleak.core.listing import Listing
 from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.core.timebase import FRAME_RATE
 from pytest_lipleak.core.words import counted
-from pytest_lipleak.evaluation.checks.few_speeches import few_speeches
 from pytest_lipleak.evaluation.make.crops import Crops
 from pytest_lipleak.evaluation.make.progress_relay import Progress
 from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
@@ -31,6 +30,7 @@ from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.opening import opened
 from pytest_lipleak.media.speeches import Speeches
 from pytest_lipleak.media.tracks import choose_tracks
+from pytest_lipleak.plan.few_speeches import few_speeches
 from pytest_lipleak.plan.pairing import ANY_SPEAKER, mismatched_pairs
 from pytest_lipleak.sync.expert import SyncExpert
 from pytest_lipleak.sync.protocols import Protocol

@@ -67,7 +67,11 @@ def _pictures(row: FinishedVideo, timeline: Timeline) -> Iterator[Image]:
     for image in VideoFile(timeline):
         if row.box is not None:
             height, width = image.shape[:2]
-            row.box.check(height, width, row.where)
+            try:
+                row.box.check(height, width, row.where)
+            except InputError as error:
+                # A mistake of the table, and no failure of the model.
+                raise WrongVideoError(str(error)) from None
             image = np.ascontiguousarray(image[row.box.slices])
         yield image
 

@@ -7,8 +7,8 @@ import pytest
 
 from pytest_lipleak.cli import main
 from pytest_lipleak.evaluation.checks import clip_set
-from pytest_lipleak.evaluation.checks.few_speeches import few_speeches
 from pytest_lipleak.media.clipsets import EMBEDDED, ClipSet, open_clips
+from pytest_lipleak.plan.few_speeches import few_speeches
 
 
 def ring(names: list[str]) -> dict[str, tuple[str, ...]]:
