@@ -122,7 +122,7 @@ class Videos(OutputVideos):
         # Nobody keeps those of a run: they need not be small.
         self._kind = "video.pictures" if store.passing else "video.mkv"
         self._room = RawRoom(store, "generated videos")
-        self._equal = EqualVideos(self._raw)
+        self._equal = EqualVideos(store, self._raw)
 
     def source(self, trial: Trial) -> str:
         """Return the key of the video that was made first of those that are equal to a trial's to the bit."""
