@@ -140,7 +140,7 @@ def test_probes_that_were_made_from_another_column_pass_nothing(
     assert main(["evaluate", f"--model=videos:{folder}", *OPTIONS, gate]) == NOT_JUDGED
     told = capsys.readouterr().out
     assert told.startswith("NOT JUDGED")
-    assert "in 1 of 1 clip (by 0 and 0 grey levels" in told
+    assert "(in 1 of 1 clip, by 0 and 0 grey levels" in told
     assert "was the model given the column 'reference_video' of the table?" in told
 
 
@@ -169,7 +169,7 @@ def test_a_model_that_draws_anew_passes_no_swap_of_a_picture_that_it_was_not_giv
     if with_another:
         assert "was the model given the column 'reference_video' of the table?" in told
     elif reference == "CR":
-        assert "of 1 of 1 clip (anna/anna_1) there is no second output for the same" in told
+        assert "(in 1 of 1 clip, anna/anna_1 among them)" in told
     else:
         assert "no video: " in told
 

@@ -159,6 +159,8 @@ def _evaluated(work: "Run", options: argparse.Namespace, *, to_stdout: bool) -> 
             evaluation = work.new_evaluation(work.model)
             troubles = _judged_all(work, evaluation, limits, waiting, options)
         return _reported(work, evaluation, troubles, options, to_stdout=to_stdout)
+    except BrokenPipeError:
+        raise  # nobody reads what is printed to its end (`| head`); the reports are written, and whole
     except BaseException as error:
         to_stdout = to_stdout and not isinstance(error, LipleakError)
         _report_early_end(work, evaluation, waiting, error, to_stdout=to_stdout)

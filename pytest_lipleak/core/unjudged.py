@@ -1,17 +1,24 @@
 """Why limits could not be judged: each reason once, with all limits that share it."""
 
+import re
 from collections.abc import Iterable
 
 from pytest_lipleak.core.verdict_records import JudgedLimit
 from pytest_lipleak.core.verdicts import Outcome
 
+_WHERE = re.compile(r" \((in \d+ of \d+ clips?, [^()]*)\)$")
+"""Behind a reason: in which clips it was found; limits that share the reason differ in that."""
+
 
 def unjudged(verdicts: Iterable[JudgedLimit]) -> dict[str, list[str]]:
-    """Return the limits that could not be judged, by the reason in words, which names none of them."""
+    """Return the limits that could not be judged, each with where that was found, by the reason in words."""
     found: dict[str, list[str]] = {}
     for verdict in verdicts:
         if verdict.outcome is Outcome.NOT_JUDGED:
-            found.setdefault(_reason(verdict), []).append(verdict.limit)
+            words = _reason(verdict)
+            where = _WHERE.search(words)
+            limit = f"{verdict.limit} ({where[1]})" if where else verdict.limit
+            found.setdefault(words[: where.start()] if where else words, []).append(limit)
     return found
 
 

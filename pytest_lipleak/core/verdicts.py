@@ -419,18 +419,18 @@ def _unanswered(measurement: Measurement) -> str:
     alone = [clip for clip, (_, redrawn) in measurement.unreached.items() if math.isinf(redrawn)]
     if alone:
         return (
-            f"whether the model draws anew at every call nobody knows: of {len(alone)} of "
-            f"{counted(measurement.clips, 'clip')} ({alone[0]}) there is no second output for the same, and without it "
-            "another draw looks like an answer to what was changed: make the videos whose probe is 'again' "
-            "(`lipleak export` of this version writes their rows)"
+            "whether the model draws anew at every call nobody knows: there is no second output for the same, and "
+            "without it another draw looks like an answer to what was changed. Make the videos whose probe is 'again'; "
+            f"`lipleak export` of this version writes their rows (in {len(alone)} of "
+            f"{counted(measurement.clips, 'clip')}, {alone[0]} among them)"
         )
     clip, (reached, redrawn) = next(iter(measurement.unreached.items()))
     prefix, columns = GIVEN[measurement.metric.question]
     return (
-        f"the outputs of this probe differ from the one without it no more than two outputs for the same do, in "
-        f"{len(measurement.unreached)} of {counted(measurement.clips, 'clip')} (by {reached:.2g} and {redrawn:.2g} "
-        f"grey levels, {clip}): was the model given {columns} of the table? If not, make them again from "
-        f"it; if it takes no such input, leave out the rows whose probe begins with {prefix}"
+        "the outputs of a probe differ from the one without it no more than two outputs for the same do: was the "
+        f"model given {columns} of the table? If not, make them again from it; if it takes no such input, leave out "
+        f"the rows whose probe begins with {prefix} (in {len(measurement.unreached)} of "
+        f"{counted(measurement.clips, 'clip')}, by {reached:.2g} and {redrawn:.2g} grey levels in {clip})"
     )
 
 

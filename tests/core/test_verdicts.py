@@ -70,7 +70,7 @@ def test_a_probe_that_may_never_have_reached_the_model_keeps_no_limit(
     unreached = {"b": (0.25, 0.5)}
     verdict = judge(limit, replace(measured(limit, 0.0), unreached=unreached))
     assert verdict.outcome is Outcome.NOT_JUDGED
-    assert "in 1 of 3 clips (by 0.25 and 0.5 grey levels, b)" in str(verdict.reason)
+    assert "(in 1 of 3 clips, by 0.25 and 0.5 grey levels in b)" in str(verdict.reason)
     assert f"given {column} of the table" in str(verdict.reason)
     assert f"leave out the rows whose probe begins with {rows}" in str(verdict.reason)
     leak = judge(limit, replace(measured(limit, 0.9), unreached=unreached))

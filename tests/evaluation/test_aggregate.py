@@ -73,12 +73,18 @@ def test_finished_videos_of_a_probe_are_held_against_another_draw(
 
 def test_finished_videos_of_a_probe_are_held_against_the_draws_that_differ_most() -> None:
     """Two draws of one clip may be alike by chance, and where there is one draw alone nobody knows."""
-    probe, corpus = metric("REF_swap[SI,CR]"), corpus_of("a", "b", "c")
-    for clip, reached, redrawn in (("a", 5.0, 0.1), ("b", 1.0, 0.6), ("c", 9.0, None)):
+    probe, corpus = metric("REF_swap[SI,CR]"), corpus_of(*"abcdefgh")
+    first, second, *others = corpus.provenance.clips_of(probe)
+    for clip, reached, redrawn in (
+        (first, 5.0, 0.1),
+        (second, 1.0, 0.6),
+        *((clip, 9.0, None) for clip in others),
+    ):
         found = {"REF_swap": 0.0, "REF_swap_full": 9.0, "REF_swap_reached": reached}
         corpus.pictures[clip, SI] = found if redrawn is None else {**found, "REF_swap_redrawn": redrawn}
     corpus.provenance = replace(corpus.provenance, finished=True)
-    assert measure(corpus, probe).unreached == {"b": (1.0, 0.6), "c": (9.0, math.inf)}
+    alone = dict.fromkeys(others, (9.0, math.inf))
+    assert measure(corpus, probe).unreached == {second: (1.0, 0.6)} | alone
 
 
 def test_lsd_of_unequal_means_is_worked_out_by_hand() -> None:

@@ -1,13 +1,15 @@
 """``lipleak evaluate`` measures, judges and reports what the plugin does."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from inner_pytest import Project
 
-from pytest_lipleak.cli import GOOD, LEAK, NOT_JUDGED, USAGE, main
+from pytest_lipleak.cli import CUT_OFF, GOOD, LEAK, NOT_JUDGED, USAGE, main
 from pytest_lipleak.settings.options import OPTIONS, offered_by
 
 GATE = "--gate=LSE-C_S < 50"
@@ -85,6 +87,21 @@ def test_groups_go_together_with_gates(evaluate: Any, capsys: pytest.CaptureFixt
     assert evaluate("Copy", "--measure", "--gate=LSD-CR < 0.001", "-q") == LEAK
     # A gate that does not apply is no reason to call the run good.
     assert evaluate("OnlyAR", "--measure", "--gate=LSD-CR < 50", "-q") == NOT_JUDGED
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes break otherwise there")
+def test_a_reader_that_wants_no_more_leaves_the_reports_whole(project: Project) -> None:
+    """As ``lipleak evaluate ... --json report.json | head -1``."""
+    command = [sys.executable, "-m", "pytest_lipleak.cli", "evaluate", "--model=models.py:Copy"]
+    given = [f"--clips={project.clips}", "--expert=embedded", "--gate=LSE-C[AM,CR] > 0", "--json=report.json"]
+    running = subprocess.Popen(
+        [*command, *given], cwd=project.path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert running.stdout is not None
+    running.stdout.close()
+    assert running.wait(300) == CUT_OFF
+    report = json.loads((project.path / "report.json").read_text())
+    assert (report["verdict"], report["run"]["ended"]) == ("pass", "finished")
 
 
 def test_what_cannot_be_judged_is_neither_good_nor_a_leak(

@@ -48,6 +48,26 @@ def test_limits_are_grouped_by_what_they_share() -> None:
     }
 
 
+def test_where_it_was_found_stands_with_each_limit() -> None:
+    where = {
+        "REF_swap[SI,CR] < 0.2": "in 2 of 4 clips, b among them",
+        "REF_swap[SI,AR] < 0.1": "in 1 of 1 clip, a b",
+    }
+    verdicts = [
+        JudgedLimit(
+            limit,
+            limit.partition(" ")[0],
+            "< 0.2",
+            Outcome.NOT_JUDGED,
+            reason=f"no other output (it is said) is there ({each}), so {limit} cannot be judged",
+        )
+        for limit, each in where.items()
+    ]
+    assert unjudged(verdicts) == {
+        "no other output (it is said) is there": [f"{limit} ({each})" for limit, each in where.items()]
+    }
+
+
 @pytest.mark.parametrize("form", RUN_FORMATS)
 def test_terminal_and_comment_tell_it_once(form: str) -> None:
     told = (
