@@ -183,7 +183,7 @@ def short_clips(make_once: MakeOnce) -> "ClipSet":
 
 @pytest.fixture(scope="session")
 def own_clips(make_once: MakeOnce) -> Path:
-    """Four of the embedded clips, at half their size and their first 3 s, as somebody's own."""
+    """Four of the embedded clips, at half their size and their first 2.4 s, as somebody's own."""
     import cv2
 
     from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
@@ -196,9 +196,9 @@ def own_clips(make_once: MakeOnce) -> Path:
             speaker.mkdir(parents=True, exist_ok=True)
             small = [
                 cv2.resize(each, (80, 80), interpolation=cv2.INTER_AREA)
-                for each in embedded[name].frames[:75]
+                for each in embedded[name].frames[:60]
             ]
-            write_video(speaker / f"{name}.mkv", np.stack(small), embedded[name].audio[: 640 * 75])
+            write_video(speaker / f"{name}.mkv", np.stack(small), embedded[name].audio[: 640 * 60])
 
     return make_once("readers", write) / "clips"
 

@@ -13,7 +13,13 @@ def clip_folder(make_once: Callable[[str, Callable[[Path], None]], Path]) -> Pat
     return make_once("few", write_clips) / "clips"
 
 
-def write_clips(folder: Path) -> None:
+@pytest.fixture(scope="session")
+def longer_clips(make_once: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    """The same three, 3 s of each, for what must be told from chance."""
+    return make_once("longer", lambda folder: write_clips(folder, 75)) / "clips"
+
+
+def write_clips(folder: Path, length: int = FRAMES) -> None:
     import cv2
     import numpy as np
 
@@ -23,11 +29,11 @@ def write_clips(folder: Path) -> None:
     (folder / "clips").mkdir()
     embedded = open_clips(EMBEDDED)
     for number, name in enumerate(("anna_1", "mara_2", "omar_1")):
-        large = embedded[name].frames[:FRAMES]
+        large = embedded[name].frames[:length]
         frames = np.stack([cv2.resize(frame, (80, 80), interpolation=cv2.INTER_AREA) for frame in large])
         # A mark that tells the clips apart, far from the mouth.
         frames[:, :4, :4] = 100 * number + 40
-        write_video(folder / "clips" / f"clip{number}.mkv", frames, embedded[name].audio[: 640 * FRAMES])
+        write_video(folder / "clips" / f"clip{number}.mkv", frames, embedded[name].audio[: 640 * length])
 
 
 @pytest.fixture

@@ -1,6 +1,8 @@
-"""Leaks told from chance: a copier and a model that follows nothing, on three short clips."""
+"""Leaks told from chance: a copier and a model that follows nothing, on three clips of 3 s."""
 
 import json
+from dataclasses import replace
+from pathlib import Path
 
 from inner_pytest import Project
 
@@ -17,7 +19,10 @@ TESTS = """
 """
 
 
-def test_a_copier_leaks_and_a_still_face_does_not(project: Project, distribution: tuple[str, ...]) -> None:
+def test_a_copier_leaks_and_a_still_face_does_not(
+    project: Project, longer_clips: Path, distribution: tuple[str, ...]
+) -> None:
+    project = replace(project, clips=longer_clips)
     project.write(test_it=TESTS)
     run = project.measure("Copy", "--lipleak-gate=LSE-C_S@floor < 0.2 @ p 0.01", *distribution)
     assert run.counts == {"failed": 3}
