@@ -10,7 +10,7 @@ from typing import Any
 
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.errors import unexpected
+from pytest_lipleak.core.errors import LipleakError, unexpected
 from pytest_lipleak.core.exit_status import BROKEN, GOOD, LEAK, NOT_JUDGED
 from pytest_lipleak.core.metrics.default_gates import PROBE_LIMIT, every_default
 from pytest_lipleak.core.metrics.families import Question, Source
@@ -141,6 +141,8 @@ def early_end(error: BaseException) -> str:
         return f"interrupted{f' ({error})' if str(error) else ''}"
     if isinstance(error, SystemExit):
         return "the model, or another plugin, ended the process"
+    if isinstance(error, LipleakError):
+        return str(error)
     return unexpected(error, None).removeprefix("could not be judged: ")
 
 

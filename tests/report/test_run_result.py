@@ -6,7 +6,8 @@ from itertools import permutations
 
 from corpora import corpus
 
-from pytest_lipleak.core.endings import Ended, RunEnd
+from pytest_lipleak.core.endings import Ended, RunEnd, early_end
+from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, judge
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult, merged_models
@@ -57,6 +58,11 @@ def test_an_early_end_takes_a_pass_back() -> None:
     cut_short = RunResult((kept,), RunEnd(Ended.EARLY, "interrupted", ("another gate",)))
     assert cut_short.ending.verdict == "not judged"
     assert cut_short.endings[0].verdict == "not judged"
+
+
+def test_only_what_nobody_foresaw_asks_to_be_reported() -> None:
+    assert early_end(InputError("clips: clip 'a' has no partner")) == "clips: clip 'a' has no partner"
+    assert "unexpected ValueError: too short; please report this line" in early_end(ValueError("too short"))
 
 
 def test_records_are_flat_and_say_what_the_report_says() -> None:
