@@ -1,1 +1,1 @@
-"""One session of pytest: which tests judge, what they measured, how it ended; what workers tell each other."""
+"""What pytest alone has: the session with its run, the tests that judge, how it ended, what workers tell each other."""

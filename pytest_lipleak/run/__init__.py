@@ -1,1 +1,1 @@
-"""What a run works with, from its settings: process, device, model, expert, baseline, reports."""
+"""What every run works with, whoever starts it: process, device, model, expert, baseline, reports; no pytest here."""
