@@ -16,12 +16,13 @@ import numpy as np
 from pytest_lipleak.core.clips import Audio, Clip, Frames, check_audio, check_frames
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError
-from pytest_lipleak.core.verdicts import Measurement, Verdict
+from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.endings import Ending
     from pytest_lipleak.evaluation.one_video import FileScore
     from pytest_lipleak.evaluation.results.run_result import RunResult
+    from pytest_lipleak.run.run import Run
 
 Clips = str | Path | Mapping[str, tuple[Frames, Audio]]
 """A folder of videos, a table, ``"embedded"``, or arrays by clip name."""
@@ -127,7 +128,6 @@ def evaluate(
         ValueError: arrays of another shape or dtype.
     """
     from pytest_lipleak.generators.registry import as_model
-    from pytest_lipleak.run.needs import require_metrics
     from pytest_lipleak.run.preflight import check_judge
     from pytest_lipleak.run.run import Run
     from pytest_lipleak.settings.options import offered_by
@@ -155,17 +155,7 @@ def evaluate(
                 run.check()
             else:
                 check_judge(run.clips, run.expert, run.settings.scoring)
-            limits = run.limits(or_defaults=gates is None)
-            for limit in limits:
-                if limit.metric.on_a_scale and gates is not None:
-                    run.expert.refuse_unnamed(str(limit))
-            if not limits and gates is None:
-                raise ConfigurationError(
-                    f"expert {run.expert.name} has no default gates under protocol {run.expert.protocol}; give gates, "
-                    "or [] to measure alone"
-                )
-            require_metrics((limit.metric for limit in limits), run.settings.scoring)
-            run.check_pairs(limits)
+            limits = _limits(run, by_default=gates is None)
             evaluation = run.new_evaluation(run.model if isinstance(model, str) else as_model(model))
             skipped: dict[str, str] = {}
             for limit in limits:
@@ -178,6 +168,28 @@ def evaluate(
             return Result(evaluation.corpus, tuple(evaluation.verdicts), skipped)
         finally:
             run.close()
+
+
+def _limits(run: "Run", *, by_default: bool) -> Sequence[Limit]:
+    """Return what is to be judged, checked before anything is measured.
+
+    Raises:
+        ConfigurationError: a limit that cannot be judged here, or none by default.
+    """
+    from pytest_lipleak.run.needs import require_metrics
+
+    limits = run.limits(or_defaults=by_default)
+    for limit in limits:
+        if limit.metric.on_a_scale and not by_default:
+            run.expert.refuse_unnamed(str(limit))
+    if not limits and by_default:
+        raise ConfigurationError(
+            f"expert {run.expert.name} has no default gates under protocol {run.expert.protocol}; give gates, "
+            "or [] to measure alone"
+        )
+    require_metrics((limit.metric for limit in limits), run.settings.scoring)
+    run.check_pairs(limits)
+    return limits
 
 
 @contextmanager

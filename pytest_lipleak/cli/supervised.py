@@ -42,12 +42,7 @@ def supervised(work: Callable[[], int]) -> int:
         work: returns an exit status; an exception must not leave it.
     """
     if not hasattr(os, "fork") or threading.active_count() > 1:
-        why = "has threads already" if hasattr(os, "fork") else "runs on a system that does not fork"
-        print(
-            f"lipleak: mind: the model runs in the process that judges it, since this one {why}; native code that "
-            "ends the process with status 0 would look like a verdict, so read the report, not the status",
-            file=sys.stderr,
-        )
+        _say_that_nobody_supervises()
         return work()
     word, say = os.pipe()
     alive, hold = os.pipe()
@@ -77,14 +72,32 @@ def supervised(work: Callable[[], int]) -> int:
         signal.signal(number, forward)
     signal.pthread_sigmask(signal.SIG_SETMASK, waiting)
     _, ended = os.waitpid(child, 0)
+    said = _word_of(word)
+    return _not_finished(ended) if said is None else said
+
+
+def _say_that_nobody_supervises() -> None:
+    why = "has threads already" if hasattr(os, "fork") else "runs on a system that does not fork"
+    print(
+        f"lipleak: mind: the model runs in the process that judges it, since this one {why}; native code that "
+        "ends the process with status 0 would look like a verdict, so read the report, not the status",
+        file=sys.stderr,
+    )
+
+
+def _word_of(pipe: int) -> int | None:
+    """The status that a child which has ended said it finished with; None where it did not finish."""
     # A process that the child left behind may hold the other end open.
-    os.set_blocking(word, False)
+    os.set_blocking(pipe, False)
     try:
-        said = os.read(word, 1)
+        said = os.read(pipe, 1)
     except BlockingIOError:
-        said = b""
-    if said:
-        return said[0]
+        return None
+    return said[0] if said else None
+
+
+def _not_finished(ended: int) -> int:
+    """Say how a child ended that did not finish, by what the system says of it; return the status for that."""
     how = os.waitstatus_to_exitcode(ended)
     words = f"signal {signal.Signals(-how).name}" if how < 0 else f"status {how}"
     print(

@@ -73,14 +73,7 @@ def mismatched_pairs(
     }
     speakers = np.array([codes[clips.files[name].speaker] for name in shuffled])
     unknown = codes.get(None, -1)
-    same_speech = [[place[name] for name in clips.same_speech_as(clip) if name in place] for clip in shuffled]
-    for copy, original in clips.copies.items():
-        same_speech[place[original]] += [place[name] for name in clips.same_speech_as(copy) if name in place]
-    # What speaks already is never drawn again, nor what says the same.
-    for index, driven in enumerate(shuffled):
-        for partner in taken.get(driven, ()):
-            said = (partner, *clips.same_speech_as(partner))
-            same_speech[index] += [place[name] for name in said if name in place]
+    same_speech = _same_speech(clips, place, taken)
     blocked = np.zeros(len(names), np.bool_)
 
     def may_drive(clip: int, among: Places) -> Marks:
@@ -110,6 +103,27 @@ def mismatched_pairs(
         long_enough = fits & (length >= length[clip])
         partners.of[clip] = (long_enough if long_enough.any() else fits).argmax()
     return {name: shuffled[partners.of[place[clips.copies.get(name, name)]]] for name in clips}
+
+
+def _same_speech(
+    clips: ClipSet, place: Mapping[str, int], taken: Mapping[str, Sequence[str]]
+) -> list[list[int]]:
+    """Places of the clips that may not drive the one at each place, for what they say.
+
+    Args:
+        clips: the clip set.
+        place: of every clip that may drive one.
+        taken: see ``mismatched_pairs``.
+    """
+    found = [[place[name] for name in clips.same_speech_as(clip) if name in place] for clip in place]
+    for copy, original in clips.copies.items():
+        found[place[original]] += [place[name] for name in clips.same_speech_as(copy) if name in place]
+    # What speaks already is never drawn again, nor what says the same.
+    for driven, index in place.items():
+        for partner in taken.get(driven, ()):
+            said = (partner, *clips.same_speech_as(partner))
+            found[index] += [place[name] for name in said if name in place]
+    return found
 
 
 def refuse_unknown_speakers(clips: ClipSet, rule: str = SAME_SPEAKER) -> None:
