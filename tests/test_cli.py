@@ -501,7 +501,7 @@ def test_an_expert_that_hears_nothing_is_refused_before_anything_is_calibrated(
     from pytest_lipleak.generators.control_generators import ControlGenerator
 
     monkeypatch.setattr(ControlGenerator, "generate", lambda *inputs: pytest.fail("a video was made"))
-    monkeypatch.setattr(Evaluation, "expert_objection", lambda self: "this expert cannot judge these clips")
+    monkeypatch.setattr(Evaluation, "expert_unfit", lambda self: "this expert cannot judge these clips")
     gates = tmp_path / "gates.txt"
     files = ("--output", str(tmp_path / "dose.json"), "--gates", str(gates))
     assert main(["calibrate", "--clips", "embedded", *files]) == NOT_JUDGED

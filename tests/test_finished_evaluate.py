@@ -116,7 +116,7 @@ def test_every_model_is_judged_and_stands_beside_the_others(
         "bars": "pass",
     }
     # The setup was told from what is heard, and so was who drove.
-    trials = [trial for trial in results[0]["takes"] if trial["condition"] == "XM,CR"]
+    trials = [trial for trial in results[0]["trials"] if trial["condition"] == "XM,CR"]
     assert [trial["clip"] for trial in trials] == [f"clips/{name}" for name in NAMES]
     side_by_side = out.rpartition("Leakage over chance")[2]
     assert all(name in side_by_side for name in ("copies", "bars"))

@@ -38,7 +38,7 @@ def base() -> dict[str, Any]:
     data: dict[str, Any] = json.loads(json.dumps(report(found, "LSE-C_S < 1", "LSD-CR < 0.8 @ 95%")))
     (result,) = data["results"]
     kept = {(scan["clip"], scan["condition"]) for scan in result["scans"]}
-    result["takes"] = [trial for trial in result["takes"] if (trial["clip"], trial["condition"]) in kept]
+    result["trials"] = [trial for trial in result["trials"] if (trial["clip"], trial["condition"]) in kept]
     result["metrics"] = result["metrics"][:3]
     return data
 

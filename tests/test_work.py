@@ -215,7 +215,7 @@ def test_the_default_verdict_on_twelve_clips_costs_half_as_many_videos_again_as_
     moving = ClipSet([_clip(tmp_path, number, frames=36, still=False) for number in range(12)], "noise")
     made = Model("counted", model(work))
     measured = Evaluation(moving, made, expert(), Plan(Protocol.DIRECT), Store(tmp_path / "store"))
-    monkeypatch.setattr(Judge, "expert_objection", lambda self: None)
+    monkeypatch.setattr(Judge, "expert_unfit", lambda self: None)
     for text in DEFAULT_GATES["embedded", "direct"]:
         with suppress(NotApplicableError):
             measured.judge(replace(Limit.parse(text), by_default=True))
@@ -298,7 +298,7 @@ def test_another_model_in_a_table_of_finished_videos_costs_that_model_alone(
         finished = FinishedVideos(str(table), model)
         sources, store = finished.over(None), Store(tmp_path / "store")
         measured = Evaluation(sources, Model(model, finished), expert(), Plan(protocol), store)
-        measured.expert_objection()
+        measured.expert_unfit()
         assert measured.measure("LipCorr_XO[CR]").clips == CLIPS
         return dict(work)
 
@@ -320,7 +320,7 @@ def test_what_is_measured_is_not_measured_again(
     def measure() -> Evaluation:
         measured = evaluation(clips, work, tmp_path, protocol)
         measured.need()
-        measured.expert_objection()
+        measured.expert_unfit()
         assert measured.measure("SSIM[AM,CR]").clips == CLIPS
         return measured
 

@@ -64,8 +64,8 @@ def measure(
             for name in names:
                 if reference == "CR" or "REF_shift" not in name:  # only a reference that moves can be moved
                     evaluation.measure(name.format(reference))
-        if objection := evaluation.expert_objection():
-            print(f"{out}: {objection}")
+        if unfit := evaluation.expert_unfit():
+            print(f"{out}: {unfit}")
         evaluation.corpus.curve, _ = run.dose_curve(evaluation.corpus)
         run.reports.write(document(RunResult((ModelResult(evaluation.corpus),))))
         print(out, flush=True)

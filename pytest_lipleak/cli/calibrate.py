@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD
 from pytest_lipleak.core.words import counted
@@ -16,6 +16,9 @@ from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
 
 if TYPE_CHECKING:
+    from pytest_lipleak.core.corpus import Corpus
+    from pytest_lipleak.core.verdicts import Measurement
+    from pytest_lipleak.run.run import Run
     from pytest_lipleak.settings.options import Settings
 
 PART = ".part"
@@ -63,42 +66,16 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _calibrated(options: argparse.Namespace, settings: "Settings") -> int:
-    from pytest_lipleak.core.conditions import SETUPS, Condition, Reference
-    from pytest_lipleak.core.corpus import Corpus
-    from pytest_lipleak.core.errors import UnscorableError
-    from pytest_lipleak.core.verdicts import Measurement
-    from pytest_lipleak.evaluation.results import calibrated_limits
     from pytest_lipleak.evaluation.results.dose_curves import calibrated, curve_text, table_lines
-    from pytest_lipleak.generators.registry import load_model
     from pytest_lipleak.report.progress import StreamProgress
     from pytest_lipleak.run.run import Run
 
     told = sys.stderr if options.json else sys.stdout
     work = Run(settings, progress=lambda: StreamProgress(sys.stderr))
-
-    between: dict[float, dict[str, Measurement]] = {}
-    corpora: dict[float, Corpus] = {}
-
-    def measured(share: float) -> Corpus:
-        evaluation = work.new_evaluation(load_model(f"demo:leaky={share:g}"))
-        # Asked before hours are spent.
-        if objection := evaluation.expert_objection():
-            raise UnscorableError(objection)
-        evaluation.need(Condition(setup, Reference.CR) for setup in SETUPS)
-        if options.gates is not None and share in (
-            calibrated_limits.NONE,
-            calibrated_limits.HALF,
-            calibrated_limits.FULL,
-        ):
-            names = (*calibrated_limits.CALIBRATED, *calibrated_limits.FOLLOWS)
-            between[share] = {name: evaluation.measure(name) for name in names}
-            corpora[share] = evaluation.corpus
-        print(f"share {share:g}: {counted(len(work.clips), 'clip')} measured", file=told, flush=True)
-        return evaluation.corpus
-
+    shares = _Shares(work, told, for_gates=options.gates is not None)
     try:
         work.check()
-        curve = calibrated(measured)
+        curve = calibrated(shares.measured)
     finally:
         work.close()
     print("\n".join(table_lines(curve)), file=told)
@@ -107,22 +84,71 @@ def _calibrated(options: argparse.Namespace, settings: "Settings") -> int:
     with to_be_written("dose curve", options.output):
         write_text(options.output, curve_text(curve))
     if options.gates is not None:
-        gates, missing = calibrated_limits.gates_for(between, corpora[calibrated_limits.NONE])
-        text = calibrated_limits.options_file(
-            gates, work.expert.name, work.expert.protocol, str(settings.inputs.clips)
-        )
-        with to_be_written("gates", options.gates):
-            write_text(options.gates, text)
-        print(*(f"no gate on {words}" for words in missing), sep="\n", end="\n" if missing else "", file=told)
-        print(f"{options.gates}: {counted(len(gates), 'gate')}; pytest @{options.gates}", file=told)
-        if lost := calibrated_limits.without_scores(corpora[calibrated_limits.NONE]):
-            print(f"{options.gates}: {lost}", file=sys.stderr)
+        _write_gates(options.gates, shares)
     clips_told = counted(len(curve.clip_names), "clip")
     print(
         f"{options.output}: {clips_told}, expert {curve.about['expert']}, protocol {work.expert.protocol}",
         file=told,
     )
     return GOOD
+
+
+class _Shares:
+    """Measures the control generator share by share, and keeps what limits are chosen from.
+
+    Args:
+        work: the run.
+        told: where it is said that a share is measured.
+        for_gates: keep it.
+    """
+
+    def __init__(self, work: "Run", told: TextIO, *, for_gates: bool) -> None:
+        self.work = work
+        self.told = told
+        self.between: dict[float, dict[str, Measurement]] = {}
+        self.corpora: dict[float, Corpus] = {}
+        self._for_gates = for_gates
+
+    def measured(self, share: float) -> "Corpus":
+        """Return what is measured with this share of leakage, 0 to 1.
+
+        Raises:
+            UnscorableError: the expert cannot judge the clips.
+        """
+        from pytest_lipleak.core.conditions import SETUPS, Condition, Reference
+        from pytest_lipleak.core.errors import UnscorableError
+        from pytest_lipleak.evaluation.results.calibrated_limits import CALIBRATED, FOLLOWS, FULL, HALF, NONE
+        from pytest_lipleak.generators.registry import load_model
+
+        evaluation = self.work.new_evaluation(load_model(f"demo:leaky={share:g}"))
+        # Asked before hours are spent.
+        if unfit := evaluation.expert_unfit():
+            raise UnscorableError(unfit)
+        evaluation.need(Condition(setup, Reference.CR) for setup in SETUPS)
+        if self._for_gates and share in (NONE, HALF, FULL):
+            self.between[share] = {name: evaluation.measure(name) for name in (*CALIBRATED, *FOLLOWS)}
+            self.corpora[share] = evaluation.corpus
+        clips = counted(len(self.work.clips), "clip")
+        print(f"share {share:g}: {clips} measured", file=self.told, flush=True)
+        return evaluation.corpus
+
+
+def _write_gates(path: Path, shares: _Shares) -> None:
+    """Write the limits that follow from what was measured, and say which ones do not."""
+    from pytest_lipleak.evaluation.results import calibrated_limits
+
+    work, clean = shares.work, shares.corpora[calibrated_limits.NONE]
+    gates, missing = calibrated_limits.gates_for(shares.between, clean)
+    text = calibrated_limits.options_file(
+        gates, work.expert.name, work.expert.protocol, str(work.settings.inputs.clips)
+    )
+    with to_be_written("gates", path):
+        write_text(path, text)
+    for words in missing:
+        print(f"no gate on {words}", file=shares.told)
+    print(f"{path}: {counted(len(gates), 'gate')}; pytest @{path}", file=shares.told)
+    if lost := calibrated_limits.without_scores(clean):
+        print(f"{path}: {lost}", file=sys.stderr)
 
 
 def _kept_beside(output: Path) -> Path | None:

@@ -59,8 +59,8 @@ def run(options: argparse.Namespace) -> int:
     new = matching(after, options.model or names[0], str(options.after))
     old = matching(before, new.provenance.model, str(options.before))
     check_comparable(old.provenance, new.provenance)
-    if objection := old.objection or new.objection:
-        raise UnscorableError(objection)
+    if unfit := old.expert_unfit or new.expert_unfit:
+        raise UnscorableError(unfit)
     if allowances and not (run := reports[1].run).is_whole:
         raise UnscorableError(f"{options.after}: {run.interruption}")
     found = differences(old, new)

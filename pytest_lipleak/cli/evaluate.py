@@ -5,7 +5,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -216,7 +216,7 @@ def _judged_all(
         from pytest_lipleak.evaluation.measure_groups import measure_group
 
         told.undecided += measure_group(evaluation, group)
-        evaluation.expert_objection()
+        evaluation.expert_unfit()
     for limit in limits:
         _judge(evaluation, limit, told)
         waiting.remove(str(limit))
@@ -297,10 +297,8 @@ def _reported(
     *,
     to_stdout: bool,
 ) -> int:
-    from pytest_lipleak.core.endings import RunEnd, leaks_first
-    from pytest_lipleak.core.unjudged import unjudged_lines
+    from pytest_lipleak.core.endings import RunEnd
     from pytest_lipleak.report.json import document
-    from pytest_lipleak.report.summary import summaries
     from pytest_lipleak.run.baseline import save_baseline
 
     failed, undecided = told.failed, told.undecided
@@ -320,21 +318,10 @@ def _reported(
     if to_stdout:
         print(json.dumps(report, indent=1, allow_nan=False))
     else:
-        for summary in summaries(found, full=options.verbose):
-            print(here("\n".join([summary.verdict, *(() if options.quiet else summary.table)]), options))
-        for _, lines, _ in compared if not options.quiet else ():
-            print("\n".join(["", f"compared with {work.baseline.name}:", *lines]))
-        if options.verbose and why_no_dose:
-            print(here(why_no_dose, options))
-        in_order = leaks_first(found.models[0].verdicts)
-        # Why nothing could be judged is part of the verdict; what a score means is not.
-        for line in unjudged_lines(in_order.values()) if options.quiet else ():
-            print(here(f"\n{line}", options))
-        broken = [verdicts[name] for name in in_order if not verdicts[name].passed]
-        # One cause, such as a file that is missing, may stand in the way of every limit: it is told once.
-        for words in dict.fromkeys(_more_on(each, failed, quiet=options.quiet) for each in broken):
-            if words:
-                print(here(f"\n{words}", options))
+        tables = [["", f"compared with {work.baseline.name}:", *lines] for _, lines, _ in compared]
+        no_dose = why_no_dose if options.verbose else None
+        _print_verdict(found, () if options.quiet else tables, no_dose, options)
+        _print_why(found, verdicts, failed, options)
     sys.stdout.flush()  # the verdict stands first, in a file that takes both streams, too
     for reason, names in told.skipped.items():
         print(here(f"skipped {', '.join(names)}: {reason}", options), file=sys.stderr)
@@ -351,3 +338,37 @@ def _reported(
     rules = work.settings.rules
     only_measured = rules.measure and not work.limits(or_defaults=True) and not rules.compare_fails
     return GOOD if only_measured or is_part else ending.status
+
+
+def _print_verdict(
+    found: "RunResult", comparisons: Iterable[list[str]], no_dose: str | None, options: argparse.Namespace
+) -> None:
+    from pytest_lipleak.report.summary import summaries
+
+    for summary in summaries(found, full=options.verbose):
+        print(here("\n".join([summary.verdict, *(() if options.quiet else summary.table)]), options))
+    for lines in comparisons:
+        print("\n".join(lines))
+    if no_dose:
+        print(here(no_dose, options))
+
+
+def _print_why(
+    found: "RunResult",
+    verdicts: Mapping[str, "Verdict"],
+    failed: Mapping[str, str],
+    options: argparse.Namespace,
+) -> None:
+    """Print what there is to say of each limit that was not kept, leaks first."""
+    from pytest_lipleak.core.endings import leaks_first
+    from pytest_lipleak.core.unjudged import unjudged_lines
+
+    in_order = leaks_first(found.models[0].verdicts)
+    # Why nothing could be judged is part of the verdict; what a score means is not.
+    for line in unjudged_lines(in_order.values()) if options.quiet else ():
+        print(here(f"\n{line}", options))
+    broken = [verdicts[name] for name in in_order if not verdicts[name].passed]
+    # One cause, such as a file that is missing, may stand in the way of every limit: it is told once.
+    for words in dict.fromkeys(_more_on(each, failed, quiet=options.quiet) for each in broken):
+        if words:
+            print(here(f"\n{words}", options))

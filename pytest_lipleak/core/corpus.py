@@ -182,8 +182,8 @@ class Corpus:
         pictures: picture measures of each trial (SSIM, LMD, ...) and what probes found (REF_shift, ...), by measure.
         sets: distances between sets of frames (FID), by measure and condition.
         unpictured: picture measures that could not be taken, with the reason.
-        objection: why the sync expert cannot judge these clips, or None.
-        unrelated: LSE-C of each real clip against other clips' audio, which the objection rests on.
+        expert_unfit: why the sync expert cannot judge these clips, or None.
+        unrelated: LSE-C of each real clip against other clips' audio, which this rests on.
         asked: limits that a part leaves to ``lipleak merge``, and whether clips may stay unscored.
         scans: of trials under silence and under other speech: the clip's own speech and lips at every lag, over the
             floor.
@@ -200,7 +200,7 @@ class Corpus:
     pictures: dict[Key, dict[str, float]] = field(default_factory=dict)
     sets: dict[tuple[str, Condition], SetScore] = field(default_factory=dict)
     unpictured: dict[tuple[Key, str], Unscored] = field(default_factory=dict)
-    objection: str | None = None
+    expert_unfit: str | None = None
     unrelated: dict[str, tuple[float, ...]] = field(default_factory=dict)
     asked: dict[str, bool] = field(default_factory=dict)
     costs: dict[str, dict[str, float]] = field(default_factory=dict, compare=False)
@@ -298,7 +298,7 @@ class Corpus:
             self.pictures.setdefault(key, {}).update(measures)
         self.sets.update(other.sets)
         self.unpictured.update(other.unpictured)
-        self.objection = self.objection or other.objection
+        self.expert_unfit = self.expert_unfit or other.expert_unfit
         self.curve = self.curve or other.curve
         self.unrelated.update(other.unrelated)
         for limit, allow_unscored in other.asked.items():
@@ -319,7 +319,7 @@ class Corpus:
         }
         return {
             "provenance": {k: list(v) if isinstance(v, tuple) else v for k, v in provenance.items()},
-            "takes": [_trial_to_dict(trial) for _, trial in sorted(self.trials.items(), key=_order)],
+            "trials": [_trial_to_dict(trial) for _, trial in sorted(self.trials.items(), key=_order)],
             "unscored": [_unscored_to_dict(entry) for _, entry in sorted(self.unscored.items(), key=_order)],
             "not_applicable": {str(reference): why for reference, why in self.not_applicable.items()},
             "pictures": [
@@ -341,7 +341,7 @@ class Corpus:
                     self.unpictured.items(), key=lambda item: (*_order((item[0][0], None)), item[0][1])
                 )
             ],
-            "objection": self.objection,
+            "expert_unfit": self.expert_unfit,
             "unrelated": {clip: list(scores) for clip, scores in sorted(self.unrelated.items())},
             "asked": dict(sorted(self.asked.items())),
             "scans": [
@@ -358,7 +358,7 @@ class Corpus:
         raw = data["provenance"]
         lists = {"clip_names": tuple(raw["clip_names"]), "notes": tuple(raw["notes"])}
         further = {clip: tuple(names) for clip, names in raw.get("further_partners", {}).items()}
-        trials = [_trial_from_dict(entry) for entry in data["takes"]]
+        trials = [_trial_from_dict(entry) for entry in data["trials"]]
         unscored = [_unscored_from_dict(entry) for entry in data["unscored"]]
         unpictured = [_unscored_from_dict(entry) for entry in data.get("unpictured", ())]
         return cls(
@@ -374,7 +374,7 @@ class Corpus:
             },
             {_set_key(entry): _set_from_dict(entry) for entry in data.get("sets", ())},
             {((entry.clip, entry.condition), str(entry.measure)): entry for entry in unpictured},
-            data.get("objection"),
+            data.get("expert_unfit"),
             {clip: tuple(scores) for clip, scores in data.get("unrelated", {}).items()},
             dict(data.get("asked", {})),
             {process: dict(seconds) for process, seconds in data.get("costs", {}).items()},

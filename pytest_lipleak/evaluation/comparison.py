@@ -67,7 +67,7 @@ def plain(corpus: Corpus) -> dict[str, Any]:
     """
     data: dict[str, Any] = six_decimals(corpus.to_dict())
     data["costs"] = {}
-    for trial in data["takes"]:
+    for trial in data["trials"]:
         trial["video"] = None
         for score in (trial["own"], trial["driving"]):
             if score is not None:
@@ -267,12 +267,12 @@ def regression(
     # p is about a leak beyond chance, and not about a change.
     measurement = replace(measurement, p=None)
     verdict = judge(allowance.limit(found.before), measurement, allow_unscored=allow_unscored)
-    objection = None if allowance.metric.is_picture else before.objection or after.objection
-    if objection is None and not allow_unscored and (gone := measure(before, allowance.metric).lost):
+    why = None if allowance.metric.is_picture else before.expert_unfit or after.expert_unfit
+    if why is None and not allow_unscored and (gone := measure(before, allowance.metric).lost):
         lost = counted(len(gone), "video")
-        objection = f"{lost} of the baseline could not be scored, so it is no measure for all clips"
-    if objection:
-        verdict = replace(verdict, reason=objection, outcome=Outcome.NOT_JUDGED)
+        why = f"{lost} of the baseline could not be scored, so it is no measure for all clips"
+    if why:
+        verdict = replace(verdict, reason=why, outcome=Outcome.NOT_JUDGED)
     return Regression(allowance, found, verdict)
 
 
@@ -289,7 +289,7 @@ def judge_regression(lipleak: Evaluation, allowance: Allowance, baseline: Corpus
     check_comparable(baseline.provenance, lipleak.corpus.provenance)
     check_measured(allowance, baseline, lipleak)
     if not allowance.metric.is_picture:
-        lipleak.expert_objection()
+        lipleak.expert_unfit()
     lipleak.measure(allowance.metric)
     found = regression(allowance, baseline, lipleak.corpus, allow_unscored=lipleak.rules.allow_unscored)
     lipleak.verdicts.append(found.verdict)

@@ -119,12 +119,12 @@ class Evaluation:
         """Return why a default gate is not asked of this model, though the model has what it needs; None: it is."""
         return self._judge.left_out(limit)
 
-    def expert_objection(self) -> str | None:
+    def expert_unfit(self) -> str | None:
         """Return why the sync expert cannot judge these clips, or None when it can; asked before any verdict.
 
         Real clips must score better with their own audio than with others' of equal length.
         """
-        return self._judge.expert_objection()
+        return self._judge.expert_unfit()
 
     def take_over(self, measured: Corpus, failures: Mapping[Key, LipleakError]) -> None:
         """Go on from what other processes measured of the same model, clips and plan: nothing of it is made here.

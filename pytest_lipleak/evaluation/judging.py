@@ -43,9 +43,9 @@ class Judge:
         nothing = Measurement(limit.metric, math.nan, None, {}, (), self._measuring.corpus.provenance.expert)
         try:
             # Asked first: a model is not run for hours for an expert that cannot judge its clips.
-            objection = None if limit.metric.is_picture else self.expert_objection()
-            if objection:
-                verdict = Verdict(limit, nothing, objection)
+            unfit = None if limit.metric.is_picture else self.expert_unfit()
+            if unfit:
+                verdict = Verdict(limit, nothing, unfit)
             elif self._goes_clip_by_clip(limit):
                 verdict = self._settled(limit)
             else:
@@ -90,16 +90,16 @@ class Judge:
                 break
         return verdict
 
-    def expert_objection(self) -> str | None:
+    def expert_unfit(self) -> str | None:
         """Return why the sync expert cannot judge these clips, or None when it can; asked before any verdict.
 
         Real clips must score better with their own audio than with others' of equal length.
         """
         if not self._examined:
             self._measuring.examine()
-            self._measuring.corpus.objection = preconditions.objection_to(self._measuring.corpus)
+            self._measuring.corpus.expert_unfit = preconditions.expert_unfit_for(self._measuring.corpus)
             self._examined = True
-        return self._measuring.corpus.objection
+        return self._measuring.corpus.expert_unfit
 
     def left_out(self, limit: Limit) -> str | None:
         """Return why a default gate is not asked of this model, though the model has what it needs; None: it is."""

@@ -19,9 +19,12 @@ from pytest_lipleak.evaluation.results.aggregate import every_measurement, suspi
 from pytest_lipleak.evaluation.results.dose_curves import curve_for
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult, verdicts_from
 
-SCHEMA_VERSION = 2
-READ_VERSIONS = (1, SCHEMA_VERSION)
-"""Version 1 does not say how its run ended."""
+SCHEMA_VERSION = 3
+READ_VERSIONS = (1, 2, SCHEMA_VERSION)
+"""Version 1 does not say how its run ended; 1 and 2 have the names of ``RENAMED``."""
+
+RENAMED = {"takes": "trials", "objection": "expert_unfit"}
+"""Names in the results of versions 1 and 2, and what they are called since."""
 
 PASS, FAIL, INCONCLUSIVE, NOT_JUDGED = map(str, Outcome)
 
@@ -87,7 +90,7 @@ def together(reports: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         return dict(reports[0])
     runs = [RunEnd.of_report(report) for report in reports]
     results = [result for report in reports for result in report["results"]]
-    whole = {**reports[0], "results": results, **run_data(run_of_all(runs))}
+    whole = {**reports[0], "schema": SCHEMA_VERSION, "results": results, **run_data(run_of_all(runs))}
     ending, _ = endings_of(whole, read_document(whole))
     return whole | ending.to_dict()
 
@@ -119,6 +122,20 @@ def schema() -> dict[str, Any]:
     return described
 
 
+def with_current_names(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a report of any version under the names of this one; whether it is a report is not looked at."""
+    results = data.get("results")
+    if data.get("schema") == SCHEMA_VERSION or not isinstance(results, list):
+        return dict(data)
+    renamed = [
+        {RENAMED.get(name, name): value for name, value in result.items()}
+        if isinstance(result, dict)
+        else result
+        for result in results
+    ]
+    return {**data, "results": renamed}
+
+
 def read_document(data: Mapping[str, Any]) -> list[Corpus]:
     """Read the scores back.
 
@@ -129,7 +146,7 @@ def read_document(data: Mapping[str, Any]) -> list[Corpus]:
         raise InputError(
             f"report has schema {data.get('schema')!r}, expected {' or '.join(map(str, READ_VERSIONS))}"
         )
-    corpora = [Corpus.from_dict(result) for result in data["results"]]
+    corpora = [Corpus.from_dict(result) for result in with_current_names(data)["results"]]
     for corpus in corpora:
         corpus.curve, _ = curve_for(corpus.provenance)
     return corpora

@@ -38,12 +38,12 @@ def manifest_of(report: Mapping[str, Any], folder: Path) -> str | None:
 def _rows(result: Mapping[str, Any], folder: Path) -> list[dict[str, str]]:
     kept = {
         (trial["clip"], trial["condition"]): Path(os.path.relpath(trial["video"], folder)).as_posix()
-        for trial in result["takes"]
+        for trial in result["trials"]
         if trial["video"]
     }
     speakers = result["provenance"]["speakers"]
     rows = []
-    for trial in result["takes"]:
+    for trial in result["trials"]:
         clip, condition = trial["clip"], trial["condition"]
         source = kept.get((clip, "GT"))
         if condition == "GT" or (clip, condition) not in kept or source is None:

@@ -116,7 +116,7 @@ class ModelView:
     @property
     def notes(self) -> list[str]:
         """What a reader must know: what the expert objects, what has no score, what was converted."""
-        found = [self.corpus.objection] if self.corpus.objection else []
+        found = [self.corpus.expert_unfit] if self.corpus.expert_unfit else []
         found += self._result.get("warnings", ())
         found += [
             f"{reference} is not applicable: {why}" for reference, why in self.corpus.not_applicable.items()

@@ -21,7 +21,7 @@ from pytest_lipleak.core.text import printable
 from pytest_lipleak.core.verdict_records import outcome_in
 from pytest_lipleak.core.verdicts import Limit, Outcome
 from pytest_lipleak.evaluation.results.run_result import RunResult
-from pytest_lipleak.report.json import READ_VERSIONS, read_document, result_of, schema
+from pytest_lipleak.report.json import READ_VERSIONS, read_document, result_of, schema, with_current_names
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def read_report(path: Path, *, may_be_empty: bool = False) -> Report:
         raise MissingDataError(f"{path}: cannot be read ({error.strerror})") from None
     corpora = checked_document(data, str(path))
     # Notes, reasons and headlines are any text.
-    data = _printable(data)
+    data = with_current_names(_printable(data))
     report = Report(data, read_document(data) if corpora else [])
     if not report.corpora and not (may_be_empty and "run" in data):
         raise InputError(f"{path}: nothing was measured in it; run it again")
@@ -83,6 +83,7 @@ def checked_document(data: Any, where: str) -> list[Corpus]:
     """
     try:
         _refuse_other_versions(data)
+        data = with_current_names(data)
         _schema_check()(data)
         for result in data["results"]:
             _check_result(result, where)
@@ -132,13 +133,13 @@ def _check_result(result: Mapping[str, Any], where: str) -> None:
     for clip in about["clip_names"]:
         check_name(clip, where)
     _refuse_twice(about["clip_names"], "clip")
-    trials = [(trial["clip"], trial["condition"]) for trial in result["takes"]]
+    trials = [(trial["clip"], trial["condition"]) for trial in result["trials"]]
     _refuse_twice(trials, "video")
     for kind, name in (("pictures", "entry of pictures"), ("scans", "scan")):
         _refuse_twice([(entry["clip"], entry["condition"]) for entry in result[kind]], name)
     _refuse_twice([(s["measure"], s["condition"]) for s in result["sets"]], "entry of sets")
     _refuse_twice([verdict["limit"] for verdict in result["verdicts"]], "limit")
-    for kind in ("takes", "unscored", "unpictured", "pictures", "scans"):
+    for kind in ("trials", "unscored", "unpictured", "pictures", "scans"):
         for entry in result[kind]:
             if entry["clip"] not in clips:
                 raise InputError(f"{kind}: the clip {_shown(entry['clip'])} is none of the report's clips")

@@ -110,7 +110,7 @@ def entry_of(corpus: Corpus, label: str | None = None) -> Entry:
     }
     lost = {entry.clip for entry in corpus.unscored.values()}
     notes = [f"no score under some condition: {counted(len(lost), 'clip')}" if lost else ""]
-    notes += [corpus.objection or "", *suspicions(corpus)]
+    notes += [corpus.expert_unfit or "", *suspicions(corpus)]
     # The rule of pairs says the seed.
     seed = "" if PAIRS in choices else f", seed {about.seed}"
     made = f"{', '.join(f'{name} {value}' for name, value in choices.items())}{seed}"

@@ -114,7 +114,7 @@ def heading(corpus: Corpus) -> str:
 
 def footnotes(corpus: Corpus) -> list[str]:
     """Return what must be known beside the tables: objections, clips without a score, conversions."""
-    lines = [corpus.objection] if corpus.objection else []
+    lines = [corpus.expert_unfit] if corpus.expert_unfit else []
     lines += suspicions(corpus)
     lines += [f"not applicable: {reference}: {why}" for reference, why in corpus.not_applicable.items()]
     lines += _unscored({entry.clip: entry.reason for entry in corpus.unscored.values()})

@@ -77,7 +77,7 @@ class Runs:
     def scores(self, name: str) -> Any:
         """All scores of a finished run."""
         (result,) = json.loads((self.folder / f"{name}.json").read_text())["results"]
-        return result["takes"]
+        return result["trials"]
 
     def made(self, name: str) -> Counter[str]:
         """How often each trial was generated."""

@@ -176,8 +176,8 @@ def test_clips_may_stay_unscored_where_every_part_that_asks_allows_it(
 
 
 def test_whoever_objects_is_heard_whoever_merges(corpus: Corpus) -> None:
-    other = Corpus(corpus.provenance, objection="this expert cannot judge these clips")
+    other = Corpus(corpus.provenance, expert_unfit="this expert cannot judge these clips")
     corpus.absorb(other)
-    assert corpus.objection == "this expert cannot judge these clips"
+    assert corpus.expert_unfit == "this expert cannot judge these clips"
     corpus.absorb(Corpus(corpus.provenance))
-    assert corpus.objection == "this expert cannot judge these clips"
+    assert corpus.expert_unfit == "this expert cannot judge these clips"

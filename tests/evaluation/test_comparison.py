@@ -149,7 +149,7 @@ def test_what_may_differ_is_told() -> None:
 @pytest.mark.parametrize("which", ["before", "after"])
 def test_an_expert_that_cannot_judge_passes_nothing(scores: np.ndarray, which: str) -> None:
     corpora = {"before": corpus_of(scores), "after": corpus_of(scores)}
-    corpora[which].objection = "this expert cannot judge these clips"
+    corpora[which].expert_unfit = "this expert cannot judge these clips"
     found = regression(Allowance.parse("LSE-C_S > +9"), **corpora)
     assert (found.verdict.passed, found.verdict.judged) == (False, False)
     assert "cannot judge" in found.verdict.headline
@@ -194,7 +194,7 @@ def test_the_verdict_is_the_limit_that_follows_from_the_baseline(scores: np.ndar
 def test_an_expert_that_cannot_judge_the_clips_passes_nothing(scores: np.ndarray) -> None:
     for broken in range(2):
         both = [corpus_of(scores), corpus_of(scores)]
-        both[broken].objection = "this expert cannot judge these clips"
+        both[broken].expert_unfit = "this expert cannot judge these clips"
         found = regression(Allowance.parse("LSE-C_S > +9"), *both)
         assert found.verdict.reason == "this expert cannot judge these clips"
 

@@ -191,7 +191,7 @@ def test_broken_files(curve: DoseCurve, tmp_path: Path) -> None:
 def test_no_curve_of_clips_that_cannot_be_judged() -> None:
     def objected(share: float) -> Corpus:
         corpus = leaking(share)
-        corpus.objection = "this expert cannot judge these clips"
+        corpus.expert_unfit = "this expert cannot judge these clips"
         return corpus
 
     with pytest.raises(UnscorableError, match="cannot judge"):

@@ -32,7 +32,10 @@ def test_unscored_clips_are_allowed_where_every_limit_allows_them(
     monkeypatch.setattr(parts, "judge", judge)
     monkeypatch.setattr(parts, "measure", lambda *arguments: None)
     corpus: Any = SimpleNamespace(
-        asked=asked, objection=None, provenance=SimpleNamespace(expert=""), why_lacking=lambda condition: None
+        asked=asked,
+        expert_unfit=None,
+        provenance=SimpleNamespace(expert=""),
+        why_lacking=lambda condition: None,
     )
     parts.judged_parts(corpus, ())
     assert told == [allowed] * len(asked)
@@ -43,12 +46,12 @@ def test_an_expert_that_hears_nothing_judges_no_part(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(parts, "measure", lambda *arguments: None)
     corpus: Any = SimpleNamespace(
         asked=dict.fromkeys(("LSE-C_S < 3", "SSIM[AM,CR] > 0.9"), False),
-        objection="this expert cannot judge these clips",
+        expert_unfit="this expert cannot judge these clips",
         provenance=SimpleNamespace(expert=""),
         why_lacking=lambda condition: None,
     )
     sync, picture = parts.judged_parts(corpus, ())
-    assert (sync.passed, sync.judged, sync.reason) == (False, False, corpus.objection)
+    assert (sync.passed, sync.judged, sync.reason) == (False, False, corpus.expert_unfit)
     assert picture == "judged", "pictures need no expert"
 
 
@@ -69,7 +72,7 @@ def test_default_gates_that_a_whole_run_leaves_out_are_left_out(
     monkeypatch.setattr(parts, "measure", few)
     corpus: Any = SimpleNamespace(
         asked=dict.fromkeys(singles if named else every_default(), False),
-        objection=None,
+        expert_unfit=None,
         provenance=SimpleNamespace(expert=""),
         why_lacking=lambda condition: None,
         column=lambda column: {"a": 0.0} if both or column.condition.reference is Reference.CR else {},

@@ -13,7 +13,7 @@ from pytest_lipleak.core.verdict_records import JudgedLimit
 from pytest_lipleak.core.verdicts import Limit, Outcome, Rules
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.results.parts import judged_parts, merged_parts
-from pytest_lipleak.evaluation.results.preconditions import objection_to, out_of_sync
+from pytest_lipleak.evaluation.results.preconditions import expert_unfit_for, out_of_sync
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
 from pytest_lipleak.media.video import write_video
@@ -165,12 +165,12 @@ def test_parts_leave_out_what_the_whole_leaves_out(half_heard: ClipSet, tmp_path
         with pytest.raises(NotApplicableError, match="lipleak merge"):
             part.judge(limit)
         parts[f"part{number}"] = part.corpus
-    objecting = [name for name, corpus in parts.items() if objection_to(corpus)]
+    objecting = [name for name, corpus in parts.items() if expert_unfit_for(corpus)]
     assert objecting, "the case that this is about: such a part names no clip"
     assert all(not parts[name].unscored for name in objecting)
     merged = merged_parts(parts)
     assert merged.unscored == whole.corpus.unscored
-    assert merged.objection is None
+    assert merged.expert_unfit is None
     assert [JudgedLimit.of(verdict) for verdict in judged_parts(merged, [])] == [
         JudgedLimit.of(verdict) for verdict in whole.verdicts
     ]

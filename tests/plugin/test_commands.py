@@ -39,7 +39,7 @@ def test_runs_like_any_model(program: Project, distribution: tuple[str, ...]) ->
     assert run.counts == {"passed": 1, "skipped": 1}
     assert run.lines("declares no AR")
     (result,) = run.json["results"]
-    own = {(trial["clip"], trial["condition"]): trial["own"] for trial in result["takes"]}
+    own = {(trial["clip"], trial["condition"]): trial["own"] for trial in result["trials"]}
     assert len(own) == 6
     for clip in ("clip0", "clip1", "clip2"):
         # What comes back is what went out, to the bit: so is its score.

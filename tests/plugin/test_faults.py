@@ -138,7 +138,7 @@ def made(folder: Path) -> Counter[str]:
 
 def trials(run: Run) -> list[dict]:
     (result,) = run.json["results"]
-    return result["takes"]
+    return result["trials"]
 
 
 def age(folder: Path, days: float) -> None:
@@ -240,7 +240,7 @@ def test_two_runs_at_once_on_one_store_make_everything_once(faulty: Project) -> 
     assert [run.wait(timeout=120) for run in runs] == [0, 0]
     reports = [json.loads((faulty.path / f"{number}.json").read_text()) for number in range(2)]
     (first,), (second,) = (report["results"] for report in reports)
-    for numbers in ("takes", "verdicts", "unrelated"):
+    for numbers in ("trials", "verdicts", "unrelated"):
         assert first[numbers] == second[numbers]
         assert first[numbers]
     log = made(faulty.path / "log")

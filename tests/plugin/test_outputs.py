@@ -177,7 +177,7 @@ def test_pictures_that_cannot_be_written_are_said_and_no_score_is_lost(
     )
     assert not run.lines("Traceback|OSError")
     assert run.json["verdict"] == "not judged"
-    assert len(run.json["results"][0]["takes"]) == 3, "the real clips are scored all the same"
+    assert len(run.json["results"][0]["trials"]) == 3, "the real clips are scored all the same"
 
     capsys.readouterr()
     chosen = [

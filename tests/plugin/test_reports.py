@@ -134,8 +134,8 @@ def test_json_is_finite_and_complete(project: Project, distribution: tuple[str, 
     assert about["clip_names"] == ["clip0", "clip1", "clip2"]
     assert sorted(about["pairing"]) == sorted(about["pairing"].values()) == about["clip_names"]
     assert (about["protocol"], about["seed"], about["silence"]) == ("direct", 0, "zeros")
-    assert {trial["condition"] for trial in result["takes"]} == {"GT", "AM,CR", "XM,CR", "SI,CR"}
-    assert len(result["takes"]) == 12
+    assert {trial["condition"] for trial in result["trials"]} == {"GT", "AM,CR", "XM,CR", "SI,CR"}
+    assert len(result["trials"]) == 12
     assert [verdict["limit"] for verdict in result["verdicts"]] == sorted(LIMITS)
 
 
@@ -154,7 +154,7 @@ def test_the_file_alone_gives_the_same_metrics_to_the_bit(
         assert (entry["value"], entry["clips"]) == (again.value if name[0] != "P" else "inf", 3)
         assert entry["interval"] == (list(again.interval) if again.interval else None)
     # And by the definitions alone, without our code.
-    trials = {(trial["clip"], trial["condition"]): trial for trial in result["takes"]}
+    trials = {(trial["clip"], trial["condition"]): trial for trial in result["trials"]}
 
     def mean(condition: str, formula: Callable[[list[float]], float]) -> float:
         names = result["provenance"]["clip_names"]

@@ -62,7 +62,7 @@ def test_merged_is_the_whole_to_the_bit(project: Project, capsys: pytest.Capture
     trials = [
         {
             (trial["clip"], trial["condition"])
-            for trial in json.loads(Path(file).read_text())["results"][0]["takes"]
+            for trial in json.loads(Path(file).read_text())["results"][0]["trials"]
         }
         for file in files
     ]
@@ -113,8 +113,8 @@ def test_what_pauses_drove_is_merged_and_compared(
     project.measure("Copy", *gates).json_file.rename(whole)
     assert merge(measure_parts(project, 2, *gates), f"--json={merged}") == GOOD
     ours, theirs = (json.loads(file.read_text())["results"][0] for file in (merged, whole))
-    assert "PA,CR" in {trial["condition"] for trial in ours["takes"]}
-    for kind in ("takes", "pictures", "metrics"):
+    assert "PA,CR" in {trial["condition"] for trial in ours["trials"]}
+    for kind in ("trials", "pictures", "metrics"):
         assert ours[kind] == theirs[kind]
     capsys.readouterr()
     assert main(["compare", str(merged), str(whole)]) == GOOD

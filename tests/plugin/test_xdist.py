@@ -149,7 +149,7 @@ def test_stopping_at_the_first_failure_keeps_what_was_measured(
     assert run.code != 0
     assert run.counts["failed"] == 1
     assert verdicts(run)["LSD-CR < 0.001"][0] is False
-    assert len(run.json["results"][0]["takes"]) == 9
+    assert len(run.json["results"][0]["trials"]) == 9
     assert not project.run_folders()
 
 

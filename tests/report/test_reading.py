@@ -40,6 +40,30 @@ def test_a_sound_report_is_read(tmp_path: Path) -> None:
     assert len(read_report(file).corpora) == 1, "Windows writes a byte order mark"
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_older_reports_are_read_with_the_names_they_have(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], version: int
+) -> None:
+    data = whole()
+    expected = read_report(saved(tmp_path / "today.json", data)).corpora[0].trials
+    (result,) = data["results"]
+    result["takes"] = result.pop("trials")
+    del result["expert_unfit"]
+    result["objection"] = "this expert cannot judge these clips"
+    data["schema"] = version
+    if version == 1:
+        del data["run"]
+        for part in (data, result):
+            for name in ("finding", "headline", "lines"):
+                del part[name]
+    file = saved(tmp_path / "old.json", data)
+    (read,) = read_report(file).corpora
+    assert read.trials == expected
+    assert read.expert_unfit == "this expert cannot judge these clips"
+    main(["report", str(file)])
+    assert "this expert cannot judge these clips" in capsys.readouterr().out
+
+
 def test_trials_of_every_condition_are_read(tmp_path: Path) -> None:
     """What a model of this version can be measured under, speech with pauses among it, and nothing else."""
     found = corpus(["a", "b", "c"], conditions=EVERY_CONDITION)
@@ -47,7 +71,7 @@ def test_trials_of_every_condition_are_read(tmp_path: Path) -> None:
     (read,) = read_report(saved(tmp_path / "report.json", data)).corpora
     assert read.trials == found.trials
     assert {str(condition) for _, condition in read.trials} >= {"PA,CR", "PA,AR", "SI,AR"}
-    data["results"][0]["takes"][-1]["condition"] = "AP,CR"
+    data["results"][0]["trials"][-1]["condition"] = "AP,CR"
     with pytest.raises(InputError, match="condition must match pattern"):
         read_report(saved(tmp_path / "report.json", data))
 
@@ -113,7 +137,7 @@ BROKEN = {
     "a list": (b"[]", "expected an object with the key 'schema'"),
     "a number": (b"1", "expected an object with the key 'schema'"),
     "another schema": (b'{"schema": 99}', "report has schema 99, expected"),
-    "schema true": (SOUND.replace(b'"schema": 2', b'"schema": true'), "report has schema True"),
+    "schema true": (SOUND.replace(b'"schema": 3', b'"schema": true'), "report has schema True"),
 }
 
 
@@ -153,7 +177,7 @@ def name_a_clip(name: str) -> Callable[[dict[str, Any]], None]:
 
 
 CONTRADICTIONS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
-    "take twice": (lambda data: first(data)["takes"].append(first(data)["takes"][0]), "the video 'a', "),
+    "take twice": (lambda data: first(data)["trials"].append(first(data)["trials"][0]), "the video 'a', "),
     "clip twice": (
         lambda data: first(data)["provenance"]["clip_names"].append("a"),
         "the clip 'a' stands twice",
@@ -163,7 +187,7 @@ CONTRADICTIONS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
         "stands twice in it",
     ),
     "unknown clip": (
-        lambda data: first(data)["takes"][0].update(clip="z"),
+        lambda data: first(data)["trials"][0].update(clip="z"),
         "the clip 'z' is none of the report's",
     ),
     "scan twice": (lambda data: first(data)["scans"].append(first(data)["scans"][0]), "the scan "),
@@ -171,7 +195,7 @@ CONTRADICTIONS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
         lambda data: first(data)["scans"][0].update(clip="z"),
         "the clip 'z' is none of the report's",
     ),
-    "scan without trial": (lambda data: first(data).update(takes=[]), "scans: the video of"),
+    "scan without trial": (lambda data: first(data).update(trials=[]), "scans: the video of"),
     "scan without others": (lambda data: first(data)["scans"][0]["lips"].pop(), "at least two rows"),
     "scan of 20 lags": (lambda data: first(data)["scans"][0]["excess"][1].pop(), "21 lags in every row"),
     "slope of 20 lags": (lambda data: first(data)["scans"][0]["slope"].pop(), "21 lags in every row"),
@@ -191,10 +215,10 @@ CONTRADICTIONS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "line in clip": (name_a_clip("a\n::error::gotcha"), "U+000A"),
     "escape in model": (lambda data: first(data)["provenance"].update(model="a\x1b]0;x\x07"), "U+001B"),
     "extra key": (lambda data: data.update(evil=1), "is no report"),
-    "missing key": (lambda data: first(data).pop("takes"), "is no report"),
-    "text for a number": (lambda data: first(data)["takes"][0].update(own_offset="0"), "is no report"),
-    "truth for a number": (lambda data: first(data)["takes"][0]["own"].update(windows=True), "is no report"),
-    "30 distances": (lambda data: first(data)["takes"][0]["own"]["mean_distances"].pop(), "is no report"),
+    "missing key": (lambda data: first(data).pop("trials"), "is no report"),
+    "text for a number": (lambda data: first(data)["trials"][0].update(own_offset="0"), "is no report"),
+    "truth for a number": (lambda data: first(data)["trials"][0]["own"].update(windows=True), "is no report"),
+    "30 distances": (lambda data: first(data)["trials"][0]["own"]["mean_distances"].pop(), "is no report"),
 }
 
 
@@ -223,7 +247,7 @@ def with_video(folder: Path, video: str) -> Path:
     """A stranger's report, in a folder of downloads, on trials whose videos are all at that path."""
     folder.mkdir(exist_ok=True)
     data = whole()
-    for trial in first(data)["takes"]:
+    for trial in first(data)["trials"]:
         trial["video"] = video
     return saved(folder / "evil.json", data)
 
@@ -337,8 +361,8 @@ def poisoned(value: Any, *, key: str = "") -> Any:
 
 def test_no_text_becomes_markup_or_script(tmp_path: Path) -> None:
     data = whole()
-    data["unjudged"], first(data)["warnings"], first(data)["objection"] = ["test"], ["mind"], "unfit"
-    for entry in first(data)["takes"]:
+    data["unjudged"], first(data)["warnings"], first(data)["expert_unfit"] = ["test"], ["mind"], "unfit"
+    for entry in first(data)["trials"]:
         entry["notes"], entry["video"] = ["note"], "javascript:alert(1)"
     first(data)["provenance"]["notes"] = ["note"]
     clean = Tags()

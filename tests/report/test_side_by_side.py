@@ -223,7 +223,7 @@ VERSION_1 = {"schema": 1, "verdict": "not judged", "created": "", "unjudged": []
         ("none.json", None, "none.json: cannot be read"),
         ("text.json", "no json", "text.json: is no JSON file"),
         ("list.json", "[]", "is no report of pytest-lipleak"),
-        ("other.json", '{"schema": 99, "results": []}', "schema 99, expected 1 or 2"),
+        ("other.json", '{"schema": 99, "results": []}', "schema 99, expected 1 or 2 or 3"),
         ("empty.json", json.dumps(VERSION_1), "nothing was measured"),
         ("bad.csv", "a,b\n1,2\n", "expected a CSV file with a column 'model'"),
         ("bad.csv", "model,LSD-XX\na,2\n", "line 2: unknown metric 'LSD-XX'"),

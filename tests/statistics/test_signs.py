@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import permutation_test
 
-from pytest_lipleak.evaluation.results.preconditions import objection
+from pytest_lipleak.evaluation.results.preconditions import expert_unfit
 from pytest_lipleak.statistics.signs import sign_flip_p
 
 
@@ -39,12 +39,12 @@ def test_no_effect_is_rarely_found() -> None:
 
 def test_expert_that_hears_the_difference_may_judge() -> None:
     clips = "abcdef"
-    assert objection(dict.fromkeys(clips, 3.0), {key: [0.5, 0.7] for key in clips}) is None
+    assert expert_unfit(dict.fromkeys(clips, 3.0), {key: [0.5, 0.7] for key in clips}) is None
 
 
 def test_expert_that_hears_no_difference_may_not() -> None:
     own = {str(clip): 2.6 + 0.1 * (-1) ** clip for clip in range(12)}
-    said = objection(own, {key: [2.6, 2.65] for key in own})
+    said = expert_unfit(own, {key: [2.6, 2.65] for key in own})
     assert said is not None
     assert said.startswith(
         "this expert cannot judge these clips: the real clips score LSE-C 2.60 with their own"
@@ -54,10 +54,10 @@ def test_expert_that_hears_no_difference_may_not() -> None:
 @pytest.mark.parametrize("count", [1, 2, 3, 4])
 def test_a_few_clips_must_all_agree(count: int) -> None:
     own = {str(clip): 3.0 for clip in range(count)}
-    assert objection(own, {key: [1.0] for key in own}) is None
+    assert expert_unfit(own, {key: [1.0] for key in own}) is None
     own["0"] = 0.5
-    assert objection(own, {key: [1.0] for key in own}) is not None
+    assert expert_unfit(own, {key: [1.0] for key in own}) is not None
 
 
 def test_without_other_speech_nothing_is_said() -> None:
-    assert objection({"a": 3.0}, {"a": []}) is None
+    assert expert_unfit({"a": 3.0}, {"a": []}) is None

@@ -24,7 +24,7 @@ from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.make.crops import Crops
 from pytest_lipleak.evaluation.make.progress_relay import Progress
 from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
-from pytest_lipleak.evaluation.results.preconditions import objection, out_of_sync
+from pytest_lipleak.evaluation.results.preconditions import expert_unfit, out_of_sync
 from pytest_lipleak.faces.centred import is_centred
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.opening import opened
@@ -420,7 +420,7 @@ class _Judge:
             with _kept_as_problem(report):
                 if (found := self._scores(self._clips[name], report)) is not None:
                     own[name], others[name] = found
-        if why := objection({name: score.lse_c for name, score in own.items()}, others):
+        if why := expert_unfit({name: score.lse_c for name, score in own.items()}, others):
             return [why]
         for name in own:
             why = out_of_sync(own[name], others[name])

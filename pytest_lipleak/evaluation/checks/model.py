@@ -334,7 +334,7 @@ def clips_checked(evaluation: Evaluation) -> Finding:
     if len(evaluation.clips) > MANY_CLIPS:
         return Finding("clips", LOOK, f"not looked at: there are {every}", "let `lipleak clips` judge them")
     try:
-        why = evaluation.expert_objection()
+        why = evaluation.expert_unfit()
     except LipleakError as error:
         return Finding("clips", FIX, str(error).partition("\n")[0], more)
     if why:

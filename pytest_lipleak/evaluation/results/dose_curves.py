@@ -46,8 +46,8 @@ def calibrated(measured: Callable[[float], Corpus], shares: Sequence[float] = SH
     clips: list[str] = []
     for share in shares:
         corpora.append(corpus := measured(share))
-        if corpus.objection:
-            raise UnscorableError(corpus.objection)
+        if corpus.expert_unfit:
+            raise UnscorableError(corpus.expert_unfit)
         found = [corpus.column(column) for column in COLUMNS]
         known = clips if len(corpora) > 1 else corpus.provenance.clip_names
         clips = [clip for clip in known if all(clip in scores for scores in found)]

@@ -57,7 +57,7 @@ def merged_parts(parts: Mapping[str, Corpus]) -> Corpus:
         corpus.absorb(part)
     if corpus.unrelated:
         # A part speaks of its own clips alone, and names none that are not heard where it objects to all of them.
-        corpus.objection = preconditions.objection_to(corpus)
+        corpus.expert_unfit = preconditions.expert_unfit_for(corpus)
         preconditions.mark_out_of_sync(corpus)
     return corpus
 
@@ -106,8 +106,8 @@ def _judged(corpus: Corpus, limit: Limit, allow_unscored: bool) -> Verdict | Non
     # What the parts did probe was asked for by name, in one gate or in a list of all of them.
     if other is not None and _was_probed(corpus, other) and not _was_probed(corpus, limit.metric):
         return None
-    if corpus.objection and not limit.metric.is_picture:
-        return Verdict(limit, nothing, corpus.objection)
+    if corpus.expert_unfit and not limit.metric.is_picture:
+        return Verdict(limit, nothing, corpus.expert_unfit)
     try:
         measurement = measure(corpus, limit.metric, limit.confidence)
         if limit.by_default and shows_no_single_clip(measurement):

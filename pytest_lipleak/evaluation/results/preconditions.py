@@ -90,7 +90,7 @@ def mark_out_of_sync(corpus: Corpus) -> None:
 
     None is where it cannot judge the clips at all: that is about all of them, so no word about single ones.
     """
-    judges = objection_to(corpus) is None
+    judges = expert_unfit_for(corpus) is None
     for clip in filter(corpus.unrelated.__contains__, corpus.provenance.clip_names):
         real = corpus.trials[clip, None]
         corpus.unscored.pop((clip, None), None)
@@ -98,17 +98,17 @@ def mark_out_of_sync(corpus: Corpus) -> None:
             corpus.unscored[clip, None] = Unscored(clip, None, "; ".join((why, *cut_notes(real.notes))))
 
 
-def objection_to(corpus: Corpus) -> str | None:
-    """Return why the expert cannot judge the clips of ``corpus``; see ``objection``."""
+def expert_unfit_for(corpus: Corpus) -> str | None:
+    """Return why the expert cannot judge the clips of ``corpus``; see ``expert_unfit``."""
     own = {
         clip: corpus.trials[clip, None].own.lse_c
         for clip in corpus.provenance.clip_names
         if (clip, None) in corpus.trials
     }
-    return objection(own, corpus.unrelated)
+    return expert_unfit(own, corpus.unrelated)
 
 
-def objection(own: Mapping[str, float], others: Mapping[str, Sequence[float]]) -> str | None:
+def expert_unfit(own: Mapping[str, float], others: Mapping[str, Sequence[float]]) -> str | None:
     """Return why the expert cannot judge the clips, or None when it can.
 
     Real clips must score better with their own audio than with other clips' (Chung & Zisserman 2016). An
