@@ -200,7 +200,7 @@ class AnotherAlone(Unchanged):
     ("model", "conditions", "probes"),
     [
         (Unchanged, 72, 36),
-        pytest.param(Drawing, 72, 40, marks=pytest.mark.slow),
+        pytest.param(Drawing, 72, 42, marks=pytest.mark.slow),
         pytest.param(AnotherAlone, 36, 20, marks=pytest.mark.slow),
     ],
 )
