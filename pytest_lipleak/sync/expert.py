@@ -105,10 +105,19 @@ class SyncExpert(Protocol):
         It needs a processor for it then, and changes nothing that a model could notice. False where it does not say.
         """
 
-    def begin(self, frames: Iterable[Image]) -> Callable[[], Embeddings]:
-        """Look at face crops; return what gives their embeddings, the same as ``embed_video`` to the bit.
+    @property
+    def gathers(self) -> bool:
+        """Whether what ``begin`` returns embeds whatever was begun and not asked for, all in one call.
 
-        Asked only where it works beside: what takes Python's own time is done at once, what is left lets Python go on.
+        Several short videos are begun then before the first is asked for. False where it does not say.
+        """
+
+    def begin(self, frames: Iterable[Image]) -> Callable[[], Embeddings]:
+        """Look at face crops; return what gives their embeddings, the same as ``embed_video``: to the bit, or gathered
+        to rounding.
+
+        Asked only where it works beside or gathers: what takes Python's own time is done at once; where it works
+        beside, what is left lets Python go on.
         """
 
     def embed_video(self, frames: Iterable[Image]) -> Embeddings:

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from pytest_lipleak.sync.expert import (
     Suitability,
     window_count,
 )
+from pytest_lipleak.sync.gathered import Gathered
 from pytest_lipleak.sync.mfcc import mfcc
 from pytest_lipleak.sync.score import RELIABLE_WINDOWS, short_warning
 from pytest_lipleak.sync.weights import (
@@ -56,12 +58,16 @@ class SyncNet:
         weights: the located and hashed weights file.
         device: ``cpu`` (ONNX Runtime), or ``cuda:N`` (torch; ONNX Runtime where torch sees no CUDA).
         threads: for the CPU; 0 lets the runtime choose.
+        gather: whether short videos are embedded several in one call; None: on a GPU, which needs many windows at once.
+            Changes embeddings by rounding alone, about 1e-6.
     """
 
     mouth_aligned = False  # its published numbers come from plain face crops
     works_beside = False  # torch takes all processors already, and shares a GPU with the model
 
-    def __init__(self, weights: WeightsFile, device: str = "cpu", threads: int = 0) -> None:
+    def __init__(
+        self, weights: WeightsFile, device: str = "cpu", threads: int = 0, gather: bool | None = None
+    ) -> None:
         self._batch = CPU_BATCH if device == "cpu" else GPU_BATCH
         version = "v2" if weights.sha256 == SYNCNET_SHA256 else "v2 network"
         self.identity = ExpertIdentity("syncnet", version, weights.sha256, weights.verified)
@@ -69,14 +75,24 @@ class SyncNet:
         self._video, self._audio = (
             _onnx_towers(weights, threads, device) if on_onnx else _torch_towers(weights, device)
         )
+        self.gathers = device != "cpu" if gather is None else gather
+        self._gathered = Gathered(self._video, GPU_BATCH)
 
     def embed_video(self, frames: Iterable[Image]) -> Embeddings:
         """Embed face crops of any size (resized to 224x224 with OpenCV's default interpolation)."""
         return _joined(self._seen(frames))
 
     def begin(self, frames: Iterable[Image]) -> Callable[[], Embeddings]:
-        """Return ``embed_video`` of face crops; nothing of it is done before."""
-        return partial(self.embed_video, frames)
+        """Return what gives ``embed_video`` of face crops; short ones wait for others where that is faster."""
+        if not self.gathers:
+            return partial(self.embed_video, frames)
+        rest = iter(frames)
+        first = list(islice(rest, GPU_BATCH))
+        if not window_count(len(first)) or len(first) == GPU_BATCH:
+            # Long enough for calls of its own, and too long to wait.
+            rows = self.embed_video(chain(first, rest))
+            return lambda: rows
+        return self._gathered.begin(prepare_frames(first[:-1]))
 
     def embed_audio(self, audio: Audio) -> Embeddings:
         """Embed speech by the MFCCs beside each window."""

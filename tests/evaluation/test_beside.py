@@ -16,7 +16,8 @@ from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.make.beside import MOST, Beside
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.store.store import Store
-from pytest_lipleak.sync.expert import ExpertIdentity, Suitability
+from pytest_lipleak.sync.expert import WINDOW_FRAMES, ExpertIdentity, Suitability
+from pytest_lipleak.sync.gathered import Gathered
 from pytest_lipleak.sync.protocols import Protocol
 
 LEVELS = {name: random_levels(ord(name)) for name in "abcd"}
@@ -36,6 +37,16 @@ def test_what_is_begun_is_done_in_another_thread_and_taken_once():
     assert did[0] != threading.get_ident()
     assert beside.take("one", work) == 2, "taken already, so done anew"
     assert did[1] == threading.get_ident()
+
+
+def test_what_gathers_is_begun_without_a_thread_and_done_where_it_is_taken():
+    beside, before = Beside[int](allowed=True, in_thread=False), threading.active_count()
+    for number in range(beside.ahead + 1):
+        beside.begin(str(number), threading.get_ident)
+    assert threading.active_count() == before
+    assert {beside.take(str(number), lambda: 0) for number in range(beside.ahead + 1)} == {
+        threading.get_ident()
+    }
 
 
 def test_nothing_is_begun_where_there_is_no_processor_for_it():
@@ -147,9 +158,47 @@ def test_scores_their_order_and_what_the_model_is_asked_are_the_same(tmp_path):
     assert found[0] == found[1]
 
 
-def test_what_was_made_is_scored_when_the_work_is_ended(tmp_path):
+class GatheringExpert(BrightnessExpert):
+    """Embeds all videos that wait in one call, as on a GPU."""
+
+    gathers = True
+
+    def __init__(self) -> None:
+        super().__init__(works_beside=False)
+        self.calls: list[int] = []
+        self._gathered = Gathered(self._tower, 128)
+
+    def _tower(self, frames: np.ndarray) -> np.ndarray:
+        self.calls.append(len(frames))
+        return np.lib.stride_tricks.sliding_window_view(frames[:, 0, 0, 0].astype(np.float32), WINDOW_FRAMES)
+
+    def begin(self, frames: Any) -> Callable[[], np.ndarray]:
+        return self._gathered.begin(np.stack([np.asarray(frame) for frame in frames][:-1]))
+
+
+def test_scores_are_the_same_where_the_videos_of_several_trials_are_embedded_in_one_call(tmp_path):
+    clips = write_clips(tmp_path / "clips", LEVELS)
+    found = []
+    for expert in (BrightnessExpert(False), GatheringExpert()):
+        model, store = Darker(), Store(tmp_path / type(expert).__name__)
+        evaluation = Evaluation(clips, Model("darker", model), expert, Plan(Protocol.DIRECT), store)  # type: ignore[arg-type]
+        evaluation.need(CONDITIONS)
+        trials = evaluation.corpus.trials
+        found.append({key: trial.own for key, trial in trials.items()})
+    assert found[0] == found[1]
+    made = len(LEVELS) * len(CONDITIONS)
+    together = [frames for frames in expert.calls if frames > min(expert.calls)]
+    assert len(together) >= made // (MOST + 1)
+    assert len(expert.calls) < made
+
+
+@pytest.mark.parametrize("expert", [BrightnessExpert(True), GatheringExpert()], ids=["beside", "gathered"])
+def test_what_was_made_is_scored_when_the_work_is_ended(tmp_path, expert):
     model = Darker(fails_at=4)
-    evaluation, _ = evaluated(tmp_path, True, model)
+    clips = write_clips(tmp_path / "clips", LEVELS)
+    evaluation = Evaluation(  # type: ignore[arg-type]
+        clips, Model("darker", model), expert, Plan(Protocol.DIRECT), Store(tmp_path / "store")
+    )
     with pytest.raises(KeyboardInterrupt):
         evaluation.need(CONDITIONS)
     scored = [condition for _, condition in evaluation.corpus.trials if condition]

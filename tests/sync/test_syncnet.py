@@ -57,6 +57,23 @@ def syncnet(exports: Path, weights: WeightsFile) -> SyncNet:
     return SyncNet(weights)
 
 
+def test_short_videos_that_are_gathered_are_embedded_alike(
+    exports: Path, weights: WeightsFile, syncnet: SyncNet
+) -> None:
+    gathering = SyncNet(weights, gather=True)
+    calls: list[int] = []
+    tower = gathering._gathered._tower
+    gathering._gathered._tower = lambda frames: (calls.append(len(frames)), tower(frames))[1]
+    videos = [drawn_mouth(frames) for frames in (12, 4, 9, 15)]
+    assert not syncnet.gathers
+    begun = [gathering.begin(video) for video in videos]
+    for embed, video in zip(begun, videos, strict=True):
+        expected = syncnet.embed_video(video)
+        assert embed().shape == expected.shape
+        np.testing.assert_allclose(embed(), expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max(initial=1))
+    assert calls == [11 + 8 + 14]
+
+
 def relative_error(got: np.ndarray, expected: np.ndarray) -> float:
     return float(np.linalg.norm(got - expected, axis=1).max() / np.linalg.norm(expected, axis=1).min())
 

@@ -73,7 +73,8 @@ class Artefacts:
         self._kind_of_device = device.partition(":")[0]
         self._stopwatch = stopwatch
         self._noted = NotedFaces()
-        self.beside = Beside[Embeddings](getattr(expert, "works_beside", False))
+        beside, gathers = (getattr(expert, name, False) for name in ("works_beside", "gathers"))
+        self.beside = Beside[Embeddings](beside or gathers, in_thread=beside)
         """What the sync expert sees, begun while the model makes the next video."""
         self.speech = HeardSpeech(expert, stopwatch)
         """Speech as the sync expert hears it."""

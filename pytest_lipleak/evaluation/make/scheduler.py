@@ -104,7 +104,7 @@ class Scheduler:
             self.progress(total, total, "")
 
     def _finished(self, keys: Sequence[Key], total: int, *, wait: bool) -> list[Key]:
-        """Score trials in their order, each beside the making of the next where allowed; return what others are at."""
+        """Score trials in their order, beside the making of the next where allowed; return what others are at."""
         behind: list[Key] = []
         made: list[Key] = []
 
@@ -120,7 +120,7 @@ class Scheduler:
                 with _left_to(behind, key), self.record.attempt(key):
                     if self._begin(*key, wait=wait):
                         made.append(key)
-                        score_made(but=1)
+                        score_made(but=self.artefacts.beside.ahead)
                     else:
                         score_made()
                         self.record.corpus.trials[key] = self._scored(*key, wait=wait)
