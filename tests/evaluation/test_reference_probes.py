@@ -292,6 +292,11 @@ def test_a_still_reference_counts_in_its_best_moments_and_chance_in_none() -> No
     assert value(shown, 0.0) > limit > shown.mean()
     assert value(0 * shown, 0.0) == 0.0
     assert max(value(0 * shown, 0.2) for _ in range(200)) < limit
+    for drawn in (0.015, 0.02, 0.03):
+        for leak in (shown, -shown, np.full(75, -1.0), np.full(75, 0.3)):
+            assert min(value(leak, drawn) for _ in range(50)) > limit, (
+                "a leak is found under a draw, of either sign"
+            )
 
 
 @pytest.mark.parametrize("images", [3, 2500])
