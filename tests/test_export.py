@@ -207,6 +207,20 @@ def test_an_export_goes_on_and_takes_no_other_choices(
     assert main(["export", str(tmp_path), f"--clips={clips}", *OPTIONS]) == USAGE
 
 
+def test_an_export_that_was_refused_before_it_wrote_anything_binds_nobody(
+    clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, listed = tmp_path / "todo", tmp_path / "clips.csv"
+    names = [f"{clips}/{path.relative_to(clips)}" for path in sorted(clips.rglob("*.mkv"))]
+    rows = [f"{name},{names[0]}" for name in names[1:]]
+    listed.write_text("\n".join(["file,partner", *rows, f"{names[0]},nobody.mkv"]))
+    asked = ["export", str(folder), f"--clips={listed}", *OPTIONS, "--no-probes"]
+    assert main(asked) != 0
+    assert "nobody" in capsys.readouterr().err
+    listed.write_text("\n".join(["file,speaker", *(f"{name},{Path(name).parent.name}" for name in names)]))
+    assert main(asked) == 0, capsys.readouterr().err
+
+
 def test_the_loops_of_its_readme_run(exported: Path, tmp_path: Path) -> None:
     """With a program in the model's place that notes what it is given."""
     folder = tmp_path / "todo"

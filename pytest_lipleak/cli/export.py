@@ -123,7 +123,9 @@ def _begin(folder: Path, work: "Run", options: argparse.Namespace) -> None:
     chosen |= {"clips": work.clips.digest, "expert": work.expert.name, "protocol": work.expert.protocol}
     chosen |= {"references": options.references, "probes": str(not options.no_probes), "version": __version__}
     file = folder / EXPORT
-    if file.is_file():
+    others = [path for path in folder.iterdir() if path != file] if folder.is_dir() else []
+    # An export that was refused before it wrote anything binds nobody.
+    if file.is_file() and others:
         before = json.loads(file.read_text(encoding="utf-8"))
         if before != chosen:
             changed = sorted(name for name in chosen if before.get(name) != chosen[name])
@@ -133,7 +135,7 @@ def _begin(folder: Path, work: "Run", options: argparse.Namespace) -> None:
         if not (folder / MANIFEST).exists():
             print(f"lipleak: goes on with the export in {folder}, which was cut off", file=sys.stderr)
         return
-    if folder.is_dir() and any(folder.iterdir()):
+    if others:
         raise ConfigurationError(f"{folder} is not empty and holds no export; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     write_text(file, f"{json.dumps(chosen, indent=1)}\n")
