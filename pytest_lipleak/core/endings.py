@@ -142,7 +142,8 @@ def early_end(error: BaseException) -> str:
     if isinstance(error, SystemExit):
         return "the model, or another plugin, ended the process"
     if isinstance(error, LipleakError):
-        return str(error)
+        # The rest of a longer one (a model's own traceback) stands where the error itself is shown.
+        return str(error).partition("\n")[0]
     return unexpected(error, None).removeprefix("could not be judged: ")
 
 

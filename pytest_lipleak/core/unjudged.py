@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from pytest_lipleak.core.verdict_records import JudgedLimit
 from pytest_lipleak.core.verdicts import Outcome
 
-_WHERE = re.compile(r" \((in \d+ of \d+ clips?, [^()]*)\)$")
-"""Behind a reason: in which clips it was found; limits that share the reason differ in that."""
+_WHERE = re.compile(r"(?s)(?P<reason>.*) \((?P<where>in \d+ of \d+ clips?, .*)\)")
+"""A reason, and behind it in which clips it was found, in which limits that share the reason differ.
+
+Clips' names may hold brackets, so it begins at the last words of this kind and ends with the whole.
+"""
 
 
 def unjudged(verdicts: Iterable[JudgedLimit]) -> dict[str, list[str]]:
@@ -16,9 +19,9 @@ def unjudged(verdicts: Iterable[JudgedLimit]) -> dict[str, list[str]]:
     for verdict in verdicts:
         if verdict.outcome is Outcome.NOT_JUDGED:
             words = _reason(verdict)
-            where = _WHERE.search(words)
-            limit = f"{verdict.limit} ({where[1]})" if where else verdict.limit
-            found.setdefault(words[: where.start()] if where else words, []).append(limit)
+            found_in = _WHERE.fullmatch(words)
+            limit = f"{verdict.limit} ({found_in['where']})" if found_in else verdict.limit
+            found.setdefault(found_in["reason"] if found_in else words, []).append(limit)
     return found
 
 

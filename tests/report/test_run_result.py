@@ -62,6 +62,10 @@ def test_an_early_end_takes_a_pass_back() -> None:
 
 def test_only_what_nobody_foresaw_asks_to_be_reported() -> None:
     assert early_end(InputError("clips: clip 'a' has no partner")) == "clips: clip 'a' has no partner"
+    assert (
+        early_end(InputError("model.py cannot be loaded:\n  line 3\n  line 4"))
+        == "model.py cannot be loaded:"
+    )
     assert "unexpected ValueError: too short; please report this line" in early_end(ValueError("too short"))
 
 

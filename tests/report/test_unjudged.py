@@ -52,6 +52,8 @@ def test_where_it_was_found_stands_with_each_limit() -> None:
     where = {
         "REF_swap[SI,CR] < 0.2": "in 2 of 4 clips, b among them",
         "REF_swap[SI,AR] < 0.1": "in 1 of 1 clip, a b",
+        "REF_swap[XM,CR] < 0.2": "in 1 of 4 clips, mara (1) among them",
+        "REF_swap[XM,AR] < 0.2": "in 3 of 4 clips, by 0.1 and 0.3 grey levels in mara (1)",
     }
     verdicts = [
         JudgedLimit(
