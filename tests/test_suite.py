@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import threadpoolctl
 
 TESTS = Path(__file__).parent
 
@@ -20,7 +21,6 @@ def test_ids_are_the_same_in_every_process(request: pytest.FixtureRequest) -> No
 
 def test_small_matrices_are_multiplied_by_one_thread() -> None:
     """Whatever is imported first: OpenBLAS counts its threads when NumPy is loaded, and never again."""
-    threadpoolctl = pytest.importorskip("threadpoolctl", reason="comes with scikit-learn")
     if os.environ["OPENBLAS_NUM_THREADS"] != "1":
         pytest.skip("somebody chose another number")
     pools = [pool for pool in threadpoolctl.threadpool_info() if pool["user_api"] == "blas"]

@@ -102,7 +102,6 @@ def test_workers_share_the_processors_before_numpy_is_loaded(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else each has threads for all of them, which wait for each other most of the time."""
-    pytest.importorskip("threadpoolctl", reason="comes with scikit-learn")
     for variable in THREAD_VARIABLES:
         monkeypatch.delenv(variable, raising=False)
     project.write(
