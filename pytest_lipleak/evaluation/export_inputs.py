@@ -44,7 +44,7 @@ class Exported:
         videos: how many videos a model is to make.
         probes: how many of them are probes.
         refused: clips that cannot be judged, so that nothing is to be made of them, and why.
-        few: what no model can be told on so few speeches, or None.
+        few: what cannot be told of any model on so few speeches, or None.
     """
 
     videos: int

@@ -25,7 +25,7 @@ def verdict_of(report: ClipSetReport) -> str:
         speakers = {clip.speaker for clip in report.clips} - {None}
         who = f" of {counted(len(speakers), 'speaker')}" if speakers else ""
         count = counted(len(report.clips), "clip")
-        but = ", but too few clips for every limit" if report.few else ""
+        but = ", but too few clips to judge every limit" if report.few else ""
         return f"{report.origin}: READY{but}: {count}{who}, {speech:.0f} s of speech; {judged}"
     bad = [clip.name for clip in report.clips if clip.problems]
     shown = ", ".join(bad[:5]) + (", ..." if len(bad) > 5 else "")

@@ -54,7 +54,7 @@ def test_clips_and_export_say_it_first(
         shutil.copy(open_clips(EMBEDDED).files[name].video, folder)
     assert main(["clips", str(folder), "--expert=embedded"]) == 0
     first, few = capsys.readouterr().out.splitlines()[:2]
-    assert "READY, but too few clips for every limit: 2 clips" in first
+    assert "READY, but too few clips to judge every limit: 2 clips" in first
     assert few.startswith("few   limits under other speech")
     todo = tmp_path / "todo"
     assert (

@@ -130,7 +130,7 @@ class ClipSetReport:
         protocol: under which the clips were judged.
         expert: who judged.
         listing: what was found and left out.
-        few: what no model can be told on so few speeches, or None.
+        few: what cannot be told of any model on so few speeches, or None.
     """
 
     origin: str

@@ -120,8 +120,8 @@ def without_scores(honest: Corpus) -> str | None:
         return None
     return (
         f"the limits were set without {counted(len(names), 'clip')} that could not be scored ({', '.join(names)}): "
-        "leave them out of --lipleak-clips, or a run on them may be not judged (--lipleak-allow-unscored judges the "
-        "rest)"
+        "leave them out of --lipleak-clips, or a run on them may end as NOT JUDGED (--lipleak-allow-unscored judges "
+        "the rest)"
     )
 
 
