@@ -18,8 +18,10 @@ from pytest_lipleak.fixtures import (  # noqa: F401 - pytest finds fixtures amon
     lipleak_silent_audio,
     lipleak_sync_expert,
 )
-from pytest_lipleak.pytest_session.asking import ask, asks, is_asked
+from pytest_lipleak.pytest_session.asking import ask_for_items, ask_where_set, is_asked, is_spread
+from pytest_lipleak.pytest_session.stash import GUARD
 from pytest_lipleak.settings.parsers import add_options, refuse_unknown_options
+from pytest_lipleak.settings.resolve import names_model, read_settings
 
 MARKER = "lipleak: measures lip leakage; set on every test that uses a lipleak fixture and on every gate"
 
@@ -37,37 +39,50 @@ def pytest_load_initial_conftests(
 
     Where a model is named, its code may run from here on.
     """
-    if not asks(early_config, args):
-        yield
-        return
-    ask(early_config)
-    from pytest_lipleak.pytest_session.guarding import crashed, guard
-    from pytest_lipleak.settings.resolve import names_model
-
-    if names_model(early_config):
-        guard(early_config)
+    _guard_where_named(early_config)
     try:
         yield
     except SystemExit as error:
-        crashed(early_config, error)
+        _guard_where_named(early_config)
+        if GUARD in early_config.stash:
+            from pytest_lipleak.pytest_session.guarding import crashed
+
+            crashed(early_config, error)
         raise
     refuse_unknown_options(parser, args)
+    _guard_where_named(early_config)
+
+
+def _guard_where_named(config: pytest.Config) -> None:
+    """From the name of a model on, the process is guarded; a conftest or another plugin may give it, too."""
+    if names_model(config):
+        from pytest_lipleak.pytest_session.guarding import guard
+
+        guard(config)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     """See to it that the run ends with status 0 only if it came to its end, and that no report says otherwise."""
+    _guard_where_named(config)  # a conftest may have loaded the plugin only now
+    if is_spread(config):
+        from pytest_lipleak.pytest_session import xdist
+
+        if xdist.loops_on_failures(config):
+            from pytest_lipleak.gates import ask_for_gates
+
+            ask_for_gates(config, read_settings(config))  # their process takes the arguments from this one
     status: Any = None
     try:
         status = yield
     except BaseException as error:
-        if is_asked(config):
+        if GUARD in config.stash or is_asked(config):
             from pytest_lipleak.pytest_session.guarding import crashed
 
             crashed(config, error)
         raise
     finally:
-        if is_asked(config):
+        if GUARD in config.stash:
             from pytest_lipleak.pytest_session.guarding import ended
 
             status = ended(config, status)
@@ -76,11 +91,13 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker; in a worker of xdist, take part. What users must know at once is not swallowed in any run."""
+    """Name the marker; load the rest where anything is set by now, by whomever.
+
+    What users must know at once is not swallowed in any run.
+    """
     config.addinivalue_line("markers", MARKER)
-    if hasattr(config, "workerinput"):
-        ask(config)
-    elif not is_asked(config):
+    ask_where_set(config)
+    if not is_asked(config):
         tell_by(partial(_said, config))
 
 
@@ -92,6 +109,50 @@ def _said(config: pytest.Config, text: str) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """The first test with a fixture of ours asks for the rest."""
-    if any(name.startswith("lipleak") for name in getattr(item, "fixturenames", ())):
-        ask(item.config, item.session)
+    """The first test of ours asks for the rest."""
+    ask_for_items(item.session, [item])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(
+    session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Likewise where somebody made it one after it was collected; pytest calls no hooks that come so late."""
+    if ask_for_items(session, items):
+        from pytest_lipleak import session_hooks
+
+        session_hooks.pytest_collection_modifyitems(session, config, items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Likewise where a conftest did so in the hook before."""
+    if ask_for_items(session, session.items):
+        from pytest_lipleak import session_hooks
+
+        session_hooks.pytest_collection_finish(session)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
+    """Note whether the tests came to their end, also where one of them asks for the rest while it runs."""
+    handler: Any = None
+    if is_asked(session.config):
+        from pytest_lipleak.session_hooks import tests_begin
+
+        handler = tests_begin(session)
+    stopped_by: BaseException | None = None
+    try:
+        return (yield)
+    except BaseException as error:
+        stopped_by = error
+        raise
+    finally:
+        if handler is not None:
+            import signal
+
+            signal.signal(signal.SIGTERM, handler)
+        if is_asked(session.config):
+            from pytest_lipleak.session_hooks import tests_end
+
+            tests_end(session, stopped_by)

@@ -1,7 +1,6 @@
 """pytest hooks of a run that asks for the plugin; ``plugin`` registers them. No heavy import until a model is named."""
 
 import os
-import signal
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +24,7 @@ from pytest_lipleak.gates import (
     is_gate_id,
 )
 from pytest_lipleak.pytest_session import xdist
+from pytest_lipleak.pytest_session.asking import settings_of
 from pytest_lipleak.pytest_session.guarding import guard
 from pytest_lipleak.pytest_session.interruption import raise_on_sigterm, what_stopped
 from pytest_lipleak.pytest_session.refusals import refusing, unexpected
@@ -32,7 +32,6 @@ from pytest_lipleak.pytest_session.session import LipleakSession
 from pytest_lipleak.pytest_session.stash import KEY
 from pytest_lipleak.pytest_session.terminal import model_lines, print_results
 from pytest_lipleak.pytest_session.watcher import Watcher
-from pytest_lipleak.settings.resolve import read_settings
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.verdicts import Verdict
@@ -41,19 +40,12 @@ BROKE = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Ask for gates where other processes, which take their arguments from this one, will run the tests."""
-    if xdist.loops_on_failures(config):
-        ask_for_gates(config, read_settings(config))
-
-
-@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Resolve the settings; when somebody asks for a model to be judged, refuse at once what cannot work.
 
     First of all plugins: one of them may end the run here.
     """
-    session = LipleakSession(config, read_settings(config))
+    session = LipleakSession(config, settings_of(config))
     config.stash[KEY] = session
     tell_by(session.display.say)
     session.tests.are_asked_for = ask_for_gates(config, session.settings).wanted
@@ -108,25 +100,28 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         ours.begin()
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
-    """Note whether the tests came to their end, and what stopped them."""
+def tests_begin(session: pytest.Session) -> Any:
+    """Note that the tests run; return the handler of SIGTERM before, or None.
+
+    ``plugin`` calls it: a test may ask for the plugin when pytest's loop over the tests runs already.
+    """
     ours = session.config.stash[KEY]
-    handler = raise_on_sigterm() if ours.judges_model and ours.is_controller else None
-    ours.tests.stopped = "the run was stopped"
-    try:
-        result = yield
-    except BaseException as error:
-        # After the last test, -x stops nothing.
-        told_to = session.shouldfail or session.shouldstop
-        ended = told_to and not ours.tests.not_run
-        ours.tests.stopped = None if ended else what_stopped(error, told_to)
-        raise
-    finally:
-        if handler is not None:
-            signal.signal(signal.SIGTERM, handler)
-    ours.tests.stopped = None
-    return result
+    ours.tests.begin()
+    return raise_on_sigterm() if ours.judges_model and ours.is_controller else None
+
+
+def tests_end(session: pytest.Session, error: BaseException | None) -> None:
+    """Note whether the tests came to their end, and what stopped them.
+
+    Args:
+        session: pytest's.
+        error: that ended its loop over the tests.
+    """
+    tests = session.config.stash[KEY].tests
+    # After the last test, -x stops nothing.
+    told_to = session.shouldfail or session.shouldstop
+    ended = error is None or (told_to and not tests.not_run)
+    tests.stopped = None if error is None or ended else what_stopped(error, told_to)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -322,7 +317,9 @@ def pytest_runtest_makereport(
         from pytest_lipleak.report.properties import set_properties
 
         set_properties(item, verdicts)
-        item.stash[BROKE] |= not all(verdict.passed for verdict in verdicts)
+        broke = not all(verdict.passed for verdict in verdicts)
+        # A test that asked for a fixture only while it ran was set up without us.
+        item.stash[BROKE] = item.stash.get(BROKE, False) or broke
     report = yield
     reasons = item.config.stash[KEY].evaluations.deferred_skips()
     if reasons and report.passed:
@@ -335,7 +332,7 @@ def pytest_runtest_makereport(
         refuse_skip(report, call.excinfo)
         if report.failed:
             # xdist carries a report's attributes.
-            vars(report)["lipleak_broke"] = item.stash[BROKE]
+            vars(report)["lipleak_broke"] = item.stash.get(BROKE, False)
             vars(report)["lipleak_unjudged"] = _is_unjudged(call.excinfo.value, verdicts)
         shorten(report, call.excinfo, item)
     if report.when == "call" and any(name.startswith("lipleak ") for name, _ in item.user_properties):

@@ -222,6 +222,9 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
         name for name in os.environ if name.startswith("LIPLEAK_") and name not in (SHARED, REPOSITORIES)
     ]:
         monkeypatch.delenv(variable)
+    # What inner runs would write annotations for.
+    for variable in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("LIPLEAK_CACHE", str(tmp_path_factory.getbasetemp() / "lipleak-cache"))
 
 

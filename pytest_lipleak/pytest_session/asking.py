@@ -1,14 +1,14 @@
-"""Whether a run of pytest asks for the plugin: it names an option, an ini key or a variable, or has a test of ours."""
+"""Whether a run of pytest asks for the plugin: it sets an option, an ini key or a variable, or has a test of ours."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_lipleak.pytest_session.stash import KEY
-from pytest_lipleak.settings.options import OPTIONS, OTHER_VARIABLES
+from pytest_lipleak.pytest_session.stash import KEY, SETTINGS
+from pytest_lipleak.settings.options import Settings
 
 if TYPE_CHECKING:
     from pytest_lipleak.pytest_session.session import LipleakSession
@@ -20,30 +20,45 @@ OF_XDIST = ("numprocesses", "tx", "looponfail")
 """Options with which others run the tests: what they collect, this process learns too late."""
 
 
-def asks(config: pytest.Config, arguments: Sequence[str]) -> bool:
-    """Whether a run asks for the plugin, as far as is known before anything is collected.
+def is_spread(config: pytest.Config) -> bool:
+    """Whether other processes run the tests."""
+    return any(config.getoption(name, None) for name in OF_XDIST)
 
-    Args:
-        config: pytest's, whose options may come from elsewhere than its arguments.
-        arguments: the command line's.
+
+def ask_where_set(config: pytest.Config) -> None:
+    """Resolve the settings, for all that this run will ask; where one of them is set, ask for the rest.
+
+    What is set later counts for nobody: a test that asks late finds what an option on the command line would find.
+
+    Raises:
+        pytest.UsageError: a value that is not allowed.
     """
-    options = vars(config.known_args_namespace)
-    return (
-        any("lipleak" in argument for argument in arguments)
-        or any(name.startswith("LIPLEAK_") and name not in OTHER_VARIABLES for name in os.environ)
-        # On GitHub Actions, annotations are written.
-        or any(os.environ.get(name) for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"))
-        or any(_in_ini_file(config, option.ini) for option in OPTIONS)
-        or any(options.get(name) for name in OF_XDIST)
-        or any(value is not None for name, value in options.items() if name.startswith("lipleak"))
+    settings = settings_of(config)
+    # On GitHub Actions, annotations are written.
+    on_github = any(os.environ.get(name) for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"))
+    in_xdist = is_spread(config) or hasattr(config, "workerinput")
+    if settings.sources or settings.refusal is not None or on_github or in_xdist:
+        ask(config)
+
+
+def settings_of(config: pytest.Config) -> Settings:
+    """Return the settings of the run, resolved when pytest is configured.
+
+    Raises:
+        pytest.UsageError: a value that is not allowed.
+    """
+    if SETTINGS not in config.stash:
+        from pytest_lipleak.settings.resolve import read_settings
+
+        config.stash[SETTINGS] = read_settings(config)
+    return config.stash[SETTINGS]
+
+
+def is_ours(item: pytest.Item) -> bool:
+    """Whether a test has a fixture of ours, or the mark."""
+    return "lipleak" in item.keywords or any(
+        name.startswith("lipleak") for name in getattr(item, "fixturenames", ())
     )
-
-
-def _in_ini_file(config: pytest.Config, key: str) -> bool:
-    try:
-        return config.getini(key) is not None
-    except (TypeError, ValueError, pytest.UsageError):
-        return True  # and cannot be read, which is said where settings are resolved
 
 
 def is_asked(config: pytest.Config) -> bool:
@@ -69,7 +84,25 @@ def ask(config: pytest.Config, session: pytest.Session | None = None) -> None:
         config.stash[KEY].tests.failures += session.testsfailed
 
 
+def ask_for_items(session: pytest.Session, items: Iterable[pytest.Item]) -> bool:
+    """Ask for the rest where a test is ours; return whether that is new.
+
+    Args:
+        session: pytest's.
+        items: what is collected.
+    """
+    if is_asked(session.config) or not any(map(is_ours, items)):
+        return False
+    ask(session.config, session)
+    return True
+
+
 def session_of(request: pytest.FixtureRequest) -> "LipleakSession":
     """Return what the plugin knows during this run; a test may ask for a fixture by name only when it runs."""
-    ask(request.config, request.session)
+    if not is_asked(request.config):
+        ask(request.config, request.session)
+        # As had it been there: nothing that judges was collected, and the tests have begun.
+        tests = request.config.stash[KEY].tests
+        tests.expect(([], 0))
+        tests.begin()
     return request.config.stash[KEY]

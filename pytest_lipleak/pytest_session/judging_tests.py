@@ -38,6 +38,10 @@ class JudgingTests:
         self.refusal = ""
         """Why the run was refused after collection."""
 
+    def begin(self) -> None:
+        """Note that the tests run: until their end is seen, they have not come to it."""
+        self.stopped = "the run was stopped"
+
     def expect(self, collected: Collected) -> None:
         """Take what was collected; every worker collects the same."""
         self.are_collected = True

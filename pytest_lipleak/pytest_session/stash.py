@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_lipleak.settings.options import Settings
+
 if TYPE_CHECKING:
     from pytest_lipleak.machine.exit_guard import ExitGuard
     from pytest_lipleak.pytest_session.session import LipleakSession
@@ -13,3 +15,6 @@ KEY: "pytest.StashKey[LipleakSession]" = pytest.StashKey()
 
 GUARD: "pytest.StashKey[ExitGuard]" = pytest.StashKey()
 """What lets the process end with status 0 only when the run has passed."""
+
+SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
+"""The settings as they were when pytest was configured."""

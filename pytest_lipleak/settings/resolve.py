@@ -35,7 +35,8 @@ INI_FILES = (
 
 def names_model(config: "pytest.Config", environment: Mapping[str, str] = os.environ) -> bool:
     """Whether somebody names a model, as far as is known before the settings are resolved."""
-    named = getattr(config.known_args_namespace, "lipleak_model", None) or environment.get("LIPLEAK_MODEL")
+    spaces = (config.known_args_namespace, config.option)
+    named = any(getattr(space, "lipleak_model", None) for space in spaces) or environment.get("LIPLEAK_MODEL")
     return bool(named or config.getini("lipleak_model"))
 
 

@@ -11,13 +11,13 @@ HEAVY = ("torch", "cv2", "librosa", "onnxruntime", "scipy", "av", "numpy", "pooc
 
 IDLE = {
     *("plugin", "fixtures", "pytest_session", "pytest_session.asking", "pytest_session.stash"),
-    *("settings", "settings.convert", "settings.options", "settings.parsers"),
+    *("settings", "settings.convert", "settings.options", "settings.parsers", "settings.resolve"),
     *("core", "core.choices", "core.remarks", "core.version"),
 }
 """Modules of every run."""
 
 SPREAD = {
-    *("session_hooks", "gates", "run", "run.process", "settings.resolve", "core.exit_status"),
+    *("session_hooks", "gates", "run", "run.process", "core.exit_status"),
     *(
         "pytest_session.session",
         "pytest_session.xdist",
