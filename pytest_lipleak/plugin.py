@@ -18,7 +18,7 @@ from pytest_lipleak.fixtures import (  # noqa: F401 - pytest finds fixtures amon
     lipleak_silent_audio,
     lipleak_sync_expert,
 )
-from pytest_lipleak.pytest_session.asking import ask_for_items, ask_where_set, is_asked, is_spread
+from pytest_lipleak.pytest_session.asking import ask_for_items, ask_where_set, hooks_of, is_asked, is_spread
 from pytest_lipleak.pytest_session.stash import GUARD
 from pytest_lipleak.settings.parsers import add_options, refuse_unknown_options
 from pytest_lipleak.settings.resolve import names_model, read_settings
@@ -119,18 +119,14 @@ def pytest_collection_modifyitems(
 ) -> None:
     """Likewise where somebody made it one after it was collected; pytest calls no hooks that come so late."""
     if ask_for_items(session, items):
-        from pytest_lipleak import session_hooks
-
-        session_hooks.pytest_collection_modifyitems(session, config, items)
+        hooks_of(config).pytest_collection_modifyitems(session, config, items)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Likewise where a conftest did so in the hook before."""
     if ask_for_items(session, session.items):
-        from pytest_lipleak import session_hooks
-
-        session_hooks.pytest_collection_finish(session)
+        hooks_of(session.config).pytest_collection_finish(session)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -138,9 +134,7 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
     """Note whether the tests came to their end, also where one of them asks for the rest while it runs."""
     handler: Any = None
     if is_asked(session.config):
-        from pytest_lipleak.session_hooks import tests_begin
-
-        handler = tests_begin(session)
+        handler = hooks_of(session.config).tests_begin(session)
     stopped_by: BaseException | None = None
     try:
         return (yield)
@@ -153,6 +147,4 @@ def pytest_runtestloop(session: pytest.Session) -> Generator[None, Any, Any]:
 
             signal.signal(signal.SIGTERM, handler)
         if is_asked(session.config):
-            from pytest_lipleak.session_hooks import tests_end
-
-            tests_end(session, stopped_by)
+            hooks_of(session.config).tests_end(session, stopped_by)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -64,6 +64,11 @@ def is_ours(item: pytest.Item) -> bool:
 def is_asked(config: pytest.Config) -> bool:
     """Whether the run has asked for the plugin."""
     return config.pluginmanager.hasplugin(HOOKS)
+
+
+def hooks_of(config: pytest.Config) -> Any:
+    """Return the plugin with the hooks of a run that has asked, for what pytest does not call them for any more."""
+    return config.pluginmanager.get_plugin(HOOKS)
 
 
 def ask(config: pytest.Config, session: pytest.Session | None = None) -> None:
