@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def _lipleak_session(request: pytest.FixtureRequest) -> "LipleakSession":
+    """All of our fixtures ask for it: by that, tests are known that ask for one of them only while they run."""
     return session_of(request)
 
 
@@ -74,40 +75,46 @@ def lipleak_clips(_lipleak_session: "LipleakSession") -> "ClipSet":
 
 
 @pytest.fixture
-def lipleak_silent_audio(request: pytest.FixtureRequest) -> "Callable[[int], Audio]":
+def lipleak_silent_audio(
+    request: pytest.FixtureRequest, _lipleak_session: "LipleakSession"
+) -> "Callable[[int], Audio]":
     """A function from a number of frames to silence of that length: int16, shape (640 frames,)."""
     from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
     from pytest_lipleak.media.audio import silence
 
-    kind, seed = _chosen(request).silence, session_of(request).settings.plan.seed
+    kind, seed = _chosen(request, _lipleak_session).silence, _lipleak_session.settings.plan.seed
     return lambda frames: silence(frames * SAMPLES_PER_FRAME, kind, seed)
 
 
 @pytest.fixture
-def lipleak_mismatched_pairs(request: pytest.FixtureRequest) -> dict[str, str]:
+def lipleak_mismatched_pairs(
+    request: pytest.FixtureRequest, _lipleak_session: "LipleakSession"
+) -> dict[str, str]:
     """The XM pairs: for every clip the clip whose audio drives it, the first where there are several."""
     from pytest_lipleak.media.pair_lists import given_pairs
     from pytest_lipleak.plan.pairing import mismatched_pairs
 
-    session = session_of(request)
-    settings, clips = session.settings, session.run.clips
+    settings, clips = _lipleak_session.settings, _lipleak_session.run.clips
     given = given_pairs(settings.inputs.pairs, clips)
     if given is not None:
         return {clip: partners[0] for clip, partners in given.items()}
-    return mismatched_pairs(clips, settings.plan.seed, _chosen(request).pairing)
+    return mismatched_pairs(clips, settings.plan.seed, _chosen(request, _lipleak_session).pairing)
 
 
 @pytest.fixture
-def lipleak_references(request: pytest.FixtureRequest) -> "Callable[[Clip, str], Frames]":
+def lipleak_references(
+    request: pytest.FixtureRequest, _lipleak_session: "LipleakSession"
+) -> "Callable[[Clip, str], Frames]":
     """A function from a clip and ``"CR"`` or ``"AR"`` to its identity reference frames."""
     from pytest_lipleak.core.conditions import Reference
     from pytest_lipleak.plan.references import reference_frames
 
-    strategy, seed = _chosen(request).alternative_reference, session_of(request).settings.plan.seed
+    strategy = _chosen(request, _lipleak_session).alternative_reference
+    seed = _lipleak_session.settings.plan.seed
     return lambda clip, reference: reference_frames(clip, Reference(reference), strategy, seed)
 
 
-def _chosen(request: pytest.FixtureRequest) -> "Chosen":
+def _chosen(request: pytest.FixtureRequest, session: "LipleakSession") -> "Chosen":
     """What counts for the model of the test that asks: another module, class or test may have another.
 
     Fixtures that rest on it are therefore not session-scoped, and a test needs no model to have the defaults.
@@ -115,7 +122,7 @@ def _chosen(request: pytest.FixtureRequest) -> "Chosen":
     from pytest_lipleak.generators.contract import choose
     from pytest_lipleak.generators.registry import as_model
 
-    settings = session_of(request).settings
+    settings = session.settings
     manager: Any = request._fixturemanager  # pytest has no public way to ask where a fixture is defined
     own = manager.getfixturedefs("lipleak_model", request.node)[-1].func.__module__ == __name__
     if own and settings.inputs.model is None:

@@ -18,7 +18,14 @@ from pytest_lipleak.fixtures import (  # noqa: F401 - pytest finds fixtures amon
     lipleak_silent_audio,
     lipleak_sync_expert,
 )
-from pytest_lipleak.pytest_session.asking import ask_for_items, ask_where_set, hooks_of, is_asked, is_spread
+from pytest_lipleak.pytest_session.asking import (
+    ask_for_items,
+    ask_where_set,
+    hooks_of,
+    is_asked,
+    is_spread,
+    refuse_late_settings,
+)
 from pytest_lipleak.pytest_session.stash import GUARD
 from pytest_lipleak.settings.parsers import add_options, refuse_unknown_options
 from pytest_lipleak.settings.resolve import names_model, read_settings
@@ -105,6 +112,13 @@ def _said(config: pytest.Config, text: str) -> None:
     from pytest_lipleak.pytest_session.display import Display
 
     Display(config).say(text)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Refuse what was set too late to count; workers have what their controller has."""
+    if not hasattr(session.config, "workerinput"):
+        refuse_late_settings(session.config)
 
 
 @pytest.hookimpl(tryfirst=True)

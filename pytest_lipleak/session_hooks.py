@@ -24,7 +24,7 @@ from pytest_lipleak.gates import (
     is_gate_id,
 )
 from pytest_lipleak.pytest_session import xdist
-from pytest_lipleak.pytest_session.asking import settings_of
+from pytest_lipleak.pytest_session.asking import asked_while_it_ran, settings_of
 from pytest_lipleak.pytest_session.guarding import guard
 from pytest_lipleak.pytest_session.interruption import raise_on_sigterm, what_stopped
 from pytest_lipleak.pytest_session.refusals import refusing, unexpected
@@ -320,6 +320,8 @@ def pytest_runtest_makereport(
         broke = not all(verdict.passed for verdict in verdicts)
         # A test that asked for a fixture only while it ran was set up without us.
         item.stash[BROKE] = item.stash.get(BROKE, False) or broke
+    if not item.get_closest_marker("lipleak") and asked_while_it_ran(item):
+        item.add_marker("lipleak")  # as on tests that say so in their signature
     report = yield
     reasons = item.config.stash[KEY].evaluations.deferred_skips()
     if reasons and report.passed:

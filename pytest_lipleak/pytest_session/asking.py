@@ -54,11 +54,33 @@ def settings_of(config: pytest.Config) -> Settings:
     return config.stash[SETTINGS]
 
 
+def refuse_late_settings(config: pytest.Config) -> None:
+    """Refuse what somebody set after the settings were resolved: it would count for nobody, and a named model least.
+
+    Raises:
+        pytest.UsageError: an option, ini key or variable has another value now, or one that is not allowed.
+    """
+    from pytest_lipleak.settings.resolve import changed_options, read_settings
+
+    if changed := changed_options(settings_of(config), read_settings(config)):
+        raise pytest.UsageError(
+            f"{', '.join(changed)}: set by a conftest.py or a plugin after pytest-lipleak had read its settings, so "
+            "that it would not count; set it in the ini file, or in a pytest_configure that comes first "
+            "(@pytest.hookimpl(tryfirst=True))"
+        )
+
+
 def is_ours(item: pytest.Item) -> bool:
     """Whether a test has a fixture of ours, or the mark."""
     return "lipleak" in item.keywords or any(
         name.startswith("lipleak") for name in getattr(item, "fixturenames", ())
     )
+
+
+def asked_while_it_ran(item: pytest.Item) -> bool:
+    """Whether a test asked for a fixture of ours by name, as ``request.getfixturevalue`` does."""
+    # pytest has no public way to ask an item for its request, which knows what was asked for meanwhile.
+    return "_lipleak_session" in getattr(getattr(item, "_request", None), "fixturenames", ())
 
 
 def is_asked(config: pytest.Config) -> bool:

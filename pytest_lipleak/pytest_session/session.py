@@ -202,7 +202,9 @@ class LipleakSession:
     @property
     def judges_something(self) -> bool:
         """Whether this run has, or would have had, anything to say about a model."""
-        return bool(self.results or (self.judges_model and (self.tests.collected or self.tests.failed)))
+        wanted = self.judges_model and (self.tests.collected or self.tests.failed)
+        # A test that asks only while it runs was not collected as one that judges.
+        return bool(self.results or wanted or self.tests.only_unjudged_failed)
 
     def came_to_its_end(self) -> bool:
         """Whether nothing that judges is missing; of a run that judges no model, always."""

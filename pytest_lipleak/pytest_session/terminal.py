@@ -44,7 +44,8 @@ def print_results(terminalreporter: Any, config: pytest.Config, session: Lipleak
         if config.get_verbosity() >= 0:
             for line in summary.table:
                 terminalreporter.write_line(line)
-    if not found.models and not found.end.is_whole and not session.tests.refusal:
+    unjudged = not found.end.is_whole or session.tests.only_unjudged_failed
+    if not found.models and unjudged and not session.tests.refusal:
         ending = found.ending
         terminalreporter.write_sep("=", f"lip leakage: {session.settings.inputs.model or 'not judged'}")
         terminalreporter.write_line(ending.headline, **COLOURS[ending.finding])

@@ -84,6 +84,16 @@ def read_settings(config: "pytest.Config", environment: Mapping[str, str] = os.e
     return found._replace(refusal=refused[0]) if refused else found
 
 
+def changed_options(before: Settings, after: Settings) -> list[str]:
+    """Return the flags of the options that have another value, in the order of ``--help``."""
+    return [
+        option.flag
+        for option in OPTIONS
+        if getattr(getattr(before, option.part), option.field)
+        != getattr(getattr(after, option.part), option.field)
+    ]
+
+
 def command_settings(
     command: str, arguments: Namespace, environment: Mapping[str, str] = os.environ
 ) -> Settings:

@@ -147,11 +147,88 @@ def test_a_fixture_that_a_conftest_adds_to_a_test_is_seen(late: Project, hook: s
     assert "--lipleak-model" in run.text
 
 
-def test_what_is_set_after_the_start_counts_for_no_test_however_late_it_asks(late: Project) -> None:
+LATE_SETTINGS = {
+    "a model as an option": "def pytest_configure(config):\n    config.option.lipleak_model = 'models.py:Copy'",
+    "a model in the environment": "import os\ndef pytest_configure(config):\n"
+    "    os.environ['LIPLEAK_MODEL'] = 'models.py:Copy'",
+    "a model when the session starts": "import os\ndef pytest_sessionstart():\n"
+    "    os.environ['LIPLEAK_MODEL'] = 'models.py:Copy'",
+}
+
+
+@pytest.mark.parametrize("arguments", [(), ("-n2",), ("--lipleak-seed=3",)], ids=["idle", "n2", "asked"])
+@pytest.mark.parametrize("what", LATE_SETTINGS)
+def test_what_is_set_too_late_to_count_is_refused(
+    late: Project, what: str, arguments: tuple[str, ...]
+) -> None:
+    late.write(conftest=LATE_SETTINGS[what])
+    run = late.run(*arguments)
+    assert run.code == 4, run.text
+    assert "--lipleak-model: set by a conftest.py or a plugin after" in run.text
+    assert "@pytest.hookimpl(tryfirst=True)" in run.text
+    assert "INTERNALERROR" not in run.text
+
+
+def test_what_is_no_other_value_is_not_refused(late: Project) -> None:
+    late.write(conftest="def pytest_configure(config):\n    config.option.lipleak_seed = 3")
+    assert late.run("--lipleak-seed=3").code == 0
+    assert late.run("--lipleak-seed=4").code == 4
+
+
+NEEDS_MODEL = {
+    "the judge": "request.getfixturevalue('lipleak')",
+    "the model": "request.getfixturevalue('lipleak_model')",
+    "a fixture of the suite's own": "request.getfixturevalue('mine')",
+}
+
+
+@pytest.mark.parametrize("arguments", [(), ("-n2",)], ids=["plain", "n2"])
+@pytest.mark.parametrize("what", NEEDS_MODEL)
+def test_asking_late_without_a_model_is_no_leak(late: Project, what: str, arguments: tuple[str, ...]) -> None:
     late.write(
-        conftest="import os\ndef pytest_sessionstart(): os.environ['LIPLEAK_SEED'] = '7'",
-        test_late="def test_late(request):\n"
-        "    assert request.getfixturevalue('_lipleak_session').settings.plan.seed == 0",
+        conftest="import pytest\n@pytest.fixture\ndef mine(lipleak): return lipleak",
+        # The second finds that the session's fixtures have failed already.
+        test_late=f"def test_late(request):\n    {NEEDS_MODEL[what]}\n"
+        f"def test_again(request):\n    {NEEDS_MODEL[what]}\n",
+    )
+    run = late.run(*arguments)
+    assert run.code == 3, run.text
+    assert run.counts == {"failed": 2, "passed": 1}
+    assert "no model to test: name one with --lipleak-model" in run.text
+    assert "NOT JUDGED" in run.text
+    assert "INTERNALERROR" not in run.text
+
+
+def test_a_test_of_the_users_own_that_fails_beside_it_is_a_failure(late: Project) -> None:
+    late.write(
+        test_late="def test_late(request): request.getfixturevalue('lipleak')\ndef test_other(): assert 0"
+    )
+    assert late.run().code == 1
+
+
+BROKEN = {
+    "a model that raises": ("Raises", "assert_metric(request.getfixturevalue('lipleak'), 'SSIM[AM,CR] > 2')"),
+    "a metric that nobody knows": (
+        "Still",
+        "assert_metric(request.getfixturevalue('lipleak'), 'NOSUCH > 2')",
+    ),
+    "a reference that nobody knows": (
+        "Still",
+        "clip = next(iter(request.getfixturevalue('lipleak_clips').values()))\n"
+        "    request.getfixturevalue('lipleak_references')(clip, 'AR')\n"
+        "    assert_metric(request.getfixturevalue('lipleak'), 'SSIM[AM,CR] >')",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_what_could_not_be_judged_late_is_no_leak(late: Project, case: str) -> None:
+    model, test = BROKEN[case]
+    late.write(
+        conftest=OWN_MODEL.replace("Still", model),
+        test_late=f"from pytest_lipleak import assert_metric\ndef test_late(request):\n    {test}",
     )
     run = late.run("test_late.py")
-    assert run.code == 0, run.text
+    assert run.code == 3, run.text
+    assert run.counts == {"failed": 1}
+    assert "NOT JUDGED" in run.text
