@@ -229,6 +229,32 @@ def test_lips_that_follow_no_audio_score_as_real_lips_do_with_others_speech(
     assert any(words.startswith("lips follow no audio") for words in suspicions(corpus)) is deaf
 
 
+@pytest.mark.parametrize(
+    ("excess", "lips", "region", "told"),
+    [
+        (0.5, 0.0, 0.0416, "LSE-C_S@floor[CR] is 0.50"),
+        (0.0, 0.9, 0.0416, "LipCorr_S[CR] is 0.90"),
+        (0.5, 0.9, 0.06, None),
+        (0.3, 0.1, 0.0416, None),
+    ],
+)
+def test_own_lips_around_an_edit_that_holds_no_more_than_the_lips_are_told(
+    excess: float, lips: float, region: float, told: str | None
+) -> None:
+    found = corpus_of(*"abcdef")
+    found.provenance = replace(found.provenance, expert="embedded")
+    for clip in found.provenance.clip_names:
+        trial(found, clip, SI, 2.0, 9.0)
+        tables = (((value,) * 21, *[(0.0,) * 21] * 8) for value in (excess, lips))
+        found.scans[clip, SI] = LagScan(*tables, (1.0,) * 21, region)
+    said = [words for words in suspicions(found) if "nothing beyond the lips is edited" in words]
+    if told is None:
+        assert not said
+    else:
+        assert told in said[0]
+        assert "25% of the face crop's width and 21% of its height" in said[0]
+
+
 @pytest.mark.parametrize(("unrelated", "told"), [(3, True), (8, False)])
 def test_of_few_recordings_it_is_said_that_chance_is_known_from_few(unrelated: int, told: bool) -> None:
     found = corpus_of("a", "b")

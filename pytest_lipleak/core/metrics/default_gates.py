@@ -57,13 +57,16 @@ SCAN_GATES: tuple[str, ...] = (
 )
 """On the scale of the embedded expert."""
 
-SCALELESS_GATES: tuple[str, ...] = (
-    "LipCorr_S[{}] < 0.2",
-    "LipCorr_XO[{}] < 0.15",
-    "LipCorr_S@worst[{}] < 0.3",
-    "LipCorr_XO@worst[{}] < 0.3",
-)
+LIP_LIMITS: Mapping[str, float] = {
+    "LipCorr_S": 0.2,
+    "LipCorr_XO": 0.15,
+    "LipCorr_S@worst": 0.3,
+    "LipCorr_XO@worst": 0.3,
+}
 """Lips against lips: no sync expert is asked."""
+
+SCALELESS_GATES: tuple[str, ...] = tuple(f"{name}[{{}}] < {limit}" for name, limit in LIP_LIMITS.items())
+"""The same as limits, under either reference."""
 
 PROBE_LIMIT = 0.15
 """Share of what a complete copy would give from which a causal probe calls it a leak. A share has no scale, so it

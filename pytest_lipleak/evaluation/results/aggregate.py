@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
-from statistics import fmean
+from statistics import fmean, median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Key
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.core.metrics.default_gates import default_limit
+from pytest_lipleak.core.metrics.default_gates import LEAST_EXCESS, LIP_LIMITS, default_limit
 from pytest_lipleak.core.metrics.families import FAMILIES, PROBED, Shown, Source
 from pytest_lipleak.core.metrics.formulas import (
     CHANCE,
@@ -29,6 +29,7 @@ from pytest_lipleak.evaluation.make.unrelated_speech import ENOUGH
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
 from pytest_lipleak.evaluation.results.dose_curves import with_dose
 from pytest_lipleak.evaluation.results.resampling_units import clusters, complete, units_of, voices
+from pytest_lipleak.faces.small_faces import LIPS_RADII, lips_region
 from pytest_lipleak.statistics.bootstrap import CONFIDENCE, distance_interval, expanded_interval
 from pytest_lipleak.statistics.nulls import least_p
 from pytest_lipleak.statistics.sequences import FIRST, SKEWED, difference_sequence, mean_sequence
@@ -344,7 +345,7 @@ def suspicions(corpus: Corpus) -> list[str]:
                 f"better than real: {name}[{condition}] is {value:.2f}, the real clips' is {its:.2f}; training on a "
                 "sync expert does that, and so can copied lips: it is no sign of better lips"
             )
-    return found + _unmoved(corpus) + _unsteady(corpus) + _unfollowed(corpus)
+    return found + _unmoved(corpus) + _unsteady(corpus) + _unfollowed(corpus) + _unhidden(corpus)
 
 
 def _unsteady(corpus: Corpus) -> list[str]:
@@ -384,6 +385,35 @@ def _unfollowed(corpus: Corpus) -> list[str]:
                 f"but follow them in no way that {name} knows ({value.value:.2f}): a model that looks its mouths up in "
                 "the reference does that, and so does one that copies them in another order"
             ]
+    return []
+
+
+def _unhidden(corpus: Corpus) -> list[str]:
+    """Say where the clip's own lips are found and nothing beyond the lips is edited: they may be seen around the edit.
+
+    The region that is edited always holds the lips (``measures.edited_region``): where it is no larger, less may be.
+    """
+    edited = [scan.region for scan in corpus.scans.values()]
+    if not edited or median(edited) > float(lips_region().mean()) + 1e-3:
+        return []
+    about, (height, width) = corpus.provenance, LIPS_RADII
+    for reference in Reference:
+        frames = f"FRAME_shift[{Setup.PA},{reference}]"
+        limits = {
+            **LEAST_EXCESS.get((about.expert, about.protocol), {}),
+            "LipCorr_S": LIP_LIMITS["LipCorr_S"],
+            frames: default_limit(frames),
+        }
+        for name, limit in limits.items():
+            of = name if name == frames else f"{name}[{reference}]"
+            value = measured(corpus, metric(of))
+            if value is not None and value.value >= limit:
+                return [
+                    f"the clip's own lips are in the picture ({of} is {value.value:.2f}), and nothing beyond the lips "
+                    "is edited: an edit that does not hold all of them shows the rest as it was filmed, whatever the "
+                    f"model makes; they fill up to {2 * width:.0%} of the face crop's width and {2 * height:.0%} of "
+                    "its height, and a tracked face moves in it"
+                ]
     return []
 
 
