@@ -108,6 +108,7 @@ class _Shares:
         self.between: dict[float, dict[str, Measurement]] = {}
         self.corpora: dict[float, Corpus] = {}
         self._for_gates = for_gates
+        self._done = 0
 
     def measured(self, share: float) -> "Corpus":
         """Return what is measured with this share of leakage, 0 to 1.
@@ -117,7 +118,15 @@ class _Shares:
         """
         from pytest_lipleak.core.conditions import SETUPS, Condition, Reference
         from pytest_lipleak.core.errors import UnscorableError
-        from pytest_lipleak.evaluation.results.calibrated_limits import CALIBRATED, FOLLOWS, FULL, HALF, NONE
+        from pytest_lipleak.evaluation.results.calibrated_limits import (
+            CALIBRATED,
+            FOLLOWS,
+            FULL,
+            HALF,
+            NONE,
+            on_these_clips,
+        )
+        from pytest_lipleak.evaluation.results.dose_curves import SHARES
         from pytest_lipleak.generators.registry import load_model
 
         evaluation = self.work.new_evaluation(load_model(f"demo:leaky={share:g}"))
@@ -126,10 +135,12 @@ class _Shares:
             raise UnscorableError(unfit)
         evaluation.need(Condition(setup, Reference.CR) for setup in SETUPS)
         if self._for_gates and share in (NONE, HALF, FULL):
-            self.between[share] = {name: evaluation.measure(name) for name in (*CALIBRATED, *FOLLOWS)}
-            self.corpora[share] = evaluation.corpus
-        clips = counted(len(self.work.clips), "clip")
-        print(f"share {share:g}: {clips} measured", file=self.told, flush=True)
+            measured = {name: evaluation.measure(name) for name in (*CALIBRATED, *FOLLOWS)}
+            corpus = self.corpora[share] = evaluation.corpus
+            self.between[share] = {name: on_these_clips(corpus, each) for name, each in measured.items()}
+        self._done += 1
+        clips, part = counted(len(self.work.clips), "clip"), f"{self._done} of {len(SHARES)}"
+        print(f"share {share:g}: {clips} measured ({part})", file=self.told, flush=True)
         return evaluation.corpus
 
 
@@ -147,8 +158,9 @@ def _write_gates(path: Path, shares: _Shares) -> None:
     for words in missing:
         print(f"no gate on {words}", file=shares.told)
     print(f"{path}: {counted(len(gates), 'gate')}; pytest @{path}", file=shares.told)
-    if lost := calibrated_limits.without_scores(clean):
-        print(f"{path}: {lost}", file=sys.stderr)
+    for said in (calibrated_limits.without_scores(clean), calibrated_limits.few_speakers(clean)):
+        if said:
+            print(f"{path}: {said}", file=sys.stderr)
 
 
 def _kept_beside(output: Path) -> Path | None:

@@ -242,7 +242,7 @@ def test_own_lips_around_an_edit_that_holds_no_more_than_the_lips_are_told(
     excess: float, lips: float, region: float, told: str | None
 ) -> None:
     found = corpus_of(*"abcdef")
-    found.provenance = replace(found.provenance, expert="embedded")
+    found.provenance = replace(found.provenance, expert="embedded 3+65b2b173")
     for clip in found.provenance.clip_names:
         trial(found, clip, SI, 2.0, 9.0)
         tables = (((value,) * 21, *[(0.0,) * 21] * 8) for value in (excess, lips))

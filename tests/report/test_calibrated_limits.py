@@ -10,6 +10,7 @@ from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import Unscored
 from pytest_lipleak.core.verdicts import Limit, Measurement
+from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.evaluation.results.calibrated_limits import (
     CALIBRATED,
     FOLLOWS,
@@ -17,8 +18,10 @@ from pytest_lipleak.evaluation.results.calibrated_limits import (
     HALF,
     LEAST_SHARE,
     NONE,
+    few_speakers,
     gates_for,
     limit_between,
+    on_these_clips,
     options_file,
     without_scores,
 )
@@ -103,6 +106,31 @@ def test_too_few_speakers_are_named_as_the_reason() -> None:
     _, missing = gates_for({NONE: few, HALF: few, FULL: few}, honest)
     assert len(missing) == 4
     assert all("needs at least 5 clips, and a limit needs intervals" in words for words in missing)
+
+
+@pytest.mark.parametrize(("speakers", "few"), [(1, True), (4, True), (5, False), (12, False)])
+def test_limits_for_few_speakers_rest_on_the_clips_and_say_so(speakers: int, few: bool) -> None:
+    names = [f"clip {number:02}" for number in range(12)]
+    honest = corpus(names)
+    of = {name: f"speaker {number % speakers}" for number, name in enumerate(names)}
+    honest.provenance = replace(honest.provenance, speakers=of)
+    by_people = measure(honest, metric("LSE-C[AM,CR]"))
+    assert (by_people.interval is None) is few
+    found = on_these_clips(honest, by_people)
+    alone = measure(corpus(names), metric("LSE-C[AM,CR]"))
+    assert found.interval == (alone.interval if few else by_people.interval)
+    assert found.value == by_people.value
+    words = few_speakers(honest)
+    assert (words is not None) is few
+    if words is not None:
+        assert f"12 clips of {speakers} speaker" in words
+
+
+def test_of_fewer_than_five_clips_there_is_no_interval_whoever_is_seen() -> None:
+    honest = corpus(["a", "b", "c", "d"])
+    honest.provenance = replace(honest.provenance, speakers=dict.fromkeys("abcd", "one"))
+    assert on_these_clips(honest, measure(honest, metric("LSE-C[AM,CR]"))).interval is None
+    assert few_speakers(honest) is None, "the reason is another one"
 
 
 def test_clips_that_the_limits_were_set_without_are_named() -> None:

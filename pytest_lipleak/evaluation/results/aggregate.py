@@ -397,10 +397,12 @@ def _unhidden(corpus: Corpus) -> list[str]:
     if not edited or median(edited) > float(lips_region().mean()) + 1e-3:
         return []
     about, (height, width) = corpus.provenance, LIPS_RADII
+    # Its label is the name and a version.
+    expert, _, _ = about.expert.partition(" ")
     for reference in Reference:
         frames = f"FRAME_shift[{Setup.PA},{reference}]"
         limits = {
-            **LEAST_EXCESS.get((about.expert, about.protocol), {}),
+            **LEAST_EXCESS.get((expert, about.protocol), {}),
             "LipCorr_S": LIP_LIMITS["LipCorr_S"],
             frames: default_limit(frames),
         }

@@ -8,13 +8,15 @@ would keep such a limit, the metric cannot tell a leak on these clips, and there
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.default_gates import PROBE_GATES, SCALELESS_GATES
 from pytest_lipleak.core.metrics.formulas import metric
-from pytest_lipleak.core.verdicts import Limit, Measurement
+from pytest_lipleak.core.verdicts import MIN_UNITS, Limit, Measurement
 from pytest_lipleak.core.words import counted
+from pytest_lipleak.evaluation.results.aggregate import measure
 
 NONE, HALF, FULL = 0.0, 0.5, 1.0
 """Copied shares between which limits are set."""
@@ -28,6 +30,31 @@ CALIBRATED = tuple(LEAST_SHARE)
 
 FOLLOWS = ("LSE-C[AM,CR]", "LSE-C[XM,CR]")
 """Whether lips follow their own audio, and other speech: lips that stand still under a jaw that moves do the former."""
+
+
+def on_these_clips(corpus: Corpus, found: Measurement) -> Measurement:
+    """Return a measurement with an interval over clips where it has none because they show too few speakers.
+
+    The limits judge models on the clips that they were set on, whoever is seen there; other people are another
+    question, which ``few_speakers`` names. The value stays.
+    """
+    if found.interval is not None or found.speakers is None or found.clips < MIN_UNITS:
+        return found
+    alone = replace(corpus, provenance=replace(corpus.provenance, speakers={}))
+    return replace(found, interval=measure(alone, found.metric).interval)
+
+
+def few_speakers(corpus: Corpus) -> str | None:
+    """Say for whom limits hold that were set on few speakers; None where there are enough of them."""
+    known = corpus.provenance.speakers
+    names = corpus.provenance.clip_names
+    people = {known.get(name, name) for name in names}
+    if len(people) >= MIN_UNITS or len(names) < MIN_UNITS:
+        return None
+    return (
+        f"limits on the expert's scale were set on {counted(len(names), 'clip')} of {counted(len(people), 'speaker')}: "
+        f"they hold for these clips; for other people, calibrate on clips of at least {MIN_UNITS} speakers"
+    )
 
 
 def limit_between(good: Measurement, bad: Measurement) -> float | None:
