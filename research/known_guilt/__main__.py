@@ -3,6 +3,7 @@
 python -m research.known_guilt run --shared FOLDER --work FOLDER
 python -m research.known_guilt run --small --work FOLDER
 python -m research.known_guilt table --work FOLDER --out docs/evidence/known-guilt.md
+python -m research.known_guilt table --work FOLDER --sets grid-report --gates FILE
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 from research.known_guilt.catalogue import MEMBERS, SMALL_BENCH, in_rounds
 from research.known_guilt.clip_sets import SETS
 from research.known_guilt.generator import HONEST, LEAKS, WEAK
+from research.known_guilt.judge import gates_in
 from research.known_guilt.run import read, run
 from research.known_guilt.tables import filled, mistakes, rows_of, tables
 
@@ -35,6 +37,11 @@ def main() -> int:
     parser.add_argument(
         "--scans", help="name of older results under the work folder: their scans are kept, probes taken anew"
     )
+    parser.add_argument(
+        "--gates",
+        type=Path,
+        help="judge by the gates that `lipleak calibrate --gates` wrote, not the default ones",
+    )
     parser.add_argument("--out", type=Path, help="a page with places for the tables; else they are printed")
     asked = parser.parse_args()
     results = asked.work / f"{asked.results}.jsonl"
@@ -55,7 +62,9 @@ def main() -> int:
         wrong = mistakes(rows_of(read(results)))
         print("\n".join(wrong) or "every verdict is right")
         return 1 if wrong else 0
-    found = tables(rows_of(read(results)))
+    limits = None if asked.gates is None else gates_in(asked.gates.read_text())
+    lines = [line for line in read(results) if line["set"] in asked.sets and line["member"] in names]
+    found = tables(rows_of(lines, limits), limits)
     if asked.out:
         asked.out.write_text(filled(asked.out.read_text(), found))
     else:

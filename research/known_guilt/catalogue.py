@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from research.known_guilt.edits import Ellipse, LowerHalf, Whole
+from research.known_guilt.edits import Cloned, Ellipse, LowerHalf, Whole
 from research.known_guilt.generator import HONEST, LEAKS, WEAK, Member
 from research.known_guilt.leaks import Leak, Timing
-from research.known_guilt.lips import Filmed, Heard, Lips, Painted, Retrieved, Still, Warped
+from research.known_guilt.lips import Filmed, Heard, Lips, Painted, Playing, Retrieved, Still, Warped
 
 LIPS_ALONE = Ellipse(0.5)
 SMALL = Ellipse(0.75)
@@ -19,7 +19,7 @@ HEARD = "when something is heard"
 
 FILMED = Filmed()
 FULL = Ellipse()
-Edit = Ellipse | LowerHalf | Whole
+Edit = Ellipse | LowerHalf | Whole | Cloned
 
 
 def _honest(
@@ -146,6 +146,33 @@ HONEST_MEMBERS = (
         WHOLE_FACE,
         alternative=True,
     ),
+    # As models of other kinds work.
+    _honest(
+        "warped, sampled anew, in windows",
+        "sampled",
+        Warped(Heard(sampled=0.15)),
+        WHOLE_FACE,
+        "windows of 16 frames",
+    ),
+    _honest("filmed, smoothed both ways", "whole frame", FILMED, finish="smoothed both ways"),
+    _honest("painted, contrast equalised", "whole frame", Painted(), Whole(), "contrast equalised"),
+    _honest(
+        "filmed, lips alone, contrast equalised", "whole frame", FILMED, LIPS_ALONE, "contrast equalised"
+    ),
+    _honest("warped, the head sways", "whole frame", Warped(jaw=0.3, nods=0.01), Whole(), "head sways"),
+    _honest("filmed, lips alone, the head sways", "whole frame", FILMED, LIPS_ALONE, "head sways"),
+    _honest("filmed, made at 20 frames a second", "frame rate", FILMED, finish="made at 20 frames a second"),
+    _honest(
+        "warped, made at 30 frames a second", "frame rate", WARPED, WHOLE_FACE, "made at 30 frames a second"
+    ),
+    _honest("filmed, cloned by its gradients", "small edit", FILMED, Cloned()),
+    _honest("warped, cloned by its gradients, small", "small edit", WARPED, Cloned(0.75)),
+    _honest(
+        "warped, in the light of the reference's forehead",
+        "texture",
+        WARPED,
+        leak=Leak(1.0, form="light of the forehead"),
+    ),
 )
 
 WEAK_MEMBERS = (
@@ -163,6 +190,7 @@ WEAK_MEMBERS = (
         Warped(Heard(gain=0.0, motion="babbling")),
         edit=WHOLE_FACE,
     ),
+    Member("another clip, whatever is heard", WEAK, "does not follow", Playing()),
 )
 
 LEAKY_MEMBERS = (
@@ -437,6 +465,74 @@ LEAKY_MEMBERS = (
         "own speech alone",
         Leak(1.0, when="under its own speech, where reference and frame are one"),
         WARPED,
+    ),
+    # As models of other kinds leak.
+    _leaks("principal components .6", "form", Leak(0.6, form="principal components")),
+    _leaks(
+        "principal components .5, 4 late, warped",
+        "form",
+        Leak(0.5, timing=Timing(4), form="principal components"),
+        WARPED,
+        WHOLE_FACE,
+    ),
+    _leaks("residual over the input", "input frames", Leak(1.0, "input", form="residual"), WARPED),
+    _leaks(
+        "coarse .6 of the input, sampled anew",
+        "input frames",
+        Leak(0.6, "input", form="coarse"),
+        Warped(Heard(sampled=0.15)),
+        WHOLE_FACE,
+        "windows of 16 frames",
+    ),
+    _leaks(
+        "input where windows begin", "input frames", Leak(1.0, "input", when="where windows begin"), WARPED
+    ),
+    _leaks(
+        "copy .5, every other frame", "part of the time", Leak(0.5, when="every other frame"), Retrieved()
+    ),
+    _leaks(
+        "copy .4, another lag up to a second in every clip",
+        "lag",
+        Leak(0.4, timing=Timing(by_clip=25)),
+        WARPED,
+    ),
+    _leaks(
+        "copy .6 where it is loud, another lag in every clip",
+        "part of the time",
+        Leak(0.6, timing=Timing(by_clip=10), when="where it is loud"),
+    ),
+    _leaks("windows of 8 frames backwards .6", "unusual", Leak(0.6, timing=Timing(turned=8)), WARPED),
+    _leaks("both corners", "form", Leak(1.0, form="both corners"), WARPED),
+    _leaks("both corners .5, 3 late", "form", Leak(0.5, timing=Timing(3), form="both corners")),
+    _leaks("teeth's detail", "form", Leak(1.0, form="teeth's detail")),
+    _leaks("stretched as it flows", "movement's form", Leak(1.0, form="stretched as it flows"), WARPED),
+    _leaks(
+        "stretched as it flows, 5 late, retrieved",
+        "movement's form",
+        Leak(0.7, timing=Timing(5), form="stretched as it flows"),
+        Retrieved(),
+    ),
+    _leaks("narrower", "movement's form", Leak(1.0, form="narrower")),
+    _leaks(
+        "a second's mean, in steps", "movement's form", Leak(0.8, form="a second's mean, in steps"), WARPED
+    ),
+    _leaks(
+        "copy .6, by the clip's name", "some clips", Leak(0.6, which="as a hash of the clip's name falls")
+    ),
+    _leaks(
+        "copy .5, cloned by its gradients, smoothed both ways",
+        "form",
+        Leak(0.5),
+        WARPED,
+        Cloned(),
+        "smoothed both ways",
+    ),
+    _leaks(
+        "principal components .6 of a still mouth of the first frame",
+        "still mouth",
+        Leak(0.6, form="principal components"),
+        WARPED,
+        alternative=True,
     ),
     _leaks("painted cr, first frame", "still mouth", None, Painted("cr"), Whole(), alternative=True),
 )

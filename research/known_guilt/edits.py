@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -82,12 +83,43 @@ class LowerHalf:
 
 
 @dataclass(frozen=True)
+class Cloned:
+    """Gradients of the made face inside an ellipse, solved for the frame's colours at its edge (Poisson blending).
+
+    Args:
+        scale: as ``Ellipse``'s.
+    """
+
+    scale: float = 1.0
+
+    def masks(self, scene: Scene) -> Masks:
+        """Float32 (1, H, W, 1) in 0..1."""
+        return Ellipse(self.scale).masks(scene)
+
+
+@dataclass(frozen=True)
 class Whole:
     """The whole frame: whatever made the faces has pasted them already."""
 
     def masks(self, scene: Scene) -> Masks:
         """Ones."""
         return np.ones((1, 1, 1, 1), np.float32)
+
+
+def cloned(scene: Scene, faces: Frames, masks: Masks) -> Frames:
+    """Return the input frames with the gradients of ``faces`` where the mask is above 0."""
+    # Three channels: of one, some versions of OpenCV read more than there is.
+    where = np.repeat(np.asarray(255 * (masks[0] > 0), np.uint8), 3, axis=2)
+    rows, columns = (np.flatnonzero(where.any(axis=(axis, 2))) for axis in (1, 0))
+    centre = (int(columns[0] + columns[-1] + 1) // 2, int(rows[0] + rows[-1] + 1) // 2)
+    return np.stack(
+        [
+            np.asarray(
+                cv2.seamlessClone(np.ascontiguousarray(face), frame.copy(), where, centre, cv2.NORMAL_CLONE)
+            )
+            for frame, face in zip(scene.frames, faces, strict=True)
+        ]
+    ).astype(np.uint8)
 
 
 def pasted(scene: Scene, faces: Frames, masks: Masks) -> Frames:

@@ -242,6 +242,60 @@ def bearded(frames: Frames) -> Frames:
     return np.asarray(np.clip(np.rint(frames * shade[None, ..., None]), 0, 255), np.uint8)
 
 
+def in_windows(frames: Frames) -> Frames:
+    """Windows of 16 frames, each in colours of its own, with blends of four between: as diffusion makes long videos."""
+    draw = np.random.default_rng(int(frames[:, ::7, ::7].sum()) % 2**32)
+    at = np.arange(len(frames))
+    gains = 1 + draw.normal(0, 0.03, (len(frames) // 16 + 2, 3))
+    towards = np.clip((at % 16 - 12) / 4, 0, 1)[:, None]
+    shown = (1 - towards) * gains[at // 16] + towards * gains[at // 16 + 1]
+    return np.asarray(np.clip(np.rint(frames * shown[:, None, None].astype(np.float32)), 0, 255), np.uint8)
+
+
+def smoothed_both_ways(frames: Frames) -> Frames:
+    """A second pass over the video: running means forwards and backwards, which hold frames before and after."""
+    smooth = frames.astype(np.float32)
+    for order in (range(1, len(frames)), range(len(frames) - 2, -1, -1)):
+        step = 1 if order.step > 0 else -1
+        for at in order:
+            smooth[at] = 0.6 * smooth[at] + 0.4 * smooth[at - step]
+    return np.asarray(np.rint(smooth), np.uint8)
+
+
+def equalised(frames: Frames) -> Frames:
+    """Contrast equalised by places (CLAHE), frame by frame: some restoring steps end so."""
+    levels = cv2.createCLAHE(2.0, (4, 4))
+    changed = np.empty_like(frames)
+    for out, frame in zip(changed, frames, strict=True):
+        colours = cv2.cvtColor(np.ascontiguousarray(frame), cv2.COLOR_RGB2LAB)
+        colours[..., 0] = levels.apply(colours[..., 0])
+        out[:] = cv2.cvtColor(colours, cv2.COLOR_LAB2RGB)
+    return changed
+
+
+def resampled(rate: float) -> Callable[[Frames], Frames]:
+    """Made at another frame rate, and brought to 25 a second by blends of two neighbours."""
+
+    def change(frames: Frames) -> Frames:
+        last = len(frames) - 1
+        made = np.clip(np.rint(np.arange(int(last * rate / 25) + 2) * 25 / rate).astype(int), 0, last)
+        place = np.arange(len(frames)) * rate / 25
+        low = np.minimum(place.astype(int), len(made) - 2)
+        share = np.clip(place - low, 0, 1).astype(np.float32)[:, None, None, None]
+        mixed = (1 - share) * frames[made[low]] + share * frames[made[low + 1]]
+        return np.asarray(np.rint(mixed), np.uint8)
+
+    return change
+
+
+def swaying(frames: Frames) -> Frames:
+    """The whole head sways and turns at random, smoothly: a pose that a model draws for itself."""
+    draw = np.random.default_rng(int(frames[:, ::7, ::7].sum()) % 2**32)
+    steps = np.cumsum(draw.normal(0, 0.35, (len(frames), 3)), axis=0)
+    steps -= np.stack([np.convolve(each, np.ones(25) / 25, "same") for each in steps.T], 1)
+    return _moved(frames, steps[:, :2], steps[:, 2])
+
+
 FINISHES: Mapping[str, Callable[[Frames], Frames]] = {
     "H.264 crf 23": h264(23),
     "H.264 crf 35": h264(35),
@@ -270,4 +324,10 @@ FINISHES: Mapping[str, Callable[[Frames], Frames]] = {
     "stabilised": stabilised,
     "fifth of the frame rate": held(5),
     "every third frame, blended between": blended_between,
+    "windows of 16 frames": in_windows,
+    "smoothed both ways": smoothed_both_ways,
+    "contrast equalised": equalised,
+    "made at 20 frames a second": resampled(20),
+    "made at 30 frames a second": resampled(30),
+    "head sways": swaying,
 }

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pytest_lipleak.core.clips import Audio, Clip, Frames
-from research.known_guilt.edits import Ellipse, LowerHalf, Whole, pasted
+from research.known_guilt.edits import Cloned, Ellipse, LowerHalf, Whole, cloned, pasted
 from research.known_guilt.finishes import FINISHES
 from research.known_guilt.leaks import Leak
 from research.known_guilt.lips import Lips
@@ -41,7 +41,7 @@ class Member:
     kind: str
     lips: Lips
     leak: Leak | None = None
-    edit: Ellipse | LowerHalf | Whole = FULL
+    edit: Ellipse | LowerHalf | Whole | Cloned = FULL
     finish: str = ""
     needs_people: bool = False
     alternative: bool = False
@@ -81,7 +81,8 @@ class KnownGuilt:
         faces = member.lips.faces(scene, openings)
         if member.leak is not None:
             faces = member.leak.on_faces(scene, faces)
-        output = pasted(scene, faces, member.edit.masks(scene))
+        paste = cloned if isinstance(member.edit, Cloned) else pasted
+        output = paste(scene, faces, member.edit.masks(scene))
         if member.finish:
             output = FINISHES[member.finish](output)
         return np.array(output, np.uint8)

@@ -53,10 +53,16 @@ def gates() -> tuple[Limit, ...]:
     return tuple(map(Limit.parse, DEFAULT_GATES["embedded", "direct"]))
 
 
-def gates_of(line: Line) -> list[Limit]:
+def gates_in(options: str) -> tuple[Limit, ...]:
+    """The gates of a file that ``lipleak calibrate --gates`` wrote: an option a line."""
+    lines = (line.partition("--lipleak-gate=") for line in options.splitlines())
+    return tuple(Limit.parse(limit) for before, _, limit in lines if limit and not before)
+
+
+def gates_of(line: Line, limits: Sequence[Limit]) -> list[Limit]:
     """Those of the reference that the generator has, as in a run."""
     reference = "AR" if line["alternative"] else "CR"
-    return [limit for limit in gates() if limit.metric.conditions[0].reference == reference]
+    return [limit for limit in limits if limit.metric.conditions[0].reference == reference]
 
 
 def asks_whether_lips_follow(limit: Limit) -> bool:
@@ -64,11 +70,11 @@ def asks_whether_lips_follow(limit: Limit) -> bool:
     return limit.metric.columns[0].audio is Audio.DRIVING and not limit.metric.is_probe
 
 
-def judged(line: Line) -> Judged:
-    """Judge what was measured of one generator on one clip set."""
+def judged(line: Line, limits: Sequence[Limit] | None = None) -> Judged:
+    """Judge what was measured of one generator on one clip set, by the default gates or others."""
     corpus = corpus_of(line)
     leaks, by_chance, deaf, values = [], [], [], {}
-    for limit in gates_of(line):
+    for limit in gates_of(line, gates() if limits is None else limits):
         if asks_whether_lips_follow(limit):
             measured = f"LSE-C[{limit.metric.conditions[0].setup}]"
             heard = [clip[measured] for clip in line["clips"].values() if measured in clip]

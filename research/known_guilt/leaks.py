@@ -104,6 +104,8 @@ WHEN: Mapping[str, Callable[[Scene], Signal]] = {
     "under its own speech, where reference and frame are one": lambda scene: (
         _own_speech(scene) * _one_picture(scene)
     ),
+    "every other frame": lambda scene: np.asarray(np.arange(len(scene.frames)) % 2, np.float32),
+    "where windows begin": lambda scene: np.asarray(np.arange(len(scene.frames)) % 16 < 4, np.float32),
     "every fifth frame": lambda scene: np.asarray(np.arange(len(scene.frames)) % 5 == 0, np.float32),
     "where reference and frame are one": lambda scene: _one_picture(scene),
 }
@@ -118,6 +120,9 @@ WHICH: Mapping[str, Callable[[Scene], float]] = {
     "more in some, less in others": lambda scene: (0.3, 0.5, 0.7, 0.9)[scene.place % 4],
     "one person": lambda scene: float(_is_second_person(scene)),
     "as a hash of the audio falls": lambda scene: float(zlib.crc32(scene.audio.tobytes()) % 2),
+    "as a hash of the clip's name falls": lambda scene: float(
+        zlib.crc32((scene.name or "").encode()) % 3 == 0
+    ),
     "half of the calls": lambda scene: float((scene.call * 2654435761) % 2**32 < 2**31),
 }
 """Share of the leak in this clip, 0..1."""
@@ -139,6 +144,7 @@ class Timing:
         by_clip: another lag in every clip, up to so many frames either way.
         jitter: frames by which the lag jumps at random, five times a second.
         hold: frames for which one frame of the source is held.
+        turned: windows of so many frames are shown backwards, one after another.
     """
 
     late: int = 0
@@ -147,11 +153,13 @@ class Timing:
     by_clip: int = 0
     jitter: int = 0
     hold: int = 1
+    turned: int = 1
 
     def __call__(self, frames: int, place: int) -> NDArray[np.int64]:
         """Return the source index of every frame of the clip that stands at ``place``, int64 (T,)."""
         at = np.arange(frames)
         at = at - at % self.hold
+        at = at - at % self.turned + self.turned - 1 - at % self.turned
         source = at * self.speed if self.speed >= 0 else frames - 1 - at
         source = source - self.late - self.swing * np.sin(2 * np.pi * at / 75)
         if self.by_clip:
@@ -263,6 +271,13 @@ def _in_range(signal: Signal) -> Signal:
     return np.asarray(np.clip((signal - low) / max(float(high - low), 1e-3), 0, 1.2), np.float32)
 
 
+def _in_steps(signal: Signal, length: int) -> Signal:
+    """Means of stretches of ``length`` frames."""
+    starts = np.arange(0, len(signal), length)
+    means = np.add.reduceat(signal, starts) / np.diff([*starts, len(signal)])
+    return np.asarray(means[np.arange(len(signal)) // length], np.float32)
+
+
 SIGNALS: Mapping[str, Callable[[Frames], Signal]] = {
     "speed": speed,
     "speed, smoothed": lambda frames: _in_range(smoothed(speed(frames), 2.5)),
@@ -274,6 +289,7 @@ SIGNALS: Mapping[str, Callable[[Frames], Signal]] = {
     "opening, squared": lambda frames: np.square(opening(frames)),
     "half open": lambda frames: np.asarray(1 - np.abs(2 * np.clip(opening(frames), 0, 1) - 1), np.float32),
     "half a second's mean": lambda frames: _in_range(smoothed(opening(frames), 5)),
+    "a second's mean, in steps": lambda frames: _in_range(_in_steps(opening(frames), 25)),
     "opening": opening,
     "inverted opening": lambda frames: 1 - opening(frames),
     "smoothed opening": lambda frames: smoothed(opening(frames), 2.5),
@@ -509,6 +525,94 @@ def _all_mouths(faces: Frames, copied: Frames, weights: Signal) -> Frames:
     return _blend(faces, np.broadcast_to(copied.mean(axis=0, dtype=np.float32), copied.shape), weights)
 
 
+def _as_components(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """The copy's first five principal components in place of the honest mouth's own: mixed in a latent space.
+
+    The space is that of the mouths of both, 64 x 48 pixels of 160.
+    """
+    height, width = faces.shape[1:3]
+    area = (
+        slice(None),
+        slice(round(0.44 * height), round(0.74 * height)),
+        slice(round(0.30 * width), round(0.70 * width)),
+    )
+    honest, copy = (each[area].astype(np.float32).reshape(len(faces), -1) for each in (faces, copied))
+    mean = np.concatenate([honest, copy]).mean(axis=0)
+    _, _, axes = np.linalg.svd(np.concatenate([honest, copy]) - mean, full_matrices=False)
+    moved = (weights[:, None] * ((copy - honest) @ axes[:5].T)) @ axes[:5]
+    mixed = faces.copy()
+    mixed[area] = np.clip(np.rint(honest + moved), 0, 255).reshape(mixed[area].shape)
+    return mixed
+
+
+def _as_residual(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """The honest mouth's movement added to the copy, as a network adds that predicts what is to change."""
+    moving = faces - faces.mean(axis=0, dtype=np.float32)
+    return _blend(faces, copied + moving, weights)
+
+
+def _as_flow(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """The honest mouth, stretched in height and width as the copy's pixels flow: four numbers a frame."""
+    base = _grey_picture(copied[int(opening(copied).argmin())])
+    height, width = faces.shape[1:3]
+    rows, columns = np.mgrid[
+        round(0.48 * height) : round(0.70 * height), round(0.36 * width) : round(0.64 * width)
+    ]
+    places = np.stack([columns.ravel() - 0.5 * width, rows.ravel() - 0.58 * height, np.ones(rows.size)], 1)
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    near = np.exp(-np.square((y / height - 0.58) / 0.15) - np.square((x / width - 0.5) / 0.18))
+    moved = np.empty_like(faces)
+    for out, face, copy, share in zip(moved, faces, copied, weights, strict=True):
+        flow = cv2.calcOpticalFlowFarneback(_grey_picture(copy), base, None, 0.5, 3, 15, 3, 5, 1.1, 0)  # type: ignore[call-overload]
+        fitted, *_ = np.linalg.lstsq(places, flow[rows, columns].reshape(-1, 2), rcond=None)
+        across = fitted[0, 0] * (x - 0.5 * width) + fitted[2, 0]
+        down = fitted[1, 1] * (y - 0.58 * height) + fitted[2, 1]
+        out[:] = cv2.remap(
+            face,
+            np.asarray(x + share * near * across, np.float32),
+            np.asarray(y + share * near * down, np.float32),
+            cv2.INTER_LINEAR,
+            None,
+            cv2.BORDER_REPLICATE,
+        )
+    return moved
+
+
+def _widened(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """The honest mouth, the narrower, the wider the copy is open: lips rounded, not parted."""
+    height, width = faces.shape[1:3]
+    moved = np.empty_like(faces)
+    for out, face, by in zip(moved, faces, 1 - 0.25 * weights * opening(copied), strict=True):
+        squeeze = np.array([[by, 0, 0.5 * width * (1 - by)], [0, 1, 0]], np.float32)
+        out[:] = cv2.warpAffine(face, squeeze, (width, height), borderMode=cv2.BORDER_REFLECT)
+    return moved
+
+
+def _detail(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """The copy's fine structure between the lips alone: teeth and tongue, as restorers put them in."""
+    mouth = _part((0.55, 0.62), (0.42, 0.58))(faces, copied, np.ones_like(weights))
+    return _blend(faces, _low(faces, 2) + mouth - _low(mouth, 2), weights)
+
+
+def _corners(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """Both corners of the mouth."""
+    left = _part((0.53, 0.63), (0.36, 0.44))(faces, copied, weights)
+    return _part((0.53, 0.63), (0.56, 0.64))(left, copied, weights)
+
+
+def _tinted_by_the_forehead(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+    """The honest mouth in the light of the copy's forehead, frame by frame: far from any mouth."""
+    height, width = faces.shape[1:3]
+    forehead = (
+        slice(None),
+        slice(round(0.10 * height), round(0.25 * height)),
+        slice(round(0.38 * width), round(0.62 * width)),
+    )
+    light = copied[forehead].mean(axis=(1, 2), dtype=np.float32)
+    gains = 1 + weights[:, None] * (light / np.maximum(light.mean(axis=0), 1) - 1)
+    return np.asarray(np.clip(np.rint(faces * gains[:, None, None]), 0, 255), np.uint8)
+
+
 FORMS: Mapping[str, Callable[[Frames, Frames, Signal], Frames]] = {
     "pixels": _blend,
     "mirrored": lambda faces, copied, weights: _blend(faces, copied[:, :, ::-1], weights),
@@ -533,6 +637,13 @@ FORMS: Mapping[str, Callable[[Frames, Frames, Signal], Frames]] = {
     "nodding": _nodding,
     "redder": _saturated,
     "mean of all mouths": _all_mouths,
+    "principal components": _as_components,
+    "residual": _as_residual,
+    "stretched as it flows": _as_flow,
+    "narrower": _widened,
+    "teeth's detail": _detail,
+    "both corners": _corners,
+    "light of the forehead": _tinted_by_the_forehead,
     "corner of the mouth": _part((0.52, 0.64), (0.36, 0.46)),
     "left half": _part((0, 1), (0, 0.5)),
     "lower lip and chin": _part((0.57, 1), (0, 1)),

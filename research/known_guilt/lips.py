@@ -393,6 +393,20 @@ class Retrieved:
 
 
 @dataclass(frozen=True)
+class Playing:
+    """Plays the mouths of another clip of the person from the first to the last, whatever is heard."""
+
+    def openings(self, scene: Scene) -> Signal | None:
+        """Unknown."""
+        return None
+
+    def faces(self, scene: Scene, openings: Signal | None) -> Frames:
+        """As they were filmed there."""
+        sources = _another(scene).frames
+        return scene.posed(sources, np.arange(len(scene.frames)) % len(sources), content(sources))
+
+
+@dataclass(frozen=True)
 class Painted:
     """A trained network: a checkpoint of ``examples/tiny_lipsync``.
 

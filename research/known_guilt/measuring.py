@@ -212,8 +212,8 @@ class Bench:
             return {"share": max(shares.product / len(changes), shares.of_one(change) * full), "full": full}
         if not shares.asks_again:
             return {"share": shares.most, "full": full}
-        nudged = _nudged(real.frames)
-        return {"share": shares.beyond(arrived(nudged, nudged[:1])), "full": full}
+        same = nudged(real.frames)
+        return {"share": shares.beyond(arrived(same, same[:1])), "full": full}
 
     def _earlier(self, name: str, by: int, region: Region | None = None) -> tuple[Frames, Faces]:
         """Frames whose mouths come so many frames earlier: the whole mouth, or ``region``."""
@@ -285,8 +285,8 @@ class Bench:
             before = seen(plain)
             again: Frames | None = None
             if not steady:
-                nudged = _nudged(frames)
-                again = made(nudged, nudged[:1] if alternative else nudged)
+                same = nudged(frames)
+                again = made(same, same[:1] if alternative else same)
                 if steady is None:
                     steady = repeats(before.faces, grey_faces(again))
                 again = None if steady else again
@@ -366,11 +366,11 @@ def layers(video: Frames) -> tuple[NDArray[np.uint8], ...]:
     return grey_faces(video), chroma_faces(video)
 
 
-def _nudged(frames: Frames) -> Frames:
+def nudged(frames: Frames) -> Frames:
     """The same but for one pixel in a corner, as a model is asked again."""
-    nudged = frames.copy()
-    nudged[:, 0, 0] ^= 1
-    return nudged
+    same = frames.copy()
+    same[:, 0, 0] ^= 1
+    return same
 
 
 def _mean_distances(video: Embeddings, speech: Embeddings) -> NDArray[np.float64]:

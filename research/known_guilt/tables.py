@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pytest_lipleak.core.verdicts import Limit
 from research.known_guilt.catalogue import MEMBERS
 from research.known_guilt.clip_sets import SETS
 from research.known_guilt.generator import HONEST, LEAKS, WEAK
@@ -47,9 +48,9 @@ class Row:
         return verdict == DEAF if self.guilt == WEAK else verdict != LEAK
 
 
-def rows_of(lines: Iterable[Line]) -> list[Row]:
-    """Judge every line."""
-    return [Row(line, judged(line)) for line in lines]
+def rows_of(lines: Iterable[Line], limits: Sequence[Limit] | None = None) -> list[Row]:
+    """Judge every line, by the default gates or others."""
+    return [Row(line, judged(line, limits)) for line in lines]
 
 
 def mistakes(rows: Iterable[Row]) -> list[str]:
@@ -71,15 +72,15 @@ def interval(count: int, of: int, confidence: float = 0.95) -> tuple[float, floa
     return low, high
 
 
-def tables(rows: Sequence[Row]) -> Mapping[str, str]:
-    """All tables by the name of their marker in the page."""
+def tables(rows: Sequence[Row], limits: Sequence[Limit] | None = None) -> Mapping[str, str]:
+    """All tables by the name of their marker in the page; ``limits`` judged the rows, the default gates if None."""
     sets = [name for name in SETS if any(row.set == name for row in rows)]
     return {
         "summary": _summary(rows, sets),
         "sets": _sets(rows, sets),
         "rates": _rates(rows, sets),
         "wrong": _wrong(rows),
-        "values": _values(rows, sets),
+        "values": _values(rows, gates() if limits is None else limits),
         "members": _members(rows, sets),
     }
 
@@ -184,10 +185,10 @@ def _wrong(rows: Sequence[Row]) -> str:
     )
 
 
-def _values(rows: Sequence[Row], sets: Sequence[str]) -> str:
+def _values(rows: Sequence[Row], limits: Sequence[Limit]) -> str:
     """Of every gate: the largest values of honest generators, and which leaks it finds that no other does."""
     body = []
-    for limit in gates():
+    for limit in limits:
         name = limit.metric.name
         having = [row for row in rows if name in row.found.values]
         honest = [row.found.values[name] for row in having if row.guilt != LEAKS]

@@ -24,6 +24,7 @@ from research.known_guilt.judge import (
     Line,
     asks_whether_lips_follow,
     corpus_of,
+    gates,
     gates_of,
     rows_of,
     value_of,
@@ -76,7 +77,7 @@ def outcomes(line: Line) -> Iterator[Judged]:
     """Judge every gate about leaks."""
     corpus = corpus_of(line)
     clips = corpus.provenance.clip_names
-    for limit in gates_of(line):
+    for limit in gates_of(line, gates()):
         rows = None if asks_whether_lips_follow(limit) else rows_of(corpus, limit.metric)
         # A run of so few clips would have probed more of them than happen to be among those drawn.
         if rows is None or (

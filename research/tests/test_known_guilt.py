@@ -10,6 +10,7 @@ from pytest_lipleak import Evaluation
 from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.formulas import metric
+from pytest_lipleak.evaluation.results.calibrated_limits import options_file
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet, open_clips
 from pytest_lipleak.media.video import write_video
@@ -23,7 +24,7 @@ from research.known_guilt.catalogue import MEMBERS, SMALL_BENCH
 from research.known_guilt.clip_sets import SETS, loudest, prepared, read_list
 from research.known_guilt.edits import Ellipse
 from research.known_guilt.generator import LEAKS, KnownGuilt
-from research.known_guilt.judge import LEAK, Judged, corpus_of, rows_of, value_of
+from research.known_guilt.judge import LEAK, Judged, corpus_of, gates_in, judged, rows_of, value_of
 from research.known_guilt.leaks import jaw
 from research.known_guilt.lips import voice
 from research.known_guilt.measuring import Bench, provenance
@@ -256,3 +257,22 @@ def test_what_an_older_version_measured_is_refused_and_no_limit_left_out() -> No
     del measured["REF_shift_frame_by_frame"]
     with pytest.raises(ValueError, match=r"a version without .*REF_shift_frame_by_frame"):
         rows_of(corpus, shift)
+
+
+def test_gates_that_calibrate_wrote_judge_what_was_measured(tmp_path):
+    written = options_file(("LSE-C_S@floor < 0.1", "LipCorr_S < 0.9"), "embedded", "direct", "clips=1/")
+    assert [str(limit) for limit in gates_in(written)] == ["LSE-C_S@floor < 0.1", "LipCorr_S < 0.9"]
+    excess = [[value] * 21 for value in (0.3, *[0.0] * 8)]
+    scan = {"excess": excess, "lips": excess, "slope": [0.3] * 21}
+    clip = {"region": 0.1, "offset": 0, "SI": scan, "XM": scan, "LSE-C[AM]": 3.0, "LSE-C[XM]": 3.0}
+    line = {
+        "member": "m",
+        "set": "s",
+        "alternative": False,
+        "speakers": {},
+        "clips": {str(at): clip for at in range(8)},
+    }
+    by_these = judged(line, gates_in(written))
+    assert by_these.verdict == LEAK
+    assert [each.partition(" (")[0] for each in by_these.broken] == ["LSE-C_S@floor < 0.1"]
+    assert set(by_these.values) == {"LSE-C_S@floor", "LipCorr_S"}

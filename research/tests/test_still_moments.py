@@ -1,0 +1,56 @@
+"""What one still reference gives in pairs of clips, on answers that are known."""
+
+import numpy as np
+import pytest
+
+from pytest_lipleak.media.clipsets import ClipSet, open_clips
+from pytest_lipleak.sync.embedded import EmbeddedExpert
+from research.known_guilt.generator import KnownGuilt
+from research.known_guilt.measuring import Bench
+from research.known_guilt.still_moments import LIMIT, Answers, accused, answers, leaky, value
+
+FRAMES, FULL = 40, 40 * 25.0
+STILL = np.zeros(FRAMES)
+
+
+def shown(share: float, frames: int) -> Answers:
+    """A picture that is shown in so many frames by a model that repeats itself."""
+    changed = STILL.copy()
+    changed[:frames] = 25 * share
+    return Answers(changed, STILL, FULL)
+
+
+def test_a_picture_counts_by_the_frames_in_which_it_is_shown():
+    pair = [shown(1.0, 10), shown(1.0, 10)]
+    assert value(pair) == pytest.approx(1.0)
+    assert value(pair, moments=1.0) == pytest.approx(0.25)
+    assert value([shown(0.4, 5), shown(0.4, 5)]) == pytest.approx(0.2)
+
+
+def test_pairs_are_counted_that_break_the_limit():
+    three = [shown(1.0, 10), shown(0.0, 10), shown(0.0, 10)]
+    assert accused(three, 0.25, 3) == (2, 3)
+    assert accused(three, 1.0, 3) == (2, 3)
+    assert accused([shown(LIMIT * 3.9, 10)] * 2, 1.0, 3) == (0, 1)
+
+
+def test_what_chance_gives_is_taken_off_as_often_as_is_said():
+    draw = np.random.default_rng(2)
+    drawn = [
+        Answers(25 * draw.normal(0, 0.1, FRAMES), 25 * draw.normal(0, 0.1, FRAMES), FULL) for _ in range(12)
+    ]
+    broken = [accused(drawn, 0.25, times)[0] for times in (0, 1, 3)]
+    assert broken == sorted(broken, reverse=True)
+    assert broken[0] == 66
+    assert broken[-1] == 0
+
+
+def test_a_generator_that_shows_its_picture_in_pauses_answers_there_alone():
+    whole = open_clips("embedded")
+    clips = ClipSet([whole.files[name] for name in ("anna_1", "anna_2", "mara_1", "mara_2")], "four")
+    bench = Bench(clips, EmbeddedExpert(), "same-speaker")
+    member = next(each for each in leaky() if each.name == "in pauses of the driving speech")
+    (found,) = answers(bench, KnownGuilt(member), ["anna_1"])
+    pauses = bench.real["anna_1"].pauses
+    assert not found.again.any()
+    assert found.changed[pauses].mean() > 5 * abs(found.changed[~pauses].mean())
