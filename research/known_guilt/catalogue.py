@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from research.known_guilt.edits import Cloned, Ellipse, LowerHalf, Whole
-from research.known_guilt.generator import HONEST, LEAKS, WEAK, Member
+from research.known_guilt.generator import HONEST, LEAKS, WEAK, KnownGuilt, Member
 from research.known_guilt.leaks import Leak, Timing
 from research.known_guilt.lips import Filmed, Heard, Lips, Painted, Playing, Retrieved, Still, Warped
 
@@ -501,6 +501,7 @@ LEAKY_MEMBERS = (
         "part of the time",
         Leak(0.6, timing=Timing(by_clip=10), when="where it is loud"),
     ),
+    _leaks("in the light of the nose", "unusual", Leak(1.0, form="light of the nose"), WARPED),
     _leaks("windows of 8 frames backwards .6", "unusual", Leak(0.6, timing=Timing(turned=8)), WARPED),
     _leaks("both corners", "form", Leak(1.0, form="both corners"), WARPED),
     _leaks("both corners .5, 3 late", "form", Leak(0.5, timing=Timing(3), form="both corners")),
@@ -527,6 +528,9 @@ LEAKY_MEMBERS = (
         Cloned(),
         "smoothed both ways",
     ),
+    # What an edit does not hold stays as it was filmed.
+    _leaks("filmed, in a third of the ellipse", "edit smaller than the lips", None, FILMED, Ellipse(0.35)),
+    _leaks("warped, in a third of the ellipse", "edit smaller than the lips", None, WARPED, Ellipse(0.35)),
     _leaks(
         "principal components .6 of a still mouth of the first frame",
         "still mouth",
@@ -540,6 +544,17 @@ LEAKY_MEMBERS = (
 MEMBERS: Mapping[str, Member] = {
     member.name: member for member in (*HONEST_MEMBERS, *WEAK_MEMBERS, *LEAKY_MEMBERS)
 }
+
+
+def load(member: str) -> KnownGuilt:
+    """Return a member as a model that pytest can be given, by ``--lipleak-model-arg=member=NAME``.
+
+    Raises:
+        ValueError: there is no such member.
+    """
+    if member not in MEMBERS:
+        raise ValueError(f"no member {member!r}; there are {', '.join(MEMBERS)}")
+    return KnownGuilt(MEMBERS[member])
 
 
 def in_rounds() -> list[str]:

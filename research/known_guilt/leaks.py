@@ -600,17 +600,21 @@ def _corners(faces: Frames, copied: Frames, weights: Signal) -> Frames:
     return _part((0.53, 0.63), (0.56, 0.64))(left, copied, weights)
 
 
-def _tinted_by_the_forehead(faces: Frames, copied: Frames, weights: Signal) -> Frames:
-    """The honest mouth in the light of the copy's forehead, frame by frame: far from any mouth."""
-    height, width = faces.shape[1:3]
-    forehead = (
-        slice(None),
-        slice(round(0.10 * height), round(0.25 * height)),
-        slice(round(0.38 * width), round(0.62 * width)),
-    )
-    light = copied[forehead].mean(axis=(1, 2), dtype=np.float32)
-    gains = 1 + weights[:, None] * (light / np.maximum(light.mean(axis=0), 1) - 1)
-    return np.asarray(np.clip(np.rint(faces * gains[:, None, None]), 0, 255), np.uint8)
+def _tinted(rows: tuple[float, float], columns: tuple[float, float]) -> Callable[..., Frames]:
+    """The honest mouth in the light of a part of the copy's face, frame by frame."""
+
+    def change(faces: Frames, copied: Frames, weights: Signal) -> Frames:
+        height, width = faces.shape[1:3]
+        area = (
+            slice(None),
+            slice(round(rows[0] * height), round(rows[1] * height)),
+            slice(round(columns[0] * width), round(columns[1] * width)),
+        )
+        light = copied[area].mean(axis=(1, 2), dtype=np.float32)
+        gains = 1 + weights[:, None] * (light / np.maximum(light.mean(axis=0), 1) - 1)
+        return np.asarray(np.clip(np.rint(faces * gains[:, None, None]), 0, 255), np.uint8)
+
+    return change
 
 
 FORMS: Mapping[str, Callable[[Frames, Frames, Signal], Frames]] = {
@@ -643,7 +647,8 @@ FORMS: Mapping[str, Callable[[Frames, Frames, Signal], Frames]] = {
     "narrower": _widened,
     "teeth's detail": _detail,
     "both corners": _corners,
-    "light of the forehead": _tinted_by_the_forehead,
+    "light of the forehead": _tinted((0.10, 0.25), (0.38, 0.62)),
+    "light of the nose": _tinted((0.31, 0.47), (0.38, 0.59)),
     "corner of the mouth": _part((0.52, 0.64), (0.36, 0.46)),
     "left half": _part((0, 1), (0, 0.5)),
     "lower lip and chin": _part((0.57, 1), (0, 1)),
