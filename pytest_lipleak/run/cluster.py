@@ -8,7 +8,8 @@ same paths, as on a cluster with a shared file system.
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
@@ -24,6 +25,7 @@ from pytest_lipleak.core.errors import (
     with_message,
 )
 from pytest_lipleak.core.verdicts import Limit
+from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.evaluation.results.parts import AGREED, check_alike, merged_parts
 from pytest_lipleak.run.process import Process
@@ -34,10 +36,10 @@ PARTS_PER_WORKER = 4
 """So that one slow clip does not leave all other workers idle at the end."""
 
 LOOK_EVERY = 5.0
-"""Seconds between two looks at whether a cluster has workers left."""
+"""Seconds between two looks at whether a cluster has workers left that do something."""
 
 DESERTED = 120.0
-"""Seconds for which a cluster may have none: a scheduler starts others for those that died, or a queue does."""
+"""Seconds for which a cluster may have none at work: a scheduler starts others for those that died, or a queue does."""
 
 Part = dict[str, Any]
 """A part's ``corpus`` as plain data, what ``failed``: clip, condition, kind of error and words, and by condition the
@@ -73,17 +75,16 @@ def measure_on(executor: str, run: Run, evaluation: Evaluation, limits: Sequence
     with _client(executor) as client:
         workers = max(len(client.scheduler_info(n_workers=-1)["workers"]), 1)
         count = min(clips, PARTS_PER_WORKER * workers)
+        # A scheduler that knows a key gives what it has of it: another model of this run has other ones.
+        call = uuid.uuid4().hex
         # Sent with every part: what is scattered is lost with the workers that hold it.
         shared = (run.settings, run.process.start, run.process.run, texts, sets)
         futures = [
-            client.submit(
-                measure_part, shared, (part, count), key=f"lipleak-{run.process.run}-{part}", pure=False
-            )
+            client.submit(measure_part, shared, (part, count), key=f"lipleak-{call}-{part}", pure=False)
             for part in range(1, count + 1)
         ]
         try:
-            _wait(client, futures)
-            parts: list[Part] = client.gather(futures)
+            parts = _measured(client, futures)
         except ExecutorError as error:
             raise ExecutorError(f"--executor {executor}: {error}") from None
         except LipleakError:
@@ -95,7 +96,7 @@ def measure_on(executor: str, run: Run, evaluation: Evaluation, limits: Sequence
             with suppress(Exception):
                 client.cancel(futures)
             with suppress(Exception):
-                client.run(_forget, run.process.run)
+                client.run(_forget, run.process.run, callback_timeout=DESERTED)
     merged = merged_parts({f"part {n}": Corpus.from_dict(part["corpus"]) for n, part in enumerate(parts, 1)})
     ours, theirs = evaluation.corpus.provenance, merged.provenance
     check_alike("this process", ours, "the workers", theirs, (*AGREED, "clip_names"))
@@ -110,29 +111,54 @@ def measure_on(executor: str, run: Run, evaluation: Evaluation, limits: Sequence
         evaluation.take_over_features(Condition.parse(condition), features)
 
 
-def _wait(client: Any, futures: Sequence[Any]) -> None:
-    """Wait until all parts are measured, or one failed; as long as somebody is there to measure them.
+def _measured(client: Any, futures: Sequence[Any]) -> list[Part]:
+    """Wait for all parts, as long as somebody is at work on them.
+
+    A result is fetched as soon as it is there, and at no time without an eye on the workers: those that hold one may
+    be lost meanwhile, and Dask would wait for ever for others to measure it once more.
 
     Raises:
-        ExecutorError: no worker process was left, and none came for a while.
+        ExecutorError: no worker process was left, or none did anything, for a while.
     """
     distributed: Any = import_module("distributed")
-    deserted: float | None = None
-    waiting: Any = set(futures)
-    while waiting:
+    parts: dict[int, Part] = {}
+    idle_since: float | None = None
+    while len(parts) < len(futures):
+        missing = [number for number in range(len(futures)) if number not in parts]
         with suppress(TimeoutError):
-            found = distributed.wait(waiting, timeout=LOOK_EVERY, return_when="FIRST_COMPLETED")
-            if any(future.status != "finished" for future in found.done):
-                return
-            waiting = found.not_done
-        if client.scheduler_info(n_workers=-1)["workers"]:
-            deserted = None
-        elif deserted is None:
-            deserted = time.monotonic()
-        elif time.monotonic() - deserted > DESERTED:
-            raise ExecutorError(
-                f"the cluster has had no worker process for {DESERTED:.0f} s; look at its logs, and start some"
-            )
+            waited_for = [futures[number] for number in missing]
+            distributed.wait(waited_for, timeout=LOOK_EVERY, return_when="FIRST_COMPLETED")
+        before = len(parts)
+        for number in missing:
+            if futures[number].status == "finished":
+                with suppress(TimeoutError):  # lost, and to be measured anew
+                    parts[number] = futures[number].result(timeout=DESERTED)
+            elif futures[number].status in ("error", "cancelled"):
+                futures[number].result()  # raises
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+        if len(parts) > before or any(map(_is_at_work, workers)):
+            idle_since = None
+        elif idle_since is None:
+            idle_since = time.monotonic()
+        elif time.monotonic() - idle_since > DESERTED:
+            raise ExecutorError(_idle(len(workers), len(futures) - len(parts), len(futures)))
+    return [parts[number] for number in range(len(futures))]
+
+
+def _is_at_work(worker: Mapping[str, Any]) -> bool:
+    """Whether a worker process does something, for us or for others who use the cluster, as it says itself."""
+    counts = worker.get("metrics", {}).get("task_counts", {})
+    return bool(counts.get("executing") or counts.get("long-running"))
+
+
+def _idle(workers: int, missing: int, parts: int) -> str:
+    if not workers:
+        return f"the cluster has had no worker process for {DESERTED:.0f} s; look at its logs, and start some"
+    return (
+        f"the cluster has {counted(workers, 'worker')}, of which none has done anything for {DESERTED:.0f} s, while "
+        f"{missing} of {parts} parts are not measured; look at the logs of the scheduler and of the workers (one that "
+        "is paused takes no part), and run again, with --store so that nothing is made twice"
+    )
 
 
 @contextmanager

@@ -297,11 +297,87 @@ def test_a_lost_cluster_is_told_in_the_words_of_what_was_lost(
     def lost(*arguments: Any, **options: Any) -> None:
         raise OSError("the scheduler is gone")
 
-    for name in ("gather", "cancel", "run"):
+    monkeypatch.setattr(distributed.Future, "result", lost)
+    for name in ("cancel", "run"):
         monkeypatch.setattr(distributed.Client, name, lost)
     each = begun("Copy")
     with pytest.raises(ExecutorError, match="OSError: the scheduler is gone"):
         measure_on(f"dask={cluster.scheduler_address}", each, each.new_evaluation(each.model), LIMITS[:1])
+
+
+class StandInFuture:
+    """A part that is in some state whenever somebody looks; the last one stays."""
+
+    def __init__(self, *states: str) -> None:
+        self._states = list(states)
+
+    @property
+    def status(self) -> str:
+        return self._states.pop(0) if len(self._states) > 1 else self._states[0]
+
+    def result(self, timeout: float | None = None) -> str:
+        if self.status == "finished":
+            return "measured"
+        assert timeout is not None, "would wait for ever"
+        raise TimeoutError
+
+
+class StandInClient:
+    """A scheduler that tells of its workers what they do, look by look; the last word stays."""
+
+    def __init__(self, *looks: list[dict[str, int]]) -> None:
+        self._looks = list(looks)
+
+    def scheduler_info(self, n_workers: int) -> dict[str, Any]:
+        counts = self._looks.pop(0) if len(self._looks) > 1 else self._looks[0]
+        return {"workers": {str(at): {"metrics": {"task_counts": each}} for at, each in enumerate(counts)}}
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Dask's waiting is over at once, and a minute has passed at each look."""
+    distributed = pytest.importorskip("distributed")
+    clock: list[float] = [0.0]
+
+    def wait(*arguments: Any, **options: Any) -> None:
+        clock[0] += 60.0
+        raise TimeoutError
+
+    monkeypatch.setattr(distributed, "wait", wait)
+    monkeypatch.setattr(cluster_module.time, "monotonic", lambda: clock[0])
+    return clock
+
+
+IDLE = {"memory": 3, "executing": 0}
+BUSY = {"executing": 1}
+
+
+def test_a_result_that_was_lost_with_its_worker_is_not_waited_for_for_ever(looks: list[float]) -> None:
+    futures = [StandInFuture("finished"), StandInFuture("finished", "lost")]
+    with pytest.raises(ExecutorError, match="has had no worker process for 120 s"):
+        cluster_module._measured(StandInClient([]), futures)
+    assert looks[0] == 5 * 60, "given up at the first look after two idle minutes since the last result"
+
+
+def test_a_result_that_was_lost_is_taken_when_it_was_measured_anew(looks: list[float]) -> None:
+    futures = [StandInFuture("finished", "lost", "pending", "finished"), StandInFuture("pending", "finished")]
+    assert cluster_module._measured(StandInClient([BUSY]), futures) == ["measured", "measured"]
+
+
+def test_workers_that_idle_while_parts_are_missing_are_given_up(looks: list[float]) -> None:
+    with pytest.raises(
+        ExecutorError,
+        match="has 2 workers, of which none has done anything for 120 s, while 1 of 2 parts are not",
+    ):
+        cluster_module._measured(
+            StandInClient([IDLE, BUSY], [IDLE, IDLE]), [StandInFuture("finished"), StandInFuture("pending")]
+        )
+
+
+def test_a_part_may_take_hours_while_somebody_is_at_it(looks: list[float]) -> None:
+    futures = [StandInFuture(*["pending"] * 200, "finished")]
+    assert cluster_module._measured(StandInClient([IDLE, BUSY]), futures) == ["measured"]
+    assert looks[0] > 3600
 
 
 @pytest.mark.slow
