@@ -158,6 +158,7 @@ def evaluate(
             limits = _limits(run, by_default=gates is None)
             evaluation = run.new_evaluation(run.model if isinstance(model, str) else as_model(model))
             skipped: dict[str, str] = {}
+            evaluation.foresee(limit.metric for limit in limits)
             for limit in limits:
                 with _noted(skipped, str(limit)):
                     evaluation.judge(limit)

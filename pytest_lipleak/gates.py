@@ -194,6 +194,7 @@ class Gate(GateItem):
         session = self.config.stash[KEY]
         try:
             evaluation = session.evaluation(session.run.model)
+            evaluation.foresee(each.metric for each in self.session.items if isinstance(each, Gate))
             verdict = evaluation.judge(self.limit)
         except NotApplicableError as error:
             pytest.skip(str(error))

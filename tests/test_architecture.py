@@ -35,6 +35,7 @@ INSIDE: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("measures",),
         ("results",),
         ("assembly",),
+        ("clip_by_clip",),
         ("measuring",),
         ("judging",),
         ("evaluation",),

@@ -16,10 +16,13 @@ import pytest
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import NotApplicableError
 from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
+from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.verdicts import Limit
+from pytest_lipleak.evaluation import clip_by_clip
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.judging import Judge
 from pytest_lipleak.evaluation.make import finished_videos, noted_faces, videos
+from pytest_lipleak.evaluation.measures import scans
 from pytest_lipleak.evaluation.one_video import score_file
 from pytest_lipleak.faces import mouth_swap, small_faces, tracking
 from pytest_lipleak.faces.detection import Face
@@ -229,7 +232,7 @@ def write_finished(clips: ClipSet, folder: Path) -> None:
         made = clips[name].frames.copy()
         made[:, 50:66, 34:62] = 90
         write_video(folder / f"out{number}.mkv", made)
-        rows.append(f"out{number}.mkv,{file.video.name},{(number + 1) % CLIPS}.mkv,CR")
+        rows.append(f"out{number}.mkv,{file.video.name},{(number + 1) % len(clips)}.mkv,CR")
     (folder / "manifest.csv").write_text("\n".join(rows))
 
 
@@ -277,6 +280,46 @@ def test_a_clip_whose_pictures_were_let_go_is_decoded_once_for_all_that_is_done_
     measured.need([Condition(Setup.XM, Reference.CR)])
     assert len(measured.corpus.trials) == 2 * CLIPS, measured.corpus.unscored
     assert work["opened"] - CLIPS - CLIPS <= CLIPS, "each clip at most once more for its output"
+
+
+def test_more_clips_than_anything_holds_are_decoded_once_for_all_that_is_asked_of_them(
+    work: Counter[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real clip, output, lags and pictures of one clip, then those of the next."""
+    size = FRAMES * SIZE**2 * 3
+    for module, name, most in (
+        (clipsets, "KEPT_BYTES", 2 * size),
+        (clipsets, "HELD", size),
+        (noted_faces, "NOTED", size),
+        (scans, "UNRELATED", 1),
+    ):
+        monkeypatch.setattr(module, name, most)
+    monkeypatch.setattr(clip_by_clip, "out_of_sync", lambda real, others: None)
+    many = 8
+    clips = ClipSet([_clip(tmp_path, number) for number in range(many)], "noise")
+    write_finished(clips, tmp_path)
+    finished = FinishedVideos(str(tmp_path / "manifest.csv"))
+    asked = [metric(name) for name in ("LSE-C[XM,CR]", "LipCorr_XO[CR]", "SSIM[XM,CR]")]
+
+    def measured(folder: str, *, foreseen: bool) -> tuple[Evaluation, int]:
+        work.clear()
+        made = Model("made", finished)
+        found = Evaluation(
+            finished.over(None), made, expert(), Plan(Protocol.DIRECT), Store(tmp_path / folder)
+        )
+        if foreseen:
+            found.foresee(asked)
+        found.expert_unfit()
+        assert [found.measure(each).clips for each in asked] == [many] * 3
+        return found, work["opened"]
+
+    one_by_one, decoded = measured("ahead", foreseen=True)
+    compared_with_all = 2
+    """Clips whose lips stand for those of others, here one, and another for that one."""
+    assert 2 * many <= decoded <= 2 * many + compared_with_all
+    metric_by_metric, decoded = measured("after", foreseen=False)
+    assert decoded >= 4 * many
+    assert vars(one_by_one.corpus) | {"costs": {}} == vars(metric_by_metric.corpus) | {"costs": {}}
 
 
 @pytest.mark.parametrize("protocol", [Protocol.DIRECT, Protocol.TRACKED])

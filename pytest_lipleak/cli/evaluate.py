@@ -211,6 +211,8 @@ def _judged_all(
 
         also = [Limit.parse(f"{each.name} < 0") for each in _applicable(group, evaluation)]
         measure_on(options.executor, work, evaluation, [*limits, *also])
+    else:
+        evaluation.foresee([*(limit.metric for limit in limits), *_applicable(group, evaluation)])
     told = _Troubles()
     if group:
         from pytest_lipleak.evaluation.measure_groups import measure_group

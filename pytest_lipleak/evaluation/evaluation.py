@@ -58,7 +58,7 @@ class Evaluation:
         parts = assemble(clips, model, expert, plan, store, rules=rules, worker=worker, files=files)
         self.artefacts = parts.artefacts
         self._record, self._trials, self._scheduler = parts.record, parts.trials, parts.scheduler
-        self._measuring = Measuring(parts, model)
+        self._measuring = Measuring(parts, model, in_passing=not rules.sequential)
         self._judge = Judge(self._measuring, rules, plan.shard)
         about = self.corpus.provenance
         self.silence_kind, self.strategy = about.silence, about.alternative_reference
@@ -81,6 +81,14 @@ class Evaluation:
     def verdicts(self) -> list[Verdict]:
         """What was judged so far."""
         return self._judge.verdicts
+
+    def foresee(self, metrics: Iterable[Metric]) -> None:
+        """Take note of what will be asked for: finished videos are then gone through clip by clip.
+
+        Values do not depend on it, and nothing is measured before something is asked for. Without it every metric goes
+        through all clips, and where they are thousands, pictures that were let go are decoded again for the next.
+        """
+        self._measuring.foresee(metrics)
 
     def measure(self, metric: Metric | str, confidence: float | None = None) -> Measurement:
         """Return a metric's value, generating and scoring what it still needs.

@@ -11,6 +11,7 @@ from pytest_lipleak.core.metrics.formulas import metric as metric_called
 from pytest_lipleak.core.remarks import hear
 from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.assembly import Parts
+from pytest_lipleak.evaluation.clip_by_clip import ClipByClip
 from pytest_lipleak.evaluation.measures.on_demand import Features
 from pytest_lipleak.evaluation.results import preconditions
 from pytest_lipleak.evaluation.results.aggregate import measure
@@ -25,10 +26,15 @@ class Measuring:
     Args:
         parts: what makes, measures and notes.
         model: the model under test.
+        in_passing: whether all that is foreseen of a clip may be measured when the first of it is asked for.
     """
 
-    def __init__(self, parts: Parts, model: Model) -> None:
+    def __init__(self, parts: Parts, model: Model, *, in_passing: bool = True) -> None:
         self.model = model
+        # A model that generates is not run for hours before its clips are known to be fit for the expert.
+        self._clip_by_clip = ClipByClip(parts) if in_passing and finished_of(model) else None
+        self._foreseen: dict[str, Metric] = {}
+        self._ahead: set[str] = set()
         self._record = parts.record
         self._trials = parts.trials
         self._scheduler = parts.scheduler
@@ -39,9 +45,23 @@ class Measuring:
         """What was measured so far."""
         return self._record.corpus
 
+    def foresee(self, metrics: Iterable[Metric]) -> None:
+        """Take note of what will be asked for; see ``Evaluation.foresee``."""
+        self._foreseen |= {each.name: each for each in metrics if each.name not in self._ahead}
+
+    def _measure_foreseen(self) -> None:
+        """Measure clip by clip what is foreseen, once; what cannot be is said where it is asked for."""
+        if self._clip_by_clip is not None and self._foreseen:
+            foreseen = [*self._foreseen.values()]
+            self._ahead |= self._foreseen.keys()
+            self._foreseen.clear()
+            hear(self._record.remark)
+            self._clip_by_clip.measure(foreseen)
+
     def measure(self, metric: Metric | str, confidence: float | None = None) -> Measurement:
         """Return a metric's value, generating and scoring what it still needs; see ``Evaluation.measure``."""
         wanted = metric_called(metric) if isinstance(metric, str) else metric
+        self._measure_foreseen()
         hear(self._record.remark)
         for turn in self._scheduler.turns():
             with turn:
@@ -151,6 +171,7 @@ class Measuring:
 
     def examine(self) -> None:
         """Score every real clip against unrelated audio; one that the expert does not hear counts as unscored."""
+        self._measure_foreseen()
         self.need(())
         self._measures.sanity()
         preconditions.mark_out_of_sync(self.corpus)

@@ -211,10 +211,12 @@ def measure_part(
         run = _runs[name]
         try:
             evaluation = run.new_evaluation(run.model, shard=shard)
-            for limit in limits:
+            asked = list(map(Limit.parse, limits))
+            evaluation.foresee(limit.metric for limit in asked)
+            for limit in asked:
                 # That it is left to others is no news; what failed is known by trial.
                 with suppress(LipleakError):
-                    evaluation.judge(Limit.parse(limit))
+                    evaluation.judge(limit)
             for condition in sets:
                 with suppress(LipleakError):
                     features[condition] = evaluation.frame_features(Condition.parse(condition))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from pytest_lipleak.core.clips import Clip, Video
 from pytest_lipleak.core.conditions import OTHER_SPEECH, Condition, Setup
@@ -29,6 +30,8 @@ LOOK_EVERY = 0.2
 """Seconds between two looks at whether the model is free; longer where a look takes long, to leave others room."""
 
 LOOK_AT_LEAST_EVERY = 5.0
+
+Work = TypeVar("Work")
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,27 +86,40 @@ class Scheduler:
     def _model(self) -> Model:
         return self.artefacts.videos.model
 
+    def in_order(self, work: Sequence[Work]) -> list[Work]:
+        """Return work in the order in which this process does it: parallel workers begin at places of their own."""
+        start = int(self.start_share * len(work))
+        return [*work[start:], *work[:start]]
+
     def finish(self, keys: Iterable[Key]) -> None:
         """Make and score those of these trials that are missing, or note why they cannot be.
 
         Raises:
             BusyError: some must be generated, and others hold the model; all else is done.
         """
-        missing = self.record.missing(keys)
-        start = int(self.start_share * len(missing))
-        ahead = missing[start:] + missing[:start]
+        ahead = self.in_order(self.record.missing(keys))
         total = len(ahead)
         if isinstance(self._model.generator, SharedGenerator):
             ahead = self._generated_first(ahead)
         # First what nobody is making, then what others hold: no worker waits while there is work.
         for wait in (False, True):
-            ahead = self._finished(ahead, total, wait=wait)
+            ahead = self._finished(ahead, total - len(ahead), total, wait=wait)
         if ahead:
             raise BusyError
         if total:
             self.progress(total, total, "")
 
-    def _finished(self, keys: Sequence[Key], total: int, *, wait: bool) -> list[Key]:
+    def finish_free(self, keys: Iterable[Key], done: int, total: int) -> None:
+        """Like ``finish``, without what others are at: that stays missing.
+
+        Args:
+            keys: of the trials.
+            done: how much of the work is done, for the progress.
+            total: of so much.
+        """
+        self._finished(self.record.missing(keys), done, total, wait=False)
+
+    def _finished(self, keys: Sequence[Key], before: int, total: int, *, wait: bool) -> list[Key]:
         """Score trials in their order, beside the making of the next where allowed; return what others are at."""
         behind: list[Key] = []
         made: list[Key] = []
@@ -115,7 +131,7 @@ class Scheduler:
                     self.record.corpus.trials[key] = self._scored(*key, wait=wait)
 
         try:
-            for done, key in enumerate(keys, total - len(keys)):
+            for done, key in enumerate(keys, before):
                 self.progress(done, total, label_of(key))
                 with _left_to(behind, key), self.record.attempt(key):
                     if self._begin(*key, wait=wait):

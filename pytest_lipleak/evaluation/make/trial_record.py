@@ -42,9 +42,10 @@ class TrialRecord:
 
     def missing(self, keys: Iterable[Key]) -> list[Key]:
         """Return those trials that are neither scored nor given up."""
-        lost = self.corpus.unscored
-        done = self.corpus.trials.keys() | lost.keys() | self.failures.keys()
-        return [key for key in keys if key not in done and (key[0], None) not in lost]
+        scored, lost, failed = self.corpus.trials, self.corpus.unscored, self.failures
+        # Asked clip by clip of thousands of clips: nothing is put together here that grows with them.
+        done = (scored, lost, failed)
+        return [key for key in keys if (key[0], None) not in lost and not any(key in each for each in done)]
 
     def lacks(self, measure: str, key: Key) -> bool:
         """Whether a measure of a trial is neither taken nor given up."""

@@ -1,6 +1,6 @@
 """What is measured of trials beyond their sync scores, and only when asked for: nulls, pictures, probes."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -66,11 +66,18 @@ class Measures:
 
     def sanity(self) -> None:
         """Score every real clip against unrelated audio: LSE-C, each by its best shift."""
+        for clip, condition in tuple(self.record.corpus.trials):
+            if condition is None:
+                self.sanity_of(clip)
+
+    def sanity_of(self, clip: str) -> Sequence[float]:
+        """Score one real clip, whose own score is known, against unrelated audio, unless that was done."""
         corpus = self.record.corpus
-        with self.stopwatch("scoring"):
-            for (clip, condition), trial in tuple(corpus.trials.items()):
-                if condition is None and clip not in corpus.unrelated:
-                    corpus.unrelated[clip] = self._against_unrelated(trial) or self._against_itself(clip)
+        if clip not in corpus.unrelated:
+            with self.stopwatch("scoring"):
+                real = corpus.trials[clip, None]
+                corpus.unrelated[clip] = self._against_unrelated(real) or self._against_itself(clip)
+        return corpus.unrelated[clip]
 
     def _against_itself(self, name: str) -> tuple[float, ...]:
         """A clip alone is compared with its own speech half a clip later."""
@@ -81,8 +88,12 @@ class Measures:
         source = self.trials.of(trial.clip, trial.condition)
         return self.artefacts.unrelated_scores(source, self.unrelated)
 
-    def pictures(self, metric: Metric) -> None:
+    def pictures(self, metric: Metric, clips: Iterable[str] | None = None) -> None:
         """Take the picture measures that ``metric`` still lacks.
+
+        Args:
+            metric: of pictures.
+            clips: of these alone; whole sets of frames are always compared over all.
 
         Raises:
             LipleakError: of some clips; all others were finished first.
@@ -94,7 +105,7 @@ class Measures:
             if metric.over_sets:
                 self._compare_sets(column.measure, column.condition)
             else:
-                names = self.record.corpus.provenance.clip_names
+                names = self.record.corpus.provenance.clip_names if clips is None else clips
                 of = self.trials.conditions
                 keys = [(name, each) for name in names for each in of(name, column.condition)]
                 self._of_every_video(column.measure, keys, self._compared)

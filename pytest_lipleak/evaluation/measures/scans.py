@@ -73,21 +73,14 @@ class Scans:
         """
         reference = condition.reference
         corpus = self.record.corpus
-        wanted = [
-            name
-            for name in corpus.provenance.clip_names
-            if self._comparable(name, reference) - {c for (clip, c) in corpus.scans if clip == name}
-        ]
+        wanted = [name for name in corpus.provenance.clip_names if self._lacks(name, reference)]
         # What others are at comes last, so that processes share the work.
         for wait in (False, True):
             left = []
             for done, name in enumerate(wanted):
                 self.progress(done, len(wanted), f"all lags, {label_of((name, condition))}")
-                found = self.of(name, reference, wait=wait)
-                if found is None:
+                if not self.note(name, reference, wait=wait):
                     left.append(name)
-                else:
-                    corpus.scans.update({(name, condition): scan for condition, scan in found.items()})
             wanted = left
         for name in corpus.provenance.clip_names:
             scored = (each for each in self._scored(name, reference) if each.cell == condition)
@@ -96,6 +89,23 @@ class Scans:
                     f"{name}: the clip set holds no speech but its own (and its XM partner's), so there is nothing "
                     "unrelated to compare with; add clips with other speech"
                 )
+
+    def note(self, name: str, reference: Reference, *, wait: bool = True) -> bool:
+        """Scan what was scored of one clip with a reference, unless that was done, and note it.
+
+        Returns:
+            False where another process is at it and ``wait`` is false.
+        """
+        found = self.of(name, reference, wait=wait) if self._lacks(name, reference) else {}
+        if found is None:
+            return False
+        self.record.corpus.scans.update({(name, condition): scan for condition, scan in found.items()})
+        return True
+
+    def _lacks(self, name: str, reference: Reference) -> bool:
+        """Whether a scan of a clip is not taken yet, and can be."""
+        scans = self.record.corpus.scans
+        return any((name, condition) not in scans for condition in self._comparable(name, reference))
 
     def _scored(self, name: str, reference: Reference) -> set[Condition]:
         trials = self.record.corpus.trials

@@ -1,0 +1,88 @@
+"""Finished videos, gone through clip by clip: all that is asked of a clip is done while its pictures are at hand."""
+
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from pytest_lipleak.core.conditions import Condition, Reference
+from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.errors import LipleakError
+from pytest_lipleak.core.metrics.formulas import Metric
+from pytest_lipleak.evaluation.assembly import Parts
+from pytest_lipleak.evaluation.results.preconditions import out_of_sync
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of every clip.
+
+    Args:
+        conditions: whose outputs are scored.
+        scanned: with which references outputs are compared with the clip at every lag.
+        pictures: metrics of single videos.
+    """
+
+    conditions: tuple[Condition, ...]
+    scanned: tuple[Reference, ...]
+    pictures: tuple[Metric, ...]
+
+    @classmethod
+    def by(cls, metrics: Iterable[Metric], corpus: Corpus) -> "_Asked":
+        """What metrics ask for, as far as there are videos of it.
+
+        Probes are of a dozen clips at most, and sets of frames are compared as wholes: they are left out.
+        """
+        there = [
+            metric
+            for metric in metrics
+            if not metric.is_probe
+            and not metric.over_sets
+            and not any(corpus.why_lacking(each.condition) for each in metric.columns if each.condition)
+        ]
+        scored = [metric for metric in there if not metric.is_picture]
+        conditions = dict.fromkeys(each for metric in scored for each in metric.conditions)
+        return cls(
+            tuple(each for each in conditions if not corpus.why_lacking(each)),
+            tuple(dict.fromkeys(each.conditions[-1].reference for each in scored if each.over_lags)),
+            tuple(metric for metric in there if metric.is_picture),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class ClipByClip:
+    """Measures ahead what will be asked for, in the order in which nothing has to be decoded twice.
+
+    What it finds is what is found where each metric goes through all clips: scores and measures do not depend on their
+    order. What another process is at, or what fails, it leaves to them.
+
+    Args:
+        parts: what makes, measures and notes.
+    """
+
+    parts: Parts
+
+    def measure(self, metrics: Sequence[Metric]) -> None:
+        """Measure what these metrics need of every clip, one after the other."""
+        asked = _Asked.by(metrics, self.parts.record.corpus)
+        names = self.parts.scheduler.in_order(self.parts.record.corpus.provenance.clip_names)
+        each = 1 + len(asked.conditions)
+        for place, name in enumerate(names):
+            self._measure(name, asked, place * each, len(names) * each)
+
+    def _measure(self, name: str, asked: _Asked, done: int, total: int) -> None:
+        scheduler, measures, corpus = self.parts.scheduler, self.parts.measures, self.parts.record.corpus
+        scheduler.finish_free([(name, None)], done, total)
+        if (name, None) not in corpus.trials:
+            return
+        if out_of_sync(corpus.trials[name, None].own, measures.sanity_of(name)):
+            # Nobody asks for its outputs, unless the expert hears none of the clips.
+            return
+        conditions = self.parts.trials.conditions
+        outputs = [(name, each) for cell in asked.conditions for each in conditions(name, cell)]
+        scheduler.finish_free(outputs, done + 1, total)
+        with suppress(LipleakError):
+            for reference in asked.scanned:
+                measures.scans.note(name, reference, wait=False)
+        for metric in asked.pictures:
+            with suppress(LipleakError):
+                measures.pictures(metric, [name])
