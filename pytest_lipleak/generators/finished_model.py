@@ -18,8 +18,8 @@ from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import GeneratorError, InputError, LipleakError
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.generators.registry import Model
-from pytest_lipleak.media.audio import fit, read_audio
-from pytest_lipleak.media.clipsets import ClipFile, ClipSet
+from pytest_lipleak.media.audio import fit, level, read_audio
+from pytest_lipleak.media.clipsets import ClipFile, ClipSet, Remember
 from pytest_lipleak.media.finished_tables import (
     OWN,
     SILENCE,
@@ -128,11 +128,12 @@ class FinishedVideos:
             "finished videos are looked up; nothing can be generated anew for what the table lacks"
         )
 
-    def over(self, given: ClipSet | None) -> ClipSet:
+    def over(self, given: ClipSet | None, remember: Remember | None = None) -> ClipSet:
         """Return the clips that the videos were made from, and find out what drove each.
 
         Args:
             given: clips of the user's, or None to take the sources that the table names.
+            remember: see ``ClipSet.remember``; None takes that of the clips, if there are any.
 
         Raises:
             InputError: a row means no clip, two rows are one video, or a setup contradicts the audio.
@@ -154,6 +155,7 @@ class FinishedVideos:
         )
         if given is not None:
             clips.remember, clips.decoding = given.remember, given.decoding
+        clips.remember = remember or clips.remember
         self.whole_clips = whole = ClipSet(files, origin)
         whole.driving, whole.decoding = clips.driving, clips.decoding
         sounds = _Sounds(clips)
@@ -295,7 +297,7 @@ class _Sounds:
             InputError: it cannot be read.
         """
         name = self.name_of(row)
-        if name is None or is_quiet(self.clips.speech(name)):
+        if name is None or self.clips.speech_level(name) < QUIET:
             return Setup.SI
         return Setup.AM if self.clips.same_speech(row.clip, name) else Setup.XM
 
@@ -457,8 +459,7 @@ def _refuse_one_for_several(rows: Iterable[FinishedVideo]) -> None:
 
 def is_quiet(audio: Audio) -> bool:
     """Whether sound counts as silence."""
-    samples = audio.astype(np.float64)
-    return not audio.size or float(np.sqrt(np.mean(samples * samples))) < QUIET
+    return level(audio) < QUIET
 
 
 def _start(audio: Audio) -> bytes:

@@ -34,6 +34,12 @@ def fit(audio: Audio, samples: int) -> Audio:
     return np.tile(audio, repeats)[:samples] if repeats > 1 else audio[:samples]
 
 
+def level(audio: Audio) -> float:
+    """Return how loud a sound is: the root mean square of its int16 samples, 0 where there are none."""
+    samples = audio.astype(np.float64)
+    return float(np.sqrt(np.mean(samples * samples))) if audio.size else 0.0
+
+
 def silence(samples: int, kind: str = "zeros", seed: int = 0) -> Audio:
     """Return silence of ``samples`` samples.
 

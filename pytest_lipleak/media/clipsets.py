@@ -53,11 +53,15 @@ KEPT_BYTES = 125_000_000
 Recorded = TypeVar("Recorded", Audio, Video)
 
 
+Remember = Callable[["ClipSet", str, Callable[[], Any]], Any]
+"""Finds again JSON-ready data about the clips of a set, by its name, or computes it."""
+
+
 def _nowhere(name: str, length: int) -> None:
     """End no clip before its own end."""
 
 
-def _computed(clips: "ClipSet", compute: Callable[[], Any]) -> Any:
+def _computed(clips: "ClipSet", what: str, compute: Callable[[], Any]) -> Any:
     """Remember nothing."""
     return compute()
 
@@ -114,8 +118,10 @@ class ClipSet(Mapping[str, Clip]):
         self.origin = origin
         self.driving: dict[str, Path] = {}
         """Files of further speech, which drove outputs and is no clip's, by name."""
-        self.remember: Callable[[ClipSet, Callable[[], Any]], Any] = _computed
-        """Finds again what was found out of the speech of the very same files, or computes it."""
+        self.remember: Remember = _computed
+        """Finds again what was found out of the very same files, by its name, or computes it."""
+        self.recall: Callable[[ClipFile, Callable[[], Any]], Any] | None = None
+        """Finds again what a clip of the very same file is, so that its pictures need not be decoded to know it."""
         self.decoding = Decoding()
         """Gives the pictures of files."""
         self._ends = ends
@@ -266,6 +272,10 @@ class ClipSet(Mapping[str, Clip]):
         """Return the number of samples of ``speech``; nothing is decoded for it where that is remembered."""
         return self._speeches.length(name)
 
+    def speech_level(self, name: str) -> float:
+        """Return how loud ``speech`` is, root mean square of int16 samples; nothing is decoded where that is known."""
+        return self._speeches.level(name)
+
     def add_driving(self, path: Path) -> str:
         """Add speech that drove outputs and is no clip's; before anything is compared. Return its name."""
         name = path.name
@@ -289,14 +299,19 @@ class ClipSet(Mapping[str, Clip]):
     @cached_property
     def _speeches(self) -> Speeches:
         texts = {name: file.text for name, file in self.files.items()} | dict.fromkeys(self.driving)
-        return Speeches(texts, self.speech, lambda compute: self.remember(self, compute))
+        return Speeches(texts, self.speech, lambda compute: self.remember(self, "speeches", compute))
 
     @cached_property
     def copies(self) -> dict[str, str]:
         """Clips that are another clip again, of the same recording and the same pictures, and that other clip.
 
-        Found out by decoding the audio of every clip, and the frames of those of one recording.
+        Found out by decoding the audio of every clip, and the frames of those of one recording, unless what comes of
+        that is remembered.
         """
+        found: dict[str, str] = self.remember(self, "copies", self._compared_pictures)
+        return found
+
+    def _compared_pictures(self) -> dict[str, str]:
         copies: dict[str, str] = {}
         for name in self if len(self) > 1 else ():
             for other, lag in sorted(self._speeches.same_recording(name).items()):
@@ -315,6 +330,24 @@ class ClipSet(Mapping[str, Clip]):
         return self._recordings[name]
 
     def _load(self, file: ClipFile) -> Clip:
+        if self.recall is None:
+            return self._decoded(file)
+        fresh: list[Clip] = []
+
+        def decode() -> dict[str, Any]:
+            fresh.append(clip := self._decoded(file))
+            return {"shape": clip.video.shape, "notes": clip.notes, "digest": clip.digest}
+
+        found = self.recall(file, decode)
+        if fresh:
+            return fresh[0]
+        recording = self._recording(file.name)
+        timeline, sound = replace(recording.timeline, audio=None), recording.sound_state
+        known = _Remembered(tuple(found["shape"]), timeline, tuple(found["notes"]), sound, found["digest"])
+        self._remembered[file.name] = known
+        return self._again(file.name, known)
+
+    def _decoded(self, file: ClipFile) -> Clip:
         recording = self._recording(file.name)
         opened = self.decoding.opened(recording.timeline)
         audio, notes = recording.audio, opened.notes + recording.sound_notes

@@ -8,6 +8,7 @@ from typing import Any
 from pytest_lipleak.core.clips import Audio, digest_of
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.media.ahead import ahead
+from pytest_lipleak.media.audio import level
 from pytest_lipleak.media.same_recordings import Fingerprint, fingerprint, shared_recordings
 
 Remember = Callable[[Callable[[], Any]], Any]
@@ -76,6 +77,15 @@ class Speeches:
         found: int | None = self._found["lengths"].get(name)
         return len(self._speech(name)) if found is None else found
 
+    def level(self, name: str) -> float:
+        """Return how loud a clip's audio is, root mean square of its samples, 0 for no sound at all.
+
+        Raises:
+            InputError: it cannot be read.
+        """
+        found: float | None = self._found["levels"].get(name)
+        return level(self._speech(name)) if found is None else found
+
     @property
     def _digests(self) -> dict[str, str]:
         """Hash of the samples of each clip that can be read; the others are refused where they are needed."""
@@ -97,10 +107,11 @@ class Speeches:
         """Decode every audio, and compare all."""
         digests: dict[str, str] = {}
         lengths: dict[str, int] = {}
+        levels: dict[str, float] = {}
         prints: dict[str, Fingerprint] = {}
         # The next one is decoded meanwhile.
         for name, audio in ahead(self._audible()):
-            digests[name], lengths[name] = digest_of(audio), len(audio)
+            digests[name], lengths[name], levels[name] = digest_of(audio), len(audio), level(audio)
             if digests[name] not in prints:
                 prints[digests[name]] = fingerprint(audio)
         met = list(prints)
@@ -108,7 +119,7 @@ class Speeches:
         for one, other, lag in shared_recordings(list(prints.values())):
             links.setdefault(met[one], {})[met[other]] = lag
             links.setdefault(met[other], {})[met[one]] = -lag
-        return {"digests": digests, "lengths": lengths, "links": links}
+        return {"digests": digests, "lengths": lengths, "levels": levels, "links": links}
 
     def _audible(self) -> Iterator[tuple[str, Audio]]:
         for name in self._texts:

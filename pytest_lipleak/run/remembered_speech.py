@@ -1,4 +1,4 @@
-"""What the speech of clips has in common, found out once for all processes of a run, and all runs on a store."""
+"""What the clips of a set have in common, found out once for all processes of a run, and all runs on a store."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class RememberedSpeech:
-    """Finds again, by the content of the files, what was found out of their sound.
+    """Finds again, by the content of the files, what was found out of their sound, and of the pictures that go with it.
 
     Args:
         store: gives where it is kept.
@@ -18,8 +18,8 @@ class RememberedSpeech:
     def __init__(self, store: "Callable[[], Store]") -> None:
         self._store = store
 
-    def __call__(self, clips: "ClipSet", compute: Callable[[], Any]) -> Any:
-        """Return what ``compute`` gives for these clips, JSON-ready."""
+    def __call__(self, clips: "ClipSet", what: str, compute: Callable[[], Any]) -> Any:
+        """Return what ``compute`` gives for these clips, JSON-ready; ``what`` is its name."""
         from pytest_lipleak.core.errors import MissingDataError
         from pytest_lipleak.core.version import __version__
         from pytest_lipleak.machine.libraries import OPENCV
@@ -32,4 +32,4 @@ class RememberedSpeech:
             return compute()
         libraries = versions_of("av", "numpy", OPENCV)
         key = key_of(speech=files, libraries=libraries, package=__version__, format=STORE_FORMAT)
-        return self._store().data("speech", key, compute, about={"clips": clips.origin})
+        return self._store().data(what, key, compute, about={"clips": clips.origin})

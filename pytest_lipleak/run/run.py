@@ -15,6 +15,7 @@ from pytest_lipleak.run.chosen_expert import ChosenExpert
 from pytest_lipleak.run.device import Device
 from pytest_lipleak.run.named_model import NamedModel
 from pytest_lipleak.run.process import Process
+from pytest_lipleak.run.remembered_clips import RememberedClips
 from pytest_lipleak.run.remembered_speech import RememberedSpeech
 from pytest_lipleak.run.report_files import Reports
 from pytest_lipleak.settings.options import Settings
@@ -119,11 +120,12 @@ class Run:
         from pytest_lipleak.media.clipsets import open_clips
 
         finished = self.named_model.finished()
+        remember = RememberedSpeech(self._any_store)
         if finished is not None and self._clips_of_table():
-            return finished.over(None)
+            return finished.over(None, remember)
         clips = open_clips(self.settings.inputs.clips, self.settings.inputs.clips_root)
         clips.origin = self.process.naming(self.settings.inputs.clips)
-        clips.remember = RememberedSpeech(lambda: self._lasting_store() or self._passing_store())
+        clips.remember = remember
         return clips if finished is None else finished.over(clips)
 
     def _clips_of_table(self) -> bool:
@@ -227,6 +229,8 @@ class Run:
         if finished is not None and not finished.is_resolved:
             clips = finished.over(clips)
         clips.decoding = SharedDecoding(self._passing_store())
+        if finished is not None:
+            clips.recall = RememberedClips(finished, self._any_store)
         kept = self._lasting_store() if model.fingerprint is not None else None
         evaluation = Evaluation(
             clips,
@@ -287,6 +291,9 @@ class Run:
         store = Store(machine.store, limit, shared=machine.store_shared)
         store.refuse_others()
         return store
+
+    def _any_store(self) -> "Store":
+        return self._lasting_store() or self._passing_store()
 
     def dose_curve(self, corpus: "Corpus") -> "tuple[DoseCurve | None, str | None]":
         """Return the curve on which a model's results are read as a share of copied lips, and why there is none."""
