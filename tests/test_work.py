@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
-from pytest_lipleak.core.errors import NotApplicableError
+from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.errors import NotApplicableError, WrongVideoError
 from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.verdicts import Limit
@@ -33,6 +34,8 @@ from pytest_lipleak.media import clipsets, decoding, timeline, video
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
 from pytest_lipleak.media.geometry import Upright
 from pytest_lipleak.media.video import write_video
+from pytest_lipleak.run.remembered_clips import RememberedClips
+from pytest_lipleak.run.remembered_speech import RememberedSpeech
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync import syncnet
 from pytest_lipleak.sync.protocols import Protocol
@@ -320,6 +323,38 @@ def test_more_clips_than_anything_holds_are_decoded_once_for_all_that_is_asked_o
     metric_by_metric, decoded = measured("after", foreseen=False)
     assert decoded >= 4 * many
     assert vars(one_by_one.corpus) | {"costs": {}} == vars(metric_by_metric.corpus) | {"costs": {}}
+
+
+@pytest.mark.parametrize("protocol", [Protocol.DIRECT, Protocol.TRACKED])
+def test_a_second_run_over_a_store_decodes_no_finished_video_and_no_clip_of_it(
+    clips: ClipSet, work: Counter[str], tmp_path: Path, protocol: Protocol
+) -> None:
+    write_finished(clips, tmp_path)
+    store = Store(tmp_path / "store")
+    asked = [metric(name) for name in ("LSE-C[XM,CR]", "LipCorr_XO[CR]")]
+
+    def judged() -> Corpus:
+        work.clear()
+        finished = FinishedVideos(str(tmp_path / "manifest.csv"))
+        sources = finished.over(None, RememberedSpeech(lambda: store))
+        sources.recall = RememberedClips(finished, lambda: store)
+        measured = Evaluation(sources, Model("made", finished), expert(), Plan(protocol), store)
+        measured.foresee(asked)
+        measured.expert_unfit()
+        assert [measured.measure(each).clips for each in asked] == [CLIPS] * 2
+        return measured.corpus
+
+    first, decoded = judged(), work["opened"]
+    assert decoded == 2 * CLIPS
+    again = judged()
+    assert not work["opened"]
+    assert not work["video windows"]
+    assert vars(again) | {"costs": {}} == vars(first) | {"costs": {}}
+    # Another content under the same name is another clip.
+    _clip(tmp_path, 0, still=False)
+    with pytest.raises(WrongVideoError):
+        judged()
+    assert work["opened"]
 
 
 @pytest.mark.parametrize("protocol", [Protocol.DIRECT, Protocol.TRACKED])
