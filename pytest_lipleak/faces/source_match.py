@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_lipleak.core.words import counted
 from pytest_lipleak.faces.small_faces import SIDE, Faces, Region
 
 UPPER = round(0.40 * SIDE)
@@ -56,6 +57,12 @@ EVIDENCE = 5.0
 NOISE = 2.0
 """And this many times what is left at the best place: a head at rest fits a little better or worse anywhere."""
 
+LACKING = 5
+"""Frames that an output may lack at its beginning, where its first stands for them: as at its end."""
+
+PLAINLY = 0.02
+"""Correlation by which frames further on must fit better than these for more to be missing."""
+
 BLANK = 2.0
 """Grey levels, spread within a picture, below which it shows nothing."""
 
@@ -72,6 +79,8 @@ class Match:
         output_moves: of the output's.
         quick: correlation of their quick movements, at the one shift within ``SLACK`` that fits best; likewise None.
         turns: correlation of how the heads move from frame to frame; None where it was not asked for.
+        lacks: frames of the clip's beginning that the output does not show, where it moves as all others do; 0 for
+            up to ``LACKING``.
         notes: what was found, in words.
     """
 
@@ -82,6 +91,7 @@ class Match:
     output_moves: float
     turns: float | None = None
     quick: float | None = None
+    lacks: int = 0
     notes: tuple[str, ...] = ()
 
     @property
@@ -149,6 +159,11 @@ def match(
             theirs -= (theirs[indices] - ours)[both].mean(axis=0)
         way = _path(ours, theirs)
     by_pictures = at(way)
+    if moves >= MOVES and not (by_pictures.belongs and way.min() >= -LACKING):
+        lacks, fit = _lacking(ours, theirs)
+        if fit >= max(SURE, by_pictures.motion) and (lacks > LACKING or not by_pictures.belongs):
+            straight = at(np.full(len(ours), -lacks))
+            by_pictures = replace(straight, motion=fit, lacks=lacks if lacks > LACKING else 0)
     if by_pictures.belongs:
         return by_pictures
     quick, late = _alike(_quick(ours), _quick(theirs))
@@ -160,6 +175,25 @@ def match(
     turns, late = _alike(_turns(clip), _turns(output))
     by_turns = replace(at(np.full(len(ours), late), turns), quick=quick)
     return by_turns if by_turns.belongs else replace(by_pictures, turns=turns)
+
+
+def _lacking(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> tuple[int, float]:
+    """How many frames of the clip's beginning an output lacks (below 0: has before it), and how well all others fit.
+
+    More than ``LACKING`` where those move as surely as anything does, and plainly more so than nearer to the beginning.
+    """
+
+    def alike(lacks: int) -> float:
+        one, other = ours[max(lacks, 0) :], theirs[max(-lacks, 0) :]
+        shared = min(len(one), len(other))
+        one, other = (each[:shared] - each[:shared].mean(axis=0) for each in (one, other))
+        return correlation(one, other)
+
+    near, far = range(-LACKING, LACKING + 1), range(LACKING + 1, len(ours) // 2 + 1)
+    (few_fit, few), (fit, late) = (
+        max(((alike(lacks), -lacks) for lacks in those), default=(0.0, 0)) for those in (near, far)
+    )
+    return (-late, fit) if fit >= max(SURE, few_fit + PLAINLY) else (-few, few_fit)
 
 
 def _indices(shifts: NDArray[np.int64], count: int) -> NDArray[np.int64]:
@@ -277,7 +311,11 @@ def _apart(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> NDArray[np
 def _described(shifts: NDArray[np.int64], length: int, found: int) -> tuple[str, ...]:
     notes = []
     if shifts[0]:
-        notes.append(f"begins {abs(shifts[0])} frames {'late' if shifts[0] > 0 else 'early'}")
+        notes.append(
+            f"begins {counted(int(shifts[0]), 'frame')} before its clip"
+            if shifts[0] > 0
+            else f"lacks the first {counted(int(-shifts[0]), 'frame')} of its clip: its own first stays"
+        )
     for at in np.flatnonzero(np.diff(shifts)).tolist():
         by = int(shifts[at + 1] - shifts[at])
         notes.append(f"{abs(by)} frame {'doubled' if by > 0 else 'lost'} after {(at + 1) / 25:.2f} s")

@@ -69,8 +69,8 @@ def test_an_output_as_it_should_be_is_taken_as_it_is(clip: np.ndarray, output: n
     [
         (lambda made: made[:-4], [*range(56), 55, 55, 55, 55], "ends 4 frames early"),
         (lambda made: np.concatenate([made, made[:5]]), range(60), "5 frames beyond the clip's end"),
-        (lambda made: np.concatenate([made[:1]] * 3 + [made]), range(3, 63), "begins 3 frames late"),
-        (lambda made: made[2:], [*range(58)], "begins 2 frames early"),
+        (lambda made: np.concatenate([made[:1]] * 3 + [made]), range(3, 63), "begins 3 frames before"),
+        (lambda made: made[2:], [*range(58)], "lacks the first 2 frames"),
         (lambda made: np.delete(made, [30], axis=0), [*range(30), *range(29, 59)], "1 frame lost"),
         (lambda made: np.insert(made, 30, made[30], axis=0), [*range(30), *range(31, 61)], "1 frame doubled"),
     ],
@@ -91,6 +91,26 @@ def test_time_is_found_by_content(
     # Where exactly a frame is missing, a picture that hardly moves does not say.
     assert (abs(got - wanted) > 1).mean() < 0.02
     assert (got != wanted).mean() < 0.15
+
+
+@pytest.mark.parametrize("lacks", [6, 10, 25])
+def test_an_output_that_shows_its_clip_from_somewhere_on_is_refused_with_the_place(
+    clip: np.ndarray, output: np.ndarray, lacks: int
+) -> None:
+    """Nothing of it is measured where its first picture would stand for what it lacks: no leak is seen there."""
+    why = laid(clip, output[lacks:]).refused
+    assert why is not None
+    assert f"lacks the first {lacks} frames ({lacks / 25:.2f} s) of clip 'ann'" in why
+    assert f"'start' = {lacks / 25:.2f}" in why
+    assert laid(clip[lacks:], output[lacks:]).indices == tuple(range(LENGTH - lacks)), "as it says"
+
+
+def test_frames_that_are_lost_on_the_way_are_no_missing_beginning(
+    clip: np.ndarray, output: np.ndarray
+) -> None:
+    found = laid(clip, np.delete(output, range(20, 27), axis=0))
+    assert found.refused is None
+    assert found.indices[:20] == tuple(range(20))
 
 
 @pytest.mark.parametrize("name", ["anna_1", "anna_2"])
@@ -281,7 +301,7 @@ def test_what_moves_as_its_clip_does_is_laid_by_that_whatever_the_table_says(
     found = declared(clip, late)
     assert found.refused is None
     assert POSED not in found.notes
-    assert any("begins 3 frames late" in note for note in found.notes)
+    assert any("begins 3 frames before its clip" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(

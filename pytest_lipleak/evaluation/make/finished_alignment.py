@@ -10,6 +10,7 @@ from pytest_lipleak.core.clips import Audio, Clip, Image, StreamedVideo, Video, 
 from pytest_lipleak.core.conditions import Setup
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.scores import POSED
+from pytest_lipleak.core.timebase import FRAME_RATE
 from pytest_lipleak.evaluation.make.crops import Boxes, Cropper
 from pytest_lipleak.faces.lookalikes import Likeness, Traits, likeness, traits_of
 from pytest_lipleak.faces.placement import (
@@ -152,6 +153,7 @@ def lay(
         _check_that_it_shows_something(clip, output)
         given = grey_faces(cropper(clip.video))
         found = _best_match(clip, output, cropper, given)
+        _check_that_it_has_the_beginning(clip, found)
         if free is not None and not (found.seen is not None and found.seen.belongs):
             laid = _in_its_own_pose(clip, given, output, cropper, free)
         else:
@@ -175,6 +177,17 @@ def _check_that_it_shows_something(clip: Clip, output: Video) -> None:
     some = frames_at(output, np.linspace(0, len(output) - 1, SAMPLED).round().astype(int).tolist())
     if max(float(np.std(image)) for image in some) < BLANK:
         raise _RefusedError("shows nothing: every picture is of one colour")
+
+
+def _check_that_it_has_the_beginning(clip: Clip, found: "_Found") -> None:
+    """Refuse an output that shows its clip from somewhere on: nothing stands for what it lacks."""
+    if found.seen is not None and (lacks := found.seen.lacks):
+        begin = f"{lacks / FRAME_RATE:.2f}"
+        raise _RefusedError(
+            f"lacks the first {lacks} frames ({begin} s) of clip {clip.name!r}: upper faces move alike with "
+            f"r = {found.seen.motion:.2f} from there on; make it from the clip's first frame on, or judge it on a clip "
+            f"that begins there ('start' = {begin} in a list of clips, --clips)"
+        )
 
 
 @dataclass(frozen=True)
