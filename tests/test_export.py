@@ -15,6 +15,7 @@ import pytest
 
 from pytest_lipleak.cli import NOT_JUDGED, USAGE, main
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
+from pytest_lipleak.media.finished_tables import read_finished
 from pytest_lipleak.media.video import write_video
 
 MODEL = '''
@@ -230,7 +231,7 @@ def test_the_loops_of_its_readme_run(exported: Path, tmp_path: Path) -> None:
     program.write_text('#!/bin/sh\n[ -e "$3" ] && [ -e "$5" ] && [ -e "$7" ] && echo "$3 $5 $7" > "$9"\n')
     program.chmod(0o755)
     text = (folder / "README.md").read_text()
-    loop, array = (text.split("```sh\n")[place].partition("```")[0] for place in (1, 2))
+    loop, array, joined = (text.split("```sh\n")[place].partition("```")[0] for place in (1, 2, 3))
     with (folder / "manifest.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     path = f"{program.parent}:/usr/bin:/bin"
@@ -243,3 +244,9 @@ def test_the_loops_of_its_readme_run(exported: Path, tmp_path: Path) -> None:
         assert (
             folder / row["output"]
         ).read_text() == f"{row['video']} {row['reference_video']} {row['audio']}\n"
+    subprocess.run(["bash", "-c", joined], cwd=folder, env={"PATH": path}, check=True)
+    both = read_finished(str(folder / "models.csv"))
+    assert both.models == ("one", "two")
+    for model, place in (("one", "outputs/"), ("two", "outputs_two/")):
+        outputs = [row.output.relative_to(folder).as_posix() for row in both.of(model).rows]
+        assert outputs == [row["output"].replace("outputs/", place) for row in rows]

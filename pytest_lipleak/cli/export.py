@@ -199,6 +199,15 @@ python inference.py --face "$video" --reference "$reference_video" --audio "$aud
 
 Give every video to the model as if it were the only one: no result may depend on another row.
 
+Several systems: each writes to a folder of its own (in the loop, `output="outputs_two/${{output#outputs/}}"`), and one
+table names all of them, with a column `model` that says who made what:
+
+```sh
+(sed '1s/$/,model/; 1!s/$/,one/' manifest.csv; sed '1d; s/$/,two/; s#^outputs/#outputs_two/#' manifest.csv) > models.csv
+```
+
+Name that table below in place of the folder, and add `--all-models`: they are printed side by side.
+
 Then judge:
 
 ```sh

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Image
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLE_RATE
+from pytest_lipleak.core.words import at_least_tenths
 from pytest_lipleak.sync.expert import Suitability
 from pytest_lipleak.sync.logmel import mel_power
 from pytest_lipleak.sync.mouth_window import mouth_windows
@@ -58,7 +59,7 @@ def suitability_of_mouths(mouths: NDArray[np.uint8], audio: Audio) -> Suitabilit
     refusals = []
     if speech < MIN_SPEECH_SECONDS:
         refusals.append(
-            f"{speech:.1f} s of speech in a clip of {seconds:.1f} s; the embedded expert needs "
+            f"{at_least_tenths(speech)} s of speech in a clip of {seconds:.1f} s; the embedded expert needs "
             f"{MIN_SPEECH_SECONDS:g} s. Use a longer clip"
         )
     if not voiced(audio, sounding):
@@ -75,8 +76,8 @@ def suitability_of_mouths(mouths: NDArray[np.uint8], audio: Audio) -> Suitabilit
     warnings = []
     if seconds < SHORT_SECONDS:
         warnings.append(
-            f"the clip is {seconds:.1f} s long: scores at the free offset are weak under {SHORT_SECONDS:g} s, "
-            "read the score at the known offset"
+            f"the clip is {at_least_tenths(seconds)} s long: scores at the free offset are weak under "
+            f"{SHORT_SECONDS:g} s, read the score at the known offset"
         )
     return Suitability(tuple(refusals), tuple(warnings))
 

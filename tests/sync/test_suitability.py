@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from drawn_inputs import drawn_mouth, speech_like
 
+from pytest_lipleak.core.words import at_least_tenths
 from pytest_lipleak.media.clipsets import open_clips
 from pytest_lipleak.sync.embedded import EmbeddedExpert
 from pytest_lipleak.sync.expert import Suitability
@@ -29,6 +30,18 @@ def test_limit_of_two_seconds_of_speech(seconds: float, refused: bool) -> None:
     assert result.suitable is not refused
     if refused:
         assert f"needs {MIN_SPEECH_SECONDS:g} s" in result.refusals[0]
+
+
+def test_what_falls_short_by_little_does_not_read_like_the_limit() -> None:
+    assert [at_least_tenths(seconds) for seconds in (1.999, 1.96, 2.0, 3.96, 0.3)] == [
+        "1.9",
+        "1.9",
+        "2.0",
+        "3.9",
+        "0.3",
+    ]
+    (refusal,) = suitability(drawn_mouth(50), speech_like(1.98)).refusals
+    assert refusal.startswith("1.9 s of speech")
 
 
 def test_a_word_in_a_long_silence_is_too_little_speech() -> None:

@@ -20,7 +20,7 @@ from pytest_lipleak.core.errors import (
 from pytest_lipleak.core.listing import Listing
 from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.core.timebase import FRAME_RATE
-from pytest_lipleak.core.words import counted
+from pytest_lipleak.core.words import at_least_tenths, counted
 from pytest_lipleak.evaluation.make.crops import Crops
 from pytest_lipleak.evaluation.make.progress_relay import Progress
 from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
@@ -296,8 +296,8 @@ def _look(clip: Clip, report: ClipReport, detector: "FaceDetector | None") -> No
         report.problems.append("its picture stands still; leave it out, or name the video instead of a still")
     if report.speech < MIN_SPEECH_SECONDS:
         report.problems.append(
-            f"{report.speech:.1f} s of speech, expected {MIN_SPEECH_SECONDS:g} s or more; use a longer clip of "
-            "somebody who speaks"
+            f"{at_least_tenths(report.speech)} s of speech, expected {MIN_SPEECH_SECONDS:g} s or more; use a longer "
+            "clip of somebody who speaks"
         )
 
 
