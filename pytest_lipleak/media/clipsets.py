@@ -7,7 +7,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
@@ -305,21 +305,9 @@ class ClipSet(Mapping[str, Clip]):
     def copies(self) -> dict[str, str]:
         """Clips that are another clip again, of the same recording and the same pictures, and that other clip.
 
-        Found out by decoding the audio of every clip, and the frames of those of one recording, unless what comes of
-        that is remembered.
+        Found out by decoding the audio of every clip, and the frames of those of one recording, unless remembered.
         """
-        found: dict[str, str] = self.remember(self, "copies", self._compared_pictures)
-        return found
-
-    def _compared_pictures(self) -> dict[str, str]:
-        copies: dict[str, str] = {}
-        for name in self if len(self) > 1 else ():
-            for other, lag in sorted(self._speeches.same_recording(name).items()):
-                known = other in self.files and other not in copies
-                if known and other < name and _is_copy(self, name, other, lag):
-                    copies[name] = other
-                    break
-        return copies
+        return dict(self.remember(self, "copies", lambda: _copies_in(self, self._speeches)))
 
     def _recording(self, name: str) -> Recording:
         if name not in self._recordings:
@@ -330,40 +318,55 @@ class ClipSet(Mapping[str, Clip]):
         return self._recordings[name]
 
     def _load(self, file: ClipFile) -> Clip:
+        recording = self._recording(file.name)
+        decode = partial(_decoded, file, recording, self.decoding, self._ends)
         if self.recall is None:
-            return self._decoded(file)
+            return decode()
         fresh: list[Clip] = []
 
-        def decode() -> dict[str, Any]:
-            fresh.append(clip := self._decoded(file))
+        def what_it_is() -> dict[str, Any]:
+            fresh.append(clip := decode())
             return {"shape": clip.video.shape, "notes": clip.notes, "digest": clip.digest}
 
-        found = self.recall(file, decode)
+        found = self.recall(file, what_it_is)
         if fresh:
             return fresh[0]
-        recording = self._recording(file.name)
         timeline, sound = replace(recording.timeline, audio=None), recording.sound_state
         known = _Remembered(tuple(found["shape"]), timeline, tuple(found["notes"]), sound, found["digest"])
         self._remembered[file.name] = known
         return self._again(file.name, known)
 
-    def _decoded(self, file: ClipFile) -> Clip:
-        recording = self._recording(file.name)
-        opened = self.decoding.opened(recording.timeline)
-        audio, notes = recording.audio, opened.notes + recording.sound_notes
-        frames = len(opened.video)
-        length = audible_frames(recording.audio_file, frames, len(audio))
-        if length < frames:
-            notes += (f"last {frames - length} frames without audio left out",)
-        first, stop = file.first, length if file.stop is None else file.stop
-        _check_stretch(file, first, stop, length)
-        end = self._ends(file.name, stop - first)
-        if end is not None and first + end < stop - LATE_FRAMES:
-            notes += (f"last {stop - first - end} frames left out: {ENDS_EARLY}",)
-            stop = first + end
-        audio = audio[first * SAMPLES_PER_FRAME : stop * SAMPLES_PER_FRAME]
-        video = opened.video if file.box is None else file.box.of(opened.video, str(file.video))
-        return Clip(file.name, _unchanging(_cut(video, first, stop)), _unchanging(audio), file.speaker, notes)
+
+def _decoded(
+    file: ClipFile, recording: Recording, decoding: Decoding, ends: Callable[[str, int], int | None]
+) -> Clip:
+    """Decode a clip; see ``ClipSet`` for ``decoding`` and ``ends``."""
+    opened = decoding.opened(recording.timeline)
+    audio, notes = recording.audio, opened.notes + recording.sound_notes
+    frames = len(opened.video)
+    length = audible_frames(recording.audio_file, frames, len(audio))
+    if length < frames:
+        notes += (f"last {frames - length} frames without audio left out",)
+    first, stop = file.first, length if file.stop is None else file.stop
+    _check_stretch(file, first, stop, length)
+    end = ends(file.name, stop - first)
+    if end is not None and first + end < stop - LATE_FRAMES:
+        notes += (f"last {stop - first - end} frames left out: {ENDS_EARLY}",)
+        stop = first + end
+    audio = audio[first * SAMPLES_PER_FRAME : stop * SAMPLES_PER_FRAME]
+    video = opened.video if file.box is None else file.box.of(opened.video, str(file.video))
+    return Clip(file.name, _unchanging(_cut(video, first, stop)), _unchanging(audio), file.speaker, notes)
+
+
+def _copies_in(clips: ClipSet, speeches: Speeches) -> dict[str, str]:
+    copies: dict[str, str] = {}
+    for name in clips if len(clips) > 1 else ():
+        for other, lag in sorted(speeches.same_recording(name).items()):
+            known = other in clips.files and other not in copies
+            if known and other < name and _is_copy(clips, name, other, lag):
+                copies[name] = other
+                break
+    return copies
 
 
 def _is_copy(clips: ClipSet, name: str, other: str, lag: float) -> bool:
