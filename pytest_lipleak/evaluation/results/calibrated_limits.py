@@ -1,9 +1,9 @@
 """Limits for an expert that has no default gates, from what the control generators come to on a clip set.
 
-A limit stands halfway between what no leak comes to at most and what half a copy comes to at least. The control
-generators are one way to make lips, and others agree more with speech that they never heard: so a limit is never below
-a share of what a full copy gives that holds for all ways that were tried with the embedded expert. Where a full copy
-would keep such a limit, the metric cannot tell a leak on these clips, and there is none.
+A limit on a leak stands halfway between what no leak comes to at most and what half a copy comes to at least. The
+control generators are one way to make lips, and others agree more with speech that they never heard: so a limit is
+never below a share of what a full copy gives that holds for all ways that were tried with the embedded expert. Where a
+full copy would keep such a limit, the metric cannot tell a leak on these clips, and there is none.
 """
 
 import math
@@ -30,6 +30,13 @@ CALIBRATED = tuple(LEAST_SHARE)
 
 FOLLOWS = ("LSE-C[AM,CR]", "LSE-C[XM,CR]")
 """Whether lips follow their own audio, and other speech: lips that stand still under a jaw that moves do the former."""
+
+
+FOLLOWING = 0.1
+"""Share of the way from real lips with speech of others to the control generator's with what drives it, from which lips
+follow. The control generator pastes filmed mouths, which experts like best: halfway, lips of other kinds that follow
+are called deaf two and a half times as often as by the embedded expert's default gates, at a tenth as often (sets for
+choosing of ``research/known_guilt``)."""
 
 
 def on_these_clips(corpus: Corpus, found: Measurement) -> Measurement:
@@ -119,12 +126,13 @@ def _deaf(good: Measurement) -> str:
 
 
 def _follows(good: Measurement, honest: Corpus) -> float | None:
-    """Halfway between lips that follow and real lips with speech of others."""
+    """A tenth of the way from real lips with speech of others to lips that follow."""
     unrelated = [score for scores in honest.unrelated.values() for score in scores]
     if not unrelated or good.interval is None:
         return None
     chance = sum(unrelated) / len(unrelated)
-    return (good.interval[0] + chance) / 2 if good.interval[0] > chance else None
+    above = good.interval[0] - chance
+    return chance + FOLLOWING * above if above > 0 else None
 
 
 def _both(name: str, operator: str, value: float) -> Sequence[str]:
