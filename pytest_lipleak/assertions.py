@@ -12,10 +12,10 @@ from pytest_lipleak.core.conditions import SETUPS, Condition, Reference, Setup
 from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError, UnscorableError
 from pytest_lipleak.core.metrics.default_gates import LEAST_EXCESS, PROBE_LIMIT
 from pytest_lipleak.core.metrics.formulas import REFERENCE_PROBES, metric
-from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, check_confidence
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.report.failures import explain
 from pytest_lipleak.sync.experts import refuse_unnamed
+from pytest_lipleak.verdicts.limits import Limit, Measurement, Verdict, check_confidence
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
@@ -94,10 +94,10 @@ def assert_no_regression(
         ConfigurationError: ``fail`` does not parse.
     """
     __tracebackhide__ = True
-    from pytest_lipleak.core.regressions import DEFAULT_ALLOWANCES, Allowance
     from pytest_lipleak.evaluation.comparison import has, judge_regression, matching
     from pytest_lipleak.report.baseline_words import explain_regression
     from pytest_lipleak.report.reading import read_report
+    from pytest_lipleak.verdicts.regressions import DEFAULT_ALLOWANCES, Allowance
 
     given = isinstance(baseline, str | Path)
     file = str(baseline) if given else "the baseline"

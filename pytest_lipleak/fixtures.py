@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_lipleak.pytest_session.asking import session_of
+from pytest_lipleak.pytest_plugin.asking import session_of
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.clips import Audio, Clip, Frames
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.generators.contract import Chosen
     from pytest_lipleak.media.clipsets import ClipSet
-    from pytest_lipleak.pytest_session.session import LipleakSession
+    from pytest_lipleak.pytest_plugin.session import LipleakSession
     from pytest_lipleak.sync.expert import SyncExpert
 
 

@@ -16,13 +16,13 @@ import numpy as np
 from pytest_lipleak.core.clips import Audio, Clip, Frames, check_audio, check_frames
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError
-from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict
+from pytest_lipleak.verdicts.limits import Limit, Measurement, Verdict
 
 if TYPE_CHECKING:
-    from pytest_lipleak.core.endings import Ending
     from pytest_lipleak.evaluation.one_video import FileScore
     from pytest_lipleak.evaluation.results.run_result import RunResult
     from pytest_lipleak.run.run import Run
+    from pytest_lipleak.verdicts.endings import Ending
 
 Clips = str | Path | Mapping[str, tuple[Frames, Audio]]
 """A folder of videos, a table, ``"embedded"``, or arrays by clip name."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from pytest_lipleak.pytest_session.stash import KEY
+from pytest_lipleak.pytest_plugin.stash import KEY
 from pytest_lipleak.settings.options import Settings
 
 NO_FILE = "lipleak"
@@ -128,7 +128,7 @@ class Gates(pytest.File):
 
     def _gates(self) -> "list[pytest.Item]":
         from pytest_lipleak.core.errors import LipleakError
-        from pytest_lipleak.core.regressions import Allowance
+        from pytest_lipleak.verdicts.regressions import Allowance
 
         ours = self.config.stash[KEY]
         try:
@@ -289,7 +289,7 @@ def item_name(stated: object) -> str:
 def _meant(named: str) -> str:
     """Return the name of the item that an id means, in any spelling: ``LSE-C_S[CR]<1`` is ``LSE-C_S < 1``."""
     from pytest_lipleak.core.errors import LipleakError
-    from pytest_lipleak.core.verdicts import Limit
+    from pytest_lipleak.verdicts.limits import Limit
 
     with suppress(LipleakError):
         return item_name(Limit.parse(named.replace("(", "[").replace(")", "]")))
@@ -358,7 +358,7 @@ def _line_of(path: Path, states: Any) -> int:
 
 def _stated(line: str) -> Sequence[Any]:
     from pytest_lipleak.core.errors import ConfigurationError
-    from pytest_lipleak.core.verdicts import Limit
+    from pytest_lipleak.verdicts.limits import Limit
 
     found = []
     # Quoted in a TOML file, bare in an ini file.

@@ -18,7 +18,7 @@ from pytest_lipleak.fixtures import (  # noqa: F401 - pytest finds fixtures amon
     lipleak_silent_audio,
     lipleak_sync_expert,
 )
-from pytest_lipleak.pytest_session.asking import (
+from pytest_lipleak.pytest_plugin.asking import (
     ask_for_items,
     ask_where_set,
     hooks_of,
@@ -26,7 +26,7 @@ from pytest_lipleak.pytest_session.asking import (
     is_spread,
     refuse_late_settings,
 )
-from pytest_lipleak.pytest_session.stash import GUARD
+from pytest_lipleak.pytest_plugin.stash import GUARD
 from pytest_lipleak.settings.parsers import add_options, refuse_unknown_options
 from pytest_lipleak.settings.resolve import names_model, read_settings
 
@@ -52,7 +52,7 @@ def pytest_load_initial_conftests(
     except SystemExit as error:
         _guard_where_named(early_config)
         if GUARD in early_config.stash:
-            from pytest_lipleak.pytest_session.guarding import crashed
+            from pytest_lipleak.pytest_plugin.guarding import crashed
 
             crashed(early_config, error)
         raise
@@ -63,7 +63,7 @@ def pytest_load_initial_conftests(
 def _guard_where_named(config: pytest.Config) -> None:
     """From the name of a model on, the process is guarded; a conftest or another plugin may give it, too."""
     if names_model(config):
-        from pytest_lipleak.pytest_session.guarding import guard
+        from pytest_lipleak.pytest_plugin.guarding import guard
 
         guard(config)
 
@@ -73,7 +73,7 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
     """See to it that the run ends with status 0 only if it came to its end, and that no report says otherwise."""
     _guard_where_named(config)  # a conftest may have loaded the plugin only now
     if is_spread(config):
-        from pytest_lipleak.pytest_session import xdist
+        from pytest_lipleak.pytest_plugin import xdist
 
         if xdist.loops_on_failures(config):
             from pytest_lipleak.gates import ask_for_gates
@@ -84,13 +84,13 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, Any, Any]:
         status = yield
     except BaseException as error:
         if GUARD in config.stash or is_asked(config):
-            from pytest_lipleak.pytest_session.guarding import crashed
+            from pytest_lipleak.pytest_plugin.guarding import crashed
 
             crashed(config, error)
         raise
     finally:
         if GUARD in config.stash:
-            from pytest_lipleak.pytest_session.guarding import ended
+            from pytest_lipleak.pytest_plugin.guarding import ended
 
             status = ended(config, status)
     return status
@@ -109,7 +109,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _said(config: pytest.Config, text: str) -> None:
-    from pytest_lipleak.pytest_session.display import Display
+    from pytest_lipleak.pytest_plugin.display import Display
 
     Display(config).say(text)
 

@@ -23,18 +23,18 @@ from pytest_lipleak.gates import (
     is_gate,
     is_gate_id,
 )
-from pytest_lipleak.pytest_session import xdist
-from pytest_lipleak.pytest_session.asking import asked_while_it_ran, settings_of
-from pytest_lipleak.pytest_session.guarding import guard
-from pytest_lipleak.pytest_session.interruption import raise_on_sigterm, what_stopped
-from pytest_lipleak.pytest_session.refusals import refusing, unexpected
-from pytest_lipleak.pytest_session.session import LipleakSession
-from pytest_lipleak.pytest_session.stash import KEY
-from pytest_lipleak.pytest_session.terminal import model_lines, print_results
-from pytest_lipleak.pytest_session.watcher import Watcher
+from pytest_lipleak.pytest_plugin import xdist
+from pytest_lipleak.pytest_plugin.asking import asked_while_it_ran, settings_of
+from pytest_lipleak.pytest_plugin.guarding import guard
+from pytest_lipleak.pytest_plugin.interruption import raise_on_sigterm, what_stopped
+from pytest_lipleak.pytest_plugin.refusals import refusing, unexpected
+from pytest_lipleak.pytest_plugin.session import LipleakSession
+from pytest_lipleak.pytest_plugin.stash import KEY
+from pytest_lipleak.pytest_plugin.terminal import model_lines, print_results
+from pytest_lipleak.pytest_plugin.watcher import Watcher
 
 if TYPE_CHECKING:
-    from pytest_lipleak.core.verdicts import Verdict
+    from pytest_lipleak.verdicts.limits import Verdict
 
 BROKE = pytest.StashKey[bool]()
 
@@ -63,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
         ),
     )
     if on_github() and session.is_controller:
-        from pytest_lipleak.pytest_session.github import GitHub
+        from pytest_lipleak.pytest_plugin.github import GitHub
 
         config.pluginmanager.register(GitHub(config), "lipleak-github")
     if session.names_model:
@@ -236,7 +236,7 @@ def _refuse_unusable(session: pytest.Session, ours: LipleakSession) -> None:
 def _refuse_foreseen(session: pytest.Session, ours: LipleakSession) -> None:
     """Refuse what gates need and is not there, and what tests will judge that nobody can, as far as their code says."""
     from pytest_lipleak.core.errors import LipleakError
-    from pytest_lipleak.pytest_session.foreseen import foreseen
+    from pytest_lipleak.pytest_plugin.foreseen import foreseen
     from pytest_lipleak.run.needs import require_metrics
     from pytest_lipleak.run.preflight import check_judge
 

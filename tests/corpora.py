@@ -5,10 +5,10 @@ import math
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.scores import SyncScore, TrialScore
-from pytest_lipleak.core.verdicts import Limit, judge
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.report.json import document
+from pytest_lipleak.verdicts.limits import Limit, judge
 
 WINDOWS = 120
 

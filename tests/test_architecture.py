@@ -14,7 +14,7 @@ NAME = PACKAGE.name
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("core",),
-    ("machine",),
+    ("verdicts", "machine"),
     ("media", "statistics"),
     ("sync",),
     ("faces",),
@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("report",),
     ("assertions", "settings", "strategies"),
     ("run",),
-    ("pytest_session", "functions"),
+    ("pytest_plugin", "functions"),
     ("gates", "fixtures"),
     ("plugin", "session_hooks", "cli"),
 )
@@ -33,6 +33,8 @@ INSIDE: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "evaluation": (
         ("make",),
         ("measures",),
+        ("probes",),
+        ("on_demand",),
         ("results",),
         ("assembly",),
         ("clip_by_clip",),
@@ -48,7 +50,7 @@ SEES_PYTEST = {
     "assertions",
     "report",
     "settings",
-    "pytest_session",
+    "pytest_plugin",
     "gates",
     "fixtures",
     "plugin",

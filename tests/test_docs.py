@@ -12,8 +12,8 @@ from doc_blocks import ALL, PAGES, ROOT, Block, commands, of
 
 from pytest_lipleak.cli import parser
 from pytest_lipleak.core.metrics.formulas import KNOWN_METRICS
-from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.settings.options import OPTIONS
+from pytest_lipleak.verdicts.limits import Limit
 
 OWN_TEST = {"adapters.md"}
 """Pages whose Python is run by a test of their own, in a package that stands for the reader's."""

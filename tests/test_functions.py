@@ -212,8 +212,8 @@ def test_a_metric_that_only_a_gate_names_is_among_the_metrics(leaking: pytest_li
     """Whoever asks for it by name finds it in the report."""
     from dataclasses import replace
 
-    from pytest_lipleak.core.verdicts import Limit, judge
     from pytest_lipleak.evaluation.results.aggregate import measure
+    from pytest_lipleak.verdicts.limits import Limit, judge
 
     limit = Limit.parse("success[SI,CR] > 0.5")
     verdict = judge(limit, measure(leaking.corpus, limit.metric))

@@ -12,13 +12,13 @@ import pytest
 
 from pytest_lipleak.cli import GOOD, NOT_JUDGED, USAGE, main, paper
 from pytest_lipleak.core.choices import MEASURE_GROUPS
-from pytest_lipleak.core.endings import BEGUN
 from pytest_lipleak.core.errors import GeneratorError, NotApplicableError, WeightsError
 from pytest_lipleak.core.metrics.groups import GROUPS, metrics_in
 from pytest_lipleak.evaluation.measure_groups import measure_group
 from pytest_lipleak.evaluation.results.run_result import RunResult
 from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.report.json import document
+from pytest_lipleak.verdicts.endings import BEGUN
 
 sys.path.insert(0, str(Path(__file__).parent / "report"))
 from corpora import corpus, report

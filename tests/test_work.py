@@ -18,7 +18,6 @@ from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import NotApplicableError, WrongVideoError
 from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
 from pytest_lipleak.core.metrics.formulas import metric
-from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation import clip_by_clip
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.judging import Judge
@@ -41,6 +40,7 @@ from pytest_lipleak.sync import syncnet
 from pytest_lipleak.sync.protocols import Protocol
 from pytest_lipleak.sync.syncnet import SyncNet
 from pytest_lipleak.sync.weights import WeightsFile
+from pytest_lipleak.verdicts.limits import Limit
 
 CLIPS, FRAMES, WINDOWS, SIZE = 3, 30, 25, 96
 GRAIN = 8

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES, LEAST_EXCESS
-from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.results.parts import judged_parts
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
@@ -26,6 +25,7 @@ from pytest_lipleak.report.json import document, read_document
 from pytest_lipleak.run.run import Run
 from pytest_lipleak.settings.resolve import make_settings
 from pytest_lipleak.sync.embedded import EmbeddedExpert
+from pytest_lipleak.verdicts.limits import Limit
 
 HERE = Path(__file__).parent
 SYNC = (

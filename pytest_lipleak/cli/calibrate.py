@@ -17,9 +17,9 @@ from pytest_lipleak.settings.resolve import command_settings
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
-    from pytest_lipleak.core.verdicts import Measurement
     from pytest_lipleak.run.run import Run
     from pytest_lipleak.settings.options import Settings
+    from pytest_lipleak.verdicts.limits import Measurement
 
 PART = ".part"
 """Ending of the folder that holds what was measured of a curve that is not finished."""

@@ -10,8 +10,8 @@ from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
 
 if TYPE_CHECKING:
-    from pytest_lipleak.core.regressions import Difference
     from pytest_lipleak.evaluation.comparison import Regression
+    from pytest_lipleak.verdicts.regressions import Difference
 
 
 def add(commands: Any) -> None:
@@ -39,13 +39,13 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compare, and judge what ``--fail`` says."""
-    from pytest_lipleak.core.endings import status_of
     from pytest_lipleak.core.errors import ConfigurationError, UnscorableError
     from pytest_lipleak.core.plain_numbers import plain_data
-    from pytest_lipleak.core.regressions import Allowance
     from pytest_lipleak.evaluation.comparison import check_comparable, differences, matching, regression
     from pytest_lipleak.report.baseline_words import comparison_lines, explain_regression
     from pytest_lipleak.report.reading import read_report
+    from pytest_lipleak.verdicts.endings import status_of
+    from pytest_lipleak.verdicts.regressions import Allowance
 
     rules = command_settings("compare", options).rules
     allowances = [Allowance.parse(text) for text in options.fail]

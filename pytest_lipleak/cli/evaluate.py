@@ -18,12 +18,12 @@ from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
 
 if TYPE_CHECKING:
-    from pytest_lipleak.core.endings import RunEnd
     from pytest_lipleak.core.metrics.formulas import Metric
-    from pytest_lipleak.core.verdicts import Limit, Verdict
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.evaluation.results.run_result import RunResult
     from pytest_lipleak.run.run import Run
+    from pytest_lipleak.verdicts.endings import RunEnd
+    from pytest_lipleak.verdicts.limits import Limit, Verdict
 
 EXAMPLES = """\
 examples:
@@ -176,9 +176,9 @@ def _report_early_end(
     to_stdout: bool,
 ) -> None:
     """Write, in reports, that the run did not come to its end, and what it had found by then."""
-    from pytest_lipleak.core.endings import Ended, RunEnd, early_end
     from pytest_lipleak.evaluation.results.run_result import RunResult
     from pytest_lipleak.report.json import document
+    from pytest_lipleak.verdicts.endings import Ended, RunEnd, early_end
 
     end = RunEnd(Ended.EARLY, early_end(error), tuple(waiting))
     begun = evaluation is not None and evaluation.corpus.trials
@@ -206,8 +206,8 @@ def _judged_all(
     _check_baseline(work, evaluation)
     group = work.settings.rules.measure
     if options.executor:
-        from pytest_lipleak.core.verdicts import Limit
         from pytest_lipleak.run.cluster import measure_on
+        from pytest_lipleak.verdicts.limits import Limit
 
         also = [Limit.parse(f"{each.name} < 0") for each in _applicable(group, evaluation)]
         measure_on(options.executor, work, evaluation, [*limits, *also])
@@ -247,8 +247,8 @@ def _judge(evaluation: "Evaluation", limit: "Limit", told: _Troubles) -> None:
 
 def _check_baseline(work: "Run", evaluation: "Evaluation") -> None:
     """Refuse, before anything is measured, a baseline that the result could not be judged against."""
-    from pytest_lipleak.core.regressions import Allowance
     from pytest_lipleak.evaluation.comparison import check_comparable, check_measured
+    from pytest_lipleak.verdicts.regressions import Allowance
 
     if not work.settings.rules.compare_fails:
         return
@@ -260,9 +260,9 @@ def _check_baseline(work: "Run", evaluation: "Evaluation") -> None:
 
 def _judge_regressions(work: "Run", evaluation: "Evaluation", told: _Troubles) -> None:
     """Judge what must not happen against the baseline."""
-    from pytest_lipleak.core.regressions import Allowance
     from pytest_lipleak.evaluation.comparison import judge_regression
     from pytest_lipleak.report.baseline_words import explain_regression
+    from pytest_lipleak.verdicts.regressions import Allowance
 
     for text in work.settings.rules.compare_fails:
         try:
@@ -281,8 +281,8 @@ def _judge_regressions(work: "Run", evaluation: "Evaluation", told: _Troubles) -
 
 def _more_on(verdict: "Verdict", failed: Mapping[str, str], *, quiet: bool) -> str:
     """What is to be said of a limit that is not kept, beyond why it was not judged, which is told for all together."""
-    from pytest_lipleak.core.verdicts import Outcome
     from pytest_lipleak.report.failures import ALLOW, explain
+    from pytest_lipleak.verdicts.limits import Outcome
 
     words = failed.get(str(verdict.limit), "")
     first, _, rest = words.partition("\n")
@@ -299,9 +299,9 @@ def _reported(
     *,
     to_stdout: bool,
 ) -> int:
-    from pytest_lipleak.core.endings import RunEnd
     from pytest_lipleak.report.json import document
     from pytest_lipleak.run.baseline import save_baseline
+    from pytest_lipleak.verdicts.endings import RunEnd
 
     failed, undecided = told.failed, told.undecided
     verdicts = {str(verdict.limit): verdict for verdict in evaluation.verdicts}
@@ -362,8 +362,8 @@ def _print_why(
     options: argparse.Namespace,
 ) -> None:
     """Print what there is to say of each limit that was not kept, leaks first."""
-    from pytest_lipleak.core.endings import leaks_first
-    from pytest_lipleak.core.unjudged import unjudged_lines
+    from pytest_lipleak.verdicts.endings import leaks_first
+    from pytest_lipleak.verdicts.unjudged import unjudged_lines
 
     in_order = leaks_first(found.models[0].verdicts)
     # Why nothing could be judged is part of the verdict; what a score means is not.

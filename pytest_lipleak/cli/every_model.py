@@ -29,7 +29,6 @@ def judged_each(options: argparse.Namespace, judge: Callable[[argparse.Namespace
         ConfigurationError: the model is no table of finished videos, or an option means one model alone.
         InputError, MissingDataError: not one of the models can be judged.
     """
-    from pytest_lipleak.core.endings import Finding, RunEnd
     from pytest_lipleak.evaluation.results.run_result import RunResult
     from pytest_lipleak.report.json import document, together
     from pytest_lipleak.report.page_files import check_page, forget_page
@@ -37,6 +36,7 @@ def judged_each(options: argparse.Namespace, judge: Callable[[argparse.Namespace
     from pytest_lipleak.report.render import text
     from pytest_lipleak.report.side_by_side import entry_of, side_by_side
     from pytest_lipleak.run.report_files import json_text
+    from pytest_lipleak.verdicts.endings import Finding, RunEnd
 
     settings = command_settings("evaluate", options)
     model, page = settings.inputs.model or "", settings.outputs.html

@@ -17,7 +17,7 @@ from pytest_lipleak.settings.resolve import command_settings
 
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
-    from pytest_lipleak.core.endings import RunEnd
+    from pytest_lipleak.verdicts.endings import RunEnd
 
 ON_TRUST = "the model has no fingerprint: that all parts measured the same weights is taken on trust"
 
@@ -42,13 +42,13 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Put the parts together and judge the whole."""
-    from pytest_lipleak.core.endings import failed_lines
-    from pytest_lipleak.core.verdicts import Limit, Outcome
     from pytest_lipleak.evaluation.results.parts import judged_parts, merged_parts, why_not_applicable
     from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
     from pytest_lipleak.report.json import document
     from pytest_lipleak.report.summary import summaries
     from pytest_lipleak.report.tables import WORDS
+    from pytest_lipleak.verdicts.endings import failed_lines
+    from pytest_lipleak.verdicts.limits import Limit, Outcome
 
     rules = command_settings("merge", options).rules
     to_file: Path | None = None if options.json == Path("-") else options.json
@@ -94,8 +94,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _read_parts(paths: Sequence[Path]) -> tuple[dict[str, dict[str, "Corpus"]], "RunEnd"]:
     """Return, per model, its parts by file; and how the runs ended that measured them."""
-    from pytest_lipleak.core.endings import run_of_all
     from pytest_lipleak.report.reading import read_report
+    from pytest_lipleak.verdicts.endings import run_of_all
 
     models: dict[str, dict[str, Corpus]] = {}
     runs = []

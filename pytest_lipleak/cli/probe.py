@@ -45,14 +45,14 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Probe, judge, print."""
-    from pytest_lipleak.core.endings import status_of
     from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError
     from pytest_lipleak.core.metrics.formulas import FRAME_PROBES, REFERENCE_PROBES, metric
-    from pytest_lipleak.core.verdict_records import JudgedLimit
-    from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.report.failures import explain
     from pytest_lipleak.report.tables import WORDS
     from pytest_lipleak.run.run import Run
+    from pytest_lipleak.verdicts.endings import status_of
+    from pytest_lipleak.verdicts.limits import Limit
+    from pytest_lipleak.verdicts.records import JudgedLimit
 
     settings = command_settings("probe", options)
     if settings.inputs.model is None:

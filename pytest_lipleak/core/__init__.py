@@ -1,1 +1,1 @@
-"""Plain data: clips, conditions, scores, metrics, verdicts. No I/O, nothing of the package imported."""
+"""Plain data: clips, conditions, scores, metrics. No I/O, nothing of the package imported."""

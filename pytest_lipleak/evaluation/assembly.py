@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from pytest_lipleak.core.conditions import EVERY_CONDITION, Condition, Reference
 from pytest_lipleak.core.corpus import Corpus, Provenance
-from pytest_lipleak.core.verdicts import Rules
 from pytest_lipleak.evaluation.make.artefacts import Artefacts, ClipFaces
 from pytest_lipleak.evaluation.make.costs import Stopwatch
 from pytest_lipleak.evaluation.make.crops import Crops
@@ -17,7 +16,7 @@ from pytest_lipleak.evaluation.make.trial_record import TrialRecord
 from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
 from pytest_lipleak.evaluation.make.videos import OutputVideos, Videos
 from pytest_lipleak.evaluation.make.worker import Files, Worker
-from pytest_lipleak.evaluation.measures.on_demand import Measures
+from pytest_lipleak.evaluation.on_demand import Measures
 from pytest_lipleak.evaluation.results.dose_curves import curve_for
 from pytest_lipleak.evaluation.results.provenance import provenance_of
 from pytest_lipleak.generators.finished_model import finished_of
@@ -27,6 +26,7 @@ from pytest_lipleak.plan.plan import Plan
 from pytest_lipleak.plan.trials import Trials
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.expert import SyncExpert
+from pytest_lipleak.verdicts.limits import Rules
 
 
 @dataclass(frozen=True, eq=False)

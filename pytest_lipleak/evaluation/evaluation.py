@@ -8,18 +8,18 @@ from pytest_lipleak.core.conditions import CONDITIONS, Condition, Setup
 from pytest_lipleak.core.corpus import Corpus, Key
 from pytest_lipleak.core.errors import LipleakError
 from pytest_lipleak.core.metrics.formulas import Metric
-from pytest_lipleak.core.verdicts import Limit, Measurement, Rules, Verdict
 from pytest_lipleak.evaluation.assembly import assemble
 from pytest_lipleak.evaluation.judging import Judge
 from pytest_lipleak.evaluation.make.worker import Files, Worker
-from pytest_lipleak.evaluation.measures.on_demand import Features
 from pytest_lipleak.evaluation.measuring import Measuring
+from pytest_lipleak.evaluation.on_demand import Features
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.plan.plan import Plan as Plan
 from pytest_lipleak.plan.trials import Trial
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.expert import SyncExpert
+from pytest_lipleak.verdicts.limits import Limit, Measurement, Rules, Verdict
 
 
 class Evaluation:

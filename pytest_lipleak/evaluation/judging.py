@@ -5,10 +5,10 @@ from typing import NoReturn
 
 from pytest_lipleak.core.errors import ConfigurationError, LipleakError, NotApplicableError
 from pytest_lipleak.core.metrics.default_gates import stands_for
-from pytest_lipleak.core.verdicts import Limit, Measurement, Rules, Verdict, judge, shows_no_single_clip
 from pytest_lipleak.evaluation.measuring import Measuring
 from pytest_lipleak.evaluation.results import preconditions
 from pytest_lipleak.evaluation.results.aggregate import measure
+from pytest_lipleak.verdicts.limits import Limit, Measurement, Rules, Verdict, judge, shows_no_single_clip
 
 
 class Judge:

@@ -9,15 +9,15 @@ from pytest_lipleak.core.errors import NotApplicableError, UnscorableError
 from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.core.metrics.formulas import metric as metric_called
 from pytest_lipleak.core.remarks import hear
-from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.assembly import Parts
 from pytest_lipleak.evaluation.clip_by_clip import ClipByClip
-from pytest_lipleak.evaluation.measures.on_demand import Features
+from pytest_lipleak.evaluation.on_demand import Features
 from pytest_lipleak.evaluation.results import preconditions
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.generators.finished_model import finished_of
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.plan.trials import Trial
+from pytest_lipleak.verdicts.limits import Measurement
 
 
 class Measuring:

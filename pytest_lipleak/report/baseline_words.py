@@ -6,11 +6,11 @@ from typing import Any
 
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.formulas import LEAKAGE_METRICS
-from pytest_lipleak.core.regressions import Difference
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.comparison import Regression, plain, remarks, six_decimals
 from pytest_lipleak.evaluation.results.run_result import RunResult
 from pytest_lipleak.report.json import document
+from pytest_lipleak.verdicts.regressions import Difference
 
 _LEAF = 110
 """Lists and tables whose text is shorter than this stay on one line."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from pytest_lipleak.core.metrics.families import Question
 from pytest_lipleak.core.metrics.formulas import Metric
-from pytest_lipleak.core.verdicts import Outcome, Verdict
+from pytest_lipleak.verdicts.limits import Outcome, Verdict
 
 REMEDIES: Mapping[Question, str] = {
     Question.REFERENCE: (

@@ -5,11 +5,8 @@ from pathlib import Path
 
 from pytest_lipleak.core.conditions import MEANINGS, Setup
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.endings import Verdicts, failed_lines, leaks_first
 from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.core.text import escaped
-from pytest_lipleak.core.unjudged import unjudged_lines
-from pytest_lipleak.core.verdicts import Measurement, Outcome
 from pytest_lipleak.evaluation.results.aggregate import measured
 from pytest_lipleak.evaluation.results.run_result import RunResult
 from pytest_lipleak.report.failures import remedy
@@ -17,6 +14,9 @@ from pytest_lipleak.report.render import markdown, unlinked
 from pytest_lipleak.report.summary import limits_of
 from pytest_lipleak.report.tables import Measure, corpus_tables
 from pytest_lipleak.report.terminal import footnotes, heading
+from pytest_lipleak.verdicts.endings import Verdicts, failed_lines, leaks_first
+from pytest_lipleak.verdicts.limits import Measurement, Outcome
+from pytest_lipleak.verdicts.unjudged import unjudged_lines
 
 
 def write_step_summary(text: str) -> None:

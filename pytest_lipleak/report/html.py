@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.core.conditions import MEANINGS
-from pytest_lipleak.core.endings import RunEnd
 from pytest_lipleak.core.errors import MissingExtraError
 from pytest_lipleak.evaluation.make.gallery import GAIN, WINDOW
 from pytest_lipleak.evaluation.results.dose_curves import curve_for
@@ -14,6 +13,7 @@ from pytest_lipleak.report.json import endings_of, read_document
 from pytest_lipleak.report.page_files import Files, files_of, page_of
 from pytest_lipleak.report.page_views import ModelView
 from pytest_lipleak.report.side_by_side import entry_of, side_by_side
+from pytest_lipleak.verdicts.endings import RunEnd
 
 
 def require_jinja2() -> None:

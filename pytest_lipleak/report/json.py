@@ -11,13 +11,13 @@ from importlib.resources import files
 from typing import Any
 
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.endings import Ended, Ending, Finding, RunEnd, run_of_all
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.plain_numbers import plain_number
-from pytest_lipleak.core.verdicts import Measurement, Outcome
 from pytest_lipleak.evaluation.results.aggregate import every_measurement, suspicions
 from pytest_lipleak.evaluation.results.dose_curves import curve_for
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult, verdicts_from
+from pytest_lipleak.verdicts.endings import Ended, Ending, Finding, RunEnd, run_of_all
+from pytest_lipleak.verdicts.limits import Measurement, Outcome
 
 SCHEMA_VERSION = 3
 READ_VERSIONS = (1, 2, SCHEMA_VERSION)

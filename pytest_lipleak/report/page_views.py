@@ -10,14 +10,10 @@ from typing import Any
 from pytest_lipleak.core.conditions import CONDITIONS, OTHER_SPEECH, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.dose import scale_of
-from pytest_lipleak.core.endings import ENDED_AS, Ending, leaks_first
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore, TrialScore
 from pytest_lipleak.core.timebase import FRAME_RATE
-from pytest_lipleak.core.unjudged import unjudged
-from pytest_lipleak.core.verdict_records import JudgedLimit
-from pytest_lipleak.core.verdicts import Limit, Measurement
 from pytest_lipleak.evaluation.make.gallery import WINDOW
 from pytest_lipleak.evaluation.results.aggregate import measured
 from pytest_lipleak.evaluation.results.run_result import verdicts_from
@@ -26,6 +22,10 @@ from pytest_lipleak.report.failures import remedy
 from pytest_lipleak.report.json import FAIL, INCONCLUSIVE, NOT_JUDGED, PASS
 from pytest_lipleak.report.page_files import Files
 from pytest_lipleak.report.tables import WORDS, Table, corpus_tables
+from pytest_lipleak.verdicts.endings import ENDED_AS, Ending, leaks_first
+from pytest_lipleak.verdicts.limits import Limit, Measurement
+from pytest_lipleak.verdicts.records import JudgedLimit
+from pytest_lipleak.verdicts.unjudged import unjudged
 
 WORST = 3
 """Clips that are shown with a broken limit."""

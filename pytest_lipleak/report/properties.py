@@ -8,7 +8,7 @@ from importlib import import_module
 
 import pytest
 
-from pytest_lipleak.core.verdicts import Verdict
+from pytest_lipleak.verdicts.limits import Verdict
 
 Property = tuple[str, object]
 

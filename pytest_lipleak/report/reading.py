@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.endings import RunEnd
 from pytest_lipleak.core.errors import InputError, LipleakError, MissingDataError
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.names import check_name, check_printable, escaped
@@ -18,10 +17,11 @@ from pytest_lipleak.core.plain_numbers import number_of
 from pytest_lipleak.core.scores import LAGS
 from pytest_lipleak.core.strict_json import parse_json
 from pytest_lipleak.core.text import printable
-from pytest_lipleak.core.verdict_records import outcome_in
-from pytest_lipleak.core.verdicts import Limit, Outcome
 from pytest_lipleak.evaluation.results.run_result import RunResult
 from pytest_lipleak.report.json import READ_VERSIONS, read_document, result_of, schema, with_current_names
+from pytest_lipleak.verdicts.endings import RunEnd
+from pytest_lipleak.verdicts.limits import Limit, Outcome
+from pytest_lipleak.verdicts.records import outcome_in
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,20 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.endings import (
-    Ending,
-    Finding,
-    Verdicts,
-    leaks_first,
-)
 from pytest_lipleak.core.metrics.formulas import Metric
-from pytest_lipleak.core.unjudged import unjudged_lines
-from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.results.aggregate import measured
 from pytest_lipleak.evaluation.results.run_result import RunResult
 from pytest_lipleak.report.render import Paint
 from pytest_lipleak.report.tables import WORDS, Cell
 from pytest_lipleak.report.terminal import table
+from pytest_lipleak.verdicts.endings import (
+    Ending,
+    Finding,
+    Verdicts,
+    leaks_first,
+)
+from pytest_lipleak.verdicts.limits import Measurement
+from pytest_lipleak.verdicts.unjudged import unjudged_lines
 
 COLOURS: Mapping[Finding, Mapping[str, bool]] = {
     Finding.PASSED: {"green": True, "bold": True},

@@ -16,7 +16,7 @@ from pytest_lipleak.core.metrics.formulas import (
     metric,
     picture_families,
 )
-from pytest_lipleak.core.verdicts import MIN_UNITS, Measurement, Outcome
+from pytest_lipleak.verdicts.limits import MIN_UNITS, Measurement, Outcome
 
 Measure = Callable[[Metric], Measurement | None]
 """Gives a metric's measurement, or None when it was not needed or does not apply."""

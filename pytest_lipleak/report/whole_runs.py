@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 def terminal(result: "RunResult", full: bool) -> str:
     """Return what pytest prints at its end; ``full``: all metrics."""
-    from pytest_lipleak.core.endings import failed_lines
     from pytest_lipleak.report.summary import summaries
+    from pytest_lipleak.verdicts.endings import failed_lines
 
     lines = []
     for summary in summaries(result, full=full):

@@ -24,13 +24,13 @@ from pytest_lipleak.core.errors import (
     MissingExtraError,
     with_message,
 )
-from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.evaluation.results.parts import AGREED, check_alike, merged_parts
 from pytest_lipleak.run.process import Process
 from pytest_lipleak.run.run import Run
 from pytest_lipleak.settings.options import Settings
+from pytest_lipleak.verdicts.limits import Limit
 
 PARTS_PER_WORKER = 4
 """So that one slow clip does not leave all other workers idle at the end."""

@@ -8,8 +8,8 @@ from pytest_lipleak.run.chosen_expert import ChosenExpert
 from pytest_lipleak.settings.options import Scoring, Settings
 
 if TYPE_CHECKING:
-    from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.media.clipsets import ClipSet
+    from pytest_lipleak.verdicts.limits import Limit
 
 
 def check_settings(settings: Settings, baseline: Baseline) -> None:
@@ -47,7 +47,7 @@ def _check_gates(settings: Settings) -> None:
 
 
 def _limits(settings: Settings) -> "list[Limit]":
-    from pytest_lipleak.core.verdicts import Limit
+    from pytest_lipleak.verdicts.limits import Limit
 
     return [Limit.parse(gate) for gate in settings.rules.limits or ()]
 
@@ -55,7 +55,7 @@ def _limits(settings: Settings) -> "list[Limit]":
 def _check_baseline(settings: Settings, baseline: Baseline) -> None:
     """Refuse what no comparison can come of."""
     from pytest_lipleak.core.errors import ConfigurationError
-    from pytest_lipleak.core.regressions import Allowance
+    from pytest_lipleak.verdicts.regressions import Allowance
 
     for text in settings.rules.compare_fails:
         Allowance.parse(text)

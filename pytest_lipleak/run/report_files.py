@@ -85,10 +85,10 @@ class Reports:
         path = self._outputs.json
         if path is None or (path.exists() and not path.is_file()):
             return  # a pipe takes one report, the last
-        from pytest_lipleak.core.endings import BEGUN
         from pytest_lipleak.evaluation.results.run_result import RunResult
         from pytest_lipleak.machine.outputs import write_text
         from pytest_lipleak.report.json import document
+        from pytest_lipleak.verdicts.endings import BEGUN
 
         # What cannot be written is said when the run ends, and costs no score.
         with suppress(OSError):

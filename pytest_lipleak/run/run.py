@@ -23,7 +23,6 @@ from pytest_lipleak.settings.options import Settings
 if TYPE_CHECKING:
     from pytest_lipleak.core.corpus import Corpus
     from pytest_lipleak.core.dose import DoseCurve
-    from pytest_lipleak.core.verdicts import Limit, Rules
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.evaluation.make.gallery import Gallery
     from pytest_lipleak.evaluation.make.progress_relay import Progress
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from pytest_lipleak.media.clipsets import ClipSet
     from pytest_lipleak.plan.plan import Plan
     from pytest_lipleak.store.store import Store
+    from pytest_lipleak.verdicts.limits import Limit, Rules
 
 GIGABYTE = 10**9
 
@@ -50,7 +50,7 @@ def unseen() -> "Progress":
 
 
 def _rules(settings: Settings) -> "Rules":
-    from pytest_lipleak.core.verdicts import Rules
+    from pytest_lipleak.verdicts.limits import Rules
 
     rules = settings.rules
     return Rules(rules.allow_unscored, rules.confidence, rules.inconclusive, rules.sequential)
@@ -204,7 +204,7 @@ class Run:
         Raises:
             ConfigurationError: a gate that does not parse.
         """
-        from pytest_lipleak.core.verdicts import Limit
+        from pytest_lipleak.verdicts.limits import Limit
 
         given = self.settings.rules.limits
         texts = given if given is not None else self.expert.default_gates if or_defaults else ()

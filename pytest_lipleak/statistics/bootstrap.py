@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.student_t import t_quantile
-from pytest_lipleak.core.verdicts import MIN_UNITS
+from pytest_lipleak.verdicts.limits import MIN_UNITS
 
 RESAMPLES = 2000
 SEED = 20251113

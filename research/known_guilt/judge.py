@@ -16,9 +16,9 @@ from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
 from pytest_lipleak.core.metrics.formulas import Audio, Metric
 from pytest_lipleak.core.scores import LagScan
-from pytest_lipleak.core.verdicts import FAR, SUITE, SUITE_ALPHA, Limit
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
 from pytest_lipleak.evaluation.results.resampling_units import voices
+from pytest_lipleak.verdicts.limits import FAR, SUITE, SUITE_ALPHA, Limit
 from research.known_guilt.measuring import provenance, shares
 
 LEAK, DEAF, PASSED = "leaks", "does not follow the audio", "passed"
@@ -96,7 +96,7 @@ def judged(line: Line, limits: Sequence[Limit] | None = None) -> Judged:
 
 
 def _chance_may_give(corpus: Corpus, limit: Limit, value: float) -> bool:
-    """Whether the product calls it inconclusive, as ``core.verdicts`` has it: few clips break a limit by chance."""
+    """Whether the product calls it inconclusive, as ``verdicts.limits`` has it: few clips break a limit by chance."""
     if not limit.metric.has_p or value >= FAR * limit.value:
         return False
     return _chance(corpus, limit.metric, _clips_of(corpus, limit.metric))[0] > SUITE_ALPHA / SUITE

@@ -24,9 +24,9 @@ from pytest_lipleak.evaluation.measures.edited_region import edited_region
 from pytest_lipleak.evaluation.measures.floor import floor_frames, most_closed
 from pytest_lipleak.evaluation.measures.lag_scan import excesses
 from pytest_lipleak.evaluation.measures.lips import Movement, correlations, movement, without
-from pytest_lipleak.evaluation.measures.probes import MOVED, SwapShares, moments_under
 from pytest_lipleak.evaluation.measures.scans import UNRELATED
-from pytest_lipleak.evaluation.measures.shifted_mouths import (
+from pytest_lipleak.evaluation.probes.probes import MOVED, SwapShares, moments_under
+from pytest_lipleak.evaluation.probes.shifted_mouths import (
     Arrival,
     Given,
     Layers,
@@ -188,7 +188,7 @@ class Bench:
     def _swapped(
         self, generator: KnownGuilt, name: str, reference: Frames, audio: Audio, before: Frames
     ) -> dict[str, Any]:
-        """How much of other mouths in the reference arrives under an audio; as ``measures.probes``."""
+        """How much of other mouths in the reference arrives under an audio; as ``probes.probes``."""
         real = self.real[name]
         alternative = generator.member.alternative
         moments = moments_under(Setup.PA if audio.any() else Setup.SI) if alternative else 1.0
@@ -255,7 +255,7 @@ class Bench:
     def _probes(
         self, generator: KnownGuilt, name: str, steady: bool | None
     ) -> tuple[dict[str, Any], bool | None]:
-        """Move mouths of reference and input frames, as ``measures.probes``; and whether the model repeats itself."""
+        """Move mouths of reference and input frames, as ``probes.probes``; and whether the model repeats itself."""
         real = self.real[name]
         frames = real.frames
         alternative = generator.member.alternative
@@ -379,7 +379,7 @@ def _mean_distances(video: Embeddings, speech: Embeddings) -> NDArray[np.float64
 
 
 def shares(probe: Mapping[str, Any], name: str) -> dict[str, float]:
-    """What a probe found, in the names of ``measures.probes.followed``."""
+    """What a probe found, in the names of ``probes.probes.followed``."""
     if "share" in probe:
         return {name: probe["share"], f"{name}{FULL}": probe["full"]}
     found = {}

@@ -2,7 +2,7 @@
 
 python -m research.known_guilt.still_moments --shared FOLDER --work FOLDER
 
-measures on the sets for choosing what ``MOMENTS`` and ``TIMES_CHANCE`` (``evaluation.measures.probes``) rest on: in how
+measures on the sets for choosing what ``MOMENTS`` and ``TIMES_CHANCE`` (``evaluation.probes.probes``) rest on: in how
 many pairs of clips a picture is found that is shown for a part of the time, and in how many an honest model that draws
 anew is accused. ``REF_swap[PA,AR]`` judges a model by two clips.
 """
@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.metrics.default_gates import default_limit
-from pytest_lipleak.evaluation.measures import probes
-from pytest_lipleak.evaluation.measures.probes import MOMENTS, TIMES_CHANCE, SwapShares
+from pytest_lipleak.evaluation.probes import probes
+from pytest_lipleak.evaluation.probes.probes import MOMENTS, TIMES_CHANCE, SwapShares
 from pytest_lipleak.faces.centred import mouth_images
 from pytest_lipleak.faces.mouth_swap import most_different, with_mouths
 from pytest_lipleak.sync.embedded import EmbeddedExpert

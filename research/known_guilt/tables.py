@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pytest_lipleak.core.verdicts import Limit
+from pytest_lipleak.verdicts.limits import Limit
 from research.known_guilt.catalogue import MEMBERS
 from research.known_guilt.clip_sets import SETS
 from research.known_guilt.generator import HONEST, LEAKS, WEAK

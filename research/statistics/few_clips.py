@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from pytest_lipleak.core.metrics.formulas import Metric
-from pytest_lipleak.core.verdicts import Limit, Measurement, Outcome, judge
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
 from pytest_lipleak.evaluation.results.resampling_units import voices
+from pytest_lipleak.verdicts.limits import Limit, Measurement, Outcome, judge
 from research.known_guilt.clip_sets import CHOOSE, SETS
 from research.known_guilt.judge import (
     DRAWS,

@@ -6,8 +6,8 @@ from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import SHIFTS, SyncScore, TrialScore, Unscored
-from pytest_lipleak.core.verdicts import Limit, judge
 from pytest_lipleak.evaluation.results.aggregate import measure
+from pytest_lipleak.verdicts.limits import Limit, judge
 
 XM, SI = Condition(Setup.XM, Reference.CR), Condition(Setup.SI, Reference.CR)
 

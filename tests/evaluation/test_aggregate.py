@@ -10,8 +10,8 @@ from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import LagScan, SyncScore, TrialScore, Unscored
-from pytest_lipleak.core.verdicts import Limit, Outcome, judge
 from pytest_lipleak.evaluation.results.aggregate import measure, measured, suspicions
+from pytest_lipleak.verdicts.limits import Limit, Outcome, judge
 
 AM, XM, SI = (Condition(setup, Reference.CR) for setup in SETUPS)
 

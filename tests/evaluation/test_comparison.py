@@ -10,7 +10,6 @@ from pytest_lipleak.core.conditions import SETUPS, Condition, Reference
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import InputError, UnscorableError
 from pytest_lipleak.core.metrics.formulas import every_metric, metric
-from pytest_lipleak.core.regressions import Allowance
 from pytest_lipleak.core.scores import SetScore, SyncScore, TrialScore, Unscored
 from pytest_lipleak.evaluation.comparison import (
     difference,
@@ -22,6 +21,7 @@ from pytest_lipleak.evaluation.comparison import (
     remarks,
     rounded,
 )
+from pytest_lipleak.verdicts.regressions import Allowance
 
 AM, XM, SI = (Condition(setup, Reference.CR) for setup in SETUPS)
 NAMES = tuple("abcdefgh")

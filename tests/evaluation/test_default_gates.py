@@ -6,13 +6,13 @@ import pytest
 
 from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES, LEAST_EXCESS
 from pytest_lipleak.core.metrics.families import Question
-from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.generators.registry import load_model
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.experts import load_expert
 from pytest_lipleak.sync.protocols import Protocol
+from pytest_lipleak.verdicts.limits import Limit
 
 
 def broken(model: str, clips: ClipSet, limits: list[Limit], store: Path) -> list[str]:

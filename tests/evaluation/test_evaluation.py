@@ -23,7 +23,6 @@ from pytest_lipleak.core.errors import (
     MissingExtraError,
     NotApplicableError,
 )
-from pytest_lipleak.core.verdicts import Limit, Rules
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.audio import read_audio
@@ -32,6 +31,7 @@ from pytest_lipleak.media.video import read_video
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.expert import ExpertIdentity, Suitability
 from pytest_lipleak.sync.protocols import Protocol
+from pytest_lipleak.verdicts.limits import Limit, Rules
 
 LEVELS = {name: random_levels(seed) for seed, name in enumerate("abcd")}
 MANY = {f"clip{number:02}": random_levels(100 + number) for number in range(24)}

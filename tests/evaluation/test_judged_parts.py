@@ -8,8 +8,8 @@ import pytest
 
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.metrics.default_gates import every_default
-from pytest_lipleak.core.verdicts import Measurement
 from pytest_lipleak.evaluation.results import parts
+from pytest_lipleak.verdicts.limits import Measurement
 
 
 @pytest.mark.parametrize(

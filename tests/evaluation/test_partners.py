@@ -13,7 +13,6 @@ from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import NotApplicableError
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import Unscored
-from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.comparison import incomparable, paired_difference
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.make.worker import Files
@@ -28,6 +27,7 @@ from pytest_lipleak.report.reading import read_report
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.expert import ExpertIdentity, Suitability
 from pytest_lipleak.sync.protocols import Protocol
+from pytest_lipleak.verdicts.limits import Limit
 
 NAMES = tuple("abcdefg")
 XM = Condition(Setup.XM, Reference.CR)

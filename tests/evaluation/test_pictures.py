@@ -14,7 +14,6 @@ from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError, WeightsError
 from pytest_lipleak.core.metrics.formulas import metric
-from pytest_lipleak.core.verdicts import Limit
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.make.picture_tools import PictureTools
 from pytest_lipleak.evaluation.make.worker import Files, Worker
@@ -25,6 +24,7 @@ from pytest_lipleak.report.terminal import table
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.experts import load_expert
 from pytest_lipleak.sync.protocols import Protocol
+from pytest_lipleak.verdicts.limits import Limit
 
 Evaluate = Callable[..., Evaluation]
 

@@ -6,11 +6,8 @@ import numpy as np
 import pytest
 from clip_sets import coded, random_levels, spoken
 
-from pytest_lipleak.core.endings import model_ending
 from pytest_lipleak.core.errors import NotApplicableError
 from pytest_lipleak.core.scores import SyncScore
-from pytest_lipleak.core.verdict_records import JudgedLimit
-from pytest_lipleak.core.verdicts import Limit, Outcome, Rules
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.results.parts import judged_parts, merged_parts
 from pytest_lipleak.evaluation.results.preconditions import expert_unfit_for, out_of_sync
@@ -20,6 +17,9 @@ from pytest_lipleak.media.video import write_video
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.expert import ExpertIdentity, Suitability
 from pytest_lipleak.sync.protocols import Protocol
+from pytest_lipleak.verdicts.endings import model_ending
+from pytest_lipleak.verdicts.limits import Limit, Outcome, Rules
+from pytest_lipleak.verdicts.records import JudgedLimit
 
 LEVELS = {f"clip{number}": random_levels(number, 60) for number in range(8)}
 

@@ -14,7 +14,7 @@ from pytest_lipleak.core.conditions import CONDITIONS, Setup
 from pytest_lipleak.core.errors import NotApplicableError
 from pytest_lipleak.core.metrics.default_gates import default_limit
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.measures.probes import Probed, SwapShares, moments_under, swapped_reference
+from pytest_lipleak.evaluation.probes.probes import Probed, SwapShares, moments_under, swapped_reference
 from pytest_lipleak.evaluation.results.aggregate import suspicions
 from pytest_lipleak.faces.mouth_swap import (
     in_another_order,
@@ -433,7 +433,7 @@ def test_a_still_mouth_has_no_other(
     evaluation: Evaluate, common_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     still = evaluation("demo", common_store)
-    monkeypatch.setattr("pytest_lipleak.evaluation.measures.probes.STILL", 1e9)
+    monkeypatch.setattr("pytest_lipleak.evaluation.probes.probes.STILL", 1e9)
     found = still.measure("REF_swap[SI,AR]")
     assert found.clips == 0
     assert {entry.measure for entry in found.unscored} == {"REF_swap"}

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.cold
 HEAVY = ("torch", "cv2", "librosa", "onnxruntime", "scipy", "av", "numpy", "pooch", "filelock")
 
 IDLE = {
-    *("plugin", "fixtures", "pytest_session", "pytest_session.asking", "pytest_session.stash"),
+    *("plugin", "fixtures", "pytest_plugin", "pytest_plugin.asking", "pytest_plugin.stash"),
     *("settings", "settings.convert", "settings.options", "settings.parsers", "settings.resolve"),
     *("core", "core.choices", "core.remarks", "core.version"),
 }
@@ -19,13 +19,13 @@ IDLE = {
 SPREAD = {
     *("session_hooks", "gates", "run", "run.process", "core.exit_status"),
     *(
-        "pytest_session.session",
-        "pytest_session.xdist",
-        "pytest_session.display",
-        "pytest_session.evaluations",
+        "pytest_plugin.session",
+        "pytest_plugin.xdist",
+        "pytest_plugin.display",
+        "pytest_plugin.evaluations",
     ),
-    *("pytest_session.interruption", "pytest_session.judging_tests", "pytest_session.refusals"),
-    *("pytest_session.terminal", "pytest_session.watcher", "pytest_session.guarding"),
+    *("pytest_plugin.interruption", "pytest_plugin.judging_tests", "pytest_plugin.refusals"),
+    *("pytest_plugin.terminal", "pytest_plugin.watcher", "pytest_plugin.guarding"),
 }
 """Modules of a run that pytest-xdist spreads, beside these."""
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from inner_pytest import Project, Run
 
-from pytest_lipleak.pytest_session.stash import KEY
+from pytest_lipleak.pytest_plugin.stash import KEY
 from pytest_lipleak.settings.options import OPTIONS, Settings
 from pytest_lipleak.settings.resolve import read_settings
 

@@ -9,7 +9,6 @@ from corpora import corpus
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import Unscored
-from pytest_lipleak.core.verdicts import Limit, Measurement
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.evaluation.results.calibrated_limits import (
     CALIBRATED,
@@ -26,6 +25,7 @@ from pytest_lipleak.evaluation.results.calibrated_limits import (
     without_scores,
 )
 from pytest_lipleak.settings.options import OPTIONS
+from pytest_lipleak.verdicts.limits import Limit, Measurement
 
 Between = Mapping[float, Mapping[str, Measurement]]
 

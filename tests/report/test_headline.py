@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from corpora import corpus
 
-from pytest_lipleak.core.endings import Finding, model_ending
-from pytest_lipleak.core.verdict_records import JudgedLimit
-from pytest_lipleak.core.verdicts import Limit, Outcome
+from pytest_lipleak.verdicts.endings import Finding, model_ending
+from pytest_lipleak.verdicts.limits import Limit, Outcome
+from pytest_lipleak.verdicts.records import JudgedLimit
 
 
 def broken(limit: str, *offenders: str) -> JudgedLimit:

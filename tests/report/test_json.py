@@ -9,14 +9,14 @@ import pytest
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
-from pytest_lipleak.core.endings import RunEnd
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.scores import SyncScore, TrialScore
-from pytest_lipleak.core.verdict_records import JudgedLimit
-from pytest_lipleak.core.verdicts import Outcome
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.report.json import FAIL, INCONCLUSIVE, NOT_JUDGED, PASS, document, read_document, schema
 from pytest_lipleak.report.reading import read_report
+from pytest_lipleak.verdicts.endings import RunEnd
+from pytest_lipleak.verdicts.limits import Outcome
+from pytest_lipleak.verdicts.records import JudgedLimit
 
 
 def corpus() -> Corpus:

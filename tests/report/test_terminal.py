@@ -9,14 +9,14 @@ from _pytest._io import TerminalWriter
 
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
-from pytest_lipleak.core.endings import unwatched
 from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import SetScore, SyncScore, TrialScore, Unscored
-from pytest_lipleak.core.verdict_records import JudgedLimit
-from pytest_lipleak.core.verdicts import Limit, Outcome
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.report.summary import painted, summaries
+from pytest_lipleak.verdicts.endings import unwatched
+from pytest_lipleak.verdicts.limits import Limit, Outcome
+from pytest_lipleak.verdicts.records import JudgedLimit
 
 NAMES = ("one", "two", "three")
 

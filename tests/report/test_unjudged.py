@@ -9,14 +9,14 @@ from corpora import corpus
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.scores import Unscored
-from pytest_lipleak.core.unjudged import unjudged
-from pytest_lipleak.core.verdict_records import JudgedLimit
-from pytest_lipleak.core.verdicts import Limit, Outcome, Verdict, judge
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.report.html import write_html
 from pytest_lipleak.report.json import document
 from pytest_lipleak.report.whole_runs import RUN_FORMATS
+from pytest_lipleak.verdicts.limits import Limit, Outcome, Verdict, judge
+from pytest_lipleak.verdicts.records import JudgedLimit
+from pytest_lipleak.verdicts.unjudged import unjudged
 
 SHARED = ("LSE-C[XM,CR] > 1", "LSE-D[XM,CR] < 9", "LSD-CR < 2")
 REASON = "1 video could not be scored"

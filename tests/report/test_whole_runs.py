@@ -8,11 +8,11 @@ from corpora import corpus
 
 from pytest_lipleak.cli import USAGE, main
 from pytest_lipleak.cli import report as command
-from pytest_lipleak.core.verdicts import Limit, judge
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.report.json import document
 from pytest_lipleak.report.whole_runs import RUN_FORMATS
+from pytest_lipleak.verdicts.limits import Limit, judge
 
 LIMITS = ("LSE-C_S < 9", "LSE-C_S < 1")
 

@@ -20,7 +20,6 @@ from pytest_lipleak.core.errors import (
     MissingDataError,
     StoreError,
 )
-from pytest_lipleak.core.verdicts import Limit, Verdict
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.evaluation.make.failure_advice import ONLY_SOME
 from pytest_lipleak.generators.shared import Slots
@@ -30,6 +29,7 @@ from pytest_lipleak.run import cluster as cluster_module
 from pytest_lipleak.run.cluster import measure_on, measure_part
 from pytest_lipleak.run.run import Run
 from pytest_lipleak.settings.resolve import make_settings
+from pytest_lipleak.verdicts.limits import Limit, Verdict
 
 MODELS = '''
 import os

@@ -13,7 +13,7 @@ from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.remarks import hear
 from pytest_lipleak.generators.shared import SharedGenerator, Slots
 from pytest_lipleak.machine.private_folders import FORGOTTEN
-from pytest_lipleak.pytest_session.session import LipleakSession
+from pytest_lipleak.pytest_plugin.session import LipleakSession
 from pytest_lipleak.run.cluster import measure_on
 from pytest_lipleak.run.process import Process
 from pytest_lipleak.run.run import Run

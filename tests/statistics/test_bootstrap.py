@@ -9,8 +9,8 @@ from reference_intervals import bca_interval, percentile_interval
 
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.student_t import t_cdf, t_quantile
-from pytest_lipleak.core.verdicts import MIN_UNITS
 from pytest_lipleak.statistics.bootstrap import distance_interval, expanded_interval
+from pytest_lipleak.verdicts.limits import MIN_UNITS
 
 Method = Callable[..., tuple[float, float] | None]
 METHODS = pytest.mark.parametrize("method", [expanded_interval, percentile_interval, bca_interval])

@@ -23,7 +23,6 @@ from pytest_lipleak.core.metrics.formulas import (
     metrics_of,
 )
 from pytest_lipleak.core.scores import ONE_COLOUR
-from pytest_lipleak.core.verdicts import Measurement, left_out_of
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.make.unrelated_speech import ENOUGH
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
@@ -34,6 +33,7 @@ from pytest_lipleak.statistics.bootstrap import CONFIDENCE, distance_interval, e
 from pytest_lipleak.statistics.nulls import least_p
 from pytest_lipleak.statistics.sequences import FIRST, SKEWED, difference_sequence, mean_sequence
 from pytest_lipleak.statistics.signs import sign_flip_p
+from pytest_lipleak.verdicts.limits import Measurement, left_out_of
 
 COPY_IN_STEP = 0.8
 """What a full copy in step comes to at least, of shares and correlations of lips, less what chance gives."""

@@ -13,12 +13,12 @@ from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.dose import COLUMNS, Dose, DoseCurve, scale_of
 from pytest_lipleak.core.errors import InputError, MissingDataError, UnscorableError
 from pytest_lipleak.core.metrics.formulas import Column, Metric, metric
-from pytest_lipleak.core.verdicts import MIN_UNITS, Measurement
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.results.resampling_units import clusters
 from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.statistics.bootstrap import expanded_shares
 from pytest_lipleak.statistics.isotonic import nondecreasing, reached
+from pytest_lipleak.verdicts.limits import MIN_UNITS, Measurement
 
 SHARES = tuple(number / 10 for number in range(11))
 """Copied shares of a curve."""

@@ -9,9 +9,9 @@ from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import ConfigurationError, InputError, UnscorableError
 from pytest_lipleak.core.metrics.default_gates import every_default, stands_for
 from pytest_lipleak.core.metrics.formulas import Metric
-from pytest_lipleak.core.verdicts import Limit, Measurement, Verdict, judge, shows_no_single_clip
 from pytest_lipleak.evaluation.results import preconditions
 from pytest_lipleak.evaluation.results.aggregate import measure
+from pytest_lipleak.verdicts.limits import Limit, Measurement, Verdict, judge, shows_no_single_clip
 
 AGREED = (
     "model", "fingerprint", "arguments", "expert", "weights_sha256", "verified_weights", "protocol", "face",

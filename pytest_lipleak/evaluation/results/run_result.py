@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.endings import (
+from pytest_lipleak.core.metrics.formulas import metric
+from pytest_lipleak.evaluation.results.aggregate import every_measurement
+from pytest_lipleak.verdicts.endings import (
     FINISHED,
     Ending,
     RunEnd,
@@ -14,10 +16,8 @@ from pytest_lipleak.core.endings import (
     model_ending,
     run_ending,
 )
-from pytest_lipleak.core.metrics.formulas import metric
-from pytest_lipleak.core.verdict_records import JudgedLimit
-from pytest_lipleak.core.verdicts import Verdict
-from pytest_lipleak.evaluation.results.aggregate import every_measurement
+from pytest_lipleak.verdicts.limits import Verdict
+from pytest_lipleak.verdicts.records import JudgedLimit
 
 
 @dataclass(frozen=True)

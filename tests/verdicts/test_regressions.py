@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.metrics.formulas import metric
-from pytest_lipleak.core.regressions import DEFAULT_ALLOWANCES, FLOOR, Allowance, Difference
+from pytest_lipleak.verdicts.regressions import DEFAULT_ALLOWANCES, FLOOR, Allowance, Difference
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ A third of a second is, where frames keep their order for so long: at a lag, bac
 import numpy as np
 from numpy.typing import NDArray
 
-from pytest_lipleak.evaluation.measures.frame_by_frame import QUIET, STILL, changes
+from pytest_lipleak.evaluation.probes.frame_by_frame import QUIET, STILL, changes
 from pytest_lipleak.faces.small_faces import Faces, Region
 
 LENGTH = 8

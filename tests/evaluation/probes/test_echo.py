@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pytest_lipleak.evaluation.measures.echo import changed_share, echo
+from pytest_lipleak.evaluation.probes.echo import changed_share, echo
 from pytest_lipleak.faces.small_faces import SIDE, chroma_faces, grey_faces, lips_region
 
 Signal = NDArray[np.float64]

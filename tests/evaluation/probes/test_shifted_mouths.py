@@ -9,8 +9,8 @@ from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics.formulas import AROUND, LATE, PAUSE, SYNC
 from pytest_lipleak.core.scores import LAGS
-from pytest_lipleak.evaluation.measures.probes import Zones, followed
-from pytest_lipleak.evaluation.measures.shifted_mouths import (
+from pytest_lipleak.evaluation.probes.probes import Zones, followed
+from pytest_lipleak.evaluation.probes.shifted_mouths import (
     FAR_LAGS,
     LEAST_OVERLAP,
     LEAST_TOLD,

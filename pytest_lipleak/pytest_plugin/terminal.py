@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_lipleak.pytest_session.session import LipleakSession
+from pytest_lipleak.pytest_plugin.session import LipleakSession
 
 if TYPE_CHECKING:
     from pytest_lipleak.evaluation.results.run_result import RunResult
@@ -28,7 +28,7 @@ def model_lines(session: LipleakSession) -> list[str]:
 def print_results(terminalreporter: Any, config: pytest.Config, session: LipleakSession) -> None:
     """Print a verdict and a table per model, then notes; the verdict alone with -q, nothing with -qq."""
     if session.only_skipped():
-        from pytest_lipleak.core.endings import all_skipped
+        from pytest_lipleak.verdicts.endings import all_skipped
 
         words = f"NOT JUDGED: {session.settings.inputs.model}: {all_skipped(session.tests.skipped)}"
         terminalreporter.write_line(words, red=True)
@@ -74,7 +74,7 @@ def _print_notes(
         if why_not:
             terminalreporter.write_line(f"NOT COMPARED: {why_not}", red=True)
     if found.models:
-        from pytest_lipleak.core.endings import failed_lines
+        from pytest_lipleak.verdicts.endings import failed_lines
 
         for line in failed_lines(found.end):
             terminalreporter.write_line(line, red=True)

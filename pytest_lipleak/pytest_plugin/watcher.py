@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_lipleak.pytest_session.session import LipleakSession
+from pytest_lipleak.pytest_plugin.session import LipleakSession
 
 
 class Watcher:

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from pytest_lipleak.pytest_session.xdist import Collected
+from pytest_lipleak.pytest_plugin.xdist import Collected
 
 if TYPE_CHECKING:
-    from pytest_lipleak.core.endings import RunEnd
+    from pytest_lipleak.verdicts.endings import RunEnd
 
 NOT_STARTED = "the run ended before any test"
 
@@ -70,7 +70,7 @@ class JudgingTests:
         Args:
             only_skipped: whether no limit was judged because every test of it was skipped.
         """
-        from pytest_lipleak.core.endings import Ended, RunEnd
+        from pytest_lipleak.verdicts.endings import Ended, RunEnd
 
         missing = "the run ended before everything was judged" if self.not_run else ""
         return RunEnd(

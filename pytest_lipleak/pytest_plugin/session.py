@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_lipleak.pytest_session import xdist
-from pytest_lipleak.pytest_session.display import Display
-from pytest_lipleak.pytest_session.evaluations import Evaluations
-from pytest_lipleak.pytest_session.judging_tests import JudgingTests
+from pytest_lipleak.pytest_plugin import xdist
+from pytest_lipleak.pytest_plugin.display import Display
+from pytest_lipleak.pytest_plugin.evaluations import Evaluations
+from pytest_lipleak.pytest_plugin.judging_tests import JudgingTests
 from pytest_lipleak.settings.options import Settings
 
 if TYPE_CHECKING:
-    from pytest_lipleak.core.endings import RunEnd
-    from pytest_lipleak.core.verdicts import Limit
     from pytest_lipleak.evaluation.evaluation import Evaluation
     from pytest_lipleak.evaluation.results.run_result import RunResult
     from pytest_lipleak.run.process import Process
     from pytest_lipleak.run.run import Run
+    from pytest_lipleak.verdicts.endings import RunEnd
+    from pytest_lipleak.verdicts.limits import Limit
 
 
 class LipleakSession:
@@ -184,8 +184,8 @@ class LipleakSession:
         """
         if not self.results:
             return False
-        from pytest_lipleak.core.endings import defaults_see_no_leak
-        from pytest_lipleak.core.verdicts import Outcome
+        from pytest_lipleak.verdicts.endings import defaults_see_no_leak
+        from pytest_lipleak.verdicts.limits import Outcome
 
         ended = [{verdict["outcome"] for verdict in result["verdicts"]} for result in self.results]
         if {Outcome.INCONCLUSIVE} in ended or any(Outcome.NOT_JUDGED in each for each in ended):
@@ -254,7 +254,7 @@ class LipleakSession:
 
     def crashed(self, error: BaseException) -> None:
         """Take back a report that is written: the run did not come to its end, after all."""
-        from pytest_lipleak.core.endings import early_end
+        from pytest_lipleak.verdicts.endings import early_end
 
         if not self.is_controller or not self.has_begun:
             return

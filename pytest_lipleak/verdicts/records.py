@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_lipleak.core.metrics.formulas import Metric, metric
 from pytest_lipleak.core.plain_numbers import number_of, plain_number
-from pytest_lipleak.core.verdicts import Outcome, Verdict
+from pytest_lipleak.verdicts.limits import Outcome, Verdict
 
 
 @dataclass(frozen=True)

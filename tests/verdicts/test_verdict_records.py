@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_lipleak.core.verdict_records import JudgedLimit
-from pytest_lipleak.core.verdicts import Outcome
+from pytest_lipleak.verdicts.limits import Outcome
+from pytest_lipleak.verdicts.records import JudgedLimit
 
 numbers = st.floats(allow_nan=False)
 shares = st.none() | st.floats(0, 1)

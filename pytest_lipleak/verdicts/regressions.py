@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.metrics.formulas import Metric, metric
-from pytest_lipleak.core.verdicts import Limit
+from pytest_lipleak.verdicts.limits import Limit
 
 FLOOR = 0.05
 """Least change of a sync metric that counts when an allowance is relative: a tenth of nearly nothing is noise."""

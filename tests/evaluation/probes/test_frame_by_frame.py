@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pytest_lipleak.evaluation.measures import frame_by_frame
-from pytest_lipleak.evaluation.measures.frame_by_frame import share_frame_by_frame
-from pytest_lipleak.evaluation.measures.stretches import share_of_stretches
+from pytest_lipleak.evaluation.probes import frame_by_frame
+from pytest_lipleak.evaluation.probes.frame_by_frame import share_frame_by_frame
+from pytest_lipleak.evaluation.probes.stretches import share_of_stretches
 from pytest_lipleak.faces.small_faces import SIDE, lips_region
 
 FRAMES, MOVED = 96, 8

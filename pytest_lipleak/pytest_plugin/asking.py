@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_lipleak.pytest_session.stash import KEY, SETTINGS
+from pytest_lipleak.pytest_plugin.stash import KEY, SETTINGS
 from pytest_lipleak.settings.options import Settings
 
 if TYPE_CHECKING:
-    from pytest_lipleak.pytest_session.session import LipleakSession
+    from pytest_lipleak.pytest_plugin.session import LipleakSession
 
 HOOKS = "lipleak-hooks"
 """Name of the plugin with the hooks of a run that asks."""

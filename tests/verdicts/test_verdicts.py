@@ -13,7 +13,7 @@ from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import ENDS_EARLY, Unscored
-from pytest_lipleak.core.verdicts import (
+from pytest_lipleak.verdicts.limits import (
     FAR,
     MIN_UNITS,
     SUITE,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_lipleak.core.exit_status import NOT_JUDGED
-from pytest_lipleak.pytest_session.stash import GUARD, KEY
+from pytest_lipleak.pytest_plugin.stash import GUARD, KEY
 
 if TYPE_CHECKING:
     from pytest_lipleak.machine.exit_guard import ExitGuard
@@ -16,7 +16,7 @@ def guard(config: pytest.Config) -> "ExitGuard":
     from pytest_lipleak.machine.exit_guard import ExitGuard
 
     if GUARD not in config.stash:
-        from pytest_lipleak.pytest_session.display import Display
+        from pytest_lipleak.pytest_plugin.display import Display
 
         config.stash[GUARD] = ExitGuard(Display(config).say)
         config.stash[GUARD].arm()

@@ -19,7 +19,7 @@ def what_stopped(error: BaseException, told_to: "bool | str") -> str:
         return told_to
     if isinstance(error, pytest.exit.Exception):
         return f"stopped by pytest.exit: {error.msg}"
-    from pytest_lipleak.core.endings import early_end
+    from pytest_lipleak.verdicts.endings import early_end
 
     return early_end(error)
 

@@ -79,7 +79,7 @@ def _fixtures_of(item: pytest.Item) -> Iterator[FunctionType]:
 
 def _limits(test: str, texts: set[str]) -> Iterator[Foreseen]:
     from pytest_lipleak.core.errors import LipleakError
-    from pytest_lipleak.core.verdicts import Limit
+    from pytest_lipleak.verdicts.limits import Limit
 
     for text in sorted(text for text in texts if "<" in text or ">" in text):
         with suppress(LipleakError):

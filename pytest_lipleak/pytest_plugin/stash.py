@@ -8,7 +8,7 @@ from pytest_lipleak.settings.options import Settings
 
 if TYPE_CHECKING:
     from pytest_lipleak.machine.exit_guard import ExitGuard
-    from pytest_lipleak.pytest_session.session import LipleakSession
+    from pytest_lipleak.pytest_plugin.session import LipleakSession
 
 KEY: "pytest.StashKey[LipleakSession]" = pytest.StashKey()
 """What the plugin knows during a run; not there in one that never asks for it."""

@@ -27,8 +27,8 @@ from pytest_lipleak.evaluation.measures.pictures import (
     kept_measure,
     set_measure,
 )
-from pytest_lipleak.evaluation.measures.probes import PROBE_TRIALS, PROBES, Probed
 from pytest_lipleak.evaluation.measures.scans import Scans
+from pytest_lipleak.evaluation.probes.probes import PROBE_TRIALS, PROBES, Probed
 from pytest_lipleak.plan.trials import Trial, Trials
 
 Features = tuple[NDArray[np.float32], ...]

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.metrics.formulas import AROUND, COLOUR_ECHO, ECHO, FRAME_BY_FRAME, LATE, PAUSE, SYNC
 from pytest_lipleak.core.scores import LAGS
-from pytest_lipleak.evaluation.measures.echo import Layer, changed_share, echo
-from pytest_lipleak.evaluation.measures.frame_by_frame import share_frame_by_frame
-from pytest_lipleak.evaluation.measures.stretches import share_of_stretches
+from pytest_lipleak.evaluation.probes.echo import Layer, changed_share, echo
+from pytest_lipleak.evaluation.probes.frame_by_frame import share_frame_by_frame
+from pytest_lipleak.evaluation.probes.stretches import share_of_stretches
 from pytest_lipleak.faces.small_faces import Faces, Region, lips_core
 
 SAME = 0.5

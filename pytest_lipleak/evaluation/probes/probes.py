@@ -26,7 +26,7 @@ from pytest_lipleak.core.scores import MAX_SHIFT, TrialScore
 from pytest_lipleak.evaluation.make.artefacts import Artefacts
 from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
 from pytest_lipleak.evaluation.measures.scans import UNRELATED
-from pytest_lipleak.evaluation.measures.shifted_mouths import (
+from pytest_lipleak.evaluation.probes.shifted_mouths import (
     LEAST_TOLD,
     STILL,
     Given,

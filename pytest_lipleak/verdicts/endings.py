@@ -16,9 +16,9 @@ from pytest_lipleak.core.metrics.default_gates import PROBE_LIMIT, every_default
 from pytest_lipleak.core.metrics.families import Question, Source
 from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.core.scores import POSED
-from pytest_lipleak.core.verdict_records import JudgedLimit
-from pytest_lipleak.core.verdicts import Outcome, Verdict
 from pytest_lipleak.core.words import counted
+from pytest_lipleak.verdicts.limits import Outcome, Verdict
+from pytest_lipleak.verdicts.records import JudgedLimit
 
 Verdicts = Mapping[str, JudgedLimit]
 """Verdicts of one model by limit."""
