@@ -26,9 +26,8 @@ room: under other speech one clip of twelve stands above ten unrelated audios by
 (2) Under the clip's own speech the limit is for models that leak nowhere else: see ``OWN_LIMITS``. A whole copy gives
 0.8 and more.
 (3) What half of one still mouth gives: out of a reference video, and of a single picture, on any two clips. Honest ones
-are 0.00 there unless they draw another mouth at every call. Shown for a part of the time (in pauses, where it is loud
-or quiet, every third frame, for half a second, ...), a half or all of one reads more than 0.12 in 95 % of the pairs of
-clips; 74 % where all frames counted.
+are 0.00 there unless they draw another mouth at every call. Of one that is shown for a part of the time (in pauses,
+where it is loud or quiet, for half a second, ...) docs/evidence/known-guilt.md says in how many pairs it is found.
 
 LSE-C_XO@floor parts the two least: lips that follow the partner's speech agree with the clip's own by its rhythm, and
 chance (p .001) does not excuse it. It stands as high as honest lips need; lips against lips and the probes find what it

@@ -410,9 +410,9 @@ speech that drives a probe pauses for about as long."""
 
 
 TIMES_CHANCE = 3
-"""What chance gives in its own best moments is taken off so often from those of a model that draws anew. On the sets
-for choosing (any two of twelve clips, two draws each) honest ones that draw are accused no more often for it than by
-all frames alone (1.0 % at most; 1.3 % with 2, 2.8 % with 1.5)."""
+"""What chance gives in its own best moments is taken off so often from those of a model that draws anew, so that honest
+ones are accused no more often than by all frames alone: ``python -m research.known_guilt.still_moments`` counts both,
+also for less (docs/evidence/known-guilt.md)."""
 
 
 def moments_under(setup: Setup) -> float:
