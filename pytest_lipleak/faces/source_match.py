@@ -79,8 +79,8 @@ class Match:
         output_moves: of the output's.
         quick: correlation of their quick movements, at the one shift within ``SLACK`` that fits best; likewise None.
         turns: correlation of how the heads move from frame to frame; None where it was not asked for.
-        lacks: frames of the clip's beginning that the output does not show, where it moves as all others do; 0 for
-            up to ``LACKING``.
+        lacks: frames of the clip's beginning that the output does not show, where it moves as all others do; below 0,
+            of its end, where it shows the clip so much too late; 0 for up to ``LACKING``.
         notes: what was found, in words.
     """
 
@@ -159,11 +159,11 @@ def match(
             theirs -= (theirs[indices] - ours)[both].mean(axis=0)
         way = _path(ours, theirs)
     by_pictures = at(way)
-    if moves >= MOVES and not (by_pictures.belongs and way.min() >= -LACKING):
+    if moves >= MOVES and not (by_pictures.belongs and abs(way).max() <= LACKING):
         lacks, fit = _lacking(ours, theirs)
-        if fit >= max(SURE, by_pictures.motion) and (lacks > LACKING or not by_pictures.belongs):
+        if fit >= max(SURE, by_pictures.motion) and (abs(lacks) > LACKING or not by_pictures.belongs):
             straight = at(np.full(len(ours), -lacks))
-            by_pictures = replace(straight, motion=fit, lacks=lacks if lacks > LACKING else 0)
+            by_pictures = replace(straight, motion=fit, lacks=lacks if abs(lacks) > LACKING else 0)
     if by_pictures.belongs:
         return by_pictures
     quick, late = _alike(_quick(ours), _quick(theirs))
@@ -178,9 +178,10 @@ def match(
 
 
 def _lacking(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> tuple[int, float]:
-    """How many frames of the clip's beginning an output lacks (below 0: has before it), and how well all others fit.
+    """How many frames of the clip's beginning an output lacks, or of its end (below 0), and how well all others fit.
 
-    More than ``LACKING`` where those move as surely as anything does, and plainly more so than nearer to the beginning.
+    More than ``LACKING`` where those move as surely as anything does, and plainly more so than nearer to the clip. What
+    lies before the clip in an output that holds all of it is nothing that it lacks.
     """
 
     def alike(lacks: int) -> float:
@@ -189,11 +190,14 @@ def _lacking(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> tuple[in
         one, other = (each[:shared] - each[:shared].mean(axis=0) for each in (one, other))
         return correlation(one, other)
 
-    near, far = range(-LACKING, LACKING + 1), range(LACKING + 1, len(ours) // 2 + 1)
-    (few_fit, few), (fit, late) = (
-        max(((alike(lacks), -lacks) for lacks in those), default=(0.0, 0)) for those in (near, far)
+    near, half = range(-LACKING, LACKING + 1), len(ours) // 2
+    # So many frames late, it ends before the clip does.
+    late = range(max(len(theirs) - len(ours) + LACKING, LACKING) + 1, half + 1)
+    far = [*range(LACKING + 1, half + 1), *(-lacks for lacks in late)]
+    (few_fit, few), (fit, many) = (
+        max(((alike(lacks), lacks) for lacks in those), default=(0.0, 0)) for those in (near, far)
     )
-    return (-late, fit) if fit >= max(SURE, few_fit + PLAINLY) else (-few, few_fit)
+    return (many, fit) if fit >= max(SURE, few_fit + PLAINLY) else (few, few_fit)
 
 
 def _indices(shifts: NDArray[np.int64], count: int) -> NDArray[np.int64]:

@@ -105,6 +105,39 @@ def test_an_output_that_shows_its_clip_from_somewhere_on_is_refused_with_the_pla
     assert laid(clip[lacks:], output[lacks:]).indices == tuple(range(LENGTH - lacks)), "as it says"
 
 
+@pytest.mark.parametrize("before", [7, 20], ids=["as long as its clip", "beyond what is looked at"])
+def test_an_output_that_shows_its_clip_far_too_late_is_refused_with_the_place(
+    clip: np.ndarray, output: np.ndarray, before: int
+) -> None:
+    late = np.concatenate([np.zeros_like(output[:before]), output])
+    why = laid(clip, late[:LENGTH]).refused
+    assert why is not None
+    assert f"shows clip 'ann' {before} frames ({before / 25:.2f} s) late" in why
+    assert (laid(clip, late).refused is None) is (before == 7), "all of it is there"
+
+
+def test_a_refusal_counts_pictures_that_show_nothing(clip: np.ndarray, output: np.ndarray) -> None:
+    half = laid(clip, np.concatenate([output[:20], 0 * output[20:50], output[50:]])).refused
+    assert half is not None
+    assert "(30 of its 60 pictures show nothing, the first at 0.80 s)" in half
+    belongs = np.concatenate([output[:20], 0 * output[20:40], output[40:]])
+    third = laid(clip, belongs).refused
+    assert third is not None
+    assert "shows nothing in 20 of 60 frames, the first at 0.80 s" in third
+    itself = Clip("ann", clip, np.zeros(640 * LENGTH, np.int16))
+    as_planned = lay(itself, belongs, Cropper(Protocol.DIRECT), "out.mp4", may_copy=True)
+    assert as_planned.refused is None, "what a live model makes is measured as it is, and so is what it made"
+
+
+@pytest.mark.parametrize("order", ["BGR", "RBG", "GRB", "BRG", "GBR"])
+def test_colours_in_another_order_are_refused(clip: np.ndarray, output: np.ndarray, order: str) -> None:
+    pale = (clip // 2 + clip.mean(axis=3, keepdims=True) / 2).astype(np.uint8)
+    why = laid(pale, made_from(pale)[..., ["RGB".index(channel) for channel in order]]).refused
+    assert why is not None
+    assert why.endswith("write its frames as RGB")
+    assert order == "BGR" or order in why
+
+
 def test_frames_that_are_lost_on_the_way_are_no_missing_beginning(
     clip: np.ndarray, output: np.ndarray
 ) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, permutations
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from pytest_lipleak.faces.placement import (
 from pytest_lipleak.faces.small_faces import Faces, Region, grey_faces, lips_region
 from pytest_lipleak.faces.source_match import (
     BLANK,
+    LACKING,
     MOVES,
     REACH,
     STILL,
@@ -59,7 +60,7 @@ SAMPLED = 5
 """Frames whose colours are compared."""
 
 SWAPPED = 2.0
-"""How many times nearer to the clip an output must be with red and blue swapped."""
+"""How many times nearer to the clip an output must be with its colours in another order."""
 
 STANDS_STILL = 0.5
 """Grey levels, spread over time within a face, below which nothing of it moves, lips included."""
@@ -153,7 +154,7 @@ def lay(
         _check_that_it_shows_something(clip, output)
         given = grey_faces(cropper(clip.video))
         found = _best_match(clip, output, cropper, given)
-        _check_that_it_has_the_beginning(clip, found)
+        _check_that_it_has_both_ends(clip, found)
         if free is not None and not (found.seen is not None and found.seen.belongs):
             laid = _in_its_own_pose(clip, given, output, cropper, free)
         else:
@@ -179,15 +180,21 @@ def _check_that_it_shows_something(clip: Clip, output: Video) -> None:
         raise _RefusedError("shows nothing: every picture is of one colour")
 
 
-def _check_that_it_has_the_beginning(clip: Clip, found: "_Found") -> None:
-    """Refuse an output that shows its clip from somewhere on: nothing stands for what it lacks."""
-    if found.seen is not None and (lacks := found.seen.lacks):
-        begin = f"{lacks / FRAME_RATE:.2f}"
-        raise _RefusedError(
-            f"lacks the first {lacks} frames ({begin} s) of clip {clip.name!r}: upper faces move alike with "
-            f"r = {found.seen.motion:.2f} from there on; make it from the clip's first frame on, or judge it on a clip "
-            f"that begins there ('start' = {begin} in a list of clips, --clips)"
-        )
+def _check_that_it_has_both_ends(clip: Clip, found: "_Found") -> None:
+    """Refuse an output that shows its clip from or to somewhere: one picture would stand for all that it lacks."""
+    if found.seen is None or not (lacks := found.seen.lacks):
+        return
+    seconds = f"{abs(lacks) / FRAME_RATE:.2f}"
+    frames, alike = (
+        f"{abs(lacks)} frames ({seconds} s)",
+        f"upper faces move alike with r = {found.seen.motion:.2f}",
+    )
+    raise _RefusedError(
+        f"lacks the first {frames} of clip {clip.name!r}: {alike} from there on; make it from the clip's first frame "
+        f"on, or judge it on a clip that begins there ('start' = {seconds} in a list of clips, --clips)"
+        if lacks > 0
+        else f"shows clip {clip.name!r} {frames} late: {alike}; cut off what it shows before"
+    )
 
 
 @dataclass(frozen=True)
@@ -215,6 +222,14 @@ def _best_match(clip: Clip, output: Video, cropper: Cropper, given: Faces) -> _F
     return _Found(place, found, tries)
 
 
+def _how_blank(output: Video) -> str:
+    """How many pictures of an output show nothing, in words; nothing where all show something."""
+    blank = [at for at, image in enumerate(output) if float(np.std(image)) < BLANK]
+    if not blank:
+        return ""
+    return f" ({len(blank)} of its {len(output)} pictures show nothing, the first at {blank[0] / FRAME_RATE:.2f} s)"
+
+
 def _where_it_was_found(clip: Clip, output: Video, cropper: Cropper, found: _Found) -> Laid:
     """Lay an output where it fits; raises ``_RefusedError`` where it was not made from the clip."""
     seen = found.seen
@@ -231,8 +246,8 @@ def _where_it_was_found(clip: Clip, output: Video, cropper: Cropper, found: _Fou
         )
     if not seen.belongs:
         raise _RefusedError(
-            f"was not made from clip {clip.name!r}: {numbers_of(found.tries)}; name the right file, or the right clip"
-            f"{NOBODYS}"
+            f"was not made from clip {clip.name!r}{_how_blank(output)}: {numbers_of(found.tries)}; name the right "
+            f"file, or the right clip{NOBODYS}"
         )
     return Laid(
         seen.indices,
@@ -251,10 +266,23 @@ def _compared(clip: Clip, given: Faces, output: Video, laid: Laid, shown: Faces,
             f"is the clip itself: its lips differ from the clip's by {apart:.2f} grey levels; name the model's output"
         )
     if not may_copy:
+        _check_that_it_goes_on(given, shown)
         laid = replace(laid, notes=(*laid.notes, *_looks_again(given, shown, apart)))
-    if not laid.poses and _swapped(clip, output, laid.place, laid.indices):
-        raise _RefusedError("red and blue are swapped in it; write its frames as RGB")
+    if not laid.poses and (order := _order_of_colours(clip, output, laid.place, laid.indices)) != "RGB":
+        what = "red and blue are swapped in it" if order == "BGR" else f"its colours are in the order {order}"
+        raise _RefusedError(f"{what}; write its frames as RGB")
     return laid
+
+
+def _check_that_it_goes_on(given: Faces, shown: Faces) -> None:
+    """Refuse an output that shows nothing for a while, where its clip shows a face: nothing is seen or missed there."""
+    empty, there = (faces.std(axis=(1, 2)) < BLANK for faces in (shown, given))
+    gone = np.flatnonzero(empty & ~there)
+    if len(gone) > LACKING:
+        raise _RefusedError(
+            f"shows nothing in {len(gone)} of {len(shown)} frames, the first at {gone[0] / FRAME_RATE:.2f} s: make it "
+            "anew, or remove the file, which is a failed trial then"
+        )
 
 
 def _looks_again(given: Faces, shown: Faces, apart: float) -> Iterator[str]:
@@ -517,15 +545,21 @@ def _placed(place: Place, output: Video, clip: Clip) -> tuple[str, ...]:
     )
 
 
-def _swapped(clip: Clip, output: Video, place: Place, indices: tuple[int, ...]) -> bool:
+def _order_of_colours(clip: Clip, output: Video, place: Place, indices: tuple[int, ...]) -> str:
+    """In which order an output's channels show the clip's colours: another than RGB only where that fits far better."""
     at = np.linspace(0, len(indices) - 1, SAMPLED).round().astype(int).tolist()
     real = frames_at(clip.video, at)
     made = frames_at(output, [indices[index] for index in at])
     laid = np.stack([place.laid(image, given) for image, given in zip(made, real, strict=True)]).astype(
         np.float32
     )
-    right, swapped = (float(np.abs(each - real).mean()) for each in (laid, laid[..., ::-1]))
-    return right > SWAPPED * swapped and right - swapped > BLANK
+    apart = {
+        "".join("RGB"[channel] for channel in order): float(np.abs(laid - real[..., order]).mean())
+        for order in permutations(range(3))
+    }
+    best = min(apart, key=apart.__getitem__)
+    plainly = apart["RGB"] > SWAPPED * apart[best] and apart["RGB"] - apart[best] > BLANK
+    return best if plainly else "RGB"
 
 
 def is_listened_to(row: FinishedVideo) -> bool:
