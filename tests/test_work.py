@@ -268,6 +268,36 @@ def test_finished_videos_are_hashed_looked_through_and_decoded_once(
     )
 
 
+def test_an_output_that_another_process_is_at_is_left_to_it(
+    clips: ClipSet, work: Counter[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_finished(clips, tmp_path)
+    monkeypatch.setattr(clip_by_clip, "out_of_sync", lambda real, others: None)
+    finished = FinishedVideos(str(tmp_path / "manifest.csv"))
+    store = Store(tmp_path / "store")
+    measured = Evaluation(
+        finished.over(None), Model("made", finished), expert(), Plan(Protocol.DIRECT), store
+    )
+    condition = Condition(Setup.XM, Reference.CR)
+    held: list[str] = []
+    original = store.data
+
+    def data(kind: str, *arguments: Any, wait: bool = True, **options: Any) -> Any:
+        if kind == "laid" and not wait and options["about"]["clip"] == "1":
+            held.append("1")
+            return None
+        return original(kind, *arguments, wait=wait, **options)
+
+    monkeypatch.setattr(Store, "data", lambda self, *arguments, **options: data(*arguments, **options))
+    work.clear()
+    measured.foresee([metric("LSE-C[XM,CR]")])
+    measured.expert_unfit()
+    assert held
+    assert ("1", condition) not in measured.corpus.trials
+    assert work["opened"] == 2 * CLIPS - 1
+    assert measured.measure("LSE-C[XM,CR]").clips == CLIPS, "at the end it is waited for"
+
+
 def test_a_clip_whose_pictures_were_let_go_is_decoded_once_for_all_that_is_done_with_it(
     clips: ClipSet, work: Counter[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

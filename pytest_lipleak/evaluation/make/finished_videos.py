@@ -40,6 +40,7 @@ from pytest_lipleak.faces.placement import Place
 from pytest_lipleak.faces.small_faces import Faces, grey_faces
 from pytest_lipleak.generators.finished_model import FinishedVideos
 from pytest_lipleak.generators.registry import Model
+from pytest_lipleak.generators.shared import BusyError
 from pytest_lipleak.machine.model_files import file_sha256
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.finished_tables import FinishedVideo, TrialName
@@ -162,9 +163,10 @@ class FinishedOutputs(OutputVideos):
 
         Args:
             trial: what the model was to be given.
-            wait: of no meaning here.
+            wait: whether to wait for another process that lays it on its clip; otherwise that is an error.
 
         Raises:
+            BusyError: another process is at it, and ``wait`` is false.
             UnscorableError: there is no video, or it cannot be read: a failed trial.
             WrongVideoError: it was not made from this clip, or not from this audio.
         """
@@ -172,7 +174,7 @@ class FinishedOutputs(OutputVideos):
             return trial.clip.video
         key = self.key(trial)
         if key not in self._kept:
-            self._kept[key] = self._read(trial)
+            self._kept[key] = self._read(trial, wait=wait)
             while len(self._kept) > KEPT_VIDEOS:
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
@@ -182,8 +184,8 @@ class FinishedOutputs(OutputVideos):
         """Return what was done to a finished video, in words; raises as ``get`` does."""
         return () if trial.audio is None else tuple(self._laid(trial)["notes"])
 
-    def _read(self, trial: Trial) -> Video:
-        laid = self._laid(trial)
+    def _read(self, trial: Trial, *, wait: bool) -> Video:
+        laid = self._laid(trial, wait=wait)
         row, clip = self._row(trial), trial.real
         as_laid = Laid(laid["indices"], Place(*laid["place"]), (), poses=laid["poses"])
 
@@ -200,17 +202,22 @@ class FinishedOutputs(OutputVideos):
             self._last = row, held_if_short(lambda: _pictures(row, timeline)), timeline.audio
         return self._last[1]
 
-    def _laid(self, trial: Trial) -> dict[str, Any]:
+    def _laid(self, trial: Trial, *, wait: bool = True) -> dict[str, Any]:
         """How an output lies on its clip, found out once and kept, with its small faces.
 
+        It is decoded while the lock is held: what that waits for in turn waits for no output.
+
         Raises:
+            BusyError: another process finds it out, and ``wait`` is false.
             UnscorableError: there is none, or it cannot be read.
             WrongVideoError: it does not belong there.
         """
-        made: list[Laid] = []
+        key, about = self._laid_key(trial), self.about(trial)
 
         def data() -> dict[str, Any]:
-            (laid,) = made
+            laid = self._lay(trial)
+            if laid.faces is not None:
+                self._store.get_or_make("faces.npy", key, partial(_write_array, laid.faces), about=about)
             return {
                 "indices": laid.indices,
                 "place": astuple(laid.place),
@@ -219,12 +226,9 @@ class FinishedOutputs(OutputVideos):
                 "refused": laid.refused,
             }
 
-        key, about = self._laid_key(trial), self.about(trial)
-        found: dict[str, Any] = self._store.data(
-            "laid", key, data, needs=lambda: made.append(self._lay(trial)), about=about
-        )
-        if made and (faces := made[0].faces) is not None:
-            self._store.get_or_make("faces.npy", key, partial(_write_array, faces), about=about)
+        found: dict[str, Any] | None = self._store.data("laid", key, data, wait=wait, about=about)
+        if found is None:
+            raise BusyError
         if found["refused"]:
             raise WrongVideoError(found["refused"])
         return found
