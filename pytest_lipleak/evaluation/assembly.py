@@ -93,14 +93,14 @@ def assemble(
         planned = PlannedInputs(Trials(finished.whole_clips, about, plan.pairs, plan.partners))
         videos = FinishedOutputs(model, finished, store, crops, faces.geometry, planned)
     artefacts = Artefacts(videos, expert, plan, store, crops, worker.device, stopwatch)
-    record = TrialRecord(_begun(about, model, files, stopwatch))
+    record = TrialRecord(_begun(about, model, files, stopwatch), worker.start_share)
     trials = Trials(clips, about, plan.pairs, plan.partners)
     unrelated = UnrelatedSpeech(clips, artefacts.speech, plan.seed)
     return Parts(
         record,
         trials,
         artefacts,
-        Scheduler(record, trials, artefacts, shown, worker.start_share, files),
+        Scheduler(record, trials, artefacts, shown, files),
         Measures(record, trials, artefacts, unrelated, tools, shown, stopwatch, files.gallery),
     )
 

@@ -64,7 +64,7 @@ class ClipByClip:
     def measure(self, metrics: Sequence[Metric]) -> None:
         """Measure what these metrics need of every clip, one after the other."""
         asked = _Asked.by(metrics, self.parts.record.corpus)
-        names = self.parts.scheduler.in_order(self.parts.record.corpus.provenance.clip_names)
+        names = self.parts.record.in_turn(self.parts.record.corpus.provenance.clip_names)
         each = 1 + len(asked.conditions)
         for place, name in enumerate(names):
             self._measure(name, asked, place * each, len(names) * each)

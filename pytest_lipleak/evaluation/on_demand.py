@@ -124,7 +124,7 @@ class Measures:
         take_measure: Callable[[str, str, Condition], Mapping[str, float]],
     ) -> None:
         record = self.record
-        for done, key in enumerate(keys):
+        for done, key in enumerate(record.in_turn(keys)):
             self.progress(done, len(keys), f"{measure} {label_of(key)}")
             if record.lacks(measure, key):
                 with record.attempt(key, measure):

@@ -168,7 +168,9 @@ class Run:
 
         if measures:
             from pytest_lipleak.machine.libraries import check_libraries
+            from pytest_lipleak.machine.quick_end import end_quickly
 
+            end_quickly()
             # Before NumPy is loaded: OpenBLAS counts its threads then, and never again.
             self.device.share_threads()
             check_libraries()

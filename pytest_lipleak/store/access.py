@@ -13,6 +13,9 @@ from pytest_lipleak.machine.private_folders import OTHERS_WRITE, PRIVATE
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR})
 
+LOCK_MODE = 0o600
+"""Where others could write to a lock file, filelock first tries out a file of its own beside it: half the time."""
+
 
 class Access:
     """Permissions in the folder of a store.
@@ -84,8 +87,8 @@ class Access:
 
     @property
     def lock_mode(self) -> int:
-        """Permissions of a lock file, -1 for the usual ones: who shares the store must be able to lock it, too."""
-        return _without_execution(self.folder) if self.shared else -1
+        """Permissions of a lock file: who shares the store must be able to lock it, too; else nobody but its user."""
+        return _without_execution(self.folder) if self.shared else LOCK_MODE
 
     @contextmanager
     def worded(self) -> Iterator[None]:

@@ -116,10 +116,7 @@ class Artefacts:
             video = self.videos.get(trial, wait=wait)
             shown[:] = [(video, self.cropper(trial.real, video if self._retracked(trial) else None))]
 
-        def make(path: Path) -> None:
-            with path.open("wb") as file:
-                np.save(file, self.beside.take(key, lambda: self._begun(trial, *shown[0])()))
-
+        make = _writing(lambda: self.beside.take(key, lambda: self._begun(trial, *shown[0])()))
         found = self._store.load(
             "embedding.npy",
             key,
@@ -219,12 +216,12 @@ class Artefacts:
         key = key_of(of=self.source(trial), contrast=LEAST_CONTRAST)
         if not (self.videos.has(trial) or self._store.find("look.json", key)):
             return False
-        found = self._store.data(
-            "look",
-            key,
-            lambda: {"one_colour": all(map(_is_one_colour, self.video(trial)))},
-            about=self.videos.about(trial),
-        )
+
+        def look() -> dict[str, bool]:
+            return {"one_colour": all(map(_is_one_colour, self.video(trial)))}
+
+        about = self.videos.about(trial)  # what goes with the run is looked at quicker than kept in a file
+        found = look() if self._store.passing else self._store.data("look", key, look, about=about)
         return bool(found["one_colour"])
 
     def faces(self, trial: Trial) -> Faces:
@@ -247,17 +244,15 @@ class Artefacts:
         with self._stopwatch("embedding"):
             return self._expert.embed_video(crops)
 
-    def array_of(self, kind: str, clip: Clip, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
-        """Return an array that follows from a real clip's face crops alone, from the store where it was made before."""
-        key = key_of(of=self._embedding_key(Trial(clip)), format=STORE_FORMAT)
+    def array_of(
+        self, kind: str, clip: Clip, make: Callable[[], NDArray[Any]], *, wait: bool = True
+    ) -> NDArray[Any] | None:
+        """Return an array that follows from a real clip's face crops alone, from the store where it was made before.
 
-        def write(path: Path) -> None:
-            with path.open("wb") as file:
-                np.save(file, make())
-
-        found = self._store.load(f"{kind}.npy", key, write, read_array, about={"clip": clip.name})
-        assert found is not None
-        return found
+        None where another process is making it and ``wait`` is false.
+        """
+        key, write = key_of(of=self._embedding_key(Trial(clip)), format=STORE_FORMAT), _writing(make)
+        return self._store.load(f"{kind}.npy", key, write, read_array, wait=wait, about={"clip": clip.name})
 
     def data_of(
         self, kind: str, trials: Sequence[Trial], compute: Callable[[], Any], *, wait: bool = True, **of: Any
@@ -292,6 +287,14 @@ class Artefacts:
         key = key_of(review=self._embedding_key(trial))
         found = self._store.data("review", key, compute, about=self.videos.about(trial))
         return Suitability(tuple(found["refusals"]), tuple(found["warnings"]))
+
+
+def _writing(make: Callable[[], NDArray[Any]]) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        with path.open("wb") as file:
+            np.save(file, make())
+
+    return write
 
 
 class ClipFaces:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 from pytest_lipleak.core.clips import Clip, Video
 from pytest_lipleak.core.conditions import OTHER_SPEECH, Condition, Setup
@@ -31,9 +30,6 @@ LOOK_EVERY = 0.2
 
 LOOK_AT_LEAST_EVERY = 5.0
 
-Work = TypeVar("Work")
-
-
 @dataclass(frozen=True, eq=False)
 class Scheduler:
     """Makes and scores trials.
@@ -43,7 +39,6 @@ class Scheduler:
         trials: what the model is given.
         artefacts: generates, embeds and scores.
         progress: told about every trial.
-        start_share: where in the work to begin, in 0..1, so that parallel workers spread out.
         files: where videos and pictures to look at are written.
     """
 
@@ -51,7 +46,6 @@ class Scheduler:
     trials: Trials
     artefacts: Artefacts
     progress: ProgressRelay
-    start_share: float
     files: Files
 
     def turns(self) -> Iterator[AbstractContextManager[None]]:
@@ -86,18 +80,13 @@ class Scheduler:
     def _model(self) -> Model:
         return self.artefacts.videos.model
 
-    def in_order(self, work: Sequence[Work]) -> list[Work]:
-        """Return work in the order in which this process does it: parallel workers begin at places of their own."""
-        start = int(self.start_share * len(work))
-        return [*work[start:], *work[:start]]
-
     def finish(self, keys: Iterable[Key]) -> None:
         """Make and score those of these trials that are missing, or note why they cannot be.
 
         Raises:
             BusyError: some must be generated, and others hold the model; all else is done.
         """
-        ahead = self.in_order(self.record.missing(keys))
+        ahead = self.record.in_turn(self.record.missing(keys))
         total = len(ahead)
         if isinstance(self._model.generator, SharedGenerator):
             ahead = self._generated_first(ahead)

@@ -1,7 +1,8 @@
 """What is known so far of one model's trials, and why the rest is not."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from pytest_lipleak.core.corpus import Corpus, Key
 from pytest_lipleak.core.errors import LipleakError, UnscorableError, with_message
@@ -9,22 +10,31 @@ from pytest_lipleak.core.scores import Unscored
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.make.failure_advice import failure_advice
 
+Item = TypeVar("Item")
+
 
 class TrialRecord:
     """Scores and measures of trials, and why others have none.
 
     Args:
         corpus: holds what was measured, and what could not be scored.
+        start_share: where in the work to begin, in 0..1, so that parallel workers spread out.
     """
 
-    def __init__(self, corpus: Corpus) -> None:
+    def __init__(self, corpus: Corpus, start_share: float = 0.0) -> None:
         self.corpus = corpus
+        self._start_share = start_share
         self.failures: dict[Key, LipleakError] = {}
         """Trials that could not be made; they are not tried again."""
 
     def remark(self, text: str) -> None:
         """Note what happened on the way."""
         self.corpus.remarks[text] = self.corpus.remarks.get(text, 0) + 1
+
+    def in_turn(self, items: Sequence[Item]) -> list[Item]:
+        """Return the items in the order in which this process takes them: workers that do the same begin apart."""
+        start = int(self._start_share * len(items))
+        return [*items[start:], *items[:start]]
 
     @contextmanager
     def attempt(self, key: Key, measure: str | None = None) -> Iterator[None]:

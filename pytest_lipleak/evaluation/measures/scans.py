@@ -73,7 +73,8 @@ class Scans:
         """
         reference = condition.reference
         corpus = self.record.corpus
-        wanted = [name for name in corpus.provenance.clip_names if self._lacks(name, reference)]
+        names = self.record.in_turn(corpus.provenance.clip_names)
+        wanted = [name for name in names if self._lacks(name, reference)]
         # What others are at comes last, so that processes share the work.
         for wait in (False, True):
             left = []
@@ -202,11 +203,19 @@ class Scans:
         """How an output's lips follow the clip's own and unrelated ones, by lag, and the slope on its own."""
         with self.stopwatch("scoring"):
             others = self.unrelated.others(self._related(name, condition))[:UNRELATED]
-            own, still = self._own_lips(name)
+            known = self._own_lips(name)
+            assert known is not None
+            own, still = known
             moved = without(movement(output), still)
             lips, slope = correlations(moved, own)
-            null = [correlations(moved, self._own_lips(other)[0])[0] for other in others]
-            return _rounded(np.stack([lips, *null])), tuple(np.round(slope, DECIMALS).tolist())
+            null: dict[str, NDArray[np.float64]] = {}
+            # What others are at comes last: workers compare with the same lips.
+            for wait in (False, True):
+                for other in self.record.in_turn(others):
+                    if other not in null and (found := self._own_lips(other, wait=wait)) is not None:
+                        null[other] = correlations(moved, found[0])[0]
+            rows = np.stack([lips, *(null[other] for other in others)])
+            return _rounded(rows), tuple(np.round(slope, DECIMALS).tolist())
 
     def _offset(self, name: str) -> int:
         return self.record.corpus.trials[name, None].own_offset
@@ -216,10 +225,10 @@ class Scans:
         partner = self.record.corpus.trials[name, condition].partner
         return [name] if partner is None else [name, partner]
 
-    def _own_lips(self, name: str) -> tuple[Movement, Movement]:
+    def _own_lips(self, name: str, *, wait: bool = True) -> tuple[Movement, Movement] | None:
         """How the lips of a real clip move, and how a still mouth there would, carried along with the head.
 
-        The second is taken out of the first.
+        The second is taken out of the first. None where another process is at it and ``wait`` is false.
         """
         held = self._lips.get(name)
         if held is not None:
@@ -232,7 +241,10 @@ class Scans:
             still = self._with_still_mouth(clip, faces, enlarged(lips_region(), 8))
             return np.stack([movement(faces), movement(grey_faces(still))])
 
-        own, floor = self.artefacts.array_of("lips", clip, make)
+        lips = self.artefacts.array_of("lips", clip, make, wait=wait)
+        if lips is None:
+            return None
+        own, floor = lips
         self._lips.hold(name, np.stack([without(own, floor), floor]))
         return without(own, floor), floor
 
