@@ -1,7 +1,8 @@
 """What a generated frame costs beyond the model's own call, stage by stage, each beside its own limit.
 
 The limit of a stage is the bare call that it rests on, in a loop that does nothing else: PyAV, ONNX Runtime, OpenCV,
-NumPy, hashlib, the file system. A stage's limit is taken in turns with it, in one process.
+NumPy, hashlib, the file system. Stages, limits and a whole evaluation are taken in turns, in one process: each round
+takes all of them once, and ratios are taken within a round.
 """
 
 import hashlib
@@ -9,7 +10,7 @@ import json
 import pickle
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,15 +85,20 @@ def budget(folder: Path, rounds: int, clips: int = 4) -> dict[str, Any]:
     embedded = open_clips(EMBEDDED)
     names = list(embedded)[:clips]
     stages = _stages(embedded[names[0]], embedded.files[names[0]].video, folder)
-    found, frames = [], len(embedded[names[0]].video)
-    for stage in stages:
-        turns = [(_cpu(stage.ours), _cpu(stage.limit)) for _ in range(rounds + 1)][1:]
-        ours, limit = ([1000 * each / frames for each in column] for column in zip(*turns, strict=True))
-        found.append(
-            {"name": stage.name, "times": stage.times, "ours": ours, "limit": limit, "bare": stage.bare}
-        )
+    found = [
+        {"name": each.name, "times": each.times, "bare": each.bare, "ours": [], "limit": []}
+        for each in stages
+    ]
     few = ClipSet([embedded.files[name] for name in names], EMBEDDED)
-    whole = [_whole(few, folder / f"store {turn}") for turn in range(rounds + 1)][1:]
+    frames, whole = len(embedded[names[0]].video), []
+    for turn in range(rounds + 1):
+        taken = [(_cpu(stage.ours), _cpu(stage.limit)) for stage in stages]
+        evaluated = _whole(few, folder / f"store {turn}")
+        if turn:  # the first is not counted
+            whole.append(evaluated)
+            for stage, (ours, limit) in zip(found, taken, strict=True):
+                stage["ours"].append(1000 * ours / frames)
+                stage["limit"].append(1000 * limit / frames)
     return {"stages": found, "whole": [each[0] for each in whole], "report": [each[1] for each in whole]}
 
 
@@ -100,19 +106,28 @@ def table(measured: dict[str, Any]) -> Iterator[str]:
     """Yield the lines of the table."""
     yield "| stage | times per video | ours, CPU ms per frame | limit | what the limit is | ratio |"
     yield "|---|---|---|---|---|---|"
-    total, least = 0.0, 0.0
     for stage in measured["stages"]:
         ours, limit = (statistics.median(stage[which]) for which in ("ours", "limit"))
         ratio = statistics.median(a / b for a, b in zip(stage["ours"], stage["limit"], strict=True))
         yield (
             f"| {stage['name']} | {stage['times']:.2g} | {ours:.3f} | {limit:.3f} | {stage['bare']} | {ratio:.2f} |"
         )
-        total += stage["times"] * ours
-        least += stage["times"] * limit
-    whole = [statistics.median(measured[which]) for which in ("whole", "report")]
-    yield f"| **sum, by times per video** | | {total:.3f} | {least:.3f} | | {total / least:.2f} |"
-    yield f"| **a whole evaluation, all in** | | **{sum(whole):.3f}** | | | {sum(whole) / least:.2f} |"
-    yield f"| of it, the report | | {whole[1]:.3f} | | | |"
+    total, least = (_sums(measured["stages"], which) for which in ("ours", "limit"))
+    whole = [sum(each) for each in zip(measured["whole"], measured["report"], strict=True)]
+    for name, spent, beside in (
+        ("sum, by times per video", total, f"{statistics.median(least):.3f}"),
+        ("a whole evaluation, all in", whole, ""),
+    ):
+        ratios = [ours / limit for ours, limit in zip(spent, least, strict=True)]
+        ratio = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}–{max(ratios):.2f})"
+        yield f"| **{name}** | | **{statistics.median(spent):.3f}** | {beside} | | {ratio} |"
+    yield f"| of it, the report | | {statistics.median(measured['report']):.3f} | | | |"
+
+
+def _sums(stages: Sequence[dict[str, Any]], which: str) -> list[float]:
+    """What all stages take together, by times per video, one number a round."""
+    rounds = zip(*([stage["times"] * each for each in stage[which]] for stage in stages), strict=True)
+    return list(map(sum, rounds))
 
 
 def _cpu(work: Callable[[], object], least: float = 0.03) -> float:

@@ -177,3 +177,32 @@ def shared() -> Path:
     if not folder or not (Path(folder) / "clips" / "syncnet_example.avi").exists():
         pytest.skip("needs SyncNet's example clip: set LIPLEAK_SHARED to the folder that holds clips/")
     return Path(folder)
+
+
+def test_what_was_reviewed_is_embedded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    runs: list[str] = []
+    run = EmbeddedExpert._run
+
+    def counted(self: EmbeddedExpert, output: str, **inputs: np.ndarray) -> np.ndarray:
+        runs.append(output)
+        return run(self, output, **inputs)
+
+    monkeypatch.setattr(EmbeddedExpert, "_run", counted)
+    anew, reviewed = EmbeddedExpert(), EmbeddedExpert()
+    frames, audio = drawn_mouth(60), speech_like(60 / 25)
+    reviewed.review(frames, audio)
+    runs.clear()
+    same = reviewed.embed_video(frames), reviewed.embed_audio(audio)
+    assert runs == []
+    np.testing.assert_array_equal(same[0], anew.embed_video(frames))
+    np.testing.assert_array_equal(same[1], anew.embed_audio(audio))
+    other_frames, other_audio = frames.copy(), audio.copy()
+    other_frames[30] ^= 8
+    other_audio[9600] ^= 8
+    others = reviewed.embed_video(other_frames), reviewed.embed_audio(other_audio)
+    np.testing.assert_array_equal(others[0], anew.embed_video(other_frames))
+    np.testing.assert_array_equal(others[1], anew.embed_audio(other_audio))
+    assert not np.array_equal(others[0], same[0])
+    assert not np.array_equal(others[1], same[1])
+    same[0][:] = 0  # nobody's copy but the caller's
+    np.testing.assert_array_equal(reviewed.embed_video(frames), anew.embed_video(frames))
