@@ -30,6 +30,7 @@ LOOK_EVERY = 0.2
 
 LOOK_AT_LEAST_EVERY = 5.0
 
+
 @dataclass(frozen=True, eq=False)
 class Scheduler:
     """Makes and scores trials.
