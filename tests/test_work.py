@@ -15,10 +15,10 @@ import pytest
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.errors import NotApplicableError, WrongVideoError
+from pytest_lipleak.core.errors import NotApplicableError, WeightsError, WrongVideoError
 from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
 from pytest_lipleak.core.metrics.formulas import metric
-from pytest_lipleak.evaluation import clip_by_clip
+from pytest_lipleak.evaluation import clip_by_clip, on_demand
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.judging import Judge
 from pytest_lipleak.evaluation.make import finished_videos, noted_faces, videos
@@ -266,6 +266,30 @@ def test_finished_videos_are_hashed_looked_through_and_decoded_once(
     assert work["outputs: file_sha256"] == 2 * CLIPS, (
         "once a run: whether they are the same is seen by content"
     )
+
+
+def test_pictures_that_cannot_be_measured_take_nothing_from_other_limits(
+    clips: ClipSet, work: Counter[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_finished(clips, tmp_path)
+    finished = FinishedVideos(str(tmp_path / "manifest.csv"))
+    store = Store(tmp_path / "store")
+    measured = Evaluation(
+        finished.over(None), Model("made", finished), expert(), Plan(Protocol.DIRECT), store
+    )
+
+    def refused(*arguments: Any) -> float:
+        work["tried"] += 1
+        raise WeightsError("there are none")
+
+    monkeypatch.setattr(on_demand, "kept_measure", refused)
+    monkeypatch.setattr(clip_by_clip, "out_of_sync", lambda real, others: None)
+    asked = [metric(name) for name in ("LSE-C[XM,CR]", "SSIM[XM,CR]")]
+    measured.foresee(asked)
+    assert measured.measure(asked[0]).clips == CLIPS
+    assert work["tried"] == 1
+    with pytest.raises(WeightsError, match="there are none"):
+        measured.measure(asked[1])
 
 
 def test_an_output_that_another_process_is_at_is_left_to_it(

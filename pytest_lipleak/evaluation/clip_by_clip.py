@@ -19,12 +19,12 @@ class _Asked:
     Args:
         conditions: whose outputs are scored.
         scanned: with which references outputs are compared with the clip at every lag.
-        pictures: metrics of single videos.
+        pictures: metrics of single videos that can be taken, as far as is known.
     """
 
     conditions: tuple[Condition, ...]
     scanned: tuple[Reference, ...]
-    pictures: tuple[Metric, ...]
+    pictures: list[Metric]
 
     @classmethod
     def by(cls, metrics: Iterable[Metric], corpus: Corpus) -> "_Asked":
@@ -44,7 +44,7 @@ class _Asked:
         return cls(
             tuple(each for each in conditions if not corpus.why_lacking(each)),
             tuple(dict.fromkeys(each.conditions[-1].reference for each in scored if each.over_lags)),
-            tuple(metric for metric in there if metric.is_picture),
+            [metric for metric in there if metric.is_picture],
         )
 
 
@@ -83,6 +83,21 @@ class ClipByClip:
         with suppress(LipleakError):
             for reference in asked.scanned:
                 measures.scans.note(name, reference, wait=False)
-        for metric in asked.pictures:
-            with suppress(LipleakError):
-                measures.pictures(metric, [name])
+        for metric in tuple(asked.pictures):
+            if not self._could_take(metric, name):
+                # What is not installed, or cannot be downloaded, is not there for the next clip, either.
+                asked.pictures.remove(metric)
+
+    def _could_take(self, metric: Metric, name: str) -> bool:
+        """Take a measure of pictures of one clip; a failure is left to who asks for it: others ask for other things."""
+        failures = self.parts.record.failures
+        cells = metric.conditions
+        keys = [(name, each) for cell in cells for each in self.parts.trials.conditions(name, cell)]
+        new = [key for key in keys if key not in failures]
+        try:
+            self.parts.measures.pictures(metric, [name])
+        except LipleakError:
+            for key in new:
+                failures.pop(key, None)
+            return len(new) < len(keys)
+        return True
