@@ -34,7 +34,7 @@ def judged_each(options: argparse.Namespace, judge: Callable[[argparse.Namespace
     from pytest_lipleak.report.page_files import check_page, forget_page
     from pytest_lipleak.report.reading import read_report
     from pytest_lipleak.report.render import text
-    from pytest_lipleak.report.side_by_side import entry_of, side_by_side
+    from pytest_lipleak.report.side_by_side import entry_of, of_several, side_by_side
     from pytest_lipleak.run.report_files import json_text
     from pytest_lipleak.verdicts.endings import Finding, RunEnd
 
@@ -76,8 +76,12 @@ def judged_each(options: argparse.Namespace, judge: Callable[[argparse.Namespace
         with to_be_written("JSON report", settings.outputs.json):
             write_text(settings.outputs.json, json_text(whole))
     entries = [entry_of(corpus) for report in reports for corpus in report.corpora]
-    if tables := side_by_side(entries, (), 2):
+    if tables := of_several(side_by_side(entries, (), 2)):
         print(text(tables))
+    elif len(entries) > 1:
+        print(
+            "no table of all models: their scores do not come from the same clips, by one expert and protocol"
+        )
     weights = [finding.status for finding in Finding]
     return min([*statuses.values(), *(NOT_JUDGED for _ in refused)], key=weights.index)
 

@@ -29,6 +29,8 @@ class JudgingTests:
         """How many of them because something could not be judged."""
         self.skipped = 0
         """How many tests that measure leakage were skipped: the model does not have what they ask about."""
+        self.skip_reasons: dict[str, str] = {}
+        """Node ids of those, and why."""
         self.never_called = 0
         """How many of them a mark or a fixture skipped: the user's choice, as deselecting is, and not the model's."""
         self.finished: set[str] = set()

@@ -1,5 +1,6 @@
 """What a session prints: what it judges at its beginning, what it found at its end."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -73,8 +74,19 @@ def _print_notes(
                 terminalreporter.write_line(line)
         if why_not:
             terminalreporter.write_line(f"NOT COMPARED: {why_not}", red=True)
+    if config.get_verbosity() >= 0 and not set(config.getoption("reportchars", "")) & set("saA"):
+        for line in _skipped_lines(session.tests.skip_reasons):
+            terminalreporter.write_line(line)
     if found.models:
         from pytest_lipleak.verdicts.endings import failed_lines
 
         for line in failed_lines(found.end):
             terminalreporter.write_line(line, red=True)
+
+
+def _skipped_lines(reasons: Mapping[str, str]) -> list[str]:
+    """Say which tests were skipped, those of one reason in a line; ``-rs`` does, too, where it is given."""
+    tests: dict[str, list[str]] = {}
+    for test, why in reasons.items():
+        tests.setdefault(why, []).append(test.rpartition("::")[2])
+    return [f"skipped: {', '.join(names)}{f': {why}' if why else ''}" for why, names in tests.items()]

@@ -29,6 +29,7 @@ class Watcher:
         # Skipped by a marker or in a fixture, a test does not come to its call.
         if report.skipped and ours:
             self._session.tests.skipped += 1
+            self._session.tests.skip_reasons[report.nodeid] = _reason(report)
             self._session.tests.never_called += report.when == "setup"
         # A crashed worker's test has one report alone, of no phase.
         if report.when not in ("setup", "call"):
@@ -44,3 +45,9 @@ class Watcher:
         self._session.tests.failures += report.failed
         if report.failed and self._session.names_model:
             self._session.tests.failed[report.nodeid] = False
+
+
+def _reason(report: pytest.TestReport) -> str:
+    """Why a test was skipped, in one line; an expected failure has words of its own."""
+    words = report.longrepr[2] if isinstance(report.longrepr, tuple) else getattr(report, "wasxfail", "")
+    return " ".join(str(words).removeprefix("Skipped: ").split())

@@ -256,6 +256,11 @@ def side_by_side(
     return tables
 
 
+def of_several(tables: Iterable[Table]) -> list[Table]:
+    """Return the tables in which more than one model stands: what stands alone, its own report has told."""
+    return [table for table in tables if len({row.owner for row in table.rows if not row.reference}) > 1]
+
+
 def _with_best(table: Table, entries: Sequence[Entry]) -> Table:
     corpora = {entry.model: entry.corpus for entry in entries if entry.corpus is not None}
     return with_tested_best(table, corpora) if len(corpora) == len(entries) else with_best(table)

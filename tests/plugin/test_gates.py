@@ -119,6 +119,16 @@ def test_kept_videos_are_named(project: Project) -> None:
     assert all(str(video) in run.text for video in videos)
 
 
+def test_what_was_skipped_is_named_with_the_reason_unless_pytest_does(project: Project) -> None:
+    limits = gates(KEPT, "LSE-D_S[AR] > 0.5", "LSE-C_S[AR] < 90")
+    run = project.measure("OnlyAR", *limits)
+    why = "condition [SI,CR] is not applicable: model 'models.py:OnlyAR' declares no CR"
+    (line,) = run.lines("^skipped: ")
+    assert line.startswith(f"skipped: {KEPT}: {why}")
+    assert not project.measure("OnlyAR", *limits, "-rs").lines("^skipped: ")
+    assert not project.measure("OnlyAR", *limits, "-q").lines("^skipped: ")
+
+
 def test_not_applicable_skips_with_the_reason(project: Project, distribution: tuple[str, ...]) -> None:
     run = project.measure("OnlyAR", *gates(KEPT, "LSE-D_S[AR] > 0.5"), "-rs", *distribution)
     assert run.counts == {"passed": 1, "skipped": 1}

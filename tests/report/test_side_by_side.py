@@ -21,7 +21,7 @@ from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.report.json import document
-from pytest_lipleak.report.side_by_side import entry_of, side_by_side
+from pytest_lipleak.report.side_by_side import entry_of, of_several, side_by_side
 
 TABLE_6 = list(csv.DictReader(resource("paper/table_6.csv").read_text().splitlines()))
 BEST = {"LSE-C_S": min, "LSE-D_S": max, "LSD-CR": min, "LSD-AR": min}
@@ -115,6 +115,8 @@ def test_models_and_the_real_clips_stand_side_by_side() -> None:
     honest, leaks = scanned(named(corpus(*CONDITIONS), model="honest")), scanned(leaky("leaky"), 1.5)
     tables = {table.name: table for table in side_by_side([entry_of(honest), entry_of(leaks)])}
     assert list(tables) == ["leakage", "floor", "SI", "XM", "AM"]
+    assert of_several(tables.values()) == list(tables.values())
+    assert of_several(side_by_side([entry_of(honest)])) == [], "the real clips' row is no model's"
     assert [column.name for column in tables["floor"].columns] == [
         "LSE-C_S@floor", "LSE-C_S@floor[AR]", "LSE-C_XO@floor[CR]", "LSE-C_XO@floor[AR]",
         "LipCorr_S", "LipCorr_S[AR]", "LipCorr_XO[CR]", "LipCorr_XO[AR]",
@@ -143,6 +145,7 @@ def test_what_is_not_comparable_never_shares_a_table(change: dict[str, str]) -> 
     tables = side_by_side([entry_of(corpus(*CONDITIONS)), entry_of(other)], ["leakage"])
     assert [[row.label for row in table.rows] for table in tables] == [["demo"], ["other"]]
     assert tables[0].title != tables[1].title
+    assert of_several(tables) == [], "each stands in its own model's report"
     assert not any(cell.best for table in tables for row in table.rows for cell in row.cells)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from pytest_lipleak.core.clips import Frames, held
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import GeneratorError, LipleakError
@@ -257,18 +259,24 @@ def _references(tried: TriedModel) -> Iterator[Finding]:
         yield Finding("reference", OK, "a mask-free model: none is used, CR is not applicable")
         return
     outputs = {tried.usual.reference: tried.first}
+    reached = []
     for reference in tried.supported:
         try:
             if reference not in outputs:
                 outputs[reference] = tried.call(Condition(Setup.AM, reference))
-            yield _dependence(tried, reference, outputs[reference])
+            found = _dependence(tried, reference, outputs[reference])
+            reached.append(found.verdict is OK)
+            yield found
         except GeneratorError as error:
             yield Finding(f"reference {reference}", FIX, tried.words_of(error))
     alike = len(outputs) == 2 and not tried.change(*outputs.values()) > 2 * tried.noise
     if alike and tried.declares_use and not tried.unsteady:
+        first = [tried.reference(reference)[0] for reference in tried.supported]
         yield Finding(
             "CR and AR", FIX, "both give the same output",
-            "let generate() use its argument reference, not a frame of its own choice",
+            'it takes the first frame of its reference alone, which both have in common: declare supports = ("AR",)'
+            if all(reached) and np.array_equal(*first)
+            else "let generate() use its argument reference, not a frame of its own choice",
         )  # fmt: skip
 
 

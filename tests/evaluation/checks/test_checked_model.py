@@ -87,7 +87,16 @@ class MaskFree(Good):
         return super().generate(frames, audio, frames)
 
 
-@pytest.mark.parametrize("candidate", [Good, OnlyAR, MaskFree, "demo"])
+class FirstFrame(Good):
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        return super().generate(frames, audio, reference[:1])
+
+
+class FirstFrameAndSaysSo(FirstFrame):
+    supports = ("AR",)
+
+
+@pytest.mark.parametrize("candidate", [Good, OnlyAR, MaskFree, FirstFrameAndSaysSo, "demo"])
 def test_nothing_to_fix(look: Any, candidate: Any) -> None:
     result = look(candidate if isinstance(candidate, str) else candidate())
     assert set(verdicts(result).values()) == {OK}
@@ -191,6 +200,7 @@ CASES = [
         "reference CR",
         "declare supports = ()",
     ),
+    (FirstFrame(), ["CR and AR"], "CR and AR", 'declare supports = ("AR",)'),
     (UsesItAfterAll(), ["reference CR", "reference AR"], "reference AR", "though uses_reference is False"),
     (Random(), ["determinism"], "determinism", "grey levels, in 100% of the frames seed its random numbers"),
     (Random(), ["determinism"], "audio", "not to be told from what changes at every call"),
