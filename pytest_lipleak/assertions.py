@@ -113,9 +113,9 @@ def assert_no_regression(
                 f"{file}: cannot be judged for leaks, it holds none of {leaks} on all clips; save it with limits on "
                 "these (the default gates, for example), or say what must not happen, such as 'LSE-C_S > +0.1'"
             )
-        left_out = [each.metric.name for each in wanted if each not in allowances]
-        if left_out:
-            lacking.append(f"the baseline lacks {', '.join(left_out)}")
+        unknown = [each.metric.name for each in wanted if each not in allowances]
+        if unknown:
+            lacking.append(f"the baseline lacks {', '.join(unknown)}")
     judged, skipped = [], []
     for allowance in allowances:
         try:

@@ -292,7 +292,7 @@ def _meant(named: str) -> str:
     from pytest_lipleak.verdicts.limits import Limit
 
     with suppress(LipleakError):
-        return item_name(Limit.parse(named.replace("(", "[").replace(")", "]")))
+        return item_name(Limit.parse(named))
     return item_name(named)
 
 

@@ -123,9 +123,9 @@ class Evaluation:
         """
         return self._judge.judge(limit)
 
-    def left_out(self, limit: Limit) -> str | None:
+    def stood_for(self, limit: Limit) -> str | None:
         """Return why a default gate is not asked of this model, though the model has what it needs; None: it is."""
-        return self._judge.left_out(limit)
+        return self._judge.stood_for(limit)
 
     def expert_unfit(self) -> str | None:
         """Return why the sync expert cannot judge these clips, or None when it can; asked before any verdict.

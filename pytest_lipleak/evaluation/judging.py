@@ -39,7 +39,7 @@ class Judge:
         limit = self._rules.applied_to(limit)
         if self._shard is not None:
             self._leave_to_merge(limit)
-        self._leave_out(limit)
+        self._leave_to_other(limit)
         nothing = Measurement(limit.metric, math.nan, None, {}, (), self._measuring.corpus.provenance.expert)
         try:
             # Asked first: a model is not run for hours for an expert that cannot judge its clips.
@@ -101,15 +101,15 @@ class Judge:
             self._examined = True
         return self._measuring.corpus.expert_unfit
 
-    def left_out(self, limit: Limit) -> str | None:
+    def stood_for(self, limit: Limit) -> str | None:
         """Return why a default gate is not asked of this model, though the model has what it needs; None: it is."""
         other = stands_for(limit.metric) if limit.by_default else None
         if other is None or not self._measuring.has(other):
             return None
         return f"{other.name} stands for it: input frames are the same with either reference; name it to ask both"
 
-    def _leave_out(self, limit: Limit) -> None:
-        if why := self.left_out(limit):
+    def _leave_to_other(self, limit: Limit) -> None:
+        if why := self.stood_for(limit):
             raise NotApplicableError(f"{limit}: {why}")
 
     def _leave_to_merge(self, limit: Limit) -> NoReturn:
@@ -120,7 +120,7 @@ class Judge:
                 "parts; leave it out, or run without --lipleak-shard"
             )
         self._measuring.corpus.asked[limit.exact] = self._rules.allow_unscored
-        self._leave_out(limit)
+        self._leave_to_other(limit)
         if not limit.metric.is_picture:
             self._measuring.examine()
         self._measuring.measure(limit.metric)

@@ -154,13 +154,13 @@ def load(
             f"command {template!r}: no {{output}} in it; write it where the program takes the path of the video to "
             "make, or give the argument result=PATTERN of the video it writes"
         )
-    environment, left_out = without_credentials(os.environ, env)
+    environment, withheld = without_credentials(os.environ, env)
     program = Program(
         tuple(words),
         folder,
         {Reference.CR: shlex.split(cr_args), Reference.AR: shlex.split(ar_args)},
         _environment(environment, interpreter, device),
-        left_out,
+        withheld,
     )
     calls = Calls(
         result,
@@ -200,14 +200,14 @@ class Program:
         folder: in which it runs; None: that of the call.
         extra: words that are added, by reference.
         environment: its variables.
-        left_out: names of variables that it does not get.
+        withheld: names of variables that it does not get.
     """
 
     words: tuple[str, ...]
     folder: Path | None
     extra: Mapping[Reference, Sequence[str]]
     environment: Mapping[str, str]
-    left_out: Sequence[str] = ()
+    withheld: Sequence[str] = ()
 
     def sees(self, placeholder: str) -> bool:
         """Whether the command, with or without the words of a reference, has this placeholder."""
@@ -423,8 +423,8 @@ class CommandGenerator:
         except (GeneratorError, TimeUpError) as error:
             lines = _tail(log)
             said = "".join(f"\n  {line}" for line in lines) if lines else " nothing"
-            if self._program.left_out:
-                said += f"\n  not in its environment (argument env): {', '.join(self._program.left_out)}"
+            if self._program.withheld:
+                said += f"\n  not in its environment (argument env): {', '.join(self._program.withheld)}"
             raise type(error)(f"{error}; the command said:{said}\n  whole log: {log}") from error
 
 

@@ -61,5 +61,5 @@ def without_credentials(
             )
         if name not in environment:
             raise ConfigurationError(f"argument env={name}: there is no such environment variable")
-    left_out = [n for n, value in environment.items() if n not in names and is_credential(n, value)]
-    return {n: value for n, value in environment.items() if n not in left_out}, sorted(left_out)
+    withheld = [n for n, value in environment.items() if n not in names and is_credential(n, value)]
+    return {n: value for n, value in environment.items() if n not in withheld}, sorted(withheld)

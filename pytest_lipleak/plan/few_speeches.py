@@ -6,7 +6,7 @@ from pytest_lipleak.core.scores import LEAST_UNRELATED
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.media.clipsets import ClipSet
 
-ENOUGH = LEAST_UNRELATED + 2
+FOR_ALL_LIMITS = LEAST_UNRELATED + 2
 """Recordings with which every limit can be judged: the clip's own, its partner's, and as many as show chance."""
 
 
@@ -23,7 +23,7 @@ def few_speeches(clips: ClipSet, partners: Mapping[str, Collection[str]]) -> str
     for name in clips:
         if not any(clips.same_speech(name, other) for other in speeches):
             speeches.append(name)
-        if len(speeches) == ENOUGH:
+        if len(speeches) == FOR_ALL_LIMITS:
             return None
     left = {
         name: min(
@@ -47,5 +47,5 @@ def few_speeches(clips: ClipSet, partners: Mapping[str, Collection[str]]) -> str
     there = f"there {'are' if count > 1 else 'is'} {counted(count, 'other recording') if count else 'none'}"
     return (
         f"{what} {there} to compare {clip} with; "
-        f"{ENOUGH} recordings let all limits be judged, and there are {len(speeches)}"
+        f"{FOR_ALL_LIMITS} recordings let all limits be judged, and there are {len(speeches)}"
     )

@@ -1,6 +1,7 @@
 """What a session prints: what it judges at its beginning, what it found at its end."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -86,7 +87,13 @@ def _print_notes(
 
 def _skipped_lines(reasons: Mapping[str, str]) -> list[str]:
     """Say which tests were skipped, those of one reason in a line; ``-rs`` does, too, where it is given."""
+    from pytest_lipleak.core.errors import LipleakError
+    from pytest_lipleak.verdicts.limits import Limit
+
     tests: dict[str, list[str]] = {}
     for test, why in reasons.items():
-        tests.setdefault(why, []).append(test.rpartition("::")[2])
+        name = test.rpartition("::")[2]
+        with suppress(LipleakError):  # a gate's id has other brackets than its limit
+            name = str(Limit.parse(name))
+        tests.setdefault(why, []).append(name)
     return [f"skipped: {', '.join(names)}{f': {why}' if why else ''}" for why, names in tests.items()]

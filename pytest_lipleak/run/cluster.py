@@ -68,7 +68,7 @@ def measure_on(executor: str, run: Run, evaluation: Evaluation, limits: Sequence
     texts = [
         f"{limit.metric.name} {limit.operator} {limit.value!r}"
         for limit in limits
-        if not limit.metric.over_sets and not evaluation.left_out(limit)
+        if not limit.metric.over_sets and not evaluation.stood_for(limit)
     ]
     # Whole sets of frames are compared here, by features that workers take where the videos are.
     sets = sorted({str(limit.metric.conditions[-1]) for limit in limits if limit.metric.over_sets})

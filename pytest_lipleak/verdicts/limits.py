@@ -214,8 +214,8 @@ class Measurement:
         compared: of what looks at every lag: with how many unrelated recordings a clip is compared at least.
         blank: how many of the clips have a video that shows nothing, every frame of one colour.
         finished: whether the videos were finished before: nothing can be made anew.
-        left_out: real clips that the expert cannot judge, so few that the others are judged without them; see
-            ``left_out_of``.
+        set_aside: real clips that the expert cannot judge, so few that the others are judged without them; see
+            ``set_aside_of``.
         unreached: of a probe of finished videos: clips in which nothing shows that the model was given what was
             changed, with the differences of ``REACHED`` and the most of ``REDRAWN``, in grey levels; infinity where no
             second output for the same is there.
@@ -239,7 +239,7 @@ class Measurement:
     compared: int | None = None
     blank: int = 0
     finished: bool = False
-    left_out: tuple[Unscored, ...] = ()
+    set_aside: tuple[Unscored, ...] = ()
     unreached: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @property
@@ -250,7 +250,7 @@ class Measurement:
     @property
     def lost(self) -> tuple[Unscored, ...]:
         """Those of ``unscored`` for whose sake nothing is judged, unless somebody allows it."""
-        return tuple(entry for entry in self.unscored if entry not in self.left_out)
+        return tuple(entry for entry in self.unscored if entry not in self.set_aside)
 
     @property
     def units(self) -> int:
@@ -302,22 +302,22 @@ LEAST_LEFT = 12
 """Clips that are enough for a verdict without those that the expert cannot judge: as many as the sets have on which the
 default limits were chosen."""
 
-MOST_LEFT_OUT = 0.1
+MOST_SET_ASIDE = 0.1
 """The largest share of the clips that a verdict does without: of more, something is wrong with the clips."""
 
 
-def left_out_of(planned: int, unscored: Iterable[Unscored]) -> tuple[Unscored, ...]:
+def set_aside_of(planned: int, unscored: Iterable[Unscored]) -> tuple[Unscored, ...]:
     """Return which clips a verdict may do without, though nobody allowed it; none where they are too many.
 
     The real clip alone decides that: it cannot be judged, whatever a model makes of it. An output that cannot be
-    scored is never left out, nor a real clip that was cut because finished videos of it end early.
+    scored is never set aside, nor a real clip that was cut because finished videos of it end early.
 
     Args:
         planned: how many clips are to be measured.
         unscored: what could not be scored of them.
     """
     refused = [entry for entry in unscored if entry.condition is None and ENDS_EARLY not in entry.reason]
-    are_few = len(refused) <= MOST_LEFT_OUT * planned and planned - len(refused) >= LEAST_LEFT
+    are_few = len(refused) <= MOST_SET_ASIDE * planned and planned - len(refused) >= LEAST_LEFT
     return tuple(refused) if are_few else ()
 
 

@@ -27,6 +27,7 @@ def described(name: str) -> list[str]:
         ("LSE-C_XO", "LSE-C_XO[CR]", "↓", ["LSE-C XM,CR own"]),
         ("LSE-D_XO[AR]", "LSE-D_XO[AR]", "↑", ["LSE-D XM,AR own"]),
         ("LSE-C[AM,CR]", "LSE-C[AM,CR]", "↑", ["LSE-C AM,CR driving"]),
+        ("LSE-C(AM,CR)", "LSE-C[AM,CR]", "↑", ["LSE-C AM,CR driving"]),
         (" LSE-D [ xm , ar ] ", "LSE-D[XM,AR]", "↓", ["LSE-D XM,AR driving"]),
         ("LSE-C[SI,AR]", "LSE-C_S[AR]", "↓", ["LSE-C SI,AR own"]),
         ("LSE-D[SI,CR]", "LSE-D_S", "↑", ["LSE-D SI,CR own"]),

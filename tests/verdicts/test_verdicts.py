@@ -24,7 +24,7 @@ from pytest_lipleak.verdicts.limits import (
     Rules,
     clips_that_settle,
     judge,
-    left_out_of,
+    set_aside_of,
 )
 
 LOWER, HIGHER = ("LSD-CR", "LSE-C_S", "LSE-D[AM,CR]"), ("LSE-D_S", "LSE-C[AM,AR]", "LSE-D_XO[CR]")
@@ -116,10 +116,10 @@ def test_few_real_clips_of_many_are_left_out_and_no_output_ever(
     planned: int, refused: int, more: tuple[Unscored, ...], count: int
 ) -> None:
     unscored = (*(Unscored(f"clip{number}", None, "not heard") for number in range(refused)), *more)
-    left_out = left_out_of(planned, unscored)
-    assert len(left_out) == count
+    set_aside = set_aside_of(planned, unscored)
+    assert len(set_aside) == count
     limit = Limit.parse("LSE-C_S < 2")
-    verdict = judge(limit, replace(measured(limit, 1.0), unscored=unscored, left_out=left_out))
+    verdict = judge(limit, replace(measured(limit, 1.0), unscored=unscored, set_aside=set_aside))
     assert verdict.passed == (count == refused and not more)
 
 

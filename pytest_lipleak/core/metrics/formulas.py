@@ -446,18 +446,19 @@ def metric(name: str) -> Metric:
     Names: ``LSE-C_S``, ``LSE-D_S`` (CR; ``LSE-C_S[AR]`` for AR), ``LSD-CR``, ``LSD-AR``,
     ``LSE-C_XO[CR]``, ``LSE-C[AM,CR]``, ``LSE-D[XM,AR]``, ``LSE-C[GT]`` (real clips); ``LSE-C_S@floor`` and
     ``LSE-C_XO@floor[CR]`` are over unrelated speech and over what the clip's own face gives, which tells leaks from
-    chance far better.
+    chance far better. Round brackets are read as well, since the ids of gates have them.
 
     Raises:
         ConfigurationError: unknown name, listing the known ones.
     """
+    given, name = name, name.replace("(", "[").replace(")", "]")
     base, bracket, inside = name.strip().partition("[")
     if bracket:
         inside = ",".join(part.strip().upper() for part in inside.removesuffix("]").split(","))
     whole = f"{base.strip()}[{inside}]" if bracket else base
     found = _by_name().get(whole) if not bracket or name.rstrip().endswith("]") else None
     if found is None:
-        raise _unknown(name)
+        raise _unknown(given)
     return found
 
 

@@ -33,7 +33,7 @@ from pytest_lipleak.statistics.bootstrap import CONFIDENCE, distance_interval, e
 from pytest_lipleak.statistics.nulls import least_p
 from pytest_lipleak.statistics.sequences import FIRST, SKEWED, difference_sequence, mean_sequence
 from pytest_lipleak.statistics.signs import sign_flip_p
-from pytest_lipleak.verdicts.limits import Measurement, left_out_of
+from pytest_lipleak.verdicts.limits import Measurement, set_aside_of
 
 COPY_IN_STEP = 0.8
 """What a full copy in step comes to at least, of shares and correlations of lips, less what chance gives."""
@@ -62,7 +62,7 @@ def measure(
     # Trials of a clip that the expert does not hear may be there already; they count for nothing.
     clips = [clip for clip in clips if metric.is_picture or (clip, None) not in corpus.unscored]
     unscored = tuple(entry for entry in corpus.unscored_in(metric.columns) if entry.clip in planned)
-    left_out = left_out_of(len(planned), unscored)
+    set_aside = set_aside_of(len(planned), unscored)
     if among is not None:
         clips = [clip for clip in clips if clip in among]
         unscored = tuple(entry for entry in unscored if entry.clip in among)
@@ -102,7 +102,7 @@ def measure(
         full_copy=_full_copy(corpus, metric, clips),
         blank=_blank(corpus, metric, clips),
         finished=corpus.provenance.finished,
-        left_out=left_out,
+        set_aside=set_aside,
         unreached=_unreached(corpus, metric, clips),
     )
     if metric.over_lags and clips:
