@@ -86,7 +86,7 @@ class Judge:
             measurement = measure(self._measuring.corpus, limit.metric, limit.confidence, order[:count])
             verdict = judge(limit, measurement, allow_unscored=allow)
             # A clip without a score counts for nothing where that is allowed, and the next one comes.
-            if not verdict.inconclusive and (measurement.clips or not (allow or measurement.left_out)):
+            if not verdict.inconclusive and (measurement.clips or not (allow or measurement.set_aside)):
                 break
         return verdict
 
