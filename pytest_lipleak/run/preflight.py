@@ -5,11 +5,27 @@ from typing import TYPE_CHECKING
 
 from pytest_lipleak.run.baseline import Baseline
 from pytest_lipleak.run.chosen_expert import ChosenExpert
+from pytest_lipleak.run.device import Device
 from pytest_lipleak.settings.options import Scoring, Settings
 
 if TYPE_CHECKING:
     from pytest_lipleak.media.clipsets import ClipSet
     from pytest_lipleak.verdicts.limits import Limit
+
+
+def make_ready(device: Device) -> None:
+    """Make this process ready to measure.
+
+    Raises:
+        MissingDataError: a library that every measurement needs does not load.
+    """
+    from pytest_lipleak.machine.libraries import check_libraries
+    from pytest_lipleak.machine.quick_end import end_quickly
+
+    end_quickly()
+    # Before NumPy is loaded: OpenBLAS counts its threads then, and never again.
+    device.share_threads()
+    check_libraries()
 
 
 def check_settings(settings: Settings, baseline: Baseline) -> None:

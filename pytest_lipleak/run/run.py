@@ -167,13 +167,7 @@ class Run:
         from pytest_lipleak.run import preflight
 
         if measures:
-            from pytest_lipleak.machine.libraries import check_libraries
-            from pytest_lipleak.machine.quick_end import end_quickly
-
-            end_quickly()
-            # Before NumPy is loaded: OpenBLAS counts its threads then, and never again.
-            self.device.share_threads()
-            check_libraries()
+            preflight.make_ready(self.device)
         preflight.check_settings(self.settings, self.baseline)
         preflight.check_partners(self.settings, self.clips)
         preflight.check_scales(self.settings, self.expert)
