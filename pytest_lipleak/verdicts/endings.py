@@ -413,9 +413,9 @@ def _notes(run: RunEnd) -> list[str]:
 def clips_without(corpus: Corpus) -> str:
     """Name the real clips that the expert cannot judge, with the reason in short: no limit says anything of these."""
     reasons: dict[str, list[str]] = {}
-    for (clip, condition), entry in corpus.unscored.items():
-        if condition is None:
-            reasons.setdefault(entry.reason.partition(":")[0], []).append(clip)
+    # By name: however the work was shared, the words are the same.
+    for clip, entry in sorted((clip, entry) for (clip, of), entry in corpus.unscored.items() if of is None):
+        reasons.setdefault(entry.reason.partition(":")[0], []).append(clip)
     if not reasons:
         return ""
     count = sum(map(len, reasons.values()))

@@ -10,6 +10,7 @@ from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.metrics.formulas import Column, metric
 from pytest_lipleak.core.scores import SetScore, SyncScore, TrialScore, Unscored
+from pytest_lipleak.verdicts.endings import clips_without
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 words = st.text(max_size=8)
@@ -181,3 +182,12 @@ def test_whoever_objects_is_heard_whoever_merges(corpus: Corpus) -> None:
     assert corpus.expert_unfit == "this expert cannot judge these clips"
     corpus.absorb(Corpus(corpus.provenance))
     assert corpus.expert_unfit == "this expert cannot judge these clips"
+
+
+def test_clips_that_cannot_be_judged_are_named_alike_however_the_work_was_shared() -> None:
+    corpus = Corpus(_provenance(["a", "b", "c"]))
+    told = []
+    for clips in ("bac", "cba"):
+        corpus.unscored = {(clip, None): Unscored(clip, None, "too short: 1 s") for clip in clips}
+        told.append(clips_without(corpus))
+    assert told == ["without 3 of 3 clips: a, b, c (too short)"] * 2
