@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING
 # package anew, and pytest rewrites it, which takes longer than most of what they do.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# librosa has its helpers compiled when it is first used, in a new environment: that took a dozen seconds, most of them
+# for code that is fast, which a test needs not.
+os.environ.setdefault("NUMBA_OPT", "0")
+
 import numpy as np
 
 # NumPy loads it late; an inner run would forget it, and it cannot be loaded twice.

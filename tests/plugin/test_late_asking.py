@@ -156,8 +156,14 @@ LATE_SETTINGS = {
 }
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n2",), ("--lipleak-seed=3",)], ids=["idle", "n2", "asked"])
-@pytest.mark.parametrize("what", LATE_SETTINGS)
+@pytest.mark.parametrize(
+    ("what", "arguments"),
+    [
+        *((what, ()) for what in LATE_SETTINGS),
+        ("a model as an option", ("--lipleak-seed=3",)),
+        pytest.param("a model when the session starts", ("-n1",), marks=pytest.mark.slow),
+    ],
+)
 def test_what_is_set_too_late_to_count_is_refused(
     late: Project, what: str, arguments: tuple[str, ...]
 ) -> None:
@@ -182,8 +188,13 @@ NEEDS_MODEL = {
 }
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n2",)], ids=["plain", "n2"])
-@pytest.mark.parametrize("what", NEEDS_MODEL)
+@pytest.mark.parametrize(
+    ("what", "arguments"),
+    [
+        *((what, ()) for what in NEEDS_MODEL),
+        pytest.param("the judge", ("-n1",), marks=pytest.mark.slow),
+    ],
+)
 def test_asking_late_without_a_model_is_no_leak(late: Project, what: str, arguments: tuple[str, ...]) -> None:
     late.write(
         conftest="import pytest\n@pytest.fixture\ndef mine(lipleak): return lipleak",
