@@ -381,6 +381,30 @@ def test_a_part_may_take_hours_while_somebody_is_at_it(looks: list[float]) -> No
 
 
 @pytest.mark.slow
+def test_a_worker_says_itself_whether_it_is_at_work(cluster: Any) -> None:
+    """What idle workers are told by: Dask's own words, which another release may word otherwise."""
+    distributed = pytest.importorskip("distributed")
+
+    def at_work() -> bool:
+        return any(map(cluster_module._is_at_work, client.scheduler_info(n_workers=-1)["workers"].values()))
+
+    def reaches(wanted: bool) -> bool:
+        deadline = time.monotonic() + 60  # a worker says so twice a second
+        while at_work() is not wanted and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return at_work() is wanted
+
+    with distributed.Client(cluster) as client:
+        may_end = distributed.Event("may-end")
+        assert reaches(False)
+        part = client.submit(lambda: distributed.Event("may-end").wait(), pure=False)
+        assert reaches(True)
+        may_end.set()
+        part.result()
+        assert reaches(False)
+
+
+@pytest.mark.slow
 def test_a_cluster_without_workers_is_given_up(begun: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     distributed = pytest.importorskip("distributed")
     monkeypatch.setattr(cluster_module, "LOOK_EVERY", 0.2)
