@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.formulas import Metric
@@ -58,13 +59,18 @@ class Summary:
         model: its name.
         ending: what there is to say first.
         colour: of its headline, as pytest's terminal writer takes it.
-        table: the lines below.
+        lines: gives those below.
     """
 
     model: str
     ending: Ending
     colour: Mapping[str, bool]
-    table: tuple[str, ...]
+    lines: Callable[[], list[str]]
+
+    @cached_property
+    def table(self) -> tuple[str, ...]:
+        """The lines below; nothing is computed for them where the verdict alone is printed."""
+        return tuple(self.lines())
 
     @property
     def verdict(self) -> str:
@@ -95,15 +101,14 @@ def summaries(
             corpus.provenance.model,
             ending,
             COLOURS[ending.finding] if verdicts or not result.end.is_whole else _ONLY_SAID,
-            tuple(
-                table(
-                    corpus,
-                    measure,
-                    limits_of(verdicts),
-                    unjudged=unjudged_lines(leaks_first(verdicts).values()),
-                    full=full,
-                    paint=paint,
-                )
+            partial(
+                table,
+                corpus,
+                measure,
+                limits_of(verdicts),
+                unjudged=unjudged_lines(leaks_first(verdicts).values()),
+                full=full,
+                paint=paint,
             ),
         )
 
