@@ -251,7 +251,8 @@ class _Known:
         """Return its embeddings where the same is given, to the bit."""
         if self.given is None or self.embedded is None or not np.array_equal(self.given, given):
             return None
-        return self.embedded.copy()
+        # Laid in memory as it was: another layout is summed up in another order, and the last digit moves.
+        return self.embedded.copy(order="K")
 
 
 def _brightness(windows: NDArray[np.uint8]) -> tuple[float, float]:

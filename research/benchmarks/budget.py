@@ -60,13 +60,22 @@ class Stage:
 
 
 class Returns:
-    """A model that costs nothing: it returns the frames it is given."""
+    """A model that costs next to nothing: it returns the frames it is given, with a mark on the mouth of one of them.
 
-    fingerprint = "returns its frames"
+    The mark is another in every call: what is equal to another video, or to the real clip, is not embedded again.
+    """
+
+    fingerprint = "returns its frames, marked"
+
+    def __init__(self) -> None:
+        self._calls = 0
 
     def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
         """Return the frames."""
-        return frames
+        self._calls += 1
+        marked = frames.copy()
+        marked[0, 100:120, 60:100] ^= np.uint8(8 * self._calls)
+        return marked
 
 
 def budget(folder: Path, rounds: int, clips: int = 4) -> dict[str, Any]:

@@ -196,6 +196,11 @@ def test_what_was_reviewed_is_embedded_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert runs == []
     np.testing.assert_array_equal(same[0], anew.embed_video(frames))
     np.testing.assert_array_equal(same[1], anew.embed_audio(audio))
+    # Products of another layout in memory differ in the last digit.
+    assert (same[0].strides, same[1].strides) == (
+        anew.embed_video(frames).strides,
+        anew.embed_audio(audio).strides,
+    )
     other_frames, other_audio = frames.copy(), audio.copy()
     other_frames[30] ^= 8
     other_audio[9600] ^= 8
