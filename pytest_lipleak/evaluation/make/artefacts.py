@@ -220,8 +220,10 @@ class Artefacts:
         def look() -> dict[str, bool]:
             return {"one_colour": all(map(_is_one_colour, self.video(trial)))}
 
-        about = self.videos.about(trial)  # what goes with the run is looked at quicker than kept in a file
-        found = look() if self._store.passing else self._store.data("look", key, look, about=about)
+        about = self.videos.about(trial)
+        # What lies with the run as it is in memory is looked at quicker than kept in a file; a file would be decoded.
+        at_hand = self._store.passing and not self.videos.are_files
+        found = look() if at_hand else self._store.data("look", key, look, about=about)
         return bool(found["one_colour"])
 
     def faces(self, trial: Trial) -> Faces:

@@ -98,6 +98,8 @@ class FinishedOutputs(OutputVideos):
         planned: knows what `lipleak export` planned.
     """
 
+    are_files = True
+
     def __init__(
         self,
         model: Model,

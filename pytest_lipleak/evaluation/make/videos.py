@@ -43,6 +43,8 @@ class OutputVideos(ABC):
     """
 
     model: Model
+    are_files = False
+    """Whether each is a file that somebody else made, which has to be decoded to be looked at."""
 
     def key(self, trial: Trial) -> str:
         """Return the key of a trial's video: a hash of all that its frames depend on."""
