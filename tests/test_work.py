@@ -379,12 +379,16 @@ def test_more_clips_than_anything_holds_are_decoded_once_for_all_that_is_asked_o
     assert vars(one_by_one.corpus) | {"costs": {}} == vars(metric_by_metric.corpus) | {"costs": {}}
 
 
-@pytest.mark.parametrize("protocol", [Protocol.DIRECT, Protocol.TRACKED])
+@pytest.mark.parametrize(
+    ("protocol", "passing"),
+    [(Protocol.DIRECT, False), (Protocol.DIRECT, True), (Protocol.TRACKED, False)],
+    ids=["direct", "another worker of the run", "tracked"],
+)
 def test_a_second_run_over_a_store_decodes_no_finished_video_and_no_clip_of_it(
-    clips: ClipSet, work: Counter[str], tmp_path: Path, protocol: Protocol
+    clips: ClipSet, work: Counter[str], tmp_path: Path, protocol: Protocol, passing: bool
 ) -> None:
     write_finished(clips, tmp_path)
-    store = Store(tmp_path / "store")
+    store = Store(tmp_path / "store", passing=passing)
     asked = [metric(name) for name in ("LSE-C[XM,CR]", "LipCorr_XO[CR]")]
 
     def judged() -> Corpus:
