@@ -125,6 +125,8 @@ def import_everything(answers: Path) -> None:
     from _pytest.config import get_config
 
     config = get_config()
+    if not hasattr(config, "inicfg"):
+        config.inicfg = {}  # before 9, pytest has it only when it has read its files
     hook = install_importhook(config)
     hook.mark_rewrite("pytest_lipleak", *PLUGINS)
     for name in OTHERS:
