@@ -22,6 +22,7 @@ from pytest_lipleak.gates import (
     gates_without_file,
     is_gate,
     is_gate_id,
+    turn_among_workers,
 )
 from pytest_lipleak.pytest_plugin import xdist
 from pytest_lipleak.pytest_plugin.asking import asked_while_it_ran, settings_of
@@ -194,7 +195,7 @@ def pytest_collection_modifyitems(
         items.clear()
         xdist.refuse(config, str(unexpected(config, error)))
     # A suite's own tests, which take seconds, come before what takes minutes.
-    items.sort(key=is_gate)
+    items.sort(key=is_gate if xdist.worker_input(config) is None else turn_among_workers)
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -12,6 +12,10 @@ import pytest
 from inner_pytest import Project
 from vscode_stand_in import Discovery
 
+from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
+from pytest_lipleak.gates import Gate, turn_among_workers
+from pytest_lipleak.verdicts.limits import Limit
+
 INI = ("lipleak_model = models.py:Copy", "lipleak_expert = embedded", "lipleak_gates =")
 KEPT, BROKEN, ALSO_KEPT = "LSE-C_S < 50", "LSE-D_S > 90", "LSE-C_S@floor[AR] < 90"
 KEPT_ID, BROKEN_ID, ALSO_KEPT_ID = (
@@ -208,3 +212,19 @@ def test_a_group_of_metrics_stands_beside_the_gates_and_takes_none_away(suite: P
     assert collected(suite, "--lipleak-measure=conditions", "--lipleak-gate=none") == [MINE, measured]
     nothing = suite.run("--collect-only", "-q", "--lipleak-gate=none")
     assert (nothing.code, "judges nothing, and nothing is to be measured" in nothing.text) == (4, True)
+
+
+def test_workers_begin_last_what_takes_least() -> None:
+    def gate(limit: str) -> Gate:
+        item = Gate.__new__(Gate)
+        item.limit = Limit.parse(limit)
+        item.metric = item.limit.metric
+        return item
+
+    given = [gate(limit) for limit in DEFAULT_GATES["embedded", "direct"]]
+    ordered = [item.metric.name for item in sorted(given, key=turn_among_workers)]
+    first = [item.metric.name for item in given if not item.metric.is_probe]
+    assert ordered[: len(first)] == first
+    probes = ordered[len(first) :]
+    assert probes[:3] == ["REF_shift[PA,CR]", "FRAME_shift[PA,CR]", "FRAME_shift[PA,AR]"]
+    assert {"REF_shift[AM,CR]", "REF_swap[SI,CR]", "FRAME_shift[AM,CR]"} <= set(probes[3:])
