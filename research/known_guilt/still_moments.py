@@ -40,6 +40,9 @@ DRAWING = (
 )
 """Honest members of the bench that give other lips at every call."""
 
+DRAWS = 8
+"""How often those are asked for each clip: two unlucky answers of 24 are in a sixth of the pairs."""
+
 TIMES = (
     "in pauses of the driving speech",
     "in its quiet half",
@@ -178,8 +181,8 @@ def main() -> int:
     for name in asked.sets:
         bench = Bench(prepared(name, asked.shared, asked.work), expert, SETS[name].pairing)
         cases = [("leaky", member, sorted(bench.probed)) for member in leaky()]
-        # Chance is what few clips do not show: all twelve, and two draws of each.
-        cases += [("drawing", MEMBERS[each], sorted(bench.real) * 2) for each in DRAWING]
+        # Chance is what few clips do not show: all twelve, and several draws of each.
+        cases += [("drawing", MEMBERS[each], sorted(bench.real) * DRAWS) for each in DRAWING]
         for guilt, member, clips in cases:
             found = list(answers(bench, KnownGuilt(member, SETS[name].pairing), clips))
             told = []

@@ -410,9 +410,9 @@ speech that drives a probe pauses for about as long."""
 
 
 TIMES_CHANCE = 3
-"""What chance gives in its own best moments is taken off so often from those of a model that draws anew, so that honest
-ones are accused no more often than by all frames alone: ``python -m research.known_guilt.still_moments`` counts both,
-also for less (docs/evidence/known-guilt.md)."""
+"""What chance gives in its own best moments is taken off so often from those of a model that draws anew. With less,
+honest ones that draw are accused more often, and hardly more leaks are found: ``python -m
+research.known_guilt.still_moments`` counts both (docs/evidence/known-guilt.md)."""
 
 
 def moments_under(setup: Setup) -> float:
