@@ -40,9 +40,7 @@ def run(options: argparse.Namespace) -> int:
     """Score one file and print the result."""
     from pytest_lipleak.evaluation.make.devices import resolve_device
     from pytest_lipleak.evaluation.one_video import score_file
-    from pytest_lipleak.machine.quick_end import end_quickly
 
-    end_quickly()
     settings = command_settings("score", options)
     scoring = settings.scoring
     result = score_file(

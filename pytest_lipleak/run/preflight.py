@@ -20,9 +20,7 @@ def make_ready(device: Device) -> None:
         MissingDataError: a library that every measurement needs does not load.
     """
     from pytest_lipleak.machine.libraries import check_libraries
-    from pytest_lipleak.machine.quick_end import end_quickly
 
-    end_quickly()
     # Before NumPy is loaded: OpenBLAS counts its threads then, and never again.
     device.share_threads()
     check_libraries()
