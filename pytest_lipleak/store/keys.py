@@ -7,7 +7,7 @@ from typing import Any
 
 from pytest_lipleak.machine.libraries import version_of
 
-STORE_FORMAT = 9
+STORE_FORMAT = 10
 """Part of every key; raise it when what is stored changes its meaning."""
 
 

@@ -143,6 +143,30 @@ def test_a_killed_run_leaves_a_report_that_says_so(
     reads_as_not_judged(project, capsys, FIRST, SECOND)
 
 
+KEPT_BY_ITSELF = """
+import numpy as np
+
+
+class Model:
+    def __init__(self):
+        self.log = open("log.txt", "w")
+        self.note = self.log_call  # a cycle: only the garbage collector ends it
+
+    def log_call(self):
+        self.log.write("called\\n")
+
+    def generate(self, frames, audio, reference):
+        self.note()
+        return np.repeat(frames[:1], len(frames), axis=0)
+"""
+
+
+def test_what_a_model_has_not_flushed_is_written_when_the_process_ends(project: Project) -> None:
+    (project.path / "logs.py").write_text(KEPT_BY_ITSELF)
+    project.measure("logs.py:Model", GATES[0], subprocess=True)
+    assert set((project.path / "log.txt").read_text().split()) == {"called"}
+
+
 def test_the_same_run_undisturbed_passes(project: Project) -> None:
     run = ends(project, "never", OS_EXIT)
     assert (run.code, run.json["verdict"], run.json["finding"]) == (0, "pass", "passed")
