@@ -29,7 +29,7 @@ from pytest_lipleak.media.clip_lists import read_clip_list
 from pytest_lipleak.media.copies import is_copy
 from pytest_lipleak.media.decoding import Decoding
 from pytest_lipleak.media.opening import FileState, check_unchanged
-from pytest_lipleak.media.speeches import Speeches
+from pytest_lipleak.media.speeches import FoundInPart, Speeches, also_in_part
 from pytest_lipleak.media.tables import is_file
 from pytest_lipleak.media.timeline import Recording, Timeline
 from pytest_lipleak.media.video import HELD, VideoFile, held_if_short
@@ -53,15 +53,16 @@ KEPT_BYTES = 125_000_000
 Recorded = TypeVar("Recorded", Audio, Video)
 
 
-Remember = Callable[["ClipSet", str, Callable[[], Any]], Any]
-"""Finds again JSON-ready data about the clips of a set, by its name, or computes it."""
+Remember = Callable[["ClipSet", str, Callable[[], Any], Mapping[str, int]], Any]
+"""Finds again JSON-ready data about the clips of a set, by its name and the lengths of clips that it depends on, or
+computes it."""
 
 
 def _nowhere(name: str, length: int) -> None:
     """End no clip before its own end."""
 
 
-def _computed(clips: "ClipSet", what: str, compute: Callable[[], Any]) -> Any:
+def _computed(clips: "ClipSet", what: str, compute: Callable[[], Any], lengths: Mapping[str, int]) -> Any:
     """Remember nothing."""
     return compute()
 
@@ -299,7 +300,7 @@ class ClipSet(Mapping[str, Clip]):
     @cached_property
     def _speeches(self) -> Speeches:
         texts = {name: file.text for name, file in self.files.items()} | dict.fromkeys(self.driving)
-        return Speeches(texts, self.speech, lambda compute: self.remember(self, "speeches", compute))
+        return Speeches(texts, self.speech, lambda compute: self.remember(self, "speeches", compute, {}))
 
     @cached_property
     def copies(self) -> dict[str, str]:
@@ -307,7 +308,7 @@ class ClipSet(Mapping[str, Clip]):
 
         Found out by decoding the audio of every clip, and the frames of those of one recording, unless remembered.
         """
-        return dict(self.remember(self, "copies", lambda: _copies_in(self, self._speeches)))
+        return also_in_part(lambda: _copies_of(self, self._speeches, shortened=self._ends is not _nowhere))
 
     def _recording(self, name: str) -> Recording:
         if name not in self._recordings:
@@ -358,23 +359,47 @@ def _decoded(
     return Clip(file.name, _unchanging(_cut(video, first, stop)), _unchanging(audio), file.speaker, notes)
 
 
+def _copies_of(clips: ClipSet, speeches: Speeches, *, shortened: bool) -> dict[str, str]:
+    """Find the copies among clips, or find them again.
+
+    Args:
+        clips: to compare.
+        speeches: of them.
+        shortened: whether more than their files decides where clips end.
+
+    Raises:
+        FoundInPart: a clip of a recording that others hold, too, cannot be read.
+    """
+
+    def compute() -> dict[str, str]:
+        return _copies_in(clips, speeches)
+
+    alike = [name for name in clips if len(speeches.same_recording(name)) > 1] if shortened else []
+    try:
+        lengths = {name: len(clips[name].video) for name in alike}
+    except LipleakError:
+        raise FoundInPart(also_in_part(compute)) from None
+    return dict(clips.remember(clips, "copies", compute, lengths))
+
+
 def _copies_in(clips: ClipSet, speeches: Speeches) -> dict[str, str]:
     copies: dict[str, str] = {}
+    unread = False
     for name in clips if len(clips) > 1 else ():
         for other, lag in sorted(speeches.same_recording(name).items()):
             known = other in clips.files and other not in copies
-            if known and other < name and _is_copy(clips, name, other, lag):
-                copies[name] = other
-                break
+            if not known or other >= name:
+                continue
+            try:
+                if is_copy(clips[name], clips[other], lag):
+                    copies[name] = other
+                    break
+            except LipleakError:
+                # Refused by name where it is measured.
+                unread = True
+    if unread:
+        raise FoundInPart(copies)
     return copies
-
-
-def _is_copy(clips: ClipSet, name: str, other: str, lag: float) -> bool:
-    try:
-        return is_copy(clips[name], clips[other], lag)
-    except LipleakError:
-        # Refused by name where it is measured.
-        return False
 
 
 def _check_stretch(file: ClipFile, first: int, stop: int, length: int) -> None:

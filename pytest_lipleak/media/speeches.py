@@ -1,7 +1,6 @@
 """Which clips of a set say the same: one recording, or one text."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +17,26 @@ Remember = Callable[[Callable[[], Any]], Any]
 def at_once(compute: Callable[[], Any]) -> Any:
     """Remember nothing."""
     return compute()
+
+
+class FoundInPart(Exception):  # noqa: N818 - no error
+    """Raised by what computes: it met what could not be read, which may be so now alone, and must not be remembered.
+
+    Args:
+        found: what was found in the rest.
+    """
+
+    def __init__(self, found: Any) -> None:
+        super().__init__(found)
+        self.found = found
+
+
+def also_in_part(ask: Callable[[], Any]) -> Any:
+    """Return what ``ask`` gives, or what was found in part."""
+    try:
+        return ask()
+    except FoundInPart as part:
+        return part.found
 
 
 class Speeches:
@@ -100,17 +119,22 @@ class Speeches:
 
     @cached_property
     def _found(self) -> dict[str, Any]:
-        found: dict[str, Any] = self._remember(self._compared)
+        found: dict[str, Any] = also_in_part(lambda: self._remember(self._compared))
         return found
 
     def _compared(self) -> dict[str, Any]:
-        """Decode every audio, and compare all."""
+        """Decode every audio, and compare all.
+
+        Raises:
+            FoundInPart: one cannot be read.
+        """
         digests: dict[str, str] = {}
         lengths: dict[str, int] = {}
         levels: dict[str, float] = {}
         prints: dict[str, Fingerprint] = {}
+        unheard: list[str] = []
         # The next one is decoded meanwhile.
-        for name, audio in ahead(self._audible()):
+        for name, audio in ahead(self._audible(unheard)):
             digests[name], lengths[name], levels[name] = digest_of(audio), len(audio), level(audio)
             if digests[name] not in prints:
                 prints[digests[name]] = fingerprint(audio)
@@ -119,12 +143,19 @@ class Speeches:
         for one, other, lag in shared_recordings(list(prints.values())):
             links.setdefault(met[one], {})[met[other]] = lag
             links.setdefault(met[other], {})[met[one]] = -lag
-        return {"digests": digests, "lengths": lengths, "levels": levels, "links": links}
+        found = {"digests": digests, "lengths": lengths, "levels": levels, "links": links}
+        if unheard:
+            raise FoundInPart(found)
+        return found
 
-    def _audible(self) -> Iterator[tuple[str, Audio]]:
+    def _audible(self, unheard: list[str]) -> Iterator[tuple[str, Audio]]:
         for name in self._texts:
-            with suppress(InputError):
-                yield name, self._speech(name)
+            try:
+                audio = self._speech(name)
+            except InputError:
+                unheard.append(name)
+            else:
+                yield name, audio
 
 
 def _grouped(pairs: Iterable[tuple[Hashable, str]]) -> dict[Hashable, list[str]]:

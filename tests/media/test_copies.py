@@ -1,14 +1,20 @@
+from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
 import av
 import numpy as np
 import pytest
 
 from pytest_lipleak.core.clips import Clip
+from pytest_lipleak.core.errors import InputError
+from pytest_lipleak.media import clipsets
 from pytest_lipleak.media.clipsets import EMBEDDED, ClipSet, open_clips
 from pytest_lipleak.media.copies import is_copy
 from pytest_lipleak.media.video import write_video
 from pytest_lipleak.plan.pairing import mismatched_pairs
+from pytest_lipleak.run.remembered_speech import RememberedSpeech
+from pytest_lipleak.store.store import Store
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +103,67 @@ def test_still_pictures_are_compared_as_they_are() -> None:
     )
     assert is_copy(Clip("one", one, audio), Clip("again", one, audio), 0.0)
     assert not is_copy(Clip("one", one, audio), Clip("other", other, audio), 0.0)
+
+
+def on_store(folder: Path, store: Path, ends: Callable[[str, int], int | None] | None = None) -> ClipSet:
+    """Those clips anew, as another run on that store opens them."""
+    files = list(open_clips(folder).files.values())
+    clips = ClipSet(files, "clips") if ends is None else ClipSet(files, "clips", ends=ends)
+    clips.remember = RememberedSpeech(lambda: Store(store))
+    return clips
+
+
+@pytest.fixture
+def two(tmp_path: Path, clip: Clip) -> Path:
+    """The folder of a clip and of its last three quarters."""
+    (tmp_path / "two").mkdir()
+    cut = len(clip.video) // 4
+    write_video(tmp_path / "two" / "a.mkv", clip.frames, clip.audio)
+    write_video(tmp_path / "two" / "b.mkv", clip.frames[cut:], clip.audio[cut * 640 :])
+    return tmp_path / "two"
+
+
+def unreadable(*arguments: object) -> NoReturn:
+    raise InputError("a.mkv: cannot be read (Stale file handle)")
+
+
+def test_a_clip_that_cannot_be_read_once_is_not_remembered_to_be_no_copy(
+    two: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(clipsets, "is_copy", unreadable)
+        assert on_store(two, tmp_path / "store").copies == {}
+    assert on_store(two, tmp_path / "store").copies == {"b": "a"}
+    monkeypatch.setattr(clipsets, "is_copy", unreadable)
+    assert on_store(two, tmp_path / "store").copies == {"b": "a"}, "remembered, so nothing is read"
+
+
+def test_a_clip_that_cannot_be_heard_once_is_not_remembered_to_say_something_else(
+    two: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(ClipSet, "speech", unreadable)
+        assert not on_store(two, tmp_path / "store").same_speech("a", "b")
+    assert on_store(two, tmp_path / "store").same_speech("a", "b")
+    monkeypatch.setattr(ClipSet, "speech", unreadable)
+    assert on_store(two, tmp_path / "store").same_speech("a", "b"), "remembered, so nothing is heard"
+
+
+def test_where_outputs_end_a_clip_is_part_of_what_is_remembered(two: Path, tmp_path: Path) -> None:
+    def early(name: str, length: int) -> int | None:
+        return length // 3 if name == "a" else None
+
+    def whole(name: str, length: int) -> None:
+        return None
+
+    for ends, copies in ((early, {}), (whole, {"b": "a"}), (early, {}), (None, {"b": "a"})):
+        assert on_store(two, tmp_path / "store", ends).copies == copies
+
+
+def test_of_shortened_clips_that_cannot_be_read_once_nothing_is_remembered(
+    two: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(clipsets, "_decoded", unreadable)
+        assert on_store(two, tmp_path / "store", lambda name, length: None).copies == {}
+    assert on_store(two, tmp_path / "store", lambda name, length: None).copies == {"b": "a"}
