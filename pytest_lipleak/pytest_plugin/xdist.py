@@ -74,10 +74,11 @@ def loops_on_failures(config: pytest.Config) -> bool:
 
 
 def register(config: pytest.Config, transport: Transport) -> None:
-    """Take part in the transport of results, where xdist is installed."""
+    """Take part in the transport of results, where xdist is loaded."""
     if worker_input(config) is not None:
         config.pluginmanager.register(Worker(transport), "lipleak-xdist-worker")
-    elif config.pluginmanager.hasplugin("xdist"):
+    # By its hooks: what the plugin is called depends on how it was loaded.
+    elif hasattr(config.hook, "pytest_configure_node"):
         config.pluginmanager.register(Controller(transport), "lipleak-xdist-controller")
 
 
@@ -113,7 +114,7 @@ class Worker:
 
 
 class Controller:
-    """Hooks of the controller, registered only where xdist is installed."""
+    """Hooks of the controller, registered only where xdist is loaded."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport

@@ -167,6 +167,14 @@ def test_with_other_plugins(project: Project, arguments: tuple[str, ...]) -> Non
         assert run.counts["rerun"] == 1
 
 
+def test_plugins_that_are_named_one_by_one(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    named = ("-p", "xdist.plugin", "-p", "pytest_lipleak.plugin", "-n2")
+    run = project.measure("Copy", *GATES[2:3], *GATES[:1], *named, subprocess=True)
+    assert run.counts == {"passed": 1, "failed": 1}, run.text
+    assert verdicts(run)["LSD-CR < 0.001"][0] is False
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "tests"),
