@@ -22,9 +22,6 @@ DIGEST_LENGTH = 16
 IN_USE = 60.0
 """Seconds for which what was just used is not dropped: someone may be about to open it."""
 
-LOOK_EVERY = 0.005
-"""Seconds between two looks at whether a lock is free: most of what is stored is made in a few of these."""
-
 MOST_KNOWN = 10_000
 """Files of which it is known that they are whole."""
 
@@ -147,7 +144,7 @@ class Layout:
         if not folder.is_dir():
             self._access.make_inside(folder)
         path = folder / f"{kind.partition('.')[0]}-{key}.lock"
-        return FileLock(path, mode=self._access.lock_mode, poll_interval=LOOK_EVERY)
+        return FileLock(path, mode=self._access.lock_mode)
 
     def artefacts(self, *, described: bool = True, now: float | None = None) -> list[Artefact]:
         """Return what is stored, the longest unused first.

@@ -26,6 +26,10 @@ Content = TypeVar("Content")
 TRIES = 3
 """How often an artefact is made again that is dropped before it can be read."""
 
+OFTEN, OFTEN_FOR = 0.005, 0.5
+"""Seconds between two looks at whether a lock is free, and for how long: most of what is stored is made in a few of
+these. What takes longer is looked for at filelock's own pace, ten times as seldom."""
+
 
 def _nothing() -> None:
     """Make nothing."""
@@ -121,9 +125,11 @@ class Store:
         with self._access.worded():
             lock = self.layout.lock(kind, key)
             try:
-                lock.acquire(timeout=-1 if wait else 0)
+                lock.acquire(timeout=OFTEN_FOR if wait else 0, poll_interval=OFTEN)
             except Timeout:
-                return None
+                if not wait:
+                    return None
+                lock.acquire()
             try:
                 final = self.find(kind, key) or self._make(kind, key, make, about or {})
             finally:
