@@ -308,7 +308,8 @@ class ClipSet(Mapping[str, Clip]):
 
         Found out by decoding the audio of every clip, and the frames of those of one recording, unless remembered.
         """
-        return also_in_part(lambda: _copies_of(self, self._speeches, shortened=self._ends is not _nowhere))
+        shortened = self._ends is not _nowhere
+        return dict(also_in_part(lambda: _copies_of(self, self._speeches, shortened=shortened)))
 
     def _recording(self, name: str) -> Recording:
         if name not in self._recordings:
@@ -379,7 +380,8 @@ def _copies_of(clips: ClipSet, speeches: Speeches, *, shortened: bool) -> dict[s
         lengths = {name: len(clips[name].video) for name in alike}
     except LipleakError:
         raise FoundInPart(also_in_part(compute)) from None
-    return dict(clips.remember(clips, "copies", compute, lengths))
+    found: dict[str, str] = clips.remember(clips, "copies", compute, lengths)
+    return found
 
 
 def _copies_in(clips: ClipSet, speeches: Speeches) -> dict[str, str]:
