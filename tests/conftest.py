@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # librosa has its helpers compiled when it is first used, in a new environment: that took a dozen seconds, most of them
-# for code that is fast, which a test needs not.
-os.environ.setdefault("NUMBA_OPT", "0")
+# for code that is fast, which a test needs not. Numba keeps it, beside librosa, and does not ask how fast it is: so the
+# tests keep theirs elsewhere.
+os.environ["NUMBA_OPT"] = "0"
+os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / "numba")
 
 import numpy as np
 
