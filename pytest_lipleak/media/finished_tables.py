@@ -23,8 +23,8 @@ from pytest_lipleak.media.tables import Row, file_beside, is_file, read_table
 OWN, SILENCE, TRACK = "own", "silence", ""
 """Words of the column ``audio``: the clip's own speech; silence; the sound track of the output."""
 
-AGAIN = "again"
-"""In place of a probe: the same once more, to see whether the model repeats itself."""
+AGAIN = ("again", "again_2", "again_3")
+"""In place of a probe: the same once more, to see whether the model repeats itself; and where it does not, again."""
 
 LATER = "_later"
 """Behind the name of a probe, in its place: mouths are moved the other way."""
@@ -35,7 +35,7 @@ SHIFTS = ("REF_shift", "FRAME_shift")
 PROBES = (
     *dict.fromkeys(family.measure for family in FAMILIES if family.source is Source.PROBES),
     *(f"{name}{LATER}" for name in SHIFTS),
-    AGAIN,
+    *AGAIN,
 )
 
 POSES = ("source", "free")

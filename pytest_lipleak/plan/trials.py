@@ -102,7 +102,7 @@ class Trials:
         self._pairs = None if pairs is None else {clip: tuple(names) for clip, names in pairs.items()}
         self._count = count
         self._noted = False
-        self._nudged: tuple[Clip, Clip] | None = None
+        self._nudged: tuple[Clip, int, Clip] | None = None
 
     def partners(self) -> Mapping[str, tuple[str, ...]]:
         """Return the partners of every clip under XM, in order.
@@ -168,18 +168,22 @@ class Trials:
         audio = self.driving_audio(clip, condition.setup, condition.partner)
         return Trial(clip, str(condition), audio, reference, condition=condition)
 
-    def again(self, name: str, condition: Condition) -> Trial:
+    def again(self, name: str, condition: Condition, time: int = 0) -> Trial:
         """Return a trial to be made once more, to see whether the model repeats itself.
 
-        One pixel in a corner is another by one grey level: a model may draw its noise by what it is given.
+        One pixel at the upper edge is another by one grey level: a model may draw its noise by what it is given.
+
+        Args:
+            name: of the clip.
+            condition: under which it is made.
+            time: 0 for the first time that the model is asked again, 1 for the second ...
         """
         once = self.of(name, condition)
-        if self._nudged is None or self._nudged[0] is not once.clip:
+        if self._nudged is None or self._nudged[:2] != (once.clip, time):
             # With its hash, which takes as long as the copy.
-            self._nudged = once.clip, replace(once.clip, video=_nudged(once.clip.video))
-        return replace(
-            once, clip=self._nudged[1], label=f"{once.label}, once more", original=once.clip, probe=AGAIN
-        )
+            self._nudged = once.clip, time, replace(once.clip, video=_nudged(once.clip.video, time))
+        label = f"{once.label}, once more{f' ({time + 1})' if time else ''}"
+        return replace(once, clip=self._nudged[2], label=label, original=once.clip, probe=AGAIN[time])
 
     def probe(
         self, name: str, audio: Audio, reference: IdentityReference, label: str, frames: Video | None = None
@@ -201,11 +205,11 @@ class Trials:
         return Trial(replace(clip, video=frames), label, audio, reference, clip)
 
 
-def _nudged(video: Video) -> Frames | StreamedVideo:
+def _nudged(video: Video, column: int) -> Frames | StreamedVideo:
     def compose() -> Iterator[Image]:
         for frame in video:
             changed = np.array(frame)
-            changed[0, 0] ^= 1
+            changed[0, column] ^= 1
             yield changed
 
     count, height, width, channels = video.shape

@@ -49,6 +49,7 @@ from pytest_lipleak.faces.small_faces import (
 )
 from pytest_lipleak.media.audio import fit
 from pytest_lipleak.media.clipsets import ClipSet
+from pytest_lipleak.media.finished_tables import AGAIN
 from pytest_lipleak.media.pauses import with_pauses
 from pytest_lipleak.plan.pairing import mismatched_pairs
 from pytest_lipleak.sync.distances import shifted_means
@@ -212,8 +213,9 @@ class Bench:
             return {"share": max(shares.product / len(changes), shares.of_one(change) * full), "full": full}
         if not shares.asks_again:
             return {"share": shares.most, "full": full}
-        same = nudged(real.frames)
-        return {"share": shares.beyond(arrived(same, same[:1])), "full": full}
+        given = (nudged(real.frames, time) for time in range(len(AGAIN)))
+        found, _ = shares.beyond_all(arrived(same, same[:1]) for same in given)
+        return {"share": found, "full": full}
 
     def _earlier(self, name: str, by: int, region: Region | None = None) -> tuple[Frames, Faces]:
         """Frames whose mouths come so many frames earlier: the whole mouth, or ``region``."""
@@ -366,10 +368,10 @@ def layers(video: Frames) -> tuple[NDArray[np.uint8], ...]:
     return grey_faces(video), chroma_faces(video)
 
 
-def nudged(frames: Frames) -> Frames:
-    """The same but for one pixel in a corner, as a model is asked again."""
+def nudged(frames: Frames, time: int = 0) -> Frames:
+    """The same but for one pixel at the upper edge, as a model is asked again."""
     same = frames.copy()
-    same[:, 0, 0] ^= 1
+    same[:, 0, time] ^= 1
     return same
 
 

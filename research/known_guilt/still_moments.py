@@ -24,6 +24,7 @@ from pytest_lipleak.evaluation.probes import probes
 from pytest_lipleak.evaluation.probes.probes import MOMENTS, TIMES_CHANCE, SwapShares
 from pytest_lipleak.faces.centred import mouth_images
 from pytest_lipleak.faces.mouth_swap import most_different, with_mouths
+from pytest_lipleak.media.finished_tables import AGAIN
 from pytest_lipleak.sync.embedded import EmbeddedExpert
 from research.known_guilt.catalogue import FILMED, LIPS_ALONE, MEMBERS, WARPED, WHOLE_FACE
 from research.known_guilt.clip_sets import CHOOSE, SETS, prepared
@@ -102,22 +103,26 @@ class Answers:
 
     Args:
         changed: product of the output's change with the reference's, one per frame.
-        again: the same of a second answer to the first input.
+        again: the same of further answers to the first input.
         full: what a complete copy gives, summed over frames.
     """
 
     changed: NDArray[np.float64]
-    again: NDArray[np.float64]
+    again: tuple[NDArray[np.float64], ...]
     full: float
 
     def found(self, moments: float) -> float:
         """What the probe notes of it, in the units of ``full`` per frame."""
-        first, second = (self._shares(products, moments) for products in (self.changed, self.again))
-        return first.beyond(second) if first.asks_again else first.most
+        first = self._shares(self.changed, moments)
+        if not first.asks_again:
+            return first.most
+        found, _ = first.beyond_all(self._shares(products, moments) for products in self.again)
+        return found
 
     def _shares(self, products: NDArray[np.float64], moments: float) -> SwapShares:
         shares = SwapShares(moments)
         shares.products, shares.full = products.tolist(), self.full
+        shares.apart = float(np.abs(products).sum())
         return shares
 
 
@@ -144,16 +149,16 @@ def answers(bench: Bench, generator: KnownGuilt, names: Sequence[str]) -> Iterat
         others, _ = most_different(own, every)
         swapped = np.asarray(with_mouths(reference, real.frames, others))
         change = np.broadcast_to(np.subtract(swapped, reference, dtype=np.float32), real.frames.shape)
-        same = nudged(real.frames)
-        first, changed, again = (
-            generator.generate(frames.copy(), real.paused.copy(), shown.copy())
-            for frames, shown in ((real.frames, reference), (real.frames, swapped), (same, same[:1]))
+        alike = [nudged(real.frames, time) for time in range(len(AGAIN))]
+        given = [(real.frames, reference), (real.frames, swapped), *((same, same[:1]) for same in alike)]
+        first, *others = (
+            generator.generate(frames.copy(), real.paused.copy(), shown.copy()) for frames, shown in given
         )
         shares = [
-            SwapShares.of(change, np.subtract(each, first, dtype=np.float32), MOMENTS)
-            for each in (changed, again)
+            SwapShares.of(change, np.subtract(each, first, dtype=np.float32), MOMENTS) for each in others
         ]
-        yield Answers(*(np.array(each.products) for each in shares), shares[0].full)
+        changed, *again = (np.array(each.products) for each in shares)
+        yield Answers(changed, tuple(again), shares[0].full)
 
 
 def main() -> int:

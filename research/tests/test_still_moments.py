@@ -17,7 +17,7 @@ def shown(share: float, frames: int) -> Answers:
     """A picture that is shown in so many frames by a model that repeats itself."""
     changed = STILL.copy()
     changed[:frames] = 25 * share
-    return Answers(changed, STILL, FULL)
+    return Answers(changed, (STILL,), FULL)
 
 
 def test_a_picture_counts_by_the_frames_in_which_it_is_shown():
@@ -37,12 +37,21 @@ def test_pairs_are_counted_that_break_the_limit():
 def test_what_chance_gives_is_taken_off_as_often_as_is_said():
     draw = np.random.default_rng(2)
     drawn = [
-        Answers(25 * draw.normal(0, 0.1, FRAMES), 25 * draw.normal(0, 0.1, FRAMES), FULL) for _ in range(12)
+        Answers(25 * draw.normal(0, 0.1, FRAMES), (25 * draw.normal(0, 0.1, FRAMES),), FULL)
+        for _ in range(12)
     ]
     broken = [accused(drawn, 0.25, times)[0] for times in (0, 1, 3)]
     assert broken == sorted(broken, reverse=True)
     assert broken[0] == 66
     assert broken[-1] == 0
+
+
+def test_one_answer_that_is_alike_by_luck_accuses_nobody():
+    """A model that opens the mouth otherwise at every call: its first two answers are alike, the third is not."""
+    changed, alike, other = STILL + 25 * 0.4, STILL + 25 * 0.001, STILL + 25 * 0.3
+    assert value([Answers(changed, (alike,), FULL)] * 2) == pytest.approx(0.4, abs=0.01)
+    assert value([Answers(changed, (alike, other), FULL)] * 2) < 0.0
+    assert value([Answers(changed, (alike, alike, alike), FULL)] * 2) == pytest.approx(0.4, abs=0.01)
 
 
 def test_a_generator_that_shows_its_picture_in_pauses_answers_there_alone():
@@ -52,5 +61,5 @@ def test_a_generator_that_shows_its_picture_in_pauses_answers_there_alone():
     member = next(each for each in leaky() if each.name == "in pauses of the driving speech")
     (found,) = answers(bench, KnownGuilt(member), ["anna_1"])
     pauses = bench.real["anna_1"].pauses
-    assert not found.again.any()
+    assert not np.any(found.again)
     assert found.changed[pauses].mean() > 5 * abs(found.changed[~pauses].mean())

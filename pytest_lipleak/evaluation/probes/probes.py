@@ -57,7 +57,7 @@ from pytest_lipleak.faces.small_faces import (
     lips_region,
     lower_face,
 )
-from pytest_lipleak.media.finished_tables import LATER
+from pytest_lipleak.media.finished_tables import AGAIN, LATER
 from pytest_lipleak.plan.trials import IdentityReference, Trial, Trials
 from pytest_lipleak.sync.distances import distances
 from pytest_lipleak.sync.expert import Embeddings
@@ -104,6 +104,11 @@ class Probed:
     def again(self) -> Trial:
         """The same trial, made once more."""
         return self.trials.again(self.real.clip, self.condition)
+
+    @property
+    def again_and_again(self) -> Iterator[Trial]:
+        """The same trial, made once more, and once more."""
+        return (self.trials.again(self.real.clip, self.condition, time) for time in range(len(AGAIN)))
 
     @property
     def pauses(self) -> NDArray[np.bool_] | None:
@@ -341,9 +346,10 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
     and then. So the frames count in which most of it arrives (``MOMENTS``); under silence all do. It changes in one
     direction alone, from shut to open, say, and a model that draws another mouth at every call goes there as well. So
     where something is found, the model is asked again with the same, and what that changes is taken off. Where that is
-    much, all frames count, or the best moments less three times what chance gives in its own. Of finished videos,
-    whatever their reference, a second output for the same is always looked at: outputs that are as far apart as two for
-    the same show nothing of what was given.
+    much, all frames count, or the best moments less three times what chance gives in its own. Two draws may be alike by
+    luck: where something is left of a model that draws, it is asked up to three times, and the least counts. Of
+    finished videos, whatever their reference, a second output for the same is always looked at: outputs that are as far
+    apart as two for the same show nothing of what was given.
 
     Returns:
         The change of the output projected on the change of the reference, over the mouth, and the change of the
@@ -376,15 +382,31 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
         return noted
     mean: Any = sum(given()) / len(swapped)
     moments = moments_under(probed.condition.setup)
-    shares = SwapShares.of(repeat(mean, frames), _changes(video(changed), video(trial), boxes), moments)
+
+    def compared(after: Trial) -> SwapShares:
+        return SwapShares.of(repeat(mean, frames), _changes(video(after), video(trial), boxes), moments)
+
+    shares = compared(changed)
     if not (shares.asks_again or probed.finished):
         return {"REF_swap": shares.most, **shares.noted(None, frames)}
-    again = SwapShares.of(repeat(mean, frames), _changes(video(probed.again), video(trial), boxes), moments)
-    found = shares.beyond(again) if shares.asks_again else shares.most
-    noted = {"REF_swap": found, **shares.noted(again, frames)}
-    if shares.asks_again and again.draws:
-        noted[f"REF_swap{CHANCE}"] = again.by_chance
+    if not shares.asks_again:
+        return {"REF_swap": shares.most, **shares.noted(compared(probed.again), frames)}
+    found, answers = shares.beyond_all(map(compared, _to_be_had(probed)))
+    noted = {"REF_swap": found, **shares.noted(answers[0], frames)}
+    if any(each.draws for each in answers):
+        noted[f"REF_swap{CHANCE}"] = max(each.by_chance for each in answers)
     return noted
+
+
+def _to_be_had(probed: Probed) -> Iterator[Trial]:
+    """The same trial, again and again; of finished videos the first in any case, and then those that there are."""
+    for time, trial in enumerate(probed.again_and_again):
+        if time and probed.finished:
+            try:
+                probed.artefacts.video(trial)
+            except UnscorableError:
+                return
+        yield trial
 
 
 def _asked_again(probed: Probed, given: Iterable[NDArray[np.float32]]) -> "SwapShares | None":
@@ -493,17 +515,34 @@ class SwapShares:
         everywhere = float(beyond.mean() - abs(np.mean(again.products)))
         return everywhere if self.moments == 1 else max(everywhere, most - TIMES_CHANCE * again.by_chance)
 
+    def beyond_all(self, answers: Iterable["SwapShares"]) -> tuple[float, list["SwapShares"]]:
+        """The least that is ``beyond`` further answers to the same, and those that were asked for.
+
+        Another one is asked for only while something is left, and only of a model that does not repeat itself.
+        """
+        found, asked = math.inf, []
+        for again in answers:
+            asked.append(again)
+            found = min(found, self.beyond(again))
+            if not again.is_other or found * len(self.products) <= ASKS_AGAIN * self.full:
+                break
+        return found, asked
+
+    @property
+    def is_other(self) -> bool:
+        """Whether these are of another output: more of it differs than what it was given does."""
+        return self.apart > 1.5 * self.nudge
+
     def _mean_of_most(self, products: ArrayLike) -> float:
         each = np.sort(np.asarray(products, np.float64))
         return float(each[-max(round(self.moments * len(each)), 1) :].mean())
 
     def noted(self, again: "SwapShares | None", frames: int) -> dict[str, float]:
         """Return what is noted beside the share; ``again``: as of ``beyond``, or None where it was not asked for."""
-        is_other = again is not None and again.apart > 1.5 * again.nudge
         return {
             f"REF_swap{FULL}": self.full / frames,
             f"REF_swap{REACHED}": self.apart / frames,
-            f"REF_swap{REDRAWN}": again.apart / frames if again and is_other else 0.0,
+            f"REF_swap{REDRAWN}": again.apart / frames if again and again.is_other else 0.0,
         }
 
     def add(self, change: NDArray[np.float32], arrived_there: NDArray[np.float32]) -> None:
@@ -585,7 +624,7 @@ PROBE_TRIALS: Mapping[str, Callable[[Probed], Sequence[Trial]]] = {
     "FRAME_shift": lambda probed: (*_beside(probed), *moved_frames(probed)),
     "REF_swap": lambda probed: (
         probed.trial,
-        probed.again,
+        *(probed.again_and_again if probed.condition.reference is Reference.AR else [probed.again]),
         with_swapped_reference(probed),
     ),
 }
