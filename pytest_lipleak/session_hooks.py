@@ -28,6 +28,7 @@ from pytest_lipleak.pytest_plugin import xdist
 from pytest_lipleak.pytest_plugin.asking import asked_while_it_ran, settings_of
 from pytest_lipleak.pytest_plugin.guarding import guard
 from pytest_lipleak.pytest_plugin.interruption import raise_on_sigterm, what_stopped
+from pytest_lipleak.pytest_plugin.judging_tests import left_out_by_last_failed
 from pytest_lipleak.pytest_plugin.refusals import refusing, unexpected
 from pytest_lipleak.pytest_plugin.session import LipleakSession
 from pytest_lipleak.pytest_plugin.stash import KEY
@@ -56,7 +57,11 @@ def pytest_configure(config: pytest.Config) -> None:
         xdist.Transport(
             session.process.run,
             session.evaluations.fresh_results,
-            lambda: (list(session.tests.collected), session.tests.deselected),
+            lambda: (
+                list(session.tests.collected),
+                session.tests.deselected,
+                session.tests.only_last_failed,
+            ),
             lambda nodeid: is_gate_id(config, nodeid),
             session.results.extend,
             lambda collected: _expect(config, collected),
@@ -203,7 +208,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Refuse what the tests that are left cannot do, once and before any runs: pair the clips, import the model."""
     config = session.config
     ours = config.stash[KEY]
-    ours.tests.expect(([item.nodeid for item in session.items if _judges(item)], 0))
+    judging = [item.nodeid for item in session.items if _judges(item)]
+    ours.tests.expect((judging, 0, left_out_by_last_failed(config)))
     if not ours.tests.collected:
         return
     guard(config)  # a fixture returns the model

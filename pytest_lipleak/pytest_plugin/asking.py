@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_lipleak.pytest_plugin.judging_tests import left_out_by_last_failed
 from pytest_lipleak.pytest_plugin.stash import KEY, SETTINGS
 from pytest_lipleak.settings.options import Settings
 
@@ -130,6 +131,6 @@ def session_of(request: pytest.FixtureRequest) -> "LipleakSession":
         ask(request.config, request.session)
         # As had it been there: nothing that judges was collected, and the tests have begun.
         tests = request.config.stash[KEY].tests
-        tests.expect(([], 0))
+        tests.expect(([], 0, left_out_by_last_failed(request.config)))
         tests.begin()
     return request.config.stash[KEY]

@@ -2,12 +2,22 @@
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from pytest_lipleak.pytest_plugin.xdist import Collected
 
 if TYPE_CHECKING:
     from pytest_lipleak.verdicts.endings import RunEnd
 
 NOT_STARTED = "the run ended before any test"
+
+_LAST_FAILED = "lfplugin-collskip"
+"""Under this name pytest registers what keeps ``--lf`` from collecting tests that passed, once it does so."""
+
+
+def left_out_by_last_failed(config: pytest.Config) -> bool:
+    """Whether ``--lf`` kept tests from being collected: pytest reports these to nobody as deselected."""
+    return config.pluginmanager.has_plugin(_LAST_FAILED)
 
 
 class JudgingTests:
@@ -21,6 +31,8 @@ class JudgingTests:
         """Their node ids."""
         self.deselected = 0
         """How many of them the user left out."""
+        self.only_last_failed = False
+        """Whether ``--lf`` left out, before they were collected, tests of which nobody knows whether they judge."""
         self.failed: dict[str, bool] = {}
         """Node ids of failed tests that measure leakage, and whether a limit that each judged itself is not kept."""
         self.failures = 0
@@ -47,9 +59,10 @@ class JudgingTests:
     def expect(self, collected: Collected) -> None:
         """Take what was collected; every worker collects the same."""
         self.are_collected = True
-        tests, deselected = collected
+        tests, deselected, only_last_failed = collected
         self.collected.update(dict.fromkeys(tests))
         self.deselected = max(self.deselected, deselected)
+        self.only_last_failed |= only_last_failed
 
     @property
     def only_unjudged_failed(self) -> bool:
@@ -82,4 +95,5 @@ class JudgingTests:
             self.unjudged,
             self.deselected,
             self.skipped if only_skipped else self.never_called,
+            self.only_last_failed,
         )

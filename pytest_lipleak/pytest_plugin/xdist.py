@@ -16,8 +16,8 @@ _REFUSAL = "lipleak_refusal"
 Results = list[dict[str, Any]]
 """What was measured, as plain data."""
 
-Collected = tuple[list[str], int]
-"""Node ids of the tests that judge, and how many of them the user deselected."""
+Collected = tuple[list[str], int, bool]
+"""Node ids of the tests that judge, how many of them the user deselected, and whether --lf left out what passed."""
 
 
 class Transport(NamedTuple):
@@ -130,7 +130,7 @@ class Controller:
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
         """Expect the gates, whose ids tell what they are; of tests their worker tells."""
-        self._transport.expect((list(filter(self._transport.is_gate, ids)), 0))
+        self._transport.expect((list(filter(self._transport.is_gate, ids)), 0, False))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_from_serializable(self, data: dict[str, Any]) -> None:

@@ -78,8 +78,9 @@ class RunEnd:
         why: what ended it early, in words.
         not_run: gates and tests that judge, were collected and did not run to their end.
         failed: tests that failed for another reason than a limit.
-        deselected: how many gates and tests that judge the user left out (``-k``, ``--lf``).
+        deselected: how many gates and tests that judge the user left out (``-k``, ``-m``, ``--deselect``, ``--sw``).
         skipped: how many such tests a mark or a fixture skipped; where no limit was judged, how many were skipped.
+        only_last_failed: whether ``--lf`` left out what did not fail last time, before anybody could count it.
     """
 
     ended: str = Ended.FINISHED
@@ -88,6 +89,7 @@ class RunEnd:
     failed: tuple[str, ...] = ()
     deselected: int = 0
     skipped: int = 0
+    only_last_failed: bool = False
 
     def __post_init__(self) -> None:
         if self.not_run and self.ended == Ended.FINISHED:
@@ -101,6 +103,7 @@ class RunEnd:
             "not_run": list(self.not_run),
             "deselected": self.deselected,
             "skipped": self.skipped,
+            "only_last_failed": self.only_last_failed,
         }
 
     @classmethod
@@ -114,6 +117,7 @@ class RunEnd:
             tuple(data.get("unjudged", ())),
             int(run.get("deselected", 0)),
             int(run.get("skipped", 0)),
+            bool(run.get("only_last_failed")),
         )
 
     @property
@@ -164,6 +168,7 @@ def run_of_all(runs: Sequence[RunEnd]) -> RunEnd:
         joined(test for run in runs for test in run.failed),
         sum(run.deselected for run in runs),
         sum(run.skipped for run in runs),
+        any(run.only_last_failed for run in runs),
     )
 
 
@@ -403,6 +408,8 @@ def _notes(run: RunEnd) -> list[str]:
     notes = []
     if run.deselected:
         notes.append(f"{run.deselected} deselected")
+    if run.only_last_failed:
+        notes.append("--lf left out what did not fail last time")
     if run.skipped:
         notes.append(f"{run.skipped} skipped by a mark or a fixture")
     if run.ended == Ended.UNKNOWN:

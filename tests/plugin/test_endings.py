@@ -170,7 +170,14 @@ def test_what_a_model_has_not_flushed_is_written_when_the_process_ends(project: 
 def test_the_same_run_undisturbed_passes(project: Project) -> None:
     run = ends(project, "never", OS_EXIT)
     assert (run.code, run.json["verdict"], run.json["finding"]) == (0, "pass", "passed")
-    assert run.json["run"] == {"ended": "finished", "why": None, "not_run": [], "deselected": 0, "skipped": 0}
+    assert run.json["run"] == {
+        "ended": "finished",
+        "why": None,
+        "not_run": [],
+        "deselected": 0,
+        "skipped": 0,
+        "only_last_failed": False,
+    }
 
 
 @pytest.mark.parametrize("workers", [(), pytest.param(("-n1",), marks=pytest.mark.slow)], ids=["alone", "n1"])
@@ -273,6 +280,23 @@ def test_what_the_user_leaves_out_is_said_and_is_no_interruption(project: Projec
     run = project.measure("Still", *GATES, "-k", "LSE-C_S")
     assert (run.code, run.json["verdict"], run.json["run"]["deselected"]) == (0, "pass", 1)
     assert run.lines("^PASSED: 1 limit kept; .*1 deselected$")
+
+
+@pytest.mark.parametrize(
+    ("option", "words"), [("--lf", "--lf left out what did not fail last time"), ("--sw", "1 deselected")]
+)
+def test_what_pytest_leaves_out_by_itself_is_said(
+    project: Project, in_a_worker: tuple[str, ...], option: str, words: str
+) -> None:
+    judges = "from pytest_lipleak import assert_metric\ndef test_it(lipleak): assert_metric(lipleak, '{}')"
+    project.write(test_a=judges.format("LSE-C_S < 50"), test_b=judges.format("LSE-C[AM,CR] > 50"))
+    whole = project.measure("Still", option, *in_a_worker)
+    assert (whole.counts["passed"], whole.counts["failed"]) == (1, 1)
+    assert words not in whole.text, "nothing failed last time, and nothing is left out"
+    project.write(test_b=judges.format("LSE-C[AM,CR] > -50"))
+    again = project.measure("Still", option, *in_a_worker)
+    assert (again.code, again.counts["passed"]) == (0, 1), again.text
+    assert again.lines(f"^PASSED: 1 limit kept; .*leaks at all; {words}$"), again.text
 
 
 @pytest.mark.parametrize(
