@@ -4,9 +4,11 @@ import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import partial, wraps
+from inspect import signature
+from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 from pytest_lipleak.core.conditions import SETUPS, Condition, Reference, Setup
 from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError, UnscorableError
@@ -47,6 +49,43 @@ class InconclusiveWarning(UserWarning):
     """A verdict that this many clips cannot settle, under ``--lipleak-inconclusive=warn``."""
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _checked(assertion: Callable[P, R]) -> Callable[P, R]:
+    """Let an assertion say in one line that it was given something of another kind, such as swapped arguments."""
+    parameters = signature(assertion).parameters.values()
+
+    @wraps(assertion)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        __tracebackhide__ = True
+        given = {**dict(zip((each.name for each in parameters), args, strict=False)), **kwargs}
+        called = f"{assertion.__name__}({', '.join(each.name for each in list(parameters)[:2])}, ...)"
+        if "lipleak" in given and not hasattr(given["lipleak"], "judge"):
+            raise ConfigurationError(
+                f"got {given['lipleak']!r} to judge; expected the fixture lipleak, or an evaluation: {called}"
+            )
+        for each in parameters:
+            kind, words = _KINDS.get(each.annotation, (object, ""))
+            value = given.get(each.name)
+            if words and each.name in given and (not isinstance(value, kind) or isinstance(value, bool)):
+                shown = repr(value) if isinstance(value, str | bytes | int | None) else type(value).__name__
+                raise ConfigurationError(f"got {shown} as {each.name}; expected {words}: {called}")
+        return assertion(*args, **kwargs)
+
+    return checked
+
+
+_KINDS: Mapping[Any, tuple[Any, str]] = {
+    str: (str, "text"),
+    float: (Real, "a number"),
+    float | None: (Real | None, "a number"),
+}
+"""What is given to a parameter of that annotation, and how it is called."""
+
+
+@_checked
 def assert_metric(lipleak: "Evaluation", limit: str, *, confidence: float | None = None) -> Verdict:
     """Assert any limit, for example ``assert_metric(lipleak, "LSD-CR < 0.6")``.
 
@@ -69,6 +108,7 @@ def assert_metric(lipleak: "Evaluation", limit: str, *, confidence: float | None
     return _assert(lipleak, Limit.parse(limit), confidence)
 
 
+@_checked
 def assert_no_regression(
     lipleak: "Evaluation", baseline: "str | Path | Corpus", *fail: str
 ) -> "list[Regression]":
@@ -136,6 +176,7 @@ def assert_no_regression(
     return judged
 
 
+@_checked
 def assert_lsd_below(
     lipleak: "Evaluation", limit: float, *, reference: str = "CR", confidence: float | None = None
 ) -> Verdict:
@@ -152,6 +193,7 @@ def assert_lsd_below(
     return _assert(lipleak, Limit(metric(f"LSD-{_reference(reference)}"), "<", limit), confidence)
 
 
+@_checked
 def assert_silent_lse_c_below(
     lipleak: "Evaluation", limit: float, *, reference: str = "CR", confidence: float | None = None
 ) -> Verdict:
@@ -160,6 +202,7 @@ def assert_silent_lse_c_below(
     return _assert(lipleak, Limit(metric(f"LSE-C_S[{_reference(reference)}]"), "<", limit), confidence)
 
 
+@_checked
 def assert_silent_lse_d_above(
     lipleak: "Evaluation", limit: float, *, reference: str = "CR", confidence: float | None = None
 ) -> Verdict:
@@ -168,6 +211,7 @@ def assert_silent_lse_d_above(
     return _assert(lipleak, Limit(metric(f"LSE-D_S[{_reference(reference)}]"), ">", limit), confidence)
 
 
+@_checked
 def assert_lse_c_above(
     lipleak: "Evaluation",
     limit: float,
@@ -181,6 +225,7 @@ def assert_lse_c_above(
     return _assert(lipleak, Limit(metric(f"LSE-C[{_heard(setup, reference)}]"), ">", limit), confidence)
 
 
+@_checked
 def assert_lse_d_below(
     lipleak: "Evaluation",
     limit: float,
@@ -194,6 +239,7 @@ def assert_lse_d_below(
     return _assert(lipleak, Limit(metric(f"LSE-D[{_heard(setup, reference)}]"), "<", limit), confidence)
 
 
+@_checked
 def assert_ssim_above(
     lipleak: "Evaluation",
     limit: float,
@@ -211,6 +257,7 @@ def assert_ssim_above(
     return _assert(lipleak, _picture("SSIM", ">", limit, setup, reference, region), confidence)
 
 
+@_checked
 def assert_psnr_above(
     lipleak: "Evaluation",
     limit: float,
@@ -225,6 +272,7 @@ def assert_psnr_above(
     return _assert(lipleak, _picture("PSNR", ">", limit, setup, reference, region), confidence)
 
 
+@_checked
 def assert_fid_below(
     lipleak: "Evaluation",
     limit: float,
@@ -241,6 +289,7 @@ def assert_fid_below(
     return _assert(lipleak, _picture("FID", "<", limit, setup, reference), confidence)
 
 
+@_checked
 def assert_csim_above(
     lipleak: "Evaluation",
     limit: float,
@@ -254,6 +303,7 @@ def assert_csim_above(
     return _assert(lipleak, _picture("CSIM", ">", limit, setup, reference), confidence)
 
 
+@_checked
 def assert_lmd_below(
     lipleak: "Evaluation",
     limit: float,
@@ -267,6 +317,7 @@ def assert_lmd_below(
     return _assert(lipleak, _picture("LMD", "<", limit, setup, reference), confidence)
 
 
+@_checked
 def assert_no_silent_leak(
     lipleak: "Evaluation", alpha: float = 0.01, *, reference: str = "CR", min_effect: float | None = None
 ) -> Verdict:
@@ -292,6 +343,7 @@ def assert_no_silent_leak(
     return _assert_no_excess(lipleak, "LSE-C_S@floor", alpha, reference, min_effect)
 
 
+@_checked
 def assert_no_own_audio_leak(
     lipleak: "Evaluation", alpha: float = 0.01, *, reference: str = "CR", min_effect: float | None = None
 ) -> Verdict:
@@ -321,6 +373,7 @@ def _assert_no_excess(
     return _assert(lipleak, limit, None, chosen=chosen)
 
 
+@_checked
 def assert_reference_does_not_move_lips(
     lipleak: "Evaluation", limit: float = PROBE_LIMIT, *, setup: str = "PA", alpha: float = 0.01
 ) -> list[Verdict]:
@@ -408,8 +461,6 @@ def _heard(setup: str, reference: str) -> Condition:
 def _assert(lipleak: "Evaluation", limit: Limit, confidence: float | None, *, chosen: bool = True) -> Verdict:
     """Judge; ``chosen`` says that the limit is the user's, and not one that was looked up for the expert."""
     __tracebackhide__ = True
-    if not hasattr(lipleak, "judge"):
-        raise ConfigurationError(f"got {lipleak!r} to judge; expected the fixture lipleak, or an evaluation")
     if chosen and limit.metric.on_a_scale:
         about = lipleak.corpus.provenance
         refuse_unnamed(str(limit), lipleak.expert.identity.name, about.expert_reason)

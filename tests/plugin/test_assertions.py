@@ -124,8 +124,27 @@ MISUSE = [
         "assert_metric('demo', 'LSD-CR < 1')",
         "got 'demo' to judge; expected the fixture lipleak, or an evaluation",
     ),
+    (
+        "assert_metric('LSD-CR < 1', lipleak)",
+        "got 'LSD-CR < 1' to judge; expected the fixture lipleak, or an evaluation: assert_metric(lipleak, limit, ...)",
+    ),
+    ("assert_metric(lipleak, 1)", "got 1 as limit; expected text: assert_metric(lipleak, limit, ...)"),
+    ("assert_metric(lipleak, lipleak)", "got Evaluation as limit; expected text"),
+    (
+        "assert_lsd_below(lipleak, '1')",
+        "got '1' as limit; expected a number: assert_lsd_below(lipleak, limit, ...)",
+    ),
+    ("assert_lsd_below(lipleak, True)", "got True as limit; expected a number"),
+    ("assert_reference_does_not_move_lips(0.2, lipleak)", "got 0.2 to judge; expected the fixture lipleak"),
+    ("assert_no_regression('b.json', lipleak)", "got 'b.json' to judge; expected the fixture lipleak"),
     ("lipleak.measure('LSD')", "unknown metric 'LSD'"),
 ]
+
+
+def test_swapped_arguments_are_not_judged_and_no_leak(project: Project) -> None:
+    project.write(test_swapped=suite("assert_metric('LSD-CR < 1', lipleak)"))
+    run = project.measure("Copy")
+    assert (run.code, run.json["verdict"]) == (3, "not judged"), run.text
 
 
 def test_misuse_shows_the_users_line_and_what_is_allowed(project: Project) -> None:
