@@ -70,23 +70,30 @@ class ClipByClip:
             self._measure(name, asked, place * each, len(names) * each)
 
     def _measure(self, name: str, asked: _Asked, done: int, total: int) -> None:
+        # Pictures are compared with pictures: without a condition nothing is put to the expert, real clips neither.
+        if asked.conditions and not self._scored(name, asked, done, total):
+            return
+        for metric in tuple(asked.pictures):
+            if not self._could_take(metric, name):
+                # What is not installed, or cannot be downloaded, is not there for the next clip, either.
+                asked.pictures.remove(metric)
+
+    def _scored(self, name: str, asked: _Asked, done: int, total: int) -> bool:
+        """Score a clip and its outputs, and scan them; False where nobody asks for its outputs."""
         scheduler, measures, corpus = self.parts.scheduler, self.parts.measures, self.parts.record.corpus
         scheduler.finish_free([(name, None)], done, total)
         if (name, None) not in corpus.trials:
-            return
+            return False
         if out_of_sync(corpus.trials[name, None].own, measures.sanity_of(name)):
-            # Nobody asks for its outputs, unless the expert hears none of the clips.
-            return
+            # Unless the expert hears none of the clips.
+            return False
         conditions = self.parts.trials.conditions
         outputs = [(name, each) for cell in asked.conditions for each in conditions(name, cell)]
         scheduler.finish_free(outputs, done + 1, total)
         with suppress(LipleakError):
             for reference in asked.scanned:
                 measures.scans.note(name, reference, wait=False)
-        for metric in tuple(asked.pictures):
-            if not self._could_take(metric, name):
-                # What is not installed, or cannot be downloaded, is not there for the next clip, either.
-                asked.pictures.remove(metric)
+        return True
 
     def _could_take(self, metric: Metric, name: str) -> bool:
         """Take a measure of pictures of one clip; a failure is left to who asks for it: others ask for other things."""

@@ -191,7 +191,8 @@ def _check_that_it_has_both_ends(clip: Clip, found: "_Found") -> None:
     )
     raise _RefusedError(
         f"lacks the first {frames} of clip {clip.name!r}: {alike} from there on; make it from the clip's first frame "
-        f"on, or judge it on a clip that begins there ('start' = {seconds} in a list of clips, --clips)"
+        f"on, or judge it on a clip that begins there ({seconds} s later than now: column 'start' in a list of clips, "
+        "--clips)"
         if lacks > 0
         else f"shows clip {clip.name!r} {frames} late: {alike}; cut off what it shows before"
     )
@@ -265,9 +266,8 @@ def _compared(clip: Clip, given: Faces, output: Video, laid: Laid, shown: Faces,
         raise _RefusedError(
             f"is the clip itself: its lips differ from the clip's by {apart:.2f} grey levels; name the model's output"
         )
-    if not may_copy:
-        _check_that_it_goes_on(given, shown)
-        laid = replace(laid, notes=(*laid.notes, *_looks_again(given, shown, apart)))
+    _check_that_it_goes_on(given, shown)
+    laid = replace(laid, notes=(*laid.notes, *_looks_again(given, shown, apart)))
     if not laid.poses and (order := _order_of_colours(clip, output, laid.place, laid.indices)) != "RGB":
         what = "red and blue are swapped in it" if order == "BGR" else f"its colours are in the order {order}"
         raise _RefusedError(f"{what}; write its frames as RGB")

@@ -95,8 +95,10 @@ class Scans:
         """Scan what was scored of one clip with a reference, unless that was done, and note it.
 
         Returns:
-            False where another process is at it and ``wait`` is false.
+            False where another process is at it, or at an output that it rests on, and ``wait`` is false.
         """
+        if not wait and not self._is_complete(name, reference):
+            return False
         found = self.of(name, reference, wait=wait) if self._lacks(name, reference) else {}
         if found is None:
             return False
@@ -107,6 +109,17 @@ class Scans:
         """Whether a scan of a clip is not taken yet, and can be."""
         scans = self.record.corpus.scans
         return any((name, condition) not in scans for condition in self._comparable(name, reference))
+
+    def _is_complete(self, name: str, reference: Reference) -> bool:
+        """Whether all that a scan rests on is scored, or cannot be: the region is where any of the outputs changes."""
+        corpus = self.record.corpus
+        cells = [Condition(setup, reference) for setup in SCANNED]
+        return all(
+            key in corpus.trials or key in corpus.unscored
+            for cell in cells
+            if corpus.why_lacking(cell) is None
+            for key in ((name, each) for each in self.trials.conditions(name, cell))
+        )
 
     def _scored(self, name: str, reference: Reference) -> set[Condition]:
         trials = self.record.corpus.trials
