@@ -22,8 +22,10 @@ from pytest_lipleak.evaluation import clip_by_clip, on_demand
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.judging import Judge
 from pytest_lipleak.evaluation.make import finished_videos, noted_faces, videos
+from pytest_lipleak.evaluation.make.worker import Worker
 from pytest_lipleak.evaluation.measures import scans
 from pytest_lipleak.evaluation.one_video import score_file
+from pytest_lipleak.evaluation.results import preconditions
 from pytest_lipleak.faces import mouth_swap, small_faces, tracking
 from pytest_lipleak.faces.detection import Face
 from pytest_lipleak.generators import protocol
@@ -239,6 +241,103 @@ def write_finished(clips: ClipSet, folder: Path) -> None:
     (folder / "manifest.csv").write_text("\n".join(rows))
 
 
+MOUTHS = {"SI": np.s_[:, 50:66, 34:62], "XM": np.s_[:, 44:80, 20:76]}
+"""What is edited under silence, and under other speech: more of the face."""
+
+
+def write_both_setups(clips: ClipSet, folder: Path) -> FinishedVideos:
+    """Write two outputs of each clip, whose mouths flicker, each in its own way, and their table."""
+    rows = ["output,source,audio,reference,setup"]
+    for number, (name, file) in enumerate(clips.files.items()):
+        for setup, mouth in MOUTHS.items():
+            made = clips[name].frames.copy()
+            light = np.random.default_rng([number, len(setup)]).integers(60, 200, len(made))
+            made[mouth] = light[:, None, None, None]
+            write_video(folder / f"{setup}{number}.mkv", made)
+            audio = "silence" if setup == "SI" else f"{(number + 1) % len(clips)}.mkv"
+            rows.append(f"{setup}{number}.mkv,{file.video.name},{audio},CR,{setup}")
+    (folder / "both.csv").write_text("\n".join(rows))
+    return FinishedVideos(str(folder / "both.csv"))
+
+
+@pytest.fixture
+def seeing(work: Counter[str], monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """Towers whose embeddings follow from what they are given; every clip is judged."""
+
+    def rows(batch: Any) -> np.ndarray:
+        flat = np.asarray(batch, np.float32).reshape(len(batch), -1)
+        if flat.shape[1] > syncnet.DIMENSIONS:
+            flat = flat.reshape(len(flat), syncnet.DIMENSIONS, -1).mean(axis=2)
+        flat = flat - flat.mean(axis=1, keepdims=True)
+        return np.stack([np.resize(row, syncnet.DIMENSIONS) for row in flat / (1 + np.abs(flat).max())])
+
+    def video(batch: Any) -> np.ndarray:
+        return np.lib.stride_tricks.sliding_window_view(rows(batch), 5, axis=0).mean(axis=2)
+
+    monkeypatch.setattr(syncnet, "_onnx_towers", lambda weights, threads, device: (video, rows))
+    for module in (clip_by_clip, preconditions):
+        monkeypatch.setattr(module, "out_of_sync", lambda real, others: None)
+    return work
+
+
+def numbers_of(measured: Evaluation) -> dict[str, Any]:
+    """All that was found, times apart."""
+    return vars(measured.corpus) | {"costs": {}}
+
+
+@pytest.mark.usefixtures("seeing")
+@pytest.mark.parametrize("many", [2, 3])
+def test_no_scan_is_taken_before_all_outputs_that_it_rests_on_are_scored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    """The region is where any of them changes the clip; of two clips, none under other speech has a scan itself."""
+    clips = ClipSet([_clip(tmp_path, number) for number in range(many)], "noise")
+    finished = write_both_setups(clips, tmp_path)
+    asked = metric("LipCorr_S[CR]")
+
+    def ahead(folder: str) -> Evaluation:
+        store = Store(tmp_path / folder)
+        model = Model("made", finished)
+        measured = Evaluation(finished.over(None), model, expert(), Plan(Protocol.DIRECT), store)
+        measured.foresee([asked])
+        measured.expert_unfit()
+        return measured
+
+    alone = ahead("alone")
+    assert {clip for clip, _ in alone.corpus.scans} == clips.files.keys()
+    wide = 36 * 56 / SIZE**2
+    assert all(scan.region > 0.9 * wide for scan in alone.corpus.scans.values())
+    original = Store.data
+
+    def data(store: Store, kind: str, *arguments: Any, wait: bool = True, **options: Any) -> Any:
+        about = options.get("about", {})
+        if kind == "laid" and not wait and about["clip"] == "1" and "XM" in str(about):
+            return None
+        return original(store, kind, *arguments, wait=wait, **options)
+
+    monkeypatch.setattr(Store, "data", data)
+    beside = ahead("beside another worker")
+    assert ("1", Condition(Setup.SI, Reference.CR)) in beside.corpus.trials
+    assert ("1", Condition(Setup.XM, Reference.CR)) not in beside.corpus.trials
+    assert {clip for clip, _ in beside.corpus.scans} == clips.files.keys() - {"1"}
+    assert beside.measure(asked).value == alone.measure(asked).value
+    assert numbers_of(beside) == numbers_of(alone)
+
+
+def test_pictures_alone_are_compared_without_the_expert(
+    clips: ClipSet, work: Counter[str], tmp_path: Path
+) -> None:
+    write_finished(clips, tmp_path)
+    finished = FinishedVideos(str(tmp_path / "manifest.csv"))
+    store, model = Store(tmp_path / "store"), Model("made", finished)
+    measured = Evaluation(finished.over(None), model, expert(), Plan(Protocol.DIRECT), store)
+    asked = metric("SSIM[XM,CR]")
+    measured.foresee([asked])
+    assert measured.measure(asked).clips == CLIPS
+    assert not work["video windows"]
+    assert not work["audio windows"]
+
+
 def test_finished_videos_are_hashed_looked_through_and_decoded_once(
     clips: ClipSet, work: Counter[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -340,9 +439,9 @@ def test_a_clip_whose_pictures_were_let_go_is_decoded_once_for_all_that_is_done_
 
 
 def test_more_clips_than_anything_holds_are_decoded_once_for_all_that_is_asked_of_them(
-    work: Counter[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    seeing: Counter[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Real clip, output, lags and pictures of one clip, then those of the next."""
+    """Real clip, outputs, lags and pictures of one clip, then those of the next: the numbers are the same."""
     size = FRAMES * SIZE**2 * 3
     for module, name, most in (
         (clipsets, "KEPT_BYTES", 2 * size),
@@ -351,32 +450,43 @@ def test_more_clips_than_anything_holds_are_decoded_once_for_all_that_is_asked_o
         (scans, "UNRELATED", 1),
     ):
         monkeypatch.setattr(module, name, most)
-    monkeypatch.setattr(clip_by_clip, "out_of_sync", lambda real, others: None)
-    many = 8
-    clips = ClipSet([_clip(tmp_path, number) for number in range(many)], "noise")
-    write_finished(clips, tmp_path)
-    finished = FinishedVideos(str(tmp_path / "manifest.csv"))
-    asked = [metric(name) for name in ("LSE-C[XM,CR]", "LipCorr_XO[CR]", "SSIM[XM,CR]")]
+    many = 6
+    clips = ClipSet([_clip(tmp_path, number, still=False) for number in range(many)], "noise")
+    finished = write_both_setups(clips, tmp_path)
+    names = ("LSE-C_S", "LSE-C[XM,CR]", "LipCorr_S[CR]", "LipCorr_XO[CR]", "SSIM[XM,CR]")
+    asked = [metric(name) for name in names]
 
-    def measured(folder: str, *, foreseen: bool) -> tuple[Evaluation, int]:
-        work.clear()
-        made = Model("made", finished)
+    def measured(folder: str, *, foreseen: bool, begins_at: float = 0.0) -> tuple[Evaluation, int]:
+        seeing.clear()
         found = Evaluation(
-            finished.over(None), made, expert(), Plan(Protocol.DIRECT), Store(tmp_path / folder)
+            finished.over(None),
+            Model("made", finished),
+            expert(),
+            Plan(Protocol.DIRECT),
+            Store(tmp_path / folder),
+            worker=Worker(start_share=begins_at),
         )
         if foreseen:
             found.foresee(asked)
         found.expert_unfit()
-        assert [found.measure(each).clips for each in asked] == [many] * 3
-        return found, work["opened"]
+        assert [found.measure(each).clips for each in asked] == [many] * len(asked)
+        return found, seeing["opened"]
 
     one_by_one, decoded = measured("ahead", foreseen=True)
     compared_with_all = 2
     """Clips whose lips stand for those of others, here one, and another for that one."""
-    assert 2 * many <= decoded <= 2 * many + compared_with_all
-    metric_by_metric, decoded = measured("after", foreseen=False)
-    assert decoded >= 4 * many
-    assert vars(one_by_one.corpus) | {"costs": {}} == vars(metric_by_metric.corpus) | {"costs": {}}
+    assert 3 * many <= decoded <= 3 * many + compared_with_all
+    metric_by_metric, decoded = measured("after", foreseen=False, begins_at=0.5)
+    assert decoded >= 6 * many
+    assert numbers_of(one_by_one) == numbers_of(metric_by_metric)
+    # Or it would say nothing that they are equal.
+    corpus = one_by_one.corpus
+    for setup in (Setup.SI, Setup.XM):
+        keys = [(str(number), Condition(setup, Reference.CR)) for number in range(many)]
+        assert len({corpus.trials[key].own.lse_c for key in keys}) == many
+        assert len({corpus.scans[key].lips for key in keys}) == many
+        assert len({corpus.scans[key].excess for key in keys}) == many
+    assert len({corpus.pictures[key]["SSIM"] for key in keys}) == many
 
 
 @pytest.mark.parametrize(
