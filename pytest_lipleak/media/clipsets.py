@@ -85,6 +85,14 @@ class _Remembered:
     sound: FileState
     digest: str | None
 
+    @classmethod
+    def of(
+        cls, recording: Recording, shape: Iterable[int], notes: Iterable[str], digest: str | None
+    ) -> "_Remembered":
+        """What is kept of a clip of this recording."""
+        timeline = replace(recording.timeline, audio=None)
+        return cls(tuple(shape), timeline, tuple(notes), recording.sound_state, digest)
+
 
 class ClipSet(Mapping[str, Clip]):
     """Clips by name, decoded when asked for.
@@ -184,9 +192,7 @@ class ClipSet(Mapping[str, Clip]):
             return known
         # Pictures that are held are hashed before they are let go: nobody decodes them again for that.
         digest = clip.digest if isinstance(clip.video, np.ndarray) else vars(clip).get("digest")
-        recording = self._recording(clip.name)
-        timeline = replace(recording.timeline, audio=None)
-        return _Remembered(clip.video.shape, timeline, clip.notes, recording.sound_state, digest)
+        return _Remembered.of(self._recording(clip.name), clip.video.shape, clip.notes, digest)
 
     def _again(self, name: str, known: _Remembered) -> Clip:
         known.timeline.check_unchanged()
@@ -333,8 +339,7 @@ class ClipSet(Mapping[str, Clip]):
         found = self.recall(file, what_it_is)
         if fresh:
             return fresh[0]
-        timeline, sound = replace(recording.timeline, audio=None), recording.sound_state
-        known = _Remembered(tuple(found["shape"]), timeline, tuple(found["notes"]), sound, found["digest"])
+        known = _Remembered.of(recording, found["shape"], found["notes"], found["digest"])
         self._remembered[file.name] = known
         return self._again(file.name, known)
 
