@@ -70,16 +70,24 @@ class TrialRecord:
         failed = {key: self.failures[key] for key in keys if key in self.failures}
         if failed:
             first, *others = failed.values()
-            more = (
-                f"\n{counted(len(others), 'more video')} failed, the first with: {others[0]}"
-                if others
-                else ""
-            )
+            causes = {_cause(key, error) for key, error in failed.items()}
+            how = f"{IN_THE_SAME_WAY}{causes.pop()}" if len(causes) == 1 else f", the first with: {others[0]}"
+            more = f"\n{counted(len(others), 'more video')} failed{how}" if others else ""
             silence = self.corpus.provenance.silence
             # A trial may be scored, and fail in a probe of it.
             worked = (set(keys) if alone else self.corpus.trials.keys()) - self.failures.keys()
             advice = failure_advice(first, tuple(failed), worked, silence)
             raise with_message(type(first), f"{first}{more}{advice}") from first
+
+
+def _cause(key: Key, error: LipleakError) -> str:
+    """What went wrong in a trial, without the words that name it."""
+    words = str(error).partition("\n")[0]
+    return words.partition(f"condition [{key[1]}]: ")[2] or words
+
+
+IN_THE_SAME_WAY = " in the same way: "
+"""Behind how many more videos failed where all failed of one cause, which follows."""
 
 
 def label_of(key: Key) -> str:
