@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -327,14 +328,27 @@ def _check_attribute(path: Path, attribute: str, name: str) -> None:
         "vars",
         "locals",
     }:
-        defined = [
-            node.name
-            for node in tree.body
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
-        ]
-        assigned = (target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets)
-        defined += [target.id for target in assigned if isinstance(target, ast.Name)]
-        raise _no_attribute(name, str(path), attribute, defined)
+        raise _no_attribute(name, str(path), attribute, _defined(tree))
+
+
+def _defined(tree: ast.Module) -> list[str]:
+    """Names that a file's source defines or assigns at its top."""
+    defined = [
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    ]
+    assigned = (target for node in tree.body if isinstance(node, ast.Assign) for target in node.targets)
+    return [*defined, *(target.id for target in assigned if isinstance(target, ast.Name))]
+
+
+def _which_of(name: str, file: str, offered: Iterable[str]) -> ConfigurationError:
+    """Say what a file has that is named without saying what of it is the model."""
+    public = sorted(each for each in offered if not each.startswith("_"))
+    return ConfigurationError(
+        f"model {name!r} does not say which attribute of {file} it is; it has {', '.join(public) or 'nothing'}; "
+        f"name it as {file}:{public[0] if public else 'attribute'}"
+    )
 
 
 def _no_attribute(name: str, where: str, attribute: str, offered: Iterable[str]) -> ConfigurationError:
@@ -385,6 +399,10 @@ def _registered(name: str) -> Any:
 def _unknown(name: str) -> ConfigurationError:
     from difflib import get_close_matches
 
+    file = Path(name if name.endswith(".py") else f"{name.replace('.', '/')}.py")
+    if file.is_file():
+        with suppress(SyntaxError, ValueError):  # its import says it better
+            return _which_of(name, str(file), _defined(ast.parse(file.read_bytes())))
     meant = "".join(
         f"; did you mean {near}?" for near in get_close_matches(name.partition("=")[0], known_names(), 1)
     )

@@ -129,6 +129,8 @@ REFUSED = [
     (("--lipleak-seed=-1",), "expected a whole number, 0 or more"),
     (("--lipleak-device=tpu",), "--lipleak-device: 'tpu' is no device; use auto, cpu, cuda, cuda:N or mps"),
     (("--lipleak-device=cuda:x",), "is no device"),
+    (("--lipleak-model=models.py",), "does not say which attribute of models.py it is; it has "),
+    (("--lipleak-model=models",), "model 'models' does not say which attribute of models.py it is; it has "),
     (("--lipleak-model=nobody",), "unknown model 'nobody'; known names are demo"),
     (("--lipleak-model=wav2lipp",), "unknown model 'wav2lipp'; did you mean wav2lip? known names are demo"),
     (("--lipleak-model=demo:leaking",), "expected demo, demo:leaky or demo:leaky=SHARE"),
