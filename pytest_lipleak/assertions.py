@@ -17,6 +17,7 @@ from pytest_lipleak.core.metrics.formulas import REFERENCE_PROBES, metric
 from pytest_lipleak.core.words import counted
 from pytest_lipleak.report.failures import explain
 from pytest_lipleak.sync.experts import refuse_unnamed
+from pytest_lipleak.verdicts.endings import UNREAD
 from pytest_lipleak.verdicts.limits import Limit, Measurement, Verdict, check_confidence
 
 if TYPE_CHECKING:
@@ -105,7 +106,12 @@ def assert_metric(lipleak: "Evaluation", limit: str, *, confidence: float | None
         ConfigurationError: the limit does not parse or points the wrong way.
     """
     __tracebackhide__ = True
-    return _assert(lipleak, Limit.parse(limit), confidence)
+    try:
+        wanted = Limit.parse(limit)
+    except ConfigurationError as error:
+        lipleak.corpus.remarks[f"{UNREAD}{error}"] = 1
+        raise
+    return _assert(lipleak, wanted, confidence)
 
 
 @_checked

@@ -208,8 +208,9 @@ def _conditions(corpus: Corpus, measure: Measure) -> Table:
         Column("clips"),
         Column("", number=False),
     )
-    real = (*_cells(corpus, measure, None), Cell("against their own speech"))
-    rows = [Row("real clips", real, reference=True)]
+    rows, real = [], _cells(corpus, measure, None)
+    if any(cell.text for cell in real):
+        rows.append(Row("real clips", (*real, Cell("against their own speech")), reference=True))
     for condition in CONDITIONS:
         why = corpus.why_lacking(condition)
         cells = (Cell("n/a"),) * 4 if why else _cells(corpus, measure, condition)

@@ -25,6 +25,9 @@ Verdicts = Mapping[str, JudgedLimit]
 
 OTHERWISE = "failed for another reason than a limit"
 
+UNREAD = "a limit could not be read: "
+"""Before why, among the remarks of a model that should have been judged by it."""
+
 SHOWN = 5
 """Tests that a headline names; JSON holds all."""
 
@@ -262,11 +265,14 @@ def model_ending(verdicts: Verdicts, corpus: Corpus, run: RunEnd = FINISHED) -> 
     """
     told = _told(verdicts, corpus)
     # Which model a test is about that failed for another reason nobody knows: none of them has passed.
-    is_open = bool(run.failed) and told.finding in (Finding.PASSED, Finding.INCONCLUSIVE)
+    unasked = not verdicts and not corpus.provenance.shard
+    is_open = bool(run.failed) and (unasked or told.finding in (Finding.PASSED, Finding.INCONCLUSIVE))
     if not run.is_whole or is_open:
         so_far = f"; so far {told.headline.partition(': ')[2]}" if verdicts else ""
         brief = f"; so far {told.brief}" if verdicts else ""
         words = run.interruption if not run.is_whole else f"{_some(run.failed)} {OTHERWISE}"
+        if run.is_whole and unasked:
+            words = next((remark for remark in corpus.remarks if remark.startswith(UNREAD)), words)
         return Ending(
             Finding.NOT_JUDGED,
             f"NOT JUDGED: {words}{so_far}",

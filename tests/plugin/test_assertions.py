@@ -141,6 +141,15 @@ MISUSE = [
 ]
 
 
+def test_a_limit_that_cannot_be_read_is_named_and_no_empty_row_is_shown(project: Project) -> None:
+    project.write(test_misspelt=suite("assert_metric(lipleak, 'LSEC_S < 1')"))
+    run = project.measure("Copy")
+    assert run.code == 3
+    assert run.lines("^NOT JUDGED: a limit could not be read: unknown metric 'LSEC_S'; did you mean LSE-C_S")
+    assert "no limit was given" not in run.text
+    assert not run.lines("^real clips")
+
+
 def test_swapped_arguments_are_not_judged_and_no_leak(project: Project) -> None:
     project.write(test_swapped=suite("assert_metric('LSD-CR < 1', lipleak)"))
     run = project.measure("Copy")
