@@ -95,5 +95,5 @@ def _skipped_lines(reasons: Mapping[str, str]) -> list[str]:
         name = test.rpartition("::")[2]
         with suppress(LipleakError):  # a gate's id has other brackets than its limit
             name = str(Limit.parse(name))
-        tests.setdefault(why, []).append(name)
+        tests.setdefault(why.removeprefix(f"{name}: "), []).append(name)
     return [f"skipped: {', '.join(names)}{f': {why}' if why else ''}" for why, names in tests.items()]

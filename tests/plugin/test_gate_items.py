@@ -14,6 +14,7 @@ from vscode_stand_in import Discovery
 
 from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
 from pytest_lipleak.gates import Gate, turn_among_workers
+from pytest_lipleak.pytest_plugin.terminal import _skipped_lines
 from pytest_lipleak.verdicts.limits import Limit
 
 INI = ("lipleak_model = models.py:Copy", "lipleak_expert = embedded", "lipleak_gates =")
@@ -228,3 +229,9 @@ def test_workers_begin_last_what_takes_least() -> None:
     probes = ordered[len(first) :]
     assert probes[:3] == ["REF_shift[PA,CR]", "FRAME_shift[PA,CR]", "FRAME_shift[PA,AR]"]
     assert {"REF_shift[AM,CR]", "REF_swap[SI,CR]", "FRAME_shift[AM,CR]"} <= set(probes[3:])
+
+
+def test_a_skipped_gate_is_named_once() -> None:
+    why = "FRAME_shift[PA,AR] < 0.15: FRAME_shift[PA,CR] stands for it"
+    assert _skipped_lines({"lipleak::FRAME_shift(PA,AR) < 0.15": why}) == [f"skipped: {why}"]
+    assert _skipped_lines({"test_a.py::test_b": "no weights"}) == ["skipped: test_b: no weights"]
