@@ -170,6 +170,9 @@ model runs, make the videos, copy the folder back.
 | `reference_video` | the frames that show who it is, for models that look at reference frames. The video itself, \
 frame by frame, where `reference` is CR |
 
+An output may carry the sound that drove it, or none. Other sound in it, such as that of the video edited, counts as a
+mix-up: the row is refused.
+
 The other columns are for `lipleak`. Leave them as they are; rows may be left out, and a video that cannot be made stays
 missing: it counts as a failed trial.
 

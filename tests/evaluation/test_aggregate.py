@@ -247,7 +247,7 @@ def test_own_lips_around_an_edit_that_holds_no_more_than_the_lips_are_told(
         trial(found, clip, SI, 2.0, 9.0)
         tables = (((value,) * 21, *[(0.0,) * 21] * 8) for value in (excess, lips))
         found.scans[clip, SI] = LagScan(*tables, (1.0,) * 21, region)
-    said = [words for words in suspicions(found) if "nothing beyond the lips is edited" in words]
+    said = [words for words in suspicions(found) if "no change was found beyond the lips" in words]
     if told is None:
         assert not said
     else:

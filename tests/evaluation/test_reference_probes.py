@@ -119,7 +119,7 @@ def test_no_leak_gives_nothing_and_a_share_gives_that_share(evaluation: Evaluate
         assert_reference_does_not_move_lips(leaky)
     text = str(failed.value)
     assert "REF_shift[PA,CR] = " in text
-    assert "lips move along when the mouths of the reference come earlier" in text
+    assert "lips change with the mouths of the reference when those come earlier" in text
     assert "not by chance: sign-flip p = 0.12 over 3 clips" in text
 
 

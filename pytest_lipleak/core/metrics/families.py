@@ -333,20 +333,21 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "REF_shift[{condition}]",
         "share of lips, cheeks and chin, of movement or sync, that comes 8 frames earlier as the reference's mouths do",
-        "lips move along when the mouths of the reference come earlier: they come from the reference",
+        "lips change with the mouths of the reference when those come earlier: they come from the reference",
         "lower", "share, 0 to 1", Source.PROBES, Summary.LARGEST_SHARE, Question.REFERENCE, PROBED, CR_ONLY,
     ),
     Family(
         "FRAME_shift[{condition}]",
         "share of the lips, of their movement or sync, that comes 8 frames earlier as the mouths of the frames do",
-        "lips move along when the mouths of the input frames come earlier: they come from the input frames",
+        "lips change with the mouths of the input frames when those come earlier: they come from the input frames",
         "lower", "share, 0 to 1", Source.PROBES, Summary.LARGEST_SHARE, Question.FRAMES, (Setup.SI, Setup.XM, Setup.PA),
     ),
     Family(
         "FRAME_shift[{condition}]",
         "share of the lips, of their movement or sync, that comes 8 frames earlier as the mouths of the frames do, of "
         "which the reference is taken, too",
-        "lips move along when the mouths of input frames and reference come earlier: they come from these pictures",
+        "lips change with the mouths of input frames and reference when those come earlier: they come from these "
+        "pictures",
         "lower", "share, 0 to 1", Source.PROBES, Summary.LARGEST_SHARE, Question.EITHER, (Setup.AM,),
     ),
     Family(

@@ -389,7 +389,7 @@ def _unfollowed(corpus: Corpus) -> list[str]:
 
 
 def _unhidden(corpus: Corpus) -> list[str]:
-    """Say where the clip's own lips are found and nothing beyond the lips is edited: they may be seen around the edit.
+    """Say where the clip's own lips are found and no change beyond the lips is: they may be seen around the edit.
 
     The region that is edited always holds the lips (``measures.edited_region``): where it is no larger, less may be.
     """
@@ -411,10 +411,10 @@ def _unhidden(corpus: Corpus) -> list[str]:
             value = measured(corpus, metric(of))
             if value is not None and value.value >= limit:
                 return [
-                    f"the clip's own lips are in the picture ({of} is {value.value:.2f}), and nothing beyond the lips "
-                    "is edited: an edit that does not hold all of them shows the rest as it was filmed, whatever the "
-                    f"model makes; they fill up to {2 * width:.0%} of the face crop's width and {2 * height:.0%} of "
-                    "its height, and a tracked face moves in it"
+                    f"the clip's own lips are in the picture ({of} is {value.value:.2f}), and no change was found "
+                    "beyond the lips: an edit that does not hold all of them shows the rest as it was filmed, whatever "
+                    f"the model makes; they fill up to {2 * width:.0%} of the face crop's width and {2 * height:.0%} "
+                    "of its height, and a tracked face moves in it"
                 ]
     return []
 
