@@ -30,6 +30,8 @@ CANNOT_RUN: Mapping[str, str] = {
     "pytest --lipleak-model=wav2lip.onnx": "needs CUDA; tests/generators/test_onnx_model.py",
     "pytest examples/tiny_lipsync": "takes torch and minutes; tests/test_tiny_lipsync.py runs its parts",
     "python examples/tiny_lipsync/experiment.py": "needs trained networks, and clips that nobody may hand on",
+    "lipleak calibrate --clips WORK/sets/grid-report/manifest.csv": "clips that nobody may hand on",
+    "pytest @gates.txt --lipleak-model=research.": "gates and clips of the line before",
     "lipleak calibrate --clips grid.csv": "clips that nobody may hand on; tests/evaluation/test_dose_curves.py",
     "lipleak evaluate --model videos:": "the reader's own videos; tests/test_finished_evaluate.py",
     "lipleak evaluate --clips clips/ --model videos:": "likewise",

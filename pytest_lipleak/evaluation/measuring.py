@@ -1,7 +1,8 @@
 """What a metric needs, made and measured: trials first, then what is measured of them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 
 from pytest_lipleak.core.conditions import CONDITIONS, OTHER_SPEECH, Condition
 from pytest_lipleak.core.corpus import Corpus, Key
@@ -65,10 +66,12 @@ class Measuring:
         hear(self._record.remark)
         for turn in self._scheduler.turns():
             with turn:
-                self._need_all_of(wanted)
+                # Called here, not there: tracebacks are read.
+                self._scored(wanted)()
         return measure(self.corpus, wanted, confidence)
 
-    def _need_all_of(self, metric: Metric) -> None:
+    def _scored(self, metric: Metric) -> Callable[[], None]:
+        """Make and score what a metric needs, and return what is to be measured beyond scores."""
         if metric.is_probe:
             self._check_probe(metric)
         # What the metric speaks of first: its words name that condition, not one that is measured beside it.
@@ -78,18 +81,15 @@ class Measuring:
         beside = [each for each in metric.beside if self.corpus.why_lacking(each) is None]
         self._check_applicable(beside)
         conditions = tuple(dict.fromkeys((*beside, *own)))
+        if metric.is_picture and not metric.is_probe:
+            return partial(self._measures.pictures, metric)
+        keys = self._keys(conditions, self.corpus.provenance.clips_of(metric) if metric.is_probe else None)
+        # Not by way of ``_need``: tracebacks are read.
+        self._scheduler.finish(keys)
+        self._record.raise_failures(keys)
         if metric.is_probe:
-            self._need(conditions, self.corpus.provenance.clips_of(metric))
-            self._measures.probes(metric)
-        elif metric.is_picture:
-            self._measures.pictures(metric)
-        else:
-            keys = self._keys(conditions)
-            # Not by way of ``_need``: tracebacks are read.
-            self._scheduler.finish(keys)
-            self._record.raise_failures(keys)
-            if metric.over_lags:
-                self._measures.scans.scan(metric.conditions[-1])
+            return partial(self._measures.probes, metric)
+        return partial(self._measures.scans.scan, metric.conditions[-1]) if metric.over_lags else lambda: None
 
     def _check_probe(self, metric: Metric) -> None:
         finished, condition = finished_of(self.model), metric.conditions[-1]

@@ -400,9 +400,8 @@ def _unknown(name: str) -> ConfigurationError:
     from difflib import get_close_matches
 
     file = Path(name if name.endswith(".py") else f"{name.replace('.', '/')}.py")
-    if file.is_file():
-        with suppress(SyntaxError, ValueError):  # its import says it better
-            return _which_of(name, str(file), _defined(ast.parse(file.read_bytes())))
+    with suppress(OSError, SyntaxError, ValueError):  # no such file, or its import says it better
+        return _which_of(name, str(file), _defined(ast.parse(file.read_bytes())))
     meant = "".join(
         f"; did you mean {near}?" for near in get_close_matches(name.partition("=")[0], known_names(), 1)
     )

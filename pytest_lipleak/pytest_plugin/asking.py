@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_lipleak.pytest_plugin.judging_tests import left_out_by_last_failed
 from pytest_lipleak.pytest_plugin.stash import KEY, SETTINGS
 from pytest_lipleak.settings.options import Settings
 
@@ -128,6 +127,8 @@ def ask_for_items(session: pytest.Session, items: Iterable[pytest.Item]) -> bool
 def session_of(request: pytest.FixtureRequest) -> "LipleakSession":
     """Return what the plugin knows during this run; a test may ask for a fixture by name only when it runs."""
     if not is_asked(request.config):
+        from pytest_lipleak.pytest_plugin.judging_tests import left_out_by_last_failed
+
         ask(request.config, request.session)
         # As had it been there: nothing that judges was collected, and the tests have begun.
         tests = request.config.stash[KEY].tests
