@@ -14,7 +14,7 @@ from pytest_lipleak.core.conditions import SETUPS, Condition, Reference, Setup
 from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError, UnscorableError
 from pytest_lipleak.core.metrics.default_gates import LEAST_EXCESS, PROBE_LIMIT
 from pytest_lipleak.core.metrics.formulas import REFERENCE_PROBES, metric
-from pytest_lipleak.core.words import counted
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.report.failures import explain
 from pytest_lipleak.sync.experts import refuse_unnamed
 from pytest_lipleak.verdicts.endings import UNREAD

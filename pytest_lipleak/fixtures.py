@@ -80,7 +80,7 @@ def lipleak_silent_audio(
 ) -> "Callable[[int], Audio]":
     """A function from a number of frames to silence of that length: int16, shape (640 frames,)."""
     from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
-    from pytest_lipleak.media.audio import silence
+    from pytest_lipleak.plan.silent_audio import silence
 
     kind, seed = _chosen(request, _lipleak_session).silence, _lipleak_session.settings.plan.seed
     return lambda frames: silence(frames * SAMPLES_PER_FRAME, kind, seed)

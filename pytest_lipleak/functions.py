@@ -177,7 +177,7 @@ def _limits(run: "Run", *, by_default: bool) -> Sequence[Limit]:
     Raises:
         ConfigurationError: a limit that cannot be judged here, or none by default.
     """
-    from pytest_lipleak.run.needs import require_metrics
+    from pytest_lipleak.run.requirements import require_metrics
 
     limits = run.limits(or_defaults=by_default)
     for limit in limits:

@@ -1,4 +1,4 @@
-"""Gates: limits from configuration, test items of the ini file that configures them."""
+"""Gates as pytest's test items: limits that judge without a test, shown at the line of the ini file that sets them."""
 
 import os
 import re

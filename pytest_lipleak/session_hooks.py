@@ -69,7 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
         ),
     )
     if on_github() and session.is_controller:
-        from pytest_lipleak.pytest_plugin.github import GitHub
+        from pytest_lipleak.pytest_plugin.github_annotations import GitHub
 
         config.pluginmanager.register(GitHub(config), "lipleak-github")
     if session.names_model:
@@ -147,7 +147,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         return model_lines(session)
     if not gates:
         return []
-    from pytest_lipleak.core.words import counted
+    from pytest_lipleak.core.number_words import counted
 
     if not session.names_model:
         return [f"lipleak: not judged, for no model is named (--lipleak-model): {counted(gates, 'gate')}"]
@@ -244,8 +244,8 @@ def _refuse_foreseen(session: pytest.Session, ours: LipleakSession) -> None:
     """Refuse what gates need and is not there, and what tests will judge that nobody can, as far as their code says."""
     from pytest_lipleak.core.errors import LipleakError
     from pytest_lipleak.pytest_plugin.foreseen import foreseen
-    from pytest_lipleak.run.needs import require_metrics
     from pytest_lipleak.run.preflight import check_judge
+    from pytest_lipleak.run.requirements import require_metrics
 
     run = ours.run
     gates = [item for item in session.items if isinstance(item, Gate | RegressionGate)]

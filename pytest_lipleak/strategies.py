@@ -31,9 +31,9 @@ from pytest_lipleak.generators.contract import Choices, choose
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.protocol import run_generator
 from pytest_lipleak.generators.registry import Model, as_model
-from pytest_lipleak.media.audio import silence
 from pytest_lipleak.plan.references import reference_indices
-from pytest_lipleak.sync.score import score
+from pytest_lipleak.plan.silent_audio import silence
+from pytest_lipleak.sync.lse import score
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy

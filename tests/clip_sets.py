@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from pytest_lipleak.core.clips import Audio
-from pytest_lipleak.evaluation.make.worker import Files, Worker
+from pytest_lipleak.evaluation.make.this_process import Files, ThisProcess
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
 from pytest_lipleak.media.video import write_video
 
@@ -69,8 +69,8 @@ def write_clips(folder: Path, levels: Mapping[str, np.ndarray], speaker: str | N
 
 def grouped(options: Mapping[str, Any]) -> dict[str, Any]:
     """Options of an ``Evaluation`` in its groups: those of the process, those of files, the rest as they are."""
-    kinds = {"worker": Worker, "files": Files}
+    kinds = {"process": ThisProcess, "files": Files}
     names = {kind: {each.name for each in fields(kinds[kind])} & options.keys() for kind in kinds}
     groups = {kind: kinds[kind](**{name: options[name] for name in names[kind]}) for kind in kinds}
-    rest = options.keys() - names["worker"] - names["files"]
+    rest = options.keys() - names["process"] - names["files"]
     return groups | {name: options[name] for name in rest}

@@ -8,7 +8,8 @@ from pytest_lipleak.core.scores import SyncScore, TrialScore
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.report.json import document
-from pytest_lipleak.verdicts.limits import Limit, judge
+from pytest_lipleak.verdicts.limits import Limit
+from pytest_lipleak.verdicts.value_against_limit import judge
 
 WINDOWS = 120
 

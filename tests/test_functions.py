@@ -213,7 +213,8 @@ def test_a_metric_that_only_a_gate_names_is_among_the_metrics(leaking: pytest_li
     from dataclasses import replace
 
     from pytest_lipleak.evaluation.results.aggregate import measure
-    from pytest_lipleak.verdicts.limits import Limit, judge
+    from pytest_lipleak.verdicts.limits import Limit
+    from pytest_lipleak.verdicts.value_against_limit import judge
 
     limit = Limit.parse("success[SI,CR] > 0.5")
     verdict = judge(limit, measure(leaking.corpus, limit.metric))

@@ -22,7 +22,7 @@ from pytest_lipleak.evaluation import clip_by_clip, on_demand
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.judging import Judge
 from pytest_lipleak.evaluation.make import finished_videos, noted_faces, videos
-from pytest_lipleak.evaluation.make.worker import Worker
+from pytest_lipleak.evaluation.make.this_process import ThisProcess
 from pytest_lipleak.evaluation.measures import scans
 from pytest_lipleak.evaluation.one_video import score_file
 from pytest_lipleak.evaluation.results import preconditions
@@ -464,7 +464,7 @@ def test_more_clips_than_anything_holds_are_decoded_once_for_all_that_is_asked_o
             expert(),
             Plan(Protocol.DIRECT),
             Store(tmp_path / folder),
-            worker=Worker(start_share=begins_at),
+            process=ThisProcess(start_share=begins_at),
         )
         if foreseen:
             found.foresee(asked)

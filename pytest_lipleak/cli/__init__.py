@@ -32,8 +32,8 @@ from pytest_lipleak.cli import (
     score,
 )
 from pytest_lipleak.cli.exit_codes import BROKEN, CUT_OFF, EXIT_STATUS, GOOD, LEAK, NOT_JUDGED, USAGE
+from pytest_lipleak.cli.option_names import here
 from pytest_lipleak.cli.supervised import supervised
-from pytest_lipleak.cli.words import here
 from pytest_lipleak.core.errors import (
     LipleakError,
     OutputError,

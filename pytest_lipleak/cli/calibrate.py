@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD
-from pytest_lipleak.core.words import counted
-from pytest_lipleak.machine.outputs import check_writable, to_be_written, write_text
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.machine.private_folders import STORE_MARK
+from pytest_lipleak.machine.written_files import check_writable, to_be_written, write_text
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
 
@@ -118,7 +118,7 @@ class _Shares:
         """
         from pytest_lipleak.core.conditions import SETUPS, Condition, Reference
         from pytest_lipleak.core.errors import UnscorableError
-        from pytest_lipleak.evaluation.results.calibrated_limits import (
+        from pytest_lipleak.evaluation.results.calibrated_gates import (
             CALIBRATED,
             FOLLOWS,
             FULL,
@@ -146,11 +146,11 @@ class _Shares:
 
 def _write_gates(path: Path, shares: _Shares) -> None:
     """Write the limits that follow from what was measured, and say which ones do not."""
-    from pytest_lipleak.evaluation.results import calibrated_limits
+    from pytest_lipleak.evaluation.results import calibrated_gates
 
-    work, clean = shares.work, shares.corpora[calibrated_limits.NONE]
-    gates, missing = calibrated_limits.gates_for(shares.between, clean)
-    text = calibrated_limits.options_file(
+    work, clean = shares.work, shares.corpora[calibrated_gates.NONE]
+    gates, missing = calibrated_gates.gates_for(shares.between, clean)
+    text = calibrated_gates.options_file(
         gates, work.expert.name, work.expert.protocol, str(work.settings.inputs.clips)
     )
     with to_be_written("gates", path):
@@ -158,7 +158,7 @@ def _write_gates(path: Path, shares: _Shares) -> None:
     for words in missing:
         print(f"no gate on {words}", file=shares.told)
     print(f"{path}: {counted(len(gates), 'gate')}; pytest @{path}", file=shares.told)
-    for said in (calibrated_limits.without_scores(clean), calibrated_limits.few_speakers(clean)):
+    for said in (calibrated_gates.without_scores(clean), calibrated_gates.few_speakers(clean)):
         if said:
             print(f"{path}: {said}", file=sys.stderr)
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pytest_lipleak.cli.exit_codes import GOOD, NOT_JUDGED
 from pytest_lipleak.cli.output import models_print_to_stderr
 from pytest_lipleak.core.errors import ConfigurationError
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.core.version import __version__
-from pytest_lipleak.core.words import counted
 from pytest_lipleak.machine.libraries import OPENCV, opencv_builds, opencv_warning, version_of
 from pytest_lipleak.settings.options import Settings, offered_by
 from pytest_lipleak.settings.parsers import add_arguments

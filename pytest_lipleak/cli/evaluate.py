@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import BROKEN, EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
+from pytest_lipleak.cli.option_names import here
 from pytest_lipleak.cli.output import models_print_to_stderr
-from pytest_lipleak.cli.words import here
 from pytest_lipleak.core.errors import ConfigurationError, LipleakError, NotApplicableError
 from pytest_lipleak.settings.options import OPTIONS
 from pytest_lipleak.settings.parsers import add_arguments
@@ -135,7 +135,7 @@ def _refuse_what_does_not_work_here(environment: Mapping[str, str]) -> None:
 
 def _evaluated(work: "Run", options: argparse.Namespace, *, to_stdout: bool) -> int:
     from pytest_lipleak.core.remarks import tell
-    from pytest_lipleak.run.needs import require_metrics
+    from pytest_lipleak.run.requirements import require_metrics
 
     if work.expert.protocol_reason:
         tell(f"protocol {work.expert.protocol}: {work.expert.protocol_reason}")

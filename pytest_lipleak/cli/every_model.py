@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.cli.exit_codes import NOT_JUDGED
 from pytest_lipleak.core.errors import ConfigurationError, InputError, LipleakError, MissingDataError
-from pytest_lipleak.machine.outputs import to_be_written, write_text
+from pytest_lipleak.machine.written_files import to_be_written, write_text
 from pytest_lipleak.settings.resolve import command_settings
 
 if TYPE_CHECKING:

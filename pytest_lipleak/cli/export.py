@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
-from pytest_lipleak.core.words import counted
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.settings.options import offered_by
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.core.metrics.formulas import DEFAULT_PROBES, metric
     from pytest_lipleak.evaluation.export_inputs import export
     from pytest_lipleak.generators.registry import Model
-    from pytest_lipleak.machine.outputs import check_writable, write_text
+    from pytest_lipleak.machine.written_files import check_writable, write_text
     from pytest_lipleak.media.finished_tables import MANIFEST
     from pytest_lipleak.report.progress import StreamProgress
     from pytest_lipleak.run.run import Run
@@ -112,7 +112,7 @@ def run(options: argparse.Namespace) -> int:
 def _begin(folder: Path, work: "Run", options: argparse.Namespace) -> None:
     """Go on with an export of the same choices, and refuse one of others: old files would count as new ones."""
     from pytest_lipleak.core.version import __version__
-    from pytest_lipleak.machine.outputs import write_text
+    from pytest_lipleak.machine.written_files import write_text
     from pytest_lipleak.media.finished_tables import EXPORT, MANIFEST
 
     chosen = {

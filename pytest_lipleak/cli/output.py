@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_lipleak.cli.exit_codes import GOOD
 from pytest_lipleak.core.errors import OutputError
-from pytest_lipleak.machine.outputs import to_be_written, write_text
+from pytest_lipleak.machine.written_files import to_be_written, write_text
 
 
 @contextmanager

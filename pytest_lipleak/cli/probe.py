@@ -6,8 +6,8 @@ import sys
 from typing import Any
 
 from pytest_lipleak.cli.exit_codes import EXIT_STATUS
+from pytest_lipleak.cli.option_names import here
 from pytest_lipleak.cli.output import models_print_to_stderr
-from pytest_lipleak.cli.words import here
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
 
@@ -51,8 +51,8 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.report.tables import WORDS
     from pytest_lipleak.run.run import Run
     from pytest_lipleak.verdicts.endings import status_of
+    from pytest_lipleak.verdicts.judged_limits import JudgedLimit
     from pytest_lipleak.verdicts.limits import Limit
-    from pytest_lipleak.verdicts.records import JudgedLimit
 
     settings = command_settings("probe", options)
     if settings.inputs.model is None:

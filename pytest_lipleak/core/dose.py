@@ -1,4 +1,7 @@
-"""How much of a full copy a result amounts to: the scale of the control generators, which leak a known share."""
+"""How much of a full copy a result amounts to, and the curve that says so, as plain data.
+
+The scale is that of the control generators, which leak a known share.
+"""
 
 import math
 from collections.abc import Mapping

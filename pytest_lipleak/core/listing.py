@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_lipleak.core.names import escaped
-from pytest_lipleak.core.words import counted
+from pytest_lipleak.core.number_words import counted
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,10 @@ from pytest_lipleak.evaluation.make.picture_tools import PictureTools
 from pytest_lipleak.evaluation.make.planned_inputs import PlannedInputs
 from pytest_lipleak.evaluation.make.progress_relay import ProgressRelay
 from pytest_lipleak.evaluation.make.scheduler import Scheduler
+from pytest_lipleak.evaluation.make.this_process import Files, ThisProcess
 from pytest_lipleak.evaluation.make.trial_record import TrialRecord
 from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
 from pytest_lipleak.evaluation.make.videos import OutputVideos, Videos
-from pytest_lipleak.evaluation.make.worker import Files, Worker
 from pytest_lipleak.evaluation.on_demand import Measures
 from pytest_lipleak.evaluation.results.dose_curves import curve_for
 from pytest_lipleak.evaluation.results.provenance import provenance_of
@@ -56,13 +56,13 @@ def assemble(
     store: Store,
     *,
     rules: Rules,
-    worker: Worker,
+    process: ThisProcess,
     files: Files,
 ) -> Parts:
     """Put the parts of an evaluation together; see ``Evaluation`` for the arguments."""
     stopwatch = Stopwatch()
-    shown = ProgressRelay(worker.progress, stopwatch.seconds)
-    tools = PictureTools(files.weights, worker.device, plan.protocol, store, files.arcface)
+    shown = ProgressRelay(process.progress, stopwatch.seconds)
+    tools = PictureTools(files.weights, process.device, plan.protocol, store, files.arcface)
     crops = Crops(
         plan.protocol,
         files.weights,
@@ -79,21 +79,21 @@ def assemble(
         expert,
         plan,
         crop_notes=crops.notes,
-        device=worker.device,
+        device=process.device,
         arcface=files.arcface,
         sequential=rules.sequential,
     )
     finished = finished_of(model)
     if finished is None:
         videos: OutputVideos = Videos(
-            clips, model, store, worker, faces.geometry, faces.of, shown.tell, stopwatch
+            clips, model, store, process, faces.geometry, faces.of, shown.tell, stopwatch
         )
     else:
         assert finished.whole_clips is not None
         planned = PlannedInputs(Trials(finished.whole_clips, about, plan.pairs, plan.partners))
         videos = FinishedOutputs(model, finished, store, crops, faces.geometry, planned)
-    artefacts = Artefacts(videos, expert, plan, store, crops, worker.device, stopwatch)
-    record = TrialRecord(_begun(about, model, files, stopwatch), worker.start_share)
+    artefacts = Artefacts(videos, expert, plan, store, crops, process.device, stopwatch)
+    record = TrialRecord(_begun(about, model, files, stopwatch), process.start_share)
     trials = Trials(clips, about, plan.pairs, plan.partners)
     unrelated = UnrelatedSpeech(clips, artefacts.speech, plan.seed)
     return Parts(

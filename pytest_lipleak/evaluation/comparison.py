@@ -10,14 +10,15 @@ from pytest_lipleak.core.conditions import OTHER_SPEECH
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import InputError, UnscorableError
 from pytest_lipleak.core.metrics.formulas import Metric, every_metric
-from pytest_lipleak.core.words import counted
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.evaluation.make.crops import MOUTH_ALIGNED, NOT_ALIGNED
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.evaluation.results.resampling_units import units_of
 from pytest_lipleak.statistics.bootstrap import CONFIDENCE, expanded_interval
-from pytest_lipleak.verdicts.limits import Outcome, Verdict, judge
+from pytest_lipleak.verdicts.limits import Outcome, Verdict
 from pytest_lipleak.verdicts.regressions import Allowance, Difference
+from pytest_lipleak.verdicts.value_against_limit import judge
 
 DECIMALS = 6
 """Scores are compared as baselines keep them: a result compared with its own baseline has not changed."""

@@ -10,7 +10,7 @@ from pytest_lipleak.core.errors import LipleakError
 from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.evaluation.assembly import assemble
 from pytest_lipleak.evaluation.judging import Judge
-from pytest_lipleak.evaluation.make.worker import Files, Worker
+from pytest_lipleak.evaluation.make.this_process import Files, ThisProcess
 from pytest_lipleak.evaluation.measuring import Measuring
 from pytest_lipleak.evaluation.on_demand import Features
 from pytest_lipleak.generators.registry import Model
@@ -32,7 +32,7 @@ class Evaluation:
         plan: the choices of the protocol.
         store: where artefacts are kept; may be shared with other processes.
         rules: how values become verdicts.
-        worker: this process.
+        process: this one, within its run.
         files: what is read beside clips and model, and written beside the store.
     """
 
@@ -45,7 +45,7 @@ class Evaluation:
         store: Store,
         *,
         rules: Rules = Rules(),  # noqa: B008 - frozen
-        worker: Worker = Worker(),  # noqa: B008 - frozen
+        process: ThisProcess = ThisProcess(),  # noqa: B008 - frozen
         files: Files = Files(),  # noqa: B008 - frozen
     ) -> None:
         self.clips = clips
@@ -55,7 +55,7 @@ class Evaluation:
         self.rules = rules
         self.deferred_skips: list[str] | None = None
         """Why assertions of the running test could not be decided, where the plugin skips it at its end; else None."""
-        parts = assemble(clips, model, expert, plan, store, rules=rules, worker=worker, files=files)
+        parts = assemble(clips, model, expert, plan, store, rules=rules, process=process, files=files)
         self.artefacts = parts.artefacts
         self._record, self._trials, self._scheduler = parts.record, parts.trials, parts.scheduler
         self._measuring = Measuring(parts, model, in_passing=not rules.sequential)

@@ -1,4 +1,4 @@
-"""Limits become verdicts: measured as far as they need, judged, remembered."""
+"""From a limit to its verdict: the model is measured as far as the limit needs, judged, the verdict remembered."""
 
 import math
 from typing import NoReturn
@@ -8,7 +8,8 @@ from pytest_lipleak.core.metrics.default_gates import stands_for
 from pytest_lipleak.evaluation.measuring import Measuring
 from pytest_lipleak.evaluation.results import preconditions
 from pytest_lipleak.evaluation.results.aggregate import measure
-from pytest_lipleak.verdicts.limits import Limit, Measurement, Rules, Verdict, judge, shows_no_single_clip
+from pytest_lipleak.verdicts.limits import Limit, Measurement, Rules, Verdict
+from pytest_lipleak.verdicts.value_against_limit import judge, shows_no_single_clip
 
 
 class Judge:

@@ -21,8 +21,8 @@ from pytest_lipleak.media.video import VideoFile
 from pytest_lipleak.sync.distances import shifted_means
 from pytest_lipleak.sync.expert import Embeddings, ExpertIdentity, SyncExpert
 from pytest_lipleak.sync.experts import choose_expert, default_protocol, load_expert
+from pytest_lipleak.sync.lse import score_of
 from pytest_lipleak.sync.protocols import Protocol, protocol_notes
-from pytest_lipleak.sync.score import score_of
 
 JPEG_STEPS = ("pyav", "ffmpeg")
 

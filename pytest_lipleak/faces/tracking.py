@@ -18,7 +18,7 @@ from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.errors import ConfigurationError, UnscorableError
 from pytest_lipleak.faces.detection import Face, FaceDetector, Image, overlap
 from pytest_lipleak.sync.expert import SyncExpert
-from pytest_lipleak.sync.score import median_filter, score
+from pytest_lipleak.sync.lse import median_filter, score
 
 SIZE = 224
 """Height and width of a crop, in pixels."""

@@ -16,7 +16,7 @@ from pytest_lipleak.core.choices import PAIRINGS
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import GeneratorError, InputError, LipleakError
-from pytest_lipleak.core.words import counted
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.audio import fit, level, read_audio
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet, Remember

@@ -1,4 +1,4 @@
-"""Audio in and out of arrays: mono, 16 kHz, int16."""
+"""Sound files read into arrays (mono, 16 kHz, int16), and arrays of sound cut, repeated and gauged."""
 
 from pathlib import Path
 
@@ -38,18 +38,3 @@ def level(audio: Audio) -> float:
     """Return how loud a sound is: the root mean square of its int16 samples, 0 where there are none."""
     samples = audio.astype(np.float64)
     return float(np.sqrt(np.mean(samples * samples))) if audio.size else 0.0
-
-
-def silence(samples: int, kind: str = "zeros", seed: int = 0) -> Audio:
-    """Return silence of ``samples`` samples.
-
-    Args:
-        samples: length.
-        kind: ``"zeros"``, or ``"noise"`` for white noise at -60 dBFS (RMS), for models whose mel front
-            end fails on exact zeros.
-        seed: of the noise.
-    """
-    if kind == "zeros":
-        return np.zeros(samples, np.int16)
-    noise = np.random.default_rng(seed).normal(0.0, 32768 * 10 ** (-60 / 20), samples)
-    return np.clip(np.rint(noise), -32768, 32767).astype(np.int16)

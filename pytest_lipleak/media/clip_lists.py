@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.names import check_name, check_printable, escaped
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.core.timebase import FRAME_RATE
-from pytest_lipleak.core.words import counted
 from pytest_lipleak.machine.model_files import file_sha256
 from pytest_lipleak.media.boxes import Box
 from pytest_lipleak.media.tables import Row, file_beside, read_table

@@ -29,7 +29,7 @@ from pytest_lipleak.media.clip_lists import read_clip_list
 from pytest_lipleak.media.copies import is_copy
 from pytest_lipleak.media.decoding import Decoding
 from pytest_lipleak.media.opening import FileState, check_unchanged
-from pytest_lipleak.media.speeches import FoundInPart, Speeches, also_in_part
+from pytest_lipleak.media.same_speech import FoundInPart, Speeches, also_in_part
 from pytest_lipleak.media.tables import is_file
 from pytest_lipleak.media.timeline import Recording, Timeline
 from pytest_lipleak.media.video import HELD, VideoFile, held_if_short

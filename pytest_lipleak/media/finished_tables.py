@@ -14,7 +14,7 @@ from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import InputError, MissingDataError
 from pytest_lipleak.core.metrics.families import FAMILIES, Source
 from pytest_lipleak.core.names import check_name, check_printable, escaped, file_stem
-from pytest_lipleak.core.words import counted
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.media.boxes import Box
 from pytest_lipleak.media.clip_folders import VIDEO_SUFFIXES
 from pytest_lipleak.media.clip_lists import names_of

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from pytest_lipleak.core.errors import InputError, MissingDataError
 from pytest_lipleak.core.names import escaped
-from pytest_lipleak.core.words import counted
+from pytest_lipleak.core.number_words import counted
 
 DELIMITERS = ",;\t"
 

@@ -26,7 +26,7 @@ from pytest_lipleak.media.clip_bounds import (
     jump,
 )
 from pytest_lipleak.media.opening import FileState, check_unchanged, demuxed, file_state, opened
-from pytest_lipleak.media.sound import SoundTrack
+from pytest_lipleak.media.sound_timeline import SoundTrack
 from pytest_lipleak.media.tracks import Tracks, choose_tracks, require
 
 if TYPE_CHECKING:

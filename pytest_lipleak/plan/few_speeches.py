@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Mapping
 
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.core.scores import LEAST_UNRELATED
-from pytest_lipleak.core.words import counted
 from pytest_lipleak.media.clipsets import ClipSet
 
 FOR_ALL_LIMITS = LEAST_UNRELATED + 2

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.errors import InputError
-from pytest_lipleak.core.words import counted
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.media.clipsets import ClipSet
 
 Marks = NDArray[np.bool_]

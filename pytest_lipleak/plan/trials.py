@@ -23,12 +23,13 @@ from pytest_lipleak.core.clips import (
 from pytest_lipleak.core.conditions import Condition, Setup
 from pytest_lipleak.core.corpus import Provenance
 from pytest_lipleak.core.errors import ConfigurationError, UnscorableError
-from pytest_lipleak.media.audio import fit, silence
+from pytest_lipleak.media.audio import fit
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.finished_tables import AGAIN
 from pytest_lipleak.media.pauses import with_pauses
 from pytest_lipleak.plan.pairing import drawn_partners
 from pytest_lipleak.plan.references import reference_indices
+from pytest_lipleak.plan.silent_audio import silence
 
 REAL = "real clip"
 

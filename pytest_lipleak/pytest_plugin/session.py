@@ -246,7 +246,7 @@ class LipleakSession:
         """Write verdict and tables into the job's summary on GitHub."""
         if not self.judges_something:
             return
-        from pytest_lipleak.report.github import step_summary, write_step_summary
+        from pytest_lipleak.report.github_summary import step_summary, write_step_summary
 
         found = self.result()
         if found.models or not found.end.is_whole or found.end.failed:

@@ -1,4 +1,4 @@
-"""What a session prints: what it judges at its beginning, what it found at its end."""
+"""What a session prints on pytest's terminal: what it judges at its beginning, what it found at its end."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,7 +16,7 @@ def model_lines(session: LipleakSession) -> list[str]:
     """Return what is judged: model, clips, expert and protocol; nothing where no model is named."""
     if not session.names_model:
         return []
-    from pytest_lipleak.core.words import counted
+    from pytest_lipleak.core.number_words import counted
 
     expert, clips = session.run.expert, session.run.clips
     why = f" ({expert.protocol_reason})" if expert.protocol_reason else ""

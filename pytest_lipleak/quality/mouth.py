@@ -1,6 +1,6 @@
 """Mouth opening: what lips do when they should rest, and whose opening they repeat.
 
-What other papers measure of the same is in ``silent_lips``, by their own formulas and thresholds. Ours are below;
+What other papers measure of the same is in ``lips_at_rest``, by their own formulas and thresholds. Ours are below;
 results come with the sensitivity to them. All work on the mouth aspect ratio (MAR) of
 ``faces.landmarks.mouth_opening``.
 """

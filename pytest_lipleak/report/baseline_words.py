@@ -6,7 +6,7 @@ from typing import Any
 
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.formulas import LEAKAGE_METRICS
-from pytest_lipleak.core.words import counted
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.evaluation.comparison import Regression, plain, remarks, six_decimals
 from pytest_lipleak.evaluation.results.run_result import RunResult
 from pytest_lipleak.report.json import document

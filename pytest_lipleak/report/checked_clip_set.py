@@ -1,6 +1,6 @@
 """What ``lipleak clips`` prints."""
 
-from pytest_lipleak.core.words import counted
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.evaluation.checks.clip_set import ClipReport, ClipSetReport
 
 

@@ -8,7 +8,7 @@ from pytest_lipleak.core.conditions import MEANINGS
 from pytest_lipleak.core.errors import MissingExtraError
 from pytest_lipleak.evaluation.make.gallery import GAIN, WINDOW
 from pytest_lipleak.evaluation.results.dose_curves import curve_for
-from pytest_lipleak.machine.outputs import write_text
+from pytest_lipleak.machine.written_files import write_text
 from pytest_lipleak.report.json import endings_of, read_document
 from pytest_lipleak.report.page_files import Files, files_of, page_of
 from pytest_lipleak.report.page_views import ModelView

@@ -12,7 +12,7 @@ from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.scores import TrialScore
 from pytest_lipleak.core.strict_json import parse_json
 from pytest_lipleak.evaluation.make.gallery import score_digest, trial_stem
-from pytest_lipleak.machine.outputs import check_writable, forget_file
+from pytest_lipleak.machine.written_files import check_writable, forget_file
 
 FILES = (
     "*.strip.webp",

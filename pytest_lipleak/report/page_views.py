@@ -23,8 +23,8 @@ from pytest_lipleak.report.json import FAIL, INCONCLUSIVE, NOT_JUDGED, PASS
 from pytest_lipleak.report.page_files import Files
 from pytest_lipleak.report.tables import WORDS, Table, corpus_tables
 from pytest_lipleak.verdicts.endings import ENDED_AS, Ending, leaks_first
+from pytest_lipleak.verdicts.judged_limits import JudgedLimit
 from pytest_lipleak.verdicts.limits import Limit, Measurement
-from pytest_lipleak.verdicts.records import JudgedLimit
 from pytest_lipleak.verdicts.unjudged import unjudged
 
 WORST = 3

@@ -20,8 +20,8 @@ from pytest_lipleak.core.text import printable
 from pytest_lipleak.evaluation.results.run_result import RunResult
 from pytest_lipleak.report.json import READ_VERSIONS, read_document, result_of, schema, with_current_names
 from pytest_lipleak.verdicts.endings import RunEnd
+from pytest_lipleak.verdicts.judged_limits import outcome_in
 from pytest_lipleak.verdicts.limits import Limit, Outcome
-from pytest_lipleak.verdicts.records import outcome_in
 
 
 @dataclass(frozen=True)

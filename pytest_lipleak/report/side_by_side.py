@@ -14,7 +14,7 @@ from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import ConfigurationError, InputError, MissingDataError
 from pytest_lipleak.core.metrics.families import FAMILIES, Shown
 from pytest_lipleak.core.metrics.formulas import LEAKAGE_METRICS, Metric, metric
-from pytest_lipleak.core.words import counted
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.evaluation.results.aggregate import every_measurement, suspicions
 from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.report.networks import networks_of

@@ -10,7 +10,7 @@ from pytest_lipleak.evaluation.results.aggregate import measured
 from pytest_lipleak.evaluation.results.run_result import RunResult
 from pytest_lipleak.report.render import Paint
 from pytest_lipleak.report.tables import WORDS, Cell
-from pytest_lipleak.report.terminal import table
+from pytest_lipleak.report.text_report import table
 from pytest_lipleak.verdicts.endings import (
     Ending,
     Finding,

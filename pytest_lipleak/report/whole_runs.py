@@ -25,7 +25,7 @@ def terminal(result: "RunResult", full: bool) -> str:
 
 def markdown(result: "RunResult", full: bool) -> str:
     """Return what GitHub shows of a job; it has all metrics."""
-    from pytest_lipleak.report.github import step_summary
+    from pytest_lipleak.report.github_summary import step_summary
 
     return step_summary(result)
 

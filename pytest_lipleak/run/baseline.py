@@ -94,7 +94,7 @@ def save_baseline(path: Path | None, result: "RunResult") -> str | None:
     if run.failed:
         return f"baseline {path} is not written: {run.failed[0]} failed for another reason than a limit"
     from pytest_lipleak.core.errors import OutputError
-    from pytest_lipleak.machine.outputs import to_be_written, write_text
+    from pytest_lipleak.machine.written_files import to_be_written, write_text
     from pytest_lipleak.report.baseline_words import baseline_text
 
     try:

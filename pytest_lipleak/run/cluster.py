@@ -24,7 +24,7 @@ from pytest_lipleak.core.errors import (
     MissingExtraError,
     with_message,
 )
-from pytest_lipleak.core.words import counted
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.evaluation.results.parts import AGREED, check_alike, merged_parts
 from pytest_lipleak.run.process import Process

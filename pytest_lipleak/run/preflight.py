@@ -154,7 +154,7 @@ def check_judge(clips: "ClipSet", expert: ChosenExpert, scoring: Scoring) -> Non
     Raises:
         LipleakError: says what is missing, and how to get it.
     """
-    from pytest_lipleak.run.needs import require_protocol
+    from pytest_lipleak.run.requirements import require_protocol
 
     len(clips)
     expert.check_weights()

@@ -43,7 +43,7 @@ class Reports:
 
                 check_page(path, source)
             else:
-                from pytest_lipleak.machine.outputs import check_writable
+                from pytest_lipleak.machine.written_files import check_writable
 
                 check_writable(path, source, "folder" if name == "keep" else "file")
 
@@ -63,7 +63,7 @@ class Reports:
             )
         try:
             if json_file is not None:
-                from pytest_lipleak.machine.outputs import forget_file
+                from pytest_lipleak.machine.written_files import forget_file
 
                 forget_file(json_file)
             if html is not None:
@@ -86,7 +86,7 @@ class Reports:
         if path is None or (path.exists() and not path.is_file()):
             return  # a pipe takes one report, the last
         from pytest_lipleak.evaluation.results.run_result import RunResult
-        from pytest_lipleak.machine.outputs import write_text
+        from pytest_lipleak.machine.written_files import write_text
         from pytest_lipleak.report.json import document
         from pytest_lipleak.verdicts.endings import BEGUN
 
@@ -103,7 +103,7 @@ class Reports:
         if not self.are_asked_for:
             return []
         from pytest_lipleak.core.errors import OutputError
-        from pytest_lipleak.machine.outputs import to_be_written, write_text
+        from pytest_lipleak.machine.written_files import to_be_written, write_text
 
         json_file, html, keep = self._outputs.json, self._outputs.html, self._outputs.keep
         unsaved = []

@@ -216,7 +216,7 @@ class Run:
         """
         from pytest_lipleak.evaluation.evaluation import Evaluation
         from pytest_lipleak.evaluation.make.run_pictures import SharedDecoding
-        from pytest_lipleak.evaluation.make.worker import Files, Worker
+        from pytest_lipleak.evaluation.make.this_process import Files, ThisProcess
         from pytest_lipleak.generators.finished_model import finished_of
 
         self._private_folder.enter()
@@ -235,7 +235,7 @@ class Run:
             self._plan(shard or self.settings.machine.shard, finished),
             kept or self._passing_store(),
             rules=_rules(settings),
-            worker=Worker(
+            process=ThisProcess(
                 run=process.run,
                 device=self.device.name,
                 start_share=process.number / process.count,

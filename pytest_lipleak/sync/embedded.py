@@ -30,6 +30,7 @@ from pytest_lipleak.sync.expert import (
     window_count,
 )
 from pytest_lipleak.sync.logmel import BANDS, log_mel
+from pytest_lipleak.sync.lse import score
 from pytest_lipleak.sync.mouth_window import (
     MOUTH_HEIGHT,
     MOUTH_WIDTH,
@@ -38,7 +39,6 @@ from pytest_lipleak.sync.mouth_window import (
     mouth_windows,
     turned_mouths,
 )
-from pytest_lipleak.sync.score import score
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Image
+from pytest_lipleak.core.number_words import at_least_tenths
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLE_RATE
-from pytest_lipleak.core.words import at_least_tenths
 from pytest_lipleak.sync.expert import Suitability
 from pytest_lipleak.sync.logmel import mel_power
 from pytest_lipleak.sync.mouth_window import mouth_windows

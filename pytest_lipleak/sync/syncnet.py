@@ -26,8 +26,8 @@ from pytest_lipleak.sync.expert import (
     window_count,
 )
 from pytest_lipleak.sync.gathered import Gathered
+from pytest_lipleak.sync.lse import RELIABLE_WINDOWS, short_warning
 from pytest_lipleak.sync.mfcc import mfcc
-from pytest_lipleak.sync.score import RELIABLE_WINDOWS, short_warning
 from pytest_lipleak.sync.weights import (
     SYNCNET_SHA256,
     WeightsFile,

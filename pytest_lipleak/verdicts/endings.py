@@ -15,10 +15,10 @@ from pytest_lipleak.core.exit_status import BROKEN, GOOD, LEAK, NOT_JUDGED
 from pytest_lipleak.core.metrics.default_gates import PROBE_LIMIT, every_default
 from pytest_lipleak.core.metrics.families import Question, Source
 from pytest_lipleak.core.metrics.formulas import Metric
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.core.scores import POSED
-from pytest_lipleak.core.words import counted
+from pytest_lipleak.verdicts.judged_limits import JudgedLimit
 from pytest_lipleak.verdicts.limits import Outcome, Verdict
-from pytest_lipleak.verdicts.records import JudgedLimit
 
 Verdicts = Mapping[str, JudgedLimit]
 """Verdicts of one model by limit."""

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable
 
+from pytest_lipleak.verdicts.judged_limits import JudgedLimit
 from pytest_lipleak.verdicts.limits import Outcome
-from pytest_lipleak.verdicts.records import JudgedLimit
 
 _WHERE = re.compile(r"(?s)(?P<reason>.*) \((?P<where>in \d+ of \d+ clips?, .*)\)")
 """A reason, and behind it in which clips it was found, in which limits that share the reason differ.

@@ -33,9 +33,9 @@ from pytest_lipleak.report.summary import summaries
 from pytest_lipleak.store.store import Store, read_array
 from pytest_lipleak.sync.embedded import EmbeddedExpert
 from pytest_lipleak.sync.expert import WINDOW_FRAMES
+from pytest_lipleak.sync.lse import score
 from pytest_lipleak.sync.mouth_window import mouth_windows
 from pytest_lipleak.sync.protocols import Protocol, whole_frame_crops
-from pytest_lipleak.sync.score import score
 
 CONDITIONS = 6
 """Videos generated of a clip: what is done once a clip is shared by so many."""

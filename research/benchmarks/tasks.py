@@ -61,8 +61,8 @@ def ours(
     from pytest_lipleak.evaluation.make.crops import Crops
     from pytest_lipleak.media.audio import read_audio
     from pytest_lipleak.media.video import VideoFile
+    from pytest_lipleak.sync.lse import score_of
     from pytest_lipleak.sync.protocols import Protocol
-    from pytest_lipleak.sync.score import score_of
 
     judge = _expert(expert, weights, device)
 
@@ -160,8 +160,8 @@ def six(videos: list[str], audios: list[str], own: str, weights: str) -> dict[st
     from pytest_lipleak.evaluation.make.crops import Crops
     from pytest_lipleak.media.audio import read_audio
     from pytest_lipleak.media.video import VideoFile
+    from pytest_lipleak.sync.lse import score
     from pytest_lipleak.sync.protocols import Protocol
-    from pytest_lipleak.sync.score import score
 
     judge = _expert("syncnet", weights, "cpu")
 
@@ -226,7 +226,7 @@ def beside_package(folder: str, weights: str) -> dict[str, Any]:
     import cv2
 
     from pytest_lipleak.media.audio import read_audio
-    from pytest_lipleak.sync.score import score_of
+    from pytest_lipleak.sync.lse import score_of
 
     judge = _expert("syncnet", weights, "cpu")
 

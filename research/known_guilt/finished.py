@@ -32,8 +32,8 @@ from pytest_lipleak.faces.small_faces import (
 from pytest_lipleak.media.clipsets import open_clips
 from pytest_lipleak.sync.distances import distances
 from pytest_lipleak.sync.embedded import EmbeddedExpert
+from pytest_lipleak.sync.lse import score
 from pytest_lipleak.sync.protocols import Protocol
-from pytest_lipleak.sync.score import score
 from research.known_guilt.tables import filled, table
 
 DRAWS = 10_000

@@ -18,7 +18,8 @@ from pytest_lipleak.core.metrics.formulas import Audio, Metric
 from pytest_lipleak.core.scores import LagScan
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
 from pytest_lipleak.evaluation.results.resampling_units import voices
-from pytest_lipleak.verdicts.limits import FAR, SUITE, SUITE_ALPHA, Limit
+from pytest_lipleak.verdicts.limits import Limit
+from pytest_lipleak.verdicts.value_against_limit import FAR, SUITE, SUITE_ALPHA
 from research.known_guilt.measuring import provenance, shares
 
 LEAK, DEAF, PASSED = "leaks", "does not follow the audio", "passed"

@@ -27,10 +27,10 @@ from pytest_lipleak.faces.landmarks import FaceLandmarker, Landmarks, mouth_open
 from pytest_lipleak.media.audio import fit
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.plan.pairing import mismatched_pairs
+from pytest_lipleak.quality.lips_at_rest import closed_share, deviation, lip_distance, lip_leak, pauses
 from pytest_lipleak.quality.mouth import motion_energy
-from pytest_lipleak.quality.silent_lips import closed_share, deviation, lip_distance, lip_leak, pauses
 from pytest_lipleak.sync.embedded import EmbeddedExpert
-from pytest_lipleak.sync.score import score
+from pytest_lipleak.sync.lse import score
 from research.known_guilt.catalogue import MEMBERS, in_rounds
 from research.known_guilt.clip_sets import SETS, SIZE, prepared
 from research.known_guilt.generator import HONEST, LEAKS, KnownGuilt

@@ -54,7 +54,7 @@ from pytest_lipleak.media.pauses import with_pauses
 from pytest_lipleak.plan.pairing import mismatched_pairs
 from pytest_lipleak.sync.distances import shifted_means
 from pytest_lipleak.sync.expert import Embeddings, SyncExpert
-from pytest_lipleak.sync.score import score
+from pytest_lipleak.sync.lse import score
 from research.known_guilt.generator import LEAKS, KnownGuilt
 
 SEED = 0

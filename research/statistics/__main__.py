@@ -11,7 +11,8 @@ from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
 from pytest_lipleak.statistics.bootstrap import distance_interval, expanded_interval
 from pytest_lipleak.statistics.sequences import FIRST, SKEWED, mean_sequence
-from pytest_lipleak.verdicts.limits import SUITE, SUITE_ALPHA, Limit, Measurement, clips_that_settle
+from pytest_lipleak.verdicts.limits import Limit, Measurement
+from pytest_lipleak.verdicts.value_against_limit import SUITE, SUITE_ALPHA, clips_that_settle
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], NDArray[np.float64]]
 KINDS: dict[str, Draw] = {

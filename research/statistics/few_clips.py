@@ -17,7 +17,8 @@ import numpy as np
 from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
 from pytest_lipleak.evaluation.results.resampling_units import voices
-from pytest_lipleak.verdicts.limits import Limit, Measurement, Outcome, judge
+from pytest_lipleak.verdicts.limits import Limit, Measurement, Outcome
+from pytest_lipleak.verdicts.value_against_limit import judge
 from research.known_guilt.clip_sets import CHOOSE, SETS
 from research.known_guilt.judge import (
     DRAWS,

@@ -10,7 +10,7 @@ from pytest_lipleak import Evaluation
 from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.formulas import metric
-from pytest_lipleak.evaluation.results.calibrated_limits import options_file
+from pytest_lipleak.evaluation.results.calibrated_gates import options_file
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet, open_clips
 from pytest_lipleak.media.video import write_video

@@ -18,8 +18,8 @@ from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.media.audio import read_audio
 from pytest_lipleak.media.video import read_video
 from pytest_lipleak.sync.embedded import EmbeddedExpert
+from pytest_lipleak.sync.lse import score
 from pytest_lipleak.sync.mouth_window import aligned_faces, mouth_windows
-from pytest_lipleak.sync.score import score
 from research.training.splits import SPLITS
 
 TALKERS_DELAY = 1

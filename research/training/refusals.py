@@ -12,7 +12,7 @@ from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.evaluation.results.preconditions import out_of_sync
 from pytest_lipleak.sync.embedded import EmbeddedExpert
 from pytest_lipleak.sync.expert import Embeddings
-from pytest_lipleak.sync.score import score, score_of
+from pytest_lipleak.sync.lse import score, score_of
 from pytest_lipleak.sync.suitability import suitability_of_mouths
 from research.training.cases import FIVE, THREE, Case, Groups, differs, share
 from research.training.data import at_times

@@ -7,7 +7,8 @@ from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import SHIFTS, SyncScore, TrialScore, Unscored
 from pytest_lipleak.evaluation.results.aggregate import measure
-from pytest_lipleak.verdicts.limits import Limit, judge
+from pytest_lipleak.verdicts.limits import Limit
+from pytest_lipleak.verdicts.value_against_limit import judge
 
 XM, SI = Condition(Setup.XM, Reference.CR), Condition(Setup.SI, Reference.CR)
 

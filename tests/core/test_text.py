@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pytest_lipleak.core.errors import GeneratorError, LipleakError, with_message
 from pytest_lipleak.core.text import LONGEST_TEXT, printable
-from pytest_lipleak.report.github import _inline
+from pytest_lipleak.report.github_summary import _inline
 from pytest_lipleak.report.render import comma_separated, latex, markdown, no_formula, text
 from pytest_lipleak.report.tables import Cell, Column, Row, Table
 

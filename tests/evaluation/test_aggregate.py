@@ -11,7 +11,8 @@ from pytest_lipleak.core.errors import UnscorableError
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import LagScan, SyncScore, TrialScore, Unscored
 from pytest_lipleak.evaluation.results.aggregate import measure, measured, suspicions
-from pytest_lipleak.verdicts.limits import Limit, Outcome, judge
+from pytest_lipleak.verdicts.limits import Limit, Outcome
+from pytest_lipleak.verdicts.value_against_limit import judge
 
 AM, XM, SI = (Condition(setup, Reference.CR) for setup in SETUPS)
 

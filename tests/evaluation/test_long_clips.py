@@ -13,7 +13,7 @@ from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.make import videos
 from pytest_lipleak.evaluation.make.gallery import Gallery
-from pytest_lipleak.evaluation.make.worker import Files
+from pytest_lipleak.evaluation.make.this_process import Files
 from pytest_lipleak.faces import mouth_swap, tracking
 from pytest_lipleak.faces.detection import Face
 from pytest_lipleak.generators.registry import Model

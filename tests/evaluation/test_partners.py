@@ -15,7 +15,7 @@ from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import Unscored
 from pytest_lipleak.evaluation.comparison import incomparable, paired_difference
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
-from pytest_lipleak.evaluation.make.worker import Files
+from pytest_lipleak.evaluation.make.this_process import Files
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.evaluation.results.parts import judged_parts, merged_parts
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult, merged_models

@@ -16,11 +16,11 @@ from pytest_lipleak.core.errors import ConfigurationError, GeneratorError, Weigh
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.make.picture_tools import PictureTools
-from pytest_lipleak.evaluation.make.worker import Files, Worker
+from pytest_lipleak.evaluation.make.this_process import Files, ThisProcess
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.generators.registry import as_model, load_model
 from pytest_lipleak.media.clipsets import ClipSet
-from pytest_lipleak.report.terminal import table
+from pytest_lipleak.report.text_report import table
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.experts import load_expert
 from pytest_lipleak.sync.protocols import Protocol
@@ -51,7 +51,7 @@ def evaluate(tmp_path: Path, common_store: Path, short_clips: ClipSet) -> Evalua
             load_expert("embedded"),
             plan,
             Store(common_store),
-            worker=Worker(run=str(tmp_path)),
+            process=ThisProcess(run=str(tmp_path)),
             files=Files(weights=weights, arcface=arcface),
         )
 

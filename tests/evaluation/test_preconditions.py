@@ -18,8 +18,8 @@ from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.expert import ExpertIdentity, Suitability
 from pytest_lipleak.sync.protocols import Protocol
 from pytest_lipleak.verdicts.endings import model_ending
+from pytest_lipleak.verdicts.judged_limits import JudgedLimit
 from pytest_lipleak.verdicts.limits import Limit, Outcome, Rules
-from pytest_lipleak.verdicts.records import JudgedLimit
 
 LEVELS = {f"clip{number}": random_levels(number, 60) for number in range(8)}
 

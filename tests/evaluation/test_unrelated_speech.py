@@ -15,7 +15,7 @@ from pytest_lipleak.evaluation.make.unrelated_speech import (
     UnrelatedSpeech,
     beginnings,
 )
-from pytest_lipleak.sync.score import score
+from pytest_lipleak.sync.lse import score
 
 
 def speeches(count: int, windows: int = 100) -> dict[str, Audio]:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pytest_lipleak.core.clips import Audio
 from pytest_lipleak.media.clipsets import EMBEDDED, ClipSet, open_clips
 from pytest_lipleak.media.same_recordings import fingerprint, shared_recordings
-from pytest_lipleak.media.speeches import Speeches
+from pytest_lipleak.media.same_speech import Speeches
 from research.benchmarks.same_recording import recoded
 
 RATE = 16_000

@@ -5,7 +5,7 @@ import re
 import pytest
 from inner_pytest import Project
 
-from pytest_lipleak.report.github import annotation
+from pytest_lipleak.pytest_plugin.github_annotations import annotation
 
 TEST = """
 from pytest_lipleak import assert_metric

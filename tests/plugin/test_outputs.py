@@ -13,8 +13,8 @@ from inner_pytest import Project
 from pytest_lipleak.cli import NOT_JUDGED, USAGE, main
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.evaluation.results.dose_curves import read_curve, table_lines
-from pytest_lipleak.machine.outputs import check_writable, forget_file, write_text
 from pytest_lipleak.machine.resources import resource
+from pytest_lipleak.machine.written_files import check_writable, forget_file, write_text
 from pytest_lipleak.run.report_files import Reports
 from pytest_lipleak.settings.resolve import make_settings
 

@@ -17,7 +17,8 @@ from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.report.json import read_document, schema
 from pytest_lipleak.report.properties import set_properties
-from pytest_lipleak.verdicts.limits import Limit, Measurement, judge
+from pytest_lipleak.verdicts.limits import Limit, Measurement
+from pytest_lipleak.verdicts.value_against_limit import judge
 
 LIMITS = ("LSD-CR < 0.001", "LSE-C_S < 50", "LSE-C[XM,CR] > 0", "LSE-C_S < 60")
 GATES = tuple(f"--lipleak-gate={limit}" for limit in LIMITS)

@@ -8,7 +8,8 @@ import pytest
 from pytest_lipleak.core.metrics.formulas import KNOWN_METRICS, metric
 from pytest_lipleak.core.scores import Unscored
 from pytest_lipleak.report.failures import explain
-from pytest_lipleak.verdicts.limits import Limit, Measurement, judge
+from pytest_lipleak.verdicts.limits import Limit, Measurement
+from pytest_lipleak.verdicts.value_against_limit import judge
 
 
 def measurement(name: str, value: float, **more: object) -> Measurement:

@@ -6,8 +6,8 @@ import pytest
 from corpora import corpus
 
 from pytest_lipleak.verdicts.endings import Finding, model_ending
+from pytest_lipleak.verdicts.judged_limits import JudgedLimit
 from pytest_lipleak.verdicts.limits import Limit, Outcome
-from pytest_lipleak.verdicts.records import JudgedLimit
 
 
 def broken(limit: str, *offenders: str) -> JudgedLimit:

@@ -15,8 +15,8 @@ from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.report.json import FAIL, INCONCLUSIVE, NOT_JUDGED, PASS, document, read_document, schema
 from pytest_lipleak.report.reading import read_report
 from pytest_lipleak.verdicts.endings import RunEnd
+from pytest_lipleak.verdicts.judged_limits import JudgedLimit
 from pytest_lipleak.verdicts.limits import Outcome
-from pytest_lipleak.verdicts.records import JudgedLimit
 
 
 def corpus() -> Corpus:

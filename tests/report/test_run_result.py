@@ -11,7 +11,8 @@ from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult, merged_models
 from pytest_lipleak.report.json import document
 from pytest_lipleak.verdicts.endings import Ended, RunEnd, early_end
-from pytest_lipleak.verdicts.limits import Limit, Measurement, Verdict, judge
+from pytest_lipleak.verdicts.limits import Limit, Measurement, Verdict
+from pytest_lipleak.verdicts.value_against_limit import judge
 
 
 def piece(*clips: str, model: str = "one", limit: str | None = None) -> ModelResult:

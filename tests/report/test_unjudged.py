@@ -14,9 +14,10 @@ from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.report.html import write_html
 from pytest_lipleak.report.json import document
 from pytest_lipleak.report.whole_runs import RUN_FORMATS
-from pytest_lipleak.verdicts.limits import Limit, Outcome, Verdict, judge
-from pytest_lipleak.verdicts.records import JudgedLimit
+from pytest_lipleak.verdicts.judged_limits import JudgedLimit
+from pytest_lipleak.verdicts.limits import Limit, Outcome, Verdict
 from pytest_lipleak.verdicts.unjudged import unjudged
+from pytest_lipleak.verdicts.value_against_limit import judge
 
 SHARED = ("LSE-C[XM,CR] > 1", "LSE-D[XM,CR] < 9", "LSD-CR < 2")
 REASON = "1 video could not be scored"

@@ -12,7 +12,8 @@ from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.report.json import document
 from pytest_lipleak.report.whole_runs import RUN_FORMATS
-from pytest_lipleak.verdicts.limits import Limit, judge
+from pytest_lipleak.verdicts.limits import Limit
+from pytest_lipleak.verdicts.value_against_limit import judge
 
 LIMITS = ("LSE-C_S < 9", "LSE-C_S < 1")
 

@@ -9,8 +9,8 @@ from drawn_inputs import drawn_mouth, speech_like
 from pytest_lipleak.sync import embedded
 from pytest_lipleak.sync.distances import distances
 from pytest_lipleak.sync.embedded import EmbeddedExpert
+from pytest_lipleak.sync.lse import score
 from pytest_lipleak.sync.mouth_window import aligned_faces, mouth_windows
-from pytest_lipleak.sync.score import score
 
 GOLDEN = Path(__file__).with_name("golden_embedded.json")
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from drawn_inputs import drawn_mouth, speech_like
 
-from pytest_lipleak.core.words import at_least_tenths
+from pytest_lipleak.core.number_words import at_least_tenths
 from pytest_lipleak.media.clipsets import open_clips
 from pytest_lipleak.sync.embedded import EmbeddedExpert
 from pytest_lipleak.sync.expert import Suitability

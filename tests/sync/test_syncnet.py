@@ -21,8 +21,8 @@ from pytest_lipleak.machine.model_files import cache_folder, file_sha256, locate
 from pytest_lipleak.media.clipsets import open_clips
 from pytest_lipleak.sync.architecture import parameter_shapes
 from pytest_lipleak.sync.expert import Embeddings
+from pytest_lipleak.sync.lse import score
 from pytest_lipleak.sync.protocols import Protocol, whole_frame_crops
-from pytest_lipleak.sync.score import score
 from pytest_lipleak.sync.syncnet import SyncNet, onnx_tower, prepare_frames
 from pytest_lipleak.sync.weights import SYNCNET_FILE, WeightsFile, verify_syncnet
 

@@ -13,19 +13,8 @@ from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import ENDS_EARLY, Unscored
-from pytest_lipleak.verdicts.limits import (
-    FAR,
-    MIN_UNITS,
-    SUITE,
-    SUITE_ALPHA,
-    Limit,
-    Measurement,
-    Outcome,
-    Rules,
-    clips_that_settle,
-    judge,
-    set_aside_of,
-)
+from pytest_lipleak.verdicts.limits import MIN_UNITS, Limit, Measurement, Outcome, Rules, set_aside_of
+from pytest_lipleak.verdicts.value_against_limit import FAR, SUITE, SUITE_ALPHA, clips_that_settle, judge
 
 LOWER, HIGHER = ("LSD-CR", "LSE-C_S", "LSE-D[AM,CR]"), ("LSE-D_S", "LSE-C[AM,AR]", "LSE-D_XO[CR]")
 numbers = st.floats(-1e6, 1e6)

@@ -18,9 +18,9 @@ from pytest_lipleak.core.errors import (
     WeightsError,
 )
 from pytest_lipleak.core.listing import Listing
+from pytest_lipleak.core.number_words import at_least_tenths, counted
 from pytest_lipleak.core.scores import SyncScore
 from pytest_lipleak.core.timebase import FRAME_RATE
-from pytest_lipleak.core.words import at_least_tenths, counted
 from pytest_lipleak.evaluation.make.crops import Crops
 from pytest_lipleak.evaluation.make.progress_relay import Progress
 from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
@@ -28,13 +28,13 @@ from pytest_lipleak.evaluation.results.preconditions import expert_unfit, out_of
 from pytest_lipleak.faces.centred import is_centred
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.opening import opened
-from pytest_lipleak.media.speeches import Speeches
+from pytest_lipleak.media.same_speech import Speeches
 from pytest_lipleak.media.tracks import choose_tracks
 from pytest_lipleak.plan.few_speeches import few_speeches
 from pytest_lipleak.plan.pairing import ANY_SPEAKER, mismatched_pairs
 from pytest_lipleak.sync.expert import SyncExpert
+from pytest_lipleak.sync.lse import score
 from pytest_lipleak.sync.protocols import Protocol
-from pytest_lipleak.sync.score import score
 from pytest_lipleak.sync.suitability import MIN_SPEECH_SECONDS, sounding_frames, speech_seconds
 
 if TYPE_CHECKING:

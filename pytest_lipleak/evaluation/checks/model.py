@@ -10,14 +10,14 @@ import numpy as np
 from pytest_lipleak.core.clips import Frames, held
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import GeneratorError, LipleakError
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.core.timebase import FRAME_RATE
-from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.checks.tried_model import NOISE, TriedModel, apart
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.faces.mouth_swap import with_other_mouths
 from pytest_lipleak.generators.contract import batch_of, fingerprint_of
-from pytest_lipleak.media.audio import silence
 from pytest_lipleak.plan.references import reference_indices
+from pytest_lipleak.plan.silent_audio import silence
 
 OK, LOOK, FIX = "ok", "look", "fix"
 """Nothing to do; worth a look; results would be missing or wrong."""

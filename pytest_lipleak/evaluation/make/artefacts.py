@@ -32,8 +32,8 @@ from pytest_lipleak.plan.trials import Trial
 from pytest_lipleak.store.keys import STORE_FORMAT, key_of, versions_of
 from pytest_lipleak.store.store import Store, read_array
 from pytest_lipleak.sync.expert import Embeddings, Suitability, SyncExpert, window_count
+from pytest_lipleak.sync.lse import score
 from pytest_lipleak.sync.protocols import protocol_notes
-from pytest_lipleak.sync.score import score
 
 EMBEDDING_LIBRARIES = ("ai-edge-litert", "av", *GENERATION_LIBRARIES)
 """Part of the keys: other versions of these make other pixels and embeddings."""

@@ -19,8 +19,8 @@ from pytest_lipleak.evaluation.make.artefacts import Artefacts
 from pytest_lipleak.evaluation.make.gallery import trial_stem
 from pytest_lipleak.evaluation.make.kept_videos import write_to_look_at
 from pytest_lipleak.evaluation.make.progress_relay import ProgressRelay
+from pytest_lipleak.evaluation.make.this_process import Files
 from pytest_lipleak.evaluation.make.trial_record import TrialRecord, label_of
-from pytest_lipleak.evaluation.make.worker import Files
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.generators.shared import BusyError, SharedGenerator, ready
 from pytest_lipleak.plan.trials import Trial, Trials

@@ -6,8 +6,8 @@ from typing import TypeVar
 
 from pytest_lipleak.core.corpus import Corpus, Key
 from pytest_lipleak.core.errors import LipleakError, UnscorableError, with_message
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.core.scores import Unscored
-from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.make.failure_advice import failure_advice
 
 Item = TypeVar("Item")

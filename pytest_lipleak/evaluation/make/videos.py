@@ -18,7 +18,7 @@ from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.make.costs import Stopwatch
 from pytest_lipleak.evaluation.make.equal_videos import EqualVideos
 from pytest_lipleak.evaluation.make.run_pictures import RawRoom
-from pytest_lipleak.evaluation.make.worker import Worker
+from pytest_lipleak.evaluation.make.this_process import ThisProcess
 from pytest_lipleak.faces.small_faces import Faces
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.memory import MemoryWatch
@@ -91,7 +91,7 @@ class Videos(OutputVideos):
         clips: the real clips, shown to models that ask for them.
         model: the model under test.
         store: where videos are kept; may be shared with other processes.
-        worker: this process.
+        process: this one, within its run.
         geometry: what decides where a clip's face is.
         face_of: gives the face of a clip, for models that ask for it.
         tell: shows a line of text that the model gives while it works.
@@ -103,7 +103,7 @@ class Videos(OutputVideos):
         clips: ClipSet,
         model: Model,
         store: Store,
-        worker: Worker,
+        process: ThisProcess,
         geometry: Sequence[str],
         face_of: Callable[[Clip], ClipFace],
         tell: Callable[[str], None],
@@ -112,7 +112,7 @@ class Videos(OutputVideos):
         self._clips = clips
         self.model = model
         self._store = store
-        self._worker = worker
+        self._process = process
         self._geometry = list(geometry)
         self._face_of = face_of
         self._tell = tell
@@ -136,7 +136,7 @@ class Videos(OutputVideos):
         return key_of(
             model=self.model.name,
             # Without a fingerprint, what is on disk may come from other weights: never beyond this run.
-            fingerprint=self.model.fingerprint or f"run {self._worker.run or os.getpid()}",
+            fingerprint=self.model.fingerprint or f"run {self._process.run or os.getpid()}",
             arguments=sorted((name, repr(value)) for name, value in self.model.arguments.items()),
             # A model that is told the clip set may answer with any of its clips.
             others=self._clips.digest if "use_clips" in hooks else None,
@@ -147,7 +147,7 @@ class Videos(OutputVideos):
             **({} if trial.original is None else {"original": trial.original.digest}),
             audio=trial.audio_key,
             reference=trial.reference_key,
-            device=self._worker.device.partition(":")[0],
+            device=self._process.device.partition(":")[0],
             libraries=versions_of(*GENERATION_LIBRARIES),
             package=__version__,
             format=STORE_FORMAT,
@@ -222,8 +222,8 @@ class Videos(OutputVideos):
                 audio,
                 trial.reference_video,
                 takes_videos=self.model.declared.takes_videos,
-                timeout=self._worker.timeout,
-                on_give_up=self._worker.on_give_up,
+                timeout=self._process.timeout,
+                on_give_up=self._process.on_give_up,
                 lent=True,
             )
         self._memory.note()

@@ -67,7 +67,7 @@ class Pictures:
     @cached_property
     def lip_distance(self) -> NDArray[np.float64]:
         """THEval's lip opening per frame, float64 (T,)."""
-        from pytest_lipleak.quality.silent_lips import lip_distance
+        from pytest_lipleak.quality.lips_at_rest import lip_distance
 
         return lip_distance(self.landmarks, *self.video.shape[1:3])
 
@@ -252,46 +252,46 @@ def _mean_opening(output: Pictures, real: Pictures) -> float:
 
 
 def _lip_leak(output: Pictures, real: Pictures) -> float:
-    from pytest_lipleak.quality.silent_lips import lip_leak
+    from pytest_lipleak.quality.lips_at_rest import lip_leak
 
     return lip_leak(output.opening)
 
 
 def _closed(output: Pictures, real: Pictures) -> float:
-    from pytest_lipleak.quality.silent_lips import closed_share
+    from pytest_lipleak.quality.lips_at_rest import closed_share
 
     return closed_share(output.opening)
 
 
 def _in_pauses(output: Pictures, real: Pictures) -> float:
-    from pytest_lipleak.quality.silent_lips import deviation, pauses
+    from pytest_lipleak.quality.lips_at_rest import deviation, pauses
 
     return deviation(output.lip_distance[pauses(output.audio(), len(output.lip_distance))])
 
 
 def _in_speech(output: Pictures, real: Pictures) -> float:
     """What the real clip's lips do where it speaks."""
-    from pytest_lipleak.quality.silent_lips import deviation, pauses
+    from pytest_lipleak.quality.lips_at_rest import deviation, pauses
 
     return deviation(real.lip_distance[~pauses(real.audio(), len(real.lip_distance))])
 
 
 def _where(video: Pictures, *, speaks: bool) -> NDArray[np.bool_]:
     """Which frames of a video lie in its audio's speech, or well inside of its pauses."""
-    from pytest_lipleak.quality.silent_lips import pauses, settled
+    from pytest_lipleak.quality.lips_at_rest import pauses, settled
 
     quiet = pauses(video.audio(), len(video.opening))
     return ~quiet if speaks else settled(quiet)
 
 
 def _motion(video: Pictures, *, speaks: bool) -> float:
-    from pytest_lipleak.quality.silent_lips import motion_where
+    from pytest_lipleak.quality.lips_at_rest import motion_where
 
     return motion_where(video.opening, _where(video, speaks=speaks))
 
 
 def _open(video: Pictures, *, speaks: bool) -> float:
-    from pytest_lipleak.quality.silent_lips import open_where
+    from pytest_lipleak.quality.lips_at_rest import open_where
 
     return open_where(video.opening, _where(video, speaks=speaks))
 

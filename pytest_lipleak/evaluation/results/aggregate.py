@@ -22,8 +22,8 @@ from pytest_lipleak.core.metrics.formulas import (
     metric,
     metrics_of,
 )
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.core.scores import ONE_COLOUR
-from pytest_lipleak.core.words import counted
 from pytest_lipleak.evaluation.make.unrelated_speech import ENOUGH
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
 from pytest_lipleak.evaluation.results.dose_curves import with_dose

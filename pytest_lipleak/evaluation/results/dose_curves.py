@@ -13,7 +13,7 @@ from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.dose import COLUMNS, Dose, DoseCurve, scale_of
 from pytest_lipleak.core.errors import InputError, MissingDataError, UnscorableError
 from pytest_lipleak.core.metrics.formulas import Column, Metric, metric
-from pytest_lipleak.core.words import counted
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.evaluation.results.resampling_units import clusters
 from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.statistics.bootstrap import expanded_shares

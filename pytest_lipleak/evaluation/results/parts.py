@@ -11,7 +11,8 @@ from pytest_lipleak.core.metrics.default_gates import every_default, stands_for
 from pytest_lipleak.core.metrics.formulas import Metric
 from pytest_lipleak.evaluation.results import preconditions
 from pytest_lipleak.evaluation.results.aggregate import measure
-from pytest_lipleak.verdicts.limits import Limit, Measurement, Verdict, judge, shows_no_single_clip
+from pytest_lipleak.verdicts.limits import Limit, Measurement, Verdict
+from pytest_lipleak.verdicts.value_against_limit import judge, shows_no_single_clip
 
 AGREED = (
     "model", "fingerprint", "arguments", "expert", "weights_sha256", "verified_weights", "protocol", "face",

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from pytest_lipleak.core.corpus import Corpus
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.core.scores import SyncScore, Unscored, cut_notes, rank_p
-from pytest_lipleak.core.words import counted
 from pytest_lipleak.statistics.signs import sign_flip_p
 
 ALPHA = 0.05

@@ -16,8 +16,8 @@ from pytest_lipleak.verdicts.endings import (
     model_ending,
     run_ending,
 )
+from pytest_lipleak.verdicts.judged_limits import JudgedLimit
 from pytest_lipleak.verdicts.limits import Verdict
-from pytest_lipleak.verdicts.records import JudgedLimit
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from pytest_lipleak.core.scores import SetScore, SyncScore, TrialScore, Unscored
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
 from pytest_lipleak.report.summary import painted, summaries
 from pytest_lipleak.verdicts.endings import unwatched
+from pytest_lipleak.verdicts.judged_limits import JudgedLimit
 from pytest_lipleak.verdicts.limits import Limit, Outcome
-from pytest_lipleak.verdicts.records import JudgedLimit
 
 NAMES = ("one", "two", "three")
 

@@ -3,7 +3,7 @@
 from inner_pytest import Project
 
 from pytest_lipleak.cli import LEAK
-from pytest_lipleak.evaluation.results.calibrated_limits import options_file
+from pytest_lipleak.evaluation.results.calibrated_gates import options_file
 
 GATES = ("LipCorr_S < 0.2", "REF_swap[SI,CR] < 0.2")
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_lipleak.verdicts.judged_limits import JudgedLimit
 from pytest_lipleak.verdicts.limits import Outcome
-from pytest_lipleak.verdicts.records import JudgedLimit
 
 numbers = st.floats(allow_nan=False)
 shares = st.none() | st.floats(0, 1)

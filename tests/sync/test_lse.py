@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_lipleak.core.errors import UnscorableError
-from pytest_lipleak.sync.score import median_filter, score
+from pytest_lipleak.sync.lse import median_filter, score
 
 
 def embeddings(windows: int, seed: int = 0, width: int = 24) -> np.ndarray:

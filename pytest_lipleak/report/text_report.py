@@ -1,11 +1,11 @@
-"""What pytest prints about one model at the end: tables, and what must be known beside them."""
+"""The report on one model as lines of text: tables, and what must be known beside them."""
 
 from collections.abc import Mapping, Sequence
 
 from pytest_lipleak.core.conditions import EVERY_CONDITION
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.formulas import LEAKAGE_METRICS, metric
-from pytest_lipleak.core.words import counted
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.evaluation.make.costs import LESS, STAGES, longest
 from pytest_lipleak.evaluation.results.aggregate import suspicions
 from pytest_lipleak.report.progress import duration

@@ -13,7 +13,7 @@ def _unseen(done: int, wanted: int, what: str) -> None:
 
 
 @dataclass(frozen=True)
-class Worker:
+class ThisProcess:
     """This process within its run.
 
     Args:

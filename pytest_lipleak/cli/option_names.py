@@ -1,4 +1,4 @@
-"""Words of errors and reports, with the options of this command line instead of the plugin's."""
+"""Options in errors and reports, by their names on this command line instead of pytest's."""
 
 import argparse
 import re

@@ -14,7 +14,7 @@ from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.default_gates import PROBE_GATES, SCALELESS_GATES
 from pytest_lipleak.core.metrics.formulas import metric
-from pytest_lipleak.core.words import counted
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.verdicts.limits import MIN_UNITS, Limit, Measurement
 

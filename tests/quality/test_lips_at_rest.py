@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_lipleak.quality.silent_lips import (
+from pytest_lipleak.quality.lips_at_rest import (
     LOWER,
     UPPER,
     closed_share,

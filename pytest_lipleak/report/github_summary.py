@@ -1,4 +1,4 @@
-"""GitHub Actions: verdict and tables in the job's summary, broken limits at the line that sets them."""
+"""GitHub Actions: verdict and tables in the job's summary."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ from pytest_lipleak.report.failures import remedy
 from pytest_lipleak.report.render import markdown, unlinked
 from pytest_lipleak.report.summary import limits_of
 from pytest_lipleak.report.tables import Measure, corpus_tables
-from pytest_lipleak.report.terminal import footnotes, heading
+from pytest_lipleak.report.text_report import footnotes, heading
 from pytest_lipleak.verdicts.endings import Verdicts, failed_lines, leaks_first
 from pytest_lipleak.verdicts.limits import Measurement, Outcome
 from pytest_lipleak.verdicts.unjudged import unjudged_lines
@@ -76,29 +76,6 @@ def _to_do(verdicts: Verdicts, measure: Measure, *, finished: bool) -> list[str]
         steps.append(remedy(broken, finished=finished))
     why = unjudged_lines(leaks_first(verdicts).values())
     return [*why, *lines, *dict.fromkeys(filter(None, steps))]
-
-
-def annotation(kind: str, message: str, *, file: str | None, line: int | None, title: str) -> str:
-    """Return a workflow command that GitHub shows beside a line of the change.
-
-    Args:
-        kind: ``error``, ``warning`` or ``notice``.
-        message: what is shown; further lines are kept.
-        file: relative to the repository, or None.
-        line: from 1, or None for the file as a whole.
-        title: above the message.
-    """
-    places = {"file": file, "line": line, "title": title}
-    told = ",".join(f"{name}={_property(str(value))}" for name, value in places.items() if value is not None)
-    return f"::{kind} {told}::{_data(message)}"
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
 def _inline(text: str) -> str:

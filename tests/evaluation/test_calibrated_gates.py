@@ -10,7 +10,7 @@ from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import Unscored
 from pytest_lipleak.evaluation.results.aggregate import measure
-from pytest_lipleak.evaluation.results.calibrated_limits import (
+from pytest_lipleak.evaluation.results.calibrated_gates import (
     CALIBRATED,
     FOLLOWS,
     FULL,

@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from pytest_lipleak.report.github import annotation
-
 
 class GitHub:
     """Hooks of the process that reports; registered only where GitHub Actions runs it.
@@ -56,3 +54,26 @@ def _place(report: pytest.TestReport, config: pytest.Config) -> tuple[str | None
     resolved = path.resolve()
     inside = resolved.is_relative_to(repository)
     return (resolved.relative_to(repository) if inside else resolved).as_posix(), number
+
+
+def annotation(kind: str, message: str, *, file: str | None, line: int | None, title: str) -> str:
+    """Return a workflow command that GitHub shows beside a line of the change.
+
+    Args:
+        kind: ``error``, ``warning`` or ``notice``.
+        message: what is shown; further lines are kept.
+        file: relative to the repository, or None.
+        line: from 1, or None for the file as a whole.
+        title: above the message.
+    """
+    places = {"file": file, "line": line, "title": title}
+    told = ",".join(f"{name}={_property(str(value))}" for name, value in places.items() if value is not None)
+    return f"::{kind} {told}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
