@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_terminal import corpus, score
+from test_text_report import corpus, score
 
 from pytest_lipleak.cli import GOOD, USAGE, main
 from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
