@@ -7,6 +7,7 @@ import pytest
 from corpora import corpus
 
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
+from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import Unscored
 from pytest_lipleak.evaluation.results.aggregate import measure
@@ -15,7 +16,6 @@ from pytest_lipleak.evaluation.results.calibrated_gates import (
     FOLLOWS,
     FULL,
     HALF,
-    LEAST_SHARE,
     NONE,
     few_speakers,
     gates_for,
@@ -60,7 +60,7 @@ def test_every_gate_can_be_read_and_what_cannot_be_told_is_said() -> None:
     honest = corpus(["a", "b", "c"])
     honest.unrelated = dict.fromkeys("abc", (1.0, 1.2))
     between = found(
-        {NONE: (0, 0.1), HALF: (1, 2), FULL: (1, 2)}, {NONE: (0, 0.9), HALF: (0.5, 1), FULL: (2, 3)}
+        {NONE: (0, 0.1), HALF: (1, 2), FULL: (1, 1.2)}, {NONE: (0, 0.9), HALF: (0.5, 1), FULL: (2, 3)}
     )
     gates, missing = gates_for(between, honest)
     assert "LSE-C_S@floor < 0.55" in gates
@@ -76,20 +76,25 @@ def test_every_gate_can_be_read_and_what_cannot_be_told_is_said() -> None:
     assert {line.partition("=")[0] for line in lines} <= flags
 
 
-def test_a_limit_leaves_room_for_other_lips_than_the_control_generators() -> None:
-    """On people's clips the halfway was .251 under other speech, and honest lips of another kind came to .35."""
+def test_a_limit_leaves_as_much_room_for_other_lips_as_the_default_gates_do() -> None:
+    """Halfway would be .33 and .25 here, where honest lips of other kinds came to .34 and .39."""
     honest = corpus(["a", "b", "c"])
     honest.unrelated = dict.fromkeys("abc", (1.0, 1.2))
     between = found(
-        {NONE: (0, 0.05), HALF: (0.6, 1), FULL: (0.9, 1.3)},
+        {NONE: (0, 0.06), HALF: (0.6, 1), FULL: (0.9, 1.3)},
         {NONE: (0, 0.1), HALF: (0.4, 1), FULL: (0.9, 1.3)},
     )
     gates, missing = gates_for(between, honest)
-    _, other = CALIBRATED
-    limit = next(Limit.parse(gate).value for gate in gates if gate.startswith("LSE-C_XO@floor[CR]"))
-    assert limit == pytest.approx(LEAST_SHARE[other] * 1.1, abs=0.001)
-    assert limit > 0.35
     assert not missing
+    calibrated = {limit.metric.name: limit.value for limit in map(Limit.parse, gates)}
+    default = {
+        limit.metric.name: limit.value for limit in map(Limit.parse, DEFAULT_GATES["embedded", "direct"])
+    }
+    scans = [name for name in default if "@floor" in name]
+    assert len(scans) == 4
+    for name in scans:
+        assert calibrated[name] == pytest.approx(default[name] * 1.1, abs=0.001)
+        assert calibrated[name] > 0.39
 
 
 def test_a_limit_that_a_full_copy_keeps_is_none() -> None:
@@ -98,7 +103,7 @@ def test_a_limit_that_a_full_copy_keeps_is_none() -> None:
         {NONE: (0, 0.1), HALF: (0.2, 1), FULL: (0.1, 3)}, {NONE: (0, 0.1), HALF: (1, 2), FULL: (2, 3)}
     )
     _, missing = gates_for(between, honest)
-    assert "LSE-C_S@floor: a full copy would keep 0.465" in missing[0]
+    assert "LSE-C_S@floor: a full copy would keep 0.62" in missing[0]
 
 
 def test_too_few_speakers_are_named_as_the_reason() -> None:

@@ -50,11 +50,11 @@ from functools import cache
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.metrics.formulas import DEFAULT_PROBES, Metric, metric
 
-SCAN_GATES: tuple[str, ...] = (
-    "LSE-C_S@floor[{}] < 0.4",
-    "LSE-C_XO@floor[{}] < 0.5",
-)
-"""On the scale of the embedded expert."""
+SCAN_LIMITS: Mapping[str, float] = {"LSE-C_S@floor": 0.4, "LSE-C_XO@floor": 0.5}
+"""Excess over unrelated speech and over the floor that counts as a leak, on the scale of the embedded expert."""
+
+SCAN_GATES: tuple[str, ...] = tuple(f"{name}[{{}}] < {limit}" for name, limit in SCAN_LIMITS.items())
+"""The same as limits, under either reference."""
 
 LIP_LIMITS: Mapping[str, float] = {
     "LipCorr_S": 0.2,
@@ -131,7 +131,6 @@ def every_default() -> frozenset[str]:
 
 
 LEAST_EXCESS: Mapping[tuple[str, str], Mapping[str, float]] = {
-    ("embedded", protocol): {"LSE-C_S@floor": 0.4, "LSE-C_XO@floor": 0.5}
-    for protocol in ("direct", "tracked")
+    ("embedded", protocol): SCAN_LIMITS for protocol in ("direct", "tracked")
 }
-"""Excess over unrelated speech and over the floor that counts as a leak, by expert and protocol: the default gates'."""
+"""``SCAN_LIMITS`` by expert and protocol."""

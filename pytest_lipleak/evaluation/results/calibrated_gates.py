@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.corpus import Corpus
-from pytest_lipleak.core.metrics.default_gates import PROBE_GATES, SCALELESS_GATES
+from pytest_lipleak.core.metrics.default_gates import PROBE_GATES, SCALELESS_GATES, SCAN_LIMITS
 from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.evaluation.results.aggregate import measure
@@ -21,10 +21,10 @@ from pytest_lipleak.verdicts.limits import MIN_UNITS, Limit, Measurement
 NONE, HALF, FULL = 0.0, 0.5, 1.0
 """Copied shares between which limits are set."""
 
-LEAST_SHARE: Mapping[str, float] = {"LSE-C_S@floor": 0.3, "LSE-C_XO@floor[CR]": 0.4}
+LEAST_SHARE: Mapping[str, float] = {metric(name).name: limit for name, limit in SCAN_LIMITS.items()}
 """By metric on the expert's scale that leaks are told by: the share of a full copy's value below which no limit stands.
-What honest lips come to with the embedded expert, by gate, stands in ``docs/evidence/known-guilt.md``, "Gate by gate":
-a full copy comes to about 1 there."""
+The embedded expert's own default limits: the honest lips that those leave room for (``docs/evidence/known-guilt.md``,
+"Gate by gate") are lips of other kinds for another expert, too, and on its scale a full copy comes to about 1."""
 
 CALIBRATED = tuple(LEAST_SHARE)
 
