@@ -3,7 +3,16 @@
 from collections.abc import Mapping
 
 from pytest_lipleak.core.metrics.families import Question
-from pytest_lipleak.core.metrics.formulas import Metric
+from pytest_lipleak.core.metrics.formulas import (
+    AROUND,
+    COLOUR_ECHO,
+    ECHO,
+    FRAME_BY_FRAME,
+    LATE,
+    PAUSE,
+    SYNC,
+    Metric,
+)
 from pytest_lipleak.verdicts.limits import Outcome, Verdict
 
 REMEDIES: Mapping[Question, str] = {
@@ -18,6 +27,21 @@ REMEDIES: Mapping[Question, str] = {
     ),
 }
 """What to try where a causal probe says where the lips come from."""
+
+SEEN: Mapping[str, str] = {
+    "": "in the pixels of the lips",
+    PAUSE: "in pauses of the speech that drives",
+    LATE: "at lags of up to two seconds",
+    FRAME_BY_FRAME: "in single frames or short stretches",
+    AROUND: "in chin and cheeks",
+    SYNC: "in the sync with the clip's own speech",
+    ECHO: "in how the lips move",
+    COLOUR_ECHO: "in the colour of the lips",
+}
+"""Where a probe looks for what was changed, by part."""
+
+MOST_SEEN = 3
+"""Parts that are named: a whole copy is seen in all."""
 
 ALLOW = "judge the rest with --lipleak-allow-unscored"
 """Where videos could not be scored."""
@@ -67,6 +91,8 @@ def explain(verdict: Verdict, *, can_keep: bool = True) -> str:
     broken = verdict.outcome is Outcome.FAIL
     if broken:
         lines.append(f"  meaning: {measurement.metric.failure}")
+        if seen := _seen(verdict):
+            lines.append(f"  seen {seen}")
     if measurement.dose:
         lines.append(f"  how much: {measurement.dose}, on the scale of the control generators")
     if measurement.warning:
@@ -74,3 +100,10 @@ def explain(verdict: Verdict, *, can_keep: bool = True) -> str:
     if broken and (told := remedy(measurement.metric, finished=measurement.finished)):
         lines.append(f"  {told}")
     return "\n".join(lines)
+
+
+def _seen(verdict: Verdict) -> str:
+    """Which parts of a probe break its limit by themselves, the largest first."""
+    found = sorted(verdict.measurement.parts.items(), key=lambda each: -each[1])
+    broken = [f"{SEEN[part]} ({share:.2f})" for part, share in found if not verdict.limit.holds(share)]
+    return ", ".join(broken[:MOST_SEEN])

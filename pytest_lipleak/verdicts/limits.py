@@ -214,6 +214,7 @@ class Measurement:
         unreached: of a probe of finished videos: clips in which nothing shows that the model was given what was
             changed, with the differences of ``REACHED`` and the most of ``REDRAWN``, in grey levels; infinity where no
             second output for the same is there.
+        parts: of a probe that looks in several ways: what each found, the largest of which is the value.
     """
 
     metric: Metric
@@ -236,6 +237,7 @@ class Measurement:
     finished: bool = False
     set_aside: tuple[Unscored, ...] = ()
     unreached: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    parts: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def clips(self) -> int:

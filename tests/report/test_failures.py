@@ -5,9 +5,9 @@ import re
 
 import pytest
 
-from pytest_lipleak.core.metrics.formulas import KNOWN_METRICS, metric
+from pytest_lipleak.core.metrics.formulas import KNOWN_METRICS, metric, shares_by_part
 from pytest_lipleak.core.scores import Unscored
-from pytest_lipleak.report.failures import explain
+from pytest_lipleak.report.failures import MOST_SEEN, SEEN, explain
 from pytest_lipleak.verdicts.limits import Limit, Measurement
 from pytest_lipleak.verdicts.value_against_limit import judge
 
@@ -63,6 +63,29 @@ def test_only_a_probe_accuses_the_reference_or_the_input() -> None:
     frames = explained("FRAME_shift[XM,CR] < 0.1", measurement("FRAME_shift[XM,CR]", 0.5))
     assert "they come from the input frames" in frames[3]
     assert "masked wherever the model sees" in frames[-1]
+
+
+@pytest.mark.parametrize(
+    "name", ["REF_shift[PA,CR]", "REF_shift[AM,CR]", "FRAME_shift[PA,CR]", "FRAME_shift[AM,CR]"]
+)
+def test_a_probe_says_in_what_it_saw_the_leak(name: str) -> None:
+    of = metric(name)
+    shares = [0.09 + 0.03 * place for place in range(len(of.columns) // 2)]
+    means = [number for share in shares for number in (2 * share, 2.0)]
+    parts = shares_by_part(of, means)
+    assert max(parts.values()) == of.combine(means), "the largest is the value"
+    found = measurement(name, of.combine(means), parts=parts)
+    (line,) = (line for line in explained(f"{name} < 0.1", found) if line.startswith("  seen"))
+    seen = re.findall(r"(?:^|, )(.*?) \((\d\.\d\d)\)", line.removeprefix("  seen "))
+    values = [float(value) for _, value in seen]
+    assert values == sorted(values, reverse=True)
+    assert len(values) == min(sum(share >= 0.1 for share in parts.values()), MOST_SEEN) > 1
+    assert {SEEN[part] for part, share in parts.items() if share >= 0.1} >= {words for words, _ in seen}
+    assert len(set(SEEN.values())) == len(SEEN), "every part has words of its own"
+    assert not any(
+        line.startswith("  seen")
+        for line in explained("REF_swap[SI,AR] < 0.1", measurement("REF_swap[SI,AR]", 0.5))
+    )
 
 
 def test_a_limit_that_a_full_copy_keeps_is_said_to_be_hollow() -> None:

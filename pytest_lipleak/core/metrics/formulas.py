@@ -288,22 +288,36 @@ def _share_of_full(means: Sequence[float]) -> float:
     return found / full if full > 0 else math.nan
 
 
-def _largest_share(means: Sequence[float], counts: Sequence[float]) -> float:
-    """The largest of several shares: of pixels, of sync, of movement that comes with them.
+def _counted_shares(means: Sequence[float], counts: Sequence[float]) -> list[float]:
+    """Several shares: of pixels, of sync, of movement that comes with them.
 
     Each as often as it counts, and no more than a whole copy where that is more than once.
     """
-    shares = [_share_of_full(means[place : place + 2]) for place in range(0, len(means), 2)]
-    counted = [
-        share if count == 1 else min(count * share, 1.0) for share, count in zip(shares, counts, strict=True)
+    shares = (_share_of_full(means[place : place + 2]) for place in range(0, len(means), 2))
+    return [
+        share if count == 1 or math.isnan(share) else min(count * share, 1.0)
+        for share, count in zip(shares, counts, strict=True)
     ]
-    return math.nan if any(map(math.isnan, shares)) else max(counted)
 
 
-def _largest_of(columns: Sequence[Column], family: Family) -> Combine:
+def _largest_share(means: Sequence[float], counts: Sequence[float]) -> float:
+    shares = _counted_shares(means, counts)
+    return math.nan if any(map(math.isnan, shares)) else max(shares)
+
+
+def _counts_of(family: Family, columns: Sequence[Column]) -> Mapping[str, float]:
+    """By part of a probe, how often it counts."""
     counted = COUNTS.get(family.asks, {}) if family.asks else {}
-    counts = (counted.get(column.measure.removeprefix(family.measure), 1.0) for column in columns[::2])
-    return partial(_largest_share, counts=tuple(counts))
+    parts = (column.measure.removeprefix(family.measure) for column in columns[::2])
+    return {part: counted.get(part, 1.0) for part in parts}
+
+
+def shares_by_part(metric: Metric, means: Sequence[float]) -> Mapping[str, float]:
+    """Return what each part of a probe found (``PAUSE``, ``ECHO``, ...), as it counts; none where it has one alone."""
+    if metric.family.summary is not Summary.LARGEST_SHARE:
+        return {}
+    counts = _counts_of(metric.family, metric.columns)
+    return dict(zip(counts, _counted_shares(means, tuple(counts.values())), strict=True))
 
 
 def _one_column(family: Family, condition: Condition | None) -> tuple[Column, ...]:
@@ -381,7 +395,7 @@ def _build(family: Family, condition: Condition | None, name: str) -> Metric:
     if at_lags and family.source is Source.LIPS:
         combine = _best_of_lips
     elif family.summary is Summary.LARGEST_SHARE:
-        combine = _largest_of(columns, family)
+        combine = partial(_largest_share, counts=tuple(_counts_of(family, columns).values()))
     return Metric(
         name,
         family,

@@ -21,6 +21,7 @@ from pytest_lipleak.core.metrics.formulas import (
     Metric,
     metric,
     metrics_of,
+    shares_by_part,
 )
 from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.core.scores import ONE_COLOUR
@@ -104,6 +105,7 @@ def measure(
         finished=corpus.provenance.finished,
         set_aside=set_aside,
         unreached=_unreached(corpus, metric, clips),
+        parts=shares_by_part(metric, rows.mean(axis=0).tolist()) if clips else {},
     )
     if metric.over_lags and clips:
         compared = _least_compared(corpus, metric, clips)
