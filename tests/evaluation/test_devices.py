@@ -164,21 +164,23 @@ def test_numpy_has_no_threads_beside_the_work_of_one_process() -> None:
 
 
 IMPORTED_BEFORE = """
+import sys
 import numpy
 from threadpoolctl import threadpool_info
 from pytest_lipleak.evaluation.make.devices import share_threads
-share_threads(1)
+share_threads(int(sys.argv[1]), 2)
 print(max(each["num_threads"] for each in threadpool_info() if "numpy" in each["filepath"]))
 """
 
 
 @pytest.mark.skipif(processors.usable_processors() < 2, reason="one processor: NumPy has no threads")
 @pytest.mark.parametrize(("given", "expected"), [({}, 1), ({"OPENBLAS_NUM_THREADS": "2"}, 2)])
-def test_numpy_that_another_plugin_has_imported_takes_one_thread_unless_the_user_decided(
-    given: dict[str, str], expected: int
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_numpy_that_another_plugin_has_imported_takes_its_share_unless_the_user_decided(
+    workers: str, given: dict[str, str], expected: int
 ) -> None:
     clean = {name: value for name, value in os.environ.items() if name not in devices.THREAD_VARIABLES}
-    command = [sys.executable, "-c", IMPORTED_BEFORE]
+    command = [sys.executable, "-c", IMPORTED_BEFORE, workers]
     done = subprocess.run(command, env=clean | given, capture_output=True, text=True, check=True)
     assert int(done.stdout) == expected
 

@@ -78,10 +78,13 @@ def share_threads(workers: int, processors: int | None = None) -> int | None:
         Threads per process, or None where nothing was changed.
     """
     if workers < 2:
-        _numpy_in_one_thread()
+        if not any(name in os.environ for name in THREAD_VARIABLES):
+            _numpy_in_one_thread()
         return None
     given = [os.environ[name] for name in THREAD_VARIABLES if os.environ.get(name, "").isdigit()]
     threads = int(given[0]) if given else max((processors or usable_processors()) // workers, 1)
+    if not given:
+        _limit_loaded_numpy(threads)
     for name in THREAD_VARIABLES:
         os.environ.setdefault(name, str(threads))
     import cv2
@@ -93,25 +96,28 @@ def share_threads(workers: int, processors: int | None = None) -> int | None:
 
 
 def _numpy_in_one_thread() -> None:
-    """Let NumPy's matrix products take one thread, where nobody has decided.
+    """Let NumPy's matrix products take one thread.
 
     Those of measuring are small: threads wait for each other longer than they work, and take the processor from
     whatever else runs. The environment is left as it was: a model's own processes and torch keep all threads.
     """
-    if any(name in os.environ for name in THREAD_VARIABLES):
-        return
-    if "numpy" in sys.modules:  # by another plugin, pytest-randomly among them
-        from threadpoolctl import ThreadpoolController
-
-        loaded = ThreadpoolController()
-        own = [each.filepath for each in loaded.lib_controllers if "numpy" in each.filepath]
-        loaded.select(filepath=own).limit(limits=1)
-        return
+    _limit_loaded_numpy(1)
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     try:
         import numpy  # noqa: F401
     finally:
         del os.environ["OPENBLAS_NUM_THREADS"]
+
+
+def _limit_loaded_numpy(threads: int) -> None:
+    """Limit the threads of NumPy where another plugin, as pytest-randomly, has imported it: then no variable counts."""
+    if "numpy" not in sys.modules:
+        return
+    from threadpoolctl import ThreadpoolController
+
+    loaded = ThreadpoolController()
+    own = [each.filepath for each in loaded.lib_controllers if "numpy" in each.filepath]
+    loaded.select(filepath=own).limit(limits=threads)
 
 
 def _torch_sees(kind: str) -> bool:
