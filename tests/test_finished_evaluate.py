@@ -189,7 +189,7 @@ def test_what_is_missing_passes_no_limit(folder: Path, capsys: pytest.CaptureFix
     report = json.loads((folder / "report.json").read_text())["results"][0]
     assert [entry["clip"] for entry in report["unscored"]] == ["clips/mara_1"]
     assert report["unscored"][0]["reason"].startswith("no video of it under other speech is there")
-    assert "unscored: clips/mara_1: no video" in capsys.readouterr().out
+    assert "unscored: clips/mara_1 [XM,CR]: no video" in capsys.readouterr().out
 
 
 def test_a_pattern_misses_the_clips_of_which_nothing_was_made(
@@ -199,7 +199,7 @@ def test_a_pattern_misses_the_clips_of_which_nothing_was_made(
     (folder / "out/bars_mara_1.mp4").unlink()
     pattern = ["--model=videos:out/bars_{clip}.mp4", "--clips=clips", "--gate=success[XM,CR] > 0.9"]
     assert evaluate(*pattern, "--json=report.json") == BROKEN
-    assert "unscored: mara_1: no video of it under other speech is there" in capsys.readouterr().out
+    assert "unscored: mara_1 [XM,CR]: no video of it under other speech is there" in capsys.readouterr().out
     report = json.loads((folder / "report.json").read_text())["results"][0]
     found = {each["metric"]: (each["value"], each["outcome"]) for each in report["verdicts"]}
     assert found["success[XM,CR]"] == (0.75, "fail")
@@ -273,7 +273,11 @@ def _own_speech_as_other(folder: Path, clips: dict[str, Clip], row: dict[str, st
             "was not made from clip 'clips/anna_1': upper faces move alike with r =",
         ),
         (_own_speech_is_heard, NOT_JUDGED, "the clip's own speech is heard in it"),
-        (_silence_that_speaks, NOT_JUDGED, "line 2 says that silence drove it"),
+        (
+            _silence_that_speaks,
+            NOT_JUDGED,
+            "bars_anna_1.mp4 (manifest.csv, line 2): sound is heard in it, but silence should have driven it",
+        ),
         (_box_outside, NOT_JUDGED, "the box 40,0,80,80 (x, y, width, height) ends at 120 x 80"),
         (
             _own_speech_as_other,

@@ -238,6 +238,11 @@ class Unscored:
     reason: str
     measure: str | None = None
 
+    @property
+    def name(self) -> str:
+        """Which video it is, in words: ``anna_1 [SI,CR]``, or ``anna_1`` for the real clip."""
+        return f"{self.clip} [{self.condition}]" if self.condition else self.clip
+
 
 ENDS_EARLY = "finished videos of it end there"
 """In a note on a real clip, and in the reason why it could not be scored: it is shorter than its file for the sake of

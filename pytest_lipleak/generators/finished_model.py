@@ -350,7 +350,7 @@ def _in_setups(rows: Sequence[FinishedVideo], sounds: _Sounds) -> tuple[list[Fin
         raise next(iter(untold.values()))
     (setup,) = setups
     found |= {at: replace(rows[at], setup=setup) for at in untold}
-    outputs = ", ".join(rows[at].output.name for at in [*untold][:NAMED])
+    outputs = ", ".join(rows[at].name for at in [*untold][:NAMED])
     more = f" and {len(untold) - NAMED} more" if len(untold) > NAMED else ""
     return [found[at] for at in range(len(rows))], (
         f"{outputs}{more}: nothing is heard that says what drove it, so {setup} was taken, as of all others "
@@ -370,7 +370,7 @@ def _in_setup(row: FinishedVideo, sounds: _Sounds) -> FinishedVideo:
     """
     if row.setup is None and _sound_file(row) is None:
         raise _UntoldError(
-            f"{row.where}: neither setup nor audio is given, and the output {row.output.name} is not there to be "
+            f"{row.where}: neither setup nor audio is given, and the output {row.name} is not there to be "
             "heard; name one of the two"
         )
     if row.audio in (OWN, SILENCE) or _sound_file(row) is None:
@@ -389,7 +389,7 @@ def _in_setup(row: FinishedVideo, sounds: _Sounds) -> FinishedVideo:
         return replace(row, setup=told)
     if told is not row.setup:
         kinds = {Setup.AM: "the clip's own speech", Setup.SI: "silence", Setup.XM: "other speech"}
-        heard = f"audio {row.audio.name}" if isinstance(row.audio, Path) else f"sound of {row.output.name}"
+        heard = f"audio {row.audio.name}" if isinstance(row.audio, Path) else f"sound of {row.name}"
         raise InputError(
             f"{row.where}: setup {row.setup} contradicts the {heard}, which is {kinds[told]}; correct one of the two"
         )
@@ -451,7 +451,7 @@ def _refuse_one_for_several(rows: Iterable[FinishedVideo]) -> None:
             one.output, other.output, shallow=False
         ):
             raise InputError(
-                f"{other.where}: {other.output.name} is the same video, to the byte, as {one.output.name} of "
+                f"{other.where}: {other.name} is the same video, to the byte, as {one.name} of "
                 f"{one.where}, which other audio drove; name the right file. If the model really "
                 "made one video for both, say so by a table of 'lipleak export', or let it write the sound"
             )

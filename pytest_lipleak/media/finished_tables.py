@@ -4,6 +4,7 @@ One format, written by ``lipleak export`` and by people: one row a video.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -100,6 +101,7 @@ class FinishedVideo:
         inputs: hash of what the model was to be given, as ``lipleak export`` wrote it; ``KEPT``, or empty.
         has_free_pose: whether the head follows no clip; the system poses it.
         partner: as in ``Condition``, where a clip was driven by several other speeches; told from the audio.
+        called: how messages call it, where a table has others; see ``name``.
     """
 
     where: str
@@ -118,6 +120,18 @@ class FinishedVideo:
     inputs: str = ""
     has_free_pose: bool = False
     partner: int = 0
+    # No part of what the row says: it hangs on the others.
+    called: str = field(default="", compare=False, repr=False)
+
+    @property
+    def name(self) -> str:
+        """What messages call the output: its file's name, with as many folders before it as tell it from the others."""
+        return self.called or self.output.name
+
+    @property
+    def place(self) -> str:
+        """The output for messages, and where it stands in the table, if there is one."""
+        return self.name if self.where == str(self.output) else f"{self.name} ({self.where})"
 
     @property
     def is_planned(self) -> bool:
@@ -216,8 +230,23 @@ def read_finished(spec: str) -> FinishedTable:
         rows = [_row(path, row, names) for row in read]
     if not rows:
         raise InputError(f"{spec}: 0 finished videos; expected at least one row or file")
+    rows = _told_apart(rows)
     _refuse_doubles(rows)
     return FinishedTable(spec, tuple(rows), says_reference)
+
+
+def _told_apart(rows: Sequence[FinishedVideo]) -> list[FinishedVideo]:
+    """Give every output the shortest end of its path that no other output has."""
+    paths = {row.output: row.output.as_posix().split("/") for row in rows}
+    ends = Counter("/".join(parts[-count:]) for parts in paths.values() for count in range(1, len(parts) + 1))
+    called = {
+        path: next(
+            (end for count in range(1, len(parts) + 1) if ends[end := "/".join(parts[-count:])] == 1),
+            str(path),
+        )
+        for path, parts in paths.items()
+    }
+    return [replace(row, called=called[row.output]) for row in rows]
 
 
 def check_finished(spec: str, model: str | None) -> None:
@@ -248,7 +277,7 @@ def _refuse_doubles(rows: Sequence[FinishedVideo]) -> None:
         met[key] = row
         if row.output in files and files[row.output].box == row.box:
             raise InputError(
-                f"{row.where}: the output {row.output.name} stands in two rows, here and in {files[row.output].where}; "
+                f"{row.where}: the output {row.name} stands in two rows, here and in {files[row.output].where}; "
                 "one video has one row"
             )
         files[row.output] = row
@@ -257,7 +286,7 @@ def _refuse_doubles(rows: Sequence[FinishedVideo]) -> None:
 def _two_rows(one: FinishedVideo, other: FinishedVideo) -> InputError:
     what = f"{other.clip} [{other.setup or '?'},{other.reference}{f', {other.probe}' if other.probe else ''}]"
     return InputError(
-        f"{other.where}: a second video of {what}, after {one.where} ({one.output.name}, {other.output.name}); "
+        f"{other.where}: a second video of {what}, after {one.where} ({one.name}, {other.name}); "
         "keep one row, or, where other speech of several people drove a clip, name each in the column 'audio'"
     )
 

@@ -187,10 +187,12 @@ class LipleakSession:
         from pytest_lipleak.verdicts.endings import defaults_see_no_leak
         from pytest_lipleak.verdicts.limits import Outcome
 
+        found = self.result()
         ended = [{verdict["outcome"] for verdict in result["verdicts"]} for result in self.results]
+        ended.append({verdict.outcome for verdict in found.verdicts})  # what processes disagree of
         if {Outcome.INCONCLUSIVE} in ended or any(Outcome.NOT_JUDGED in each for each in ended):
             return True
-        return any(defaults_see_no_leak(model.verdicts, model.corpus) for model in self.result().models)
+        return any(defaults_see_no_leak(model.verdicts, model.corpus) for model in found.models)
 
     @property
     def judges_model(self) -> bool:

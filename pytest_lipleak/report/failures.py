@@ -43,6 +43,9 @@ SEEN: Mapping[str, str] = {
 MOST_SEEN = 3
 """Parts that are named: a whole copy is seen in all."""
 
+UNSCORED = "unscored: "
+"""Before a video that could not be scored, and the reason."""
+
 ALLOW = "judge the rest with --lipleak-allow-unscored"
 """Where videos could not be scored."""
 
@@ -79,7 +82,7 @@ def explain(verdict: Verdict, *, can_keep: bool = True) -> str:
     measurement = verdict.measurement
     lines = [verdict.headline]
     if measurement.unscored:
-        lines += [f"  unscored: {entry.clip}: {entry.reason}" for entry in measurement.unscored[:5]]
+        lines += [f"  {UNSCORED}{entry.name}: {entry.reason}" for entry in measurement.unscored[:5]]
     if measurement.lost:
         lines.append(f"  {ALLOW}")
     if worst := measurement.worst():

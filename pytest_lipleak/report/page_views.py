@@ -121,9 +121,9 @@ class ModelView:
         found += [
             f"{reference} is not applicable: {why}" for reference, why in self.corpus.not_applicable.items()
         ]
-        unscored = {entry.clip: entry.reason for entry in self.corpus.unscored.values()}
-        found += [f"unscored: {clip}: {why}" for clip, why in sorted(unscored.items())]
-        found += [f"unscored: {e.clip} [{e.condition}]: {e.reason}" for e in self.corpus.unpictured.values()]
+        unscored = {entry.name: entry.reason for entry in self.corpus.unscored.values()}
+        found += [f"unscored: {video}: {why}" for video, why in sorted(unscored.items())]
+        found += [f"unscored: {e.name}: {e.reason}" for e in self.corpus.unpictured.values()]
         found += [
             f"{name}: {entry.warning}" for (name, _), entry in self.corpus.sets.items() if entry.warning
         ]

@@ -117,10 +117,8 @@ def footnotes(corpus: Corpus) -> list[str]:
     lines = [corpus.expert_unfit] if corpus.expert_unfit else []
     lines += suspicions(corpus)
     lines += [f"not applicable: {reference}: {why}" for reference, why in corpus.not_applicable.items()]
-    lines += _unscored({entry.clip: entry.reason for entry in corpus.unscored.values()})
-    lines += _unscored(
-        {f"{each.clip} [{each.condition}]": each.reason for each in corpus.unpictured.values()}
-    )
+    lines += _unscored({entry.name: entry.reason for entry in corpus.unscored.values()})
+    lines += _unscored({entry.name: entry.reason for entry in corpus.unpictured.values()})
     converted = [
         trial for (_, condition), trial in corpus.trials.items() if condition is None and trial.notes
     ]
@@ -147,5 +145,5 @@ def _unscored(reasons: Mapping[str, str]) -> list[str]:
     left = sum(map(len, list(clips.values())[NAMED:]))
     return [
         *lines[:NAMED],
-        f"unscored: {counted(left, 'more clip')}, each for a reason of its own: see the JSON report",
+        f"unscored: {counted(left, 'more video')}, each for a reason of its own: see the JSON report",
     ]

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_lipleak.core.errors import GeneratorError, LipleakError
 from pytest_lipleak.core.text import printable
+from pytest_lipleak.report.failures import UNSCORED
 
 _NOT_THE_USERS = (
     Path(__file__).resolve().parent.parent,
@@ -57,12 +58,14 @@ def shorten(
 
 
 def say_once(reports: Iterable[pytest.TestReport]) -> None:
-    """Keep what a model raised under the first of the reports, in the order of printing; the others name that one.
+    """Keep what a model raised, and why a video has no score, under the first of the reports, in the order of printing;
+    the others name that one.
 
-    A model that is broken fails every test in the same way.
+    A model that is broken fails every test in the same way, and a file that cannot be read every limit on it.
     """
     shown: dict[str, str] = {}
     for report in reports:
+        _name_where_it_is_told(report, shown)
         for at, (title, text) in enumerate(report.sections):
             if title != RAISED:
                 continue
@@ -70,6 +73,39 @@ def say_once(reports: Iterable[pytest.TestReport]) -> None:
             first = shown.setdefault(text, name)
             if first != name:
                 report.sections[at] = (title, f"the same as in {first}, above: {text.splitlines()[-1]}\n")
+
+
+LONG = 150
+"""Letters of a message from which on it is not repeated."""
+
+
+def _name_where_it_is_told(report: pytest.TestReport, shown: dict[str, str]) -> None:
+    """Put in place of what stands under an earlier report, by ``shown``, the name of that report: a message that is
+    long, and why a video has no score.
+    """
+    name = report.head_line or report.nodeid
+
+    def told(line: str, *, is_message: bool) -> str:
+        before, found, why = line.partition(UNSCORED)
+        video, said, _ = why.partition(": ")
+        if found and said and before.strip() in ("", "E"):
+            brief = f"{before}{found}{video}: as under"
+        elif is_message and len(line) > LONG:
+            why, brief = line.removeprefix("E").strip(), f"{line[: LONG // 2].rstrip()}...: as under"
+        else:
+            return line
+        first = shown.setdefault(why, name)
+        return line if first == name else f"{brief} {first}, above"
+
+    def each(lines: list[str]) -> list[str]:
+        message = next((at for at, line in enumerate(lines) if line.startswith("E")), 0)
+        return [told(line, is_message=at == message) for at, line in enumerate(lines)]
+
+    whole: Any = report.longrepr
+    if isinstance(whole, str):
+        report.longrepr = "\n".join(each(whole.split("\n")))
+    for entry in getattr(getattr(whole, "reprtraceback", None), "reprentries", ()):
+        entry.lines[:] = each(entry.lines)
 
 
 def refuse_skip(report: pytest.TestReport, excinfo: pytest.ExceptionInfo[BaseException]) -> None:

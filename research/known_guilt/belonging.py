@@ -186,7 +186,7 @@ def judged(clips: list[tuple[str, Frames]], every: int) -> Iterator[tuple[str, s
                 clip = Clip(who, frames, np.zeros(640 * len(frames), np.int16))
                 # A few grey levels, so that it is not refused as the clip itself.
                 file = np.where(files[place] > 250, files[place], files[place] + 4).astype(np.uint8)
-                yield name, kind, lay(clip, file, Cropper(Protocol.DIRECT), "file")
+                yield name, kind, lay(clip, file, Cropper(Protocol.DIRECT))
 
 
 def paired(clips: list[tuple[str, Frames]], count: int) -> Iterator[tuple[str, str, Laid]]:
@@ -198,7 +198,7 @@ def paired(clips: list[tuple[str, Frames]], count: int) -> Iterator[tuple[str, s
             file = np.minimum(CHANGES[name](frames), 251) + np.uint8(4)
             for place, clip in enumerate(whole):
                 kind = "right" if place == at else "person" if who == clip.name else "other"
-                yield name, kind, lay(clip, file, Cropper(Protocol.DIRECT), "file")
+                yield name, kind, lay(clip, file, Cropper(Protocol.DIRECT))
 
 
 def posed_by_another(frames: Frames, other: Frames, seed: int) -> Frames:

@@ -95,10 +95,10 @@ def test_a_file_of_any_other_clip_is_refused_however_far_it_stands_in_the_table(
     clip = Clip("0", frames, np.zeros(640 * LENGTH, np.int16))
     free = FreePose(lambda video: None, lambda: clips)
     wrong = coloured(moved(away, 5, 1.05, 3.0))
-    found = lay(clip, wrong, Cropper(Protocol.DIRECT), "out.mp4", free)
+    found = lay(clip, wrong, Cropper(Protocol.DIRECT), free)
     assert found.refused is not None
     assert f"looks more like clip '{away}'" in found.refused
-    right = lay(clip, coloured(moved(0, 5 + away, 1.05, 3.0)), Cropper(Protocol.DIRECT), "out.mp4", free)
+    right = lay(clip, coloured(moved(0, 5 + away, 1.05, 3.0)), Cropper(Protocol.DIRECT), free)
     assert right.refused is None
 
 
@@ -113,7 +113,7 @@ def test_what_shows_no_face_of_the_clip_is_refused_among_no_others() -> None:
         (moved(9, 5), "does not look like clip '0'"),
         (noise, "does not look like clip '0'"),
     ):
-        found = lay(clip, coloured(shown), Cropper(Protocol.DIRECT), "out.mp4", free).refused
+        found = lay(clip, coloured(shown), Cropper(Protocol.DIRECT), free).refused
         assert (found is None) == (words is None)
         assert words is None or words in str(found)
 
@@ -126,7 +126,7 @@ def test_a_file_that_moves_as_another_clip_is_refused(clips: dict[str, Traits]) 
     free = FreePose(lambda video: None, lambda: {**clips, "again": traits_of(again)})
     made = np.clip(coloured(again).astype(int) + 6, 0, 255).astype(np.uint8)
     made[:, 44:50, 32:48] = 90
-    found = lay(clip, made, Cropper(Protocol.DIRECT), "out.mp4", free)
+    found = lay(clip, made, Cropper(Protocol.DIRECT), free)
     assert found.refused is not None
     assert "was not made from clip '0' but from 'again'" in found.refused
     assert grey_faces(frames).shape == (LENGTH, SIDE, SIDE)

@@ -49,6 +49,21 @@ def test_what_a_row_says(folder: Path) -> None:
     assert short.output == folder / "out/3.mp4", "an output may be missing"
 
 
+def test_messages_call_an_output_by_what_tells_it_from_the_others(folder: Path) -> None:
+    """Outputs of several folders are called alike; one that stands alone needs no folder."""
+    outputs = ["a/XM/CR/ann.mp4", "a/XM/AR/ann.mp4", "b/XM/CR/ann.mp4", "b/bob.mp4"]
+    spec = table(
+        folder,
+        "output,source,model",
+        *(f"{each},clips/ann.mp4,{each[0]}{at}" for at, each in enumerate(outputs)),
+    )
+    rows = read_finished(spec).rows
+    assert [row.name for row in rows] == ["a/XM/CR/ann.mp4", "AR/ann.mp4", "b/XM/CR/ann.mp4", "bob.mp4"]
+    assert rows[1].place == f"AR/ann.mp4 ({spec}, line 3)"
+    (alone,) = read_finished(str(folder / "out/{clip}1.mp4").replace("{clip}1", "{clip}")).rows[:1]
+    assert alone.place == "1.mp4", "a name of a file stands in no line"
+
+
 def test_a_folder_means_its_manifest_and_an_output_may_have_another_ending(folder: Path) -> None:
     table(folder, "output,source,setup", "out/1.avi,clips/ann.mp4,XM")
     (row,) = read_finished(str(folder)).rows

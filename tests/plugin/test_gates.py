@@ -171,6 +171,13 @@ def test_unscored_clip_is_named_and_can_be_allowed(project: Project) -> None:
     run = project.run(*arguments)
     assert run.counts == {"failed": 1}
     assert run.lines(r"unscored: still: the mouth does not move")
+    run = project.run(*arguments, "--lipleak-gate=LSE-D_S > 1")
+    assert run.counts == {"failed": 2}
+    assert run.lines("unscored: still: ") == [
+        *run.lines(r"^  unscored: still: the mouth does not move"),
+        f"  unscored: still: as under gate {KEPT}, above",
+        *run.lines(r"^unscored: still: the mouth does not move"),
+    ]
     run = project.run(*arguments, "--lipleak-allow-unscored")
     assert run.counts == {"passed": 1}
     assert run.lines(r"unscored: still: the mouth does not move"), "allowed is not hidden"

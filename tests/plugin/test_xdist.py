@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from inner_pytest import Project, Run
 
+from pytest_lipleak.core.exit_status import NOT_JUDGED
 from pytest_lipleak.evaluation.make.devices import THREAD_VARIABLES
 from pytest_lipleak.machine.processors import usable_processors
 
@@ -221,3 +222,42 @@ def test_reused_across_runs_only_with_a_fingerprint(project: Project) -> None:
             )
             assert run.counts == {"passed": 1}
         assert sum(calls(log).values()) == made
+
+
+READS_LESS = """
+import os
+
+import pytest
+
+from pytest_lipleak.core.conditions import Setup
+from pytest_lipleak.core.errors import UnscorableError
+from pytest_lipleak.evaluation.make.scheduler import Scheduler
+
+scored = Scheduler._scored
+
+
+@pytest.fixture(autouse=True)
+def disk(request, monkeypatch):
+    def read(self, name, condition, **how):
+        if condition is not None and condition.setup is Setup.SI:
+            raise UnscorableError("no video: the disk is away")
+        return scored(self, name, condition, **how)
+
+    if "XO" in request.node.name:
+        monkeypatch.setattr(Scheduler, "_scored", read)
+"""
+
+
+def test_outputs_that_one_worker_alone_could_read_pass_nothing(project: Project) -> None:
+    """Each test passes in its worker; the scan under other speech was taken without the outputs under silence."""
+    project.write(
+        conftest=READS_LESS,
+        test_it="from pytest_lipleak import assert_metric\n"
+        "def test_SI(lipleak): assert_metric(lipleak, 'LSE-C_S@floor < 90')\n"
+        "def test_XO(lipleak): assert_metric(lipleak, 'LSE-C_XO@floor[CR] < 90')\n",
+    )
+    run = project.measure("Copy", "-n2")
+    assert run.counts == {"passed": 2}
+    assert run.code == NOT_JUDGED
+    assert run.lines(r"^NOT JUDGED: ")
+    assert {each["outcome"] for each in run.json["results"][0]["verdicts"]} == {"not judged"}

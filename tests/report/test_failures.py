@@ -2,12 +2,15 @@
 
 import math
 import re
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from pytest_lipleak.core.metrics.formulas import KNOWN_METRICS, metric, shares_by_part
 from pytest_lipleak.core.scores import Unscored
 from pytest_lipleak.report.failures import MOST_SEEN, SEEN, explain
+from pytest_lipleak.report.tracebacks import say_once
 from pytest_lipleak.verdicts.limits import Limit, Measurement
 from pytest_lipleak.verdicts.value_against_limit import judge
 
@@ -145,3 +148,22 @@ def test_every_metric_has_a_meaning(name: str) -> None:
     found = measurement(name, 5.0)
     bound = "< 0" if found.metric.better == "lower" else "> 99"
     assert any(line.startswith("  meaning: ") for line in explained(f"{found.metric.name} {bound}", found))
+
+
+def test_what_is_long_stands_in_full_once() -> None:
+    message, lost = (
+        "CR/ann.mp4: was not made from clip 'ann': " + "numbers, " * 20,
+        "  unscored: ann [SI,CR]: no face",
+    )
+    entry = SimpleNamespace(lines=[">   assert_metric(lipleak, limit)", f"E   {message}", f"E   {lost}"])
+    shown = SimpleNamespace(reprtraceback=SimpleNamespace(reprentries=[entry]))
+    reprs = [message, f"a headline of its own\n{lost}", "short", "short", shown]
+    reports: Any = [
+        SimpleNamespace(sections=[], head_line=f"gate {number}", longrepr=each)
+        for number, each in enumerate(reprs)
+    ]
+    say_once(reports)
+    assert [report.longrepr for report in reports[:4]] == reprs[:4]
+    start, *message_ends = entry.lines[1].partition("...: as under gate 0, above")
+    assert (f"E   {message}".startswith(start), message_ends[1]) == (True, "")
+    assert entry.lines[2] == "E     unscored: ann [SI,CR]: as under gate 1, above"

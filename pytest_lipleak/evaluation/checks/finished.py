@@ -23,7 +23,7 @@ def look_over(
     trials = [trial for trial in finished.trials if not trial.probe]
     found = []
     for done, trial in enumerate(trials):
-        name = finished.trials[trial].output.name
+        name = finished.trials[trial].name
         tell(done, len(trials), name)
         try:
             notes = evaluation.artefacts.videos.notes(evaluation.trial(trial.clip, trial.condition))

@@ -135,7 +135,6 @@ def lay(
     clip: Clip,
     output: Video,
     cropper: Cropper,
-    name: str,
     free: FreePose | None = None,
     *,
     may_copy: bool = False,
@@ -146,7 +145,6 @@ def lay(
         clip: the real clip.
         output: uint8 RGB (N, h, w, 3).
         cropper: of the clip.
-        name: of the output's file, for messages.
         free: where its head need not move as the clip's.
         may_copy: whether it may be the clip itself, for that is what the model made.
     """
@@ -163,7 +161,7 @@ def lay(
         return _compared(clip, given, output, laid, laid.faces, may_copy=may_copy)
     except _RefusedError as why:
         straight = tuple(range(len(clip.video)))
-        return Laid(straight, whole_of(clip.video), (), refused=f"{name}: {why}")
+        return Laid(straight, whole_of(clip.video), (), refused=str(why))
 
 
 class _RefusedError(Exception):
@@ -580,19 +578,18 @@ def objection_to_sound(
     """
     if not is_listened_to(row) or heard is None or is_quiet(heard) or driving is None:
         return None
-    name = row.output.name
     if is_quiet(driving):
         whose = "the clip's own speech" if _lag(heard, own) is not None else "sound"
         return (
-            f"{name}: {whose} is heard in it, and {row.where} says that silence drove it; name the right file, or "
-            "write it without sound"
+            f"{whose} is heard in it, but silence should have driven it; name the right file, or write it without "
+            "sound"
         )
     if len(heard) / 16_000 < LEAST_OVERLAP * HOP_SECONDS or _lag(heard, driving) is not None:
         return None
     whose = "the clip's own speech" if _lag(heard, own) is not None else "other sound"
     return (
-        f"{name}: {whose} is heard in it, and not the audio that drove it as {row.where} says; name the right file or "
-        "the right audio, or write it without sound"
+        f"{whose} is heard in it, and not the audio that should have driven it; name the right file or the right "
+        "audio, or write it without sound"
     )
 
 

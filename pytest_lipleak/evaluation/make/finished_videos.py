@@ -232,7 +232,7 @@ class FinishedOutputs(OutputVideos):
         if found is None:
             raise BusyError
         if found["refused"]:
-            raise WrongVideoError(found["refused"])
+            raise WrongVideoError(f"{self._row(trial).place}: {found['refused']}")
         return found
 
     def _laid_key(self, trial: Trial) -> str:
@@ -247,7 +247,7 @@ class FinishedOutputs(OutputVideos):
         free = FreePose(self._face_in, lambda: self._traits) if row.has_free_pose else None
         # Whoever wrote a table by hand may have named the clip; what we planned or kept is what the model made.
         crops = self._crops.of(trial.real)
-        laid = lay(trial.real, output, crops, row.output.name, free, may_copy=bool(row.inputs))
+        laid = lay(trial.real, output, crops, free, may_copy=bool(row.inputs))
         if laid.refused is None:
             assert self._last is not None
             heard = self._last[2]

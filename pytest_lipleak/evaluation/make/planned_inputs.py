@@ -44,13 +44,13 @@ class PlannedInputs:
         if frames != str(len(trial.clip.video)):
             if name.probe:
                 raise UnscorableError(
-                    f"{row.output.name}: made from {frames} frames, and {len(trial.clip.video)} of the clip are left, "
+                    f"{row.name}: made from {frames} frames, and {len(trial.clip.video)} of the clip are left, "
                     "for another video of it ends there: nothing can be said of a probe"
                 )
             trial = self._whole.of(trial.clip.name, name.condition)
         if row.inputs != (here := inputs_of(trial)):
             raise WrongVideoError(
-                f"{row.where}: {row.output.name} was made from other inputs ({row.inputs}) than this run gives for "
+                f"{row.where}: {row.name} was made from other inputs ({row.inputs}) than this run gives for "
                 f"{name} ({here}); judge with the clips, seed, silence, AR strategy and version that `lipleak export` "
                 "was run with, or export again"
             )
