@@ -342,6 +342,10 @@ def _reported(
     troubles = [*unsaved, *undecided, *(why for _, _, why in compared)]
     for trouble in filter(None, troubles):
         print(here(f"lipleak: {trouble}", options), file=sys.stderr)
+    if work.reports.written and not options.quiet:
+        print(
+            f"lipleak: written: {', '.join(map(work.process.naming, work.reports.written))}", file=sys.stderr
+        )
     ending = found.ending
     if ending.status in (LEAK, BROKEN):
         return ending.status

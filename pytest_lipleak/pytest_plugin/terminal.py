@@ -78,6 +78,8 @@ def _print_notes(
     if config.get_verbosity() >= 0 and not set(config.getoption("reportchars", "")) & set("saA"):
         for line in _skipped_lines(session.tests.skip_reasons):
             terminalreporter.write_line(line)
+    if config.get_verbosity() >= 0 and (paths := session.run.reports.written):
+        terminalreporter.write_line(f"written: {', '.join(map(session.process.naming, paths))}")
     if found.models:
         from pytest_lipleak.verdicts.endings import failed_lines
 

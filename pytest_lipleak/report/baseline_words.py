@@ -39,7 +39,7 @@ def comparison_lines(
     for each in found:
         if everything or each.trend != "same" or each.metric.name in LEAKAGE_METRICS:
             interval = f"[{each.interval[0]:+.2f}, {each.interval[1]:+.2f}]" if each.interval else ""
-            name = f"{each.metric.name} {each.metric.arrow}"
+            name = f"{each.metric.label} {each.metric.arrow}"
             rows.append(
                 (name, f"{each.before:.2f}", f"{each.after:.2f}", f"{each.value:+.2f}", interval, each.trend)
             )

@@ -253,7 +253,7 @@ def _leakage(measure: Measure, limits: Limits, *, full: bool) -> Table:
         interval = (
             Cell(f"[{value.interval[0]:.2f}, {value.interval[1]:.2f}]") if value.interval else _needed(found)
         )
-        label = f"{name} {wanted.arrow}"
+        label = f"{wanted.label} {wanted.arrow}"
         rows += [
             Row(label, (value, interval, Cell(bound), Cell(word, state=STATES.get(word, ""))))
             for bound, word in judged or [("", "")]

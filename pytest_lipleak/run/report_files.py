@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.settings.options import Settings
@@ -20,6 +21,8 @@ class Reports:
         self._outputs = settings.outputs
         self._inputs = settings.inputs
         self._sources: Mapping[str, str] = settings.sources
+        self.written: list[Path] = []
+        """What ``write`` wrote at its last call."""
 
     @property
     def are_asked_for(self) -> bool:
@@ -100,6 +103,7 @@ class Reports:
         Args:
             report: as ``report.json.document`` makes it.
         """
+        self.written = []
         if not self.are_asked_for:
             return []
         from pytest_lipleak.core.errors import OutputError
@@ -112,6 +116,7 @@ class Reports:
             try:
                 with to_be_written("JSON report", json_file):
                     write_text(json_file, text)
+                self.written.append(json_file)
             except OutputError as error:
                 unsaved.append(str(error))
         if html is not None:
@@ -119,7 +124,10 @@ class Reports:
 
             try:
                 with to_be_written("HTML report", html):
-                    write_html(report, html, dose=self._inputs.dose, videos=[] if keep is None else [keep])
+                    page = write_html(
+                        report, html, dose=self._inputs.dose, videos=[] if keep is None else [keep]
+                    )
+                self.written.append(page)
             except OutputError as error:
                 unsaved.append(str(error))
         if keep is not None:
@@ -129,6 +137,7 @@ class Reports:
                 try:
                     with to_be_written("table of kept videos", keep / MANIFEST):
                         write_text(keep / MANIFEST, table)
+                    self.written.append(keep / MANIFEST)
                 except OutputError as error:
                     unsaved.append(str(error))
         return unsaved

@@ -22,6 +22,7 @@ def sources(page: Path) -> list[Path]:
 def test_page_with_pictures_and_videos(project: Project, distribution: tuple[str, ...]) -> None:
     run = project.measure("Copy", *GATES, "--lipleak-html=out", "--lipleak-keep=kept", *distribution)
     assert run.code == 1
+    assert run.lines("^written: ") == ["written: scores.json, out/index.html, kept/manifest.csv"]
     page = project.path / "out/index.html"
     assert re.search(r"<h1>Failed<", page.read_text())
     files = sources(page)

@@ -98,6 +98,16 @@ class Metric:
         return self.family.better
 
     @property
+    def label(self) -> str:
+        """What tables call it: with the reference that a name without brackets leaves out, ``LSE-C_S@floor[CR]``.
+
+        The paper's four scores are called as in the paper.
+        """
+        full = f"{self.name}[{Reference.CR}]"
+        is_short = self.name not in LEAKAGE_METRICS and "[" not in self.name
+        return full if is_short and _by_name().get(full) == self else self.name
+
+    @property
     def arrow(self) -> str:
         """The direction arrow that papers print behind the name."""
         return _ARROWS[self.better]
