@@ -61,7 +61,7 @@ def test_score_as_text(video: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert first.startswith(f"{video}: LSE-C ")
     assert first.endswith("offset +0")
     assert float(second.split()[0]) > 0.5
-    assert second.split(maxsplit=1)[1].startswith("above what other stretches of the same audio score, ")
+    assert second.split(maxsplit=1)[1].startswith("above the mean LSE-C with ")
     assert third.startswith("  expert embedded ")
     assert "protocol direct" in third
 

@@ -176,8 +176,8 @@ def _half_the_speed(folder: Path, out: Path) -> None:
     ("make", "words"),
     [
         (_the_driving_video, "was not made from clip"),
-        (_empty, "no video: "),
-        (_no_video, "no video: "),
+        (_empty, "the video cannot be read: "),
+        (_no_video, "the video cannot be read: "),
         (_half_the_speed, "was not made from clip"),
     ],
     ids=lambda value: value.__name__.strip("_") if callable(value) else "",

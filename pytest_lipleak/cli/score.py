@@ -67,8 +67,8 @@ def run(options: argparse.Namespace) -> int:
     )
     if result.above_unrelated is not None:
         print(
-            f"  {result.above_unrelated:.3f} above what other stretches of the same audio score, "
-            f"{len(result.unrelated)} of them"
+            f"  {result.above_unrelated:.3f} above the mean LSE-C with {len(result.unrelated)} other stretches of "
+            "the same audio"
         )
     if options.offset is not None:
         print(

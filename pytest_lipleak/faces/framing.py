@@ -15,7 +15,9 @@ LOOKS, APART = 5, 5
 """So many frames of a clip are looked at, and so far apart: its first second."""
 
 ELSEWHERE = "faces do not fill the frames"
-NOT_LOOKED = "not looked whether faces fill the frames: no face model is here; where they do not, name protocol tracked"
+NOT_LOOKED = (
+    "whether faces fill the frames was not checked: no face model is here; if not, name protocol tracked"
+)
 
 
 def fitting_protocol(

@@ -96,6 +96,8 @@ def _skipped_lines(reasons: Mapping[str, str]) -> list[str]:
     for test, why in reasons.items():
         name = test.rpartition("::")[2]
         with suppress(LipleakError):  # a gate's id has other brackets than its limit
-            name = str(Limit.parse(name))
-        tests.setdefault(why.removeprefix(f"{name}: "), []).append(name)
+            limit = Limit.parse(name)
+            name = str(limit)
+            why = why.removeprefix(f"{name}: ").removeprefix(f"{limit.metric.name}: ")
+        tests.setdefault(why, []).append(name)
     return [f"skipped: {', '.join(names)}{f': {why}' if why else ''}" for why, names in tests.items()]

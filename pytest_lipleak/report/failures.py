@@ -50,14 +50,14 @@ ALLOW = "judge the rest with --lipleak-allow-unscored"
 """Where videos could not be scored."""
 
 REMEDY = (
-    "from which pictures, this score does not tell: limits on REF_ and FRAME_ metrics do, or `lipleak probe`, which "
-    "changes the mouths of the reference alone, then those of the input frames"
+    "this score does not tell from which pictures the lips come: limits on REF_ and FRAME_ metrics do, and "
+    "`lipleak probe`, which changes the mouths of the reference alone, then those of the input frames"
 )
 """Where nothing but a score is known."""
 
 FINISHED = (
-    "from which pictures, this score does not tell: limits on REF_ and FRAME_ metrics do, where there are videos of "
-    "probes, made once more from changed frames; `lipleak export` writes what those are made from"
+    "this score does not tell from which pictures the lips come: limits on REF_ and FRAME_ metrics do, where there are "
+    "videos of probes, made once more from changed frames; `lipleak export` writes what those are made from"
 )
 """The same where videos were finished before."""
 

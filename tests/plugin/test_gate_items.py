@@ -234,4 +234,11 @@ def test_workers_begin_last_what_takes_least() -> None:
 def test_a_skipped_gate_is_named_once() -> None:
     why = "FRAME_shift[PA,AR] < 0.15: FRAME_shift[PA,CR] stands for it"
     assert _skipped_lines({"lipleak::FRAME_shift(PA,AR) < 0.15": why}) == [f"skipped: {why}"]
+    lacking = {
+        f"lipleak::{name.translate(str.maketrans('[]', '()'))} < {limit}": f"{name} < {limit}: {name}: no videos of it"
+        for name, limit in (("REF_shift[PA,CR]", 0.12), ("REF_swap[SI,CR]", 0.2))
+    }
+    assert _skipped_lines(lacking) == [
+        "skipped: REF_shift[PA,CR] < 0.12, REF_swap[SI,CR] < 0.2: no videos of it"
+    ]
     assert _skipped_lines({"test_a.py::test_b": "no weights"}) == ["skipped: test_b: no weights"]

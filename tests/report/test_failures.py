@@ -58,7 +58,7 @@ def test_what_is_not_broken_has_no_meaning_and_no_remedy() -> None:
 def test_only_a_probe_accuses_the_reference_or_the_input() -> None:
     lines = explained("LSE-C_S[AR] < 1", measurement("LSE-C_S[AR]", 2.0))
     assert "agree with the clip's own speech, which the model never heard but saw" in lines[3]
-    assert "from which pictures, this score does not tell" in lines[-1]
+    assert "this score does not tell from which pictures" in lines[-1]
     assert not any("come from the" in line for line in lines[:-1])
     probe = explained("REF_swap[SI,AR] < 0.1", measurement("REF_swap[SI,AR]", 0.5))
     assert "it is copied" in probe[3]

@@ -7,18 +7,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 LESS = {
-    "generation": "the model's own work: a GPU (--lipleak-device), more workers (-n) or fewer clips make it less, and "
+    "generation": "the model's own work: a GPU (--lipleak-device), more workers (-n) or fewer clips shorten it, and "
     "a store (--lipleak-store) keeps its videos for the next run",
     "tracking": "faces are followed once a clip: a store (--lipleak-store) keeps where they are, and face-centred "
     "clips need none of it (--lipleak-protocol=direct)",
-    "embedding": "the sync expert's networks: a GPU (--lipleak-device) or more workers (-n) make it less",
-    "scoring": "distances at all shifts and lags: more workers (-n) or fewer clips make it less",
-    "pictures": "picture measures: fewer of them, or more workers (-n), make it less",
-    "videos": "writing and reading videos: smaller pictures make it less, and a store on a faster disk "
+    "embedding": "the sync expert's networks: a GPU (--lipleak-device) or more workers (-n) shorten it",
+    "scoring": "distances at all shifts and lags: more workers (-n) or fewer clips shorten it",
+    "pictures": "picture measures: fewer of them, or more workers (-n), shorten it",
+    "videos": "writing and reading videos: smaller pictures shorten it, and a store on a faster disk "
     "(--lipleak-store)",
     "other": "everything else, which is mostly waiting: fewer workers (-n) wait less for each other",
 }
-"""What the time of each stage is, in the order of reports, and what would make it less."""
+"""What the time of each stage is, in the order of reports, and what would shorten it."""
 
 STAGES = tuple(LESS)
 

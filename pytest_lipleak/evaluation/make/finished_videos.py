@@ -243,7 +243,7 @@ class FinishedOutputs(OutputVideos):
         try:
             output = self._decoded(row)
         except (InputError, MissingDataError) as error:
-            raise UnscorableError(f"no video: {error}") from None
+            raise UnscorableError(f"the video cannot be read: {error}") from None
         free = FreePose(self._face_in, lambda: self._traits) if row.has_free_pose else None
         # Whoever wrote a table by hand may have named the clip; what we planned or kept is what the model made.
         crops = self._crops.of(trial.real)
