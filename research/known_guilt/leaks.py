@@ -124,6 +124,7 @@ WHICH: Mapping[str, Callable[[Scene], float]] = {
         zlib.crc32((scene.name or "").encode()) % 3 == 0
     ),
     "half of the calls": lambda scene: float((scene.call * 2654435761) % 2**32 < 2**31),
+    "a random half of the calls": lambda scene: float(np.random.default_rng([scene.call, 5]).random() < 0.5),
 }
 """Share of the leak in this clip, 0..1."""
 

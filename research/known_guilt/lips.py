@@ -149,6 +149,7 @@ class Heard:
         swing: frames by which the lips come now later, now earlier, once in 3 s.
         by_input: what is drawn anew follows from the input pictures, so that equal calls are answered alike.
         moody: draws at every call how wide the mouth is all the time, up to so much wider or less.
+        moods: how many of those there are; 0: as many as there are numbers.
     """
 
     gain: float = 1.0
@@ -159,6 +160,7 @@ class Heard:
     swing: float = 0.0
     by_input: bool = False
     moody: float = 0.0
+    moods: int = 0
 
     def __call__(self, scene: Scene) -> Signal:
         """Return openings in 0..1."""
@@ -182,7 +184,9 @@ class Heard:
             noise = smoothed(draw.normal(0, 1, len(openings)).astype(np.float32), 1.5)
             openings = openings + self.sampled * noise / max(float(noise.std()), 1e-3)
         if self.moody:
-            openings = openings + self.moody * np.random.default_rng([scene.call, 7]).uniform(-1, 1)
+            draw = np.random.default_rng([scene.call, 7])
+            mood = 2 * draw.integers(self.moods) / (self.moods - 1) - 1 if self.moods else draw.uniform(-1, 1)
+            openings = openings + self.moody * mood
         return np.asarray(np.clip(openings, 0, 1.2), np.float32)
 
 

@@ -4,16 +4,19 @@ python -m research.known_guilt.still_moments --shared FOLDER --work FOLDER
 
 measures on the sets for choosing what ``MOMENTS`` and ``TIMES_CHANCE`` (``evaluation.probes.probes``) rest on: in how
 many pairs of clips a picture is found that is shown for a part of the time, and in how many an honest model that draws
-anew is accused. ``REF_swap[PA,AR]`` judges a model by two clips.
+anew is accused. ``REF_swap[PA,AR]`` judges a model by two clips. ``--answers`` asks something else: what several
+answers to the same should be joined to, for generators that take one of two ways at every call.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from unittest.mock import patch
 
 import numpy as np
@@ -29,11 +32,12 @@ from pytest_lipleak.sync.embedded import EmbeddedExpert
 from research.known_guilt.catalogue import FILMED, LIPS_ALONE, MEMBERS, WARPED, WHOLE_FACE
 from research.known_guilt.clip_sets import CHOOSE, SETS, prepared
 from research.known_guilt.edits import Ellipse, LowerHalf
-from research.known_guilt.generator import FULL, LEAKS, KnownGuilt, Member
+from research.known_guilt.generator import FULL, HONEST, LEAKS, KnownGuilt, Member
 from research.known_guilt.leaks import Leak
 from research.known_guilt.lips import Heard, Lips, Retrieved, Warped
 from research.known_guilt.measuring import Bench, nudged
 
+RANDOM = "a random half of the calls"
 LIMIT = default_limit("REF_swap[PA,AR]")
 DRAWING = (
     "warped, given the first frame, sampled anew, much",
@@ -41,8 +45,45 @@ DRAWING = (
 )
 """Honest members of the bench that give other lips at every call."""
 
+BY_CALL = (
+    Member(
+        "in a random half of the calls",
+        LEAKS,
+        "still mouth",
+        FILMED,
+        Leak(1.0, which=RANDOM),
+        alternative=True,
+    ),
+    Member(
+        ".6 in a random half of the calls",
+        LEAKS,
+        "still mouth",
+        FILMED,
+        Leak(0.6, which=RANDOM),
+        alternative=True,
+    ),
+)
+"""Leaks that most calls of a run may not show."""
+
+OF_FEW_MOODS = tuple(
+    Member(
+        f"each time one of {moods} moods",
+        HONEST,
+        "given one frame",
+        Warped(Heard(gain=0.8, moody=0.2, moods=moods)),
+        None,
+        WHOLE_FACE,
+        alternative=True,
+    )
+    for moods in (2, 4)
+)
+"""Honest ones that may answer alike twice, and otherwise then."""
+
 DRAWS = 8
 """How often those are asked for each clip: two unlucky answers of 24 are in a sixth of the pairs."""
+
+DRAWS_OF_EACH = 4
+"""Likewise where ways to join answers are compared."""
 
 TIMES = (
     "in pauses of the driving speech",
@@ -97,6 +138,29 @@ def leaky() -> list[Member]:
     ]
 
 
+Join = Callable[[Sequence[tuple[float, bool]]], float]
+"""What three answers to the same leave over, and whether each is another picture than the first, to one number."""
+
+
+def _until_one_is_alike(answers: Sequence[tuple[float, bool]]) -> list[float]:
+    alike = [place for place, (_, other) in enumerate(answers) if not other]
+    return [found for found, _ in answers[: alike[0] + 1 if alike else None]]
+
+
+JOINS: Mapping[str, Join | None] = {
+    "the least, until one is alike (the product)": None,
+    "one alone": lambda answers: answers[0][0],
+    "the median, until one is alike": lambda answers: median(_until_one_is_alike(answers)),
+    "one that is alike, else the least": lambda answers: (
+        min(_until_one_is_alike(answers))
+        if all(other for _, other in answers)
+        else _until_one_is_alike(answers)[-1]
+    ),
+    "the least of all three": lambda answers: min(found for found, _ in answers),
+    "two of all three": lambda answers: median(found for found, _ in answers),
+}
+
+
 @dataclass(frozen=True, eq=False)
 class Answers:
     """What one clip answered: to another mouth in its reference, and to the same input again.
@@ -111,13 +175,15 @@ class Answers:
     again: tuple[NDArray[np.float64], ...]
     full: float
 
-    def found(self, moments: float) -> float:
-        """What the probe notes of it, in the units of ``full`` per frame."""
+    def found(self, moments: float, join: Join | None = None) -> float:
+        """What the probe notes of it, in the units of ``full`` per frame; or what else the answers are joined to."""
         first = self._shares(self.changed, moments)
         if not first.asks_again:
             return first.most
-        found, _ = first.beyond_all(self._shares(products, moments) for products in self.again)
-        return found
+        answers = [self._shares(products, moments) for products in self.again]
+        if join is None:
+            return first.beyond_all(answers)[0]
+        return join([(first.beyond(each), each.is_other) for each in answers])
 
     def _shares(self, products: NDArray[np.float64], moments: float) -> SwapShares:
         shares = SwapShares(moments)
@@ -126,10 +192,10 @@ class Answers:
         return shares
 
 
-def value(pair: Sequence[Answers], moments: float = MOMENTS) -> float:
+def value(pair: Sequence[Answers], moments: float = MOMENTS, join: Join | None = None) -> float:
     """``REF_swap[PA,AR]`` of some clips."""
     whole = sum(each.full / len(each.changed) for each in pair)
-    return sum(each.found(moments) for each in pair) / whole
+    return sum(each.found(moments, join) for each in pair) / whole
 
 
 def accused(answers: Sequence[Answers], moments: float, times_chance: float) -> tuple[int, int]:
@@ -161,6 +227,31 @@ def answers(bench: Bench, generator: KnownGuilt, names: Sequence[str]) -> Iterat
         yield Answers(changed, tuple(again), shares[0].full)
 
 
+def joined(found: Sequence[tuple[str, Answers]]) -> Mapping[str, tuple[int, int]]:
+    """By way to join answers: in how many pairs of two clips the limit is broken, and how many there are."""
+    pairs = [(one, other) for (this, one), (that, other) in itertools.combinations(found, 2) if this != that]
+    return {
+        way: (sum(value(pair, join=join) >= LIMIT for pair in pairs), len(pairs))
+        for way, join in JOINS.items()
+    }
+
+
+def compare_joins(benches: Iterable[tuple[str, Bench]]) -> None:
+    """Print ``joined`` of every generator and set, and of all sets."""
+    totals: dict[tuple[str, str, str], NDArray[np.int64]] = defaultdict(lambda: np.zeros(2, int))
+    for name, bench in benches:
+        for member in (*BY_CALL, *OF_FEW_MOODS, *(MEMBERS[each] for each in DRAWING)):
+            names = sorted(bench.real if member.guilt == HONEST else bench.probed) * DRAWS_OF_EACH
+            generator = KnownGuilt(member, SETS[name].pairing)
+            found = joined(list(zip(names, answers(bench, generator, names), strict=True)))
+            for way, counts in found.items():
+                totals[member.guilt, member.name, way] += counts
+            told = (f"{way} {broken} of {pairs}" for way, (broken, pairs) in found.items())
+            print(f"{name}, {member.guilt}, {member.name}: {'; '.join(told)}", flush=True)
+    for (guilt, member, way), (broken, pairs) in totals.items():
+        print(f"{way}: {guilt}, {member} {broken} of {pairs} ({broken / pairs:.1%})")
+
+
 def main() -> int:
     """Print both tables."""
     parser = argparse.ArgumentParser(
@@ -174,8 +265,18 @@ def main() -> int:
         default=[name for name, each in SETS.items() if each.part == CHOOSE],
         choices=list(SETS),
     )
+    parser.add_argument(
+        "--answers", action="store_true", help="compare ways to join several answers to the same"
+    )
     asked = parser.parse_args()
     expert = EmbeddedExpert()
+    benches = (
+        (name, Bench(prepared(name, asked.shared, asked.work), expert, SETS[name].pairing))
+        for name in asked.sets
+    )
+    if asked.answers:
+        compare_joins(benches)
+        return 0
     ways = {
         "all frames": (1.0, 0.0),
         **{
@@ -183,8 +284,7 @@ def main() -> int:
         },
     }
     totals = {way: {guilt: np.zeros(2, int) for guilt in ("leaky", "drawing")} for way in ways}
-    for name in asked.sets:
-        bench = Bench(prepared(name, asked.shared, asked.work), expert, SETS[name].pairing)
+    for name, bench in benches:
         cases = [("leaky", member, sorted(bench.probed)) for member in leaky()]
         # Chance is what few clips do not show: all twelve, and several draws of each.
         cases += [("drawing", MEMBERS[each], sorted(bench.real) * DRAWS) for each in DRAWING]

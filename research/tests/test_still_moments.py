@@ -7,7 +7,7 @@ from pytest_lipleak.media.clipsets import ClipSet, open_clips
 from pytest_lipleak.sync.embedded import EmbeddedExpert
 from research.known_guilt.generator import KnownGuilt
 from research.known_guilt.measuring import Bench
-from research.known_guilt.still_moments import LIMIT, Answers, accused, answers, leaky, value
+from research.known_guilt.still_moments import LIMIT, Answers, accused, answers, joined, leaky, value
 
 FRAMES, FULL = 40, 40 * 25.0
 STILL = np.zeros(FRAMES)
@@ -52,6 +52,27 @@ def test_one_answer_that_is_alike_by_luck_accuses_nobody():
     assert value([Answers(changed, (alike,), FULL)] * 2) == pytest.approx(0.4, abs=0.01)
     assert value([Answers(changed, (alike, other), FULL)] * 2) < 0.0
     assert value([Answers(changed, (alike, alike, alike), FULL)] * 2) == pytest.approx(0.4, abs=0.01)
+
+
+def test_answers_are_joined_as_is_said():
+    """The picture is shown, the first answer to the same is another one, the second is alike, the third another one."""
+    changed, other = STILL + 25 * 0.4, STILL + 25 * 0.3
+    pair = [("one", Answers(changed, (other, STILL, other), FULL)), ("two", shown(0.0, 10))]
+    broken = {way: count for way, (count, _) in joined(pair).items()}
+    assert broken == {
+        "the least, until one is alike (the product)": 0,
+        "one alone": 0,
+        "the median, until one is alike": 0,
+        "one that is alike, else the least": 1,
+        "the least of all three": 0,
+        "two of all three": 0,
+    }
+    always = [(name, Answers(changed, (STILL, STILL, STILL), FULL)) for name in ("one", "two", "two")]
+    assert set(joined(always).values()) == {(2, 2)}, "no pair of one clip"
+    assert broken.keys() == joined(always).keys()
+    late = [("one", Answers(changed, (STILL, other, other), FULL)), ("two", shown(0.0, 10))]
+    assert joined(late)["the least, until one is alike (the product)"] == (1, 1)
+    assert joined(late)["two of all three"] == (0, 1)
 
 
 def test_a_generator_that_shows_its_picture_in_pauses_answers_there_alone():
