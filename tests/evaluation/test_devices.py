@@ -168,7 +168,7 @@ import sys
 import numpy
 from threadpoolctl import threadpool_info
 from pytest_lipleak.evaluation.make.devices import share_threads
-share_threads(int(sys.argv[1]), 2)
+share_threads(int(sys.argv[1]), 8)
 print(max(each["num_threads"] for each in threadpool_info() if "numpy" in each["filepath"]))
 """
 
@@ -176,7 +176,7 @@ print(max(each["num_threads"] for each in threadpool_info() if "numpy" in each["
 @pytest.mark.skipif(processors.usable_processors() < 2, reason="one processor: NumPy has no threads")
 @pytest.mark.parametrize(("given", "expected"), [({}, 1), ({"OPENBLAS_NUM_THREADS": "2"}, 2)])
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_numpy_that_another_plugin_has_imported_takes_its_share_unless_the_user_decided(
+def test_numpy_that_another_plugin_has_imported_takes_one_thread_unless_the_user_decided(
     workers: str, given: dict[str, str], expected: int
 ) -> None:
     clean = {name: value for name, value in os.environ.items() if name not in devices.THREAD_VARIABLES}

@@ -66,25 +66,22 @@ def share_threads(workers: int, processors: int | None = None) -> int | None:
     """Give this process its share of the processors, so that ``workers`` processes do not crowd each other out.
 
     Said to OpenMP, MKL and OpenBLAS by their environment variables, which count for what is imported from now on
-    and for a model's own sub-processes, to OpenCV, and to torch where it is imported already. Where one of the
-    variables is set, the user has decided, and it counts for OpenCV and torch, too.
+    and for a model's own sub-processes, to OpenCV, and to torch where it is imported already. NumPy's own products
+    take one thread. Where one of the variables is set, the user has decided, and it counts for all of them.
 
     Args:
-        workers: processes that work side by side; with one, nothing is changed but that NumPy's own products take one
-            thread.
+        workers: processes that work side by side; with one, nothing is changed but NumPy.
         processors: that may be used; None asks the system.
 
     Returns:
         Threads per process, or None where nothing was changed.
     """
+    if not any(name in os.environ for name in THREAD_VARIABLES):
+        _numpy_in_one_thread()
     if workers < 2:
-        if not any(name in os.environ for name in THREAD_VARIABLES):
-            _numpy_in_one_thread()
         return None
     given = [os.environ[name] for name in THREAD_VARIABLES if os.environ.get(name, "").isdigit()]
     threads = int(given[0]) if given else max((processors or usable_processors()) // workers, 1)
-    if not given:
-        _limit_loaded_numpy(threads)
     for name in THREAD_VARIABLES:
         os.environ.setdefault(name, str(threads))
     import cv2
@@ -101,23 +98,18 @@ def _numpy_in_one_thread() -> None:
     Those of measuring are small: threads wait for each other longer than they work, and take the processor from
     whatever else runs. The environment is left as it was: a model's own processes and torch keep all threads.
     """
-    _limit_loaded_numpy(1)
+    if "numpy" in sys.modules:  # by another plugin, pytest-randomly among them
+        from threadpoolctl import ThreadpoolController
+
+        loaded = ThreadpoolController()
+        own = [each.filepath for each in loaded.lib_controllers if "numpy" in each.filepath]
+        loaded.select(filepath=own).limit(limits=1)
+        return
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     try:
         import numpy  # noqa: F401
     finally:
         del os.environ["OPENBLAS_NUM_THREADS"]
-
-
-def _limit_loaded_numpy(threads: int) -> None:
-    """Limit the threads of NumPy where another plugin, as pytest-randomly, has imported it: then no variable counts."""
-    if "numpy" not in sys.modules:
-        return
-    from threadpoolctl import ThreadpoolController
-
-    loaded = ThreadpoolController()
-    own = [each.filepath for each in loaded.lib_controllers if "numpy" in each.filepath]
-    loaded.select(filepath=own).limit(limits=threads)
 
 
 def _torch_sees(kind: str) -> bool:
