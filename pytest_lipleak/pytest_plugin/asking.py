@@ -1,8 +1,10 @@
 """Whether a run of pytest asks for the plugin: it sets an option, an ini key or a variable, or has a test of ours."""
 
 import os
+import sys
 from collections.abc import Iterable
 from importlib import import_module
+from importlib.machinery import ModuleSpec, PathFinder
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +20,19 @@ HOOKS = "lipleak-hooks"
 
 OF_XDIST = ("numprocesses", "tx", "looponfail")
 """Options with which others run the tests: what they collect, this process learns too late."""
+
+
+class _AsInstalled:
+    """Finds our modules before pytest does, which rewrites the assertions of all modules of a plugin, as of tests.
+
+    That reads and compiles each of them anew: in the first run of every environment and, where no bytecode may be
+    written (``PYTHONDONTWRITEBYTECODE``), in every process.
+    """
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Return where a module of ours is; of others, None."""
+        return PathFinder.find_spec(name, path, target) if name.startswith("pytest_lipleak.") else None
 
 
 def is_spread(config: pytest.Config) -> bool:
@@ -102,6 +117,8 @@ def ask(config: pytest.Config, session: pytest.Session | None = None) -> None:
     """
     if is_asked(config):
         return
+    if _AsInstalled not in sys.meta_path:
+        sys.meta_path.insert(0, _AsInstalled)
     hooks = import_module("pytest_lipleak.session_hooks")
     # In a run that is configured already, pytest calls their ``pytest_configure`` now.
     config.pluginmanager.register(hooks, HOOKS)

@@ -62,6 +62,29 @@ def test_a_run_that_does_not_ask_for_it_imports_nothing_heavy(
     assert "lipleak" not in "".join(line for line in run.text.splitlines() if not line.startswith("plugins:"))
 
 
+REWRITTEN = """
+import sys
+from _pytest.assertion.rewrite import AssertionRewritingHook
+
+def pytest_unconfigure(config):
+    print("rewritten:", *(name for name, module in sys.modules.items()
+        if isinstance(getattr(module, "__loader__", None), AssertionRewritingHook)))
+"""
+
+
+def test_pytest_does_not_rewrite_what_a_run_of_ours_imports_as_if_it_were_tests(project: Project) -> None:
+    project.write(conftest=REWRITTEN)
+    run = project.measure("demo", "--collect-only", subprocess=True)
+    assert run.code == 0, run.text
+    (line,) = run.lines("rewritten:")
+    ours = {
+        name.removeprefix("pytest_lipleak.") for name in line.split() if name.startswith("pytest_lipleak.")
+    }
+    # What guards the process from the name of a model on is there before the rest.
+    guarding = {"pytest_plugin.guarding", "pytest_plugin.display", "core.exit_status"}
+    assert ours <= IDLE | guarding | {"machine", "machine.exit_guard"}
+
+
 def test_a_fixture_that_a_test_asks_for_while_it_runs_is_there(project: Project) -> None:
     project.write(
         conftest=LISTS_MODULES,
