@@ -85,6 +85,9 @@ DRAWS = 8
 DRAWS_OF_EACH = 2
 """Likewise where ways to join answers are compared, of all twelve clips."""
 
+TWICE = 0.001
+"""Share of one still reference by which two answers may differ, added up over all frames, that are one answer."""
+
 TIMES = (
     "in pauses of the driving speech",
     "in its quiet half",
@@ -138,27 +141,43 @@ def leaky() -> list[Member]:
     ]
 
 
-Join = Callable[[Sequence[tuple[float, bool]]], float]
-"""What three answers to the same leave over, and whether each is another picture than the first, to one number."""
+Join = Callable[[SwapShares, Sequence[SwapShares]], float]
+"""What three answers to the same leave over of what came with another reference."""
 
 
-def _until_one_is_alike(answers: Sequence[tuple[float, bool]]) -> list[float]:
-    alike = [place for place, (_, other) in enumerate(answers) if not other]
-    return [found for found, _ in answers[: alike[0] + 1 if alike else None]]
+def _left(first: SwapShares, answers: Sequence[SwapShares]) -> list[float]:
+    return [first.beyond(each) for each in answers]
+
+
+def _until_one_is_alike(first: SwapShares, answers: Sequence[SwapShares]) -> list[float]:
+    alike = [place for place, each in enumerate(answers) if not each.is_other]
+    return _left(first, answers[: alike[0] + 1 if alike else None])
+
+
+def _one_that_is_alike(first: SwapShares, answers: Sequence[SwapShares]) -> float:
+    found = _until_one_is_alike(first, answers)
+    return min(found) if all(each.is_other for each in answers) else found[-1]
+
+
+def _nearest(first: SwapShares, answers: Sequence[SwapShares]) -> float:
+    """What is beyond the nearest answer, where one comes twice: whoever gives it twice has few."""
+    known = [np.zeros(len(first.products)), *(np.array(each.products) for each in answers)]
+    if all(np.abs(one - other).sum() > TWICE * first.full for one, other in itertools.combinations(known, 2)):
+        return min(_left(first, answers))
+    rest = [SwapShares(first.moments) for _ in known]
+    for each, answer in zip(rest, known, strict=True):
+        each.products = np.subtract(first.products, answer).tolist()
+    return min(each.most for each in rest)
 
 
 JOINS: Mapping[str, Join | None] = {
-    "as it is": None,
-    "the least, until one is alike": lambda answers: min(_until_one_is_alike(answers)),
-    "one alone": lambda answers: answers[0][0],
-    "the median, until one is alike": lambda answers: median(_until_one_is_alike(answers)),
-    "one that is alike, else the least": lambda answers: (
-        min(_until_one_is_alike(answers))
-        if all(other for _, other in answers)
-        else _until_one_is_alike(answers)[-1]
-    ),
-    "the least of all three": lambda answers: min(found for found, _ in answers),
-    "two of all three": lambda answers: median(found for found, _ in answers),
+    "the least, until one is alike (the product)": None,
+    "one alone": lambda first, answers: first.beyond(answers[0]),
+    "the median, until one is alike": lambda first, answers: median(_until_one_is_alike(first, answers)),
+    "one that is alike, else the least": _one_that_is_alike,
+    "the least of all three": lambda first, answers: min(_left(first, answers)),
+    "two of all three": lambda first, answers: median(_left(first, answers)),
+    "beyond the nearest where one comes twice, else the least": _nearest,
 }
 
 
@@ -184,7 +203,7 @@ class Answers:
         answers = [self._shares(products, moments) for products in self.again]
         if join is None:
             return first.beyond_all(answers)[0]
-        return join([(first.beyond(each), each.is_other) for each in answers])
+        return join(first, answers)
 
     def _shares(self, products: NDArray[np.float64], moments: float) -> SwapShares:
         shares = SwapShares(moments)

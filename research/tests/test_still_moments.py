@@ -60,20 +60,20 @@ def test_answers_are_joined_as_is_said():
     pair = [("one", Answers(changed, (other, STILL, other), FULL)), ("two", shown(0.0, 10))]
     broken = {way: count for way, (count, _) in joined(pair).items()}
     assert broken == {
-        "as it is": 0,
-        "the least, until one is alike": 0,
+        "the least, until one is alike (the product)": 0,
         "one alone": 0,
         "the median, until one is alike": 0,
         "one that is alike, else the least": 1,
         "the least of all three": 0,
         "two of all three": 0,
+        "beyond the nearest where one comes twice, else the least": 0,
     }
     always = [(name, Answers(changed, (STILL, STILL, STILL), FULL)) for name in ("one", "two", "two")]
     assert set(joined(always).values()) == {(2, 2)}, "no pair of one clip"
     assert broken.keys() == joined(always).keys()
     late = [("one", Answers(changed, (STILL, other, other), FULL)), ("two", shown(0.0, 10))]
-    assert joined(late)["the least, until one is alike"] == (1, 1)
-    assert joined(late)["as it is"] == (0, 1), "the other answer is near"
+    assert joined(late)["the least, until one is alike (the product)"] == (1, 1)
+    assert joined(late)["beyond the nearest where one comes twice, else the least"] == (0, 1)
     assert joined(late)["two of all three"] == (0, 1)
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import combinations, repeat
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -347,10 +347,9 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
     direction alone, from shut to open, say, and a model that draws another mouth at every call goes there as well. So
     where something is found, the model is asked again with the same, and what that changes is taken off. Where that is
     much, all frames count, or the best moments less three times what chance gives in its own. Two draws may be alike by
-    luck, and a model may take one of few ways at every call: so it is asked three times, and the least counts, or what
-    is beyond the nearest of its answers where one of them comes twice (``SwapShares.beyond_all``). Of finished videos,
-    whatever their reference, a second output for the same is always looked at: outputs that are as far apart as two for
-    the same show nothing of what was given.
+    luck: where something is left of a model that draws, it is asked up to three times, and the least counts. Of
+    finished videos, whatever their reference, a second output for the same is always looked at: outputs that are as far
+    apart as two for the same show nothing of what was given.
 
     Returns:
         The change of the output projected on the change of the reference, over the mouth, and the change of the
@@ -427,9 +426,6 @@ ASKS_AGAIN = 0.03
 """Share of one still reference from which a model is asked again with the same: one that repeats itself and leaks
 nothing comes to 0.00."""
 
-ALIKE = 0.001
-"""Share of one still reference by which two answers may differ, added up over all frames, that are one answer."""
-
 MOMENTS = 0.25
 """Share of the frames that count of a still reference where something is heard, those in which most of it arrives: the
 speech that drives a probe pauses for about as long."""
@@ -485,12 +481,12 @@ class SwapShares:
     @property
     def most(self) -> float:
         """Mean over the frames that count; where not all do, of either sign: lips may shut as the reference opens."""
-        return self._most_of(self.products)
+        return self._mean_of_most(self.products) if self.moments == 1 else self.by_chance
 
     @property
     def by_chance(self) -> float:
         """Likewise, whichever way it goes: where nothing was changed, that is chance."""
-        return self._most_of(self.products, (1, -1))
+        return max(self._mean_of_most(sign * np.asarray(self.products)) for sign in (1, -1))
 
     @property
     def asks_again(self) -> bool:
@@ -512,35 +508,34 @@ class SwapShares:
             again: the same of the model's second answer to the first one's input.
         """
         beyond = np.subtract(self.products, np.divide(again.products, 2))
-        most = self._most_of(beyond)
+        signs = (1,) if self.moments == 1 else (1, -1)
+        most = max(self._mean_of_most(sign * beyond) for sign in signs)
         if not again.draws:
             return most - again.by_chance
         everywhere = float(beyond.mean() - abs(np.mean(again.products)))
         return everywhere if self.moments == 1 else max(everywhere, most - TIMES_CHANCE * again.by_chance)
 
     def beyond_all(self, answers: Iterable["SwapShares"]) -> tuple[float, list["SwapShares"]]:
-        """What further answers to the same leave over, and these.
+        """The least that is ``beyond`` further answers to the same, and those that were asked for.
 
-        A model that gives one answer twice has few: what is left beyond the nearest of them counts, for another way to
-        answer is no leak. Of a model that draws it is the least of ``beyond``.
+        Another one is asked for only while something is left, and only of a model that does not repeat itself.
         """
-        asked = list(answers)
-        known = np.array([np.zeros(len(self.products)), *(each.products for each in asked)])
-        has_few = any(np.abs(one - other).sum() <= ALIKE * self.full for one, other in combinations(known, 2))
-        if not has_few:
-            return min(map(self.beyond, asked)), asked
-        return min(self._most_of(np.subtract(self.products, each)) for each in known), asked
+        found, asked = math.inf, []
+        for again in answers:
+            asked.append(again)
+            found = min(found, self.beyond(again))
+            if not again.is_other or found * len(self.products) <= ASKS_AGAIN * self.full:
+                break
+        return found, asked
 
     @property
     def is_other(self) -> bool:
         """Whether these are of another output: more of it differs than what it was given does."""
         return self.apart > 1.5 * self.nudge
 
-    def _most_of(self, products: ArrayLike, signs: Sequence[int] = ()) -> float:
-        count = max(round(self.moments * len(self.products)), 1)
-        each = np.asarray(products, np.float64)
-        signs = signs or ((1,) if self.moments == 1 else (1, -1))
-        return max(float(np.sort(sign * each)[-count:].mean()) for sign in signs)
+    def _mean_of_most(self, products: ArrayLike) -> float:
+        each = np.sort(np.asarray(products, np.float64))
+        return float(each[-max(round(self.moments * len(each)), 1) :].mean())
 
     def noted(self, again: "SwapShares | None", frames: int) -> dict[str, float]:
         """Return what is noted beside the share; ``again``: as of ``beyond``, or None where it was not asked for."""
