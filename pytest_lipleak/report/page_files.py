@@ -38,7 +38,7 @@ def check_page(target: Path, option: str) -> None:
     """Refuse a report that could not be written, before anything is measured for it.
 
     Raises:
-        ConfigurationError: see ``outputs.check_writable``.
+        ConfigurationError: see ``written_files.check_writable``.
     """
     if page_of(target) != target:
         check_writable(target, option, "page")
