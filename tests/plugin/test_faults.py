@@ -15,7 +15,8 @@ from inner_pytest import Project, Run
 from pytest_lipleak.machine.private_folders import PrivateFolder
 from pytest_lipleak.store.store import Store
 
-pytestmark = pytest.mark.cold
+COLD = sys.executable
+"""Python itself: in the tests that are not marked so, a program that forks stands for it (tests/warm_python.py)."""
 
 FAULTY = '''
 import signal
@@ -105,6 +106,14 @@ class Noisy(Copy):
         os.chdir("/")
         return super().generate(frames, audio, reference)
 '''
+IMPATIENT = """
+from execnet.gateway_base import WorkerPool
+
+wait = WorkerPool.waitall
+WorkerPool.waitall = lambda self, timeout=None: wait(self, timeout and timeout / 10)
+"""
+"""execnet interrupts what runs 5 s after the controller's end, and ends the process after another 10 s: here sooner."""
+
 GATES = ("--lipleak-gate=LSE-C_S < 50", "--lipleak-gate=LSE-D_S[AR] > 1")
 TRIALS = 6
 
@@ -126,9 +135,14 @@ _undisturbed: list[dict] = []
 
 
 def undisturbed_trials(faulty: Project) -> list[dict]:
-    """What a run that nothing disturbs scores: the same for every test here, so one of them measures it."""
+    """What a run that nothing disturbs scores: the same for every test here, so one of them measures it.
+
+    Its hashes have another seed than those of the tests' forks, so that what rests on their order differs.
+    """
     if not _undisturbed:
-        _undisturbed.extend(trials(measure(faulty, "Known", "undisturbed")))
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("sys.executable", COLD)
+            _undisturbed.extend(trials(measure(faulty, "Known", "undisturbed")))
     return _undisturbed
 
 
@@ -221,6 +235,7 @@ def test_a_killed_worker_costs_its_test_and_no_finished_trial(faulty: Project) -
 
 
 @pytest.mark.slow
+@pytest.mark.cold
 def test_two_runs_at_once_on_one_store_make_everything_once(faulty: Project) -> None:
     (faulty.path / "log").mkdir()
     command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", *GATES]
@@ -280,8 +295,10 @@ def test_a_full_disk_under_keep_is_said_and_no_score_is_lost(project: Project) -
 
 
 @pytest.mark.slow
+@pytest.mark.cold
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="looks for processes in /proc")
 def test_workers_end_when_their_controller_is_killed(faulty: Project) -> None:
+    (faulty.path / "conftest.py").write_text(IMPATIENT)
     command = [sys.executable, "-m", "pytest", "-p", "no:randomly", "-p", "no:cacheprovider", "-n2", *GATES]
     command += [
         "--lipleak-model=faulty:Known",
@@ -301,7 +318,6 @@ def test_workers_end_when_their_controller_is_killed(faulty: Project) -> None:
     assert len(workers) == 2
     run.kill()
     run.wait()
-    # execnet interrupts what runs after 5 s, and ends the process after another 10 s.
     deadline = time.monotonic() + 60
     while any(worker.exists() for worker in workers):
         assert time.monotonic() < deadline, "a worker outlived its controller"
