@@ -8,17 +8,13 @@ from dataclasses import replace
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 # Processes that tests start may keep the bytecode of what they import: without it each of them compiles the whole
 # package anew, and pytest rewrites it, which takes longer than most of what they do.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# librosa has its helpers compiled when it is first used, in a new environment: that took a dozen seconds, most of them
-# for code that is fast, which a test needs not. Numba keeps it, beside librosa, and does not ask how fast it is: so the
-# tests keep theirs elsewhere.
-os.environ["NUMBA_OPT"] = "0"
-os.environ["NUMBA_CACHE_DIR"] = str(Path(__file__).parents[1] / ".pytest_cache" / "numba")
 
 import numpy as np
 
@@ -40,6 +36,18 @@ if TYPE_CHECKING:
 
 # The workers of this suite share the processors, as those of a user do; see also what share_threads says.
 share_threads(int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+
+
+def _uncompiled(*given: Any, **options: Any) -> Any:
+    return given[0] if given and callable(given[0]) else lambda function: function
+
+
+# librosa has numba compile helpers when it is imported, a dozen seconds of processor time in a new environment. What is
+# used of it here calls none of them: they stay Python.
+_numba = ModuleType("numba")
+for _decorator in ("jit", "vectorize", "guvectorize", "stencil"):
+    setattr(_numba, _decorator, _uncompiled)
+sys.modules["numba"] = _numba
 
 # A busy machine is no fault of a test.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -201,7 +209,7 @@ def short_clips(make_once: MakeOnce) -> "ClipSet":
 
 @pytest.fixture(scope="session")
 def own_clips(make_once: MakeOnce) -> Path:
-    """Four of the embedded clips, at half their size and their first 2.4 s, as somebody's own."""
+    """Four of the embedded clips, at half their size and their first 2.1 s, as somebody's own."""
     import cv2
 
     from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
@@ -214,9 +222,9 @@ def own_clips(make_once: MakeOnce) -> Path:
             speaker.mkdir(parents=True, exist_ok=True)
             small = [
                 cv2.resize(each, (80, 80), interpolation=cv2.INTER_AREA)
-                for each in embedded[name].frames[:60]
+                for each in embedded[name].frames[:52]
             ]
-            write_video(speaker / f"{name}.mkv", np.stack(small), embedded[name].audio[: 640 * 60])
+            write_video(speaker / f"{name}.mkv", np.stack(small), embedded[name].audio[: 640 * 52])
 
     return make_once("readers", write) / "clips"
 

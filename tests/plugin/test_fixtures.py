@@ -10,7 +10,7 @@ from pytest_lipleak import Condition, Reference, Setup
 def test_clips(lipleak_clips):
     assert list(lipleak_clips) == ["clip0", "clip1", "clip2"]
     clip = lipleak_clips["clip1"]
-    assert clip.frames.shape == (60, 80, 80, 3) and clip.audio.shape == (60 * 640,)
+    assert clip.frames.shape == (52, 80, 80, 3) and clip.audio.shape == (52 * 640,)
 
 def test_silent_audio(lipleak_silent_audio):
     audio = lipleak_silent_audio(10)
@@ -29,7 +29,7 @@ def test_references(lipleak_references, lipleak_clips):
 def test_expert(lipleak_sync_expert, lipleak_clips):
     clip = lipleak_clips["clip0"]
     assert lipleak_sync_expert.identity.name == "embedded"
-    assert len(lipleak_sync_expert.embed_video(clip.frames)) == len(lipleak_sync_expert.embed_audio(clip.audio)) == 55
+    assert len(lipleak_sync_expert.embed_video(clip.frames)) == len(lipleak_sync_expert.embed_audio(clip.audio)) == 47
 
 def test_device(lipleak_device):
     assert lipleak_device == "cpu"
@@ -259,7 +259,7 @@ class Noisy(Copy):
 {fixture}
 
 def test_silence(lipleak_silent_audio, lipleak, lipleak_clips):
-    audio = lipleak_silent_audio(60)
+    audio = lipleak_silent_audio(52)
     assert lipleak.silence_kind == "noise" and audio.any()
     assert np.array_equal(audio, lipleak.driving_audio(lipleak_clips["clip0"], Setup.SI))
 

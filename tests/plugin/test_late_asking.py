@@ -50,6 +50,10 @@ def late(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
         # What was set is what is restored: first set, so that there is something to take back.
         monkeypatch.setenv(f"LIPLEAK_{name}", "")
         monkeypatch.delenv(f"LIPLEAK_{name}")
+    # Three short clips for the twelve embedded ones: to name others is to ask.
+    clips = "".join(f"{clip}\n" for clip in sorted(project.clips.glob("*.mkv")))
+    (project.path / "manifest.csv").write_text(f"file\n{clips}")
+    monkeypatch.setattr("pytest_lipleak.media.clipsets._embedded_folder", lambda: project.path)
     project.write(test_plain="def test_plain(): pass")
     return project
 

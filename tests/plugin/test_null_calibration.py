@@ -35,7 +35,8 @@ def test_a_copier_leaks_and_a_still_face_does_not(
     assert project.measure("Still", *distribution).counts == {"passed": 2}
 
 
-def test_parts_merge_to_the_same_p(project: Project) -> None:
+def test_parts_merge_to_the_same_p(project: Project, longer_clips: Path) -> None:
+    project = replace(project, clips=longer_clips)
     gate = "--lipleak-gate=LSE-C_S@floor < 0.3 @ p 0.01"
     whole = project.measure("Copy", gate).json
     files = []

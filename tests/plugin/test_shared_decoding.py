@@ -44,7 +44,6 @@ def pytest_collection_finish(session):
 """
 
 
-@pytest.mark.cold
 @pytest.mark.parametrize("way", [("-n0",), ("-n2",)], ids=["alone", "n2"])
 def test_pictures_are_decoded_once_a_run_over_all_workers(
     project: Project, monkeypatch: pytest.MonkeyPatch, way: tuple[str, ...]

@@ -60,7 +60,6 @@ def test_same_numbers_to_the_bit_and_every_trial_made_once(project: Project) -> 
         assert not project.run_folders(), way
 
 
-@pytest.mark.cold
 def test_several_partners_are_made_once_and_give_the_same_numbers(project: Project) -> None:
     gates = [f"--lipleak-gate={limit}" for limit in ("LSD-CR < 0.001", "LSE-C_XO[CR] < 0.1")]
     alone = project.measure("Copy", *gates, "--lipleak-partners=2")

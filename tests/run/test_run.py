@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from pytest_lipleak.core.errors import ConfigurationError
@@ -20,7 +21,7 @@ from pytest_lipleak.run.run import Run
 from pytest_lipleak.settings.resolve import make_settings, read_settings
 
 RUN = """
-import sys, time
+import os, sys, time
 from pathlib import Path
 from pytest_lipleak.settings.resolve import make_settings
 from pytest_lipleak.run.process import Process
@@ -28,12 +29,14 @@ from pytest_lipleak.run.run import Run
 settings = make_settings({"model": "demo", "expert": "embedded", "device": "cpu"}, Path.cwd(), {})
 run = Run(settings, Process(sys.argv[1]))
 run.new_evaluation(run.model)
-print(run.folder, flush=True)
+print(run.folder, os.getpid(), flush=True)
 time.sleep(120)
 """
 
 
-def test_only_folders_of_dead_runs_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_folders_of_dead_runs_are_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, warm: None
+) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     running = [
@@ -43,12 +46,13 @@ def test_only_folders_of_dead_runs_are_removed(tmp_path: Path, monkeypatch: pyte
         for name in ("killed", "alive", "young")
     ]
     try:
-        folders = [Path(each.stdout.readline().strip()) for each in running if each.stdout]
+        begun = [each.stdout.readline().split() for each in running if each.stdout]
+        folders = [Path(folder) for folder, _ in begun]
         assert [folder.name for folder in folders] == [
             f"pytest-lipleak-{n}" for n in ("killed", "alive", "young")
         ]
         for index in (0, 2):
-            running[index].kill()
+            psutil.Process(int(begun[index][1])).kill()
             running[index].wait()
         long_ago = time.time() - FORGOTTEN - 60
         for path in (path for folder in folders[:2] for path in (folder, *folder.rglob("*"))):
