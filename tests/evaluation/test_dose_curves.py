@@ -214,5 +214,6 @@ def test_the_control_generators_are_read_as_what_they_are(tmp_path: Path) -> Non
         assert evaluation.corpus.curve is not None, "the shipped curve fits the shipped expert and clips"
         dose = evaluation.measure("LSE-C_S").dose
         assert dose is not None
-        assert dose.share == pytest.approx(expected, abs=0.03)
+        # Without a leak it lies at the curve's begin, or below by what another OpenCV rounds: less than any copy.
+        assert max(dose.share, 0.0) == pytest.approx(expected, abs=0.03)
         assert math.isnan(dose.low), "two speakers have no interval"

@@ -126,7 +126,9 @@ def test_no_leak_gives_nothing_and_a_share_gives_that_share(evaluation: Evaluate
 def mixed(frames: np.ndarray, others: np.ndarray, share: float) -> np.ndarray:
     """Pictures (T, H, W, 3) that hold a share of others, (T, H, W, 3) or (H, W, 3), in whole hundredths."""
     hundredths = np.uint16(round(100 * share))
-    weighted = frames * (np.uint16(100) - hundredths) + others * hundredths
+    weighted = (
+        frames.astype(np.uint16) * (np.uint16(100) - hundredths) + others.astype(np.uint16) * hundredths
+    )
     return ((weighted + np.uint16(50)) // np.uint16(100)).astype(np.uint8)
 
 
