@@ -218,7 +218,8 @@ def test_the_shell_completes_files_and_choices_of_every_command() -> None:
     )
     for wanted in ("evaluate___keep_COMPGEN", "calibrate___weights_COMPGEN", "probe___store_COMPGEN"):
         assert wanted in run.stdout
-    assert "doctor___silence_choices=(zeros noise)" in run.stdout
+    # Older releases of shtab quote each.
+    assert "doctor___silence_choices=(zeros noise)" in run.stdout.replace("'", "")
 
 
 @pytest.mark.parametrize("option", ["timeout", "store-limit"])
