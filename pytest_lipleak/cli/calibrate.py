@@ -149,7 +149,7 @@ def _write_gates(path: Path, shares: _Shares) -> None:
     from pytest_lipleak.evaluation.results import calibrated_gates
 
     work, clean = shares.work, shares.corpora[calibrated_gates.NONE]
-    gates, missing = calibrated_gates.gates_for(shares.between, clean)
+    gates, missing, blunt = calibrated_gates.gates_for(shares.between, clean)
     text = calibrated_gates.options_file(
         gates, work.expert.name, work.expert.protocol, str(work.settings.inputs.clips)
     )
@@ -157,6 +157,8 @@ def _write_gates(path: Path, shares: _Shares) -> None:
         write_text(path, text)
     for words in missing:
         print(f"no gate on {words}", file=shares.told)
+    for words in blunt:
+        print(f"mind: {words}", file=shares.told)
     print(f"{path}: {counted(len(gates), 'gate')}; pytest @{path}", file=shares.told)
     for said in (calibrated_gates.without_scores(clean), calibrated_gates.few_speakers(clean)):
         if said:

@@ -62,7 +62,7 @@ def test_every_gate_can_be_read_and_what_cannot_be_told_is_said() -> None:
     between = found(
         {NONE: (0, 0.1), HALF: (1, 2), FULL: (1, 1.2)}, {NONE: (0, 0.9), HALF: (0.5, 1), FULL: (2, 3)}
     )
-    gates, missing = gates_for(between, honest)
+    gates, missing, _ = gates_for(between, honest)
     assert "LSE-C_S@floor < 0.55" in gates
     assert "LSE-C_S@floor[AR] < 0.55" in gates
     floors = {limit.metric.name: limit.value for limit in map(Limit.parse, gates) if limit.operator == ">"}
@@ -76,7 +76,7 @@ def test_every_gate_can_be_read_and_what_cannot_be_told_is_said() -> None:
     assert {line.partition("=")[0] for line in lines} <= flags
 
 
-def test_a_limit_leaves_as_much_room_for_other_lips_as_the_default_gates_do() -> None:
+def test_no_limit_stands_below_the_default_gates_share_of_a_full_copy() -> None:
     """Halfway would be .33 and .25 here, where honest lips of other kinds came to .34 and .39."""
     honest = corpus(["a", "b", "c"])
     honest.unrelated = dict.fromkeys("abc", (1.0, 1.2))
@@ -84,8 +84,9 @@ def test_a_limit_leaves_as_much_room_for_other_lips_as_the_default_gates_do() ->
         {NONE: (0, 0.06), HALF: (0.6, 1), FULL: (0.9, 1.3)},
         {NONE: (0, 0.1), HALF: (0.4, 1), FULL: (0.9, 1.3)},
     )
-    gates, missing = gates_for(between, honest)
+    gates, missing, blunt = gates_for(between, honest)
     assert not missing
+    assert not blunt, "half a copy breaks both"
     calibrated = {limit.metric.name: limit.value for limit in map(Limit.parse, gates)}
     default = {
         limit.metric.name: limit.value for limit in map(Limit.parse, DEFAULT_GATES["embedded", "direct"])
@@ -97,19 +98,33 @@ def test_a_limit_leaves_as_much_room_for_other_lips_as_the_default_gates_do() ->
         assert calibrated[name] > 0.39
 
 
+def test_a_limit_that_half_a_copy_keeps_stands_and_says_so() -> None:
+    """A full copy comes to .87, as on clips of GRID."""
+    honest = corpus(["a", "b", "c"])
+    honest.unrelated = dict.fromkeys("abc", (1.0, 1.2))
+    between = found(
+        {NONE: (0, 0.2), HALF: (0.28, 0.36), FULL: (0.8, 0.94)},
+        {NONE: (0, 0.2), HALF: (0.44, 0.6), FULL: (0.8, 0.94)},
+    )
+    gates, missing, blunt = gates_for(between, honest)
+    assert not missing
+    assert {"LSE-C_S@floor < 0.348", "LSE-C_S@floor[AR] < 0.348", "LSE-C_XO@floor[CR] < 0.435"} <= set(gates)
+    assert blunt == ["LSE-C_S@floor < 0.348: half a copy would keep it (0.32)"]
+
+
 def test_a_limit_that_a_full_copy_keeps_is_none() -> None:
     honest = corpus(["a", "b", "c"])
     between = found(
         {NONE: (0, 0.1), HALF: (0.2, 1), FULL: (0.1, 3)}, {NONE: (0, 0.1), HALF: (1, 2), FULL: (2, 3)}
     )
-    _, missing = gates_for(between, honest)
+    _, missing, _ = gates_for(between, honest)
     assert "LSE-C_S@floor: a full copy would keep 0.62" in missing[0]
 
 
 def test_too_few_speakers_are_named_as_the_reason() -> None:
     honest = corpus(["a", "b", "c"])
     few = {name: replace(measured(name, 0, 1), interval=None) for name in (*CALIBRATED, *FOLLOWS)}
-    _, missing = gates_for({NONE: few, HALF: few, FULL: few}, honest)
+    _, missing, _ = gates_for({NONE: few, HALF: few, FULL: few}, honest)
     assert len(missing) == 4
     assert all("needs at least 5 clips, and a limit needs intervals" in words for words in missing)
 

@@ -2,8 +2,8 @@
 
 A limit on a leak stands halfway between what no leak comes to at most and what half a copy comes to at least. The
 control generators are one way to make lips, and others agree more with speech that they never heard: so a limit is
-never below a share of what a full copy gives that holds for all ways that were tried with the embedded expert. Where a
-full copy would keep such a limit, the metric cannot tell a leak on these clips, and there is none.
+never below a share of what a full copy gives. Where a full copy would keep such a limit, the metric cannot tell a leak
+on these clips, and there is none; where half a copy would, the limit stands, and that is said.
 """
 
 import math
@@ -23,9 +23,9 @@ NONE, HALF, FULL = 0.0, 0.5, 1.0
 
 LEAST_SHARE: Mapping[str, float] = {metric(name).name: limit for name, limit in SCAN_LIMITS.items()}
 """By metric on the expert's scale that leaks are told by: the share of a full copy's value below which no limit stands.
-The embedded expert's own default limits: the honest lips that those leave room for (``docs/evidence/known-guilt.md``,
-"Gate by gate") are lips of other kinds for another expert, too. On its scale a full copy comes to .87 on clips of GRID
-and to 1.9 on the embedded ones."""
+The embedded expert's own default limits, as if a full copy gave 1: on its scale it comes to .87 on clips of GRID and to
+1.9 on the embedded ones. So a limit may be narrower than the default: .35 under silence on those of GRID, where honest
+lips of any set come to .34 (``docs/evidence/known-guilt.md``, "Gate by gate")."""
 
 CALIBRATED = tuple(LEAST_SHARE)
 
@@ -83,15 +83,15 @@ def limit_between(good: Measurement, bad: Measurement) -> float | None:
 
 def gates_for(
     measured: Mapping[float, Mapping[str, Measurement]], honest: Corpus
-) -> tuple[list[str], list[str]]:
-    """Return gates for both references, and in words which metrics give none.
+) -> tuple[list[str], list[str], list[str]]:
+    """Return gates for both references, in words which metrics give none, and which limits half a copy would keep.
 
     Args:
         measured: by copied share (``NONE``, ``HALF``, ``FULL``) and name, ``CALIBRATED`` and ``FOLLOWS``.
         honest: the scores of the generator that leaks nothing.
     """
     gates: list[str] = []
-    missing = []
+    missing, blunt = [], []
     for name in CALIBRATED:
         none, half, full = (measured[share][name] for share in (NONE, HALF, FULL))
         value = limit_between(none, half)
@@ -99,10 +99,13 @@ def gates_for(
             missing.append(f"{name}: {_untold(none, half)}")
             continue
         value = max(value, LEAST_SHARE[name] * full.value)
-        if value < full.interval[0]:
-            gates += _both(name, "<", value)
-        else:
+        if value >= full.interval[0]:
             missing.append(f"{name}: a full copy would keep {value:.3g}, too")
+            continue
+        limits = _both(name, "<", value)
+        gates += limits
+        if half.value < Limit.parse(limits[0]).value:
+            blunt.append(f"{limits[0]}: half a copy would keep it ({half.value:.3g})")
     for name in FOLLOWS:
         floor = _follows(measured[NONE][name], honest)
         if floor is None:
@@ -110,7 +113,7 @@ def gates_for(
         else:
             gates += _both(name, ">", floor)
     gates += [text.format(reference) for text in SCALELESS_GATES for reference in Reference]
-    return [str(Limit.parse(text)) for text in (*gates, *PROBE_GATES)], missing
+    return [str(Limit.parse(text)) for text in (*gates, *PROBE_GATES)], missing, blunt
 
 
 def _untold(good: Measurement, bad: Measurement) -> str:
