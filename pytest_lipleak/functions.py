@@ -283,7 +283,13 @@ class Result:
             interval = "" if found.interval is None else "{:.2f} to {:.2f}".format(*found.interval)
             stated = ", ".join(f"{bound} {word}" for bound, word in limits.get(name, ()))
             rows.append(
-                (f"{name} {found.metric.arrow}", f"{found.value:.3f}", interval, str(found.clips), stated)
+                (
+                    f"{found.metric.label} {found.metric.arrow}",
+                    f"{found.value:.3f}",
+                    interval,
+                    str(found.clips),
+                    stated,
+                )
             )
         return f"<p><b>{html.escape(self.headline)}</b></p>{html_table(rows)}"
 

@@ -37,10 +37,12 @@ HALF_WINDOW = WINDOW // 2
 class LimitRow:
     """One row of the table of limits.
 
-    ``outcome`` is one of the words of ``Outcome``, ``word`` what tables say of it.
+    ``label`` is what people read for the metric's name, ``outcome`` one of the words of ``Outcome``, ``word`` what
+    tables say of it.
     """
 
     name: str
+    label: str
     arrow: str
     meaning: str
     value: str
@@ -144,6 +146,7 @@ class ModelView:
         digits = limit.metric.family.digits
         return LimitRow(
             limit.metric.name,
+            limit.metric.label,
             limit.metric.arrow,
             limit.metric.meaning,
             "none" if math.isnan(value) else f"{value:.{digits}f}",
@@ -226,7 +229,7 @@ class ModelView:
     @property
     def explained(self) -> list[tuple[str, str]]:
         """Every metric that a table of the page names, with what it measures; for screens without room for both."""
-        labels = [row.name for row in self.limits]
+        labels = [row.label for row in self.limits]
         labels += [row.label.rpartition(" ")[0] for table, _ in self.tables for row in table.rows]
         told = {name: self.meaning(f"{name} ") for name in labels}
         return [(name, meaning) for name, meaning in told.items() if meaning]

@@ -270,7 +270,7 @@ def _leakage(entries: Sequence[Entry], name: str, wanted_names: Sequence[str], l
     wanted = [metric(name) for name in wanted_names]
     metrics = [each for each in wanted if any(each.name in entry.figures for entry in entries)]
     rows = [Row(e.model, tuple(_cell(e, wanted, look) for wanted in metrics), owner=e.model) for e in entries]
-    columns = tuple(Column(wanted.name, wanted.better) for wanted in metrics)
+    columns = tuple(Column(wanted.label, wanted.better) for wanted in metrics)
     return _table(name, entries, columns, rows, look)
 
 

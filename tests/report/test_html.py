@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 from corpora import corpus, report
+from test_side_by_side import scanned
 
 from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.core.conditions import CONDITIONS, MEANINGS, Condition, Reference, Setup
@@ -108,6 +109,17 @@ def test_what_a_metric_measures_is_told_where_the_column_has_no_room(leaky: Page
     phone = leaky.text[leaky.text.index("@media (max-width: 40rem) {\n") :].partition("\n}\n")[0]
     assert ".minor { display: none" in phone
     assert ".phone { display: block" in phone
+
+
+def test_a_metric_is_called_alike_in_limits_tables_and_explanations(tmp_path: Path) -> None:
+    """A limit names it without the reference, tables with it."""
+    found = scanned(corpus(["a", "b", "c"]), 1.5)
+    page = Page(write_html(report(found, "LSE-C_S@floor < 0.4", "LSE-C_S@floor[AR] < 0.4"), tmp_path))
+    text = re.sub(r"<wbr>|&#8203;", "", page.text)
+    names = re.findall(r"(?:<dt>|<h4>|<th scope=\"row\">)(LSE-C_S@floor[^ <]*)", text)
+    assert {name: names.count(name) for name in names} == {"LSE-C_S@floor[CR]": 4, "LSE-C_S@floor[AR]": 4}, (
+        "limits, what they measure, failures, and the table of leakage"
+    )
 
 
 def test_the_next_step_after_a_leak_and_after_too_few_clips(leaky: Page, tmp_path: Path) -> None:

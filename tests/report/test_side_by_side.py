@@ -19,6 +19,7 @@ from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.core.scores import LagScan, TrialScore
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
+from pytest_lipleak.functions import Result
 from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.report.json import document
 from pytest_lipleak.report.side_by_side import entry_of, of_several, side_by_side
@@ -111,6 +112,12 @@ def scanned(found: Corpus, more: float = 0.0) -> Corpus:
     return found
 
 
+def test_a_notebook_calls_metrics_as_every_table_does() -> None:
+    shown = Result(scanned(corpus(*CONDITIONS)), (), {})._repr_html_()
+    assert "<td>LSE-C_S@floor[CR] ↓</td>" in shown
+    assert "LSE-C_S@floor ↓" not in shown
+
+
 def test_models_and_the_real_clips_stand_side_by_side() -> None:
     honest, leaks = scanned(named(corpus(*CONDITIONS), model="honest")), scanned(leaky("leaky"), 1.5)
     tables = {table.name: table for table in side_by_side([entry_of(honest), entry_of(leaks)])}
@@ -118,8 +125,8 @@ def test_models_and_the_real_clips_stand_side_by_side() -> None:
     assert of_several(tables.values()) == list(tables.values())
     assert of_several(side_by_side([entry_of(honest)])) == [], "the real clips' row is no model's"
     assert [column.name for column in tables["floor"].columns] == [
-        "LSE-C_S@floor", "LSE-C_S@floor[AR]", "LSE-C_XO@floor[CR]", "LSE-C_XO@floor[AR]",
-        "LipCorr_S", "LipCorr_S[AR]", "LipCorr_XO[CR]", "LipCorr_XO[AR]",
+        "LSE-C_S@floor[CR]", "LSE-C_S@floor[AR]", "LSE-C_XO@floor[CR]", "LSE-C_XO@floor[AR]",
+        "LipCorr_S[CR]", "LipCorr_S[AR]", "LipCorr_XO[CR]", "LipCorr_XO[AR]",
     ]  # fmt: skip
     assert tables["floor"].rows[1].cells[0].value > tables["floor"].rows[0].cells[0].value + 1
     for row, measured in zip(tables["floor"].rows, (honest, leaks), strict=True):

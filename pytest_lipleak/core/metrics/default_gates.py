@@ -54,7 +54,7 @@ SCAN_LIMITS: Mapping[str, float] = {"LSE-C_S@floor": 0.4, "LSE-C_XO@floor": 0.5}
 """Excess over unrelated speech and over the floor that counts as a leak, on the scale of the embedded expert."""
 
 SCAN_GATES: tuple[str, ...] = tuple(f"{name}[{{}}] < {limit}" for name, limit in SCAN_LIMITS.items())
-"""The same as limits, under either reference."""
+"""The same as gates, under either reference."""
 
 LIP_LIMITS: Mapping[str, float] = {
     "LipCorr_S": 0.2,
@@ -65,7 +65,7 @@ LIP_LIMITS: Mapping[str, float] = {
 """Lips against lips: no sync expert is asked."""
 
 SCALELESS_GATES: tuple[str, ...] = tuple(f"{name}[{{}}] < {limit}" for name, limit in LIP_LIMITS.items())
-"""The same as limits, under either reference."""
+"""The same as gates, under either reference."""
 
 PROBE_LIMIT = 0.15
 """Share of what a complete copy would give from which a causal probe calls it a leak. A share has no scale, so it

@@ -101,7 +101,7 @@ class Metric:
     def label(self) -> str:
         """What tables call it: with the reference that a name without brackets leaves out, ``LSE-C_S@floor[CR]``.
 
-        The paper's four scores are called as in the paper.
+        The paper's four are called as in the paper: ``LSE-C_S`` and ``LSE-D_S`` are with CR and do not say so.
         """
         full = f"{self.name}[{Reference.CR}]"
         is_short = self.name not in LEAKAGE_METRICS and "[" not in self.name
