@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from pytest_lipleak.core.metrics.formulas import Metric, metric
@@ -88,11 +88,6 @@ class JudgedLimit:
             tuple(verdict.offenders),
             verdict.headline,
         )
-
-    def taken_back(self, why: str) -> "JudgedLimit":
-        """Return the same limit as one that could not be judged after all."""
-        headline = f"{self.limit}: {why}"
-        return replace(self, outcome=Outcome.NOT_JUDGED, reason=why, hollow=None, headline=headline)
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as reports and other processes read it; see ``verdict`` in ``report/schema.json``."""

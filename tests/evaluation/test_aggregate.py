@@ -136,6 +136,24 @@ def test_an_unscored_trial_of_another_condition_does_not_matter(corpus: Corpus) 
     assert measure(corpus, metric("LSD-CR")).unscored == ()
 
 
+def test_a_scan_rests_on_the_outputs_beside_its_own(corpus: Corpus) -> None:
+    """The region that it looks at is where any of them changes."""
+    lags = (0.1,) * 21
+    for clip in "ab":
+        trial(corpus, clip, None, 8, 6)
+        corpus.scans[clip, XM] = LagScan((lags,) * 4, (lags,) * 4, lags, 0.5)
+    corpus.unscored["b", SI] = Unscored("b", SI, "no face")
+    for name in ("LSE-C_XO@floor[CR]", "LipCorr_XO[CR]"):
+        found, limit = measure(corpus, metric(name)), Limit.parse(f"{name} < 90")
+        assert set(found.per_clip) == {"a", "b"}
+        assert [entry.name for entry in found.lost] == ["b [SI,CR]"]
+        assert judge(limit, found).outcome is Outcome.NOT_JUDGED
+        assert judge(limit, found, allow_unscored=True).passed
+    del corpus.scans["b", XM]
+    with pytest.raises(UnscorableError, match="1 of 2 clips were not measured"):
+        measure(corpus, metric("LSE-C_XO@floor[CR]"))
+
+
 def test_without_any_clip_the_value_is_no_number() -> None:
     corpus = corpus_of("a")
     corpus.unscored["a", None] = Unscored("a", None, "too short")

@@ -248,7 +248,7 @@ def disk(request, monkeypatch):
 
 
 def test_outputs_that_one_worker_alone_could_read_pass_nothing(project: Project) -> None:
-    """Each test passes in its worker; the scan under other speech was taken without the outputs under silence."""
+    """The scan under other speech was taken without the outputs under silence."""
     project.write(
         conftest=READS_LESS,
         test_it="from pytest_lipleak import assert_metric\n"
@@ -256,7 +256,23 @@ def test_outputs_that_one_worker_alone_could_read_pass_nothing(project: Project)
         "def test_XO(lipleak): assert_metric(lipleak, 'LSE-C_XO@floor[CR] < 90')\n",
     )
     run = project.measure("Copy", "-n2")
-    assert run.counts == {"passed": 2}
+    assert run.counts == {"passed": 1, "failed": 1}
     assert run.code == NOT_JUDGED
     assert run.lines(r"^NOT JUDGED: ")
-    assert {each["outcome"] for each in run.json["results"][0]["verdicts"]} == {"not judged"}
+    ended = {each["metric"]: each["outcome"] for each in run.json["results"][0]["verdicts"]}
+    assert ended == {"LSE-C_S@floor": "pass", "LSE-C_XO@floor[CR]": "not judged"}
+
+
+def test_a_scan_beside_outputs_that_nobody_could_read_is_not_judged(project: Project) -> None:
+    project.write(
+        conftest=READS_LESS,
+        test_it="from pytest_lipleak import assert_metric\n"
+        "def test_XO(lipleak): assert_metric(lipleak, 'LSE-C_XO@floor[CR] < 90')\n"
+        "def test_XO_again(lipleak): assert_metric(lipleak, 'LSE-C_XO@floor[CR] < 80')\n",
+    )
+    run = project.measure("Copy")
+    assert run.code == NOT_JUDGED, run.text
+    assert run.lines(r"3 videos could not be scored, so LSE-C_XO@floor\[CR\] < 90 cannot be judged")
+    assert len(run.lines(r"^E +unscored: clip0 \[SI,CR\]: no video: the disk is away")) == 1
+    assert run.lines(r"^E +unscored: clip0 \[SI,CR\]: as under test_XO, above")
+    assert project.measure("Copy", "--lipleak-allow-unscored").code == 0

@@ -4,18 +4,14 @@ import json
 import math
 from itertools import permutations
 
-import pytest
 from corpora import corpus
 
-from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import InputError
-from pytest_lipleak.core.scores import Unscored
 from pytest_lipleak.evaluation.results.aggregate import measure
 from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult, merged_models
 from pytest_lipleak.report.json import document
 from pytest_lipleak.verdicts.endings import Ended, RunEnd, early_end
-from pytest_lipleak.verdicts.judged_limits import JudgedLimit
-from pytest_lipleak.verdicts.limits import Limit, Measurement, Outcome, Verdict
+from pytest_lipleak.verdicts.limits import Limit, Measurement, Verdict
 from pytest_lipleak.verdicts.value_against_limit import judge
 
 
@@ -55,33 +51,6 @@ def test_who_measured_what_first_changes_nothing() -> None:
             (m.corpus.provenance.model, {clip for clip, _ in m.corpus.trials}, list(m.verdicts))
             for m in found
         ] == expected
-
-
-@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
-def test_what_one_process_could_read_and_another_could_not_passes_nothing(order: tuple[int, int]) -> None:
-    """A scan under other speech rests on the outputs under silence, too: without one of them it is another."""
-    silent, limits = (
-        Condition(Setup.SI, Reference.CR),
-        ("LSE-C_XO@floor[CR] < 0.5", "LSE-C_S < 9", "LSE-C[AM,CR] > 1"),
-    )
-
-    def pieces() -> list[ModelResult]:
-        kept = {
-            text: JudgedLimit(text, text.partition(" ")[0], text.partition(" ")[2], Outcome.PASS)
-            for text in limits
-        }
-        partial, whole = ({limits[0]: kept[limits[0]]}, {each: kept[each] for each in limits[1:]})
-        without = piece("a", "b").corpus
-        del without.trials["a", silent]
-        without.unscored["a", silent] = Unscored("a", silent, "no video: SI/a.mp4 cannot be decoded")
-        return [ModelResult(without, partial), ModelResult(piece("a", "b").corpus, whole)]
-
-    (found,) = merged_models([pieces()[number] for number in order])
-    ended = {limit: verdict.outcome for limit, verdict in found.verdicts.items()}
-    assert ended == dict(zip(limits, ("not judged", "not judged", "pass"), strict=True))
-    why = found.verdicts[limits[0]].reason or ""
-    assert why.startswith("one process could read a [SI,CR] and another could not (no video: SI/a.mp4")
-    assert RunResult((found,)).ending.verdict == "not judged"
 
 
 def test_an_early_end_takes_a_pass_back() -> None:

@@ -24,7 +24,7 @@ from pytest_lipleak.core.metrics.formulas import (
     shares_by_part,
 )
 from pytest_lipleak.core.number_words import counted
-from pytest_lipleak.core.scores import ONE_COLOUR
+from pytest_lipleak.core.scores import ONE_COLOUR, Unscored
 from pytest_lipleak.evaluation.make.unrelated_speech import ENOUGH
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
 from pytest_lipleak.evaluation.results.dose_curves import with_dose
@@ -62,13 +62,13 @@ def measure(
     clips = [clip for clip in planned if all(clip in column for column in columns)]
     # Trials of a clip that the expert does not hear may be there already; they count for nothing.
     clips = [clip for clip in clips if metric.is_picture or (clip, None) not in corpus.unscored]
-    unscored = tuple(entry for entry in corpus.unscored_in(metric.columns) if entry.clip in planned)
-    set_aside = set_aside_of(len(planned), unscored)
-    if among is not None:
-        clips = [clip for clip in clips if clip in among]
-        unscored = tuple(entry for entry in unscored if entry.clip in among)
+    own = [entry for entry in corpus.unscored_in(metric.columns) if entry.clip in planned]
+    set_aside = set_aside_of(len(planned), own)
+    looked_at = set(planned if among is None else among).intersection(planned)
+    clips = [clip for clip in clips if clip in looked_at]
+    unscored = tuple(entry for entry in (*own, *_unscored_beside(corpus, metric)) if entry.clip in looked_at)
     sequential = corpus.provenance.sequential
-    lost = {entry.clip for entry in unscored}
+    lost = {entry.clip for entry in own} & looked_at
     missing = set(planned) - set(clips) - lost
     if missing and not sequential:
         raise UnscorableError(
@@ -111,6 +111,16 @@ def measure(
         compared = _least_compared(corpus, metric, clips)
         measurement = replace(measurement, compared=compared, warning=_few_scanned(metric, compared))
     return measurement if missing else with_dose(measurement, corpus)
+
+
+def _unscored_beside(corpus: Corpus, metric: Metric) -> list[Unscored]:
+    """What could not be scored of the outputs that say where a scan has to look: it was taken without them.
+
+    A probe reads such outputs itself, and is not taken where it cannot.
+    """
+    beside = metric.beside if metric.over_lags else ()
+    lost = corpus.unscored.values()
+    return [entry for entry in lost if entry.condition is not None and entry.condition.cell in beside]
 
 
 def _value(metric: Metric, rows: NDArray[np.float64], per_clip: Mapping[str, float]) -> float:

@@ -123,8 +123,7 @@ def _records(model: ModelResult) -> Iterator[dict[str, Any]]:
 def merged_models(pieces: Iterable[ModelResult]) -> tuple[ModelResult, ...]:
     """Put together what was measured piece by piece: per model its scores and, by limit, the last verdict.
 
-    The order of models and verdicts does not depend on who measured what first. No limit is kept by outputs that one
-    process could score and another could not: what rests on several of them was measured without some there.
+    The order of models and verdicts does not depend on who measured what first.
     """
     models: dict[str, tuple[Corpus, dict[str, JudgedLimit]]] = {}
     for piece in pieces:
@@ -136,24 +135,9 @@ def merged_models(pieces: Iterable[ModelResult]) -> tuple[ModelResult, ...]:
         corpus.provenance.note_partners(about.partners)
         verdicts.update(piece.verdicts)
     return tuple(
-        ModelResult(corpus, {limit: _agreed(verdict, corpus) for limit, verdict in sorted(verdicts.items())})
+        ModelResult(corpus, dict(sorted(verdicts.items())))
         for _, (corpus, verdicts) in sorted(models.items())
     )
-
-
-def _agreed(verdict: JudgedLimit, corpus: Corpus) -> JudgedLimit:
-    """Take back a pass that rests on an output of which processes disagree whether it can be scored.
-
-    A real clip that the expert does not hear is scored and set aside, by every process that looked: no disagreement.
-    """
-    conditions = verdict.metric.conditions if verdict.passed else ()
-    for key, entry in sorted(corpus.unscored.items(), key=str):
-        if entry.condition is not None and entry.condition.cell in conditions and key in corpus.trials:
-            return verdict.taken_back(
-                f"one process could read {entry.name} and another could not ({entry.reason}), so what they "
-                "measured does not fit together; run it again"
-            )
-    return verdict
 
 
 def verdicts_from(data: Iterable[Mapping[str, Any]]) -> Verdicts:
