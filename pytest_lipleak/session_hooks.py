@@ -336,13 +336,14 @@ def pytest_runtest_makereport(
         report.outcome = "skipped"
         report.longrepr = (str(path), (line or 0) + 1, f"Skipped: {'; '.join(reasons)}")
     if call.excinfo is not None and item.get_closest_marker("lipleak"):
-        from pytest_lipleak.report.tracebacks import refuse_skip, shorten
+        from pytest_lipleak.report.tracebacks import OURS, is_ours, refuse_skip, shorten
 
         refuse_skip(report, call.excinfo)
         if report.failed:
             # xdist carries a report's attributes.
             vars(report)["lipleak_broke"] = item.stash.get(BROKE, False)
             vars(report)["lipleak_unjudged"] = _is_unjudged(call.excinfo.value, verdicts)
+            vars(report)[OURS] = is_ours(call.excinfo)
         shorten(report, call.excinfo, item)
     if report.when == "call" and any(name.startswith("lipleak ") for name, _ in item.user_properties):
         from pytest_lipleak.report.properties import add_html_extras

@@ -57,14 +57,26 @@ def shorten(
         report.sections.append((RAISED, origin))
 
 
+OURS = "lipleak_worded"
+"""Attribute of a report that tells an error of ours; xdist carries it."""
+
+
+def is_ours(excinfo: pytest.ExceptionInfo[BaseException]) -> bool:
+    """Whether we worded an error: one of our own kinds, or of our assertions."""
+    raised_by = str(excinfo.traceback[-1].frame.f_globals.get("__name__")) if excinfo.traceback else ""
+    return isinstance(excinfo.value, LipleakError) or raised_by.startswith("pytest_lipleak.")
+
+
 def say_once(reports: Iterable[pytest.TestReport]) -> None:
     """Keep what a model raised, and why a video has no score, under the first of the reports, in the order of printing;
-    the others name that one.
+    the others name that one. Reports of errors that are not ours stay as they are.
 
     A model that is broken fails every test in the same way, and a file that cannot be read every limit on it.
     """
     shown: dict[str, str] = {}
     for report in reports:
+        if not getattr(report, OURS, False):
+            continue
         _name_where_it_is_told(report, shown)
         for at, (title, text) in enumerate(report.sections):
             if title != RAISED:

@@ -188,3 +188,23 @@ def test_user_code_between_keeps_its_lines(project: Project) -> None:
     run = project.measure("Copy")
     assert run.lines("> +def test_it|> +.*follows_audio.lipleak.$")
     assert run.lines("helpers.py:2")
+
+
+def test_errors_of_the_users_own_stay_whole(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What we say twice is named the second time; what a user's test says is not ours to shorten."""
+    monkeypatch.setenv("LIPLEAK_EXPERT", "embedded")
+    words = "row x: " + "numbers, " * 30
+    lines = f"{words}\\n  unscored: clip0: too dark"
+    project.write(
+        test_own="from pytest_lipleak.core.errors import InputError\n"
+        f"def test_one(): raise ValueError('{lines}')\n"
+        f"def test_two(): raise ValueError('{lines}')\n"
+        f"def test_three(lipleak): raise ValueError('{lines}')\n"
+        f"def test_four(lipleak): raise ValueError('{lines}')\n"
+        f"def test_five(lipleak): raise InputError('{lines}')\n"
+        f"def test_six(lipleak): raise InputError('{lines}')\n",
+    )
+    run = project.measure("Copy", "--tb=short")
+    assert len(run.lines(f"^E +ValueError: {words.rstrip()}")) == 4
+    assert len(run.lines("^E +unscored: clip0: too dark")) == 5
+    assert [line.rpartition(" as under ")[2] for line in run.lines("as under")] == ["test_five, above"] * 2

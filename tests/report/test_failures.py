@@ -10,7 +10,7 @@ import pytest
 from pytest_lipleak.core.metrics.formulas import KNOWN_METRICS, metric, shares_by_part
 from pytest_lipleak.core.scores import Unscored
 from pytest_lipleak.report.failures import MOST_SEEN, SEEN, explain
-from pytest_lipleak.report.tracebacks import say_once
+from pytest_lipleak.report.tracebacks import OURS, say_once
 from pytest_lipleak.verdicts.limits import Limit, Measurement
 from pytest_lipleak.verdicts.value_against_limit import judge
 
@@ -159,7 +159,7 @@ def test_what_is_long_stands_in_full_once() -> None:
     shown = SimpleNamespace(reprtraceback=SimpleNamespace(reprentries=[entry]))
     reprs = [message, f"a headline of its own\n{lost}", "short", "short", shown]
     reports: Any = [
-        SimpleNamespace(sections=[], head_line=f"gate {number}", longrepr=each)
+        SimpleNamespace(sections=[], head_line=f"gate {number}", longrepr=each, **{OURS: True})
         for number, each in enumerate(reprs)
     ]
     say_once(reports)
