@@ -312,7 +312,6 @@ def _reported(
     to_stdout: bool,
 ) -> int:
     from pytest_lipleak.report.json import document
-    from pytest_lipleak.run.baseline import save_baseline
     from pytest_lipleak.verdicts.endings import RunEnd
 
     failed, undecided = told.failed, told.undecided
@@ -326,7 +325,7 @@ def _reported(
     report = document(found)
     unsaved = [
         *work.reports.write(report),
-        save_baseline(work.settings.outputs.save_baseline, found),
+        work.reports.save_baseline(found),
     ]
     compared = list(work.baseline.compare([evaluation.corpus]))
     if to_stdout:

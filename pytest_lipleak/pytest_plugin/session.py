@@ -225,9 +225,7 @@ class LipleakSession:
         self.results.extend(self.evaluations.fresh_results())
         self.unsaved = self.write_reports()
         if self.measures and self.settings.outputs.save_baseline is not None:
-            from pytest_lipleak.run.baseline import save_baseline
-
-            why_not = save_baseline(self.settings.outputs.save_baseline, self.result())
+            why_not = self.run.reports.save_baseline(self.result())
             self.unsaved += [why_not] if why_not else []
         if self.settings.inputs.compare is not None:
             self.compared = list(self.run.baseline.compare(model.corpus for model in self.result().models))

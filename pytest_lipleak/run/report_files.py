@@ -5,9 +5,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.settings.options import Settings
+
+if TYPE_CHECKING:
+    from pytest_lipleak.evaluation.results.run_result import RunResult
 
 
 class Reports:
@@ -22,7 +25,7 @@ class Reports:
         self._inputs = settings.inputs
         self._sources: Mapping[str, str] = settings.sources
         self.written: list[Path] = []
-        """What ``write`` wrote at its last call."""
+        """What ``write`` wrote at its last call, and the baseline where it was saved since."""
 
     @property
     def are_asked_for(self) -> bool:
@@ -141,6 +144,16 @@ class Reports:
                 except OutputError as error:
                     unsaved.append(str(error))
         return unsaved
+
+    def save_baseline(self, found: "RunResult") -> str | None:
+        """Write a baseline where one is asked for; return why that was not possible, or None."""
+        from pytest_lipleak.run.baseline import save_baseline
+
+        path = self._outputs.save_baseline
+        why_not = save_baseline(path, found)
+        if path is not None and why_not is None:
+            self.written.append(path)
+        return why_not
 
 
 def json_text(report: dict[str, Any]) -> str:

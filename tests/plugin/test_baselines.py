@@ -17,6 +17,7 @@ GATES = ("--lipleak-gate=LSE-C_S < 50", "--lipleak-gate=LSD-CR < 50")
 def save(project: Project, model: str, *arguments: str) -> Path:
     run = project.measure(model, *GATES, "--lipleak-save-baseline=base.json", *arguments)
     assert run.code == pytest.ExitCode.OK, run.text
+    assert run.lines("^written: ") == ["written: scores.json, base.json"]
     return project.path / "base.json"
 
 

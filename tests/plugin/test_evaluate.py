@@ -184,7 +184,10 @@ def test_no_setting_of_the_plugin_is_forgotten() -> None:
 
 
 def test_baseline(evaluate: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate("Still", GATE, "--save-baseline=base.json", "--json=r.json") == GOOD
+    assert "lipleak: written: r.json, base.json\n" in capsys.readouterr().err
     assert evaluate("Still", GATE, "--save-baseline=base.json", "-q") == GOOD
+    assert "written" not in capsys.readouterr().err
     name = json.loads(Path("base.json").read_text())["results"][0]["provenance"]["model"]
     Path("base.json").write_text(Path("base.json").read_text().replace(name, "models.py:Copy"))
     assert evaluate("Copy", "--compare=base.json", "--compare-fail=LSE-C_S > +0.1") == LEAK
@@ -211,7 +214,9 @@ def test_baseline(evaluate: Any, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(Path("r.json").read_text())["verdict"] == "not judged"
     undecided = ["--compare=base.json", "--compare-fail=LSE-C_S > +9", "--save-baseline=half.json"]
     assert evaluate("RaisesOnSilence", "--gate=LSE-C[AM,CR] > -99", *undecided) == NOT_JUDGED
-    assert "half.json is not written: LSE-C_S > +9 failed" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "half.json is not written: LSE-C_S > +9 failed" in err
+    assert "lipleak: written:" not in err
     assert not Path("half.json").exists()
     assert evaluate("Raises", GATE, "--save-baseline=none.json") == NOT_JUDGED
     assert "none.json is not written" in capsys.readouterr().err
