@@ -38,16 +38,39 @@ if TYPE_CHECKING:
 share_threads(int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 
 
+UNCOMPILED = (
+    "test_mel.py",
+    "test_logmel.py",
+    "test_onnx_model.py",
+    "test_diff2lip.py",
+    "test_ip_lap.py",
+    "test_wav2lip.py",
+)
+"""Files whose tests ask librosa for mel spectra."""
+
+COMPILED = "COMPILE_LIBROSA"
+"""Environment variable: where it is set, librosa is tested as it is installed, helpers compiled."""
+
+
 def _uncompiled(*given: Any, **options: Any) -> Any:
     return given[0] if given and callable(given[0]) else lambda function: function
 
 
-# librosa has numba compile helpers when it is imported, a dozen seconds of processor time in a new environment. What is
-# used of it here calls none of them: they stay Python.
-_numba = ModuleType("numba")
-for _decorator in ("jit", "vectorize", "guvectorize", "stencil"):
-    setattr(_numba, _decorator, _uncompiled)
-sys.modules["numba"] = _numba
+@pytest.fixture(autouse=True)
+def librosa_uncompiled(request: pytest.FixtureRequest) -> Iterator[None]:
+    """librosa has numba compile helpers when it is imported, a dozen seconds of processor time in a new environment.
+    What is used of it here calls none of them: where mel spectra are asked for, they stay Python.
+    """
+    if request.path.name not in UNCOMPILED or "numba" in sys.modules or COMPILED in os.environ:
+        yield
+        return
+    numba = ModuleType("numba")
+    for decorator in ("jit", "vectorize", "guvectorize", "stencil"):
+        setattr(numba, decorator, _uncompiled)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(sys.modules, "numba", numba)
+        yield
+
 
 # A busy machine is no fault of a test.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -48,7 +48,7 @@ def test_what_chance_gives_is_taken_off_as_often_as_is_said():
 
 def test_one_answer_that_is_alike_by_luck_accuses_nobody():
     """A model that opens the mouth otherwise at every call: its first two answers are alike, the third is not."""
-    changed, alike, other = STILL + 25 * 0.4, STILL + 25 * 0.002, STILL + 25 * 0.3
+    changed, alike, other = STILL + 25 * 0.4, STILL + 25 * 0.001, STILL + 25 * 0.3
     assert value([Answers(changed, (alike,), FULL)] * 2) == pytest.approx(0.4, abs=0.01)
     assert value([Answers(changed, (alike, other), FULL)] * 2) < 0.0
     assert value([Answers(changed, (alike, alike, alike), FULL)] * 2) == pytest.approx(0.4, abs=0.01)

@@ -212,8 +212,21 @@ def test_the_control_generators_are_read_as_what_they_are(tmp_path: Path) -> Non
         model = load_model(f"demo:leaky={share}")
         evaluation = Evaluation(clips, model, load_expert("embedded"), plan, Store(tmp_path))
         assert evaluation.corpus.curve is not None, "the shipped curve fits the shipped expert and clips"
-        dose = evaluation.measure("LSE-C_S").dose
+        measured = evaluation.measure("LSE-C_S")
+        dose, curve = measured.dose, evaluation.corpus.curve
         assert dose is not None
         # Without a leak it lies at the curve's begin, or below by what another OpenCV rounds: less than any copy.
         assert max(dose.share, 0.0) == pytest.approx(expected, abs=0.03)
+        columns = scale_of(measured.metric)
+        assert columns is not None
+        scale = [
+            measured.metric.combine(
+                [
+                    np.mean([curve.columns[c][n][curve.clip_names.index(name)] for name in names])
+                    for c in columns
+                ]
+            )
+            for n in (0, -1)
+        ]
+        assert measured.value > scale[0] - 0.03 * (scale[1] - scale[0]), "by no more than that"
         assert math.isnan(dose.low), "two speakers have no interval"
