@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -134,6 +135,26 @@ def test_one_process_alone_keeps_what_it_has(monkeypatch: pytest.MonkeyPatch) ->
     assert "OMP_NUM_THREADS" not in os.environ
 
 
+def test_one_rule_says_whether_the_user_has_decided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers by level are a decision, for NumPy as for the share; what OpenMP does not read is none."""
+    limited: list[str] = []
+    for name in devices.THREAD_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(
+        devices, "_numpy_in_one_thread", lambda: limited.append(os.environ["OMP_NUM_THREADS"])
+    )
+    monkeypatch.setattr("cv2.setNumThreads", lambda threads: None)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(set_num_threads=lambda threads: None))
+    shares = {}
+    for given in ("4", "4,2", "", "many", "0"):
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+        monkeypatch.setenv("MKL_NUM_THREADS", "")
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", "")
+        shares[given] = devices.share_threads(4, 8)
+    assert shares == {"4": 4, "4,2": 4, "": 2, "many": 2, "0": 2}
+    assert limited == ["", "many", "0"]
+
+
 ALONE = """
 import os
 from pytest_lipleak.evaluation.make.devices import share_threads
@@ -174,7 +195,14 @@ print(max(each["num_threads"] for each in threadpool_info() if "numpy" in each["
 
 
 @pytest.mark.skipif(processors.usable_processors() < 2, reason="one processor: NumPy has no threads")
-@pytest.mark.parametrize(("given", "expected"), [({}, 1), ({"OPENBLAS_NUM_THREADS": "2"}, 2)])
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, 1),
+        ({"OPENBLAS_NUM_THREADS": "2"}, 2),
+        ({"OPENBLAS_NUM_THREADS": "2", "OMP_NUM_THREADS": "2,1"}, 2),
+    ],
+)
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_numpy_that_another_plugin_has_imported_takes_one_thread_unless_the_user_decided(
     workers: str, given: dict[str, str], expected: int

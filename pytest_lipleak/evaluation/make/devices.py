@@ -61,29 +61,33 @@ def device_label(device: str) -> str:
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
+_NUMBERS = re.compile(r"\s*(0*[1-9]\d*)\s*(,.*)?")
+
 
 def share_threads(workers: int, processors: int | None = None) -> int | None:
     """Give this process its share of the processors, so that ``workers`` processes do not crowd each other out.
 
     Said to OpenMP, MKL and OpenBLAS by their environment variables, which count for what is imported from now on
     and for a model's own sub-processes, to OpenCV, and to torch where it is imported already. NumPy's own products
-    take one thread. Where one of the variables is set, the user has decided, and it counts for all of them.
+    take one thread. Where one of the variables is set to a number (or several, one a level, as in ``4,2``: the first
+    counts), the user has decided, and it counts for all of them.
 
     Args:
-        workers: processes that work side by side; with one, nothing is changed but NumPy.
+        workers: processes that work side by side; with one, nothing is changed but NumPy, not even the environment.
         processors: that may be used; None asks the system.
 
     Returns:
         Threads per process, or None where nothing was changed.
     """
-    if not any(name in os.environ for name in THREAD_VARIABLES):
+    given = [found[1] for name in THREAD_VARIABLES if (found := _NUMBERS.fullmatch(os.environ.get(name, "")))]
+    if not given:
         _numpy_in_one_thread()
     if workers < 2:
         return None
-    given = [os.environ[name] for name in THREAD_VARIABLES if os.environ.get(name, "").isdigit()]
     threads = int(given[0]) if given else max((processors or usable_processors()) // workers, 1)
     for name in THREAD_VARIABLES:
-        os.environ.setdefault(name, str(threads))
+        if not os.environ.get(name, "").strip():
+            os.environ[name] = str(threads)
     import cv2
 
     cv2.setNumThreads(threads)
@@ -96,7 +100,7 @@ def _numpy_in_one_thread() -> None:
     """Let NumPy's matrix products take one thread.
 
     Those of measuring are small: threads wait for each other longer than they work, and take the processor from
-    whatever else runs. The environment is left as it was: a model's own processes and torch keep all threads.
+    whatever else runs. The environment is left as it was.
     """
     if "numpy" in sys.modules:  # by another plugin, pytest-randomly among them
         from threadpoolctl import ThreadpoolController
@@ -105,11 +109,15 @@ def _numpy_in_one_thread() -> None:
         own = [each.filepath for each in loaded.lib_controllers if "numpy" in each.filepath]
         loaded.select(filepath=own).limit(limits=1)
         return
+    before = os.environ.get("OPENBLAS_NUM_THREADS")
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     try:
         import numpy  # noqa: F401
     finally:
-        del os.environ["OPENBLAS_NUM_THREADS"]
+        if before is None:
+            del os.environ["OPENBLAS_NUM_THREADS"]
+        else:
+            os.environ["OPENBLAS_NUM_THREADS"] = before
 
 
 def _torch_sees(kind: str) -> bool:
