@@ -29,6 +29,12 @@ grey level is no lip movement."""
 DROWNED = "not to be told from what changes at every call"
 SEED_FIRST = "seed its random numbers first, then look again"
 
+NOT_REACHED = (
+    "if your model takes no reference, declare supports = (); if it takes one, look where generate() loses its "
+    "argument reference"
+)
+"""What to do where no reference changes an output: a model without one is no mistake, and needs none added."""
+
 FRAMES = 50
 """How many frames of a clip are used by default: two seconds."""
 
@@ -276,7 +282,9 @@ def _references(tried: TriedModel) -> Iterator[Finding]:
             "CR and AR", FIX, "both give the same output",
             'it takes the first frame of its reference alone, which both have in common: declare supports = ("AR",)'
             if all(reached) and np.array_equal(*first)
-            else "let generate() use its argument reference, not a frame of its own choice",
+            else "let generate() use its argument reference, not a frame of its own choice"
+            if any(reached)
+            else NOT_REACHED,
         )  # fmt: skip
 
 
@@ -310,7 +318,7 @@ def _dependence(tried: TriedModel, reference: Reference, output: Frames) -> Find
         return Finding(check, OK, "does not reach the output, as declared")
     return Finding(
         check, FIX, "it does not reach the output, whatever it shows",
-        "let generate() use its argument reference; for a mask-free model declare supports = ()",
+        NOT_REACHED,
     )  # fmt: skip
 
 
