@@ -145,6 +145,28 @@ def test_probes_that_were_made_from_another_column_pass_nothing(
     assert "was the model given the column 'reference_video' of the table?" in told
 
 
+def test_doctor_names_every_spoilt_video_of_a_probe(
+    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "todo"
+    shutil.copytree(exported, folder)
+    made_elsewhere(folder)
+    rows = read_finished(str(folder)).rows
+    spoilt = [row.output for row in rows if row.probe][::5]
+    halved, short, other, gone, *_ = spoilt
+    halved.write_bytes(halved.read_bytes()[: halved.stat().st_size // 2])
+    write_video(short, decoded(short)[:20])
+    write_video(other, decoded(folder / "sources" / "mara+mara_1.mkv"))
+    gone.unlink()
+    assert main(["doctor", f"--model=videos:{folder}", *OPTIONS]) == NOT_JUDGED
+    told = capsys.readouterr().out
+    assert f"NOT READY, to be fixed: 4 of {len(rows)} videos" in told
+    wrong = [line for line in told.splitlines() if line.startswith("FIX")]
+    assert len(wrong) == 4
+    for video in (halved, short, other, gone):
+        assert any(f"{video.parent.name}/{video.stem}" in line for line in wrong), video
+
+
 @pytest.mark.parametrize("reference", ["CR", "AR"])
 @pytest.mark.parametrize("with_another", [True, False], ids=["", "made once"])
 def test_a_model_that_draws_anew_passes_no_swap_of_a_picture_that_it_was_not_given(

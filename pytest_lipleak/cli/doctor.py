@@ -140,7 +140,7 @@ def _videos(work: "Run", finished: "FinishedVideos", *, as_json: bool) -> int:
         told = {"model": finished.name, "findings": [vars(each) for each in findings], "to_fix": to_fix}
         print(json.dumps(told, indent=1))
         return NOT_JUDGED if to_fix else GOOD
-    count = counted(sum(not trial.probe for trial in finished.trials), "video")
+    count = counted(len(finished.trials), "video")
     posed = sum(POSED in finding.text for finding in findings)
     # Of these nothing shows it; what was asked instead stands in the note.
     laid = f"{posed} of them by the word of pose=free alone" if posed else "each on its clip"

@@ -6,27 +6,31 @@ from contextlib import suppress
 from pytest_lipleak.core.errors import LipleakError
 from pytest_lipleak.evaluation.checks.model import FIX, LOOK, OK, Finding
 from pytest_lipleak.evaluation.evaluation import Evaluation
+from pytest_lipleak.evaluation.make.finished_videos import FinishedOutputs
 from pytest_lipleak.generators.finished_model import FinishedVideos
 
 
 def look_over(
     evaluation: Evaluation, finished: FinishedVideos, tell: Callable[[int, int, str], None]
 ) -> list[Finding]:
-    """Return what is found of every video of a table, and of the faces in its sources; probes are looked at when they
-    are judged.
+    """Return what is found of every video of a table, and of the faces in its sources; what videos of probes were made
+    from is compared when they are judged.
 
     Args:
         evaluation: of the videos.
         finished: they.
         tell: is told how many of how many were looked at, and which comes now.
     """
-    trials = [trial for trial in finished.trials if not trial.probe]
+    videos = evaluation.artefacts.videos
+    assert isinstance(videos, FinishedOutputs)
+    trials = [*finished.trials]
     found = []
     for done, trial in enumerate(trials):
         name = finished.trials[trial].name
         tell(done, len(trials), name)
         try:
-            notes = evaluation.artefacts.videos.notes(evaluation.trial(trial.clip, trial.condition))
+            usual = evaluation.trial(trial.clip, trial.condition)
+            notes = videos.looked_at(usual, trial.probe) if trial.probe else videos.notes(usual)
         except LipleakError as error:
             found.append(Finding(name, FIX, str(error)))
         else:

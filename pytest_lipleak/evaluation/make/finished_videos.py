@@ -186,6 +186,12 @@ class FinishedOutputs(OutputVideos):
         """Return what was done to a finished video, in words; raises as ``get`` does."""
         return () if trial.audio is None else tuple(self._laid(trial)["notes"])
 
+    def looked_at(self, trial: Trial, probe: str) -> tuple[str, ...]:
+        """Return ``notes`` of a probe's video; ``trial``: the same with nothing changed."""
+        assert trial.condition is not None
+        self._planned.leave_open(TrialName(trial.clip.name, trial.condition, probe))
+        return self.notes(replace(trial, probe=probe))
+
     def _read(self, trial: Trial, *, wait: bool) -> Video:
         laid = self._laid(trial, wait=wait)
         row, clip = self._row(trial), trial.real
