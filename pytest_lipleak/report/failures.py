@@ -49,16 +49,10 @@ UNSCORED = "unscored: "
 ALLOW = "judge the rest with --lipleak-allow-unscored"
 """Where videos could not be scored."""
 
-REMEDY = (
-    "this score does not tell from which pictures the lips come: limits on REF_ and FRAME_ metrics do, and "
-    "`lipleak probe`, which changes the mouths of the reference alone, then those of the input frames"
-)
+REMEDY = "from which pictures the lips come, limits on REF_ and FRAME_ metrics tell, and `lipleak probe`"
 """Where nothing but a score is known."""
 
-FINISHED = (
-    "this score does not tell from which pictures the lips come: limits on REF_ and FRAME_ metrics do, where there are "
-    "videos of probes, made once more from changed frames; `lipleak export` writes what those are made from"
-)
+FINISHED = "from which pictures the lips come, limits on REF_ and FRAME_ metrics tell, of probes (`lipleak export`)"
 """The same where videos were finished before."""
 
 

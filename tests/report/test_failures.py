@@ -31,7 +31,10 @@ def test_first_line_stands_alone() -> None:
     assert lines[1] == "  worst clips: two 1.35, three 1.25, one 1.05"
     assert lines[2] == "  videos: keep them with --lipleak-keep=DIR"
     assert "sync collapses when the audio is swapped" in lines[3]
-    assert "`lipleak probe`, which changes the mouths of the reference" in lines[-1]
+    assert (
+        lines[-1]
+        == "  from which pictures the lips come, limits on REF_ and FRAME_ metrics tell, and `lipleak probe`"
+    )
 
 
 def test_worst_is_the_lowest_where_higher_is_better() -> None:
@@ -58,7 +61,7 @@ def test_what_is_not_broken_has_no_meaning_and_no_remedy() -> None:
 def test_only_a_probe_accuses_the_reference_or_the_input() -> None:
     lines = explained("LSE-C_S[AR] < 1", measurement("LSE-C_S[AR]", 2.0))
     assert "agree with the clip's own speech, which the model never heard but saw" in lines[3]
-    assert "this score does not tell from which pictures" in lines[-1]
+    assert "from which pictures the lips come" in lines[-1]
     assert not any("come from the" in line for line in lines[:-1])
     probe = explained("REF_swap[SI,AR] < 0.1", measurement("REF_swap[SI,AR]", 0.5))
     assert "it is copied" in probe[3]
