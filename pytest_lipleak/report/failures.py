@@ -52,7 +52,9 @@ ALLOW = "judge the rest with --lipleak-allow-unscored"
 REMEDY = "from which pictures the lips come, limits on REF_ and FRAME_ metrics tell, and `lipleak probe`"
 """Where nothing but a score is known."""
 
-FINISHED = "from which pictures the lips come, limits on REF_ and FRAME_ metrics tell, of probes (`lipleak export`)"
+FINISHED = (
+    "from which pictures the lips come, limits on REF_ and FRAME_ metrics tell, of probes (`lipleak export`)"
+)
 """The same where videos were finished before."""
 
 
