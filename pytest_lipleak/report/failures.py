@@ -53,7 +53,8 @@ REMEDY = "from which pictures the lips come, limits on REF_ and FRAME_ metrics t
 """Where nothing but a score is known."""
 
 FINISHED = (
-    "from which pictures the lips come, limits on REF_ and FRAME_ metrics tell, of probes (`lipleak export`)"
+    "from which pictures the lips come, limits on REF_ and FRAME_ metrics tell, where there are videos of probes: "
+    "`lipleak export` writes what those are made from"
 )
 """The same where videos were finished before."""
 
