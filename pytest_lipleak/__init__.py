@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from pytest_lipleak.functions import evaluate as evaluate
     from pytest_lipleak.functions import score as score
     from pytest_lipleak.generators.facecrops import FaceCrops as FaceCrops
+    from pytest_lipleak.generators.interface import Generator as Generator
     from pytest_lipleak.generators.mel import mel_windows as mel_windows
-    from pytest_lipleak.generators.protocol import Generator as Generator
 
 _HOMES = {
     "assertions": (
@@ -63,7 +63,7 @@ _HOMES = {
     "functions": ("Result", "evaluate", "score"),
     "generators.facecrops": ("FaceCrops",),
     "generators.mel": ("mel_windows",),
-    "generators.protocol": ("Generator",),
+    "generators.interface": ("Generator",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = ["__version__", *sorted(_HOME_OF)]

@@ -16,6 +16,7 @@ import numpy as np
 from pytest_lipleak.core.clips import Audio, Clip, Frames, check_audio, check_frames
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError
+from pytest_lipleak.core.suggestions import meant
 from pytest_lipleak.verdicts.limits import Limit, Measurement, Verdict
 
 if TYPE_CHECKING:
@@ -135,7 +136,10 @@ def evaluate(
 
     unknown = options.keys() - {option.name for option in offered_by("evaluate")} | options.keys() & {"gate"}
     if unknown:
-        raise ConfigurationError(f"evaluate() takes no {min(unknown)!r}; see `lipleak evaluate --help`")
+        known = {option.name for option in offered_by("evaluate")} - {"gate"}
+        raise ConfigurationError(
+            f"evaluate() takes no {min(unknown)!r}; see `lipleak evaluate --help`{meant(min(unknown), known)}"
+        )
     with _as_files(clips) as named:
         given = {
             **options,

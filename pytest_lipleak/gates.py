@@ -122,7 +122,9 @@ class Gates(pytest.File):
         known = {gate.name: gate for gate in gates}
         # Where there is no file, pytest would not miss what its id names.
         if absent := [name for name in asked.names if name not in known]:
-            why = f"not found: gate {absent[0]!r}; there are {', '.join(known) or 'none'}"
+            from pytest_lipleak.core.suggestions import meant
+
+            why = f"not found: gate {absent[0]!r}; there are {', '.join(known) or 'none'}{meant(absent[0], known)}"
             gates.append(Unusable.from_parent(self, why=why))
         return [gate for gate in gates if gate.name in asked.names or isinstance(gate, Unusable)]
 

@@ -29,7 +29,7 @@ from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.faces.mouth_swap import mouth_mask, with_mouths
 from pytest_lipleak.generators.contract import Choices, choose
 from pytest_lipleak.generators.facecrops import ClipFace
-from pytest_lipleak.generators.protocol import run_generator
+from pytest_lipleak.generators.interface import run_generator
 from pytest_lipleak.generators.registry import Model, as_model
 from pytest_lipleak.plan.references import reference_indices
 from pytest_lipleak.plan.silent_audio import silence

@@ -153,17 +153,18 @@ def test_doctor_names_every_spoilt_video_of_a_probe(
     made_elsewhere(folder)
     rows = read_finished(str(folder)).rows
     spoilt = [row.output for row in rows if row.probe][::5]
-    halved, short, other, gone, *_ = spoilt
+    halved, short, early, other, gone, *_ = spoilt
     halved.write_bytes(halved.read_bytes()[: halved.stat().st_size // 2])
     write_video(short, decoded(short)[:20])
+    write_video(early, decoded(early)[:40])
     write_video(other, decoded(folder / "sources" / "mara+mara_1.mkv"))
     gone.unlink()
     assert main(["doctor", f"--model=videos:{folder}", *OPTIONS]) == NOT_JUDGED
     told = capsys.readouterr().out
-    assert f"NOT READY, to be fixed: 4 of {len(rows)} videos" in told
+    assert f"NOT READY, to be fixed: 5 of {len(rows)} videos" in told
     wrong = [line for line in told.splitlines() if line.startswith("FIX")]
-    assert len(wrong) == 4
-    for video in (halved, short, other, gone):
+    assert len(wrong) == 5, "and none for another video's sake"
+    for video in (halved, short, early, other, gone):
         assert any(f"{video.parent.name}/{video.stem}" in line for line in wrong), video
 
 

@@ -91,7 +91,8 @@ def test_every_model_is_judged_and_stands_beside_the_others(
 ) -> None:
     assert evaluate("--all-models", "--json=both.json", "--html=both.html") == LEAK
     out = capsys.readouterr().out
-    assert "FAILED: leaks under other speech: 1 of 1 limit broken" in out
+    assert "FAILED: leaks the source's lips under other speech: 1 of 1 limit broken" in out
+    assert re.search("^source lip leakage +value", out, re.MULTILINE)
     assert "PASSED: 1 limit kept" in out
     assert "not looked at: leaks under AR, under silence" in out
     # Nothing can be made anew, so nobody is told to.
@@ -102,7 +103,9 @@ def test_every_model_is_judged_and_stands_beside_the_others(
     report = json.loads((folder / "both.json").read_text())
     # The first model passes; what is said of both is what the worse one deserves.
     assert (report["verdict"], [each["verdict"] for each in report["results"]]) == ("fail", ["pass", "fail"])
-    assert report["headline"].startswith("FAILED: leaks under other speech: 1 of 1 limit broken")
+    assert report["headline"].startswith(
+        "FAILED: leaks the source's lips under other speech: 1 of 1 limit broken"
+    )
     assert "not looked at: leaks under AR" in report["results"][1]["headline"]
     page = (folder / "both.html").read_text()
     assert all(f"<strong>{name}</strong>" in page for name in ("bars", "copies"))
@@ -163,7 +166,7 @@ def test_systems_that_pose_the_head_are_judged_where_the_table_says_so(
     assert evaluate("--model-arg=model=leaks", "-q", "--json=leaks.json") == LEAK
     assert evaluate("--model-arg=model=honest", "-q") == GOOD
     out = capsys.readouterr().out
-    assert "FAILED: leaks under other speech" in out
+    assert "FAILED: leaks the source's lips under other speech" in out
     assert out.count("whether 4 videos with freely posed heads belong to their clips") == 2
     notes = json.loads((folder / "leaks.json").read_text())["results"][0]["provenance"]["notes"]
     assert any(
@@ -260,6 +263,14 @@ def _box_outside(folder: Path, clips: dict[str, Clip], row: dict[str, str]) -> N
     row["box"] = "40,0,80,80"
 
 
+def _shows_less_than_it_says(folder: Path, clips: dict[str, Clip], row: dict[str, str]) -> None:
+    """Its sound is as long as the clip, and nothing in the file says that its pictures are not."""
+    row["output"] = "out/less.mkv"
+    path = folder / row["output"]
+    write_video(path, still_mouthed(clips["anna_1"])[: LENGTH - 20], clips["mara_1"].audio)
+    path.write_bytes(path.read_bytes().replace(b"DURATION", b"NO_LEGTH"))
+
+
 def _own_speech_as_other(folder: Path, clips: dict[str, Clip], row: dict[str, str]) -> None:
     row["audio"] = "clips/anna_1.mkv"
 
@@ -277,6 +288,11 @@ def _own_speech_as_other(folder: Path, clips: dict[str, Clip], row: dict[str, st
             _silence_that_speaks,
             NOT_JUDGED,
             "bars_anna_1.mp4 (manifest.csv, line 2): sound is heard in it, but silence should have driven it",
+        ),
+        (
+            _shows_less_than_it_says,
+            NOT_JUDGED,
+            "less.mkv (manifest.csv, line 2): shows 50 frames of the clip's 70",
         ),
         (_box_outside, NOT_JUDGED, "the box 40,0,80,80 (x, y, width, height) ends at 120 x 80"),
         (

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -31,7 +31,6 @@ from pytest_lipleak.cli import (
     report,
     score,
 )
-from pytest_lipleak.cli.exit_codes import BROKEN, CUT_OFF, EXIT_STATUS, GOOD, LEAK, NOT_JUDGED, USAGE
 from pytest_lipleak.cli.option_names import here
 from pytest_lipleak.cli.supervised import supervised
 from pytest_lipleak.core.errors import (
@@ -41,6 +40,8 @@ from pytest_lipleak.core.errors import (
     UnscorableError,
     unexpected,
 )
+from pytest_lipleak.core.exit_status import BROKEN, CUT_OFF, EXIT_STATUS, GOOD, LEAK, NOT_JUDGED, USAGE
+from pytest_lipleak.core.suggestions import meant, meant_or_known
 from pytest_lipleak.core.version import __version__
 from pytest_lipleak.machine.exit_guard import ExitGuard, asked_for
 from pytest_lipleak.machine.libraries import load_failure
@@ -82,7 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options, unknown = whole.parse_known_args(arguments)
         if unknown:
-            whole.error(f"unrecognized arguments: {' '.join(unknown)}{_meant(unknown[0], options.flags)}")
+            near = meant(unknown[0].partition("=")[0], sorted(options.flags))
+            whole.error(f"unrecognized arguments: {' '.join(unknown)}{near}")
     except SystemExit as ended:
         # --help, --version, or a usage error, which argparse has printed.
         return _printed(int(ended.code or 0)) if arguments is None else _raised(ended)
@@ -158,13 +160,6 @@ def _said(words: str, options: argparse.Namespace) -> int:
     return NOT_JUDGED
 
 
-def _meant(word: str, flags: Collection[str]) -> str:
-    from difflib import get_close_matches
-
-    nearest = get_close_matches(word.partition("=")[0], sorted(flags), 1)
-    return f"; did you mean {nearest[0]}?" if nearest else ""
-
-
 class _WholeParser(argparse.ArgumentParser):
     """The parser of ``lipleak``; an unknown command is told by its name, not by argparse's words."""
 
@@ -172,8 +167,7 @@ class _WholeParser(argparse.ArgumentParser):
         wrong = re.match(r"argument COMMAND: invalid choice: '(.*?)'", message)
         if wrong:
             names = [command.__name__.rpartition(".")[2] for command in COMMANDS]
-            meant = _meant(wrong[1], names) or f"; known are {', '.join(names)}"
-            message = f"unknown command {wrong[1]!r}{meant}"
+            message = f"unknown command {wrong[1]!r}{meant_or_known(wrong[1], names)}"
         super().error(message)
 
 
@@ -182,6 +176,17 @@ class _CommandParser(argparse.ArgumentParser):
 
     def __init__(self, **given: Any) -> None:
         super().__init__(**{"allow_abbrev": False, **given})
+
+    def error(self, message: str) -> NoReturn:
+        wrong = re.match(r"argument (\S+): invalid (?:choice|\w+ value): '(.*?)'", message)
+        for action in self._actions if wrong else ():
+            if wrong and action.choices and wrong[1] == "/".join(action.option_strings or [action.dest]):
+                names = [*map(str, action.choices)]
+                message = (
+                    f"argument {wrong[1]}: {wrong[2]!r} is not allowed; choose one of {', '.join(names)}"
+                    f"{meant(wrong[2], names)}"
+                )
+        super().error(message)
 
 
 def parser() -> argparse.ArgumentParser:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pytest_lipleak.cli.exit_codes import GOOD
 from pytest_lipleak.core.errors import ConfigurationError, MissingDataError
+from pytest_lipleak.core.exit_status import GOOD
+from pytest_lipleak.core.suggestions import meant_file
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
 
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     if folder is None:
         raise ConfigurationError("which store? Name its folder with --store or LIPLEAK_STORE")
     if not folder.is_dir():
-        raise MissingDataError(f"store {folder}: no such folder")
+        raise MissingDataError(f"store {folder}: no such folder{meant_file(folder)}")
     store = Store(folder)
     if options.json:
         print(json.dumps(_data(options.action, store), indent=1))

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD
+from pytest_lipleak.core.exit_status import EXIT_STATUS, GOOD
 from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.machine.private_folders import STORE_MARK
 from pytest_lipleak.machine.written_files import check_writable, to_be_written, write_text

@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from pytest_lipleak.cli.exit_codes import GOOD, NOT_JUDGED
 from pytest_lipleak.cli.option_names import here
+from pytest_lipleak.core.exit_status import GOOD, NOT_JUDGED
 from pytest_lipleak.machine.written_files import check_writable, to_be_written, write_text
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD
+from pytest_lipleak.core.exit_status import EXIT_STATUS, GOOD
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
 

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from pytest_lipleak.cli.exit_codes import GOOD
 from pytest_lipleak.core.errors import MissingExtraError
+from pytest_lipleak.core.exit_status import GOOD
 
 EXAMPLES = """\
 examples:

@@ -8,10 +8,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_lipleak.cli.exit_codes import GOOD, NOT_JUDGED
 from pytest_lipleak.cli.output import models_print_to_stderr
 from pytest_lipleak.core.errors import ConfigurationError
-from pytest_lipleak.core.number_words import counted
+from pytest_lipleak.core.exit_status import GOOD, NOT_JUDGED
+from pytest_lipleak.core.number_words import counted, named
+from pytest_lipleak.core.suggestions import meant
 from pytest_lipleak.core.version import __version__
 from pytest_lipleak.machine.libraries import OPENCV, opencv_builds, opencv_warning, version_of
 from pytest_lipleak.settings.options import Settings, offered_by
@@ -95,7 +96,9 @@ def _model(settings: Settings, options: argparse.Namespace) -> int:
             return _videos(work, finished, as_json=options.json)
         clip = options.clip or next(iter(work.clips))
         if clip not in work.clips:
-            raise ConfigurationError(f"--clip {clip}: there are {', '.join(work.clips)}")
+            raise ConfigurationError(
+                f"--clip {clip}: there are {', '.join(work.clips)}{meant(options.clip, work.clips)}"
+            )
         with models_print_to_stderr():
             evaluation = work.new_evaluation(work.model)
             timeout = settings.machine.timeout
@@ -153,8 +156,7 @@ def _videos(work: "Run", finished: "FinishedVideos", *, as_json: bool) -> int:
         if each.verdict == FIX:
             print(f"FIX   {each.text}")
     for text, names in _alike(each for each in findings if each.verdict not in (FIX, OK)).items():
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        print(f"look  {', '.join(names[:NAMED])}{more}: {text}")
+        print(f"look  {named(names, NAMED)}: {text}")
     return NOT_JUDGED if to_fix else GOOD
 
 

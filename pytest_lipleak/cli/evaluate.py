@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from pytest_lipleak.cli.exit_codes import BROKEN, EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
 from pytest_lipleak.cli.option_names import here
 from pytest_lipleak.cli.output import models_print_to_stderr
 from pytest_lipleak.core.errors import ConfigurationError, LipleakError, NotApplicableError
+from pytest_lipleak.core.exit_status import BROKEN, EXIT_STATUS, GOOD, LEAK, NOT_JUDGED
 from pytest_lipleak.settings.options import OPTIONS
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings

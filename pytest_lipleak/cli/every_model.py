@@ -9,8 +9,8 @@ from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_lipleak.cli.exit_codes import NOT_JUDGED
 from pytest_lipleak.core.errors import ConfigurationError, InputError, LipleakError, MissingDataError
+from pytest_lipleak.core.exit_status import NOT_JUDGED
 from pytest_lipleak.machine.written_files import to_be_written, write_text
 from pytest_lipleak.settings.resolve import command_settings
 

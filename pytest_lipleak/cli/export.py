@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from pytest_lipleak.cli.exit_codes import EXIT_STATUS, GOOD
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
+from pytest_lipleak.core.exit_status import EXIT_STATUS, GOOD
 from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.settings.options import offered_by
 from pytest_lipleak.settings.parsers import add_arguments

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pytest_lipleak.cli.exit_codes import GOOD
+from pytest_lipleak.core.exit_status import GOOD
 
 
 def add(commands: Any) -> None:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_lipleak.cli.exit_codes import EXIT_STATUS, NOT_JUDGED
 from pytest_lipleak.cli.option_names import here
 from pytest_lipleak.core.errors import InputError, OutputError
+from pytest_lipleak.core.exit_status import EXIT_STATUS, NOT_JUDGED
 from pytest_lipleak.machine.written_files import check_writable, to_be_written, write_text
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     from pytest_lipleak.report.json import document
     from pytest_lipleak.report.summary import summaries
     from pytest_lipleak.report.tables import WORDS
-    from pytest_lipleak.verdicts.endings import failed_lines
+    from pytest_lipleak.verdicts.endings import failed_lines, leaks_first
     from pytest_lipleak.verdicts.limits import Limit, Outcome
 
     rules = command_settings("merge", options).rules
@@ -63,11 +63,10 @@ def run(options: argparse.Namespace) -> int:
             corpus.provenance = replace(corpus.provenance, notes=(*corpus.provenance.notes, ON_TRUST))
         verdicts = judged_parts(corpus, limits, allow_unscored=rules.allow_unscored)
         found.append(ModelResult.of(corpus, verdicts))
-        in_order = sorted(verdicts, key=lambda verdict: not verdict.limit.metric.shows_leak)
         # Why others could not be judged is told with the tables, each reason once.
         told += [
             f"{WORDS[verdict.outcome]:6} {verdict.headline}"
-            for verdict in in_order
+            for verdict in leaks_first(found[-1].verdicts).values()
             if verdict.outcome is not Outcome.NOT_JUDGED
         ]
         for limit in limits or map(Limit.parse, corpus.asked):

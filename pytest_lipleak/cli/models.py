@@ -9,7 +9,7 @@ from dataclasses import asdict
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
-from pytest_lipleak.cli.exit_codes import GOOD
+from pytest_lipleak.core.exit_status import GOOD
 
 if TYPE_CHECKING:
     from pytest_lipleak.generators.catalogue import ModelCard

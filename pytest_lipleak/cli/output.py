@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
-from pytest_lipleak.cli.exit_codes import GOOD
 from pytest_lipleak.core.errors import OutputError
+from pytest_lipleak.core.exit_status import GOOD
 from pytest_lipleak.machine.written_files import to_be_written, write_text
 
 

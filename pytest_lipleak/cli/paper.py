@@ -9,9 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_lipleak.cli.exit_codes import GOOD, NOT_JUDGED, USAGE
 from pytest_lipleak.cli.output import tell
 from pytest_lipleak.core.errors import ConfigurationError, InputError
+from pytest_lipleak.core.exit_status import GOOD, NOT_JUDGED, USAGE
 from pytest_lipleak.machine.written_files import check_writable
 from pytest_lipleak.settings.options import offered_by
 from pytest_lipleak.settings.parsers import add_arguments

@@ -5,9 +5,9 @@ import json
 import sys
 from typing import Any
 
-from pytest_lipleak.cli.exit_codes import EXIT_STATUS
 from pytest_lipleak.cli.option_names import here
 from pytest_lipleak.cli.output import models_print_to_stderr
+from pytest_lipleak.core.exit_status import EXIT_STATUS
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings
 
@@ -47,11 +47,10 @@ def run(options: argparse.Namespace) -> int:
     """Probe, judge, print."""
     from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError
     from pytest_lipleak.core.metrics.formulas import FRAME_PROBES, REFERENCE_PROBES, metric
+    from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
     from pytest_lipleak.report.failures import explain
     from pytest_lipleak.report.tables import WORDS
     from pytest_lipleak.run.run import Run
-    from pytest_lipleak.verdicts.endings import status_of
-    from pytest_lipleak.verdicts.judged_limits import JudgedLimit
     from pytest_lipleak.verdicts.limits import Limit
 
     settings = command_settings("probe", options)
@@ -79,9 +78,10 @@ def run(options: argparse.Namespace) -> int:
             print(here(f"{WORDS[verdict.outcome]:6} {words}", options), file=told, flush=True)
     finally:
         work.close()
+    found = ModelResult.of(evaluation.corpus, verdicts)
+    ending = RunResult((found,)).ending
+    print(here(f"\n{evaluation.corpus.provenance.model}: {ending.headline}", options), file=told)
     if options.json:
-        data = [JudgedLimit.of(verdict).to_dict() for verdict in verdicts]
-        print(json.dumps({"verdicts": data}, indent=1, allow_nan=False))
-    if not verdicts:
-        print("no probe applies to this model", file=sys.stderr)
-    return status_of(verdicts)
+        data = [verdict.to_dict() for verdict in found.verdicts.values()]
+        print(json.dumps({**ending.to_dict(), "verdicts": data}, indent=1, allow_nan=False))
+    return ending.status

@@ -7,9 +7,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_lipleak.cli.exit_codes import GOOD
 from pytest_lipleak.cli.output import tell
 from pytest_lipleak.core.errors import ConfigurationError, InputError
+from pytest_lipleak.core.exit_status import GOOD
 from pytest_lipleak.machine.written_files import check_writable, to_be_written
 from pytest_lipleak.report import render
 from pytest_lipleak.report.published import PUBLISHED

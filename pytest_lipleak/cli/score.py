@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pytest_lipleak.cli.exit_codes import GOOD
+from pytest_lipleak.core.exit_status import GOOD
 from pytest_lipleak.core.scores import MAX_SHIFT
 from pytest_lipleak.settings.parsers import add_arguments
 from pytest_lipleak.settings.resolve import command_settings

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 
-from pytest_lipleak.cli.exit_codes import NOT_JUDGED
+from pytest_lipleak.core.exit_status import NOT_JUDGED
 
 FORWARDED = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)

@@ -1,4 +1,4 @@
-"""The six conditions of the protocol: three setups times two references (Yaman et al. 2025); and pauses, beside it."""
+"""The six conditions of the paper: three setups times two references (Yaman et al. 2025); and pauses, beside it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -48,7 +48,7 @@ MEANINGS: Mapping[Setup | Reference, str] = {
 
 @dataclass(frozen=True, order=True)
 class Condition:
-    """One cell of the protocol, for example ``Condition(Setup.SI, Reference.CR)``.
+    """A setup with a reference, for example ``Condition(Setup.SI, Reference.CR)``.
 
     Args:
         setup: which audio drives.

@@ -239,7 +239,7 @@ class Corpus:
         }
 
     def videos(self, clip: str, condition: Condition | None) -> list[Key]:
-        """Return the keys of what was made of a clip in a cell of the protocol: one for each partner."""
+        """Return the keys of what was made of a clip in one of the six conditions: one for each partner."""
         partners = 1
         if condition is not None and condition.setup is Setup.XM:
             partners += len(self.provenance.further_partners.get(clip, ()))

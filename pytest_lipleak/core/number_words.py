@@ -1,11 +1,18 @@
 """Words of numbers."""
 
 import math
+from collections.abc import Sequence
 
 
 def counted(number: int, what: str) -> str:
     """Return a number of things, for example ``1 clip`` or ``3 clips``."""
     return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def named(names: Sequence[str], most: int) -> str:
+    """Return names in a row, so many at most: ``one, two and 3 more``."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{more}"
 
 
 def at_least_tenths(seconds: float) -> str:

@@ -22,8 +22,8 @@ from pytest_lipleak.evaluation.results.provenance import provenance_of
 from pytest_lipleak.generators.finished_model import finished_of
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
-from pytest_lipleak.plan.plan import Plan
 from pytest_lipleak.plan.trials import Trials
+from pytest_lipleak.plan.user_choices import Plan
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.expert import SyncExpert
 from pytest_lipleak.verdicts.limits import Rules

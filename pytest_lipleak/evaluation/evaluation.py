@@ -15,8 +15,8 @@ from pytest_lipleak.evaluation.measuring import Measuring
 from pytest_lipleak.evaluation.on_demand import Features
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet
-from pytest_lipleak.plan.plan import Plan as Plan
 from pytest_lipleak.plan.trials import Trial
+from pytest_lipleak.plan.user_choices import Plan as Plan
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.expert import SyncExpert
 from pytest_lipleak.verdicts.limits import Limit, Measurement, Rules, Verdict
@@ -29,7 +29,7 @@ class Evaluation:
         clips: the real clips.
         model: the model under test.
         expert: the sync expert that judges.
-        plan: the choices of the protocol.
+        plan: what the user chose of how clips are tried.
         store: where artefacts are kept; may be shared with other processes.
         rules: how values become verdicts.
         process: this one, within its run.
@@ -183,7 +183,7 @@ class Evaluation:
         return self._trials.of(clip, condition)
 
     def trials_of(self, clip: str, cell: Condition) -> list[Trial]:
-        """Return ``trial`` in a cell of the protocol: under XM one for each partner of the clip."""
+        """Return ``trial`` in one of the six conditions: under XM one for each partner of the clip."""
         return [self._trials.of(clip, condition) for condition in self._trials.conditions(clip, cell)]
 
     def probe_trials(self, metric: Metric) -> Iterator[Trial]:
@@ -191,7 +191,7 @@ class Evaluation:
         return self._measuring.probe_trials(metric)
 
     def probe_trial(self, clip: str, *, audio: Audio, reference: Sequence[int] | Frames, name: str) -> Trial:
-        """Return a trial outside the protocol: any driving audio, any identity reference.
+        """Return a trial beside the six conditions: any driving audio, any identity reference.
 
         It is generated, stored and scored like any other (``artefacts``), and keyed by the content of what the
         model is given, so that equal probes of different names are one.

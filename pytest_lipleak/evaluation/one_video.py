@@ -11,6 +11,7 @@ import numpy as np
 from pytest_lipleak.core.clips import Audio, Clip, Image
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.scores import MAX_SHIFT, SyncScore
+from pytest_lipleak.core.suggestions import meant
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.evaluation.make.crops import Cropper, Crops
 from pytest_lipleak.evaluation.results.preconditions import doubtful_offset, unheard
@@ -177,7 +178,9 @@ def _chosen(
     """The expert, the protocol, and what is to be said of the choice."""
     name, _ = choose_expert(expert, weights)
     if protocol not in ("auto", *Protocol):
-        raise ConfigurationError(f"unknown protocol {protocol!r}; known are auto, {', '.join(Protocol)}")
+        raise ConfigurationError(
+            f"unknown protocol {protocol!r}; known are auto, {', '.join(Protocol)}{meant(protocol, Protocol)}"
+        )
     if protocol != "auto":
         return name, Protocol(protocol), ()
     from pytest_lipleak.faces.framing import fitting_protocol
@@ -232,7 +235,9 @@ def _chance(video: Embeddings, audio: Embeddings) -> list[float]:
 def _jpeg_step(jpeg: str, protocol: Protocol) -> bool:
     """Whether the ffmpeg binary makes the JPEG step."""
     if jpeg not in JPEG_STEPS:
-        raise ConfigurationError(f"unknown JPEG step {jpeg!r}; known are {', '.join(JPEG_STEPS)}")
+        raise ConfigurationError(
+            f"unknown JPEG step {jpeg!r}; known are {', '.join(JPEG_STEPS)}{meant(jpeg, JPEG_STEPS)}"
+        )
     if jpeg == "ffmpeg" and protocol is not Protocol.LRS:
         raise ConfigurationError(f"protocol {protocol} has no JPEG step; only {Protocol.LRS} has one")
     return jpeg == "ffmpeg"

@@ -1,1 +1,1 @@
-"""The models under test: the protocol, the registry, control generators and adapters."""
+"""The models under test: their interface, the registry, control generators and adapters."""

@@ -18,6 +18,7 @@ from types import ModuleType
 from typing import Any
 
 from pytest_lipleak.core.errors import ConfigurationError, MissingExtraError, WeightsError
+from pytest_lipleak.core.suggestions import meant_file
 from pytest_lipleak.generators.catalogue import pip_install
 from pytest_lipleak.machine.model_files import file_sha256, load_checkpoint
 
@@ -181,7 +182,7 @@ def checkpoint_file(system: str, checkpoint: str | Path, argument: str = "checkp
     """
     path = Path(checkpoint).expanduser().resolve()
     if not path.is_file():
-        raise ConfigurationError(f"model {system!r}: {argument}={checkpoint}: no such file")
+        raise ConfigurationError(f"model {system!r}: {argument}={checkpoint}: no such file{meant_file(path)}")
     return path
 
 

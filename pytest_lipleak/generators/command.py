@@ -28,6 +28,7 @@ from pytest_lipleak.core.clips import Audio, StreamedVideo, Video, digest_of, he
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
 from pytest_lipleak.core.remarks import remark
+from pytest_lipleak.core.suggestions import meant, meant_file
 from pytest_lipleak.generators.call_guard import TimeUpError
 from pytest_lipleak.generators.catalogue import COMMAND_PREFIX
 from pytest_lipleak.generators.environment import without_credentials
@@ -72,7 +73,7 @@ def check_template(template: str) -> list[str]:
     if unknown := found - set(PLACEHOLDERS):
         raise ConfigurationError(
             f"command {template!r}: unknown placeholder {{{min(unknown)}}}; there are "
-            f"{', '.join(f'{{{name}}}' for name in PLACEHOLDERS)}"
+            f"{', '.join(f'{{{name}}}' for name in PLACEHOLDERS)}{meant(min(unknown), PLACEHOLDERS)}"
         )
     if missing := [name for name in NEEDED if name not in found]:
         raise ConfigurationError(
@@ -297,7 +298,7 @@ class CommandGenerator:
         return FileLock(lock_file(f"command-{name}"), poll_interval=LOOK_EVERY)
 
     def generate(self, frames: Video, audio: Audio, reference: Video) -> Video:
-        """Run the command on files and read what it wrote; see ``generators.protocol``."""
+        """Run the command on files and read what it wrote; see ``generators.interface``."""
         kind = self._kind(frames, reference)
         # Programs that cache by file name must find no file of another clip or condition.
         stem = digest_of(frames, audio, reference)[:16]
@@ -496,7 +497,7 @@ def _folder(repo: str | None) -> Path | None:
         return None
     folder = Path.cwd() if repo is None else Path(repo).expanduser().absolute()
     if not folder.is_dir():
-        raise ConfigurationError(f"argument repo={repo}: no such folder")
+        raise ConfigurationError(f"argument repo={repo}: no such folder{meant_file(folder)}")
     return folder
 
 
@@ -567,7 +568,7 @@ def _hashed(
         )
     paths = [path if path.is_file() else folder / path for path in paths]
     if missing := [path for path in paths if not path.is_file()]:
-        raise ConfigurationError(f"argument checkpoint: no such file {missing[0]}")
+        raise ConfigurationError(f"argument checkpoint: no such file {missing[0]}{meant_file(missing[0])}")
     source = (path for path in sorted(folder.rglob("*")) if path.suffix in SOURCE_SUFFIXES and path.is_file())
     sha = sha256()
     for path in (*paths, *source):

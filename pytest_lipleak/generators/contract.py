@@ -81,7 +81,7 @@ ATTRIBUTES: Mapping[str, Attribute] = {
     "turn": Attribute(_method, noted=False),
 }
 """Every optional attribute but ``batch``, which is no declaration but changes; the docstring of
-``generators.protocol.Generator`` says what each means. None counts as not there, but for ``supports``."""
+``generators.interface.Generator`` says what each means. None counts as not there, but for ``supports``."""
 
 FORWARDED = tuple(name for name, attribute in ATTRIBUTES.items() if attribute.forwarded)
 HOOKS = ("use_clips", "use_progress", "use_face")
@@ -131,7 +131,7 @@ def _failed(name: str, attribute: str, error: Exception) -> GeneratorError:
 
 @dataclass(frozen=True)
 class Choices:
-    """What a model or its user chooses of the protocol; None leaves it open.
+    """What a model or its user chooses of how clips are tried; None leaves it open.
 
     Args:
         silence: of ``core.choices.SILENCES``.
@@ -169,7 +169,7 @@ class Chosen(NamedTuple):
 
 
 def choose(asked: Asked, declared: Asked | None = None) -> Chosen:
-    """Return what counts: what the user asks for, else what the model declares, else the protocol's default.
+    """Return what counts: what the user asks for, else what the model declares, else our default.
 
     Args:
         asked: by the user.

@@ -73,7 +73,7 @@ class FaceCrops:
     ``reference``
         unmasked crops, uint8 RGB: (T, size, size, 3) under CR, (R, size, size, 3) under AR,
 
-    and returns uint8 RGB (T, size, size, 3). Its optional attributes (see ``generators.protocol``) count as
+    and returns uint8 RGB (T, size, size, 3). Its optional attributes (see ``generators.interface``) count as
     if this had them, all but ``use_face``.
 
     Args:
@@ -135,7 +135,7 @@ class FaceCrops:
         self._face = face
 
     def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
-        """Cut out, mask, let the model generate, and paste back; see ``generators.protocol``."""
+        """Cut out, mask, let the model generate, and paste back; see ``generators.interface``."""
         boxes = self.boxes(frames)
         faces = cut(frames, boxes, self._size)
         identity = cut(reference, boxes[places_of(reference, frames)], self._size)

@@ -16,7 +16,7 @@ from pytest_lipleak.core.choices import PAIRINGS
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import GeneratorError, InputError, LipleakError
-from pytest_lipleak.core.number_words import counted
+from pytest_lipleak.core.number_words import counted, named
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.audio import fit, level, read_audio
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet, Remember
@@ -173,9 +173,9 @@ class FinishedVideos:
 
     def ends_of(self, clip: str) -> tuple[int, ...]:
         """How many frames the videos of a clip show, each number once: it ends where the first of them does, those
-        of less than ``LEAST_SHOWN`` of it apart.
+        of less than ``LEAST_SHOWN`` of it apart. Those of probes end nothing: what they are compared with is whole.
         """
-        rows = self._outputs.get(clip, ())
+        rows = [row for row in self._outputs.get(clip, ()) if not row.probe]
         return tuple(sorted({shown_frames(row.output) for row in rows if is_file(row.output)}))
 
 
@@ -350,10 +350,9 @@ def _in_setups(rows: Sequence[FinishedVideo], sounds: _Sounds) -> tuple[list[Fin
         raise next(iter(untold.values()))
     (setup,) = setups
     found |= {at: replace(rows[at], setup=setup) for at in untold}
-    outputs = ", ".join(rows[at].name for at in [*untold][:NAMED])
-    more = f" and {len(untold) - NAMED} more" if len(untold) > NAMED else ""
+    outputs = named([rows[at].name for at in untold], NAMED)
     return [found[at] for at in range(len(rows))], (
-        f"{outputs}{more}: nothing is heard that says what drove it, so {setup} was taken, as of all others "
+        f"{outputs}: nothing is heard that says what drove it, so {setup} was taken, as of all others "
         "(column 'setup')"
     )
 
@@ -413,12 +412,12 @@ def _with_partners(
     names.
     """
     partners: dict[str, list[str]] = {}
-    named: dict[tuple[str, Reference], set[int]] = {}
+    by_place: dict[tuple[str, Reference], set[int]] = {}
     found: list[FinishedVideo] = []
     for row in sorted(rows, key=lambda row: not isinstance(row.audio, Path)):
         if row.setup is Setup.XM and not row.probe:
             known, name = partners.setdefault(row.clip, []), sounds.name_of(row)
-            taken = named.setdefault((row.clip, row.reference), set())
+            taken = by_place.setdefault((row.clip, row.reference), set())
             if isinstance(row.audio, Path) and name in known:
                 number = known.index(name)
             elif isinstance(row.audio, Path):

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
+from pytest_lipleak.core.suggestions import meant_file
 from pytest_lipleak.generators.facecrops import FaceCrops, as_pixels, finite, one_per_frame
 from pytest_lipleak.generators.mel import mel_windows
 from pytest_lipleak.machine.model_files import file_sha256
@@ -251,7 +252,7 @@ def _session(file: Path, device: str, threads: int) -> Any:
     import onnxruntime
 
     if not file.is_file():
-        raise ConfigurationError(f"model {file}: no such file")
+        raise ConfigurationError(f"model {file}: no such file{meant_file(file)}")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3

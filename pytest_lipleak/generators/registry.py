@@ -16,6 +16,7 @@ from typing import Any
 
 from pytest_lipleak.core.clips import Audio, Clip, Frames
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError, LipleakError
+from pytest_lipleak.core.suggestions import meant, meant_file
 from pytest_lipleak.core.text import escaped
 from pytest_lipleak.generators.catalogue import (
     COMMAND_PREFIX,
@@ -33,7 +34,7 @@ from pytest_lipleak.generators.catalogue import (
 from pytest_lipleak.generators.command import check_template
 from pytest_lipleak.generators.contract import Declared, declared_by, fingerprint_of
 from pytest_lipleak.generators.facecrops import ClipFace
-from pytest_lipleak.generators.protocol import Generator
+from pytest_lipleak.generators.interface import Generator
 from pytest_lipleak.media.finished_tables import check_finished
 
 GROUP = "pytest_lipleak.generators"
@@ -254,7 +255,7 @@ def check_name(name: str, arguments: Mapping[str, Any] | None = None) -> None:
         check_finished(variant, None if chosen is None else str(chosen))
     elif name.endswith(ONNX_SUFFIX):
         if not Path(name).expanduser().is_file():
-            raise ConfigurationError(f"model {name!r}: no such file")
+            raise ConfigurationError(f"model {name!r}: no such file{meant_file(Path(name).expanduser())}")
     elif base == DEMO.name:
         if variant or ":" not in name:
             _attribute(DEMO.factory, name)(variant)
@@ -262,7 +263,7 @@ def check_name(name: str, arguments: Mapping[str, Any] | None = None) -> None:
         return
     elif where.endswith(".py"):
         if not Path(where).is_file():
-            raise ConfigurationError(f"model {name!r}: no such file {where}")
+            raise ConfigurationError(f"model {name!r}: no such file {where}{meant_file(Path(where))}")
         _check_attribute(Path(where), attribute.partition(".")[0], name)
     elif ":" in name:
         _check_module(where, name)
@@ -286,6 +287,7 @@ def _check_arguments(name: str, arguments: Mapping[str, Any]) -> None:
             if not _exists(str(arguments[argument])):
                 raise ConfigurationError(
                     f"model {name!r}: {argument}={arguments[argument]}: no such file or folder; expected {what}"
+                    f"{meant_file(Path(str(arguments[argument])).expanduser())}"
                 )
         _check_extras(card, name)
 
@@ -353,12 +355,9 @@ def _which_of(name: str, file: str, offered: Iterable[str]) -> ConfigurationErro
 
 def _no_attribute(name: str, where: str, attribute: str, offered: Iterable[str]) -> ConfigurationError:
     """Say what is near, or else what there is."""
-    from difflib import get_close_matches
-
     public = sorted(each for each in offered if not each.startswith("_"))
-    near = get_close_matches(attribute, public, 2)
-    words = f"did you mean {' or '.join(near)}?" if near else f"it has {', '.join(public) or 'nothing'}"
-    return ConfigurationError(f"model {name!r}: {where} has no attribute {attribute!r}; {words}")
+    words = meant(attribute, public, 2) or f"; it has {', '.join(public) or 'nothing'}"
+    return ConfigurationError(f"model {name!r}: {where} has no attribute {attribute!r}{words}")
 
 
 def _no_module(name: str, where: str) -> ConfigurationError:
@@ -397,16 +396,12 @@ def _registered(name: str) -> Any:
 
 
 def _unknown(name: str) -> ConfigurationError:
-    from difflib import get_close_matches
-
     file = Path(name if name.endswith(".py") else f"{name.replace('.', '/')}.py")
     with suppress(OSError, SyntaxError, ValueError):  # no such file, or its import says it better
         return _which_of(name, str(file), _defined(ast.parse(file.read_bytes())))
-    meant = "".join(
-        f"; did you mean {near}?" for near in get_close_matches(name.partition("=")[0], known_names(), 1)
-    )
+    near = meant(name.partition("=")[0], known_names())
     return ConfigurationError(
-        f"unknown model {name!r}{meant or ';'} known names are {', '.join(known_names())}; otherwise name it as "
+        f"unknown model {name!r}{near or ';'} known names are {', '.join(known_names())}; otherwise name it as "
         "package.module:attribute, path/file.py:attribute, path/model.onnx or 'cmd: PROGRAM ...'"
     )
 
@@ -438,7 +433,7 @@ def _module(where: str, name: str) -> ModuleType:
 
 def _module_from_file(path: Path, name: str) -> ModuleType:
     if not path.is_file():
-        raise ConfigurationError(f"model {name!r}: no such file {path}")
+        raise ConfigurationError(f"model {name!r}: no such file {path}{meant_file(path)}")
     spec = importlib.util.spec_from_file_location(f"_lipleak_model_{path.stem}", path)
     assert spec is not None
     assert spec.loader is not None
@@ -477,15 +472,13 @@ def _bound(target: Callable[..., Any], arguments: Mapping[str, Any], name: str, 
         inspect.signature(target).bind(**arguments, **({named: name} if named else {}))
     except TypeError as error:
         # Where a misspelt argument leaves the right one missing, Python names only the latter.
-        unknown = [
-            repr(each)
-            for each in arguments
-            if each not in _parameters(target) and repr(each) not in str(error)
-        ]
+        taken = [each for each in _parameters(target) if each != named]
+        strange = [each for each in arguments if each not in _parameters(target)]
+        unknown = [repr(each) for each in strange if repr(each) not in str(error)]
         got = f" (got {', '.join(unknown)})" if unknown else ""
-        taken = (each for each in _parameters(target) if each != named)
+        near = meant(strange[0], taken) if strange else ""
         raise ConfigurationError(
-            f"model {name!r}: {error}{got}; it takes ({', '.join(taken)}), set by --lipleak-model-arg key=value"
+            f"model {name!r}: {error}{got}; it takes ({', '.join(taken)}), set by --lipleak-model-arg key=value{near}"
         ) from None
 
 

@@ -22,7 +22,7 @@ from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.remarks import remark
 from pytest_lipleak.generators.call_guard import free_device_memory
 from pytest_lipleak.generators.contract import ATTRIBUTES, HOOKS, read_attributes, turn_of
-from pytest_lipleak.generators.protocol import Generator
+from pytest_lipleak.generators.interface import Generator
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock

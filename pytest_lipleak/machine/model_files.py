@@ -13,6 +13,7 @@ from typing import Any
 
 from pytest_lipleak.core.errors import MissingDataError, WeightsError
 from pytest_lipleak.core.remarks import tell
+from pytest_lipleak.core.suggestions import meant_file
 
 WEIGHT_SUFFIXES = frozenset({".pth", ".pt", ".ckpt", ".safetensors", ".bin", ".onnx"})
 """Files that programs read weights from, without saying so on their command line."""
@@ -55,7 +56,8 @@ def locate(name: str, weights: Path | None) -> Path | None:
     """
     if weights is not None and not weights.exists():
         raise MissingDataError(
-            f"weights {weights}: no such file or folder; check --lipleak-weights, or the variable LIPLEAK_WEIGHTS"
+            f"weights {weights}: no such file or folder; check --lipleak-weights, or the variable "
+            f"LIPLEAK_WEIGHTS{meant_file(weights)}"
         )
     if weights is not None and weights.is_file():
         return weights

@@ -8,13 +8,14 @@ import csv
 import io
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.names import check_name, check_printable, escaped
-from pytest_lipleak.core.number_words import counted
+from pytest_lipleak.core.number_words import counted, named
+from pytest_lipleak.core.suggestions import meant_file
 from pytest_lipleak.core.timebase import FRAME_RATE
 from pytest_lipleak.machine.model_files import file_sha256
 from pytest_lipleak.media.boxes import Box
@@ -81,7 +82,7 @@ def read_clip_list(path: Path, root: Path | None = None) -> list[ClipFile]:
     """
     folder = path.parent if root is None else root
     found: list[ClipFile] = []
-    missing: list[str] = []
+    missing: dict[str, str] = {}
     different: list[str] = []
     hashes: dict[Path, str] = {}
     rows = list(read_table(path, required=["file"]))
@@ -99,7 +100,7 @@ def read_clip_list(path: Path, root: Path | None = None) -> list[ClipFile]:
             shown = f"{escaped(_short(row.cells[column]))} ({_line(row)})"
             wanted = row.cells.get("sha256" if column == "file" else "audio_sha256", "").lower()
             if file is None:
-                missing.append(shown)
+                missing[shown] = row.cells[column]
             elif wanted:
                 _check_hash(row, wanted)
                 if file not in hashes:
@@ -112,14 +113,16 @@ def read_clip_list(path: Path, root: Path | None = None) -> list[ClipFile]:
             found.append(_clip_of(row, name, video, files.get("audio")))
     where = "beside it" if root is None else f"below {root}"
     if missing:
+        others = frozenset(folder / row.cells["file"] for row in rows if "file" in row.cells)
+        near = meant_file(folder / next(iter(missing.values())), others)
         raise InputError(
-            f"{path}: {counted(len(missing), 'file')} {_are(missing)} not {where}: {_named(missing)}; a list names "
-            f"files relative to {'its own folder' if root is None else 'that folder'}"
+            f"{path}: {counted(len(missing), 'file')} {_are(missing)} not {where}: {named([*missing], SHOWN)}; a list "
+            f"names files relative to {'its own folder' if root is None else 'that folder'}{near}"
         )
     if different:
         raise InputError(
             f"{path}: {counted(len(different), 'file')} {_are(different)} not the one that the list was made from "
-            f"(another SHA-256): {_named(different)}; get the original, or make a list of your own"
+            f"(another SHA-256): {named(different, SHOWN)}; get the original, or make a list of your own"
         )
     return found
 
@@ -202,12 +205,8 @@ def _line(row: Row) -> str:
     return row.where.rpartition(", ")[2]
 
 
-def _are(items: Sequence[str]) -> str:
+def _are(items: Sized) -> str:
     return "is" if len(items) == 1 else "are"
-
-
-def _named(items: Sequence[str]) -> str:
-    return ", ".join(items[:SHOWN]) + (", ..." if len(items) > SHOWN else "")
 
 
 def clip_list(files: Mapping[str, ClipFile], root: Path, partners: Mapping[str, str]) -> str:

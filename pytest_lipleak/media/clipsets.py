@@ -20,6 +20,7 @@ from pytest_lipleak.core.held_arrays import HeldArrays
 from pytest_lipleak.core.listing import Listing
 from pytest_lipleak.core.names import check_name, escaped
 from pytest_lipleak.core.scores import ENDS_EARLY
+from pytest_lipleak.core.suggestions import meant, meant_file
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLES_PER_FRAME
 from pytest_lipleak.machine.model_files import file_sha256
 from pytest_lipleak.machine.resources import resource_path
@@ -252,7 +253,7 @@ class ClipSet(Mapping[str, Clip]):
             if partner not in self:
                 raise InputError(
                     f"{self.origin}: the partner {escaped(partner)!r} of clip {name!r} is no clip of the list; add "
-                    "it, or name another"
+                    f"it, or name another{meant(partner, self)}"
                 )
             if self.same_speech(name, partner):
                 raise InputError(
@@ -478,6 +479,7 @@ def open_clips(spec: str | Path, root: str | Path | None = None) -> ClipSet:
         raise MissingDataError(
             f"clips '{escaped(str(spec))}': no such file or folder; name a folder of videos, a table, "
             f"or {EMBEDDED!r} for the clips that ship with pytest-lipleak"
+            f"{meant(path.name, [EMBEDDED]) or meant_file(path)}"
         )
     if not is_file(path):
         raise InputError(
@@ -502,6 +504,7 @@ def root_of(spec: str | Path, root: str | Path | None = None) -> Path:
     if not os.path.isdir(root):  # noqa: PTH112 - as in open_clips
         raise MissingDataError(
             f"clips root '{escaped(str(root))}': no such folder; name the one below which the list's files lie"
+            f"{meant_file(Path(root))}"
         )
     return Path(root)
 

@@ -15,7 +15,8 @@ from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import InputError, MissingDataError
 from pytest_lipleak.core.metrics.families import FAMILIES, Source
 from pytest_lipleak.core.names import check_name, check_printable, escaped, file_stem
-from pytest_lipleak.core.number_words import counted
+from pytest_lipleak.core.number_words import counted, named
+from pytest_lipleak.core.suggestions import meant, meant_file
 from pytest_lipleak.media.boxes import Box
 from pytest_lipleak.media.clip_folders import VIDEO_SUFFIXES
 from pytest_lipleak.media.clip_lists import names_of
@@ -47,6 +48,9 @@ FIELDS = ("clip", "setup", "reference", "model")
 
 MANIFEST = "manifest.csv"
 """Name of the table in folders that we write."""
+
+SHOWN = 5
+"""Clips that are named of those that are known."""
 
 KEPT = "kept"
 """What stands in the column ``inputs`` of videos that a run kept: it says what they are, and they may be copies."""
@@ -177,7 +181,7 @@ class FinishedTable:
             what = "which of its models?" if model is None else f"no model '{escaped(model)}'"
             raise InputError(
                 f"{self.origin}: {what} Choose with --lipleak-model-arg model=NAME (`lipleak evaluate`: --model-arg "
-                f"model=NAME, or --all-models); there are {known}"
+                f"model=NAME, or --all-models); there are {known}{meant(model or '', self.models)}"
             )
         return replace(self, rows=tuple(row for row in self.rows if row.model == model))
 
@@ -215,6 +219,7 @@ def read_finished(spec: str) -> FinishedTable:
             raise MissingDataError(
                 f"finished videos '{escaped(spec)}': {missing}; name a table with the columns output and source, a "
                 f"folder with a {MANIFEST}, or a pattern such as 'out/{{setup}}_{{reference}}/{{clip}}.mp4'"
+                f"{meant_file(path)}"
             )
         read = list(read_table(path, required=["output"]))
         says_reference = any("reference" in row.cells for row in read)
@@ -260,7 +265,7 @@ def check_finished(spec: str, model: str | None) -> None:
     if not any(is_file(row.output) for row in rows):
         raise InputError(
             f"{table.origin}: none of its {counted(len(rows), 'video')} is there; the first would be {rows[0].output}; "
-            "paths in the column 'output' are relative to the table"
+            f"paths in the column 'output' are relative to the table{meant_file(rows[0].output)}"
         )
 
 
@@ -320,7 +325,9 @@ def _row(table: Path, row: Row, names: Mapping[str, str]) -> FinishedVideo:
     _refuse_contradiction(setup, audio, where)
     probe = cells.get("probe", "")
     if probe and probe not in PROBES:
-        raise InputError(f"{where}: unknown probe '{escaped(probe)}'; known are {', '.join(PROBES)}")
+        raise InputError(
+            f"{where}: unknown probe '{escaped(probe)}'; known are {', '.join(PROBES)}{meant(probe, PROBES)}"
+        )
     inputs = cells.get("inputs", "")
     if inputs not in ("", KEPT) and not INPUTS.fullmatch(inputs):
         raise InputError(
@@ -360,7 +367,7 @@ def free_pose(text: str, where: str) -> bool:
     if text.lower() not in POSES:
         raise InputError(
             f"{where}: pose '{escaped(text[:80])}' is none of {', '.join(POSES)}; write free where the system poses "
-            "the head by itself, else nothing"
+            f"the head by itself, else nothing{meant(text, POSES)}"
         )
     return text.lower() == POSES[1]
 
@@ -380,7 +387,7 @@ def _existing(table: Path, row: Row, column: str) -> Path:
         shown = escaped(row.cells[column][:200])
         raise InputError(
             f"{row.where}: {column} '{shown}' is not a file; paths are relative to the table, and only outputs may be "
-            "missing"
+            f"missing{meant_file(table.parent / row.cells[column])}"
         )
     return found
 
@@ -408,7 +415,9 @@ def _one_of(kind: type[Word], text: str, where: str, column: str) -> Word:
     try:
         return kind(text.upper())
     except ValueError:
-        raise InputError(f"{where}: {column} '{escaped(text[:80])}' is none of {', '.join(kind)}") from None
+        raise InputError(
+            f"{where}: {column} '{escaped(text[:80])}' is none of {', '.join(kind)}{meant(text, kind)}"
+        ) from None
 
 
 def _box(row: Row, column: str) -> Box | None:
@@ -425,18 +434,18 @@ def _box(row: Row, column: str) -> Box | None:
 
 def _of_pattern(pattern: str) -> list[FinishedVideo]:
     """Find the files that a pattern means; what is in braces is read from their names."""
-    named = re.findall(r"\{([^{}]*)\}", pattern)
-    unknown = [name for name in named if name not in FIELDS]
-    if unknown or "clip" not in named:
+    fields = re.findall(r"\{([^{}]*)\}", pattern)
+    unknown = [name for name in fields if name not in FIELDS]
+    if unknown or "clip" not in fields:
         wrong = f"'{{{escaped(unknown[0])}}}' means nothing" if unknown else "it lacks {clip}"
         raise InputError(
             f"finished videos '{escaped(pattern)}': {wrong}; a pattern has {{clip}} and any of "
-            f"{', '.join(f'{{{name}}}' for name in FIELDS[1:])}"
+            f"{', '.join(f'{{{name}}}' for name in FIELDS[1:])}{meant(unknown[0], FIELDS) if unknown else ''}"
         )
     fixed = pattern[: pattern.index("{")].rpartition("/")[0]
     root = Path(fixed or ("/" if pattern.startswith("/") else ".")).expanduser()
     if not root.is_dir():
-        raise MissingDataError(f"finished videos '{escaped(pattern)}': no folder {root}")
+        raise MissingDataError(f"finished videos '{escaped(pattern)}': no folder {root}{meant_file(root)}")
     below = pattern[len(fixed) :].lstrip("/")
     expression = _expression(below)
     rows = []
@@ -521,9 +530,9 @@ def rows_with_clips(table: FinishedTable, clips: Sequence[str], origin: str) -> 
             known[row.clip] = _named(ways, row.clip)
         found = known[row.clip]
         if found is None:
-            some = ", ".join(list(clips)[:5]) + (", ..." if len(clips) > 5 else "")
             raise InputError(
-                f"{row.where}: no clip '{escaped(row.clip)}' in {origin} (known: {some}); name the clips that the "
-                "videos were made from with --lipleak-clips, or their files in a column 'source'"
+                f"{row.where}: no clip '{escaped(row.clip)}' in {origin} (known: {named(clips, SHOWN)}); name the "
+                "clips that the videos were made from with --lipleak-clips, or their files in a column 'source'"
+                f"{meant(row.clip, clips)}"
             )
         yield replace(row, clip=found)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.core.errors import InputError
+from pytest_lipleak.core.suggestions import meant_file
 
 if TYPE_CHECKING:
     from av import Packet
@@ -103,7 +104,7 @@ def _check_regular(path: Path) -> None:
         if path.is_dir():
             raise InputError(f"{path}: is a folder, expected one media file")
         if not path.exists():
-            raise InputError(f"{path}: no such file")
+            raise InputError(f"{path}: no such file{meant_file(path)}")
         if not path.is_file():
             raise InputError(f"{path}: a pipe, socket or device, expected one regular media file")
         if path.stat().st_size == 0:

@@ -6,11 +6,16 @@ from pathlib import Path
 
 from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.core.names import escaped
+from pytest_lipleak.core.number_words import named
+from pytest_lipleak.core.suggestions import meant
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.tables import delimiter_of, normalised, read_lines, read_table
 
 AUDIO_COLUMNS = ("audio", "audio_id")
 VIDEO_COLUMNS = ("video", "video_id")
+
+SHOWN = 5
+"""Clips that are named of those that are known."""
 
 
 def given_pairs(path: Path | None, clips: ClipSet) -> dict[str, tuple[str, ...]] | None:
@@ -129,8 +134,9 @@ def _found(name: str, clips: ClipSet) -> str | None:
 def _known(name: str, clips: ClipSet, where: str) -> str:
     found = _found(name, clips)
     if found is None:
-        known = ", ".join(list(clips)[:5]) + (", ..." if len(clips) > 5 else "")
-        raise InputError(f"{where}: no clip '{_short(name)}' in {clips.origin} (known: {known})")
+        raise InputError(
+            f"{where}: no clip '{_short(name)}' in {clips.origin} (known: {named([*clips], SHOWN)}){meant(name, clips)}"
+        )
     return found
 
 

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 from pytest_lipleak.core.errors import InputError, MissingDataError
 from pytest_lipleak.core.names import escaped
 from pytest_lipleak.core.number_words import counted
+from pytest_lipleak.core.suggestions import meant_file
 
 DELIMITERS = ",;\t"
 
@@ -67,7 +68,7 @@ def read_lines(path: Path) -> list[str]:
         InputError: it is no text.
     """
     if not is_file(path):
-        raise MissingDataError(f"{path}: no such file; name a table of text")
+        raise MissingDataError(f"{path}: no such file; name a table of text{meant_file(path)}")
     try:
         data = path.read_bytes()
     except OSError as error:

@@ -209,6 +209,10 @@ def shown_frames(path: Path) -> int:
             stream = container.streams[index]
             if stream.duration and stream.time_base:
                 return round(float(stream.duration * stream.time_base) * FRAME_RATE)
+            # Matroska notes it as text; the file's is that of the sound where this is longer.
+            if clock := re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", "")):
+                hours, minutes, seconds = map(float, clock.groups())
+                return round((hours * 3600 + minutes * 60 + seconds) * FRAME_RATE)
             return round((container.duration or 0) / 1e6 * FRAME_RATE)
     except InputError:
         return 0

@@ -1,4 +1,4 @@
-"""Trials: what the model is given for every clip under every condition, and outside the protocol."""
+"""Trials: what the model is given for every clip under every condition, and beside the six."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -47,7 +47,7 @@ class Trial:
         audio: drives the model, int16, shape (640 T,); None means the real clip itself.
         reference: the identity reference.
         original: the real clip where the frames of ``clip`` were changed, for a probe; None where they were not.
-        condition: of the protocol, where it is one's, or a probe's of it.
+        condition: one of the six, or that of which it is a probe; None beside them.
         probe: name of the probe, or empty.
     """
 
@@ -128,7 +128,7 @@ class Trials:
         return {clip: names[0] for clip, names in self.partners().items()}
 
     def conditions(self, name: str, cell: Condition) -> list[Condition]:
-        """Return what a cell of the protocol comes to for a clip: under XM one condition for each of its partners."""
+        """Return what one of the six conditions comes to for a clip: under XM one for each of its partners."""
         count = len(self.partners().get(name, ("",))) if cell.setup is Setup.XM else 1
         return [replace(cell, partner=partner) for partner in range(count)]
 
@@ -189,7 +189,7 @@ class Trials:
     def probe(
         self, name: str, audio: Audio, reference: IdentityReference, label: str, frames: Video | None = None
     ) -> Trial:
-        """Return a trial of a clip outside the protocol, see ``Evaluation.probe_trial``.
+        """Return a trial of a clip beside the six conditions, see ``Evaluation.probe_trial``.
 
         ``frames``: what the model edits instead of the clip's own, as many and as large.
         """

@@ -83,13 +83,12 @@ class ModelView:
         for (clip, condition), trial in corpus.trials.items():
             self._trials.setdefault(condition, {})[clip] = trial
         verdicts = verdicts_from(result["verdicts"])
-        rows = [self._limit_row(verdict) for verdict in verdicts.values()]
-        self.unjudged = list(unjudged(leaks_first(verdicts).values()).items())
+        in_order = leaks_first(verdicts).values()
+        rows = [self._limit_row(verdict) for verdict in in_order]
+        self.unjudged = list(unjudged(in_order).items())
         """Why limits could not be judged, each reason with all of them."""
         order = (*map(str, ENDED_AS), PASS)
-        self.limits = sorted(
-            rows, key=lambda row: (order.index(row.outcome), not metric(row.name).shows_leak)
-        )
+        self.limits = sorted(rows, key=lambda row: order.index(row.outcome))
         self.broken = [row for row in self.limits if row.outcome != PASS]
         self.clips = [
             ClipView(self, name, f"{self.anchor}-{nth}") for nth, name in enumerate(self._names(), 1)

@@ -16,6 +16,7 @@ from pytest_lipleak.core.names import check_name, check_printable, escaped
 from pytest_lipleak.core.plain_numbers import number_of
 from pytest_lipleak.core.scores import LAGS
 from pytest_lipleak.core.strict_json import parse_json
+from pytest_lipleak.core.suggestions import meant_file
 from pytest_lipleak.core.text import printable
 from pytest_lipleak.evaluation.results.run_result import RunResult
 from pytest_lipleak.report.json import READ_VERSIONS, read_document, result_of, schema, with_current_names
@@ -61,7 +62,7 @@ def read_report(path: Path, *, may_be_empty: bool = False) -> Report:
     try:
         data = parse_json(path.read_bytes(), str(path))
     except OSError as error:
-        raise MissingDataError(f"{path}: cannot be read ({error.strerror})") from None
+        raise MissingDataError(f"{path}: cannot be read ({error.strerror}){meant_file(path)}") from None
     corpora = checked_document(data, str(path))
     # Notes, reasons and headlines are any text.
     data = with_current_names(_printable(data))

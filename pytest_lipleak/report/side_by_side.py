@@ -15,6 +15,7 @@ from pytest_lipleak.core.errors import ConfigurationError, InputError, MissingDa
 from pytest_lipleak.core.metrics.families import FAMILIES, Shown
 from pytest_lipleak.core.metrics.formulas import LEAKAGE_METRICS, Metric, metric
 from pytest_lipleak.core.number_words import counted
+from pytest_lipleak.core.suggestions import meant_file
 from pytest_lipleak.evaluation.results.aggregate import every_measurement, suspicions
 from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.report.networks import networks_of
@@ -182,7 +183,7 @@ def entries_of_csv(path: Path) -> list[Entry]:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise MissingDataError(f"{path}: cannot be read ({error.strerror})") from None
+        raise MissingDataError(f"{path}: cannot be read ({error.strerror}){meant_file(path)}") from None
     return _read_csv(text, f"figures of {path.name}", str(path))
 
 

@@ -139,7 +139,7 @@ def corpus_tables(corpus: Corpus, measure: Measure, limits: Limits, *, full: boo
     """
     tables = (
         _conditions(corpus, measure),
-        _leakage(measure, limits, full=full),
+        _leakage(measure, limits, finished=corpus.provenance.finished, full=full),
         _pictures(corpus, measure),
     )
     return [table for table in tables if table.rows]
@@ -233,7 +233,7 @@ def _cells(corpus: Corpus, measure: Measure, condition: Condition | None) -> tup
     return value_cell(confidence), value_cell(distance), offset, count
 
 
-def _leakage(measure: Measure, limits: Limits, *, full: bool) -> Table:
+def _leakage(measure: Measure, limits: Limits, *, finished: bool, full: bool) -> Table:
     columns: tuple[Column, ...] = (
         Column("value"),
         Column("95 % interval"),
@@ -262,7 +262,9 @@ def _leakage(measure: Measure, limits: Limits, *, full: bool) -> Table:
     if any(cell.text for cell in doses):
         columns = (*columns, Column("leaks like a copy of", number=False))
         rows = [replace(row, cells=(*row.cells, dose)) for row, dose in zip(rows, doses, strict=True)]
-    return Table("leakage", "", "leakage", columns, tuple(rows))
+    # Of a finished video the source is known, and whether lips were copied from it is what is asked.
+    stub = "source lip leakage" if finished else "leakage"
+    return Table("leakage", "", stub, columns, tuple(rows))
 
 
 def _needed(found: Measurement | None) -> Cell:

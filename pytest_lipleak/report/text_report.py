@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pytest_lipleak.core.conditions import EVERY_CONDITION
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.formulas import LEAKAGE_METRICS, metric
-from pytest_lipleak.core.number_words import counted
+from pytest_lipleak.core.number_words import counted, named
 from pytest_lipleak.evaluation.make.costs import LESS, STAGES, longest
 from pytest_lipleak.evaluation.results.aggregate import suspicions
 from pytest_lipleak.report.progress import duration
@@ -135,11 +135,7 @@ def _unscored(reasons: Mapping[str, str]) -> list[str]:
     clips: dict[str, list[str]] = {}
     for clip, reason in sorted(reasons.items()):
         clips.setdefault(reason, []).append(clip)
-    lines = [
-        f"unscored: {', '.join(found[:NAMED])}"
-        f"{f' and {len(found) - NAMED} more' if len(found) > NAMED else ''}: {reason}"
-        for reason, found in clips.items()
-    ]
+    lines = [f"unscored: {named(found, NAMED)}: {reason}" for reason, found in clips.items()]
     if len(lines) <= NAMED:
         return lines
     left = sum(map(len, list(clips.values())[NAMED:]))

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from pytest_lipleak.core.suggestions import meant_file
 from pytest_lipleak.run.baseline import Baseline
 from pytest_lipleak.run.chosen_expert import ChosenExpert
 from pytest_lipleak.run.device import Device
@@ -110,11 +111,11 @@ def _check_files(settings: Settings) -> None:
 
     pairs, arcface, weights = settings.inputs.pairs, settings.scoring.arcface, settings.scoring.weights
     if pairs is not None and not pairs.is_file():
-        raise MissingDataError(f"pairs {pairs}: no such file")
+        raise MissingDataError(f"pairs {pairs}: no such file{meant_file(pairs)}")
     if arcface is not None and not arcface.is_file():
-        raise MissingDataError(f"ArcFace network {arcface}: no such file")
+        raise MissingDataError(f"ArcFace network {arcface}: no such file{meant_file(arcface)}")
     if weights is not None and not weights.exists():
-        raise MissingDataError(f"weights {weights}: no such file or folder")
+        raise MissingDataError(f"weights {weights}: no such file or folder{meant_file(weights)}")
 
 
 def check_partners(settings: Settings, clips: "ClipSet") -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_lipleak.generators.registry import Model
     from pytest_lipleak.machine.private_folders import PrivateFolder
     from pytest_lipleak.media.clipsets import ClipSet
-    from pytest_lipleak.plan.plan import Plan
+    from pytest_lipleak.plan.user_choices import Plan
     from pytest_lipleak.store.store import Store
     from pytest_lipleak.verdicts.limits import Limit, Rules
 
@@ -257,7 +257,7 @@ class Run:
 
     def _plan(self, shard: tuple[int, int] | None, finished: "FinishedVideos | None") -> "Plan":
         from pytest_lipleak.media.pair_lists import given_pairs
-        from pytest_lipleak.plan.plan import Plan
+        from pytest_lipleak.plan.user_choices import Plan
         from pytest_lipleak.sync.protocols import Protocol
 
         settings = self.settings

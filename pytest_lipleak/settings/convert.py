@@ -121,7 +121,12 @@ def model(value: Any, origin: Origin) -> str:
 def device(value: Any, origin: Origin) -> str:
     """Where networks run."""
     if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(value)):
-        raise RefusedError(f"{value!r} is no device; use auto, cpu, cuda, cuda:N or mps")
+        from pytest_lipleak.core.suggestions import meant
+
+        names = ("auto", "cpu", "cuda", "mps")
+        raise RefusedError(
+            f"{value!r} is no device; use auto, cpu, cuda, cuda:N or mps{meant(str(value), names)}"
+        )
     return str(value)
 
 
@@ -143,15 +148,16 @@ def shard(value: Any, origin: Origin) -> tuple[int, int]:
 def one_of(value: Any, choices: Iterable[str]) -> None:
     """Refuse what is none of ``choices``."""
     if value not in choices:
-        from difflib import get_close_matches
+        from pytest_lipleak.core.suggestions import meant
 
-        meant = "".join(f"; did you mean {word}?" for word in get_close_matches(str(value), [*choices], 1))
-        raise RefusedError(f"{value!r} is not allowed; choose one of {', '.join(choices)}{meant}")
+        names = [*choices]
+        raise RefusedError(
+            f"{value!r} is not allowed; choose one of {', '.join(names)}{meant(str(value), names)}"
+        )
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return a question for the name that was probably meant, or all that are known."""
-    from difflib import get_close_matches
+def not_known(word: str, known: Iterable[str]) -> str:
+    """Say that nothing is called so, and what was probably meant, or what is known."""
+    from pytest_lipleak.core.suggestions import meant_or_known
 
-    found = get_close_matches(word, sorted(known), 1)
-    return f"did you mean {found[0]}?" if found else f"known are {', '.join(sorted(known))}"
+    return f"is not known{meant_or_known(word, known)}"

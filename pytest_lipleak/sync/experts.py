@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_lipleak.core.errors import ConfigurationError, LipleakError, MissingDataError
+from pytest_lipleak.core.suggestions import meant
 from pytest_lipleak.machine.exit_guard import guarded
 from pytest_lipleak.sync.expert import SyncExpert
 from pytest_lipleak.sync.protocols import Protocol
@@ -88,6 +89,7 @@ def registered_expert(name: str) -> RegisteredExpert:
     if not points:
         raise ConfigurationError(
             f"unknown sync expert {name!r}; known are {', '.join((AUTO, *known_experts()))}"
+            f"{meant(name, known_experts())}"
         )
     if len({point.value for point in points}) > 1:
         packages = ", ".join(sorted(point.dist.name if point.dist else point.value for point in points))

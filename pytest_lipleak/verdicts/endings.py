@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
-from pytest_lipleak.core.conditions import Reference
+from pytest_lipleak.core.conditions import Reference, Setup
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.errors import LipleakError, unexpected
 from pytest_lipleak.core.exit_status import BROKEN, GOOD, LEAK, NOT_JUDGED
 from pytest_lipleak.core.metrics.default_gates import PROBE_LIMIT, every_default
 from pytest_lipleak.core.metrics.families import Question, Source
 from pytest_lipleak.core.metrics.formulas import Metric
-from pytest_lipleak.core.number_words import counted
+from pytest_lipleak.core.number_words import counted, named
 from pytest_lipleak.core.scores import POSED
 from pytest_lipleak.verdicts.judged_limits import JudgedLimit
 from pytest_lipleak.verdicts.limits import Outcome, Verdict
@@ -29,7 +29,10 @@ UNREAD = "a limit could not be read: "
 """Before why, among the remarks of a model that should have been judged by it."""
 
 SHOWN = 5
-"""Tests that a headline names; JSON holds all."""
+"""Tests and clips that a headline names; JSON holds all."""
+
+LIMITS_SHOWN = 3
+"""Limits that it names, of those that ended alike: the tables below it, and the lines of JSON, have all."""
 
 
 class Finding(StrEnum):
@@ -133,7 +136,7 @@ class RunEnd:
         """Why it is not whole and what did not run, in words."""
         parts = [self.why or "the run did not come to its end"]
         if self.not_run:
-            parts.append(f"did not run: {_some(self.not_run)}")
+            parts.append(f"did not run: {named(self.not_run, SHOWN)}")
         return "; ".join(parts)
 
 
@@ -243,8 +246,19 @@ def worst(findings: Iterable[Finding]) -> Finding:
 
 
 def leaks_first(verdicts: Verdicts) -> dict[str, JudgedLimit]:
-    """Return verdicts by limit in the order in which people should read them: leaks before lost sync and pictures."""
-    return dict(sorted(verdicts.items(), key=lambda entry: not entry[1].shows_leak))
+    """Return verdicts by limit in the order in which people should read them.
+
+    Leaks come before lost sync and pictures; of what differs in the reference alone, CR before AR, as in every table.
+    """
+    alike: dict[tuple[str, Setup | None], int] = {}
+
+    def place(verdict: JudgedLimit) -> tuple[bool, int, int]:
+        asked = verdict.metric
+        last = asked.conditions[-1] if asked.conditions else None
+        family = alike.setdefault((asked.family.pattern, last.setup if last else None), len(alike))
+        return not verdict.shows_leak, family, list(Reference).index(last.reference) if last else 0
+
+    return dict(sorted(verdicts.items(), key=lambda entry: place(entry[1])))
 
 
 ENDED_AS: Mapping[str, str] = {
@@ -270,7 +284,7 @@ def model_ending(verdicts: Verdicts, corpus: Corpus, run: RunEnd = FINISHED) -> 
     if not run.is_whole or is_open:
         so_far = f"; so far {told.headline.partition(': ')[2]}" if verdicts else ""
         brief = f"; so far {told.brief}" if verdicts else ""
-        words = run.interruption if not run.is_whole else f"{_some(run.failed)} {OTHERWISE}"
+        words = run.interruption if not run.is_whole else f"{named(run.failed, SHOWN)} {OTHERWISE}"
         if run.is_whole and unasked:
             words = next((remark for remark in corpus.remarks if remark.startswith(UNREAD)), words)
         return Ending(
@@ -309,7 +323,8 @@ def _told(verdicts: Verdicts, corpus: Corpus) -> Ending:
         return Ending(Finding.NOT_JUDGED, f"NOT JUDGED: {words}", words)
     count = counted(len(verdicts), "limit")
     finding = worst(map(finding_of, verdicts.values()))
-    lines = _lines(verdicts)
+    leaks = leaks_of(corpus)
+    lines = _lines(verdicts, leaks)
     names = {
         ended: [limit for limit, verdict in leaks_first(verdicts).items() if verdict.outcome == ended]
         for ended in ENDED_AS
@@ -324,13 +339,16 @@ def _told(verdicts: Verdicts, corpus: Corpus) -> Ending:
     without = clips_without(corpus) if asks_expert else ""
     if not found:
         unseen = unwatched((verdict.metric for verdict in verdicts.values()), corpus)
-        hollow = [f"a full copy would keep {limit}, too" for limit, each in verdicts.items() if each.hollow]
-        words = "; ".join(filter(None, (f"{count} kept", *hollow, without, unseen)))
+        hollow = [limit for limit, each in leaks_first(verdicts).items() if each.hollow]
+        hollow_words = f"a full copy would keep {named(hollow, LIMITS_SHOWN)}, too" if hollow else ""
+        words = "; ".join(filter(None, (f"{count} kept", hollow_words, without, unseen)))
         return Ending(finding, f"{finding.head}: {words}", words, lines)
     (ended, limits), *rest = found
-    what = f"{_found(verdicts)}: " if ended == Outcome.FAIL else ""
-    head = f"{finding.head}: {what}{len(limits)} of {count} {ENDED_AS[ended]}: {', '.join(limits)}"
-    more = "".join(f"; {len(limits)} {ENDED_AS[ended]}: {', '.join(limits)}" for ended, limits in rest)
+    what = f"{_found(verdicts, leaks)}: " if ended == Outcome.FAIL else ""
+    head = f"{finding.head}: {what}{len(limits)} of {count} {ENDED_AS[ended]}: {named(limits, LIMITS_SHOWN)}"
+    more = "".join(
+        f"; {len(limits)} {ENDED_AS[ended]}: {named(limits, LIMITS_SHOWN)}" for ended, limits in rest
+    )
     brief = what + ", ".join(f"{len(limits)} of {count} {ENDED_AS[ended]}" for ended, limits in found)
     more, brief = (f"{words}; {without}" if without else words for words in (more, brief))
     if corpus.provenance.finished:
@@ -340,25 +358,30 @@ def _told(verdicts: Verdicts, corpus: Corpus) -> Ending:
     return Ending(finding, f"{head}{more}", brief, lines)
 
 
-def _lines(verdicts: Verdicts) -> tuple[Line, ...]:
+def leaks_of(corpus: Corpus) -> str:
+    """What a broken limit says: of finished videos that lips were copied from the source that each was made from."""
+    return "leaks the source's lips" if corpus.provenance.finished else "leaks"
+
+
+def _lines(verdicts: Verdicts, leaks: str) -> tuple[Line, ...]:
     """What was found, by weight, with the limits that found it."""
     by_finding: dict[tuple[Finding, str], list[str]] = {}
     for limit, verdict in verdicts.items():
         finding = finding_of(verdict)
-        by_finding.setdefault((finding, _meaning(finding, verdict)), []).append(limit)
+        by_finding.setdefault((finding, _meaning(finding, verdict, leaks)), []).append(limit)
     weights = list(Finding)
     ordered = sorted(by_finding.items(), key=lambda entry: weights.index(entry[0][0]))
     return tuple(Line(finding, f"{words}: {', '.join(limits)}") for (finding, words), limits in ordered)
 
 
-def _meaning(finding: Finding, verdict: JudgedLimit) -> str:
+def _meaning(finding: Finding, verdict: JudgedLimit, leaks: str) -> str:
     if finding is Finding.BROKEN:
         broken = verdict.metric
         if broken.family.source is Source.TRIALS:
             return "makes no video of some clips"
         return "poor pictures" if broken.is_picture else "does not follow the audio"
     if finding is Finding.LEAKS:
-        return f"leaks {_where(verdict)}".rstrip()
+        return f"{leaks} {_where(verdict)}".rstrip()
     words = {Finding.NOT_JUDGED: "could not be judged", Finding.PASSED: "kept"}
     return words.get(finding, ENDED_AS[Outcome.INCONCLUSIVE])
 
@@ -369,22 +392,22 @@ def _where(verdict: JudgedLimit) -> str:
 
 
 def _in_words(question: Question, offenders: Sequence[str]) -> str:
-    return f"in {_some(offenders)}" if question is Question.CLIPS and offenders else str(question)
+    return f"in {named(offenders, SHOWN)}" if question is Question.CLIPS and offenders else str(question)
 
 
-def _found(verdicts: Verdicts) -> str:
+def _found(verdicts: Verdicts, leaks: str) -> str:
     """What broken limits found, each once, in the order of ``Question``."""
     broken = [each for each in verdicts.values() if finding_of(each) in (Finding.LEAKS, Finding.BROKEN)]
     order = list(Question)
     broken.sort(key=lambda each: (not each.shows_leak, order.index(each.metric.question)))
-    leaks = [each for each in broken if each.shows_leak]
-    questions = dict.fromkeys(each.metric.question for each in leaks)
+    leaking = [each for each in broken if each.shows_leak]
+    questions = dict.fromkeys(each.metric.question for each in leaking)
     # Several limits on single clips name their clips together.
-    single = [each for each in leaks if each.metric.question is Question.CLIPS]
+    single = [each for each in leaking if each.metric.question is Question.CLIPS]
     offenders = list(dict.fromkeys(clip for each in single for clip in each.offenders))
     words = [_in_words(question, offenders) for question in _told_apart(list(questions), verdicts)]
-    found = [f"leaks {', '.join(filter(None, words))}".rstrip()] if leaks else []
-    found += dict.fromkeys(_meaning(Finding.BROKEN, each) for each in broken if not each.shows_leak)
+    found = [f"{leaks} {', '.join(filter(None, words))}".rstrip()] if leaking else []
+    found += dict.fromkeys(_meaning(Finding.BROKEN, each, leaks) for each in broken if not each.shows_leak)
     return "; ".join(found)
 
 
@@ -432,7 +455,7 @@ def clips_without(corpus: Corpus) -> str:
     if not reasons:
         return ""
     count = sum(map(len, reasons.values()))
-    shown = [f"{_some(clips)} ({reason})" for reason, clips in [*reasons.items()][:SHOWN]]
+    shown = [f"{named(clips, SHOWN)} ({reason})" for reason, clips in [*reasons.items()][:SHOWN]]
     more = [f"others for {counted(len(reasons) - SHOWN, 'more reason')}"] if len(reasons) > SHOWN else []
     return (
         f"without {count} of {counted(len(corpus.provenance.clip_names), 'clip')}: {', '.join(shown + more)}"
@@ -489,12 +512,12 @@ def run_ending(models: Sequence[Ending], run: RunEnd = FINISHED) -> Ending:
     if len(models) == 1 and finding is models[0].finding:
         return replace(models[0], lines=tuple(lines) or models[0].lines)
     if not models:
-        words = f"{_some(run.failed)} {OTHERWISE}" if run.failed else "nothing was measured"
+        words = f"{named(run.failed, SHOWN)} {OTHERWISE}" if run.failed else "nothing was measured"
         if run.skipped and not run.failed:
             words = all_skipped(run.skipped)
     else:
         heavy = [model for model in models if model.finding is finding]
-        words = "; ".join(model.brief for model in heavy) or f"{_some(run.failed)} {OTHERWISE}"
+        words = "; ".join(model.brief for model in heavy) or f"{named(run.failed, SHOWN)} {OTHERWISE}"
     return Ending(finding, f"{finding.head}: {words}", words, tuple(lines))
 
 
@@ -507,8 +530,3 @@ def all_skipped(tests: int) -> str:
     """Say that every test of a model was skipped."""
     every = "the only test" if tests == 1 else f"all {tests} tests"
     return f"{every} of it skipped (see -rs); a model that nothing judges has not passed"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{', '.join(names[:SHOWN])}{more}"

@@ -21,7 +21,7 @@ from pytest_lipleak.core.clips import Audio, Clip, Frames
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.faces.centred import mouth_darkness
 from pytest_lipleak.generators.control_generators import Heard as HeardByFrames
-from pytest_lipleak.generators.protocol import Generator
+from pytest_lipleak.generators.interface import Generator
 from research.known_guilt.scene import MEMO, SILENT, Scene, Signal, content, opening, smoothed
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "tiny_lipsync"
@@ -461,7 +461,7 @@ class _Network:
         return load_model(f"{EXAMPLE / 'tiny_lipsync.py'}:load", {"checkpoint": str(self._file)}).generator
 
     def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
-        """As ``generators.protocol``."""
+        """As ``generators.interface``."""
         return self._model.generate(frames, audio, reference)
 
 

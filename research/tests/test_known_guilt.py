@@ -14,7 +14,7 @@ from pytest_lipleak.evaluation.results.calibrated_gates import options_file
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipSet, open_clips
 from pytest_lipleak.media.video import write_video
-from pytest_lipleak.plan.plan import Plan
+from pytest_lipleak.plan.user_choices import Plan
 from pytest_lipleak.statistics.nulls import DRAWS
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.embedded import EmbeddedExpert

@@ -12,7 +12,7 @@ from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.evaluation.make.failure_advice import ONLY_SILENCE, ONLY_SOME, failure_advice
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import EMBEDDED, ClipSet, open_clips
-from pytest_lipleak.plan.plan import Plan
+from pytest_lipleak.plan.user_choices import Plan
 from pytest_lipleak.store.store import Store
 from pytest_lipleak.sync.experts import load_expert
 from pytest_lipleak.sync.protocols import Protocol

@@ -14,7 +14,7 @@ from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import GeneratorError
 from pytest_lipleak.generators.call_guard import EXIT_CODE, TimeUpError, is_out_of_memory, time_limit
-from pytest_lipleak.generators.protocol import run_generator
+from pytest_lipleak.generators.interface import run_generator
 
 CLIP = Clip("ann", np.zeros((4, 6, 8, 3), np.uint8), np.zeros(4 * 640, np.int16))
 CONDITION = Condition(Setup.SI, Reference.CR)

@@ -21,7 +21,7 @@ from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
 from pytest_lipleak.generators import command
 from pytest_lipleak.generators.contract import declared_by
-from pytest_lipleak.generators.protocol import run_generator
+from pytest_lipleak.generators.interface import run_generator
 from pytest_lipleak.generators.registry import Model, check_name, load_model
 from pytest_lipleak.machine.private_folders import MARK
 

@@ -22,9 +22,9 @@ from pytest_lipleak.generators.contract import (
     declared_by,
     turn_of,
 )
-from pytest_lipleak.generators.protocol import Generator
+from pytest_lipleak.generators.interface import Generator
 from pytest_lipleak.generators.registry import Model
-from pytest_lipleak.plan.plan import Plan
+from pytest_lipleak.plan.user_choices import Plan
 from pytest_lipleak.settings.options import Plan as PlanSettings
 from pytest_lipleak.sync.protocols import Protocol
 

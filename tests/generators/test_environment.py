@@ -12,7 +12,7 @@ from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import ConfigurationError, GeneratorError
 from pytest_lipleak.generators.environment import is_credential
-from pytest_lipleak.generators.protocol import run_generator
+from pytest_lipleak.generators.interface import run_generator
 from pytest_lipleak.generators.registry import load_model
 
 SECRETS = [

@@ -21,7 +21,7 @@ from pytest_lipleak.generators.facecrops import (
     places_of,
     widened,
 )
-from pytest_lipleak.generators.protocol import Generator
+from pytest_lipleak.generators.interface import Generator
 
 T, SIDE = 6, 140
 AUDIO = np.zeros(T * 640, np.int16)

@@ -14,6 +14,7 @@ from pytest_lipleak.core.errors import InputError
 from pytest_lipleak.generators.finished_model import FinishedVideos, with_speakers
 from pytest_lipleak.media.clipsets import EMBEDDED, ClipFile, open_clips
 from pytest_lipleak.media.finished_tables import FinishedVideo
+from pytest_lipleak.media.tracks import shown_frames
 from pytest_lipleak.media.video import write_video
 
 NAMES = ("anna_1", "mara_1", "omar_1")
@@ -209,6 +210,30 @@ def test_a_clip_ends_where_its_videos_do_and_all_of_these_are_told(folder: Path)
     assert len(clips["anna_1"].video) == 40
     assert found.whole_clips is not None
     assert len(found.whole_clips["anna_1"].video) == LENGTH
+
+
+@pytest.mark.parametrize("ending", [".mkv", ".mp4"])
+def test_pictures_that_end_before_the_sound_end_the_clip(folder: Path, ending: str) -> None:
+    sound = open_clips(EMBEDDED).speech("mara_1")[: LENGTH * 640]
+    write_video(folder / f"out{ending}", np.zeros((40, 16, 16, 3), np.uint8), sound)
+    assert shown_frames(folder / f"out{ending}") == 40
+    clips = listed(folder, f"out{ending},anna_1.mkv,mara.wav,XM,CR").over(None)
+    assert len(clips["anna_1"].video) == 40
+
+
+def test_a_probes_video_that_ends_early_ends_nothing_but_itself(folder: Path) -> None:
+    for name, length in {"probe": 30, "whole": LENGTH}.items():
+        write_video(folder / f"{name}.mp4", np.zeros((length, 16, 16, 3), np.uint8))
+    lines = [
+        "output,source,audio,setup,reference,probe,inputs",
+        "whole.mp4,anna_1.mkv,silence,SI,CR,,",
+        f"probe.mp4,anna_1.mkv,silence,SI,CR,REF_swap,{LENGTH}-0123456789abcdef",
+    ]
+    (folder / "manifest.csv").write_text("\n".join(lines))
+    found = FinishedVideos(str(folder))
+    clips = found.over(None)
+    assert found.ends_of("anna_1") == (LENGTH,)
+    assert len(clips["anna_1"].video) == LENGTH
 
 
 @pytest.mark.parametrize("link", [Path.hardlink_to, Path.symlink_to, shutil.copy])

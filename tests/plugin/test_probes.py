@@ -32,16 +32,27 @@ def test_command(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert out.count("FAILED REF_s") == 3
     assert "REF_swap[PA,CR] = 1.000 (2 clips" in out, "three quarters of the three clips are probed"
     assert "--lipleak" not in out
+    verdict = out.strip().splitlines()[-1]
+    assert verdict.startswith(
+        f"{project.path}/copies.py:generate: FAILED: leaks from the reference: 3 of 5 limits"
+    )
+    assert "not looked at: " not in verdict
     assert "keep them" not in out, "this command keeps no videos"
     assert probe(project, "models.py:Still") == GOOD
     out = capsys.readouterr().out
     assert out.count("ok     REF_s") == 3
+    assert ": PASSED: 5 limits kept; not looked at: leaks under silence, " in out.strip().splitlines()[-1]
     assert probe(project, "models.py:OnlyAR", "--limit", "2") == GOOD
     assert "n/a    REF_shift[PA,CR]: condition [PA,CR] is not applicable" in capsys.readouterr().out
     assert main(["probe"]) == USAGE
     # What is copied from the frames themselves, not from the reference, only a probe of the frames sees.
     assert probe(project, "models.py:Copy", "--json") == LEAK
-    verdicts = {each["metric"]: each for each in json.loads(capsys.readouterr().out)["verdicts"]}
+    told, said = capsys.readouterr()
+    assert "FAILED: leaks from the input frames: 2 of 5 limits broken" in said
+    report = json.loads(told)
+    assert (report["verdict"], report["finding"]) == ("fail", "leaks")
+    assert report["headline"].startswith("FAILED: leaks from the input frames: ")
+    verdicts = {each["metric"]: each for each in report["verdicts"]}
     assert {name for name, each in verdicts.items() if not each["passed"]} == {
         "FRAME_shift[PA,CR]",
         "FRAME_shift[PA,AR]",

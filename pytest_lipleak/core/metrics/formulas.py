@@ -27,6 +27,7 @@ from pytest_lipleak.core.metrics.families import (
     own_name,
 )
 from pytest_lipleak.core.scores import LAGS
+from pytest_lipleak.core.suggestions import closest
 
 _ARROWS: Mapping[Direction, str] = {"lower": "↓", "higher": "↑"}
 
@@ -487,8 +488,6 @@ def metric(name: str) -> Metric:
 
 
 def _unknown(name: str) -> ConfigurationError:
-    from difflib import get_close_matches
-
     known: dict[str, list[str]] = {}
     for each in KNOWN_METRICS:
         known.setdefault(each.partition("[")[0].casefold(), []).append(each)
@@ -497,7 +496,7 @@ def _unknown(name: str) -> ConfigurationError:
     ending = bracket + inside.upper()
     base = base.strip().casefold()
     begun = [base] if base in known else [each for each in known if base and each.startswith(base)]
-    nearest = begun if 0 < len(begun) <= 2 else get_close_matches(base, known, 1)
+    nearest = begun if 0 < len(begun) <= 2 else closest(base, known)
     forms = [form for each in nearest for form in known[each]]
     asked = dict.fromkeys(form.partition("[")[0] + ending for form in forms)
     meant = [each for each in asked if each in _by_name()] if bracket else forms

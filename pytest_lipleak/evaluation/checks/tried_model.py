@@ -15,7 +15,7 @@ from pytest_lipleak.core.errors import GeneratorError
 from pytest_lipleak.core.timebase import FRAME_RATE, SAMPLES_PER_FRAME
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.faces.mouth_swap import mouth_pixels
-from pytest_lipleak.generators.protocol import run_generator
+from pytest_lipleak.generators.interface import run_generator
 from pytest_lipleak.media.audio import fit
 from pytest_lipleak.plan.references import reference_indices
 

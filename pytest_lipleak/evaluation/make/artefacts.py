@@ -27,8 +27,8 @@ from pytest_lipleak.evaluation.make.videos import GENERATION_LIBRARIES, OutputVi
 from pytest_lipleak.faces.small_faces import Faces
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.shared import BusyError
-from pytest_lipleak.plan.plan import Plan
 from pytest_lipleak.plan.trials import Trial
+from pytest_lipleak.plan.user_choices import Plan
 from pytest_lipleak.store.keys import STORE_FORMAT, key_of, versions_of
 from pytest_lipleak.store.store import Store, read_array
 from pytest_lipleak.sync.expert import Embeddings, Suitability, SyncExpert, window_count
@@ -48,7 +48,7 @@ class Artefacts:
     Args:
         videos: what the model made.
         expert: the sync expert that judges.
-        plan: the choices of the protocol.
+        plan: what the user chose of how clips are tried.
         store: where artefacts are kept; may be shared with other processes.
         crops: how frames become face crops.
         device: where networks run.
@@ -305,7 +305,7 @@ class ClipFaces:
     Args:
         crops: find faces.
         tools: finds landmarks.
-        plan: the choices of the protocol.
+        plan: what the user chose of how clips are tried.
     """
 
     def __init__(self, crops: Crops, tools: PictureTools, plan: Plan) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from pytest_lipleak.core.conditions import Setup
 from pytest_lipleak.core.corpus import Key
 from pytest_lipleak.core.errors import GeneratorError, LipleakError
-from pytest_lipleak.generators.protocol import TAKE_NOISE
+from pytest_lipleak.generators.interface import TAKE_NOISE
 
 ONLY_SILENCE = f"only silence fails, so its audio front end may not take exact zeros: {TAKE_NOISE}"
 ONLY_SOME = (

@@ -39,12 +39,9 @@ from pytest_lipleak.faces.source_match import (
     numbers_of,
     upper_inside,
 )
-from pytest_lipleak.generators.finished_model import is_quiet
+from pytest_lipleak.generators.finished_model import LEAST_SHOWN, is_quiet
 from pytest_lipleak.media.finished_tables import TRACK, FinishedVideo
 from pytest_lipleak.media.same_recordings import HOP_SECONDS, LEAST_OVERLAP, fingerprint, shared_recordings
-
-LEAST_SHOWN = 0.5
-"""Share of its clip that an output must show; a shorter one is a failed trial."""
 
 LEAST_INSIDE = 0.3
 """Share of the upper face that an output must show to be known again."""
@@ -138,6 +135,7 @@ def lay(
     free: FreePose | None = None,
     *,
     may_copy: bool = False,
+    least: int = 0,
 ) -> Laid:
     """Lay an output on its clip.
 
@@ -147,9 +145,10 @@ def lay(
         cropper: of the clip.
         free: where its head need not move as the clip's.
         may_copy: whether it may be the clip itself, for that is what the model made.
+        least: frames that it must have, where its last may not stand for more that are missing.
     """
     try:
-        _check_that_it_shows_something(clip, output)
+        _check_that_it_shows_something(clip, output, least)
         given = grey_faces(cropper(clip.video))
         found = _best_match(clip, output, cropper, given)
         _check_that_it_has_both_ends(clip, found)
@@ -168,8 +167,8 @@ class _RefusedError(Exception):
     """Why an output cannot be a video made from its clip."""
 
 
-def _check_that_it_shows_something(clip: Clip, output: Video) -> None:
-    if len(output) < LEAST_SHOWN * len(clip.video):
+def _check_that_it_shows_something(clip: Clip, output: Video, least: int) -> None:
+    if len(output) < max(LEAST_SHOWN * len(clip.video), least):
         raise _RefusedError(
             f"shows {len(output)} frames of the clip's {len(clip.video)}: it was cut off, or is another video"
         )

@@ -22,6 +22,7 @@ from pytest_lipleak.core.errors import (
     UnscorableError,
     WrongVideoError,
 )
+from pytest_lipleak.core.suggestions import meant_file
 from pytest_lipleak.core.timebase import SAMPLES_PER_FRAME
 from pytest_lipleak.core.version import __version__
 from pytest_lipleak.evaluation.make.crops import Boxes, Crops
@@ -42,7 +43,7 @@ from pytest_lipleak.generators.finished_model import FinishedVideos
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.generators.shared import BusyError
 from pytest_lipleak.machine.model_files import file_sha256
-from pytest_lipleak.media.clipsets import ClipSet
+from pytest_lipleak.media.clipsets import LATE_FRAMES, ClipSet
 from pytest_lipleak.media.finished_tables import FinishedVideo, TrialName
 from pytest_lipleak.media.opening import FileState, file_state
 from pytest_lipleak.media.tables import is_file
@@ -117,6 +118,7 @@ class FinishedOutputs(OutputVideos):
         self._planned = planned
         self._contents: dict[Path, tuple[FileState, str]] = {}
         self._kept: OrderedDict[str, Video] = OrderedDict()
+        self._outputs = frozenset(each.output for each in finished.table.rows)
         self._last: tuple[FinishedVideo, Video, Audio | None] | None = None
 
     def output_key(self, trial: Trial) -> str:
@@ -253,7 +255,9 @@ class FinishedOutputs(OutputVideos):
         free = FreePose(self._face_in, lambda: self._traits) if row.has_free_pose else None
         # Whoever wrote a table by hand may have named the clip; what we planned or kept is what the model made.
         crops = self._crops.of(trial.real)
-        laid = lay(trial.real, output, crops, free, may_copy=bool(row.inputs))
+        # The clip ends where its outputs say that they do: one that ends before shows less, or is a probe's.
+        least = len(trial.real.video) - LATE_FRAMES
+        laid = lay(trial.real, output, crops, free, may_copy=bool(row.inputs), least=least)
         if laid.refused is None:
             assert self._last is not None
             heard = self._last[2]
@@ -328,7 +332,8 @@ class FinishedOutputs(OutputVideos):
         if row is None:
             raise UnscorableError(f"no video: the table has none of {trial_name}")
         if not is_file(row.output):
-            raise UnscorableError(f"no video: {row.output} {_what_is_there(row.output)} ({row.where})")
+            near = meant_file(row.output, self._outputs)  # what another row names is not meant
+            raise UnscorableError(f"no video: {row.output} {_what_is_there(row.output)} ({row.where}){near}")
         if row.is_planned:
             self._planned.check(trial_name, row, trial)
         return row

@@ -21,8 +21,8 @@ from pytest_lipleak.evaluation.make.run_pictures import RawRoom
 from pytest_lipleak.evaluation.make.this_process import ThisProcess
 from pytest_lipleak.faces.small_faces import Faces
 from pytest_lipleak.generators.facecrops import ClipFace
+from pytest_lipleak.generators.interface import run_generator
 from pytest_lipleak.generators.memory import MemoryWatch
-from pytest_lipleak.generators.protocol import run_generator
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.generators.shared import BusyError, ready, without_waiting
 from pytest_lipleak.machine.libraries import OPENCV

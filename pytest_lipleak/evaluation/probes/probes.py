@@ -580,7 +580,7 @@ class SwapShares:
 
 
 def _reference_boxes(trial: Trial, boxes: NDArray[np.float64] | None) -> NDArray[np.float64] | None:
-    """Where the face is in every frame of a trial's reference; its frames are the clip's, as the protocol has it."""
+    """Where the face is in every frame of a trial's reference; its frames are the clip's, as under CR and AR."""
     return None if boxes is None else boxes[list(map(int, trial.reference))]
 
 

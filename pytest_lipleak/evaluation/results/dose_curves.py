@@ -14,6 +14,7 @@ from pytest_lipleak.core.dose import COLUMNS, Dose, DoseCurve, scale_of
 from pytest_lipleak.core.errors import InputError, MissingDataError, UnscorableError
 from pytest_lipleak.core.metrics.formulas import Column, Metric, metric
 from pytest_lipleak.core.number_words import counted
+from pytest_lipleak.core.suggestions import meant_file
 from pytest_lipleak.evaluation.results.resampling_units import clusters
 from pytest_lipleak.machine.resources import resource
 from pytest_lipleak.statistics.bootstrap import expanded_shares
@@ -107,7 +108,9 @@ def read_curve(path: Path) -> DoseCurve:
     try:
         return DoseCurve.from_dict(json.loads(path.read_text(encoding="utf-8")), str(path))
     except OSError as error:
-        raise MissingDataError(f"dose curve {path}: cannot be read ({error.strerror})") from None
+        raise MissingDataError(
+            f"dose curve {path}: cannot be read ({error.strerror}){meant_file(path)}"
+        ) from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: is no dose curve, which `lipleak calibrate` writes ({type(error).__name__}: {error})"

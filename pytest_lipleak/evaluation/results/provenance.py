@@ -15,7 +15,7 @@ from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.machine.model_files import file_sha256
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.plan.pairing import GIVEN
-from pytest_lipleak.plan.plan import Plan
+from pytest_lipleak.plan.user_choices import Plan
 from pytest_lipleak.store.keys import versions_of
 from pytest_lipleak.sync.expert import SyncExpert
 from pytest_lipleak.sync.protocols import Protocol, protocol_notes
@@ -39,7 +39,7 @@ def provenance_of(
             copies of others, which would count twice.
         model: the model under test.
         expert: the sync expert that judges.
-        plan: the choices of the protocol.
+        plan: what the user chose of how clips are tried.
         crop_notes: what readers must know of the face crops.
         device: as reported.
         arcface: an ArcFace ONNX file of the user's, or None.

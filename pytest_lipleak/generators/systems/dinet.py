@@ -92,7 +92,7 @@ class DINet:
         self._face = face
 
     def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
-        """Generate; see ``generators.protocol``."""
+        """Generate; see ``generators.interface``."""
         landmarks = landmarks_of(frames, self._face)
         own = crops_of(landmarks)
         per_frame = len(reference) == len(frames)

@@ -138,7 +138,7 @@ class IPLAP:
         self._face = face
 
     def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
-        """Generate; see ``generators.protocol``."""
+        """Generate; see ``generators.interface``."""
         mesh = landmarks_of(frames, self._face)
         clip = _Faces(frames, mesh)
         others = _Faces(reference, reference_landmarks(reference, frames, mesh, self._face))

@@ -1,4 +1,4 @@
-"""The choices of the protocol that are the user's."""
+"""What the user chose of how clips are tried: protocol of the crops, seed, silence, references, pairs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from pytest_lipleak.sync.protocols import Protocol
 
 @dataclass(frozen=True)
 class Plan:
-    """The choices of the protocol that are the user's.
+    """What the user chose of how clips are tried.
 
     Args:
         protocol: how frames become face crops.

@@ -13,7 +13,7 @@ from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import GeneratorError
 from pytest_lipleak.generators.contract import declared_by
-from pytest_lipleak.generators.protocol import (
+from pytest_lipleak.generators.interface import (
     Generator,
     run_generator,
 )
