@@ -26,7 +26,7 @@ def meant(word: str, known: Iterable[str], most: int = 1) -> str:
 
 def meant_or_known(word: str, known: Iterable[str], most: int = 1) -> str:
     """Return the same question, or all names where none is like the word."""
-    names = sorted(known)
+    names = [*known]
     return meant(word, names, most) or f"; known are {', '.join(map(escaped, names)) or 'none'}"
 
 
@@ -39,11 +39,17 @@ def meant_file(path: Path, but: frozenset[Path] = frozenset()) -> str:
     """
     folder = path.parent
     try:
+        path = path.expanduser()
+        folder = path.parent
         if not os.path.lexists(path):  # else it cannot be read for another reason
             return meant(path.name, _beside(folder, folder.stat().st_mtime_ns, but))
     except (FileNotFoundError, NotADirectoryError):
         return meant_file(folder, but) if folder != path else ""
-    except (OSError, ValueError):  # may not be seen; a name that none can have
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+    ):  # may not be seen; nobody of that name; a name that none can have
         pass
     return ""
 

@@ -255,7 +255,7 @@ def check_name(name: str, arguments: Mapping[str, Any] | None = None) -> None:
         check_finished(variant, None if chosen is None else str(chosen))
     elif name.endswith(ONNX_SUFFIX):
         if not Path(name).expanduser().is_file():
-            raise ConfigurationError(f"model {name!r}: no such file{meant_file(Path(name).expanduser())}")
+            raise ConfigurationError(f"model {name!r}: no such file{meant_file(Path(name))}")
     elif base == DEMO.name:
         if variant or ":" not in name:
             _attribute(DEMO.factory, name)(variant)
@@ -287,7 +287,7 @@ def _check_arguments(name: str, arguments: Mapping[str, Any]) -> None:
             if not _exists(str(arguments[argument])):
                 raise ConfigurationError(
                     f"model {name!r}: {argument}={arguments[argument]}: no such file or folder; expected {what}"
-                    f"{meant_file(Path(str(arguments[argument])).expanduser())}"
+                    f"{meant_file(Path(str(arguments[argument])))}"
                 )
         _check_extras(card, name)
 

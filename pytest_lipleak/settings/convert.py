@@ -160,4 +160,4 @@ def not_known(word: str, known: Iterable[str]) -> str:
     """Say that nothing is called so, and what was probably meant, or what is known."""
     from pytest_lipleak.core.suggestions import meant_or_known
 
-    return f"is not known{meant_or_known(word, known)}"
+    return f"is not known{meant_or_known(word, sorted(known))}"
