@@ -1,6 +1,7 @@
 """Videos that go with the run are neither encoded nor decoded nor hashed, and are the same to the bit."""
 
 from collections import Counter
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from pytest_lipleak.evaluation.make import run_pictures, videos
 from pytest_lipleak.evaluation.make.run_pictures import RunPictures
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media.clipsets import ClipFile, ClipSet
-from pytest_lipleak.media.video import raw_frames, write_raw, write_video
+from pytest_lipleak.media.video import AT_ONCE, raw_frames, write_raw, write_video
 from pytest_lipleak.plan.trials import Trial
 from pytest_lipleak.store import layout
 from pytest_lipleak.store.store import Store
@@ -130,6 +131,22 @@ def test_pictures_are_mapped_and_what_is_written_to_them_stays_here(tmp_path: Pa
     np.testing.assert_array_equal(raw_frames(tmp_path / "raw"), frames)
     write_video(tmp_path / "video", frames)
     assert raw_frames(tmp_path / "video") is None
+
+
+def test_pictures_are_written_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (7, 160, 160, 3), np.uint8)
+    sizes: list[int] = []
+
+    class Noting(FileIO):
+        def write(self, piece: Any) -> int:
+            sizes.append(memoryview(piece).nbytes)
+            return super().write(piece)
+
+    with monkeypatch.context() as noting:
+        noting.setattr(Path, "open", lambda path, mode: Noting(path, mode))
+        write_raw(tmp_path / "raw", frames)
+    assert max(sizes) <= AT_ONCE < frames.nbytes
+    np.testing.assert_array_equal(raw_frames(tmp_path / "raw"), frames)
 
 
 @pytest.mark.parametrize("passing", [True, False])
