@@ -350,16 +350,18 @@ def is_gate(item: pytest.Item) -> bool:
 
 
 def turn_among_workers(item: pytest.Item) -> int:
-    """Return when an item is to begin where several processes take items: what takes long must not be begun last.
+    """Return when an item is to begin where several processes take items: what they share comes last.
 
-    Of the probes those under the clip's own speech, and those that swap a mouth, are taken on half as many clips.
+    What is asked of all clips goes on by whoever is free, clip by clip, so that all end together. A probe is one
+    worker's own. Of the probes those under the clip's own speech, and those that swap a mouth, are taken on half as
+    many clips: they come behind the others.
     """
     if not isinstance(item, Gate) or not item.metric.is_probe:
-        return int(is_gate(item))
+        return 3 * is_gate(item)
     from pytest_lipleak.core.conditions import Setup
 
     moves = item.metric.columns[0].measure.endswith("_shift")
-    return 2 if moves and item.metric.conditions[-1].setup is not Setup.AM else 3
+    return 1 if moves and item.metric.conditions[-1].setup is not Setup.AM else 2
 
 
 def _line_of(path: Path, states: Any) -> int:

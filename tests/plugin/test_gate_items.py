@@ -215,7 +215,7 @@ def test_a_group_of_metrics_stands_beside_the_gates_and_takes_none_away(suite: P
     assert (nothing.code, "judges nothing, and nothing is to be measured" in nothing.text) == (4, True)
 
 
-def test_workers_begin_last_what_takes_least() -> None:
+def test_workers_begin_with_what_they_cannot_share_and_with_what_takes_longest_of_it() -> None:
     def gate(limit: str) -> Gate:
         item = Gate.__new__(Gate)
         item.limit = Limit.parse(limit)
@@ -224,9 +224,9 @@ def test_workers_begin_last_what_takes_least() -> None:
 
     given = [gate(limit) for limit in DEFAULT_GATES["embedded", "direct"]]
     ordered = [item.metric.name for item in sorted(given, key=turn_among_workers)]
-    first = [item.metric.name for item in given if not item.metric.is_probe]
-    assert ordered[: len(first)] == first
-    probes = ordered[len(first) :]
+    last = [item.metric.name for item in given if not item.metric.is_probe]
+    probes = ordered[: -len(last)]
+    assert ordered[-len(last) :] == last
     assert probes[:3] == ["REF_shift[PA,CR]", "FRAME_shift[PA,CR]", "FRAME_shift[PA,AR]"]
     assert {"REF_shift[AM,CR]", "REF_swap[SI,CR]", "FRAME_shift[AM,CR]"} <= set(probes[3:])
 
