@@ -165,6 +165,12 @@ class Provenance:
             drawn = drawn[count // 2 :]
         return tuple(name for name in self.clip_names if name in drawn)
 
+    def swapped_beside(self, condition: Condition) -> tuple[tuple[str, Condition], ...]:
+        """Those clips in which a mouth of one still reference is swapped, and under what: silence, and other speech."""
+        spoken = Setup.PA if condition.setup is Setup.SI else condition.setup
+        conditions = [Condition(setup, condition.reference) for setup in (Setup.SI, spoken)]
+        return tuple((name, each) for each in conditions for name in self.probed("REF_swap", each))
+
 
 _NOTED_AS_PICTURES = frozenset({Source.PICTURES, Source.FRAME_SETS, Source.PROBES})
 

@@ -234,5 +234,16 @@ class Measures:
         driven = corpus.trials.get((clip, condition))
         partner = None if driven is None else driven.partner
         real = corpus.trials[clip, None]
-        finished = corpus.provenance.finished
-        return Probed(self.trials, self.artefacts, real, condition, self.unrelated, partner, first, finished)
+        about = corpus.provenance
+        still = about.swapped_beside(condition) if measure == "REF_swap" else ()
+        return Probed(
+            self.trials,
+            self.artefacts,
+            real,
+            condition,
+            self.unrelated,
+            partner,
+            first,
+            about.finished,
+            still,
+        )

@@ -25,8 +25,11 @@ from pytest_lipleak.media.tables import Row, file_beside, is_file, read_table
 OWN, SILENCE, TRACK = "own", "silence", ""
 """Words of the column ``audio``: the clip's own speech; silence; the sound track of the output."""
 
-AGAIN = ("again", "again_2", "again_3")
+AGAIN = ("again", *(f"again_{time}" for time in range(2, 8)))
 """In place of a probe: the same once more, to see whether the model repeats itself; and where it does not, again."""
+
+SWAPPED_AGAIN = tuple(f"REF_swap_{again}" for again in AGAIN[:3])
+"""Likewise with another mouth in one still reference, of a model that gives one answer twice, and another then."""
 
 LATER = "_later"
 """Behind the name of a probe, in its place: mouths are moved the other way."""
@@ -38,6 +41,7 @@ PROBES = (
     *dict.fromkeys(family.measure for family in FAMILIES if family.source is Source.PROBES),
     *(f"{name}{LATER}" for name in SHIFTS),
     *AGAIN,
+    *SWAPPED_AGAIN,
 )
 
 POSES = ("source", "free")

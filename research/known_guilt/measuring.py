@@ -49,7 +49,7 @@ from pytest_lipleak.faces.small_faces import (
 )
 from pytest_lipleak.media.audio import fit
 from pytest_lipleak.media.clipsets import ClipSet
-from pytest_lipleak.media.finished_tables import AGAIN
+from pytest_lipleak.media.finished_tables import AGAIN, SWAPPED_AGAIN
 from pytest_lipleak.media.pauses import with_pauses
 from pytest_lipleak.plan.pairing import mismatched_pairs
 from pytest_lipleak.sync.distances import shifted_means
@@ -117,6 +117,7 @@ class Bench:
         self.probed, self._probed_alone = (
             about.probed("REF_shift", Condition(setup, Reference.CR)) for setup in (Setup.PA, Setup.AM)
         )
+        self._still = about.swapped_beside(Condition(Setup.SI, Reference.AR))
 
     def _real(self, name: str) -> Real:
         clip = self.clips[name]
@@ -214,8 +215,25 @@ class Bench:
         if not shares.asks_again:
             return {"share": shares.most, "full": full}
         given = (nudged(real.frames, time) for time in range(len(AGAIN)))
-        found, _ = shares.beyond_all(arrived(same, same[:1]) for same in given)
+        found, _ = shares.beyond_all(
+            (arrived(same, same[:1]) for same in given),
+            lambda: self._draws(generator),
+            (arrived(nudged(real.frames, time), swapped) for time in range(len(SWAPPED_AGAIN))),
+        )
         return {"share": found, "full": full}
+
+    def _draws(self, generator: KnownGuilt) -> bool:
+        """Whether it answers one of the probed clips otherwise when it is asked again; as ``Probed.draws``."""
+        for name, condition in self._still:
+            real = self.real[name]
+            audio = real.paused if condition.setup is Setup.PA else np.zeros_like(real.audio)
+            once, again = (
+                grey_faces(generator.generate(same, audio.copy(), same[:1].copy()))
+                for same in (real.frames.copy(), nudged(real.frames))
+            )
+            if not repeats(once, again):
+                return True
+        return False
 
     def _earlier(self, name: str, by: int, region: Region | None = None) -> tuple[Frames, Faces]:
         """Frames whose mouths come so many frames earlier: the whole mouth, or ``region``."""

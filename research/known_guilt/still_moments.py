@@ -5,7 +5,8 @@ python -m research.known_guilt.still_moments --shared FOLDER --work FOLDER
 measures on the sets for choosing what ``MOMENTS`` and ``TIMES_CHANCE`` (``evaluation.probes.probes``) rest on: in how
 many pairs of clips a picture is found that is shown for a part of the time, and in how many an honest model that draws
 anew is accused. ``REF_swap[PA,AR]`` judges a model by two clips. ``--answers`` asks something else: what several
-answers to the same should be joined to, for generators that take one of two ways at every call.
+answers to the same should be joined to, for generators that take one of few ways at every call. Of these every answer
+is made once, and drawn from then.
 """
 
 from __future__ import annotations
@@ -22,12 +23,15 @@ from unittest.mock import patch
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_lipleak.core.clips import Audio, Frames
 from pytest_lipleak.core.metrics.default_gates import default_limit
 from pytest_lipleak.evaluation.probes import probes
-from pytest_lipleak.evaluation.probes.probes import MOMENTS, TIMES_CHANCE, SwapShares
+from pytest_lipleak.evaluation.probes.probes import MOMENTS, OF_MANY, TIMES_CHANCE, TWICE, SwapShares
+from pytest_lipleak.evaluation.probes.shifted_mouths import repeats
 from pytest_lipleak.faces.centred import mouth_images
 from pytest_lipleak.faces.mouth_swap import most_different, with_mouths
-from pytest_lipleak.media.finished_tables import AGAIN
+from pytest_lipleak.faces.small_faces import grey_faces
+from pytest_lipleak.media.finished_tables import AGAIN, SWAPPED_AGAIN
 from pytest_lipleak.sync.embedded import EmbeddedExpert
 from research.known_guilt.catalogue import FILMED, LIPS_ALONE, MEMBERS, WARPED, WHOLE_FACE
 from research.known_guilt.clip_sets import CHOOSE, SETS, prepared
@@ -85,8 +89,11 @@ DRAWS = 8
 DRAWS_OF_EACH = 2
 """Likewise where ways to join answers are compared, of all twelve clips."""
 
-TWICE = 0.001
-"""Share of one still reference by which two answers may differ, added up over all frames, that are one answer."""
+OF_FEW = (*((each, 2) for each in BY_CALL), *zip(OF_FEW_MOODS, (2, 4), strict=True))
+"""How many answers these have to the same."""
+
+DRAWS_OF_FEW = 4
+"""How often every pair of twelve clips is drawn of these."""
 
 TIMES = (
     "in pauses of the driving speech",
@@ -141,12 +148,14 @@ def leaky() -> list[Member]:
     ]
 
 
+Products = NDArray[np.float64]
+
 Join = Callable[[SwapShares, Sequence[SwapShares]], float]
-"""What three answers to the same leave over of what came with another reference."""
+"""What further answers to the same leave over of what came with another reference."""
 
 
 def _left(first: SwapShares, answers: Sequence[SwapShares]) -> list[float]:
-    return [first.beyond(each) for each in answers]
+    return [first.beyond(each) for each in answers[:OF_MANY]]
 
 
 def _until_one_is_alike(first: SwapShares, answers: Sequence[SwapShares]) -> list[float]:
@@ -154,30 +163,29 @@ def _until_one_is_alike(first: SwapShares, answers: Sequence[SwapShares]) -> lis
     return _left(first, answers[: alike[0] + 1 if alike else None])
 
 
-def _one_that_is_alike(first: SwapShares, answers: Sequence[SwapShares]) -> float:
-    found = _until_one_is_alike(first, answers)
-    return min(found) if all(each.is_other for each in answers) else found[-1]
+def _nearest_of(asked: int) -> Join:
+    """What is beyond the nearest of so many, where one comes twice: whoever gives it twice has few."""
 
+    def nearest(first: SwapShares, answers: Sequence[SwapShares]) -> float:
+        known = [np.zeros(len(first.products)), *(np.array(each.products) for each in answers[:asked])]
+        pairs = itertools.combinations(known, 2)
+        if all(np.abs(one - other).sum() > TWICE * first.full for one, other in pairs):
+            return min(_left(first, answers))
+        rest = [SwapShares(first.moments) for _ in known]
+        for each, answer in zip(rest, known, strict=True):
+            each.products = np.subtract(first.products, answer).tolist()
+        return min(each.most for each in rest)
 
-def _nearest(first: SwapShares, answers: Sequence[SwapShares]) -> float:
-    """What is beyond the nearest answer, where one comes twice: whoever gives it twice has few."""
-    known = [np.zeros(len(first.products)), *(np.array(each.products) for each in answers)]
-    if all(np.abs(one - other).sum() > TWICE * first.full for one, other in itertools.combinations(known, 2)):
-        return min(_left(first, answers))
-    rest = [SwapShares(first.moments) for _ in known]
-    for each, answer in zip(rest, known, strict=True):
-        each.products = np.subtract(first.products, answer).tolist()
-    return min(each.most for each in rest)
+    return nearest
 
 
 JOINS: Mapping[str, Join | None] = {
-    "the least, until one is alike (the product)": None,
-    "one alone": lambda first, answers: first.beyond(answers[0]),
+    "the product": None,
+    "the least of three, until one is alike": lambda first, answers: min(_until_one_is_alike(first, answers)),
     "the median, until one is alike": lambda first, answers: median(_until_one_is_alike(first, answers)),
-    "one that is alike, else the least": _one_that_is_alike,
-    "the least of all three": lambda first, answers: min(_left(first, answers)),
-    "two of all three": lambda first, answers: median(_left(first, answers)),
-    "beyond the nearest where one comes twice, else the least": _nearest,
+    "the least of three": lambda first, answers: min(_left(first, answers)),
+    "beyond the nearest of three where one comes twice": _nearest_of(OF_MANY),
+    "beyond the nearest of seven where one comes twice": _nearest_of(len(AGAIN)),
 }
 
 
@@ -189,33 +197,72 @@ class Answers:
         changed: product of the output's change with the reference's, one per frame.
         again: the same of further answers to the first input.
         full: what a complete copy gives, summed over frames.
+        further: the same of further answers to the other mouth.
+        draws: whether it answers otherwise when it is asked again, with or without speech.
     """
 
-    changed: NDArray[np.float64]
-    again: tuple[NDArray[np.float64], ...]
+    changed: Products
+    again: tuple[Products, ...]
     full: float
+    further: tuple[Products, ...] = ()
+    draws: bool = False
 
-    def found(self, moments: float, join: Join | None = None) -> float:
+    def found(self, moments: float, join: Join | None = None, draws: bool = False) -> float:
         """What the probe notes of it, in the units of ``full`` per frame; or what else the answers are joined to."""
         first = self._shares(self.changed, moments)
         if not first.asks_again:
             return first.most
-        answers = [self._shares(products, moments) for products in self.again]
+        answers, further = (
+            [self._shares(products, moments) for products in each] for each in (self.again, self.further)
+        )
         if join is None:
-            return first.beyond_all(answers)[0]
+            return first.beyond_all(answers, lambda: draws, further)[0]
         return join(first, answers)
 
-    def _shares(self, products: NDArray[np.float64], moments: float) -> SwapShares:
+    def _shares(self, products: Products, moments: float) -> SwapShares:
         shares = SwapShares(moments)
         shares.products, shares.full = products.tolist(), self.full
         shares.apart = float(np.abs(products).sum())
         return shares
 
 
+@dataclass(frozen=True, eq=False)
+class Few:
+    """All that a generator of few answers gives for one clip.
+
+    Args:
+        same: products of its answers to the clip, less the first of them.
+        changed: the same of those to another mouth in its reference.
+        full: what a complete copy gives, summed over frames.
+        alike: which of ``same`` show the same lips as which; likewise of its answers under silence.
+    """
+
+    same: Sequence[Products]
+    changed: Sequence[Products]
+    full: float
+    alike: tuple[NDArray[np.bool_], NDArray[np.bool_]]
+
+    def draw(self, draw: np.random.Generator) -> Answers:
+        """Ask it anew."""
+
+        def drawn(answers: Sequence[Products], count: int) -> tuple[Products, ...]:
+            return tuple(answers[each] - self.same[first] for each in draw.integers(len(answers), size=count))
+
+        first, again, *silent = draw.integers(len(self.same), size=4)
+        changed, *further = drawn(self.changed, 1 + len(SWAPPED_AGAIN))
+        rest = drawn(self.same, len(AGAIN) - 1)
+        spoken, still = self.alike
+        draws = not (spoken[first, again] and still[tuple(silent)])
+        return Answers(
+            changed, (self.same[again] - self.same[first], *rest), self.full, tuple(further), draws
+        )
+
+
 def value(pair: Sequence[Answers], moments: float = MOMENTS, join: Join | None = None) -> float:
     """``REF_swap[PA,AR]`` of some clips."""
     whole = sum(each.full / len(each.changed) for each in pair)
-    return sum(each.found(moments, join) for each in pair) / whole
+    draws = any(each.draws for each in pair)
+    return sum(each.found(moments, join, draws) for each in pair) / whole
 
 
 def accused(answers: Sequence[Answers], moments: float, times_chance: float) -> tuple[int, int]:
@@ -225,18 +272,31 @@ def accused(answers: Sequence[Answers], moments: float, times_chance: float) -> 
     return sum(each >= LIMIT for each in values), len(values)
 
 
+def _swapped(bench: Bench, name: str) -> tuple[Frames, NDArray[np.float32]]:
+    """Another mouth in the still reference of a clip, and how each frame of a complete copy changes."""
+    frames = bench.real[name].frames
+    reference = frames[:1]
+    every, own = (mouth_images(each).reshape(len(each), -1) for each in (frames, reference))
+    others, _ = most_different(own, every)
+    swapped = np.asarray(with_mouths(reference, frames, others))
+    return swapped, np.broadcast_to(np.subtract(swapped, reference, dtype=np.float32), frames.shape)
+
+
 def answers(bench: Bench, generator: KnownGuilt, names: Sequence[str]) -> Iterator[Answers]:
-    """Ask a generator for each clip under speech with pauses, with another mouth in its reference and without."""
+    """Ask a generator for each clip under speech with pauses, with another mouth in its reference and without.
+
+    As often as the product asks one that gives no answer twice.
+    """
     generator.use_clips(bench.clips)
     for name in names:
         real = bench.real[name]
-        reference = real.frames[:1]
-        every, own = (mouth_images(each).reshape(len(each), -1) for each in (real.frames, reference))
-        others, _ = most_different(own, every)
-        swapped = np.asarray(with_mouths(reference, real.frames, others))
-        change = np.broadcast_to(np.subtract(swapped, reference, dtype=np.float32), real.frames.shape)
-        alike = [nudged(real.frames, time) for time in range(len(AGAIN))]
-        given = [(real.frames, reference), (real.frames, swapped), *((same, same[:1]) for same in alike)]
+        swapped, change = _swapped(bench, name)
+        alike = [nudged(real.frames, time) for time in range(OF_MANY)]
+        given = [
+            (real.frames, real.frames[:1]),
+            (real.frames, swapped),
+            *((same, same[:1]) for same in alike),
+        ]
         first, *others = (
             generator.generate(frames.copy(), real.paused.copy(), shown.copy()) for frames, shown in given
         )
@@ -244,12 +304,46 @@ def answers(bench: Bench, generator: KnownGuilt, names: Sequence[str]) -> Iterat
             SwapShares.of(change, np.subtract(each, first, dtype=np.float32), MOMENTS) for each in others
         ]
         changed, *again = (np.array(each.products) for each in shares)
-        yield Answers(changed, tuple(again), shares[0].full)
+        yield Answers(changed, tuple(again), shares[0].full, draws=bool(np.any(again[0])))
 
 
-def joined(found: Sequence[tuple[str, Answers]]) -> Mapping[str, tuple[int, int]]:
+def all_answers(bench: Bench, generator: KnownGuilt, count: int) -> Iterator[tuple[str, Few]]:
+    """Make every answer of a generator that has so many to the same, for each clip."""
+    generator.use_clips(bench.clips)
+    calls: list[int] = []
+    for name in sorted(bench.real):
+        real = bench.real[name]
+        swapped, change = _swapped(bench, name)
+        silence = np.zeros_like(real.audio)
+
+        def made(call: int, reference: Frames, audio: Audio, frames: Frames = real.frames) -> Frames:
+            generator.calls = call
+            return generator.generate(frames.copy(), audio.copy(), reference.copy())
+
+        same: dict[int, Frames] = {}
+        for call in calls or itertools.count():
+            video = made(call, real.frames[:1], real.paused)
+            if calls or not any(np.array_equal(video, known) for known in same.values()):
+                same[call] = video
+            if len(same) == count:
+                break
+        calls = [*same]
+        changed = [made(call, swapped, real.paused) for call in calls]
+        silent = [made(call, real.frames[:1], silence) for call in calls]
+        shares = [
+            SwapShares.of(change, np.subtract(each, same[calls[0]], dtype=np.float32), MOMENTS)
+            for each in (*same.values(), *changed)
+        ]
+        products = [np.array(each.products) for each in shares]
+        spoken, still = (
+            np.array([[repeats(one, other) for other in faces] for one in faces])
+            for faces in (list(map(grey_faces, same.values())), list(map(grey_faces, silent)))
+        )
+        yield name, Few(products[:count], products[count:], shares[0].full, (spoken, still))
+
+
+def joined(pairs: Sequence[Sequence[Answers]]) -> Mapping[str, tuple[int, int]]:
     """By way to join answers: in how many pairs of two clips the limit is broken, and how many there are."""
-    pairs = [(one, other) for (this, one), (that, other) in itertools.combinations(found, 2) if this != that]
     return {
         way: (sum(value(pair, join=join) >= LIMIT for pair in pairs), len(pairs))
         for way, join in JOINS.items()
@@ -259,17 +353,31 @@ def joined(found: Sequence[tuple[str, Answers]]) -> Mapping[str, tuple[int, int]
 def compare_joins(benches: Iterable[tuple[str, Bench]]) -> None:
     """Print ``joined`` of every generator and set, and of all sets."""
     totals: dict[tuple[str, str, str], NDArray[np.int64]] = defaultdict(lambda: np.zeros(2, int))
-    for name, bench in benches:
-        for member in (*BY_CALL, *OF_FEW_MOODS, *(MEMBERS[each] for each in DRAWING)):
-            names = sorted(bench.real) * DRAWS_OF_EACH
-            generator = KnownGuilt(member, SETS[name].pairing)
-            found = joined(list(zip(names, answers(bench, generator, names), strict=True)))
-            for way, counts in found.items():
-                totals[member.guilt, member.name, way] += counts
-            told = (f"{way} {broken} of {pairs}" for way, (broken, pairs) in found.items())
-            print(f"{name}, {member.guilt}, {member.name}: {'; '.join(told)}", flush=True)
-    for (guilt, member, way), (broken, pairs) in totals.items():
-        print(f"{way}: {guilt}, {member} {broken} of {pairs} ({broken / pairs:.1%})")
+
+    def count(name: str, member: Member, pairs: Sequence[Sequence[Answers]]) -> None:
+        found = joined(pairs)
+        for way, counts in found.items():
+            totals[member.guilt, member.name, way] += counts
+        told = (f"{way} {broken} of {pairs}" for way, (broken, pairs) in found.items())
+        print(f"{name}, {member.guilt}, {member.name}: {'; '.join(told)}", flush=True)
+
+    for place, (name, bench) in enumerate(benches):
+        draw = np.random.default_rng([place, 2])
+        for member, few in OF_FEW:
+            known = dict(all_answers(bench, KnownGuilt(member, SETS[name].pairing), few)).values()
+            pairs = [
+                [each.draw(draw) for each in pair]
+                for pair in itertools.combinations(known, 2)
+                for _ in range(DRAWS_OF_FEW)
+            ]
+            count(name, member, pairs)
+        for each in DRAWING:
+            member, names = MEMBERS[each], sorted(bench.real) * DRAWS_OF_EACH
+            found = zip(names, answers(bench, KnownGuilt(member, SETS[name].pairing), names), strict=True)
+            drawn = itertools.combinations(found, 2)
+            count(name, member, [(one, other) for (this, one), (that, other) in drawn if this != that])
+    for (guilt, which, way), (broken, whole) in totals.items():
+        print(f"{way}: {guilt}, {which} {broken} of {whole} ({broken / whole:.1%})")
 
 
 def main() -> int:

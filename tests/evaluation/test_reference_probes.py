@@ -1,7 +1,7 @@
 """Causal probes: nothing where the lips come from the audio, the copied share where they come from the reference."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,9 +13,11 @@ from pytest_lipleak.core.clips import held
 from pytest_lipleak.core.conditions import CONDITIONS, Setup
 from pytest_lipleak.core.errors import NotApplicableError
 from pytest_lipleak.core.metrics.default_gates import default_limit
+from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.evaluation.probes.probes import Probed, SwapShares, moments_under, swapped_reference
 from pytest_lipleak.evaluation.results.aggregate import suspicions
+from pytest_lipleak.faces.centred import mouth_images
 from pytest_lipleak.faces.mouth_swap import (
     in_another_order,
     most_different,
@@ -299,6 +301,160 @@ def test_a_still_reference_counts_in_its_best_moments_and_chance_in_none() -> No
             assert min(value(leak, drawn) for _ in range(50)) > limit, (
                 "a leak is found under a draw, of either sign"
             )
+
+
+def answers(*moods: float) -> list[SwapShares]:
+    """Outputs that lie so far on the way to another mouth, in every frame."""
+    change = np.full((4, 4, 3), 20, np.float32)
+    moments = moments_under(Setup.PA)
+    return [SwapShares.of([change] * 8, [np.float32(mood) * change] * 8, moments) for mood in moods]
+
+
+def left_of(changed: float, *same: float, draws: bool, further: Sequence[float] = ()) -> tuple[float, int]:
+    """What answers to the same leave of those to another mouth, as a share, and how many were asked for."""
+    (first,) = answers(changed)
+    found, asked = first.beyond_all(answers(*same), lambda: draws, answers(*further))
+    return 8 * found / first.full, len(asked)
+
+
+def test_a_model_that_repeats_itself_is_asked_once() -> None:
+    assert left_of(0.4, *[0] * 7, draws=False) == (pytest.approx(0.4), 1)
+
+
+def test_a_model_of_few_moods_is_asked_until_it_gives_the_answer_without_another_mouth_too() -> None:
+    """Its other clips tell that it draws: that this one is answered alike, once or six times, is luck."""
+    assert left_of(0.4, 0, 0.4, draws=True) == (pytest.approx(0), 2)
+    assert left_of(0.4, *[0] * 6, 0.4, draws=True) == (pytest.approx(0), 7)
+    assert left_of(0.4, 0, 0.8, 0, 0.2, 0.4, 0, draws=True) == (pytest.approx(0), 5)
+    assert left_of(0.4, *[0] * 7, draws=True) == (pytest.approx(0.4), 7), "as one that leaks in some calls"
+
+
+def test_honest_models_of_few_moods_are_hardly_ever_accused() -> None:
+    draw = np.random.default_rng(3)
+    for moods, most in (((0, 0.4), 0.02), ((0, 0.2, 0.4, 0.6), 0.07)):
+        drawn = draw.choice(moods, (600, 12))
+        drawn -= drawn[:, :1]
+        values = [
+            left_of(changed, *same, draws=True, further=further)[0]
+            for changed, further, same in zip(drawn[:, 1], drawn[:, 2:5], drawn[:, 5:], strict=True)
+        ]
+        assert np.mean(np.array(values).reshape(-1, 2).mean(axis=1) > 0.12) < most
+
+
+def test_a_still_mouth_that_half_of_the_calls_show_is_in_no_answer_to_the_same() -> None:
+    """The reference as it is lies on the other side. Another mouth is shown again, for this call may not show it."""
+    draw = np.random.default_rng(4)
+    found = np.zeros(2)
+    for _ in range(200):
+        before, *shown = draw.integers(2, size=12)
+        own = -0.3 * before
+        changed, *further = (0.7 * each - own for each in shown[:4])
+        same = [-0.3 * each - own for each in shown[4:]]
+        found += [left_of(changed, *same, draws=True, further=each)[0] > 0.12 for each in ((), further)]
+    assert found[0] > 95
+    assert found[1] > found[0] + 20
+
+
+def test_of_a_model_that_never_answers_alike_the_least_of_three_answers_counts() -> None:
+    draw = np.random.default_rng(9)
+    for _ in range(50):
+        changed, *same = draw.normal(0, 0.2, 8)
+        (first,) = answers(changed)
+        least = min(8 * first.beyond(each) / first.full for each in answers(*same[:3]))
+        found, asked = left_of(changed, *same, draws=True)
+        assert asked <= 3
+        assert found == pytest.approx(least) or found < 0.03
+
+
+class OfTwoWays(ControlGenerator):
+    """Takes one of two ways to show a still mouth, by what it is asked; tells it by the clips that it knows.
+
+    Args:
+        known: what it may be given.
+        other_way: whether it takes the other one: by clip, whether the reference is swapped, and how often it was
+            asked before.
+        leaks: the other way is its reference, not the widest mouth of its input.
+    """
+
+    def __init__(self, known: ClipSet, other_way: Callable[[str, bool, int], bool], leaks: bool) -> None:
+        super().__init__(0.0)
+        self.known = {name: known[name].frames for name in known}
+        self.other_way, self.leaks, self.calls = other_way, leaks, 0
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        self.calls += 1
+        driven = super().generate(frames, audio, reference)
+        name = next(name for name, known in self.known.items() if np.array_equal(frames[:, 9:], known[:, 9:]))
+        changed = np.flatnonzero((frames[0, 0] != self.known[name][0, 0]).any(axis=1))
+        swapped = not any(np.array_equal(reference[0, 9:], known[9:]) for known in self.known[name])
+        if len(reference) > 1 or not self.other_way(
+            name, swapped, int(changed[0]) + 1 if len(changed) else 0
+        ):
+            return driven
+        every, own = (mouth_images(each).reshape(len(each), -1) for each in (frames, frames[:1]))
+        shown = reference if self.leaks else frames[most_different(own, every)[0]]
+        weight = 0.5 * mouth_mask(*driven.shape[1:3])
+        return np.rint(driven + weight * (shown.astype(float) - driven)).astype(np.uint8)
+
+
+STILL = ("REF_swap[SI,AR]", "REF_swap[PA,AR]")
+
+
+def in_two_ways(
+    evaluation: Evaluate,
+    store: Path,
+    clips: ClipSet,
+    leaks: bool,
+    one: tuple[int, ...],
+    others: tuple[int, ...],
+) -> tuple[dict[str, float], int]:
+    """What is found of one still reference, in whichever order, and how many videos were made.
+
+    ``one``, ``others``: of the first clip under speech with pauses, and of all others, the calls in which the other way
+    is taken: 0 the first, 1 to 7 with the same, -1 to -4 with another mouth.
+    """
+    found: list[dict[str, float]] = []
+    for order in (STILL, STILL[::-1]):
+        pending = Model("two ways", ControlGenerator(0.0))
+        about = evaluation(pending, store / "none").corpus.provenance
+        silent, spoken = (about.clips_of(metric(name)) for name in STILL)
+        special = next(name for name in spoken if name not in silent)
+
+        def other_way(name: str, swapped: bool, time: int, special: str = special) -> bool:
+            return (-1 - time if swapped else time) in (one if name == special else others)
+
+        generator = OfTwoWays(clips, other_way, leaks)
+        generator.fingerprint = f"{leaks} {one} {others}"
+        whole = evaluation(Model("two ways", generator), store / order[0])
+        found.append({name: whole.measure(name).value for name in order})
+    assert found[0] == found[1]
+    return found[0], generator.calls
+
+
+def test_an_honest_model_of_two_ways_is_not_accused_for_one_that_comes_twice_by_luck(
+    evaluation: Evaluate, short_clips: ClipSet, tmp_path: Path
+) -> None:
+    """Its other clips are answered otherwise when they are asked again, so this one is asked on."""
+    found, calls = in_two_ways(evaluation, tmp_path, short_clips, False, (-1, 4), (1,))
+    assert max(found.values()) < 0.01
+    assert calls == 8 + 4 + 1 + 3, "four with the same, one of another clip, three with another mouth"
+
+
+def test_a_still_reference_that_is_shown_in_some_calls_is_found(
+    evaluation: Evaluate, short_clips: ClipSet, tmp_path: Path
+) -> None:
+    for one in ((-1, 2, 5), (0, 1, 3, 4, -3)):
+        found, _ = in_two_ways(evaluation, tmp_path / str(one[0]), short_clips, True, one, (1,))
+        assert found["REF_swap[PA,AR]"] > default_limit("REF_swap[PA,AR]")
+
+
+def test_a_model_that_always_shows_its_still_reference_is_asked_again_once_a_clip(
+    evaluation: Evaluate, short_clips: ClipSet, tmp_path: Path
+) -> None:
+    always = tuple(range(-4, 8))
+    found, calls = in_two_ways(evaluation, tmp_path, short_clips, True, always, always)
+    assert min(found.values()) > 0.3
+    assert calls == 4 * 3
 
 
 @pytest.mark.parametrize("images", [3, 2500])

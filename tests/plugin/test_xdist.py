@@ -207,6 +207,32 @@ def test_two_workers_however_tests_are_spread_and_chosen(
     assert not project.run_folders()
 
 
+OF_TWO_MOODS = '''
+import hashlib
+
+import numpy as np
+
+
+class Moody:
+    """Opens a still mouth, or not, by all that it is given: the same in every process, and luck for who asks."""
+
+    def generate(self, frames, audio, reference):
+        drawn = hashlib.sha256(frames.tobytes() + audio.tobytes() + reference.tobytes()).digest()[0] % 2
+        made = frames[:1].repeat(len(frames), axis=0)
+        made[:, 48:60, 30:50] //= 1 + drawn
+        return made
+'''
+
+
+def test_whether_a_model_draws_is_the_same_whichever_worker_asks(project: Project) -> None:
+    """All clips in which one still reference is swapped tell it, under silence and under speech with pauses."""
+    project.write(moody=OF_TWO_MOODS)
+    gates = [f"--lipleak-gate=REF_swap[{setup},AR] < 0.12" for setup in ("SI", "PA")]
+    alone, spread = (project.measure("moody.py:Moody", *gates, *way) for way in WAYS)
+    assert len(verdicts(alone)) == 2
+    assert verdicts(spread) == verdicts(alone)
+
+
 def test_reused_across_runs_only_with_a_fingerprint(project: Project) -> None:
     with (project.path / "models.py").open("a") as file:
         file.write("\n\nclass Known(Copy):\n    fingerprint = 'weights 1'\n")

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from itertools import repeat
+from itertools import chain, combinations, islice, repeat
 from typing import Any
 
 import numpy as np
@@ -57,7 +58,7 @@ from pytest_lipleak.faces.small_faces import (
     lips_region,
     lower_face,
 )
-from pytest_lipleak.media.finished_tables import AGAIN, LATER
+from pytest_lipleak.media.finished_tables import AGAIN, LATER, SWAPPED_AGAIN
 from pytest_lipleak.plan.trials import IdentityReference, Trial, Trials
 from pytest_lipleak.sync.distances import distances
 from pytest_lipleak.sync.expert import Embeddings
@@ -79,6 +80,7 @@ class Probed:
         partner: the clip whose speech drives, or None.
         first: the clip that is made twice, to see whether the model repeats itself.
         finished: whether the videos were finished before: then nobody knows what the model was given.
+        still: clips in which one still reference is swapped, and under what each: all tell whether the model draws.
     """
 
     trials: Trials
@@ -89,6 +91,7 @@ class Probed:
     partner: str | None
     first: str
     finished: bool = False
+    still: Sequence[tuple[str, Condition]] = ()
 
     @property
     def clip(self) -> Clip:
@@ -118,15 +121,29 @@ class Probed:
     @property
     def steady(self) -> bool:
         """Whether the model answers the same when it is asked again; one clip is asked for all."""
-        return repeats(*self._twice(self.first))
+        return repeats(*self._twice(self.first, self.condition))
+
+    @property
+    def draws(self) -> bool:
+        """Whether another answer comes to the same in any of the clips in which one still reference is swapped.
+
+        A model that takes one of few ways at every call answers alike in a single clip by luck.
+        """
+        for each in self.still:
+            # Of finished videos not all may be there.
+            with suppress(UnscorableError):
+                if not repeats(*self._twice(*each)):
+                    return True
+        return False
 
     def redrawn(self, clip: str) -> float:
         """By how much two outputs for the same of a clip differ: mean over the face, in grey levels."""
-        return apart(*self._twice(clip))
+        return apart(*self._twice(clip, self.condition))
 
-    def _twice(self, clip: str) -> tuple[Faces, Faces]:
-        trials = self.trials.of(clip, self.condition), self.trials.again(clip, self.condition)
-        once, again = map(self.artefacts.faces, trials)
+    def _twice(self, clip: str, condition: Condition) -> tuple[Faces, Faces]:
+        once, again = map(
+            self.artefacts.faces, (self.trials.of(clip, condition), self.trials.again(clip, condition))
+        )
         return once, again
 
     @property
@@ -346,10 +363,11 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
     and then. So the frames count in which most of it arrives (``MOMENTS``); under silence all do. It changes in one
     direction alone, from shut to open, say, and a model that draws another mouth at every call goes there as well. So
     where something is found, the model is asked again with the same, and what that changes is taken off. Where that is
-    much, all frames count, or the best moments less three times what chance gives in its own. Two draws may be alike by
-    luck: where something is left of a model that draws, it is asked up to three times, and the least counts. Of
-    finished videos, whatever their reference, a second output for the same is always looked at: outputs that are as far
-    apart as two for the same show nothing of what was given.
+    much, all frames count, or the best moments less three times what chance gives in its own. Two draws may be
+    alike by luck, and a model may take one of few ways at every call: whether it draws is asked of all clips in
+    which one still reference is swapped, and where something is left, it is asked on (``SwapShares.beyond_all``).
+    Of finished videos, whatever their reference, a second output for the same is always looked at: outputs that are
+    as far apart as two for the same show nothing of what was given.
 
     Returns:
         The change of the output projected on the change of the reference, over the mouth, and the change of the
@@ -391,17 +409,26 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
         return {"REF_swap": shares.most, **shares.noted(None, frames)}
     if not shares.asks_again:
         return {"REF_swap": shares.most, **shares.noted(compared(probed.again), frames)}
-    found, answers = shares.beyond_all(map(compared, _to_be_had(probed)))
+    same = map(compared, _to_be_had(probed, probed.again_and_again, needed=1))
+    further = map(compared, _to_be_had(probed, _swapped_again(probed, changed.reference)))
+    found, answers = shares.beyond_all(same, lambda: probed.draws, further)
     noted = {"REF_swap": found, **shares.noted(answers[0], frames)}
     if any(each.draws for each in answers):
         noted[f"REF_swap{CHANCE}"] = max(each.by_chance for each in answers)
     return noted
 
 
-def _to_be_had(probed: Probed) -> Iterator[Trial]:
-    """The same trial, again and again; of finished videos the first in any case, and then those that there are."""
-    for time, trial in enumerate(probed.again_and_again):
-        if time and probed.finished:
+def _swapped_again(probed: Probed, swapped: IdentityReference) -> Iterator[Trial]:
+    """The trial with another mouth in its reference, made once more, and once more."""
+    for time, again in enumerate(SWAPPED_AGAIN):
+        same = probed.trials.again(probed.real.clip, probed.condition, time)
+        yield probed.changed(again, "another mouth, once more", swapped, same.clip.video)
+
+
+def _to_be_had(probed: Probed, trials: Iterable[Trial], needed: int = 0) -> Iterator[Trial]:
+    """The same trial, again and again; of finished videos so many in any case, and then those that there are."""
+    for time, trial in enumerate(trials):
+        if time >= needed and probed.finished:
             try:
                 probed.artefacts.video(trial)
             except UnscorableError:
@@ -430,6 +457,12 @@ MOMENTS = 0.25
 """Share of the frames that count of a still reference where something is heard, those in which most of it arrives: the
 speech that drives a probe pauses for about as long."""
 
+
+TWICE = 0.001
+"""Share of one still reference by which two answers may differ, added up over all frames, that are one answer."""
+
+OF_MANY = 3
+"""How often a model is asked again that gives no answer twice."""
 
 TIMES_CHANCE = 3
 """What chance gives in its own best moments is taken off so often from those of a model that draws anew. With less,
@@ -481,22 +514,22 @@ class SwapShares:
     @property
     def most(self) -> float:
         """Mean over the frames that count; where not all do, of either sign: lips may shut as the reference opens."""
-        return self._mean_of_most(self.products) if self.moments == 1 else self.by_chance
+        return self._most_of(self.products)
 
     @property
     def by_chance(self) -> float:
         """Likewise, whichever way it goes: where nothing was changed, that is chance."""
-        return max(self._mean_of_most(sign * np.asarray(self.products)) for sign in (1, -1))
+        return self._most_of(self.products, (1, -1))
 
     @property
     def asks_again(self) -> bool:
         """Whether so much arrived of one still reference that chance is to be looked for."""
-        return self.most * len(self.products) > ASKS_AGAIN * self.full
+        return self._is_left(self.most)
 
     @property
     def draws(self) -> bool:
         """Whether the model does not repeat itself, where these are of its second answer to the same."""
-        return self.by_chance * len(self.products) > ASKS_AGAIN * self.full
+        return self._is_left(self.by_chance)
 
     def beyond(self, again: "SwapShares") -> float:
         """``most`` over the mean of both outputs with nothing changed, less how far apart these are.
@@ -508,34 +541,77 @@ class SwapShares:
             again: the same of the model's second answer to the first one's input.
         """
         beyond = np.subtract(self.products, np.divide(again.products, 2))
-        signs = (1,) if self.moments == 1 else (1, -1)
-        most = max(self._mean_of_most(sign * beyond) for sign in signs)
+        most = self._most_of(beyond)
         if not again.draws:
             return most - again.by_chance
         everywhere = float(beyond.mean() - abs(np.mean(again.products)))
         return everywhere if self.moments == 1 else max(everywhere, most - TIMES_CHANCE * again.by_chance)
 
-    def beyond_all(self, answers: Iterable["SwapShares"]) -> tuple[float, list["SwapShares"]]:
-        """The least that is ``beyond`` further answers to the same, and those that were asked for.
+    def beyond_all(
+        self,
+        answers: Iterable["SwapShares"],
+        draws: Callable[[], bool],
+        further: Iterable["SwapShares"] = (),
+    ) -> tuple[float, list["SwapShares"]]:
+        """What further answers to the same leave over, and those that were asked for: while anything is left.
 
-        Another one is asked for only while something is left, and only of a model that does not repeat itself.
+        A model that repeats itself is asked once. Of one that draws the least of ``beyond`` counts, of three answers at
+        most. One that gives an answer twice has few: then all that lies nearest is taken off, for an honest model gives
+        the same answers to either input, and a leak one to another mouth that it never gives to the same. It may do so
+        in some calls alone, so another mouth is shown several times, too, and the most counts.
+
+        Args:
+            answers: to the first one's input, made as they are asked for.
+            draws: whether the model draws, by other clips; looked at while all answers here are alike.
+            further: answers to the same other mouth, likewise.
         """
-        found, asked = math.inf, []
-        for again in answers:
-            asked.append(again)
-            found = min(found, self.beyond(again))
-            if not again.is_other or found * len(self.products) <= ASKS_AGAIN * self.full:
+        same, asked, most = iter(answers), list["SwapShares"](), -math.inf
+        for changed in chain([self], further):
+            found = changed._beyond(asked, same, draws)
+            most = max(most, found)
+            if self._is_left(found) or not self._has_few(asked):
                 break
-        return found, asked
+        return most, asked
+
+    def _beyond(
+        self, asked: list["SwapShares"], same: Iterator["SwapShares"], draws: Callable[[], bool]
+    ) -> float:
+        """What ``asked``, and what is taken to it from ``same``, leave over of this one."""
+        few = self._has_few(asked)
+        found = self._beyond_nearest(asked) if few else math.inf
+        while self._is_left(found) and (few or len(asked) < OF_MANY) and (again := next(same, None)):
+            asked.append(again)
+            few = self._has_few(asked)
+            found = self._beyond_nearest(asked) if few else min(found, self.beyond(again))
+            if not any(each.is_other for each in asked) and not draws():
+                break
+        return found
+
+    def _is_left(self, found: float) -> bool:
+        return found * len(self.products) > ASKS_AGAIN * self.full
+
+    def _has_few(self, asked: Sequence["SwapShares"]) -> bool:
+        """Whether one of the answers to the same, the first one among them, comes twice."""
+        pairs = combinations(self._known(asked), 2)
+        return any(np.abs(one - other).sum() <= TWICE * self.full for one, other in pairs)
+
+    def _beyond_nearest(self, asked: Sequence["SwapShares"]) -> float:
+        """How far this one is from the nearest of the answers to the same."""
+        return min(self._most_of(np.subtract(self.products, each)) for each in self._known(asked))
+
+    def _known(self, asked: Sequence["SwapShares"]) -> NDArray[np.float64]:
+        """Answers to the same: the first one, which the others are compared with, and these."""
+        return np.array([np.zeros(len(self.products)), *(each.products for each in asked)])
 
     @property
     def is_other(self) -> bool:
         """Whether these are of another output: more of it differs than what it was given does."""
         return self.apart > 1.5 * self.nudge
 
-    def _mean_of_most(self, products: ArrayLike) -> float:
-        each = np.sort(np.asarray(products, np.float64))
-        return float(each[-max(round(self.moments * len(each)), 1) :].mean())
+    def _most_of(self, products: ArrayLike, signs: Sequence[int] = ()) -> float:
+        each, count = np.asarray(products, np.float64), max(round(self.moments * len(self.products)), 1)
+        signs = signs or ((1,) if self.moments == 1 else (1, -1))
+        return max(float(np.sort(sign * each)[-count:].mean()) for sign in signs)
 
     def noted(self, again: "SwapShares | None", frames: int) -> dict[str, float]:
         """Return what is noted beside the share; ``again``: as of ``beyond``, or None where it was not asked for."""
@@ -624,7 +700,7 @@ PROBE_TRIALS: Mapping[str, Callable[[Probed], Sequence[Trial]]] = {
     "FRAME_shift": lambda probed: (*_beside(probed), *moved_frames(probed)),
     "REF_swap": lambda probed: (
         probed.trial,
-        *(probed.again_and_again if probed.condition.reference is Reference.AR else [probed.again]),
+        *islice(probed.again_and_again, OF_MANY if probed.condition.reference is Reference.AR else 1),
         with_swapped_reference(probed),
     ),
 }
