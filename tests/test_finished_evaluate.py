@@ -329,6 +329,35 @@ def test_a_wrong_row_is_refused(
     assert words in told.out + told.err
 
 
+def test_sounds_that_are_all_wrong_are_one_fact(
+    folder: Path, clips: dict[str, Clip], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A script that took the wrong sound took it for all of them."""
+    write_table(
+        folder,
+        [
+            {
+                "output": f"out/bars_{name}.mp4",
+                "source": f"clips/{name}.mkv",
+                "audio": f"clips/{NAMES[place - 1]}.mkv",
+            }
+            for place, name in enumerate(NAMES)
+        ],
+    )
+    reason = "other sound is heard in it, and not the audio that should have driven it"
+    assert main(["doctor", "--model=videos:manifest.csv", "--expert=embedded"]) == NOT_JUDGED
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("FIX")]
+    assert line.count(reason) == 1
+    assert all(
+        f"bars_{name}.mp4 (manifest.csv, line {place + 2})" in line for place, name in enumerate(NAMES)
+    )
+    assert main(["evaluate", "--model=videos:manifest.csv", "--expert=embedded"]) == NOT_JUDGED
+    told = capsys.readouterr().out
+    assert told.count(reason) == 1
+    assert all(told.count(f"bars_{name}.mp4") == 1 for name in NAMES)
+    assert told.count("there are no videos of it") == 1
+
+
 @pytest.mark.parametrize("edit", ["made[:, 36:60, 22:58] = (140, 60, 60)", "pass"], ids=["edited", "copied"])
 def test_kept_videos_are_judged_again(folder: Path, edit: str) -> None:
     """A copy of the clip, too: that it is what the model made, and no wrong file, is known of a kept one."""

@@ -152,12 +152,23 @@ def _videos(work: "Run", finished: "FinishedVideos", *, as_json: bool) -> int:
     )
     for note in finished.notes:
         print(f"note  {note}")
-    for each in findings:
-        if each.verdict == FIX:
-            print(f"FIX   {each.text}")
+    for line in _to_mend(each for each in findings if each.verdict == FIX):
+        print(f"FIX   {line}")
     for text, names in _alike(each for each in findings if each.verdict not in (FIX, OK)).items():
         print(f"look  {named(names, NAMED)}: {text}")
     return NOT_JUDGED if to_fix else GOOD
+
+
+def _to_mend(findings: "Iterable[Finding]") -> list[str]:
+    """What is to be mended, a line each; a reason that many files share is told once, behind all of them."""
+    places: dict[str, list[str]] = {}
+    for each in findings:
+        place, end, reason = each.text.partition("): ")
+        if end and place.startswith(f"{each.check} ("):
+            places.setdefault(reason, []).append(f"{place})")
+        else:
+            places[each.text] = []
+    return [f"{', '.join(files)}: {reason}" if files else reason for reason, files in places.items()]
 
 
 def _alike(findings: "Iterable[Finding]") -> dict[str, list[str]]:

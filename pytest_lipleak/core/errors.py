@@ -85,6 +85,13 @@ class UnbuiltModelError(GeneratorError):
 class WrongVideoError(LipleakError):
     """A finished video that was not made as its table says: another file, another clip, another audio."""
 
+    place = ""
+    """Which video, and where it stands in the table, before the reason; empty where nobody said it apart."""
+
+    def __init__(self, why: str, place: str = "") -> None:
+        super().__init__(f"{place}: {why}" if place else why)
+        self.place = place
+
 
 class UnscorableError(LipleakError):
     """A clip that the sync expert cannot judge; it stays in the report as unscored, with this reason."""

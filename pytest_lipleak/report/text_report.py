@@ -116,7 +116,10 @@ def footnotes(corpus: Corpus) -> list[str]:
     """Return what must be known beside the tables: objections, clips without a score, conversions."""
     lines = [corpus.expert_unfit] if corpus.expert_unfit else []
     lines += suspicions(corpus)
-    lines += [f"not applicable: {reference}: {why}" for reference, why in corpus.not_applicable.items()]
+    lacking: dict[str, list[str]] = {}
+    for what, why in corpus.not_applicable.items():
+        lacking.setdefault(why, []).append(str(what))
+    lines += [f"not applicable: {'; '.join(found)}: {why}" for why, found in lacking.items()]
     lines += _unscored({entry.name: entry.reason for entry in corpus.unscored.values()})
     lines += _unscored({entry.name: entry.reason for entry in corpus.unpictured.values()})
     converted = [

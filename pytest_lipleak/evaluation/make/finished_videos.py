@@ -240,7 +240,7 @@ class FinishedOutputs(OutputVideos):
         if found is None:
             raise BusyError
         if found["refused"]:
-            raise WrongVideoError(f"{self._row(trial).place}: {found['refused']}")
+            raise WrongVideoError(found["refused"], self._row(trial).place)
         return found
 
     def _laid_key(self, trial: Trial) -> str:

@@ -5,12 +5,15 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from pytest_lipleak.core.corpus import Corpus, Key
-from pytest_lipleak.core.errors import LipleakError, UnscorableError, with_message
-from pytest_lipleak.core.number_words import counted
+from pytest_lipleak.core.errors import LipleakError, UnscorableError, WrongVideoError, with_message
+from pytest_lipleak.core.number_words import counted, named
 from pytest_lipleak.core.scores import Unscored
 from pytest_lipleak.evaluation.make.failure_advice import failure_advice
 
 Item = TypeVar("Item")
+
+NAMED = 5
+"""Finished videos that are named of those that failed in the same way."""
 
 
 class TrialRecord:
@@ -71,7 +74,10 @@ class TrialRecord:
         if failed:
             first, *others = failed.values()
             causes = {_cause(key, error) for key, error in failed.items()}
-            how = f"{IN_THE_SAME_WAY}{causes.pop()}" if len(causes) == 1 else f", the first with: {others[0]}"
+            places = [error.place for error in others if isinstance(error, WrongVideoError)]
+            # The reason stands above already: what is new are the files.
+            alike = named(places, NAMED) if len(places) == len(others) else "".join(causes)
+            how = f"{IN_THE_SAME_WAY}{alike}" if len(causes) == 1 else f", the first with: {others[0]}"
             more = f"\n{counted(len(others), 'more video')} failed{how}" if others else ""
             silence = self.corpus.provenance.silence
             # A trial may be scored, and fail in a probe of it.
@@ -83,6 +89,8 @@ class TrialRecord:
 def _cause(key: Key, error: LipleakError) -> str:
     """What went wrong in a trial, without the words that name it."""
     words = str(error).partition("\n")[0]
+    if isinstance(error, WrongVideoError) and error.place:
+        return words.removeprefix(f"{error.place}: ")
     return words.partition(f"condition [{key[1]}]: ")[2] or words
 
 
