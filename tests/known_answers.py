@@ -1,4 +1,5 @@
-"""What comes out the same in hundreds of inner runs is found out once: the network's answers, and what is installed.
+"""What comes out the same in hundreds of inner runs is found out once: the network's answers, the mouths that it is
+shown, and what is installed.
 
 What the embedded network answers, and what it needs of a clip, are functions of its weights and the input. These are
 the key here, so that a test gets to the last bit what would be computed; clips of tests are few, and most of their
@@ -12,6 +13,7 @@ import importlib.metadata
 import os
 import pickle
 import sysconfig
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import wraps
@@ -20,6 +22,9 @@ from typing import Any
 
 EVERY = 16
 """Of what is known, one answer in so many is computed once more by every process, and must be the same to the bit."""
+
+PICTURES = 1000
+"""So many pictures at most are known again."""
 
 _asked_again: set[str] = set()
 
@@ -40,12 +45,13 @@ def nothing_known() -> Iterator[None]:
 
 def remember_answers(folder: Path) -> None:
     """Let the embedded expert in this process, and in its forks, take answers from the folder and leave them there."""
-    from pytest_lipleak.sync import suitability
+    from pytest_lipleak.sync import mouth_window, suitability
     from pytest_lipleak.sync.embedded import EmbeddedExpert
 
     for name in ("embed_mouths", "embed_audio"):
         setattr(EmbeddedExpert, name, _remembered(getattr(EmbeddedExpert, name), folder))
     suitability.suitability_of_mouths = _remembered(suitability.suitability_of_mouths, folder)
+    mouth_window._grey = _seen_before(mouth_window._grey)
 
 
 def _remembered(function: Callable[..., Any], folder: Path) -> Callable[..., Any]:
@@ -82,6 +88,32 @@ def _remembered(function: Callable[..., Any], folder: Path) -> Callable[..., Any
         return found
 
     return answer
+
+
+def _seen_before(grey: Callable[..., Any]) -> Callable[..., Any]:
+    """Cut a window out of equal pictures once in a process; a clip alone is cut when reviewed and when embedded."""
+    import numpy as np
+
+    known: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+
+    @wraps(grey)
+    def window(frame: Any, rows: slice, columns: slice, height: int) -> Any:
+        if not _asked:
+            return grey(frame, rows, columns, height)
+        place = (rows.start, rows.stop, columns.start, columns.stop, height)
+        key = (frame.tobytes(), frame.shape, frame.dtype.str, place)
+        found = known.get(key)
+        if found is None or hash(key) % EVERY == 0:
+            cut = grey(frame, rows, columns, height)
+            if found is not None and not np.array_equal(found, cut):
+                raise AssertionError("the same window of the same picture is another one than it was")
+            cut.flags.writeable = False
+            known[key] = found = cut
+            if len(known) > PICTURES:
+                known.popitem(last=False)
+        return found
+
+    return window
 
 
 def remember_what_is_installed() -> None:
