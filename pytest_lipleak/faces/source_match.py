@@ -187,6 +187,8 @@ def _lacking(ours: NDArray[np.float32], theirs: NDArray[np.float32]) -> tuple[in
     def alike(lacks: int) -> float:
         one, other = ours[max(lacks, 0) :], theirs[max(-lacks, 0) :]
         shared = min(len(one), len(other))
+        if not shared:
+            return 0.0
         one, other = (each[:shared] - each[:shared].mean(axis=0) for each in (one, other))
         return correlation(one, other)
 

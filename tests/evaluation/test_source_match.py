@@ -68,13 +68,14 @@ def test_an_output_as_it_should_be_is_taken_as_it_is(clip: np.ndarray, output: n
     ("change", "indices", "words"),
     [
         (lambda made: made[:-4], [*range(56), 55, 55, 55, 55], "ends 4 frames early"),
+        (lambda made: made[:-1], [*range(59), 58], "ends 1 frame"),
         (lambda made: np.concatenate([made, made[:5]]), range(60), "5 frames beyond the clip's end"),
         (lambda made: np.concatenate([made[:1]] * 3 + [made]), range(3, 63), "begins 3 frames before"),
         (lambda made: made[2:], [*range(58)], "lacks the first 2 frames"),
         (lambda made: np.delete(made, [30], axis=0), [*range(30), *range(29, 59)], "1 frame lost"),
         (lambda made: np.insert(made, 30, made[30], axis=0), [*range(30), *range(31, 61)], "1 frame doubled"),
     ],
-    ids=["short", "long", "late", "early", "lost", "doubled"],
+    ids=["short", "short by one", "long", "late", "early", "lost", "doubled"],
 )
 def test_time_is_found_by_content(
     clip: np.ndarray,
@@ -91,6 +92,11 @@ def test_time_is_found_by_content(
     # Where exactly a frame is missing, a picture that hardly moves does not say.
     assert (abs(got - wanted) > 1).mean() < 0.02
     assert (got != wanted).mean() < 0.15
+
+
+def test_an_output_of_less_than_half_of_its_clip_is_refused(clip: np.ndarray, output: np.ndarray) -> None:
+    assert str(laid(clip, output[:29]).refused).startswith("shows 29 frames of the clip's 60: it was cut off")
+    assert "it was cut off" not in str(laid(clip, output[:30]).refused)
 
 
 @pytest.mark.parametrize("lacks", [6, 10, 25])

@@ -212,6 +212,17 @@ def test_a_clip_ends_where_its_videos_do_and_all_of_these_are_told(folder: Path)
     assert len(found.whole_clips["anna_1"].video) == LENGTH
 
 
+@pytest.mark.parametrize(
+    ("shown", "left"), [(29, LENGTH), (30, 30), (54, 54), (55, LENGTH), (59, LENGTH), (LENGTH + 9, LENGTH)]
+)
+def test_a_clip_ends_with_an_output_of_half_of_it_that_ends_more_than_five_frames_early(
+    folder: Path, shown: int, left: int
+) -> None:
+    write_video(folder / "out.mp4", np.zeros((shown, 16, 16, 3), np.uint8))
+    clips = listed(folder, "out.mp4,anna_1.mkv,own,AM,CR").over(None)
+    assert len(clips["anna_1"].video) == left
+
+
 @pytest.mark.parametrize("ending", [".mkv", ".mp4"])
 def test_pictures_that_end_before_the_sound_end_the_clip(folder: Path, ending: str) -> None:
     sound = open_clips(EMBEDDED).speech("mara_1")[: LENGTH * 640]
