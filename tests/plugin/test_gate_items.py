@@ -160,7 +160,9 @@ def test_without_an_ini_file_gates_have_a_place_and_ids(project: Project) -> Non
     for ids in (("lipleak::LSE-C_S < 5",), (f"lipleak::{KEPT}", "lipleak::LSE-C_S < 5")):
         run = project.run(*given, *ids)
         assert run.code == pytest.ExitCode.USAGE_ERROR, run.text
-        assert run.lines(f"ERROR: not found: gate 'LSE-C_S < 5'; there are {KEPT}, {BROKEN}$")
+        assert run.lines(
+            f"ERROR: not found: gate 'LSE-C_S < 5'; there are {KEPT}, {BROKEN}; did you mean {KEPT}.$"
+        )
 
 
 def test_default_gates_have_ids_and_the_models_line(project: Project) -> None:
