@@ -45,12 +45,8 @@ def meant_file(path: Path, but: frozenset[Path] = frozenset()) -> str:
             return meant(path.name, _beside(folder, folder.stat().st_mtime_ns, but))
     except (FileNotFoundError, NotADirectoryError):
         return meant_file(folder, but) if folder != path else ""
-    except (
-        OSError,
-        RuntimeError,
-        ValueError,
-    ):  # may not be seen; nobody of that name; a name that none can have
-        pass
+    except (OSError, RuntimeError, ValueError):
+        pass  # may not be seen; nobody of that name; a name that none can have
     return ""
 
 

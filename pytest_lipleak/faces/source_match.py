@@ -327,7 +327,7 @@ def _described(shifts: NDArray[np.int64], length: int, found: int) -> tuple[str,
         notes.append(f"{abs(by)} frame {'doubled' if by > 0 else 'lost'} after {(at + 1) / 25:.2f} s")
     end = length + int(shifts[-1])
     if found < end:
-        notes.append(f"ends {end - found} frames early: its last frame stays")
+        notes.append(f"ends {counted(end - found, 'frame')} early: its last frame stays")
     elif found > end:
         notes.append(f"{found - end} frames beyond the clip's end left out")
     return tuple(notes)

@@ -156,8 +156,8 @@ def one_of(value: Any, choices: Iterable[str]) -> None:
         )
 
 
-def not_known(word: str, known: Iterable[str]) -> str:
-    """Say that nothing is called so, and what was probably meant, or what is known."""
+def instead(word: str, known: Iterable[str]) -> str:
+    """Return the end of a message about a word that is not known: what was probably meant, or what is known."""
     from pytest_lipleak.core.suggestions import meant_or_known
 
-    return f"is not known{meant_or_known(word, sorted(known))}"
+    return meant_or_known(word, sorted(known))

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from pytest_lipleak.settings.convert import not_known
+from pytest_lipleak.settings.convert import instead
 from pytest_lipleak.settings.options import OPTIONS, Option, ini_type, offered_by
 
 if TYPE_CHECKING:
@@ -88,4 +88,4 @@ def refuse_unknown_options(parser: "pytest.Parser", arguments: Sequence[str]) ->
             import pytest
 
             known = {option.flag for option in OPTIONS}
-            raise pytest.UsageError(f"option {flag} {not_known(flag, known)}")
+            raise pytest.UsageError(f"option {flag} is not known{instead(flag, known)}")

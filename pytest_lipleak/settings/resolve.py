@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_lipleak.settings.convert import Origin, RefusedError, not_known, one_of
+from pytest_lipleak.settings.convert import Origin, RefusedError, instead, one_of
 from pytest_lipleak.settings.options import (
     OPTIONS,
     OTHER_VARIABLES,
@@ -219,14 +219,14 @@ def _refuse_unknown(environment: Mapping[str, str]) -> None:
     known = {option.variable for option in OPTIONS} | OTHER_VARIABLES
     for variable in environment:
         if variable.startswith("LIPLEAK_") and variable not in known:
-            raise RefusedError(f"environment variable {variable} {not_known(variable, known)}")
+            raise RefusedError(f"environment variable {variable} is not known{instead(variable, known)}")
 
 
 def _unknown_keys(config: "pytest.Config") -> list[str]:
     """Likewise a misspelt ini key: pytest itself only warns."""
     known = {option.ini for option in OPTIONS}
     return [
-        f"ini key {key} in {config.inipath} {not_known(key, known)}"
+        f"ini key {key} in {config.inipath} is not known{instead(key, known)}"
         for key in config._get_unknown_ini_keys()  # pytest has no public way to ask, and itself warns of these
         if key.startswith("lipleak_")
     ]

@@ -9,6 +9,7 @@ import numpy as np
 from pytest_lipleak.core.clips import Audio, Clip, Image, StreamedVideo, Video, frames_at
 from pytest_lipleak.core.conditions import Setup
 from pytest_lipleak.core.errors import UnscorableError
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.core.scores import POSED
 from pytest_lipleak.core.timebase import FRAME_RATE
 from pytest_lipleak.evaluation.make.crops import Boxes, Cropper
@@ -453,7 +454,7 @@ def _steadied(
 def _beyond(shown: int, length: int) -> tuple[str, ...]:
     if shown > length:
         return (f"{shown - length} frames beyond the clip's end left out",)
-    return (f"ends {length - shown} frames early: its last frame stays",) if shown < length else ()
+    return (f"ends {counted(length - shown, 'frame')} early: its last frame stays",) if shown < length else ()
 
 
 def _from_box_to_box(one: Boxes, other: Boxes) -> Warp:
