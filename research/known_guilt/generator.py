@@ -70,10 +70,14 @@ class KnownGuilt:
         """Remember whose speech may drive."""
         self._clips = clips
 
+    def scene(self, frames: Frames, audio: Audio, reference: Frames) -> Scene:
+        """Return what a call is about."""
+        return Scene(frames, audio, reference, self._clips, self.calls)
+
     def generate(self, frames: Frames, audio: Audio, reference: Frames) -> Frames:
         """Make lips, let the leak in, paste and finish."""
         member = self.member
-        scene = Scene(frames, audio, reference, self._clips, self.calls)
+        scene = self.scene(frames, audio, reference)
         self.calls += 1
         openings = member.lips.openings(scene)
         if member.leak is not None:
