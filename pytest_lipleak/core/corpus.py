@@ -149,7 +149,12 @@ class Provenance:
         return self.probed(metric.family.measure, metric.conditions[-1])
 
     def probed(self, probe: str, condition: Condition) -> tuple[str, ...]:
-        """Those clips that a causal probe is taken on: a seeded draw from the whole set, the same in every part.
+        """Those clips of this part that a causal probe is taken on."""
+        drawn = self._drawn(probe, condition)
+        return tuple(name for name in self.clip_names if name in drawn)
+
+    def _drawn(self, probe: str, condition: Condition) -> Sequence[str]:
+        """A seeded draw from the whole set, the same in every part.
 
         Under their own speech it is the half of them that was drawn first. Where a mouth of the reference is swapped,
         silence takes that half, too, and of one still reference other speech the half drawn last: both ask the same,
@@ -163,13 +168,13 @@ class Provenance:
             drawn = drawn[: (count + 1) // 2]
         elif swap and condition.reference is Reference.AR:
             drawn = drawn[count // 2 :]
-        return tuple(name for name in self.clip_names if name in drawn)
+        return drawn
 
     def swapped_beside(self, condition: Condition) -> tuple[tuple[str, Condition], ...]:
-        """Those clips in which a mouth of one still reference is swapped, and under what: silence, and other speech."""
+        """Those clips of the whole set in which a mouth of one still reference is swapped, and under what each."""
         spoken = Setup.PA if condition.setup is Setup.SI else condition.setup
         conditions = [Condition(setup, condition.reference) for setup in (Setup.SI, spoken)]
-        return tuple((name, each) for each in conditions for name in self.probed("REF_swap", each))
+        return tuple((name, each) for each in conditions for name in self._drawn("REF_swap", each))
 
 
 _NOTED_AS_PICTURES = frozenset({Source.PICTURES, Source.FRAME_SETS, Source.PROBES})

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from pytest_lipleak.core.text import escaped
 
+COMPARED = 1000
+"""Files of a folder that a missing one is compared with, at most: of more a guess takes a second, for every file."""
+
 
 def closest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
     """Return the names that are most like a word, whatever its capitals; none where none is like it."""
@@ -42,12 +45,19 @@ def meant_file(path: Path, but: frozenset[Path] = frozenset()) -> str:
         path = path.expanduser()
         folder = path.parent
         if not os.path.lexists(path):  # else it cannot be read for another reason
-            return meant(path.name, _beside(folder, folder.stat().st_mtime_ns, but))
+            return _meant_beside(path.name, folder, folder.stat().st_mtime_ns, but)
     except (FileNotFoundError, NotADirectoryError):
         return meant_file(folder, but) if folder != path else ""
     except (OSError, RuntimeError, ValueError):
         pass  # may not be seen; nobody of that name; a name that none can have
     return ""
+
+
+@lru_cache(maxsize=4096)
+def _meant_beside(name: str, folder: Path, changed: int, but: frozenset[Path]) -> str:
+    """Guess once, of a folder whose names are compared in no time: the same file is asked for by many."""
+    names = _beside(folder, changed, but)
+    return meant(name, names) if len(names) <= COMPARED else ""
 
 
 @lru_cache(maxsize=8)

@@ -161,11 +161,13 @@ class FinishedTable:
         origin: what the user named.
         rows: at least one.
         says_reference: whether rows say which reference they were made with; else all count as CR.
+        others: outputs of models whose rows were left out.
     """
 
     origin: str
     rows: tuple[FinishedVideo, ...]
     says_reference: bool = True
+    others: frozenset[Path] = frozenset()
     models: tuple[str, ...] = field(init=False)
     """Names of the models, sorted; one empty name where the table has no such column."""
 
@@ -187,7 +189,8 @@ class FinishedTable:
                 f"{self.origin}: {what} Choose with --lipleak-model-arg model=NAME (`lipleak evaluate`: --model-arg "
                 f"model=NAME, or --all-models); there are {known}{meant(model or '', self.models)}"
             )
-        return replace(self, rows=tuple(row for row in self.rows if row.model == model))
+        others = frozenset(row.output for row in self.rows if row.model != model)
+        return replace(self, rows=tuple(row for row in self.rows if row.model == model), others=others)
 
     @property
     def names_sources(self) -> bool:

@@ -1,12 +1,13 @@
 import json
 import math
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference
+from pytest_lipleak.core.conditions import CONDITIONS, Condition, Reference, Setup
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.metrics.formulas import Column, metric
 from pytest_lipleak.core.scores import SetScore, SyncScore, TrialScore, Unscored
@@ -191,3 +192,16 @@ def test_clips_that_cannot_be_judged_are_named_alike_however_the_work_was_shared
         corpus.unscored = {(clip, None): Unscored(clip, None, "too short: 1 s") for clip in clips}
         told.append(clips_without(corpus))
     assert told == ["without 3 of 3 clips: a, b, c (too short)"] * 2
+
+
+def test_every_part_asks_the_same_clips_whether_a_model_draws() -> None:
+    """Else a model of few moods is accused by one part that no run of all clips accuses."""
+    names = tuple(f"clip_{number}" for number in range(12))
+    whole = Provenance("m", "set", names, "e", "direct", "first", "zeros", {}, 0, "cpu", "0")
+    asked = whole.swapped_beside(Condition(Setup.PA, Reference.AR))
+    assert len({name for name, _ in asked}) == 4
+    assert asked == whole.swapped_beside(Condition(Setup.SI, Reference.AR))
+    for part in range(4):
+        shard = {"part": part + 1, "of": 4, "clips": list(names)}
+        here = replace(whole, clip_names=names[part::4], shard=shard)
+        assert here.swapped_beside(Condition(Setup.PA, Reference.AR)) == asked

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import pytest_lipleak
-from pytest_lipleak.core.suggestions import closest, meant, meant_file, meant_or_known
+from pytest_lipleak.core.suggestions import COMPARED, closest, meant, meant_file, meant_or_known
 
 
 def test_the_nearest_name_is_suggested_and_nothing_where_none_is_near() -> None:
@@ -31,6 +31,15 @@ def test_a_file_is_looked_for_where_it_should_be(tmp_path: Path) -> None:
     assert meant_file(tmp_path / "clips/mara1_now.mkv") == "; did you mean mara1_new.mkv?", "what came since"
     assert meant_file(tmp_path / "clips/mara_1.mkv") == "", "it is there, and fails for another reason"
     assert [meant_file(Path(odd)) for odd in ("\0", "~nobody-of-that-name/x", "x" * 5000)] == ["", "", ""]
+
+
+def test_in_a_folder_of_very_many_files_nobody_guesses(tmp_path: Path) -> None:
+    """Each guess compares all of them, and thousands of outputs may be missing."""
+    for number in range(COMPARED):
+        (tmp_path / f"a_{number}").touch()
+    assert meant_file(tmp_path / "a-7") == "; did you mean a_7?"
+    (tmp_path / "a_more").touch()
+    assert meant_file(tmp_path / "a-7") == ""
 
 
 def test_nobody_else_guesses() -> None:

@@ -457,6 +457,24 @@ def test_a_model_that_always_shows_its_still_reference_is_asked_again_once_a_cli
     assert calls == 4 * 3
 
 
+class FailsInSilence(ControlGenerator):
+    """Shows its still reference, and cannot be asked in silence."""
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        if not audio.any():
+            raise RuntimeError("nothing is heard")
+        shown = np.broadcast_to(reference[:1], frames.shape).astype(float)
+        driven = super().generate(frames, audio, reference)
+        return np.rint(driven + 0.5 * mouth_mask(*driven.shape[1:3]) * (shown - driven)).astype(np.uint8)
+
+
+def test_a_leak_is_found_though_the_model_fails_where_it_is_a_witness_alone(
+    evaluation: Evaluate, common_store: Path
+) -> None:
+    whole = evaluation(Model("fails in silence", FailsInSilence(0.0)), common_store)
+    assert whole.measure("REF_swap[PA,AR]").value > default_limit("REF_swap[PA,AR]")
+
+
 @pytest.mark.parametrize("images", [3, 2500])
 def test_the_most_different_mouth_is_found_in_pieces(images: int) -> None:
     noise = np.random.default_rng(images)

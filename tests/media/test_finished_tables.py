@@ -126,6 +126,7 @@ def test_one_of_several_models_must_be_chosen(folder: Path) -> None:
     read = read_finished(spec)
     assert read.models == ("a", "b")
     assert [row.output.name for row in read.of("b").rows] == ["2.mp4"]
+    assert {each.name for each in read.of("b").others} == {"1.mp4"}, "no missing output of b is one of these"
     for model in (None, "c"):
         with pytest.raises(InputError, match=r"model=NAME.*there are a, b"):
             read.of(model)

@@ -118,7 +118,7 @@ class FinishedOutputs(OutputVideos):
         self._planned = planned
         self._contents: dict[Path, tuple[FileState, str]] = {}
         self._kept: OrderedDict[str, Video] = OrderedDict()
-        self._outputs = frozenset(each.output for each in finished.table.rows)
+        self._outputs = finished.table.others | {each.output for each in finished.table.rows}
         self._last: tuple[FinishedVideo, Video, Audio | None] | None = None
 
     def output_key(self, trial: Trial) -> str:

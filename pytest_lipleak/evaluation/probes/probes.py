@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pytest_lipleak.core.clips import Clip, Frames, StreamedVideo, Video, digest_of, held
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
-from pytest_lipleak.core.errors import UnscorableError
+from pytest_lipleak.core.errors import LipleakError, UnscorableError
 from pytest_lipleak.core.metrics.formulas import (
     CHANCE,
     CHANGED,
@@ -127,12 +127,13 @@ class Probed:
     def draws(self) -> bool:
         """Whether another answer comes to the same in any of the clips in which one still reference is swapped.
 
-        A model that takes one of few ways at every call answers alike in a single clip by luck.
+        A model that takes one of few ways at every call answers alike in a single clip by luck. Under the setup that is
+        probed it is asked first. Another one is a witness alone: finished videos may lack it, a model may refuse it.
         """
-        for each in self.still:
-            # Of finished videos not all may be there.
-            with suppress(UnscorableError):
-                if not repeats(*self._twice(*each)):
+        for clip, condition in sorted(self.still, key=lambda each: each[1] != self.condition):
+            is_witness = condition != self.condition
+            with suppress(LipleakError if is_witness else UnscorableError):
+                if not repeats(*self._twice(clip, condition)):
                     return True
         return False
 
@@ -556,22 +557,22 @@ class SwapShares:
         """What further answers to the same leave over, and those that were asked for: while anything is left.
 
         A model that repeats itself is asked once. Of one that draws the least of ``beyond`` counts, of three answers at
-        most. One that gives an answer twice has few: then all that lies nearest is taken off, for an honest model gives
-        the same answers to either input, and a leak one to another mouth that it never gives to the same. It may do so
-        in some calls alone, so another mouth is shown several times, too, and the most counts.
+        most. One that gives an answer twice has few. Then what is beyond the nearest of them counts: an honest model
+        takes its answers from the same few whatever mouth it is shown, a leak answers another mouth as it never
+        answers this one. It may do so in some calls alone, so the other mouth is shown several times, too, and the
+        most counts.
 
         Args:
             answers: to the first one's input, made as they are asked for.
             draws: whether the model draws, by other clips; looked at while all answers here are alike.
             further: answers to the same other mouth, likewise.
         """
-        same, asked, most = iter(answers), list["SwapShares"](), -math.inf
+        same, asked, found = iter(answers), list["SwapShares"](), list[float]()
         for changed in chain([self], further):
-            found = changed._beyond(asked, same, draws)
-            most = max(most, found)
-            if self._is_left(found) or not self._has_few(asked):
+            found.append(changed._beyond(asked, same, draws))
+            if self._is_left(found[-1]) or not self._has_few(asked):
                 break
-        return most, asked
+        return max(found), asked
 
     def _beyond(
         self, asked: list["SwapShares"], same: Iterator["SwapShares"], draws: Callable[[], bool]
