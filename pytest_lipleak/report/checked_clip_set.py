@@ -29,8 +29,9 @@ def verdict_of(report: ClipSetReport) -> str:
         return f"{report.origin}: READY{but}: {count}{who}, {speech:.0f} s of speech; {judged}"
     bad = [clip.name for clip in report.clips if clip.problems]
     shown = ", ".join(bad[:5]) + (", ..." if len(bad) > 5 else "")
-    which = f"{len(bad)} of {counted(len(report.clips), 'clip')} ({shown})" if bad else "the set as a whole"
-    return f"{report.origin}: NOT READY, to be fixed: {which}; {judged}"
+    which = ["the set as a whole"] if report.problems else []
+    which += [f"{len(bad)} of {counted(len(report.clips), 'clip')} ({shown})"] if bad else []
+    return f"{report.origin}: NOT READY, to be fixed: {' and '.join(which)}; {judged}"
 
 
 def _clip_lines(clip: ClipReport) -> list[str]:

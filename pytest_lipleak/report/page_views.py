@@ -148,7 +148,7 @@ class ModelView:
             limit.metric.label,
             limit.metric.arrow,
             limit.metric.meaning,
-            "none" if math.isnan(value) else f"{value:.{digits}f}",
+            "none" if math.isnan(value) else limit.shown(value),
             f"[{interval[0]:.{digits}f}, {interval[1]:.{digits}f}]"
             if interval
             else verdict.no_interval or "",

@@ -16,7 +16,7 @@ from pytest_lipleak.core.metrics.formulas import (
     metric,
     picture_families,
 )
-from pytest_lipleak.verdicts.limits import MIN_UNITS, Measurement, Outcome
+from pytest_lipleak.verdicts.limits import MIN_UNITS, Limit, Measurement, Outcome
 
 Measure = Callable[[Metric], Measurement | None]
 """Gives a metric's measurement, or None when it was not needed or does not apply."""
@@ -160,6 +160,13 @@ def value_cell(found: Measurement | None) -> Cell:
     )
 
 
+def _beside(cell: Cell, bound: str) -> Cell:
+    """The cell of a value that stands beside a limit."""
+    if cell.value is None or not bound:
+        return cell
+    return replace(cell, text=Limit.parse(f"{cell.metric} {bound}").shown(cell.value))
+
+
 def with_best(table: Table) -> Table:
     """Mark, in every column with a direction and in every group of rows, the best value.
 
@@ -255,7 +262,7 @@ def _leakage(measure: Measure, limits: Limits, *, finished: bool, full: bool) ->
         )
         label = f"{wanted.label} {wanted.arrow}"
         rows += [
-            Row(label, (value, interval, Cell(bound), Cell(word, state=STATES.get(word, ""))))
+            Row(label, (_beside(value, bound), interval, Cell(bound), Cell(word, state=STATES.get(word, ""))))
             for bound, word in judged or [("", "")]
         ]
         doses += [dose_cell(found)] * max(len(judged), 1)

@@ -163,6 +163,16 @@ class Limit:
         """Whether ``value`` keeps the limit. NaN never does."""
         return _OPERATORS[self.operator](value, self.value)
 
+    def shown(self, value: float) -> str:
+        """Return a value with so many digits behind the point that it is seen on which side of the limit it lies."""
+
+        def side(number: float) -> tuple[bool, bool]:
+            return number > self.value, number < self.value
+
+        digits = self.metric.family.digits
+        texts = (f"{value:.{more}f}" for more in range(digits, digits + 4))
+        return next((text for text in texts if side(float(text)) == side(value)), str(value))
+
 
 def check_confidence(confidence: float | None, owner: str) -> None:
     """Raise ``ConfigurationError`` unless ``confidence`` is None or in [0.5, 1)."""

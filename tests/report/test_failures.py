@@ -64,8 +64,9 @@ def test_only_a_probe_accuses_the_reference_or_the_input() -> None:
     assert "from which pictures the lips come" in lines[-1]
     assert not any("come from the" in line for line in lines[:-1])
     probe = explained("REF_swap[SI,AR] < 0.1", measurement("REF_swap[SI,AR]", 0.5))
-    assert "it is copied" in probe[3]
-    assert "which reference is in use" in probe[-1]
+    assert "it is copied" in probe[-1], "another frame is in use already, and nothing else is known to help"
+    current = explained("REF_shift[PA,CR] < 0.1", measurement("REF_shift[PA,CR]", 0.5))
+    assert "which reference is in use" in current[-1]
     frames = explained("FRAME_shift[XM,CR] < 0.1", measurement("FRAME_shift[XM,CR]", 0.5))
     assert "they come from the input frames" in frames[3]
     assert "masked wherever the model sees" in frames[-1]

@@ -37,6 +37,17 @@ def measured(
     return Measurement(limit.metric, value, interval, per_clip, unscored, "embedded 1")
 
 
+@given(limits, numbers)
+def test_a_value_is_shown_on_its_side_of_the_limit(limit: Limit, value: float) -> None:
+    assert limit.holds(float(limit.shown(value))) == limit.holds(value)
+
+
+def test_a_value_has_no_more_digits_than_it_takes() -> None:
+    limit = Limit.parse("REF_shift[PA,CR] < 0.12")
+    shown = [limit.shown(value) for value in (0.1184, 0.124, 0.12, 0.3, 0.1200004, math.nan)]
+    assert shown == ["0.118", "0.124", "0.12", "0.30", "0.1200004", "nan"]
+
+
 @given(limits, st.sampled_from([math.nan, math.inf, -math.inf]))
 def test_what_is_no_number_never_passes(limit: Limit, value: float) -> None:
     verdict = judge(limit, measured(limit, value))

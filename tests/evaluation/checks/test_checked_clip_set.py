@@ -129,7 +129,9 @@ def test_what_people_read_opens_with_the_verdict(
     (tmp_path / "notes.pdf").touch()
     assert main(["clips", str(tmp_path)]) == 3
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith(f"{tmp_path}: NOT READY, to be fixed: 1 of 2 clips (b); expert ")
+    assert lines[0].startswith(
+        f"{tmp_path}: NOT READY, to be fixed: the set as a whole and 1 of 2 clips (b); expert "
+    )
     assert lines[1].startswith("FIX ")
     assert "no partner for the XM setup; add a clip with other speech" in lines[1]
     assert lines.index("FIX   b") < lines.index("ok    a")
