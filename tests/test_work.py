@@ -28,7 +28,7 @@ from pytest_lipleak.evaluation.one_video import score_file
 from pytest_lipleak.evaluation.results import preconditions
 from pytest_lipleak.faces import mouth_swap, small_faces, tracking
 from pytest_lipleak.faces.detection import Face
-from pytest_lipleak.generators import protocol
+from pytest_lipleak.generators import interface
 from pytest_lipleak.generators.finished_model import FinishedVideos
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.media import clipsets, decoding, timeline, video
@@ -77,7 +77,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         monkeypatch.setattr(module, name, counted(name, getattr(module, name)))
     monkeypatch.setattr(Upright, "__call__", counted("conversions", Upright.__call__))
     monkeypatch.setattr(videos, "write_video", counted("encodes", write_video, lambda _, made: len(made)))
-    monkeypatch.setattr(protocol, "_own", counted("copies", protocol._own, len))
+    monkeypatch.setattr(interface, "_own", counted("copies", interface._own, len))
     for module in (noted_faces, small_faces):
         monkeypatch.setattr(module, "grey_face", counted("grey faces", small_faces.grey_face))
     monkeypatch.setattr(mouth_swap, "aligned", counted("moved mouths", mouth_swap.aligned))
