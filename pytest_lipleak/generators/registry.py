@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from importlib.metadata import entry_points
 from pathlib import Path
+from pkgutil import iter_modules
 from types import ModuleType
 from typing import Any
 
@@ -360,10 +361,16 @@ def _no_attribute(name: str, where: str, attribute: str, offered: Iterable[str])
     return ConfigurationError(f"model {name!r}: {where} has no attribute {attribute!r}{words}")
 
 
-def _no_module(name: str, where: str) -> ConfigurationError:
+def _no_module(name: str, where: str, missing: str) -> ConfigurationError:
+    """Say what is near ``missing``, the first part of ``where`` that is not there."""
+    above, _, last = missing.rpartition(".")
+    if above:
+        known = {each.name for each in iter_modules(getattr(sys.modules.get(above), "__path__", ()))}
+    else:
+        known = {*known_names(), *(each.name for each in iter_modules())} - sys.stdlib_module_names
     return ConfigurationError(
         f"model {name!r}: no module {where!r} can be imported; expected package.module:attribute, found from "
-        f"{Path.cwd()} or among the installed packages"
+        f"{Path.cwd()} or among the installed packages{meant(last, sorted(known))}"
     )
 
 
@@ -371,7 +378,7 @@ def _check_module(where: str, name: str) -> None:
     _see_working_directory()
     top = where.partition(".")[0]
     if not all(part.isidentifier() for part in where.split(".")) or importlib.util.find_spec(top) is None:
-        raise _no_module(name, where)
+        raise _no_module(name, where, top)
 
 
 def _see_working_directory() -> None:
@@ -427,7 +434,7 @@ def _module(where: str, name: str) -> ModuleType:
         return importlib.import_module(where)
     except ModuleNotFoundError as error:
         if error.name and (where == error.name or where.startswith(f"{error.name}.")):
-            raise _no_module(name, where) from error
+            raise _no_module(name, where, error.name) from error
         raise
 
 

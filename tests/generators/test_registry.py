@@ -248,6 +248,26 @@ def test_a_name_that_does_not_work_says_why(
 
 
 @pytest.mark.parametrize(
+    ("name", "ends"),
+    [
+        ("studoi.lips:Painter", "; did you mean studio?"),
+        ("studio.lip:Painter", "; did you mean lips?"),
+        ("dmo:leaky", "; did you mean demo?"),
+        ("xyzzy:loud", "or among the installed packages"),
+    ],
+)
+def test_a_typo_before_the_colon_is_answered_by_what_is_there(package: Path, name: str, ends: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_model(name)
+    assert str(caught.value).endswith(ends)
+    if name.startswith("studio."):  # its submodules are known when it is imported, and not before
+        return
+    with pytest.raises(ConfigurationError) as caught:
+        check_name(name)
+    assert str(caught.value).endswith(ends)
+
+
+@pytest.mark.parametrize(
     "name", ["absent", "no_such_package.lips:Painter", "absent.py:Painter", "not a module:x", ""]
 )
 def test_a_name_is_checked_without_importing_it(package: Path, name: str) -> None:
