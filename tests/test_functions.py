@@ -185,7 +185,7 @@ def test_what_is_wrong_is_said_before_anything_is_measured(
         score(frames, np.stack([audio, audio], 1))
     with pytest.raises(ValueError, match="dtype float"):
         score(frames / 255, audio)
-    with pytest.raises(LipleakError, match="unknown device 'gpu'"):
+    with pytest.raises(LipleakError, match="'gpu' is no device; use auto"):
         score(frames, audio, device="gpu")
     with pytest.raises(LipleakError, match="unknown protocol"):
         score(frames, audio, protocol="whole")

@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from pytest_lipleak.generators.finished_model import FinishedVideos
     from pytest_lipleak.run.run import Run
 
-NAMED = 5
-"""Videos that are named of those of which the same is found."""
-
 MODEL_FILES = ("weights", "allow_unverified_weights")
 """Settings that matter without a model, too."""
 
@@ -155,7 +152,7 @@ def _videos(work: "Run", finished: "FinishedVideos", *, as_json: bool) -> int:
     for line in _to_mend(each for each in findings if each.verdict == FIX):
         print(f"FIX   {line}")
     for text, names in _alike(each for each in findings if each.verdict not in (FIX, OK)).items():
-        print(f"look  {named(names, NAMED)}: {text}")
+        print(f"look  {named(names)}: {text}")
     return NOT_JUDGED if to_fix else GOOD
 
 
@@ -168,7 +165,7 @@ def _to_mend(findings: "Iterable[Finding]") -> list[str]:
             places.setdefault(reason, []).append(f"{place})")
         else:
             places[each.text] = []
-    return [f"{', '.join(files)}: {reason}" if files else reason for reason, files in places.items()]
+    return [f"{named(files)}: {reason}" if files else reason for reason, files in places.items()]
 
 
 def _alike(findings: "Iterable[Finding]") -> dict[str, list[str]]:

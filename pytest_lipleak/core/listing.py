@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_lipleak.core.names import escaped
-from pytest_lipleak.core.number_words import counted
+from pytest_lipleak.core.number_words import counted, named
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,7 @@ class Listing:
         parts = []
         for reason, count in reasons.most_common():
             names = [escaped(name) for name, why in self.left_out.items() if why == reason]
-            shown = ", ".join(names[:3]) + (", ..." if count > 3 else "")
-            parts.append(f"{count} {reason} ({shown})")
+            parts.append(f"{count} {reason} ({named(names)})")
         return f"{said}, {len(self.left_out)} left out: {'; '.join(parts)}"
 
     def without_copies(self, copies: Mapping[str, str]) -> "Listing":

@@ -3,14 +3,17 @@
 import math
 from collections.abc import Sequence
 
+SHOWN = 5
+"""Names that one line shows, of clips, files, tests or videos; it counts the others."""
+
 
 def counted(number: int, what: str) -> str:
     """Return a number of things, for example ``1 clip`` or ``3 clips``."""
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def named(names: Sequence[str], most: int) -> str:
-    """Return names in a row, so many at most: ``one, two and 3 more``."""
+def named(names: Sequence[str], most: int = SHOWN) -> str:
+    """Return names in a row, so many at most, and count the others: ``one, two and 3 more``."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return f"{', '.join(names[:most])}{more}"
 

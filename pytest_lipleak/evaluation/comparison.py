@@ -10,7 +10,7 @@ from pytest_lipleak.core.conditions import OTHER_SPEECH
 from pytest_lipleak.core.corpus import Corpus, Provenance
 from pytest_lipleak.core.errors import InputError, UnscorableError
 from pytest_lipleak.core.metrics.formulas import Metric, every_metric
-from pytest_lipleak.core.number_words import counted
+from pytest_lipleak.core.number_words import counted, named
 from pytest_lipleak.evaluation.evaluation import Evaluation
 from pytest_lipleak.evaluation.make.crops import MOUTH_ALIGNED, NOT_ALIGNED
 from pytest_lipleak.evaluation.results.aggregate import measure
@@ -300,7 +300,7 @@ def judge_regression(lipleak: Evaluation, allowance: Allowance, baseline: Corpus
 def _short(value: Any, other: Any) -> str:
     if isinstance(value, list):
         extra = [entry for entry in value if entry not in other]
-        return f"{len(value)}" + (f" ({', '.join(extra[:3])}{', ...' if extra[3:] else ''})" if extra else "")
+        return f"{len(value)}" + (f" ({named(extra)})" if extra else "")
     text = _words(value)
     return text[:12] if len(text) == 64 else text
 

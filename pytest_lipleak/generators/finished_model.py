@@ -42,9 +42,6 @@ QUIET = 100.0
 LEAST_SHOWN = 0.5
 """An output of less than this share of its clip is a failed trial; a longer one that ends early ends its clip, too."""
 
-NAMED = 3
-"""Outputs that are named of those of which the same is said."""
-
 COMPARED = 1600
 """Samples by which copies of a clip's speech are looked for: 0.1 s."""
 
@@ -350,7 +347,7 @@ def _in_setups(rows: Sequence[FinishedVideo], sounds: _Sounds) -> tuple[list[Fin
         raise next(iter(untold.values()))
     (setup,) = setups
     found |= {at: replace(rows[at], setup=setup) for at in untold}
-    outputs = named([rows[at].name for at in untold], NAMED)
+    outputs = named([rows[at].name for at in untold])
     return [found[at] for at in range(len(rows))], (
         f"{outputs}: nothing is heard that says what drove it, so {setup} was taken, as of all others "
         "(column 'setup')"

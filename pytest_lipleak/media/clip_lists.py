@@ -29,9 +29,6 @@ COLUMNS = (
 ALWAYS = frozenset({"file", "sha256", "start", "end", "speaker", "text", "partner"})
 """Those that are written even where every cell is empty."""
 
-SHOWN = 3
-"""Files that a message names."""
-
 
 @dataclass(frozen=True)
 class ClipFile:
@@ -116,13 +113,13 @@ def read_clip_list(path: Path, root: Path | None = None) -> list[ClipFile]:
         others = frozenset(folder / row.cells["file"] for row in rows if "file" in row.cells)
         near = meant_file(folder / next(iter(missing.values())), others)
         raise InputError(
-            f"{path}: {counted(len(missing), 'file')} {_are(missing)} not {where}: {named([*missing], SHOWN)}; a list "
+            f"{path}: {counted(len(missing), 'file')} {_are(missing)} not {where}: {named([*missing])}; a list "
             f"names files relative to {'its own folder' if root is None else 'that folder'}{near}"
         )
     if different:
         raise InputError(
             f"{path}: {counted(len(different), 'file')} {_are(different)} not the one that the list was made from "
-            f"(another SHA-256): {named(different, SHOWN)}; get the original, or make a list of your own"
+            f"(another SHA-256): {named(different)}; get the original, or make a list of your own"
         )
     return found
 

@@ -53,9 +53,6 @@ FIELDS = ("clip", "setup", "reference", "model")
 MANIFEST = "manifest.csv"
 """Name of the table in folders that we write."""
 
-SHOWN = 5
-"""Clips that are named of those that are known."""
-
 KEPT = "kept"
 """What stands in the column ``inputs`` of videos that a run kept: it says what they are, and they may be copies."""
 
@@ -538,7 +535,7 @@ def rows_with_clips(table: FinishedTable, clips: Sequence[str], origin: str) -> 
         found = known[row.clip]
         if found is None:
             raise InputError(
-                f"{row.where}: no clip '{escaped(row.clip)}' in {origin} (known: {named(clips, SHOWN)}); name the "
+                f"{row.where}: no clip '{escaped(row.clip)}' in {origin} (known: {named(clips)}); name the "
                 "clips that the videos were made from with --lipleak-clips, or their files in a column 'source'"
                 f"{meant(row.clip, clips)}"
             )

@@ -14,9 +14,6 @@ from pytest_lipleak.media.tables import delimiter_of, normalised, read_lines, re
 AUDIO_COLUMNS = ("audio", "audio_id")
 VIDEO_COLUMNS = ("video", "video_id")
 
-SHOWN = 5
-"""Clips that are named of those that are known."""
-
 
 def given_pairs(path: Path | None, clips: ClipSet) -> dict[str, tuple[str, ...]] | None:
     """Return the partners that the user gave: those of a pair list, else those of the list of clips; None for none.
@@ -135,7 +132,7 @@ def _known(name: str, clips: ClipSet, where: str) -> str:
     found = _found(name, clips)
     if found is None:
         raise InputError(
-            f"{where}: no clip '{_short(name)}' in {clips.origin} (known: {named([*clips], SHOWN)}){meant(name, clips)}"
+            f"{where}: no clip '{_short(name)}' in {clips.origin} (known: {named([*clips])}){meant(name, clips)}"
         )
     return found
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.formulas import LEAKAGE_METRICS
-from pytest_lipleak.core.number_words import counted
+from pytest_lipleak.core.number_words import counted, named
 from pytest_lipleak.evaluation.comparison import Regression, plain, remarks, six_decimals
 from pytest_lipleak.evaluation.results.run_result import RunResult
 from pytest_lipleak.report.json import document
@@ -49,9 +49,7 @@ def comparison_lines(
         *_aligned(rows),
         *([f"{counted(same, 'more metric')} without a change"] if same else []),
         *(
-            [
-                f"mind: with a score in one of both only, {counted(len(lost), 'clip')}: {', '.join(sorted(lost)[:3])}"
-            ]
+            [f"mind: with a score in one of both only, {counted(len(lost), 'clip')}: {named(sorted(lost))}"]
             if lost
             else []
         ),

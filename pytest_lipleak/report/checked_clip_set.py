@@ -1,6 +1,6 @@
 """What ``lipleak clips`` prints."""
 
-from pytest_lipleak.core.number_words import counted
+from pytest_lipleak.core.number_words import counted, named
 from pytest_lipleak.evaluation.checks.clip_set import ClipReport, ClipSetReport
 
 
@@ -28,9 +28,8 @@ def verdict_of(report: ClipSetReport) -> str:
         but = ", but too few clips to judge every limit" if report.few else ""
         return f"{report.origin}: READY{but}: {count}{who}, {speech:.0f} s of speech; {judged}"
     bad = [clip.name for clip in report.clips if clip.problems]
-    shown = ", ".join(bad[:5]) + (", ..." if len(bad) > 5 else "")
     which = ["the set as a whole"] if report.problems else []
-    which += [f"{len(bad)} of {counted(len(report.clips), 'clip')} ({shown})"] if bad else []
+    which += [f"{len(bad)} of {counted(len(report.clips), 'clip')} ({named(bad)})"] if bad else []
     return f"{report.origin}: NOT READY, to be fixed: {' and '.join(which)}; {judged}"
 
 

@@ -5,16 +5,13 @@ from collections.abc import Mapping, Sequence
 from pytest_lipleak.core.conditions import EVERY_CONDITION
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.formulas import LEAKAGE_METRICS, metric
-from pytest_lipleak.core.number_words import counted, named
+from pytest_lipleak.core.number_words import SHOWN, counted, named
 from pytest_lipleak.evaluation.make.costs import LESS, STAGES, longest
 from pytest_lipleak.evaluation.results.aggregate import suspicions
 from pytest_lipleak.report.progress import duration
 from pytest_lipleak.report.render import Paint, text_lines
 from pytest_lipleak.report.tables import Limits, Measure, corpus_tables
 from pytest_lipleak.sync.experts import AS_ASKED, RENDERED
-
-NAMED = 5
-"""Clips, and reasons, that are named of those without a score."""
 
 
 def table(
@@ -138,11 +135,11 @@ def _unscored(reasons: Mapping[str, str]) -> list[str]:
     clips: dict[str, list[str]] = {}
     for clip, reason in sorted(reasons.items()):
         clips.setdefault(reason, []).append(clip)
-    lines = [f"unscored: {named(found, NAMED)}: {reason}" for reason, found in clips.items()]
-    if len(lines) <= NAMED:
+    lines = [f"unscored: {named(found)}: {reason}" for reason, found in clips.items()]
+    if len(lines) <= SHOWN:
         return lines
-    left = sum(map(len, list(clips.values())[NAMED:]))
+    left = sum(map(len, list(clips.values())[SHOWN:]))
     return [
-        *lines[:NAMED],
+        *lines[:SHOWN],
         f"unscored: {counted(left, 'more video')}, each for a reason of its own: see the JSON report",
     ]

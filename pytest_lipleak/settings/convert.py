@@ -6,6 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pytest_lipleak.core.device_names import no_device
+
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
@@ -120,13 +122,8 @@ def model(value: Any, origin: Origin) -> str:
 
 def device(value: Any, origin: Origin) -> str:
     """Where networks run."""
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", str(value)):
-        from pytest_lipleak.core.suggestions import meant
-
-        names = ("auto", "cpu", "cuda", "mps")
-        raise RefusedError(
-            f"{value!r} is no device; use auto, cpu, cuda, cuda:N or mps{meant(str(value), names)}"
-        )
+    if why := no_device(str(value)):
+        raise RefusedError(why)
     return str(value)
 
 

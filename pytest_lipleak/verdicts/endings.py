@@ -15,7 +15,7 @@ from pytest_lipleak.core.exit_status import BROKEN, GOOD, LEAK, NOT_JUDGED
 from pytest_lipleak.core.metrics.default_gates import PROBE_LIMIT, every_default
 from pytest_lipleak.core.metrics.families import Question, Source
 from pytest_lipleak.core.metrics.formulas import Metric
-from pytest_lipleak.core.number_words import counted, named
+from pytest_lipleak.core.number_words import SHOWN, counted, named
 from pytest_lipleak.core.scores import POSED
 from pytest_lipleak.verdicts.judged_limits import JudgedLimit
 from pytest_lipleak.verdicts.limits import Outcome, Verdict
@@ -27,9 +27,6 @@ OTHERWISE = "failed for another reason than a limit"
 
 UNREAD = "a limit could not be read: "
 """Before why, among the remarks of a model that should have been judged by it."""
-
-SHOWN = 5
-"""Tests and clips that a headline names; JSON holds all."""
 
 LIMITS_SHOWN = 3
 """Limits that it names, of those that ended alike: the tables below it, and the lines of JSON, have all."""
@@ -136,7 +133,7 @@ class RunEnd:
         """Why it is not whole and what did not run, in words."""
         parts = [self.why or "the run did not come to its end"]
         if self.not_run:
-            parts.append(f"did not run: {named(self.not_run, SHOWN)}")
+            parts.append(f"did not run: {named(self.not_run)}")
         return "; ".join(parts)
 
 
@@ -284,7 +281,7 @@ def model_ending(verdicts: Verdicts, corpus: Corpus, run: RunEnd = FINISHED) -> 
     if not run.is_whole or is_open:
         so_far = f"; so far {told.headline.partition(': ')[2]}" if verdicts else ""
         brief = f"; so far {told.brief}" if verdicts else ""
-        words = run.interruption if not run.is_whole else f"{named(run.failed, SHOWN)} {OTHERWISE}"
+        words = run.interruption if not run.is_whole else f"{named(run.failed)} {OTHERWISE}"
         if run.is_whole and unasked:
             words = next((remark for remark in corpus.remarks if remark.startswith(UNREAD)), words)
         return Ending(
@@ -392,7 +389,7 @@ def _where(verdict: JudgedLimit) -> str:
 
 
 def _in_words(question: Question, offenders: Sequence[str]) -> str:
-    return f"in {named(offenders, SHOWN)}" if question is Question.CLIPS and offenders else str(question)
+    return f"in {named(offenders)}" if question is Question.CLIPS and offenders else str(question)
 
 
 def _found(verdicts: Verdicts, leaks: str) -> str:
@@ -455,7 +452,7 @@ def clips_without(corpus: Corpus) -> str:
     if not reasons:
         return ""
     count = sum(map(len, reasons.values()))
-    shown = [f"{named(clips, SHOWN)} ({reason})" for reason, clips in [*reasons.items()][:SHOWN]]
+    shown = [f"{named(clips)} ({reason})" for reason, clips in [*reasons.items()][:SHOWN]]
     more = [f"others for {counted(len(reasons) - SHOWN, 'more reason')}"] if len(reasons) > SHOWN else []
     return (
         f"without {count} of {counted(len(corpus.provenance.clip_names), 'clip')}: {', '.join(shown + more)}"
@@ -512,12 +509,12 @@ def run_ending(models: Sequence[Ending], run: RunEnd = FINISHED) -> Ending:
     if len(models) == 1 and finding is models[0].finding:
         return replace(models[0], lines=tuple(lines) or models[0].lines)
     if not models:
-        words = f"{named(run.failed, SHOWN)} {OTHERWISE}" if run.failed else "nothing was measured"
+        words = f"{named(run.failed)} {OTHERWISE}" if run.failed else "nothing was measured"
         if run.skipped and not run.failed:
             words = all_skipped(run.skipped)
     else:
         heavy = [model for model in models if model.finding is finding]
-        words = "; ".join(model.brief for model in heavy) or f"{named(run.failed, SHOWN)} {OTHERWISE}"
+        words = "; ".join(model.brief for model in heavy) or f"{named(run.failed)} {OTHERWISE}"
     return Ending(finding, f"{finding.head}: {words}", words, tuple(lines))
 
 

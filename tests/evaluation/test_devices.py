@@ -70,9 +70,9 @@ def test_devices_that_workers_call_alike_are_told_apart(
         (0, "cuda:0", "sees a CUDA device"),
         (0, "mps", "not available"),
         (2, "cuda:2", "2 CUDA device"),
-        (2, "cuda:x", "unknown device"),
-        (2, "gpu", "unknown device"),
-        (0, "gpu", "unknown device"),
+        (2, "cuda:x", "is no device; use auto, cpu"),
+        (2, "gpu", "is no device; use auto, cpu"),
+        (0, "gpu", "is no device; use auto, cpu"),
     ],
     indirect=["gpus"],
 )

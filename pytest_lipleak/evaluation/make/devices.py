@@ -6,8 +6,8 @@ import shutil
 import sys
 from pathlib import Path
 
+from pytest_lipleak.core.device_names import no_device
 from pytest_lipleak.core.errors import ConfigurationError
-from pytest_lipleak.core.suggestions import meant
 from pytest_lipleak.machine.processors import usable_processors
 
 GPUS = Path("/proc/driver/nvidia/gpus")
@@ -25,10 +25,8 @@ def resolve_device(name: str, worker: int = 0) -> str:
     Raises:
         ConfigurationError: no device is called so, or it was named and is not there.
     """
-    if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", name):
-        raise ConfigurationError(
-            f"unknown device {name!r}; use auto, cpu, cuda, cuda:N or mps{meant(name, ('auto', 'cpu', 'cuda', 'mps'))}"
-        )
+    if why := no_device(name):
+        raise ConfigurationError(why)
     if name == "cpu" or (name == "auto" and not _nvidia_driver()):
         return "cpu"
     if name == "mps":

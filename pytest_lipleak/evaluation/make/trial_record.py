@@ -12,9 +12,6 @@ from pytest_lipleak.evaluation.make.failure_advice import failure_advice
 
 Item = TypeVar("Item")
 
-NAMED = 5
-"""Finished videos that are named of those that failed in the same way."""
-
 
 class TrialRecord:
     """Scores and measures of trials, and why others have none.
@@ -76,7 +73,7 @@ class TrialRecord:
             causes = {_cause(key, error) for key, error in failed.items()}
             places = [error.place for error in others if isinstance(error, WrongVideoError)]
             # The reason stands above already: what is new are the files.
-            alike = named(places, NAMED) if len(places) == len(others) else "".join(causes)
+            alike = named(places) if len(places) == len(others) else "".join(causes)
             how = f"{IN_THE_SAME_WAY}{alike}" if len(causes) == 1 else f", the first with: {others[0]}"
             more = f"\n{counted(len(others), 'more video')} failed{how}" if others else ""
             silence = self.corpus.provenance.silence

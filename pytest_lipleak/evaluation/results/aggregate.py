@@ -23,7 +23,7 @@ from pytest_lipleak.core.metrics.formulas import (
     metrics_of,
     shares_by_part,
 )
-from pytest_lipleak.core.number_words import counted
+from pytest_lipleak.core.number_words import counted, named
 from pytest_lipleak.core.scores import ONE_COLOUR, Unscored
 from pytest_lipleak.evaluation.make.unrelated_speech import ENOUGH
 from pytest_lipleak.evaluation.measures.lag_scan import scan_chance
@@ -73,7 +73,7 @@ def measure(
     if missing and not sequential:
         raise UnscorableError(
             f"{metric.name}: {len(missing)} of {len(planned)} clips were not measured "
-            f"({', '.join(sorted(missing)[:3])}, ...)"
+            f"({named(sorted(missing))})"
         )
     rows = np.array([[column[clip] for column in columns] for clip in clips], np.float64)
     by_chance = np.zeros(len(columns))
