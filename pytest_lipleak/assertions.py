@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
 
 from pytest_lipleak.core.conditions import SETUPS, Condition, Reference, Setup
 from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError, UnscorableError
-from pytest_lipleak.core.metrics.default_gates import LEAST_EXCESS, PROBE_LIMIT
+from pytest_lipleak.core.metrics.default_gates import LEAST_EXCESS, default_limit
 from pytest_lipleak.core.metrics.formulas import REFERENCE_PROBES, metric
 from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.report.failures import explain
@@ -381,21 +381,21 @@ def _assert_no_excess(
 
 @_checked
 def assert_reference_does_not_move_lips(
-    lipleak: "Evaluation", limit: float = PROBE_LIMIT, *, setup: str = "PA", alpha: float = 0.01
+    lipleak: "Evaluation", limit: float | None = None, *, setup: str = "PA", alpha: float = 0.01
 ) -> list[Verdict]:
     """Assert that the lips stay as they are when the identity reference alone is changed.
 
     Two causal probes, for every reference that the model has: the mouths of the reference come 8 frames earlier (CR),
     and neither pixels nor sync with the clip's own audio may move along; the mouth in the reference is swapped for
-    another one (CR and AR), and none of it may arrive in the output. Both are shares: 0 without any effect, 1 for a
-    complete copy.
+    another one (CR and AR), and none of it may arrive in the output. Both are 0 without any effect and 1 for a
+    complete copy; a shift may come to 1 for half of one, too.
 
     Args:
         lipleak: the fixture of that name.
-        limit: the share that counts as a leak.
+        limit: from which value on each counts as a leak; None takes the default gates' own, .15 where they have none.
         setup: what drives: ``"PA"`` (other speech with pauses), ``"XM"`` or ``"SI"``. Models that know silence when
             they hear it show nothing under SI.
-        alpha: a share beyond ``limit`` that is no more than chance (sign-flip p over clips) is reported as not settled
+        alpha: a value beyond the limit that is no more than chance (sign-flip p over clips) is reported as not settled
             by these clips; it fails as well.
 
     Returns:
@@ -405,7 +405,8 @@ def assert_reference_does_not_move_lips(
         AssertionError: the reference moves the lips, or that cannot be told.
     """
     __tracebackhide__ = True
-    limits = [Limit(metric(f"{name.format(setup)}"), "<", limit) for name in REFERENCE_PROBES]
+    names = [name.format(setup) for name in REFERENCE_PROBES]
+    limits = [Limit(metric(name), "<", default_limit(name) if limit is None else limit) for name in names]
     verdicts, broken, skipped = [], [], []
     for each in limits:
         try:

@@ -22,7 +22,8 @@ def add(commands: Any) -> None:
         "probe",
         help="causal probes: where do the lips come from, the reference or the input frames?",
         description="The mouths of the reference come 8 frames earlier, or are swapped for another one; then those of "
-        "the input frames come earlier; all else equal. Shares: 0 without any effect, 1 for a complete copy.",
+        "the input frames come earlier; all else equal. 0 without any effect, 1 for a complete copy; a shift may "
+        "come to 1 for half of one, too.",
         epilog=f"example: lipleak probe --model demo:leaky=0.25. {EXIT_STATUS}",
     )
     add_arguments(probe, "probe")
@@ -36,8 +37,8 @@ def add(commands: Any) -> None:
     probe.add_argument(
         "--limit",
         type=float,
-        default=PROBE_LIMIT,
-        help=f"share that counts as a leak (default: {PROBE_LIMIT:g})",
+        help=f"value from which each counts as a leak (default: the default gates' own, {PROBE_LIMIT:g} where they "
+        "have none)",
     )
     probe.add_argument("--json", action="store_true", help="print the verdicts as JSON, the rest on stderr")
     probe.set_defaults(command=run)
@@ -46,9 +47,11 @@ def add(commands: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Probe, judge, print."""
     from pytest_lipleak.core.errors import ConfigurationError, NotApplicableError
+    from pytest_lipleak.core.metrics.default_gates import default_limit
     from pytest_lipleak.core.metrics.formulas import FRAME_PROBES, REFERENCE_PROBES, metric
     from pytest_lipleak.evaluation.results.run_result import ModelResult, RunResult
     from pytest_lipleak.report.failures import explain
+    from pytest_lipleak.report.progress import StreamProgress
     from pytest_lipleak.report.tables import WORDS
     from pytest_lipleak.run.run import Run
     from pytest_lipleak.verdicts.limits import Limit
@@ -59,14 +62,15 @@ def run(options: argparse.Namespace) -> int:
             "which model? Name it with --model or LIPLEAK_MODEL, for example --model demo"
         )
     told = sys.stderr if options.json else sys.stdout
-    work = Run(settings)
+    work = Run(settings, progress=lambda: StreamProgress(sys.stderr))
     verdicts = []
     try:
         with models_print_to_stderr():
             work.check()
             evaluation = work.new_evaluation(work.model)
         for name in (*REFERENCE_PROBES, *FRAME_PROBES):
-            limit = Limit(metric(name.format(options.setup)), "<", options.limit)
+            name = name.format(options.setup)
+            limit = Limit(metric(name), "<", default_limit(name) if options.limit is None else options.limit)
             try:
                 with models_print_to_stderr():
                     verdict = evaluation.judge(limit)

@@ -103,6 +103,11 @@ def test_no_leak_gives_nothing_and_a_share_gives_that_share(evaluation: Evaluate
     whole = evaluation("demo", common_store)
     verdicts = assert_reference_does_not_move_lips(whole)
     assert [verdict.measurement.value for verdict in verdicts] == [0.0, 0.0, 0.0]
+    assert [str(verdict.limit) for verdict in verdicts] == [
+        "REF_shift[PA,CR] < 0.12",
+        "REF_swap[PA,CR] < 0.15",
+        "REF_swap[PA,AR] < 0.12",
+    ], "as the default gates, where they have one"
     assert whole.measure("FRAME_shift[XM,CR]").value == pytest.approx(0, abs=0.02)
     # In pauses it shows the most closed mouth of what it was given, which is another one then.
     assert whole.measure("FRAME_shift[PA,CR]").value == pytest.approx(0, abs=0.05)

@@ -1,11 +1,13 @@
 """Causal probes from the command line and as gates."""
 
 import json
+import re
 
 import pytest
 from inner_pytest import Project, Run
 
 from pytest_lipleak.cli import GOOD, LEAK, USAGE, main
+from pytest_lipleak.core.metrics.default_gates import PROBE_GATES
 
 COPIES = """
 import numpy as np
@@ -45,6 +47,7 @@ def test_command(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert probe(project, "models.py:OnlyAR", "--limit", "2") == GOOD
     assert "n/a    REF_shift[PA,CR]: condition [PA,CR] is not applicable" in capsys.readouterr().out
     assert main(["probe"]) == USAGE
+    capsys.readouterr()
     # What is copied from the frames themselves, not from the reference, only a probe of the frames sees.
     assert probe(project, "models.py:Copy", "--json") == LEAK
     told, said = capsys.readouterr()
@@ -53,12 +56,26 @@ def test_command(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert (report["verdict"], report["finding"]) == ("fail", "leaks")
     assert report["headline"].startswith("FAILED: leaks from the input frames: ")
     verdicts = {each["metric"]: each for each in report["verdicts"]}
+    gates = {limit for limit in PROBE_GATES if "PA," in limit}
+    assert gates < {each["limit"] for each in report["verdicts"]}, (
+        "a limit is the default gate's where there is one"
+    )
     assert {name for name, each in verdicts.items() if not each["passed"]} == {
         "FRAME_shift[PA,CR]",
         "FRAME_shift[PA,AR]",
     }
     assert all(each["value"] == 0 for name, each in verdicts.items() if name.startswith("REF"))
     assert all(each["value"] > 0.5 for name, each in verdicts.items() if name.startswith("FRAME"))
+
+
+def test_progress_is_told_in_a_pipe_too(
+    project: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("pytest_lipleak.report.progress.LINE_EVERY", 0)
+    assert probe(project, "models.py:Still") == GOOD
+    told, said = capsys.readouterr()
+    assert re.search(r"(?m)^lipleak: \d+/\d+ videos.*: .*\[PA,CR\]", said)
+    assert "videos" not in told
 
 
 def test_gates(project: Project, distribution: tuple[str, ...]) -> None:
