@@ -52,7 +52,7 @@ class Summary(StrEnum):
     WORST_CLIP = "the worst clip"
     ALL_FRAMES = "one value for all clips"
     SHARE = "mean over clips, as a share of a full copy's"
-    LARGEST_SHARE = "the largest such share: of pixels, of sync, under PA of pixels in pauses"
+    LARGEST_SHARE = "the largest of several parts: pixels, sync, movement; some count more than once, up to 1"
 
 
 class Shown(StrEnum):
@@ -332,23 +332,23 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         "REF_shift[{condition}]",
-        "share of lips, cheeks and chin, of movement or sync, that comes 8 frames earlier as the reference's mouths do",
+        "how much comes 8 frames earlier as the reference's mouths do: in lips, cheeks and chin, in movement or sync",
         "lips change with the mouths of the reference when those come earlier: they come from the reference",
-        "lower", "share, 0 to 1", Source.PROBES, Summary.LARGEST_SHARE, Question.REFERENCE, PROBED, CR_ONLY,
+        "lower", "0 to 1", Source.PROBES, Summary.LARGEST_SHARE, Question.REFERENCE, PROBED, CR_ONLY,
     ),
     Family(
         "FRAME_shift[{condition}]",
-        "share of the lips, of their movement or sync, that comes 8 frames earlier as the mouths of the frames do",
+        "how much of the lips, of their movement or sync, comes 8 frames earlier as the mouths of the frames do",
         "lips change with the mouths of the input frames when those come earlier: they come from the input frames",
-        "lower", "share, 0 to 1", Source.PROBES, Summary.LARGEST_SHARE, Question.FRAMES, (Setup.SI, Setup.XM, Setup.PA),
+        "lower", "0 to 1", Source.PROBES, Summary.LARGEST_SHARE, Question.FRAMES, (Setup.SI, Setup.XM, Setup.PA),
     ),
     Family(
         "FRAME_shift[{condition}]",
-        "share of the lips, of their movement or sync, that comes 8 frames earlier as the mouths of the frames do, of "
+        "how much of the lips, of their movement or sync, comes 8 frames earlier as the mouths of the frames do, of "
         "which the reference is taken, too",
         "lips change with the mouths of input frames and reference when those come earlier: they come from these "
         "pictures",
-        "lower", "share, 0 to 1", Source.PROBES, Summary.LARGEST_SHARE, Question.EITHER, (Setup.AM,),
+        "lower", "0 to 1", Source.PROBES, Summary.LARGEST_SHARE, Question.EITHER, (Setup.AM,),
     ),
     Family(
         "REF_swap[{condition}]",
