@@ -7,6 +7,7 @@ import platform
 import shutil
 import subprocess
 import wave
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ GATES = (
 OPTIONS = ("--expert=embedded", "--seed=3", "--silence=noise")
 
 
+@lru_cache(8)
 def decoded(path: Path) -> np.ndarray:
     import av
 
@@ -106,6 +108,15 @@ def exported(clips: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def all_made(exported: Path) -> Path:
+    """An export whose every output was made."""
+    folder = exported.parent / "all made"
+    shutil.copytree(exported, folder)
+    made_elsewhere(folder)
+    return folder
+
+
 def result_of(*arguments: str, report: Path) -> dict[str, Any]:
     main(["evaluate", *arguments, *OPTIONS, "-q", f"--json={report}", *(f"--gate={gate}" for gate in GATES)])
     (result,) = json.loads(report.read_text())["results"]
@@ -113,14 +124,13 @@ def result_of(*arguments: str, report: Path) -> dict[str, Any]:
 
 
 def test_what_was_made_elsewhere_gives_the_numbers_of_the_live_run(
-    clips: Path, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    clips: Path, all_made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mix.py").write_text(MODEL)
     live = result_of("--model=mix.py:Mix", f"--clips={clips}", report=tmp_path / "live.json")
     folder = tmp_path / "carried elsewhere"
-    shutil.copytree(exported, folder)
-    made_elsewhere(folder)
+    shutil.copytree(all_made, folder)
     finished = result_of(f"--model=videos:{folder}", report=tmp_path / "finished.json")
     assert {verdict["outcome"] for verdict in live["verdicts"]} == {"pass"}
     assert finished.keys() == live.keys()
@@ -146,11 +156,10 @@ def test_probes_that_were_made_from_another_column_pass_nothing(
 
 
 def test_doctor_names_every_spoilt_video_of_a_probe(
-    exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    all_made: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "todo"
-    shutil.copytree(exported, folder)
-    made_elsewhere(folder)
+    shutil.copytree(all_made, folder)
     rows = read_finished(str(folder)).rows
     spoilt = [row.output for row in rows if row.probe][::5]
     halved, short, early, other, gone, *_ = spoilt
