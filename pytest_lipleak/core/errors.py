@@ -56,6 +56,12 @@ class InputError(LipleakError):
     """A media file, manifest or pair list that cannot be used."""
 
 
+class UnknownClipError(InputError, KeyError):
+    """A clip that a set does not have."""
+
+    __str__ = Exception.__str__  # a KeyError's own would quote the words
+
+
 class MissingDataError(LipleakError):
     """Something that should be at hand is not: shipped data, weights, a clip."""
 

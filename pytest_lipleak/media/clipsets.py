@@ -15,7 +15,13 @@ from typing import Any, TypeVar
 import numpy as np
 
 from pytest_lipleak.core.clips import Audio, Clip, Image, StreamedVideo, Video, held, stretch
-from pytest_lipleak.core.errors import ConfigurationError, InputError, LipleakError, MissingDataError
+from pytest_lipleak.core.errors import (
+    ConfigurationError,
+    InputError,
+    LipleakError,
+    MissingDataError,
+    UnknownClipError,
+)
 from pytest_lipleak.core.held_arrays import HeldArrays
 from pytest_lipleak.core.listing import Listing
 from pytest_lipleak.core.names import check_name, escaped
@@ -157,7 +163,7 @@ class ClipSet(Mapping[str, Clip]):
     def __getitem__(self, name: str) -> Clip:
         if name not in self._kept:
             known = self._remembered.get(name)
-            self._kept[name] = self._load(self.files[name]) if known is None else self._again(name, known)
+            self._kept[name] = self._load(_file_of(self, name)) if known is None else self._again(name, known)
             self._let_go_of_frames(name)
         self._kept.move_to_end(name)
         self._let_go_of_sounds(name)
@@ -343,6 +349,12 @@ class ClipSet(Mapping[str, Clip]):
         known = _Remembered.of(recording, found["shape"], found["notes"], found["digest"])
         self._remembered[file.name] = known
         return self._again(file.name, known)
+
+
+def _file_of(clips: ClipSet, name: str) -> ClipFile:
+    if name not in clips.files:
+        raise UnknownClipError(f"no clip '{escaped(str(name))}' in {clips.origin}{meant(str(name), clips)}")
+    return clips.files[name]
 
 
 def _decoded(

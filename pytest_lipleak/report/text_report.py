@@ -12,6 +12,7 @@ from pytest_lipleak.report.progress import duration
 from pytest_lipleak.report.render import Paint, text_lines
 from pytest_lipleak.report.tables import Limits, Measure, corpus_tables
 from pytest_lipleak.sync.experts import AS_ASKED, RENDERED
+from pytest_lipleak.verdicts.endings import UNREAD
 
 
 def table(
@@ -126,7 +127,9 @@ def footnotes(corpus: Corpus) -> list[str]:
         lines.append(
             f"notes on {counted(len(converted), 'clip')}, e.g. {converted[0].clip}: {'; '.join(converted[0].notes)}"
         )
-    lines += list(corpus.reader_notes)
+    lines += [
+        note for note in corpus.reader_notes if not note.startswith(UNREAD)
+    ]  # its test says it, and the verdict
     return ["", *lines] if lines else []
 
 

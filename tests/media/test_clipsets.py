@@ -157,6 +157,14 @@ def test_what_is_not_there_is_named_with_what_may_be(tmp_path: Path) -> None:
     assert "embedded" in str(caught.value)
 
 
+def test_a_clip_that_is_not_there_is_answered_by_the_nearest() -> None:
+    clips = open_clips("embedded")
+    with pytest.raises(InputError) as caught:
+        clips["ana_1"]
+    assert str(caught.value) == "no clip 'ana_1' in embedded; did you mean anna_1?"
+    assert clips.get("ana_1") is None, "as of any mapping"
+
+
 def test_embedded_clips_are_at_hand() -> None:
     clips = open_clips("embedded")
     assert len(clips) >= 8
