@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cache
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
@@ -107,15 +107,18 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def clip_frames(shared: Path) -> Callable[..., np.ndarray]:
-    """A function that decodes the first frames of a real clip, uint8 RGB (T, H, W, 3), once per session."""
+    """A function that decodes frames of a real clip, uint8 RGB (T, H, W, 3): all, or ``range(start, stop, step)``.
+
+    The latest few are remembered: together they are gigabytes.
+    """
     import av
 
     pytest.importorskip("ai_edge_litert")
 
-    @cache
-    def read(name: str, count: int | None = None) -> np.ndarray:
+    @lru_cache(4)
+    def read(name: str, stop: int | None = None, start: int = 0, step: int = 1) -> np.ndarray:
         with av.open(str(shared / "clips" / name)) as container:
-            decoded = islice(container.decode(video=0), count)
+            decoded = islice(container.decode(video=0), start, stop, step)
             return np.stack([frame.to_ndarray(format="rgb24") for frame in decoded])
 
     return read

@@ -1,6 +1,7 @@
 """Student's t distribution with whole degrees of freedom, without SciPy."""
 
 import math
+from functools import lru_cache
 
 
 def t_cdf(t: float, freedom: int) -> float:
@@ -20,6 +21,7 @@ def t_cdf(t: float, freedom: int) -> float:
     return 0.5 * (1 + inside)
 
 
+@lru_cache(256)
 def t_quantile(share: float, freedom: int) -> float:
     """The value below which the share ``share``, in (0.5, 1), of the distribution lies."""
     low, high = 0.0, 1.0

@@ -396,8 +396,10 @@ class OfTwoWays(ControlGenerator):
             name, swapped, int(changed[0]) + 1 if len(changed) else 0
         ):
             return driven
-        every, own = (mouth_images(each).reshape(len(each), -1) for each in (frames, frames[:1]))
-        shown = reference if self.leaks else frames[most_different(own, every)[0]]
+        shown = reference
+        if not self.leaks:
+            every, own = (mouth_images(each).reshape(len(each), -1) for each in (frames, frames[:1]))
+            shown = frames[most_different(own, every)[0]]
         weight = 0.5 * mouth_mask(*driven.shape[1:3])
         return np.rint(driven + weight * (shown.astype(float) - driven)).astype(np.uint8)
 
@@ -636,6 +638,10 @@ class Pastes:
         return mixed(frames, reference, self.share)
 
 
+FRAMED = 40
+"""Frames of such a clip."""
+
+
 def wander(frame: int) -> int:
     """By how many pixels the face of a framed clip has moved to the right."""
     return 2 * (frame // 10)
@@ -650,10 +656,10 @@ def framed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         frames = np.stack(
             [
                 np.pad(frame, ((40, 60), (60 + wander(n), 80 - wander(n)), (0, 0)), mode="edge")
-                for n, frame in enumerate(clip.frames[:75])
+                for n, frame in enumerate(clip.frames[:FRAMED])
             ]
         )
-        write_video(folder / f"{name}.mkv", frames, clip.audio[: 75 * 640])
+        write_video(folder / f"{name}.mkv", frames, clip.audio[: FRAMED * 640])
     return folder
 
 

@@ -26,9 +26,13 @@ def landmarker(shared):
     return FaceLandmarker(shared / "weights")
 
 
-@pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden["clip"])
+@pytest.fixture(scope="module", params=GOLDEN, ids=lambda golden: golden["clip"])
+def golden(request):
+    return request.param
+
+
 def test_same_faces_as_mediapipe(detector, clip_frames, golden):
-    image = clip_frames(golden["clip"], golden["frame"] + 1)[-1]
+    (image,) = clip_frames(golden["clip"], golden["frame"] + 1, golden["frame"])
     (face,) = detector.glance(image)
     assert face.score == pytest.approx(golden["score"], abs=0.003)
     assert np.abs(face.keypoints - golden["keypoints"]).max() < 0.004 * face.side
@@ -37,9 +41,8 @@ def test_same_faces_as_mediapipe(detector, clip_frames, golden):
     assert abs(face.side - width) < 1.5
 
 
-@pytest.mark.parametrize("golden", GOLDEN, ids=lambda golden: golden["clip"])
 def test_same_landmarks_as_mediapipe(detector, landmarker, clip_frames, golden):
-    image = clip_frames(golden["clip"], golden["frame"] + 1)[-1]
+    (image,) = clip_frames(golden["clip"], golden["frame"] + 1, golden["frame"])
     (face,) = detector.glance(image)
     from pytest_lipleak.faces.landmarks import _region_of_face
 

@@ -1,5 +1,6 @@
 """Of which of many clips a video was made, whose head follows nobody."""
 
+from functools import cache
 from itertools import product
 
 import cv2
@@ -17,6 +18,7 @@ PEOPLE = 20
 LENGTH = 40
 
 
+@cache
 def face(who: int) -> np.ndarray:
     """Features at places of their own on a face that all share, float64 (SIDE, SIDE)."""
     draw = np.random.default_rng(who)
@@ -36,7 +38,7 @@ def moved(who: int, seed: int, size: float = 1.0, turned: float = 0.0, length: i
     for at in range(length):
         pose = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), turned, size)
         pose[:, 2] += np.clip((right[at], down[at]), -6, 6)
-        picture = face(who)
+        picture = face(who).copy()
         picture[44:50, 32:48] = draw.uniform(60, 200)
         shown.append(cv2.warpAffine(picture, pose, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE))
     return np.stack(shown).round().clip(0, 255).astype(np.uint8)

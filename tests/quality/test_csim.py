@@ -121,7 +121,7 @@ def test_same_and_different_people_are_told_apart(shared, clip_frames):
 
     landmarker = FaceLandmarker(shared / "weights")
     recogniser = Remembers(FaceRecogniser(shared / "weights", threads=1))
-    clips = {name: clip_frames(name, 61)[::20] for name in PEOPLE}
+    clips = {name: clip_frames(name, 61, step=20) for name in PEOPLE}
     clips["same man, other day"] = read_video(shared / "grid_s1" / "bgit4n.mp4").frames[:61:20]
     points = {name: landmarker.landmarks(frames) for name, frames in clips.items()}
 
@@ -148,7 +148,7 @@ def test_colours_reach_the_network_in_the_right_order(shared, clip_frames):
     # The same person with red and blue swapped is less himself than with both slightly dimmed.
     from pytest_lipleak.faces.landmarks import FaceLandmarker
 
-    frames = clip_frames("grid_brbk7n.mpg", 75)[::25]
+    frames = clip_frames("grid_brbk7n.mpg", 75, step=25)
     points = FaceLandmarker(shared / "weights").landmarks(frames)
     recogniser = FaceRecogniser(shared / "weights", threads=1)
     swapped, dimmed = frames[..., ::-1], (frames * 0.9).astype(np.uint8)

@@ -85,11 +85,12 @@ def test_verdict_first_then_numbers_of_the_json_report(tmp_path: Path) -> None:
         assert f"{value:.2f}" in page.words[at : at + 4]
 
 
-@pytest.fixture
-def leaky(tmp_path: Path) -> Page:
+@pytest.fixture(scope="module")
+def leaky(tmp_path_factory: pytest.TempPathFactory) -> Page:
     found = corpus(["a", "b", "c"], leak=0.8)
-    gallery(found, files_of(tmp_path))
-    return Page(write_html(report(found, *LIMITS), tmp_path))
+    folder = tmp_path_factory.mktemp("leaky")
+    gallery(found, files_of(folder))
+    return Page(write_html(report(found, *LIMITS), folder))
 
 
 def test_every_setup_and_reference_is_explained(leaky: Page) -> None:
