@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _model(settings: Settings, options: argparse.Namespace) -> int:
-    from pytest_lipleak.evaluation.checks.model import clips_checked, examine
+    from pytest_lipleak.evaluation.checks.model import clips_checked, examine, framing_checked
     from pytest_lipleak.report.checked_model import text_of
     from pytest_lipleak.run.run import Run
 
@@ -101,6 +101,7 @@ def _model(settings: Settings, options: argparse.Namespace) -> int:
             timeout = settings.machine.timeout
             result = examine(evaluation, clip, frames=options.frames, timeout=timeout, tell=_tell)
             _tell("clips")
+            result.findings += framing_checked(evaluation, work.expert.protocol, settings.scoring.weights)
             result.findings.append(clips_checked(evaluation))
     finally:
         work.close()

@@ -1,5 +1,6 @@
 """Which protocol fits is seen in the pictures: people that are rendered, as crops and somewhere in a larger frame."""
 
+import re
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,13 @@ import pytest
 from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.evaluation.one_video import score_clip
 from pytest_lipleak.faces.detection import FaceDetector
-from pytest_lipleak.faces.framing import ELSEWHERE, NOT_LOOKED, fills_frame, fitting_protocol
+from pytest_lipleak.faces.framing import (
+    ELSEWHERE,
+    NOT_LOOKED,
+    fills_frame,
+    fitting_protocol,
+    mouths_elsewhere,
+)
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 from pytest_lipleak.run.chosen_expert import LOOKED_AT
 from pytest_lipleak.run.run import Run
@@ -61,6 +68,21 @@ def test_people_somewhere_in_the_frame(person: str, side: int, detector: FaceDet
 @pytest.mark.parametrize("person", PEOPLE)
 def test_people_who_fill_it(person: str, detector: FaceDetector) -> None:
     assert fills_frame(open_clips(EMBEDDED)[person].frames, detector) is True
+
+
+def test_a_mouth_outside_of_the_region_is_told_with_its_place(weights: Path) -> None:
+    """A face may fill the frame, and its mouth lie too low."""
+    own = {person: open_clips(EMBEDDED)[person].frames[:30] for person in PEOPLE}
+    assert mouths_elsewhere(own, weights) == {}
+    low = {
+        person: np.pad(frames, ((0, 0), (35, 0), (0, 0), (0, 0)), "edge")[:, :160]
+        for person, frames in own.items()
+    }
+    found = mouths_elsewhere({**low, **{f"right {name}": frames for name, frames in own.items()}}, weights)
+    assert tuple(found) == PEOPLE
+    assert all(
+        re.fullmatch(r"0\.7\d of the height and 0\.\d\d of the width", place) for place in found.values()
+    )
 
 
 def test_pictures_without_a_face_decide_nothing(weights: Path, detector: FaceDetector) -> None:

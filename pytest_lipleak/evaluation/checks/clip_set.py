@@ -25,7 +25,7 @@ from pytest_lipleak.evaluation.make.crops import Crops
 from pytest_lipleak.evaluation.make.progress_relay import Progress
 from pytest_lipleak.evaluation.make.unrelated_speech import UnrelatedSpeech
 from pytest_lipleak.evaluation.results.preconditions import expert_unfit, out_of_sync
-from pytest_lipleak.faces.centred import is_centred
+from pytest_lipleak.faces.centred import is_centred, mouth_elsewhere
 from pytest_lipleak.media.clipsets import ClipSet
 from pytest_lipleak.media.opening import opened
 from pytest_lipleak.media.same_speech import Speeches
@@ -70,6 +70,7 @@ class ClipReport:
         face_side: of the face that is seen most, in pixels.
         face_lost: frames without it.
         centred: whether the frames are face crops already.
+        mouth_elsewhere: where the mouth lies, if that is outside of the mouth region of face crops.
         offset: in frames, SyncNet's sign.
         lse_c: with its own audio.
         unrelated: mean LSE-C with other clips' audio of this clip's length: its expected null.
@@ -94,6 +95,7 @@ class ClipReport:
     face_side: float | None = None
     face_lost: int | None = None
     centred: bool | None = None
+    mouth_elsewhere: str = ""
     offset: int | None = None
     lse_c: float | None = None
     unrelated: float | None = None
@@ -221,9 +223,10 @@ def check_clips(clips: ClipSet, expert: SyncExpert, rules: ClipRules, progress: 
         problems += _Judge(good, expert, protocol, rules).judge(reports, progress)
     for report in reports.values():
         if protocol is not Protocol.TRACKED and report.centred is False:
+            place = report.mouth_elsewhere
+            what = f"the mouth lies at {place}, not" if place else "the face does not fill the frame,"
             report.problems.append(
-                f"the face does not fill the frame, as protocol {protocol} expects; use --lipleak-protocol tracked, or "
-                "cut the clip to the face"
+                f"{what} as protocol {protocol} expects; use --lipleak-protocol tracked, or cut the clip to the face"
             )
     progress(2 * len(clips), 2 * len(clips), "")
     rows = tuple(reports.values())
@@ -279,6 +282,7 @@ def _look(clip: Clip, report: ClipReport, detector: "FaceDetector | None") -> No
         report.faces, report.face_side, report.face_lost = found.faces, round(found.side, 1), found.lost
         if len(found.boxes):
             report.centred = is_centred(found.boxes, height, width)
+            report.mouth_elsewhere = mouth_elsewhere(found.boxes, height, width)
         else:
             report.problems.append(
                 f"no face was found in any of the {frames} frames; leave the clip out, or cut it to the face"

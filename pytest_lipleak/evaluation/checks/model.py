@@ -2,7 +2,9 @@
 
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,14 +12,17 @@ import numpy as np
 from pytest_lipleak.core.clips import Frames, held
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import GeneratorError, LipleakError
-from pytest_lipleak.core.number_words import counted
+from pytest_lipleak.core.number_words import counted, named
 from pytest_lipleak.core.timebase import FRAME_RATE
 from pytest_lipleak.evaluation.checks.tried_model import NOISE, TriedModel, apart
 from pytest_lipleak.evaluation.evaluation import Evaluation
+from pytest_lipleak.faces.centred import MOUTH_COLUMNS, MOUTH_ROWS
+from pytest_lipleak.faces.framing import mouths_elsewhere
 from pytest_lipleak.faces.mouth_swap import with_other_mouths
 from pytest_lipleak.generators.contract import batch_of, fingerprint_of
 from pytest_lipleak.plan.references import reference_indices
 from pytest_lipleak.plan.silent_audio import silence
+from pytest_lipleak.sync.protocols import Protocol
 
 OK, LOOK, FIX = "ok", "look", "fix"
 """Nothing to do; worth a look; results would be missing or wrong."""
@@ -340,6 +345,29 @@ CHECKS: tuple[Callable[[TriedModel], Iterator[Finding]], ...] = (
     _signature, _declarations, _output, _determinism, _audio, _silence, _references, _cost,
 )  # fmt: skip
 """In their order."""
+
+
+def framing_checked(evaluation: Evaluation, protocol: str, weights: Path | None) -> Iterator[Finding]:
+    """Say of which clips the mouth lies where nobody looks for it; nothing where it does not, or is not known.
+
+    Args:
+        evaluation: of the model on the clip set.
+        protocol: under which it is measured; ``tracked`` finds mouths wherever they are.
+        weights: folder with the face model, or None to use the download folder.
+    """
+    if protocol == Protocol.TRACKED or len(evaluation.clips) > MANY_CLIPS:
+        return
+    found: dict[str, str] = {}
+    with suppress(LipleakError):  # of what cannot be read the check of the clips tells
+        found = mouths_elsewhere({name: evaluation.clips[name].video for name in evaluation.clips}, weights)
+    if found:
+        (down, up), (left, right) = MOUTH_ROWS, MOUTH_COLUMNS
+        yield Finding(
+            "framing", LOOK,
+            f"{named([*found])}: the mouth lies at {next(iter(found.values()))}{' in the first' * (len(found) > 1)}; "
+            f"protocol {protocol} looks for it at {down} to {up} and {left} to {right}",
+            "use --protocol tracked, or cut the clips to the face",
+        )  # fmt: skip
 
 
 def clips_checked(evaluation: Evaluation) -> Finding:

@@ -252,6 +252,7 @@ def test_faces_amid_the_frame_are_a_problem_where_crops_were_asked_for(shared: P
     assert not found.ready
     for clip in found.clips:
         assert any("use --lipleak-protocol tracked" in why for why in clip.problems)
+        assert any(why.startswith("the mouth lies at 0.7") for why in clip.problems)
 
 
 @pytest.mark.slow

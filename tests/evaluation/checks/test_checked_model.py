@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pytest_lipleak.cli import NOT_JUDGED, USAGE, main
+from pytest_lipleak.cli import GOOD, NOT_JUDGED, USAGE, main
 from pytest_lipleak.core.clips import held
 from pytest_lipleak.evaluation.checks.model import FIX, LOOK, OK, Checkup, Finding, clips_checked, examine
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
@@ -318,3 +318,23 @@ def test_doctor_asks_whether_the_clips_can_be_judged(clips: ClipSet, tmp_path: P
     finding = found(open_clips(shuffled))
     assert (finding.check, finding.verdict) == ("clips", FIX)
     assert "cannot judge these clips" in finding.text
+
+
+def test_doctor_sees_a_mouth_that_lies_too_low(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The face fills the frame, its chin beyond the lower edge."""
+    pytest.importorskip("ai_edge_litert")
+    own, folder = open_clips("embedded"), tmp_path / "anna"
+    folder.mkdir()
+    for name in ("anna_1", "anna_2"):
+        frames = np.pad(own[name].frames[:50], ((0, 0), (35, 0), (0, 0), (0, 0)), "edge")[:, :160]
+        write_video(folder / f"{name}.mkv", frames, own[name].audio[: 50 * 640])
+    monkeypatch.chdir(tmp_path)
+    ask = ["doctor", "--model=demo", f"--weights={shared / 'weights'}", "--protocol=direct", "--frames=12"]
+    main([*ask, "--clips=.", "--expert=embedded"])
+    (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("look  framing")]
+    assert "anna/anna_1, anna/anna_2: the mouth lies at 0.7" in line
+    assert line.endswith(" in the first; protocol direct looks for it at 0.4 to 0.7 and 0.3 to 0.7")
+    assert main(ask) == GOOD
+    assert "framing" not in capsys.readouterr().out
