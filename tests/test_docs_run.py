@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from doc_blocks import PAGES, ROOT, Block, blocks, commands, printed
 from github_runner import run_action, run_step
+from inner_runs import INNER
 
 from pytest_lipleak.cli import main
 
@@ -135,9 +136,7 @@ class Reader:
         """Run one command; return its exit status and what it printed."""
         program, *arguments = words
         if Path(program).name == "pytest":
-            result = self.pytester.runpytest_inprocess(
-                "-p", "no:randomly", "-p", "no:hypothesispytest", *arguments
-            )
+            result = self.pytester.runpytest_inprocess(*INNER, *arguments)
             return int(result.ret), "\n".join([*result.outlines, *result.errlines])
         assert program == "lipleak", f"what is {program}?"
         self.capsys.readouterr()

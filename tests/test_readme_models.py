@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from doc_blocks import ROOT, Block, blocks, commands
+from inner_runs import INNER
 
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 from pytest_lipleak.media.video import write_video
@@ -93,7 +94,7 @@ def test_what_readme_says_judges_right(
         command = ["pytest"]
     assert command[0] == "pytest"
     pytester.syspathinsert()
-    run = pytester.runpytest_inprocess("-p", "no:randomly", *command[1:])
+    run = pytester.runpytest_inprocess(*INNER, *command[1:])
     text = run.stdout.str()
     assert run.ret == (0 if model == "good" else 1), f"{shlex.join(command)}\n{text}"
     assert {"good": "PASSED: ", "leaks": "FAILED: leaks", "black": "not follow the audio"}[model] in text

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from inner_runs import INNER
 
 pytest.importorskip("safetensors")
 
@@ -57,7 +58,7 @@ def test_the_suite_tells_the_variants_apart(
     """A copy of the example, its own gates, the shipped checkpoints, fewer and shorter clips than by default."""
     shutil.copytree(EXAMPLE, pytester.path, dirs_exist_ok=True)
     run = pytester.runpytest_inprocess(
-        "-p", "no:randomly", "-p", "no:hypothesispytest", "-p", "no:cacheprovider", f"--lipleak-clips={few_clips}",
+        *INNER, "-p", "no:cacheprovider", f"--lipleak-clips={few_clips}",
         "-k", "LSE", f"--lipleak-model-arg=checkpoint=checkpoints/{variant}.safetensors",
         f"--lipleak-json=out/{variant}.json",
     )  # fmt: skip

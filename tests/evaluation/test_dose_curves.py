@@ -93,6 +93,14 @@ def test_what_has_a_scale() -> None:
     assert dose_of(metric("LSE-C[XM,CR]"), leaking(0.5), calibrated(leaking)) is None
 
 
+def test_the_ends_are_as_wide_as_other_versions_of_the_libraries_make_them(curve: DoseCurve) -> None:
+    """In LSE-C_S: 0.0008 and 0.004 beyond what no copy gives."""
+    near, beyond = (dose_of(metric("LSE-C_S"), leaking(share), curve) for share in (-0.0002, -0.001))
+    assert near is not None
+    assert beyond is not None
+    assert (near.share, beyond.share) == (0, -math.inf)
+
+
 @pytest.mark.parametrize("name", ["LSE-C_S", "LSE-D_S", "LSD-CR"])
 def test_off_the_curve_is_said_and_never_a_number(curve: DoseCurve, name: str) -> None:
     halved = calibrated(leaking, [0.2, 0.4, 0.6])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from inner_runs import INNER
 
 CLIPS = 3
 FRAMES = 52
@@ -167,8 +168,7 @@ class Project:
     def run(self, *arguments: str, subprocess: bool = False) -> Run:
         """Run pytest here, in the order in which tests are written."""
         json_file = self.path / "scores.json"
-        # Hypothesis would be imported anew, which takes longer than most of these runs.
-        command = ("-p", "no:randomly", "-p", "no:hypothesispytest", *arguments)
+        command = (*INNER, *arguments)
         result = (
             self.pytester.runpytest_subprocess(*command)
             if subprocess

@@ -68,7 +68,7 @@ def test_a_limit_that_broke_before_a_rerun_excuses_nothing_after_it(project: Pro
             raise RuntimeError("the server is down")
         """,
     )
-    run = project.measure("Copy", "--reruns=1")
+    run = project.measure("Copy", "-p", "rerunfailures", "--reruns=1")
     assert (run.counts["rerun"], run.counts["failed"]) == (1, 1)
     assert run.json["verdict"] == "fail"
     assert run.lines("^NOT JUDGED: test_it.py::test_flaky failed for another reason than a limit"), run.text
