@@ -12,6 +12,7 @@ is found once a set, for all generators.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import shutil
 import sys
@@ -307,6 +308,8 @@ class Judge:
         for path in self._run.folder.rglob("video-*"):
             path.unlink(missing_ok=True)
         run_pictures._taken.clear()
+        # Evaluations hold each other in circles, and whole frames fill the memory long before they are counted.
+        gc.collect()
 
 
 def uncovered(frames: Frames, audio: Any, shared: Path, scale: float) -> float:
