@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,21 +56,29 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Clip]:
     }
 
 
-@pytest.fixture
-def folder(clips: dict[str, Clip], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Clips, the videos of two models, each driven by the next clip's speech, which is heard in them."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def made(clips: dict[str, Clip], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What stands in ``folder``."""
+    made = tmp_path_factory.mktemp("made")
     for part in ("clips", "out"):
-        (tmp_path / part).mkdir()
+        (made / part).mkdir()
     rows = []
     for place, name in enumerate(NAMES):
         clip, other = clips[name], clips[NAMES[(place + 1) % len(NAMES)]]
-        write_video(tmp_path / f"clips/{name}.mkv", clip.video, clip.audio)
+        write_video(made / f"clips/{name}.mkv", clip.video, clip.audio)
         for model, make in (("copies", copied), ("bars", still_mouthed)):
             output = f"out/{model}_{name}.mp4"
-            write_playable(tmp_path / output, make(clip), other.audio)
+            write_playable(made / output, make(clip), other.audio)
             rows.append({"output": output, "source": f"clips/{name}.mkv", "model": model, "setup": ""})
-    write_table(tmp_path, rows)
+    write_table(made, rows)
+    return made
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Clips, the videos of two models, each driven by the next clip's speech, which is heard in them."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
     return tmp_path
 
 
