@@ -431,7 +431,23 @@ def test_a_reader_that_wants_no_more_is_no_error() -> None:
     running.stderr.close()
 
 
-LARGE = "latentsync_demo1.mp4"
+LARGE = ("latentsync", "retalking")
+"""How the names begin of clips of half a million pixels or more: one second of them takes as long as ten of others."""
+
+
+def beginning(path: Path, target: Path) -> Path:
+    """Copy the first 2.5 s of a file, packet by packet: nothing is encoded anew."""
+    import av
+
+    with av.open(str(path)) as whole, av.open(str(target), "w") as cut:
+        kept = {
+            each: cut.add_stream_from_template(each) for each in (*whole.streams.video, *whole.streams.audio)
+        }
+        for packet in whole.demux(list(kept)):
+            if packet.dts is not None and packet.dts * packet.time_base < 2.5:
+                packet.stream = kept[packet.stream]
+                cut.mux(packet)
+    return target
 
 
 def clip_names() -> list[Any]:
@@ -440,12 +456,15 @@ def clip_names() -> list[Any]:
         "grid_lwbsza.mpg", "katie_hill.mp4", "may_5s.mp4", "merkel_mismatched.avi", "retalking_1.mp4",
         "retalking_2.mp4", "retalking_4.mp4", "syncnet_example.avi",
     ]  # fmt: skip
-    return [*names, pytest.param(LARGE, marks=pytest.mark.slow)]
+    return [*names, pytest.param("latentsync_demo1.mp4", marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("name", clip_names())
-def test_real_files(shared: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    data = as_json(capsys, shared / "clips" / name, "--expert", "embedded", "--protocol", "direct")
+def test_real_files(shared: Path, name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = shared / "clips" / name
+    if name.startswith(LARGE):
+        path = beginning(path, tmp_path / name)
+    data = as_json(capsys, path, "--expert", "embedded", "--protocol", "direct")
     assert set(data) == KEYS
     assert len(data["mean_distances"]) == 31
     assert 0 < data["lse_d"] < 20

@@ -270,7 +270,8 @@ def test_lipleak_evaluate_prints_the_same_either_way(
 
 
 @pytest.mark.slow
-def test_workers_that_die_are_an_error(begun: Any, cluster: Any) -> None:
+def test_workers_that_die_are_an_error(begun: Any, cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster.scheduler, "allowed_failures", 0)  # by default three more workers die of it
     each = begun("Dies")
     evaluation = each.new_evaluation(each.model)
     with pytest.raises(ExecutorError, match="KilledWorker"):

@@ -4,6 +4,7 @@ import argparse
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,8 +52,12 @@ def ids(cases: list[tuple[str, Option]]) -> list[str]:
     return [f"{command}-{option.name}" for command, option in cases]
 
 
+whole_parser = cache(parser)
+"""Made once: to make it takes longer than to read a command line."""
+
+
 def subparsers() -> dict[str, argparse.ArgumentParser]:
-    found: Any = next(a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
+    found: Any = next(a for a in whole_parser()._actions if isinstance(a, argparse._SubParsersAction))
     return dict(found.choices)
 
 
@@ -129,7 +134,7 @@ def test_the_environment_counts_and_the_command_line_outranks_it(command: str, o
     first, second = option.choices[:2] or words.get(option.convert, ("1/2", "2/2"))
 
     def value(arguments: tuple[str, ...] = (), **environment: str) -> Any:
-        parsed = parser().parse_args([command, *ARGUMENTS[command], *arguments])
+        parsed = whole_parser().parse_args([command, *ARGUMENTS[command], *arguments])
         if option.name == "model" and not arguments:
             parsed.model = None
         settings = command_settings(command, parsed, environment)
@@ -186,14 +191,18 @@ def test_weights_of_the_environment(
 
 @pytest.mark.parametrize("kind", [None, "zeros", "noise"])
 def test_doctor_gives_the_silence_that_is_asked_for(
-    kind: str | None, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kind: str | None,
+    folder: Path,
+    own_clips: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     (folder / "model.py").write_text(
         "class Copy:\n    def generate(self, frames, audio, reference): return frames\n"
     )
     if kind:
         monkeypatch.setenv("LIPLEAK_SILENCE", kind)
-    main(("doctor", "--model=model.py:Copy", "--frames=12"))
+    main(("doctor", "--model=model.py:Copy", "--frames=12", f"--clips={own_clips}"))
     assert f"measured with {kind or 'zeros'}" in capsys.readouterr().out
 
 
