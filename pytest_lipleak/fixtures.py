@@ -1,5 +1,6 @@
 """The fixtures a test asks for. All start with ``lipleak``."""
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from pytest_lipleak.media.clipsets import ClipSet
     from pytest_lipleak.pytest_plugin.session import LipleakSession
     from pytest_lipleak.sync.expert import SyncExpert
+
+
+LONGEST_SHOWN = 100
+"""Characters of a parameter that a model's name shows: a name has an end, and what stands behind must fit into it."""
 
 
 @pytest.fixture(scope="session")
@@ -47,11 +52,43 @@ def _name(request: pytest.FixtureRequest, model: Any) -> str:
     """
     label = getattr(model, "name", None) or getattr(model, "__name__", None) or type(model).__name__
     scope, needed = _definition(request, "lipleak_model")
-    callspec = getattr(request.node, "callspec", None)
-    chosen = [f"{name}={callspec.params[name]}" for name in needed if callspec and name in callspec.params]
-    indices = [str(callspec.indices[name]) for name in needed if callspec and name in callspec.params]
-    parameters = f" [{', '.join(chosen)} #{'.'.join(indices)}]" if chosen else ""
+    callspec: Any = getattr(request.node, "callspec", None)
+    given = [name for name in needed if callspec and name in callspec.params]
+    chosen = [f"{name}={_shown(callspec.params[name])}" for name in given]
+    indices = ".".join(str(callspec.indices[name]) for name in given)
+    numbers = [_number(request, name, callspec.params[name]) for name in given]
+    another = f", another one ({'.'.join(map(str, numbers))})" if max(numbers, default=1) > 1 else ""
+    parameters = f" [{', '.join(chosen)} #{indices}{another}]" if chosen else ""
     return f"{label}{parameters}{f' of {scope}' if scope else ''}"
+
+
+def _shown(value: Any) -> str:
+    """A parameter in a few words, the same in every process: networks show all of their layers, others an address."""
+    text = re.sub(r" at 0x[0-9a-fA-F]+", "", str(value)).partition("\n")[0]
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+
+
+def _number(request: pytest.FixtureRequest, name: str, value: Any) -> int:
+    """Which of those values of a parameter it is, counted from 1 in the order of the tests, that look as it does.
+
+    A network's text shows its layers and not its weights: two of them are two models.
+    """
+    found: list[Any] = []
+    for item in request.session.items:
+        callspec = getattr(item, "callspec", None)
+        if callspec is None or name not in callspec.params:
+            continue
+        other = callspec.params[name]
+        if not any(_is_same(other, each) for each in found):
+            found.append(other)
+    alike = [each for each in found if _shown(each) == _shown(value)]
+    return next((number for number, each in enumerate(alike, 1) if _is_same(each, value)), 1)
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    # What is no plain datum may look and compare as it likes.
+    plain = isinstance(one, str | bytes | int | float) and type(one) is type(other)
+    return one is other or bool(plain and one == other)
 
 
 def _definition(request: pytest.FixtureRequest, fixture: str) -> tuple[str, list[str]]:

@@ -196,6 +196,50 @@ def test_parametrised_models_have_rows_of_their_own(project: Project, distributi
     assert names == ["Function [checkpoint=copy #1]", "Function [checkpoint=still #0]"]
 
 
+@pytest.mark.parametrize("way", ["direct", "indirect", "long"])
+def test_models_that_look_alike_as_parameters_are_not_mixed_up(
+    project: Project, way: str, distribution: tuple[str, ...]
+) -> None:
+    """A network's repr shows its layers and not its weights, and may have thousands of characters."""
+    with (project.path / "models.py").open("a") as file:
+        file.write(
+            "\n\nclass Net:\n    def __init__(self, still): self.still = still\n"
+            f"    def __repr__(self): return 'Net()' * {1000 if way == 'long' else 1}\n"
+            "    def generate(self, frames, audio, reference):\n"
+            "        return np.repeat(frames[:1], len(frames), axis=0) if self.still else frames\n"
+        )
+    project.write(
+        conftest="""
+        import pytest
+        @pytest.fixture(scope="session")
+        def lipleak_model(request): return request.param
+        """
+        if way == "indirect"
+        else ""
+    )
+    module = f"""
+        import pytest, models
+        NET = models.Net({{still}})
+        @pytest.mark.parametrize("lipleak_model", [NET], indirect={way == "indirect"})
+        def test_one(lipleak): assert (lipleak.measure("LSE-D_S").value > 10.5) is {{still}}
+        @pytest.mark.parametrize("lipleak_model", [NET], indirect={way == "indirect"})
+        def test_more(lipleak): assert (lipleak.measure("LSE-D_S").value > 10.5) is {{still}}
+        """
+    project.write(test_a=module.format(still=True), test_b=module.format(still=False))
+    run = project.run(
+        f"--lipleak-clips={project.clips}",
+        "--lipleak-expert=embedded",
+        "--lipleak-json=scores.json",
+        *distribution,
+    )
+    assert run.counts == {"passed": 4}, run.text
+    shown = "Net()" if way != "long" else f"{'Net()' * 20}..."
+    assert [result["provenance"]["model"] for result in run.json["results"]] == [
+        f"Net [lipleak_model={shown} #0, another one (2)]",
+        f"Net [lipleak_model={shown} #0]",
+    ]
+
+
 def test_override_may_return_a_function_or_wrap_the_named_model(project: Project) -> None:
     project.write(
         test_function="""
