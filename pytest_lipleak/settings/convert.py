@@ -6,7 +6,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pytest_lipleak.core.device_names import no_device
 
 TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
@@ -122,6 +121,8 @@ def model(value: Any, origin: Origin) -> str:
 
 def device(value: Any, origin: Origin) -> str:
     """Where networks run."""
+    from pytest_lipleak.core.device_names import no_device
+
     if why := no_device(str(value)):
         raise RefusedError(why)
     return str(value)
