@@ -11,6 +11,7 @@ import pytest
 from pytest_lipleak.cli import GOOD, main
 from pytest_lipleak.core.choices import PAIRINGS, SILENCES, STRATEGIES
 from pytest_lipleak.generators import command, onnx_model
+from pytest_lipleak.generators.registry import load_model
 
 DOCS = Path(__file__).parent.parent / "docs" / "adapters.md"
 
@@ -54,6 +55,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder.mkdir()
     (folder / "__init__.py").touch()
     (folder / "network.py").write_text(NETWORK)
+    (tmp_path / "own.pth").write_text("weights")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
     yield tmp_path
@@ -81,6 +83,18 @@ def test_an_example_is_fit_to_be_measured(
     assert main(ask) == GOOD
     findings = json.loads(capsys.readouterr().out)["findings"]
     assert {finding["verdict"] for finding in findings} == {"ok"}, findings
+
+
+@pytest.mark.parametrize("name", examples())
+def test_the_fingerprint_of_an_example_follows_the_file_of_its_weights(name: str, package: Path) -> None:
+    (package / name).write_text(examples()[name])
+    found = []
+    for weights in ("weights", "trained on"):
+        (package / "own.pth").write_text(weights)
+        arguments = {"checkpoint": "own.pth"}
+        found.append(load_model(f"{name.removesuffix('.py').replace('/', '.')}:load", arguments).fingerprint)
+    assert None not in found
+    assert found[0] != found[1]
 
 
 def test_every_placeholder_argument_and_attribute_is_explained() -> None:
