@@ -55,8 +55,8 @@ def _mouths(boxes: NDArray[np.float64], height: int, width: int) -> tuple[NDArra
 def mouth_elsewhere(boxes: NDArray[np.float64], height: int, width: int) -> str:
     """Where the mouth lies, if that is not even in the mouth region; empty where it is.
 
-    The middle of the mouth, over the frames the median; arguments as of ``is_centred``. So of none of the 12 embedded
-    clips, of none of 100 crops of GRID, and of one of 100 of generated talkers, who looks up at the upper edge.
+    The middle of the mouth, over the frames the median; arguments as of ``is_centred``. The region is
+    where lips are looked for, so this asks for no limit of its own.
     """
     down, across = (float(np.median(place)) for place in _mouths(boxes, height, width))
     if MOUTH_ROWS[0] <= down <= MOUTH_ROWS[1] and MOUTH_COLUMNS[0] <= across <= MOUTH_COLUMNS[1]:

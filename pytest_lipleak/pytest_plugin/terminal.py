@@ -83,7 +83,7 @@ def _print_notes(
     if found.models:
         from pytest_lipleak.verdicts.endings import failed_lines
 
-        for line in failed_lines(found.end, found.endings):
+        for line in failed_lines(found.end):
             terminalreporter.write_line(line, red=True)
 
 

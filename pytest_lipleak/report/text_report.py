@@ -12,7 +12,6 @@ from pytest_lipleak.report.progress import duration
 from pytest_lipleak.report.render import Paint, text_lines
 from pytest_lipleak.report.tables import Limits, Measure, corpus_tables
 from pytest_lipleak.sync.experts import AS_ASKED, RENDERED
-from pytest_lipleak.verdicts.endings import UNREAD
 
 
 def table(
@@ -127,9 +126,7 @@ def footnotes(corpus: Corpus) -> list[str]:
         lines.append(
             f"notes on {counted(len(converted), 'clip')}, e.g. {converted[0].clip}: {'; '.join(converted[0].notes)}"
         )
-    lines += [
-        note for note in corpus.reader_notes if not note.startswith(UNREAD)
-    ]  # its test says it, and the verdict
+    lines += list(corpus.reader_notes)
     return ["", *lines] if lines else []
 
 

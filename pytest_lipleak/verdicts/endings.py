@@ -282,7 +282,7 @@ def model_ending(verdicts: Verdicts, corpus: Corpus, run: RunEnd = FINISHED) -> 
         so_far = f"; so far {told.headline.partition(': ')[2]}" if verdicts else ""
         brief = f"; so far {told.brief}" if verdicts else ""
         words = run.interruption if not run.is_whole else f"{named(run.failed)} {OTHERWISE}"
-        if run.is_whole:
+        if run.is_whole and unasked:
             words = next((remark for remark in corpus.remarks if remark.startswith(UNREAD)), words)
         return Ending(
             Finding.NOT_JUDGED,
@@ -496,7 +496,7 @@ def run_ending(models: Sequence[Ending], run: RunEnd = FINISHED) -> Ending:
     lines = [line for model in models for line in model.lines if line.finding is not Finding.PASSED]
     lines += [Line(Finding.NOT_JUDGED, line.partition(": ")[2]) for line in failed_lines(run)]
     weights = list(Finding)
-    lines = sorted(dict.fromkeys(lines), key=lambda line: weights.index(line.finding))
+    lines.sort(key=lambda line: weights.index(line.finding))
     if not run.is_whole:
         words = run.interruption
         rest = tuple(line for line in lines if line.text != words)
@@ -518,10 +518,8 @@ def run_ending(models: Sequence[Ending], run: RunEnd = FINISHED) -> Ending:
     return Ending(finding, f"{finding.head}: {words}", words, tuple(lines))
 
 
-def failed_lines(run: RunEnd, models: Sequence[Ending] = ()) -> list[str]:
-    """Say which tests failed for another reason than a limit, a line each; none where a model's verdict says it."""
-    if any(words in model.headline for model in models for words in (OTHERWISE, UNREAD)):
-        return []
+def failed_lines(run: RunEnd) -> list[str]:
+    """Say which tests failed for another reason than a limit, a line each."""
     return [f"NOT JUDGED: {test} {OTHERWISE}" for test in run.failed]
 
 

@@ -68,8 +68,9 @@ SCALELESS_GATES: tuple[str, ...] = tuple(f"{name}[{{}}] < {limit}" for name, lim
 """The same as gates, under either reference."""
 
 PROBE_LIMIT = 0.15
-"""Share of what a complete copy would give from which a causal probe calls it a leak. A share has no scale, so it
-holds for every expert: a generator that ignores the mouths that are changed gives 0."""
+"""What a causal probe must come to before it calls it a leak: of a swap the share of a complete copy, of a shift the
+largest of several parts, each of which a complete copy takes to 1. It has no scale, so it holds for every expert: a
+generator that ignores the mouths that are changed gives 0."""
 
 OWN_LIMITS: Mapping[str, float] = {
     "REF_shift[PA,CR]": 0.12,
@@ -88,7 +89,7 @@ its own speech."""
 
 
 def default_limit(probe: str) -> float:
-    """Return the share from which a probe, by its name, calls a leak where nobody says otherwise."""
+    """Return from which value on a probe, by its name, calls a leak where nobody says otherwise."""
     return OWN_LIMITS.get(probe, PROBE_LIMIT)
 
 

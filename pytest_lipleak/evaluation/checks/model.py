@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pytest_lipleak.core.clips import Frames, held
+from pytest_lipleak.core.clips import Frames, Video, held
 from pytest_lipleak.core.conditions import Condition, Reference, Setup
 from pytest_lipleak.core.errors import GeneratorError, LipleakError
 from pytest_lipleak.core.number_words import counted, named
@@ -357,15 +357,19 @@ def framing_checked(evaluation: Evaluation, protocol: str, weights: Path | None)
     """
     if protocol == Protocol.TRACKED or len(evaluation.clips) > MANY_CLIPS:
         return
+    readable: dict[str, Video] = {}
+    for name in evaluation.clips:
+        with suppress(LipleakError):  # the check of the clips tells
+            readable[name] = evaluation.clips[name].video
     found: dict[str, str] = {}
-    with suppress(LipleakError):  # of what cannot be read the check of the clips tells
-        found = mouths_elsewhere({name: evaluation.clips[name].video for name in evaluation.clips}, weights)
+    with suppress(LipleakError):  # without the face model nothing is known
+        found = mouths_elsewhere(readable, weights)
     if found:
         (down, up), (left, right) = MOUTH_ROWS, MOUTH_COLUMNS
         yield Finding(
             "framing", LOOK,
             f"{named([*found])}: the mouth lies at {next(iter(found.values()))}{' in the first' * (len(found) > 1)}; "
-            f"protocol {protocol} looks for it at {down} to {up} and {left} to {right}",
+            f"protocol {protocol} looks for it at {down} to {up} of the height and {left} to {right} of the width",
             "use --protocol tracked, or cut the clips to the face",
         )  # fmt: skip
 

@@ -28,7 +28,9 @@ RESAMPLES = 1000
 SEED = 20251113
 ROUNDED = 1e-3
 """What is this near an end of the curve lies on it, not beyond it: files keep six decimals, and other versions of the
-libraries move ``LSE-C_S`` of the very generator that a curve was measured with by 0.0007."""
+libraries move ``LSE-C_S`` of the very generator that a curve was measured with by 0.0007 (``lipleak evaluate --model
+demo --gate "LSE-C_S < 9" --json FILE``, embedded clips, with the oldest versions that pyproject.toml allows and the
+newest)."""
 
 SHIPPED = "dose/embedded.json"
 """The curve of the embedded clips and expert."""

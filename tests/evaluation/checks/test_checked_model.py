@@ -341,6 +341,8 @@ def test_doctor_sees_a_mouth_that_lies_too_low(
     main([*ask, "--clips=.", "--expert=embedded"])
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("look  framing")]
     assert "anna/anna_1, anna/anna_2: the mouth lies at 0.7" in line
-    assert line.endswith(" in the first; protocol direct looks for it at 0.4 to 0.7 and 0.3 to 0.7")
+    assert line.endswith(
+        " in the first; protocol direct looks for it at 0.4 to 0.7 of the height and 0.3 to 0.7 of the width"
+    )
     assert main(ask) == GOOD
     assert "framing" not in capsys.readouterr().out
