@@ -183,6 +183,7 @@ def prepared_for_adapters(reader: Reader) -> None:
     package, home = reader.pytester.path / "my_package", reader.pytester.path / "home"
     (package / "lipsync.py").write_text(FAILS_ON_SILENCE)
     (package / "network.py").write_text(NETWORK)
+    (reader.pytester.path / "model.pth").write_text("weights")
     (home / "Wav2Lip").mkdir(parents=True)
     (home / "Wav2Lip" / "inference.py").write_text(PROGRAM)
     python = home / "miniconda3/envs/wav2lip/bin/python"
