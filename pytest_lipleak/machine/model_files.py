@@ -7,6 +7,7 @@ Every such file is named by its hash. It is looked for in the weights folder the
 import hashlib
 import os
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -199,6 +200,20 @@ def file_sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise MissingDataError(f"{path}: cannot be read ({error.strerror}); check its rights") from None
+
+
+def content_of(value: object) -> str:
+    """16 hex digits for what lies in a file, or in a folder by the rule of ``weights_digest``, if a value names one;
+    empty else.
+    """
+    if isinstance(value, str | os.PathLike) and str(value) not in ("", "."):
+        path = Path(value)
+        with suppress(OSError, ValueError, MissingDataError):
+            if path.is_file():
+                return file_sha256(path)[:16]
+            if path.is_dir():
+                return weights_digest(path)[:16]
+    return ""
 
 
 def weights_digest(folder: Path, hashed: Collection[Path] = ()) -> str:

@@ -412,3 +412,35 @@ def test_a_declaration_is_checked_when_the_model_is_built() -> None:
         GeneratorError, match="model 'Misspelt': its `silence` is 'zero'; expected one of zeros, noise"
     ):
         as_model(Misspelt())
+
+
+NAMED_BY_ITS_PATH = """
+class Named:
+    def __init__(self, checkpoint):
+        self.fingerprint = f"net {checkpoint}"
+
+    def generate(self, frames, audio, reference):
+        return frames
+"""
+
+
+def test_a_file_that_is_written_again_is_another_model_under_the_same_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("net.py").write_text(NAMED_BY_ITS_PATH)
+    Path("model.pth").write_bytes(b"one epoch")
+    Path("weights").mkdir()
+    Path("weights/a.pth").write_bytes(b"one epoch")
+
+    def fingerprint(checkpoint: str) -> str | None:
+        return load_model("net.py:Named", {"checkpoint": checkpoint}).fingerprint
+
+    for given, file in (("model.pth", "model.pth"), ("weights", "weights/a.pth")):
+        first = fingerprint(given)
+        assert first == fingerprint(given)
+        assert str(first).startswith(f"net {given} ")
+        Path(file).write_bytes(b"two epochs")
+        assert fingerprint(given) != first
+    assert fingerprint("no file") == "net no file"
+    assert fingerprint("") == "net "

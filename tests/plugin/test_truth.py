@@ -108,6 +108,31 @@ def test_a_changed_generator_does_not_inherit_videos(project: Project) -> None:
     assert run.counts == {"passed": 1, "failed": 1}
 
 
+def test_a_checkpoint_that_was_written_again_does_not_inherit_videos(project: Project) -> None:
+    """Its path is all that its fingerprint says, as many a user's does."""
+    (project.path / "net.py").write_text(
+        """
+import numpy as np
+
+class Net:
+    def __init__(self, checkpoint):
+        self.fingerprint, self.still = f"net {checkpoint}", open(checkpoint).read() == "still"
+
+    def generate(self, frames, audio, reference):
+        return np.repeat(frames[:1], len(frames), axis=0) if self.still else frames
+"""
+    )
+    checkpoint = project.path / "model.pth"
+    given = (
+        f"--lipleak-model-arg=checkpoint={checkpoint}",
+        "--lipleak-gate=LSE-C_S < 1",
+        "--lipleak-store=kept",
+    )
+    for weights, code in (("still", 0), ("leaks", 1)):
+        checkpoint.write_text(weights)
+        assert project.measure("net.py:Net", *given).code == code
+
+
 def test_a_limit_that_one_model_broke_is_no_reason_for_another_ones_test(
     project: Project, distribution: tuple[str, ...]
 ) -> None:

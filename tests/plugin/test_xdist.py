@@ -154,7 +154,7 @@ def test_stopping_at_the_first_failure_keeps_what_was_measured(
 
 @pytest.mark.parametrize(
     "arguments",
-    [("-p", "randomly"), ("--maxfail=1",), ("--timeout=100",), ("--reruns=1",)],
+    [("-p", "randomly"), ("--maxfail=1",), ("--timeout=100",), ("-p", "rerunfailures", "--reruns=1")],
     ids=" ".join,
 )
 def test_with_other_plugins(project: Project, arguments: tuple[str, ...]) -> None:
@@ -181,7 +181,7 @@ def test_plugins_that_are_named_one_by_one(project: Project, monkeypatch: pytest
     [
         (("--dist=loadgroup",), 2),
         (("--dist=loadscope", "-p", "randomly"), 2),
-        (("--dist=worksteal", "--reruns=1", "--timeout=300"), 2),
+        (("--dist=worksteal", "-p", "rerunfailures", "--reruns=1", "--timeout=300"), 2),
         (("--dist=loadfile", "--maxfail=2"), 2),
         (("-k", "LSE"), 1),
         (("--lf",), 1),

@@ -168,7 +168,7 @@ def _declarations(tried: TriedModel) -> Iterator[Finding]:
             "fingerprint", LOOK, "none: nothing is reused in another run (--lipleak-store)",
             "give it one that changes with weights and code",
         )  # fmt: skip
-    elif fingerprint != fingerprint_of(tried.generator, tried.model.name):
+    elif tried.model.declared.fingerprint != fingerprint_of(tried.generator, tried.model.name):
         yield Finding("fingerprint", FIX, "it changes from one look to the next", "build it once")
     else:
         short = fingerprint if len(fingerprint) <= 50 else f"{fingerprint[:50]}..."
