@@ -214,4 +214,6 @@ def test_all_assertions_are_named_where_tests_are_written() -> None:
     import pytest_lipleak
 
     page = (ROOT / "docs" / "tests.md").read_text(encoding="utf-8")
-    assert [name for name in pytest_lipleak.__all__ if name.startswith("assert_") and f"`{name}`" not in page] == []
+    assert [
+        name for name in pytest_lipleak.__all__ if name.startswith("assert_") and f"`{name}`" not in page
+    ] == []

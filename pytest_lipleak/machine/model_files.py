@@ -203,16 +203,16 @@ def file_sha256(path: Path) -> str:
 
 
 def content_of(value: object) -> str:
-    """16 hex digits for what lies in a file, or in a folder by the rule of ``weights_digest``, if a value names one;
-    empty else.
+    """16 hex digits for what lies in a file, or in a folder of weights by the rule of ``weights_digest``, if a value
+    names one; empty else, and for a folder of other things, into which a model may write.
     """
     if isinstance(value, str | os.PathLike) and str(value) not in ("", "."):
         path = Path(value)
         with suppress(OSError, ValueError, MissingDataError):
             if path.is_file():
                 return file_sha256(path)[:16]
-            if path.is_dir():
-                return weights_digest(path)[:16]
+            if path.is_dir() and (found := weights_digest(path)) != hashlib.sha256().hexdigest():
+                return found[:16]
     return ""
 
 

@@ -443,4 +443,7 @@ def test_a_file_that_is_written_again_is_another_model_under_the_same_path(
         Path(file).write_bytes(b"two epochs")
         assert fingerprint(given) != first
     assert fingerprint("no file") == "net no file"
+    Path("no weights").mkdir()
+    Path("no weights/log.txt").touch()
+    assert fingerprint("no weights") == "net no weights"
     assert fingerprint("") == "net "

@@ -431,7 +431,7 @@ class _Judge:
             reports[name].heard = why is None
             if why:
                 reports[name].problems.append(
-                    f"{why}; leave it out, or check that sound and picture belong together and that the face fills the frame"
+                    f"{why}; leave it out, or check that sound and picture belong together and the face fills the frame"
                 )
         return []
 
