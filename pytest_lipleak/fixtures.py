@@ -21,6 +21,10 @@ LONGEST_SHOWN = 100
 """Characters of a parameter that a model's name shows: a name has an end, and what stands behind must fit into it."""
 
 
+ALIKE = pytest.StashKey[dict[str, dict[str, list[Any]]]]()
+"""By parameter and what is shown of it, the values that look so, each once; looked for once a run."""
+
+
 @pytest.fixture(scope="session")
 def _lipleak_session(request: pytest.FixtureRequest) -> "LipleakSession":
     """All of our fixtures ask for it: by that, tests are known that ask for one of them only while they run."""
@@ -73,15 +77,16 @@ def _number(request: pytest.FixtureRequest, name: str, value: Any) -> int:
 
     A network's text shows its layers and not its weights: two of them are two models.
     """
-    found: list[Any] = []
-    for item in request.session.items:
-        callspec = getattr(item, "callspec", None)
-        if callspec is None or name not in callspec.params:
-            continue
-        other = callspec.params[name]
-        if not any(_is_same(other, each) for each in found):
-            found.append(other)
-    alike = [each for each in found if _shown(each) == _shown(value)]
+    known = request.session.stash.setdefault(ALIKE, {})
+    if name not in known:
+        known[name] = {}
+        for item in request.session.items:
+            params = getattr(getattr(item, "callspec", None), "params", {})
+            if name in params:
+                alike = known[name].setdefault(_shown(params[name]), [])
+                if not any(_is_same(params[name], each) for each in alike):
+                    alike.append(params[name])
+    alike = known[name].get(_shown(value), [])
     return next((number for number, each in enumerate(alike, 1) if _is_same(each, value)), 1)
 
 

@@ -1,6 +1,7 @@
 """From the name a user gives to a generator that runs."""
 
 import ast
+import hashlib
 import importlib
 import importlib.util
 import inspect
@@ -36,7 +37,7 @@ from pytest_lipleak.generators.command import check_template
 from pytest_lipleak.generators.contract import Declared, declared_by, fingerprint_of
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.interface import Generator
-from pytest_lipleak.machine.model_files import content_of
+from pytest_lipleak.machine.model_files import contents_of
 from pytest_lipleak.media.finished_tables import check_finished
 
 GROUP = "pytest_lipleak.generators"
@@ -55,11 +56,13 @@ class Model:
         name: as the user wrote it; reports print it.
         generator: the object that generates.
         arguments: what its factory was given.
+        defaults: what its factory takes where nobody says otherwise, of what was not given.
     """
 
     name: str
     generator: Generator
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # A class may call itself anything.
@@ -78,14 +81,15 @@ class Model:
     def fingerprint(self) -> str | None:
         """What identifies weights and code, or None when the model does not say.
 
-        What lies in files and folders that the factory was given counts, too: a checkpoint that training wrote again
-        has the path that it had before, and many a generator says no more of it.
+        What lies in files and folders that the factory was given, or takes by default, counts, too: a checkpoint that
+        training wrote again has the path that it had before, and many a generator says no more of it.
         """
         said = self.declared.fingerprint
         if said is None or _hashes_its_files(self.name):
             return said
-        given = (content_of(value) for _, value in sorted(self.arguments.items()))
-        return " ".join([said, *filter(None, given)])
+        taken = sorted({**self.defaults, **self.arguments}.items())
+        read = [content for _, value in taken for content in contents_of(value)]
+        return f"{said} {hashlib.sha256(' '.join(read).encode()).hexdigest()[:16]}" if read else said
 
     def check_unchanged(self) -> None:
         """Refuse a model whose weights or code changed: what it made would be stored as made by those it had before.
@@ -135,6 +139,23 @@ def _hashes_its_files(name: str) -> bool:
     """Whether that is one of this package's own adapters: each says itself what it read."""
     adapters = name.startswith((COMMAND_PREFIX, VIDEOS_PREFIX)) or name.endswith(ONNX_SUFFIX)
     return adapters or name.partition(":")[0] in built_in_names()
+
+
+@dataclass(frozen=True)
+class ModelBuilder:
+    """Builds a model: its generator anew at every call, from one import.
+
+    Args:
+        build: does it.
+        defaults: as of ``Model``.
+    """
+
+    build: Callable[[], Model]
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self) -> Model:
+        """Build it; raises what ``load_model`` does."""
+        return self.build()
 
 
 def known_names() -> list[str]:
@@ -211,10 +232,8 @@ def load_model(name: str, arguments: Mapping[str, Any] | None = None, device: st
     return model_builder(name, arguments, device)()
 
 
-def model_builder(
-    name: str, arguments: Mapping[str, Any] | None = None, device: str = "cpu"
-) -> Callable[[], Model]:
-    """Find what is called ``name``, and return what builds the generator: anew at every call, from one import.
+def model_builder(name: str, arguments: Mapping[str, Any] | None = None, device: str = "cpu") -> ModelBuilder:
+    """Find what is called ``name``, and return what builds it.
 
     Takes and raises what ``load_model`` does, arguments that do not fit among it; what the factory raises, and a
     generator that is no good, come when it is built.
@@ -226,7 +245,7 @@ def model_builder(
         target = _attribute("pytest_lipleak.generators.command:load", name)
         arguments |= {"template": variant}
     elif name.startswith(VIDEOS_PREFIX):
-        return lambda: _finished(name, variant, given)
+        return ModelBuilder(lambda: _finished(name, variant, given))
     elif name.endswith(ONNX_SUFFIX):
         target = _attribute(ONNX.factory, name)
         arguments |= {"path": name}
@@ -238,7 +257,12 @@ def model_builder(
     else:
         target = _registered(name)
     build = _builder(target, name, arguments, device)
-    return lambda: Model(name, build(), given)
+    defaults = {
+        each.name: each.default
+        for each in (_parameters(target) if callable(target) else {}).values()
+        if each.default is not each.empty and each.name not in arguments
+    }
+    return ModelBuilder(lambda: Model(name, build(), given, defaults), defaults)
 
 
 def _finished(name: str, spec: str, arguments: Mapping[str, Any]) -> Model:

@@ -6,7 +6,7 @@ Every such file is named by its hash. It is looked for in the weights folder the
 
 import hashlib
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,9 @@ from pytest_lipleak.core.suggestions import meant_file
 
 WEIGHT_SUFFIXES = frozenset({".pth", ".pt", ".ckpt", ".safetensors", ".bin", ".onnx"})
 """Files that programs read weights from, without saying so on their command line."""
+
+NOTE_SUFFIXES = frozenset({".log", ".txt", ".csv", ".jsonl"})
+"""Files that a model may write into while it runs, so that they are others in every process."""
 
 
 @dataclass(frozen=True)
@@ -202,18 +205,27 @@ def file_sha256(path: Path) -> str:
         raise MissingDataError(f"{path}: cannot be read ({error.strerror}); check its rights") from None
 
 
-def content_of(value: object) -> str:
-    """16 hex digits for what lies in a file, or in a folder of weights by the rule of ``weights_digest``, if a value
-    names one; empty else, and for a folder of other things, into which a model may write.
+def contents_of(value: object) -> Iterator[str]:
+    """SHA-256 of every file that a value names, and of the weight files in folders that it names, by content.
+
+    Args:
+        value: what a factory was given: text, a path, or such in lists and dictionaries. What names nothing that can be
+            read has no content here, nor have notes, and other files in a folder, which a model may write.
     """
     if isinstance(value, str | os.PathLike) and str(value) not in ("", "."):
-        path = Path(value)
-        with suppress(OSError, ValueError, MissingDataError):
-            if path.is_file():
-                return file_sha256(path)[:16]
-            if path.is_dir() and (found := weights_digest(path)) != hashlib.sha256().hexdigest():
-                return found[:16]
-    return ""
+        with suppress(OSError, ValueError, RuntimeError, MissingDataError):  # no path, or nobody's home
+            path = Path(value).expanduser()
+            files = sorted(path.rglob("*")) if path.is_dir() else ()
+            weights = (each for each in files if each.suffix in WEIGHT_SUFFIXES and each.is_file())
+            named = path.is_file() and path.suffix not in NOTE_SUFFIXES
+            for file in (path,) if named else weights:
+                yield file_sha256(file)
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from contents_of(each)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for each in sorted(value, key=str):
+            yield from contents_of(each)
 
 
 def weights_digest(folder: Path, hashed: Collection[Path] = ()) -> str:

@@ -14,7 +14,7 @@ from pytest_lipleak.settings.options import Inputs
 if TYPE_CHECKING:
     from pytest_lipleak.core.errors import GeneratorError, LipleakError
     from pytest_lipleak.generators.finished_model import FinishedVideos
-    from pytest_lipleak.generators.registry import Model
+    from pytest_lipleak.generators.registry import Model, ModelBuilder
     from pytest_lipleak.machine.private_folders import PrivateFolder
 
 OURS = Path(__file__).parent.parent
@@ -44,7 +44,7 @@ class NamedModel:
         self._device = device
         self._process = process
         self._folder = folder
-        self._build: Callable[[], Model] | None = None
+        self._build: ModelBuilder | None = None
         self._model: Model | None = None
         self._error: LipleakError | None = None
 
@@ -143,7 +143,8 @@ class NamedModel:
         slots = Slots(folder, label, self._workers_per_gpu)
         declared = folder / f"model-{label}.json"
         arguments = parse_arguments(self._inputs.model_args)
-        return Model(name, SharedGenerator(lambda: load().generator, slots, declared), arguments)
+        shared = SharedGenerator(lambda: load().generator, slots, declared)
+        return Model(name, shared, arguments, {} if build is None else build.defaults)
 
     @contextmanager
     def _worded(self, name: str, kind: "type[GeneratorError]") -> Iterator[None]:

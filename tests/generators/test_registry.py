@@ -1,5 +1,6 @@
 """Every way to name a model, and what is said when it cannot be found or built."""
 
+import os
 import re
 import sys
 from collections.abc import Iterator
@@ -447,3 +448,41 @@ def test_a_file_that_is_written_again_is_another_model_under_the_same_path(
     Path("no weights/log.txt").touch()
     assert fingerprint("no weights") == "net no weights"
     assert fingerprint("") == "net "
+    Path("calls.log").touch()
+    assert fingerprint("calls.log") == "net calls.log"
+
+
+def test_files_that_a_factory_takes_by_default_or_in_a_list_count_as_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    Path("net.py").write_text(
+        NAMED_BY_ITS_PATH.replace("checkpoint):", "checkpoint='model.pth', more=()):")
+        + "\n\ndef load(checkpoint='~/model.pth', device='cpu'): return Named(checkpoint)\n"
+    )
+    asked: list[tuple[str, dict[str, object]]] = [
+        ("net.py:Named", {}),
+        ("net.py:load", {}),
+        ("net.py:Named", {"checkpoint": "no", "more": ["x", {"y": "model.pth"}]}),
+    ]
+    for name, arguments in asked:
+        Path("model.pth").write_bytes(b"one epoch")
+        first = load_model(name, arguments).fingerprint
+        assert load_model(name, arguments).fingerprint == first
+        Path("model.pth").write_bytes(b"two epochs")
+        assert load_model(name, arguments).fingerprint != first
+
+
+def test_copies_of_a_folder_of_weights_are_one_model(tmp_path: Path) -> None:
+    """Parts of a run are measured on machines that each fetched it."""
+    (tmp_path / "net.py").write_text(NAMED_BY_ITS_PATH.replace('f"net {checkpoint}"', '"net"'))
+    found = []
+    for place in ("here", "there"):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "a.pth").write_bytes(b"one epoch")
+        os.utime(tmp_path / place / "a.pth", (len(found), len(found)))
+        found.append(
+            load_model(f"{tmp_path}/net.py:Named", {"checkpoint": str(tmp_path / place)}).fingerprint
+        )
+    assert found[0] == found[1] != "net"
