@@ -9,6 +9,7 @@ from pytest_lipleak.core.metrics.formulas import LEAKAGE_METRICS
 from pytest_lipleak.core.number_words import counted, named
 from pytest_lipleak.evaluation.comparison import Regression, plain, remarks, six_decimals
 from pytest_lipleak.evaluation.results.run_result import RunResult
+from pytest_lipleak.report.failures import unscored_lines
 from pytest_lipleak.report.json import document
 from pytest_lipleak.verdicts.regressions import Difference
 
@@ -76,7 +77,7 @@ def explain_regression(found: Regression, file: str) -> str:
         lines.append(
             "  changed most for the worse: " + ", ".join(f"{clip} {value:+.2f}" for clip, value in worst)
         )
-    lines += [f"  unscored: {e.clip}: {e.reason}" for e in found.verdict.measurement.unscored[:5]]
+    lines += [f"  {line}" for line in unscored_lines(found.verdict.measurement.unscored)]
     return "\n".join(lines)
 
 

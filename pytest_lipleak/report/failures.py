@@ -1,6 +1,6 @@
 """The words of a failed verdict: what a person in a hurry needs, the number first."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from pytest_lipleak.core.conditions import Reference
 from pytest_lipleak.core.metrics.families import Question
@@ -14,6 +14,8 @@ from pytest_lipleak.core.metrics.formulas import (
     SYNC,
     Metric,
 )
+from pytest_lipleak.core.number_words import SHOWN, counted, named
+from pytest_lipleak.core.scores import Unscored
 from pytest_lipleak.verdicts.limits import Outcome, Verdict
 
 REMEDIES: Mapping[Question, str] = {
@@ -72,6 +74,20 @@ def remedy(metric: Metric, *, finished: bool = False) -> str:
     return REMEDIES.get(metric.question, FINISHED if finished else REMEDY) if metric.shows_leak else ""
 
 
+def unscored_lines(entries: Iterable[Unscored]) -> list[str]:
+    """Return a line for each reason why videos have no score, a few of them: thousands may have none."""
+    videos: dict[str, list[str]] = {}
+    for entry in entries:
+        videos.setdefault(entry.reason, []).append(entry.name)
+    lines = [f"{UNSCORED}{named(found)}: {reason}" for reason, found in videos.items()]
+    if len(lines) > SHOWN:
+        left = sum(map(len, list(videos.values())[SHOWN:]))
+        lines[SHOWN:] = [
+            f"{UNSCORED}{counted(left, 'more video')}, each for a reason of its own: see the JSON report"
+        ]
+    return lines
+
+
 def explain(verdict: Verdict, *, can_keep: bool = True) -> str:
     """Return the failure's text; its first line stands alone.
 
@@ -81,8 +97,7 @@ def explain(verdict: Verdict, *, can_keep: bool = True) -> str:
     """
     measurement = verdict.measurement
     lines = [verdict.headline]
-    if measurement.unscored:
-        lines += [f"  {UNSCORED}{entry.name}: {entry.reason}" for entry in measurement.unscored[:5]]
+    lines += [f"  {line}" for line in unscored_lines(measurement.unscored)]
     if measurement.lost:
         lines.append(f"  {ALLOW}")
     if worst := measurement.worst():

@@ -1,13 +1,14 @@
 """The report on one model as lines of text: tables, and what must be known beside them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pytest_lipleak.core.conditions import EVERY_CONDITION
 from pytest_lipleak.core.corpus import Corpus
 from pytest_lipleak.core.metrics.formulas import LEAKAGE_METRICS, metric
-from pytest_lipleak.core.number_words import SHOWN, counted, named
+from pytest_lipleak.core.number_words import counted
 from pytest_lipleak.evaluation.make.costs import LESS, STAGES, longest
 from pytest_lipleak.evaluation.results.aggregate import suspicions
+from pytest_lipleak.report.failures import unscored_lines
 from pytest_lipleak.report.progress import duration
 from pytest_lipleak.report.render import Paint, text_lines
 from pytest_lipleak.report.tables import Limits, Measure, corpus_tables
@@ -117,8 +118,8 @@ def footnotes(corpus: Corpus) -> list[str]:
     for what, why in corpus.not_applicable.items():
         lacking.setdefault(why, []).append(str(what))
     lines += [f"not applicable: {'; '.join(found)}: {why}" for why, found in lacking.items()]
-    lines += _unscored({entry.name: entry.reason for entry in corpus.unscored.values()})
-    lines += _unscored({entry.name: entry.reason for entry in corpus.unpictured.values()})
+    for lost in corpus.unscored, corpus.unpictured:
+        lines += unscored_lines(sorted(lost.values(), key=lambda entry: entry.name))
     converted = [
         trial for (_, condition), trial in corpus.trials.items() if condition is None and trial.notes
     ]
@@ -128,18 +129,3 @@ def footnotes(corpus: Corpus) -> list[str]:
         )
     lines += list(corpus.reader_notes)
     return ["", *lines] if lines else []
-
-
-def _unscored(reasons: Mapping[str, str]) -> list[str]:
-    """Clips without a score: one line for each reason, a few of them; thousands may be missing."""
-    clips: dict[str, list[str]] = {}
-    for clip, reason in sorted(reasons.items()):
-        clips.setdefault(reason, []).append(clip)
-    lines = [f"unscored: {named(found)}: {reason}" for reason, found in clips.items()]
-    if len(lines) <= SHOWN:
-        return lines
-    left = sum(map(len, list(clips.values())[SHOWN:]))
-    return [
-        *lines[:SHOWN],
-        f"unscored: {counted(left, 'more video')}, each for a reason of its own: see the JSON report",
-    ]

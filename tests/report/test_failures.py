@@ -9,7 +9,7 @@ import pytest
 
 from pytest_lipleak.core.metrics.formulas import KNOWN_METRICS, metric, shares_by_part
 from pytest_lipleak.core.scores import Unscored
-from pytest_lipleak.report.failures import MOST_SEEN, SEEN, explain
+from pytest_lipleak.report.failures import MOST_SEEN, SEEN, explain, unscored_lines
 from pytest_lipleak.report.tracebacks import OURS, say_once
 from pytest_lipleak.verdicts.limits import Limit, Measurement
 from pytest_lipleak.verdicts.value_against_limit import judge
@@ -130,12 +130,21 @@ def test_kept_videos_of_the_worst_clips() -> None:
     assert lines[2] == "  videos: kept/two-SI-CR.mkv, kept/one-SI-CR.mkv"
 
 
-def test_unscored_clips_are_named_first_and_not_all() -> None:
+def test_unscored_clips_are_named_first_by_reason_and_the_rest_is_counted() -> None:
     lost = tuple(Unscored(f"clip{n}", None, "the mouth does not move") for n in range(7))
     lines = explained("LSE-C_S < 9", measurement("LSE-C_S", 2.0, unscored=lost))
     assert lines[0].endswith("7 videos could not be scored, so LSE-C_S < 9 cannot be judged")
-    assert lines[1] == "  unscored: clip0: the mouth does not move"
-    assert lines[6] == "  judge the rest with --lipleak-allow-unscored"
+    assert lines[1:3] == [
+        "  unscored: clip0, clip1, clip2, clip3, clip4 and 2 more: the mouth does not move",
+        "  judge the rest with --lipleak-allow-unscored",
+    ]
+
+
+def test_of_many_reasons_a_few_are_told_and_no_video_is_lost_from_the_count() -> None:
+    lost = [Unscored(f"clip{n}", None, f"reason {n // 2}") for n in range(14)]
+    lines = unscored_lines(lost)
+    assert lines[4] == "unscored: clip8, clip9: reason 4"
+    assert lines[5:] == ["unscored: 4 more videos, each for a reason of its own: see the JSON report"]
 
 
 def test_nothing_scored() -> None:
