@@ -82,9 +82,8 @@ def unscored_lines(entries: Iterable[Unscored]) -> list[str]:
     lines = [f"{UNSCORED}{named(found)}: {reason}" for reason, found in videos.items()]
     if len(lines) > SHOWN:
         left = sum(map(len, list(videos.values())[SHOWN:]))
-        lines[SHOWN:] = [
-            f"{UNSCORED}{counted(left, 'more video')}, each for a reason of its own: see the JSON report"
-        ]
+        more = counted(len(lines) - SHOWN, "more reason")
+        lines[SHOWN:] = [f"{UNSCORED}{counted(left, 'more video')}, for {more}: see the JSON report"]
     return lines
 
 

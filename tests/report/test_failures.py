@@ -144,7 +144,7 @@ def test_of_many_reasons_a_few_are_told_and_no_video_is_lost_from_the_count() ->
     lost = [Unscored(f"clip{n}", None, f"reason {n // 2}") for n in range(14)]
     lines = unscored_lines(lost)
     assert lines[4] == "unscored: clip8, clip9: reason 4"
-    assert lines[5:] == ["unscored: 4 more videos, each for a reason of its own: see the JSON report"]
+    assert lines[5:] == ["unscored: 4 more videos, for 2 more reasons: see the JSON report"]
 
 
 def test_nothing_scored() -> None:
