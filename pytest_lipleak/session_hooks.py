@@ -336,6 +336,7 @@ def pytest_runtest_makereport(
         report.outcome = "skipped"
         report.longrepr = (str(path), (line or 0) + 1, f"Skipped: {'; '.join(reasons)}")
     if call.excinfo is not None and item.get_closest_marker("lipleak"):
+        from pytest_lipleak.core.errors import LipleakError
         from pytest_lipleak.report.tracebacks import OURS, is_ours, refuse_skip, shorten
 
         refuse_skip(report, call.excinfo)
@@ -343,6 +344,8 @@ def pytest_runtest_makereport(
             # xdist carries a report's attributes.
             vars(report)["lipleak_broke"] = item.stash.get(BROKE, False)
             vars(report)["lipleak_unjudged"] = _is_unjudged(call.excinfo.value, verdicts)
+            if isinstance(call.excinfo.value, LipleakError):
+                vars(report)["lipleak_cause"] = str(call.excinfo.value).partition("\n")[0]
             vars(report)[OURS] = is_ours(call.excinfo)
         shorten(report, call.excinfo, item)
     if report.when == "call" and any(name.startswith("lipleak ") for name, _ in item.user_properties):

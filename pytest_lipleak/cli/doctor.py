@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_lipleak.cli.option_names import here
 from pytest_lipleak.cli.output import models_print_to_stderr
 from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.core.exit_status import GOOD, NOT_JUDGED
@@ -108,7 +109,8 @@ def _model(settings: Settings, options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps(result.to_dict(), indent=1, allow_nan=False))
     else:
-        print("\n".join([*text_of(result), "", f"next: {_next(settings, fix=bool(result.to_fix))}"]))
+        words = [*text_of(result), "", f"next: {_next(settings, fix=bool(result.to_fix))}"]
+        print(here("\n".join(words), options))
     return NOT_JUDGED if result.to_fix else GOOD
 
 

@@ -192,7 +192,8 @@ def check_frames(frames: Any, owner: str) -> None:
 
 def _check_shape(shape: tuple[int, ...], owner: str) -> None:
     if len(shape) != 4 or shape[-1] != 3 or 0 in shape:
-        raise ValueError(f"{owner}: frames have shape {shape}, expected (T, H, W, 3), none of them 0")
+        empty = ", none of them 0" if 0 in shape else ""
+        raise ValueError(f"{owner}: frames have shape {shape}, expected (T, H, W, 3){empty}")
 
 
 def check_audio(audio: Any, owner: str) -> None:

@@ -163,7 +163,7 @@ def checked_output(output: Any, clip: Clip, owner: str, *, lent: bool = False) -
     except ValueError as error:
         raise GeneratorError(f"{error} (what generate() returned)") from None
     if output.shape != clip.video.shape:
-        what = "frames" if len(output) != len(clip.video) else "picture size"
+        what = "number of frames" if len(output) != len(clip.video) else "picture size"
         raise GeneratorError(
             f"{owner}: generate() returned shape {output.shape}, expected {clip.video.shape} like its input; "
             f"the {what} must not change"

@@ -211,4 +211,4 @@ def _why(clips: ClipSet, clip: str, rule: str) -> str:
                 "or name a list of clips (CSV) with a column 'speaker'"
             )
         return f"no other clip of speaker {speaker!r} says something else (see --lipleak-pairing)"
-    return "all other clips contain the same speech: one recording, or one text"
+    return "all other clips contain the same speech (one recording, or one text), or none"

@@ -35,6 +35,8 @@ class JudgingTests:
         """Whether ``--lf`` left out, before they were collected, tests of which nobody knows whether they judge."""
         self.failed: dict[str, bool] = {}
         """Node ids of failed tests that measure leakage, and whether a limit that each judged itself is not kept."""
+        self.causes: dict[str, str] = {}
+        """Node ids of those that failed, and why in one line; empty where we did not word it."""
         self.failures = 0
         """How many tests failed, whatever they are about."""
         self.unjudged_failures = 0
@@ -79,6 +81,12 @@ class JudgingTests:
         """Those that failed though every limit they judged is kept: another test's broken limit excuses none."""
         return tuple(test for test, broke in self.failed.items() if not broke)
 
+    @property
+    def cause(self) -> str:
+        """Why those failed, where we worded it and it is one reason for all."""
+        causes = {self.causes.get(test, "") for test in self.unjudged}
+        return causes.pop() if len(causes) == 1 else ""
+
     def end(self, *, only_skipped: bool = False) -> "RunEnd":
         """Return how the run ended: normally only where everything that judges ran, and nothing stopped the run.
 
@@ -96,4 +104,5 @@ class JudgingTests:
             self.deselected,
             self.skipped if only_skipped else self.never_called,
             self.only_last_failed,
+            self.cause,
         )

@@ -175,7 +175,7 @@ class LipleakSession:
         judged = any(verdict["judged"] for result in self.results for verdict in result["verdicts"])
         # A shard leaves all judging to `lipleak merge`.
         whole = self.names_model and self.settings.machine.shard is None
-        return whole and self.tests.skipped > 0 and not judged
+        return whole and self.tests.skipped > 0 and not judged and not self.tests.failed
 
     def lacks_verdicts(self) -> bool:
         """Whether a limit could not be judged, or none is settled; what became of its test is no matter.

@@ -26,6 +26,7 @@ class Watcher:
         self._session.tests.unjudged_failures += report.failed and getattr(report, "lipleak_unjudged", False)
         if report.failed and ours:
             self._session.tests.failed[report.nodeid] = getattr(report, "lipleak_broke", False)
+            self._session.tests.causes[report.nodeid] = getattr(report, "lipleak_cause", "")
         # Skipped by a marker or in a fixture, a test does not come to its call.
         if report.skipped and ours:
             self._session.tests.skipped += 1

@@ -81,6 +81,7 @@ class RunEnd:
         why: what ended it early, in words.
         not_run: gates and tests that judge, were collected and did not run to their end.
         failed: tests that failed for another reason than a limit.
+        cause: why, in one line, where we worded it and it is the same for all of them.
         deselected: how many gates and tests that judge the user left out (``-k``, ``-m``, ``--deselect``, ``--sw``).
         skipped: how many such tests a mark or a fixture skipped; where no limit was judged, how many were skipped.
         only_last_failed: whether ``--lf`` left out what did not fail last time, before anybody could count it.
@@ -93,6 +94,7 @@ class RunEnd:
     deselected: int = 0
     skipped: int = 0
     only_last_failed: bool = False
+    cause: str = ""
 
     def __post_init__(self) -> None:
         if self.not_run and self.ended == Ended.FINISHED:
@@ -135,6 +137,13 @@ class RunEnd:
         if self.not_run:
             parts.append(f"did not run: {named(self.not_run)}")
         return "; ".join(parts)
+
+    @property
+    def failures(self) -> str:
+        """Which tests failed for another reason than a limit, in words; the reason alone where it is one for all."""
+        if self.cause:
+            return f"{self.cause} ({counted(len(self.failed), 'test')} failed for this reason)"
+        return f"{named(self.failed)} {OTHERWISE}"
 
 
 FINISHED = RunEnd()
@@ -245,15 +254,18 @@ def worst(findings: Iterable[Finding]) -> Finding:
 def leaks_first(verdicts: Verdicts) -> dict[str, JudgedLimit]:
     """Return verdicts by limit in the order in which people should read them.
 
-    Leaks come before lost sync and pictures; of what differs in the reference alone, CR before AR, as in every table.
+    Leaks come before lost sync and pictures, in the order of ``Question``, as the words of a headline do; of what
+    differs in the reference alone, CR before AR, as in every table.
     """
+    order = list(Question)
     alike: dict[tuple[str, Setup | None], int] = {}
 
-    def place(verdict: JudgedLimit) -> tuple[bool, int, int]:
+    def place(verdict: JudgedLimit) -> tuple[bool, int, int, int]:
         asked = verdict.metric
         last = asked.conditions[-1] if asked.conditions else None
         family = alike.setdefault((asked.family.pattern, last.setup if last else None), len(alike))
-        return not verdict.shows_leak, family, list(Reference).index(last.reference) if last else 0
+        at = list(Reference).index(last.reference) if last else 0
+        return not verdict.shows_leak, order.index(asked.question), family, at
 
     return dict(sorted(verdicts.items(), key=lambda entry: place(entry[1])))
 
@@ -281,7 +293,7 @@ def model_ending(verdicts: Verdicts, corpus: Corpus, run: RunEnd = FINISHED) -> 
     if not run.is_whole or is_open:
         so_far = f"; so far {told.headline.partition(': ')[2]}" if verdicts else ""
         brief = f"; so far {told.brief}" if verdicts else ""
-        words = run.interruption if not run.is_whole else f"{named(run.failed)} {OTHERWISE}"
+        words = run.interruption if not run.is_whole else run.failures
         if run.is_whole and unasked:
             words = next((remark for remark in corpus.remarks if remark.startswith(UNREAD)), words)
         return Ending(
@@ -509,17 +521,19 @@ def run_ending(models: Sequence[Ending], run: RunEnd = FINISHED) -> Ending:
     if len(models) == 1 and finding is models[0].finding:
         return replace(models[0], lines=tuple(lines) or models[0].lines)
     if not models:
-        words = f"{named(run.failed)} {OTHERWISE}" if run.failed else "nothing was measured"
+        words = run.failures if run.failed else "nothing was measured"
         if run.skipped and not run.failed:
             words = all_skipped(run.skipped)
     else:
         heavy = [model for model in models if model.finding is finding]
-        words = "; ".join(model.brief for model in heavy) or f"{named(run.failed)} {OTHERWISE}"
+        words = "; ".join(model.brief for model in heavy) or run.failures
     return Ending(finding, f"{finding.head}: {words}", words, tuple(lines))
 
 
 def failed_lines(run: RunEnd) -> list[str]:
-    """Say which tests failed for another reason than a limit, a line each."""
+    """Say which tests failed for another reason than a limit: a line each, or one line where one reason is known."""
+    if run.cause:
+        return [f"NOT JUDGED: {run.failures}"]
     return [f"NOT JUDGED: {test} {OTHERWISE}" for test in run.failed]
 
 

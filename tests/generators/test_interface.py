@@ -57,7 +57,10 @@ def with_nan(frames: np.ndarray) -> np.ndarray:
         (lambda frames: frames[..., :1], "(4, 6, 8, 1)"),
         (lambda frames: frames[0], "(6, 8, 3)"),
         (lambda frames: frames[:0], "(0, 6, 8, 3)"),
-        (lambda frames: frames[:3], "(3, 6, 8, 3), expected (4, 6, 8, 3) like its input; the frames must"),
+        (
+            lambda frames: frames[:3],
+            "(3, 6, 8, 3), expected (4, 6, 8, 3) like its input; the number of frames must",
+        ),
         (lambda frames: np.repeat(frames, 2, 0), "(8, 6, 8, 3), expected (4, 6, 8, 3)"),
         (
             lambda frames: frames[:, :, :6],

@@ -121,7 +121,7 @@ PINNED = {"a": "b", "b": "a", "c": "e", "d": "f", "e": "c", "f": "d"}
         (
             clip_set([(1, 640, "ann"), (1, 640, "bob")]),
             ANY_SPEAKER,
-            "all other clips contain the same speech",
+            "all other clips contain the same speech (one recording, or one text), or none",
         ),
         (clip_set([(1, 640, "ann"), (2, 640, None)]), SAME_SPEAKER, "no other clip of speaker 'ann'"),
         (clip_set([(1, 640, None), (2, 640, None)]), SAME_SPEAKER, "its speaker is unknown"),

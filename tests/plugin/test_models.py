@@ -79,6 +79,22 @@ def test_whose_factory_fails(project: Project) -> None:
     assert run.counts == {"failed": 2}
     assert run.lines(r"could not be loaded: OSError: checkpoint.pth is not here \(models.py, line \d+\)$")
     assert not run.lines("registry.py|session.py")
+    # Why stands in the verdict, and which tests failed in pytest's own list.
+    why = r"could not be loaded: OSError: checkpoint.pth is not here \(models.py, line \d+\)"
+    assert run.lines(
+        rf"^NOT JUDGED: model 'models.py:broken_factory' {why} \(2 tests failed for this reason\)$"
+    )
+
+
+def test_that_fails_is_not_one_whose_tests_were_skipped(project: Project) -> None:
+    (project.path / "current.py").write_text(
+        "class Raises:\n    supports = ('CR',)\n"
+        "    def generate(self, frames, audio, reference): raise RuntimeError('dark')\n"
+    )
+    run = project.measure("current.py:Raises", GATE, "--lipleak-gate=LSE-C_S[AR] < 50")
+    assert run.counts == {"failed": 1, "skipped": 1}
+    assert run.lines("^NOT JUDGED: 1 of 1 limit could not be judged: ")
+    assert not run.lines("nothing judges|by a mark or a fixture")
 
 
 UNUSABLE = [

@@ -85,6 +85,14 @@ def test_people_read_the_current_reference_before_others_in_every_family() -> No
     ]
 
 
+def test_a_headline_names_limits_in_the_order_of_its_words_whatever_the_order_of_judging() -> None:
+    limits = ("FRAME_shift[AM,CR] < 0.3", "LSE-C[XM,CR] > 0.8", "LSE-C_XO@floor[CR] < 0.5", "LipCorr_S < 0.2")
+    headline = model_ending({limit: broken(limit) for limit in limits}, corpus(["one"])).headline
+    assert headline.endswith(
+        "4 of 4 limits broken: LipCorr_S < 0.2, LSE-C_XO@floor[CR] < 0.5, FRAME_shift[AM,CR] < 0.3 and 1 more"
+    )
+
+
 def test_of_finished_videos_it_is_said_that_the_source_is_copied() -> None:
     found = corpus(["one"])
     found.provenance = replace(found.provenance, finished=True)

@@ -297,6 +297,10 @@ def test_on_the_command_line(
     ):
         assert main([*ask, *more]) == USAGE
         assert words in capsys.readouterr().err
+    unfit = Finding("clips", FIX, "they are not faces; use --lipleak-protocol tracked", "look")
+    monkeypatch.setattr("pytest_lipleak.evaluation.checks.model.clips_checked", lambda _: unfit)
+    assert main(ask) == NOT_JUDGED
+    assert "they are not faces; use --protocol tracked" in capsys.readouterr().out
 
 
 def test_one_grey_level_is_no_lip_movement(look: Any) -> None:
