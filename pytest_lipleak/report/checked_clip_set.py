@@ -52,8 +52,6 @@ def _as_read(clip: ClipReport) -> list[str]:
     if clip.size is None or clip.seconds is None:
         return []
     facts = [f"{clip.size[0]} x {clip.size[1]}, {clip.seconds:.2f} s"]
-    if clip.rotation:
-        facts.append(f"turned by {clip.rotation} degrees clockwise")
     if clip.speech is not None:
         facts.append(f"{clip.speech:.1f} s of speech")
     if clip.shots is not None:

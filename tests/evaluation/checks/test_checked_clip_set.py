@@ -16,6 +16,7 @@ from pytest_lipleak.evaluation.checks.clip_set import ClipReport, ClipRules, che
 from pytest_lipleak.faces.centred import is_centred
 from pytest_lipleak.media.clipsets import EMBEDDED, open_clips
 from pytest_lipleak.media.video import write_video
+from pytest_lipleak.report.checked_clip_set import text_of
 from pytest_lipleak.report.progress import silent
 from pytest_lipleak.sync.experts import load_expert
 from pytest_lipleak.sync.protocols import Protocol
@@ -273,3 +274,13 @@ def test_a_set_is_ready_only_where_nothing_is_to_be_fixed() -> None:
     assert report.ready
     clip.problems.append("no audio")
     assert not report.ready
+
+
+def test_how_a_picture_was_turned_is_told_once_in_the_words_of_who_turned_it() -> None:
+    """FFmpeg's angle alone calls a mirrored picture turned by 180 degrees."""
+    note = "picture mirrored, as its display matrix says"
+    clip = ClipReport("a", Path("a.mp4"), notes=[note], rotation=180, size=(8, 8), frames=50)
+    report = clip_set.ClipSetReport("x", (clip,), (), (), Protocol.DIRECT, "embedded 3", Listing(1))
+    told = [line.strip() for line in text_of(report)]
+    assert "8 x 8, 2.00 s" in told
+    assert [line for line in told if "turned" in line or "mirrored" in line] == [note]
