@@ -213,19 +213,34 @@ def contents_of(value: object) -> Iterator[str]:
             read has no content here, nor have notes, and other files in a folder, which a model may write.
     """
     if isinstance(value, str | os.PathLike) and str(value) not in ("", "."):
-        with suppress(OSError, ValueError, RuntimeError, MissingDataError):  # no path, or nobody's home
+        with suppress(OSError, ValueError, RuntimeError):  # no path, or nobody's home
             path = Path(value).expanduser()
-            files = sorted(path.rglob("*")) if path.is_dir() else ()
-            weights = (each for each in files if each.suffix in WEIGHT_SUFFIXES and each.is_file())
             named = path.is_file() and path.suffix not in NOTE_SUFFIXES
-            for file in (path,) if named else weights:
-                yield file_sha256(file)
+            for file in (path,) if named else _weights_in(path):
+                with suppress(OSError, MissingDataError):  # the others count all the same
+                    if file.is_file():  # a pipe has no end
+                        yield file_sha256(file)
     elif isinstance(value, Mapping):
         for each in value.values():
             yield from contents_of(each)
     elif isinstance(value, list | tuple | set | frozenset):
         for each in sorted(value, key=str):
             yield from contents_of(each)
+
+
+def _weights_in(folder: Path) -> Iterator[Path]:
+    """Weight files beneath a folder, in order; a link to another folder is followed, as those who load follow it."""
+    seen = set()
+    for place, folders, files in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(place)) in seen:
+            folders.clear()  # a link that leads back
+            continue
+        seen.add(real)
+        folders.sort()
+        for name in sorted(files):
+            file = Path(place, name)
+            if file.suffix.lower() in WEIGHT_SUFFIXES:
+                yield file
 
 
 def weights_digest(folder: Path, hashed: Collection[Path] = ()) -> str:

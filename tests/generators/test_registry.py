@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -486,3 +487,39 @@ def test_copies_of_a_folder_of_weights_are_one_model(tmp_path: Path) -> None:
             load_model(f"{tmp_path}/net.py:Named", {"checkpoint": str(tmp_path / place)}).fingerprint
         )
     assert found[0] == found[1] != "net"
+
+
+@pytest.mark.parametrize("hidden", ["behind a link", "beside an unreadable file", "in capitals"])
+def test_every_weight_file_of_a_folder_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hidden: str
+) -> None:
+    (tmp_path / "net.py").write_text(NAMED_BY_ITS_PATH)
+    weights, runs = tmp_path / "weights", tmp_path / "runs"
+    weights.mkdir()
+    runs.mkdir()
+    (weights / "again").symlink_to(weights)  # leads back
+    file = weights / "model.pth"
+    if hidden == "behind a link":
+        (weights / "latest").symlink_to(runs)
+        file = runs / "model.pth"
+    elif hidden == "in capitals":
+        file = weights / "MODEL.PTH"
+    else:
+        (weights / "a.pth").touch()
+        opened = Path.open
+
+        def refusing(path: Path, *arguments: Any, **more: Any) -> Any:  # rights stop no root
+            if path.name == "a.pth":
+                raise PermissionError(13, "Permission denied", str(path))
+            return opened(path, *arguments, **more)
+
+        monkeypatch.setattr(Path, "open", refusing)
+
+    def fingerprint() -> str | None:
+        return load_model(f"{tmp_path}/net.py:Named", {"checkpoint": str(weights)}).fingerprint
+
+    file.write_bytes(b"one epoch")
+    first = fingerprint()
+    assert fingerprint() == first
+    file.write_bytes(b"two epochs")
+    assert fingerprint() != first

@@ -240,6 +240,31 @@ def test_models_that_look_alike_as_parameters_are_not_mixed_up(
     ]
 
 
+def test_long_paths_that_differ_at_their_ends_are_two_models_in_any_run(project: Project) -> None:
+    """The number of a model that looks like another is counted in one run; a store lasts for many."""
+    project.write(
+        conftest="""
+        import pytest, models
+        @pytest.fixture
+        def lipleak_model(checkpoint): return models.function
+        """
+    )
+    names = []
+    for end in ("one.pth", "two.pth", "two.pth"):
+        project.write(
+            test_it=f"""
+            import pytest
+            @pytest.mark.parametrize("checkpoint", ["{"folder/" * 20}{end}"])
+            def test_it(lipleak): print("called", lipleak.model.name)
+            """
+        )
+        run = project.run(f"--lipleak-clips={project.clips}", "--lipleak-expert=embedded", "-s")
+        assert run.counts == {"passed": 1}, run.text
+        names += [line for line in run.text.splitlines() if "called function" in line]
+    assert len(names) == 3
+    assert names[0] != names[1] == names[2]
+
+
 def test_override_may_return_a_function_or_wrap_the_named_model(project: Project) -> None:
     project.write(
         test_function="""
