@@ -57,12 +57,14 @@ class Model:
         generator: the object that generates.
         arguments: what its factory was given.
         defaults: what its factory takes where nobody says otherwise, of what was not given.
+        folder: from which its paths are read, whichever its factory goes to; empty for the current one.
     """
 
     name: str
     generator: Generator
     arguments: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path = Path()
 
     def __post_init__(self) -> None:
         # A class may call itself anything.
@@ -88,7 +90,7 @@ class Model:
         if said is None or _hashes_its_files(self.name):
             return said
         taken = sorted({**self.defaults, **self.arguments}.items())
-        read = [content for _, value in taken for content in contents_of(value)]
+        read = [content for _, value in taken for content in contents_of(value, self.folder)]
         return f"{said} {hashlib.sha256(' '.join(read).encode()).hexdigest()[:16]}" if read else said
 
     def check_unchanged(self) -> None:
@@ -147,11 +149,13 @@ class ModelBuilder:
 
     Args:
         build: does it.
-        defaults: as of ``Model``.
+        defaults: as of ``Model``, and
+        folder: likewise.
     """
 
     build: Callable[[], Model]
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    folder: Path = Path()
 
     def __call__(self) -> Model:
         """Build it; raises what ``load_model`` does."""
@@ -240,6 +244,7 @@ def model_builder(name: str, arguments: Mapping[str, Any] | None = None, device:
     """
     given = dict(arguments or {})
     arguments = given.copy()
+    folder = Path.cwd()
     base, _, variant = name.partition(":")
     if name.startswith(COMMAND_PREFIX):
         target = _attribute("pytest_lipleak.generators.command:load", name)
@@ -262,7 +267,7 @@ def model_builder(name: str, arguments: Mapping[str, Any] | None = None, device:
         for each in (_parameters(target) if callable(target) else {}).values()
         if each.default is not each.empty and each.name not in arguments
     }
-    return ModelBuilder(lambda: Model(name, build(), given, defaults), defaults)
+    return ModelBuilder(lambda: Model(name, build(), given, defaults, folder), defaults, folder)
 
 
 def _finished(name: str, spec: str, arguments: Mapping[str, Any]) -> Model:

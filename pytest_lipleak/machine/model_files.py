@@ -205,16 +205,17 @@ def file_sha256(path: Path) -> str:
         raise MissingDataError(f"{path}: cannot be read ({error.strerror}); check its rights") from None
 
 
-def contents_of(value: object) -> Iterator[str]:
+def contents_of(value: object, folder: Path) -> Iterator[str]:
     """SHA-256 of every file that a value names, and of the weight files in folders that it names, by content.
 
     Args:
         value: what a factory was given: text, a path, or such in lists and dictionaries. What names nothing that can be
             read has no content here, nor have notes, and other files in a folder, which a model may write.
+        folder: from which paths are read.
     """
     if isinstance(value, str | os.PathLike) and str(value) not in ("", "."):
         with suppress(OSError, ValueError, RuntimeError):  # no path, or nobody's home
-            path = Path(value).expanduser()
+            path = folder / Path(value).expanduser()
             named = path.is_file() and path.suffix not in NOTE_SUFFIXES
             for file in (path,) if named else _weights_in(path):
                 with suppress(OSError, MissingDataError):  # the others count all the same
@@ -222,10 +223,10 @@ def contents_of(value: object) -> Iterator[str]:
                         yield file_sha256(file)
     elif isinstance(value, Mapping):
         for each in value.values():
-            yield from contents_of(each)
+            yield from contents_of(each, folder)
     elif isinstance(value, list | tuple | set | frozenset):
         for each in sorted(value, key=str):
-            yield from contents_of(each)
+            yield from contents_of(each, folder)
 
 
 def _weights_in(folder: Path) -> Iterator[Path]:

@@ -144,7 +144,8 @@ class NamedModel:
         declared = folder / f"model-{label}.json"
         arguments = parse_arguments(self._inputs.model_args)
         shared = SharedGenerator(lambda: load().generator, slots, declared)
-        return Model(name, shared, arguments, {} if build is None else build.defaults)
+        assert build is not None
+        return Model(name, shared, arguments, build.defaults, build.folder)
 
     @contextmanager
     def _worded(self, name: str, kind: "type[GeneratorError]") -> Iterator[None]:

@@ -523,3 +523,20 @@ def test_every_weight_file_of_a_folder_counts(
     assert fingerprint() == first
     file.write_bytes(b"two epochs")
     assert fingerprint() != first
+
+
+def test_a_file_counts_where_a_factory_goes_to_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # and back again
+    (tmp_path / "elsewhere").mkdir()
+    Path("net.py").write_text(
+        f"import os\n{NAMED_BY_ITS_PATH}\n\n"
+        "def load(checkpoint):\n    os.chdir('elsewhere')\n    return Named(checkpoint)\n"
+    )
+    found = []
+    for content in (b"one epoch", b"two epochs"):
+        os.chdir(tmp_path)
+        Path("model.pth").write_bytes(content)
+        found.append(load_model("net.py:load", {"checkpoint": "model.pth"}).fingerprint)
+    assert found[0] != found[1]
