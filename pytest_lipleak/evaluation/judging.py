@@ -43,8 +43,8 @@ class Judge:
         self._leave_to_other(limit)
         nothing = Measurement(limit.metric, math.nan, None, {}, (), self._measuring.corpus.provenance.expert)
         try:
-            # Asked first: a model is not run for hours for an expert that cannot judge its clips.
-            unfit = None if limit.metric.is_picture else self.expert_unfit()
+            # Asked first: a model is not run for hours for an expert that cannot judge its clips, or for nothing.
+            unfit = limit.kept_by_nothing or (None if limit.metric.is_picture else self.expert_unfit())
             if unfit:
                 verdict = Verdict(limit, nothing, unfit)
             elif self._goes_clip_by_clip(limit):

@@ -159,6 +159,16 @@ class Limit:
         alpha = None if match["alpha"] is None else _number(text, match["alpha"])
         return cls(metric(match["metric"].strip()), match["operator"], value, confidence, alpha)
 
+    @property
+    def kept_by_nothing(self) -> str | None:
+        """Why a perfect model would break the limit, so that breaking it says nothing; None where one would keep it."""
+        best = self.metric.family.best
+        if self.holds(best):
+            return None
+        side = "above" if self.metric.better == "lower" else "below"
+        scale = f"{self.metric.name} is {best:g} at best"
+        return f"{scale}, so a perfect model would break {self}; give a limit {side} {best:g}"
+
     def holds(self, value: float) -> bool:
         """Whether ``value`` keeps the limit. NaN never does."""
         return _OPERATORS[self.operator](value, self.value)

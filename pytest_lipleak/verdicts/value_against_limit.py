@@ -80,6 +80,8 @@ def shows_no_single_clip(measurement: Measurement) -> str | None:
 
 
 def _objection(limit: Limit, measurement: Measurement, allow_unscored: bool) -> str | None:
+    if limit.kept_by_nothing:
+        return limit.kept_by_nothing
     if measurement.clips == 0:
         return f"no clip was scored, so {limit} cannot be judged"
     if measurement.lost and not allow_unscored:

@@ -6,6 +6,7 @@ import pytest
 
 from pytest_lipleak.core.metrics.default_gates import DEFAULT_GATES, LEAST_EXCESS
 from pytest_lipleak.core.metrics.families import Question
+from pytest_lipleak.core.metrics.formulas import metric
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.generators.registry import load_model
 from pytest_lipleak.media.clipsets import ClipSet
@@ -48,6 +49,31 @@ def test_a_quarter_of_a_copy_is_told_from_none(short_clips: ClipSet, common_stor
     assert not found & {"FRAME_shift[PA,CR]", "LSE-C[AM,CR]", "LSE-C[XM,CR]"}, (
         "the input frames are innocent, and it follows"
     )
+
+
+def test_what_a_full_copy_comes_to_is_known_before_one_is_seen(
+    short_clips: ClipSet, common_store: Path
+) -> None:
+    """A limit that such a copy keeps is warned of; where that begins is known from the real clips alone."""
+    copy = Evaluation(
+        short_clips,
+        load_model("demo:leaky"),
+        load_expert("embedded"),
+        Plan(Protocol.DIRECT),
+        Store(common_store),
+    )
+    assert copy.expert_unfit() is None
+    for name in (
+        "LSE-C_S",
+        "LSE-D_S",
+        "LSD-CR",
+        "LSE-C_S@floor",
+        "LSE-C_XO@floor[CR]",
+        "LSE-C_S@worst",
+        "LipCorr_S",
+    ):
+        found = copy.measure(metric(name))
+        assert found.full_copy == pytest.approx(found.value, rel=0.3), name
 
 
 def test_no_expert_lends_another_its_limits() -> None:

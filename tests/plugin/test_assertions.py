@@ -4,18 +4,23 @@ import pytest
 from inner_pytest import Project
 
 CALLS = [
-    ("assert_lsd_below(lipleak, 50)", "assert_lsd_below(lipleak, 0, reference='CR')", "LSD-CR = ", "not < 0"),
+    (
+        "assert_lsd_below(lipleak, 50)",
+        "assert_lsd_below(lipleak, 1e-9, reference='CR')",
+        "LSD-CR = ",
+        "not < 1e-09",
+    ),
     (
         "assert_lsd_below(lipleak, 50, reference='AR')",
-        "assert_lsd_below(lipleak, 0, reference='AR')",
+        "assert_lsd_below(lipleak, 1e-9, reference='AR')",
         "LSD-AR",
-        "< 0",
+        "< 1e-09",
     ),
     (
         "assert_silent_lse_c_below(lipleak, 50)",
-        "assert_silent_lse_c_below(lipleak, 0)",
+        "assert_silent_lse_c_below(lipleak, 1e-9)",
         "LSE-C_S = ",
-        "not < 0",
+        "not < 1e-09",
     ),
     (
         "assert_silent_lse_d_above(lipleak, 0)",
@@ -24,7 +29,12 @@ CALLS = [
         "not > 90",
     ),
     ("assert_lse_c_above(lipleak, 0)", "assert_lse_c_above(lipleak, 90)", "LSE-C[AM,CR] = ", "not > 90"),
-    ("assert_lse_d_below(lipleak, 90)", "assert_lse_d_below(lipleak, 0)", "LSE-D[AM,CR] = ", "not < 0"),
+    (
+        "assert_lse_d_below(lipleak, 90)",
+        "assert_lse_d_below(lipleak, 1e-9)",
+        "LSE-D[AM,CR] = ",
+        "not < 1e-09",
+    ),
     (
         "assert_lse_c_above(lipleak, 0, setup='XM', reference='AR')",
         "assert_lse_c_above(lipleak, 90, setup='XM', reference='AR')",
@@ -33,9 +43,9 @@ CALLS = [
     ),
     (
         "assert_metric(lipleak, 'LSE-C_S <= 50')",
-        "assert_metric(lipleak, 'LSE-C_S<0')",
+        "assert_metric(lipleak, 'LSE-C_S<1e-9')",
         "LSE-C_S = ",
-        "not < 0",
+        "not < 1e-09",
     ),
 ]
 

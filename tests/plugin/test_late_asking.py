@@ -15,30 +15,30 @@ def lipleak_model():
 NAMES_MODEL = {
     "environment": """
 import os
-os.environ["LIPLEAK_MODEL"] = "models.py:Copy"
+os.environ["LIPLEAK_MODEL"] = "models.py:Still"
 os.environ["LIPLEAK_CLIPS"] = {clips!r}
 os.environ["LIPLEAK_EXPERT"] = "embedded"
-os.environ["LIPLEAK_GATES"] = "SSIM[AM,CR] > 2"
+os.environ["LIPLEAK_GATES"] = "SSIM[AM,CR] > 0.99999"
 """,
     "option in pytest_cmdline_main": """
 import pytest
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config):
-    config.option.lipleak_model = "models.py:Copy"
+    config.option.lipleak_model = "models.py:Still"
     config.option.lipleak_clips = {clips!r}
     config.option.lipleak_expert = "embedded"
-    config.option.lipleak_gate = ["SSIM[AM,CR] > 2"]
+    config.option.lipleak_gate = ["SSIM[AM,CR] > 0.99999"]
 """,
     "option in pytest_configure": """
 import pytest
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
-    config.option.lipleak_model = "models.py:Copy"
+    config.option.lipleak_model = "models.py:Still"
     config.option.lipleak_clips = {clips!r}
     config.option.lipleak_expert = "embedded"
-    config.option.lipleak_gate = ["SSIM[AM,CR] > 2"]
+    config.option.lipleak_gate = ["SSIM[AM,CR] > 0.99999"]
 """,
 }
 
@@ -78,7 +78,7 @@ def test_a_model_that_another_plugin_names_is_judged(late: Project) -> None:
 
 
 def test_a_conftest_that_names_a_model_and_leaves_has_not_passed(late: Project) -> None:
-    late.write(conftest="import os\nos.environ['LIPLEAK_MODEL'] = 'models.py:Copy'\nraise SystemExit(0)")
+    late.write(conftest="import os\nos.environ['LIPLEAK_MODEL'] = 'models.py:Still'\nraise SystemExit(0)")
     assert late.run(subprocess=True).code == 3
 
 
@@ -89,10 +89,10 @@ def test_a_plugin_that_a_conftest_loads_judges(
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     late.write(conftest="pytest_plugins = ['pytest_lipleak.plugin']")
     settings = {
-        "model": "models.py:Copy",
+        "model": "models.py:Still",
         "clips": str(late.clips),
         "expert": "embedded",
-        "gates": "SSIM[AM,CR] > 2",
+        "gates": "SSIM[AM,CR] > 0.99999",
     }
     arguments = []
     if by == "arguments":
@@ -109,7 +109,7 @@ def test_a_plugin_that_a_conftest_loads_judges(
 
 
 CASES = [
-    ("test", "SSIM[AM,CR] > 2", 1),
+    ("test", "SSIM[AM,CR] > 0.99999", 1),
     ("parameter", "SSIM[AM,CR] > -2", 0),
     ("fixture", "SSIM[AM,CR] > -2", 0),
 ]
@@ -152,11 +152,11 @@ def test_a_fixture_that_a_conftest_adds_to_a_test_is_seen(late: Project, hook: s
 
 
 LATE_SETTINGS = {
-    "a model as an option": "def pytest_configure(config):\n    config.option.lipleak_model = 'models.py:Copy'",
+    "a model as an option": "def pytest_configure(config):\n    config.option.lipleak_model = 'models.py:Still'",
     "a model in the environment": "import os\ndef pytest_configure(config):\n"
-    "    os.environ['LIPLEAK_MODEL'] = 'models.py:Copy'",
+    "    os.environ['LIPLEAK_MODEL'] = 'models.py:Still'",
     "a model when the session starts": "import os\ndef pytest_sessionstart():\n"
-    "    os.environ['LIPLEAK_MODEL'] = 'models.py:Copy'",
+    "    os.environ['LIPLEAK_MODEL'] = 'models.py:Still'",
 }
 
 
@@ -222,7 +222,10 @@ def test_a_test_of_the_users_own_that_fails_beside_it_is_a_failure(late: Project
 
 
 BROKEN = {
-    "a model that raises": ("Raises", "assert_metric(request.getfixturevalue('lipleak'), 'SSIM[AM,CR] > 2')"),
+    "a model that raises": (
+        "Raises",
+        "assert_metric(request.getfixturevalue('lipleak'), 'SSIM[AM,CR] > 0.99999')",
+    ),
     "a metric that nobody knows": (
         "Still",
         "assert_metric(request.getfixturevalue('lipleak'), 'NOSUCH > 2')",

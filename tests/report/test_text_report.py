@@ -81,7 +81,7 @@ def test_two_limits_on_one_metric_have_a_row_each() -> None:
 
 def test_leaks_are_told_before_lost_sync() -> None:
     lost, leak = ("LSE-C[AM,CR]", "> 9", False), ("LSE-C_XO[CR]", "< 0.1", False)
-    verdict, *table = lines(corpus(*CONDITIONS), a=lost, b=leak, c=("LSD-AR", "< 0", False))
+    verdict, *table = lines(corpus(*CONDITIONS), a=lost, b=leak, c=("LSD-AR", "< 1e-06", False))
     assert verdict == (
         "FAILED: leaks under other speech, or loses sync with other speech; does not follow the audio: "
         "3 of 3 limits broken: b, c, a"
@@ -141,19 +141,19 @@ def test_an_inconclusive_limit_is_neither_kept_nor_broken() -> None:
             f"limit {number}": JudgedLimit(
                 f"limit {number}", "LSE-C_S", f"< {number} @ 95%", Outcome(outcome)
             )
-            for number, outcome in enumerate(outcomes)
+            for number, outcome in enumerate(outcomes, 1)
         }  # fmt: skip
         (summary,) = summaries(RunResult((ModelResult(silent, verdicts),)))
         return [summary.verdict, *summary.table]
 
     table = judged("pass", "inconclusive")
-    assert table[0] == "INCONCLUSIVE: 1 of 2 limits not settled by these clips: limit 1"
+    assert table[0] == "INCONCLUSIVE: 1 of 2 limits not settled by these clips: limit 2"
     rows = [line.split()[-1] for line in table if line.startswith("LSE-C_S ↓")]
     assert rows == ["ok", "inconclusive"]
     table = judged("fail", "inconclusive", "pass")
     assert (
         table[0]
-        == "FAILED: leaks under silence: 1 of 3 limits broken: limit 0; 1 not settled by these clips: limit 1"
+        == "FAILED: leaks under silence: 1 of 3 limits broken: limit 1; 1 not settled by these clips: limit 2"
     )
 
 
@@ -161,7 +161,7 @@ def test_how_a_limit_ended_is_coloured_where_pytest_colours() -> None:
     silent = corpus(Condition(Setup.SI, Reference.CR))
     verdicts = {
         outcome: JudgedLimit(outcome, "LSE-C_S", f"< {number}", Outcome(outcome))
-        for number, outcome in enumerate(("pass", "fail", "inconclusive", "not judged"))
+        for number, outcome in enumerate(("pass", "fail", "inconclusive", "not judged"), 1)
     }  # fmt: skip
 
     def tables(colours: bool) -> list[str]:

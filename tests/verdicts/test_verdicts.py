@@ -18,8 +18,9 @@ from pytest_lipleak.verdicts.value_against_limit import FAR, SUITE, SUITE_ALPHA,
 
 LOWER, HIGHER = ("LSD-CR", "LSE-C_S", "LSE-D[AM,CR]"), ("LSE-D_S", "LSE-C[AM,AR]", "LSE-D_XO[CR]")
 numbers = st.floats(-1e6, 1e6)
+above_the_best = st.floats(0, 1e6, exclude_min=True)
 limits = st.one_of(
-    st.builds(Limit, st.sampled_from(LOWER).map(metric), st.sampled_from(["<", "<="]), numbers),
+    st.builds(Limit, st.sampled_from(LOWER).map(metric), st.sampled_from(["<", "<="]), above_the_best),
     st.builds(Limit, st.sampled_from(HIGHER).map(metric), st.sampled_from([">", ">="]), numbers),
 )
 bounds = st.builds(lambda limit, share: replace(limit, confidence=share), limits, st.floats(0.5, 0.9999))
@@ -190,6 +191,34 @@ def test_a_limit_that_rewards_getting_worse_is_refused(name: str, wrong: str) ->
     assert f"write {metric(name).name} {right} 3.5" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "value", "words"),
+    [
+        (
+            "LSE-C_S@floor < 0",
+            0.02,
+            "LSE-C_S@floor is 0 at best, so a perfect model would break LSE-C_S@floor < 0; give",
+        ),
+        ("REF_swap[SI,CR] <= -0.1", 0.9, "give a limit above 0"),
+        ("SSIM[AM,CR] > 1", 0.9, "SSIM[AM,CR] is 1 at best"),
+        ("success[XM,CR] >= 1.01", 1.0, "give a limit below 1"),
+    ],
+)
+def test_a_limit_that_nothing_could_keep_accuses_nobody(text: str, value: float, words: str) -> None:
+    limit = Limit.parse(text)
+    verdict = judge(limit, measured(limit, value))
+    assert verdict.outcome is Outcome.NOT_JUDGED
+    assert words in verdict.headline
+
+
+@pytest.mark.parametrize(
+    "text", ["LSD-CR <= 0", "success[XM,CR] >= 1", "PSNR[AM,CR] > 1e6", "LSE-C[AM,CR] > 99"]
+)
+def test_a_limit_that_something_could_keep_is_judged(text: str) -> None:
+    limit = Limit.parse(text)
+    assert judge(limit, measured(limit, limit.value)).judged
+
+
 def test_an_unknown_operator_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="unknown operator '!='"):
         Limit(metric("LSD-CR"), "!=", 1.0)
@@ -291,15 +320,15 @@ def test_the_range_holds_what_is_needed_in_four_cases_of_five() -> None:
     """Samples of known effect, inconclusive ones alone; what is needed comes from scipy's t, not from the formula."""
     from scipy.stats import t
 
-    limit, generator = Limit.parse("LSE-C_S < 0 @ 95%"), np.random.default_rng(7)
+    limit, generator = Limit.parse("LSE-C_S < 9 @ 95%"), np.random.default_rng(7)
     for count in (8, 12, 30):
         for effect in (0.2, 0.4, 0.7):
             sizes = np.arange(5, 2000)
             needed = sizes[(t.ppf(0.975, sizes - 1) / np.sqrt(sizes) <= effect).argmax()]
             held = []
-            for sample in generator.normal(-effect, 1, (300, count)):
+            for sample in generator.normal(9 - effect, 1, (300, count)):
                 mean, half = sample.mean(), t.ppf(0.975, count - 1) * sample.std(ddof=1) / np.sqrt(count)
-                if mean - half < 0 < mean + half:
+                if mean - half < 9 < mean + half:
                     found = replace(
                         measured(limit, mean, count, interval=(mean - half, mean + half)), confidence=0.95
                     )

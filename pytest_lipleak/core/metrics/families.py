@@ -5,6 +5,7 @@ a row here, a way to take its measure (``corpus`` for scores, ``evaluation.measu
 ``docs/metrics.md``.
 """
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -125,6 +126,13 @@ class Family:
     def measure(self) -> str:
         """What is noted of each clip: the name without setup and reference."""
         return self.pattern.replace("_{own}", "").partition("[")[0]
+
+    @property
+    def best(self) -> float:
+        """The value that nothing is better than; chance alone may lie beyond it. Infinity where there is none."""
+        if self.better == "lower":
+            return 0.0
+        return 1.0 if self.unit.endswith(" to 1") else math.inf
 
     @property
     def against_own(self) -> bool:

@@ -193,13 +193,18 @@ class Metric:
         return Question.SILENCE if self.conditions[-1].setup is Setup.SI else Question.SPEECH
 
     @property
-    def of_full_copy(self) -> Column | None:
-        """What a full copy of the clip's lips would score at most: the real clip's own score.
+    def over_others(self) -> bool:
+        """Whether it is what a score is above, or differs from, the score that other speech has."""
+        return self.family.source is Source.LAGS or self.family.summary is Summary.DIFFERENCE
 
-        None where that is more than one column. Over unrelated speech and over the floor it scores less.
+    @property
+    def of_full_copy(self) -> Column | None:
+        """The real clips' score that a full copy of their lips has, too; ``over_others`` says what is taken off first.
+
+        None where no score of the real clips tells.
         """
         first = self.columns[0]
-        if self.family.source is Source.LAGS:
+        if self.over_others:
             return Column("LSE-C", None, Audio.OWN)
         if len(self.columns) > 1 or first.audio is not Audio.OWN:
             return None

@@ -189,12 +189,22 @@ def _unreached(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> dict[str
 
 
 def _full_copy(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> float | None:
+    """What a full copy of the clips' lips comes to, about; None where that is not known."""
     if metric.is_probe or metric.is_lips:
         return COPY_IN_STEP
     if metric.of_full_copy is None:
         return None
-    real = corpus.column(metric.of_full_copy)
-    return float(np.mean([real[clip] for clip in clips])) if clips and all(c in real for c in clips) else None
+    real, unrelated = corpus.column(metric.of_full_copy), corpus.unrelated
+    known = unrelated.keys() & real if metric.over_others else real
+    if not clips or not all(clip in known for clip in clips):
+        return None
+    scores = np.array([real[clip] for clip in clips], np.float64)
+    if metric.over_others:
+        others = np.max if metric.worst else np.mean
+        scores -= np.array([others(unrelated[clip]) for clip in clips])
+    if metric.over_lags:  # the floor takes its part
+        scores *= COPY_IN_STEP
+    return float(scores.max() if metric.worst else scores.mean())
 
 
 def _least_compared(corpus: Corpus, metric: Metric, clips: Sequence[str]) -> int:
