@@ -9,6 +9,7 @@ import pytest
 
 from pytest_lipleak.core.clips import Clip
 from pytest_lipleak.evaluation.one_video import score_clip
+from pytest_lipleak.faces.centred import is_centred, mouth_elsewhere
 from pytest_lipleak.faces.detection import FaceDetector
 from pytest_lipleak.faces.framing import (
     ELSEWHERE,
@@ -146,3 +147,21 @@ def test_a_lone_score_says_what_was_chosen(weights: Path) -> None:
     found = score_clip(crop, expert="embedded", weights=weights)
     assert found.protocol is Protocol.DIRECT
     assert not any("protocol" in note for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("across", "down", "place"),
+    [
+        (100, 86, ""),
+        (100, 146, "0.85 of the height and 0.50 of the width"),
+        (100, 26, "0.25 of the height and 0.50 of the width"),
+        (160, 86, "0.55 of the height and 0.80 of the width"),
+        (64, 112, ""),
+    ],
+)
+def test_where_the_mouth_of_a_known_box_lies(across: int, down: int, place: str) -> None:
+    """Needs no face model: boxes of 100 pixels in frames of 200, whose mouths lie 24 pixels below their middle."""
+    boxes = np.array([[across - 50, down - 50, across + 50, down + 50]] * 5, np.float64)
+    assert mouth_elsewhere(boxes, 200, 200) == place
+    if place:
+        assert not is_centred(boxes, 200, 200)
