@@ -204,6 +204,20 @@ def test_what_is_missing_passes_no_limit(folder: Path, capsys: pytest.CaptureFix
     assert "unscored: clips/mara_1 [XM,CR]: no video" in capsys.readouterr().out
 
 
+def test_an_output_whose_name_no_file_can_have_is_a_failed_trial(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        {"output": f"out/bars_{name}.mp4", "source": f"clips/{name}.mkv", "setup": "XM"} for name in NAMES
+    ]
+    rows.append({"output": f"{'x' * 300}.mp4", "source": f"clips/{NAMES[0]}.mkv", "setup": "SI"})
+    write_table(folder, rows)
+    assert evaluate("--gate=success[SI,CR] > 0.5", "--json=report.json") == BROKEN
+    assert "unexpected" not in capsys.readouterr().err
+    lost = json.loads((folder / "report.json").read_text())["results"][0]["unscored"]
+    assert any("xxx.mp4 is not there" in entry["reason"] for entry in lost)
+
+
 def test_a_pattern_misses_the_clips_of_which_nothing_was_made(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

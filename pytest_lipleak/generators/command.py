@@ -36,6 +36,7 @@ from pytest_lipleak.generators.facecrops import ClipFace, landmarks_of, usual_la
 from pytest_lipleak.generators.file_exchange import fetch_video, hand_over_audio, hand_over_video
 from pytest_lipleak.machine.model_files import file_sha256, weights_digest
 from pytest_lipleak.machine.private_folders import MARK, PrivateFolder, lock_file
+from pytest_lipleak.machine.written_files import write_array
 
 PLACEHOLDERS = ("video", "audio", "reference", "landmarks", "output", "seed", "workdir")
 NEEDED = ("video", "audio")
@@ -317,7 +318,7 @@ class CommandGenerator:
             if self._program.sees("reference"):
                 hand_over_video(paths["reference"], reference)
             if self._program.sees("landmarks"):
-                np.save(paths["landmarks"], usual_landmarks(landmarks_of(held(frames), self._face)))
+                write_array(paths["landmarks"], usual_landmarks(landmarks_of(held(frames), self._face)))
             values = {name: str(path) for name, path in paths.items()} | {"seed": str(self._calls.seed)}
             words = self._program.filled(kind, values)
             before = self._results(values)

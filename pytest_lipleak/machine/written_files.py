@@ -1,13 +1,17 @@
 """Files that a run writes for its user: refused before the work where they cannot be, missed with words after it."""
 
+import io
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pytest_lipleak.core.errors import ConfigurationError, OutputError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Kind = Literal["file", "folder", "page"]
 WANTED: dict[Kind, str] = {
@@ -75,6 +79,20 @@ def write_text(path: Path, text: str) -> None:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def write_array(path: Path, array: "NDArray[Any]") -> None:
+    """Write what ``np.save`` writes.
+
+    Raises:
+        OSError: it cannot be written; its ``errno`` says why. To a file ``np.save`` lets C write, whose error of a full
+            disk has none.
+    """
+    import numpy as np
+
+    held = io.BytesIO()
+    np.save(held, array, allow_pickle=False)
+    path.write_bytes(held.getbuffer())
 
 
 @contextmanager

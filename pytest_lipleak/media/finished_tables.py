@@ -3,6 +3,7 @@
 One format, written by ``lipleak export`` and by people: one row a video.
 """
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ from pytest_lipleak.core.suggestions import meant, meant_file
 from pytest_lipleak.media.boxes import Box
 from pytest_lipleak.media.clip_folders import VIDEO_SUFFIXES
 from pytest_lipleak.media.clip_lists import names_of
-from pytest_lipleak.media.tables import Row, file_beside, is_file, read_table
+from pytest_lipleak.media.tables import Row, file_beside, is_file, is_folder, read_table
 
 OWN, SILENCE, TRACK = "own", "silence", ""
 """Words of the column ``audio``: the clip's own speech; silence; the sound track of the output."""
@@ -211,7 +212,7 @@ def read_finished(spec: str) -> FinishedTable:
         rows, says_reference = _of_pattern(spec), "{reference}" in spec
     else:
         path = Path(spec).expanduser()
-        folder = path.is_dir()
+        folder = is_folder(path)
         path = path / MANIFEST if folder else path
         if not is_file(path):
             missing = f"the folder has no {MANIFEST}" if folder else "no such file"
@@ -275,8 +276,10 @@ def check_finished(spec: str, model: str | None) -> None:
 
 def _refuse_doubles(rows: Sequence[FinishedVideo]) -> None:
     met: dict[tuple[object, ...], FinishedVideo] = {}
-    files: dict[Path, FinishedVideo] = {}
+    files: dict[str, FinishedVideo] = {}
     for row in rows:
+        # One file, however it is written.
+        path = os.path.normpath(row.output)
         # Without a setup, the audio tells them apart, or what is heard in them: known later. So it does with several
         # partners under other speech.
         told = row.setup if row.setup is not Setup.XM or row.audio == TRACK else None
@@ -284,12 +287,12 @@ def _refuse_doubles(rows: Sequence[FinishedVideo]) -> None:
         if key in met:
             raise _two_rows(met[key], row)
         met[key] = row
-        if row.output in files and files[row.output].box == row.box:
+        if path in files and files[path].box == row.box:
             raise InputError(
-                f"{row.where}: the output {row.name} stands in two rows, here and in {files[row.output].where}; "
+                f"{row.where}: the output {row.name} stands in two rows, here and in {files[path].where}; "
                 "one video has one row"
             )
-        files[row.output] = row
+        files[path] = row
 
 
 def _two_rows(one: FinishedVideo, other: FinishedVideo) -> InputError:
@@ -448,7 +451,7 @@ def _of_pattern(pattern: str) -> list[FinishedVideo]:
         )
     fixed = pattern[: pattern.index("{")].rpartition("/")[0]
     root = Path(fixed or ("/" if pattern.startswith("/") else ".")).expanduser()
-    if not root.is_dir():
+    if not is_folder(root):
         raise MissingDataError(f"finished videos '{escaped(pattern)}': no folder {root}{meant_file(root)}")
     below = pattern[len(fixed) :].lstrip("/")
     expression = _expression(below)

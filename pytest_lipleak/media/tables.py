@@ -48,6 +48,11 @@ def is_file(path: Path) -> bool:
     return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises for names that are too long
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder of that name; no name is an error, however odd."""
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises for names that are too long
+
+
 def file_beside(folder: Path, name: str) -> Path | None:
     """Return the file that a table in ``folder`` names, or None where it is not there.
 

@@ -112,10 +112,10 @@ def model(value: Any, origin: Origin) -> str:
         # Written in an ini file, it is meant from there.
         return name if spec.is_absolute() or origin.folder == Path.cwd() else f"videos:{origin.folder / spec}"
     where, colon, attribute = (name, "", "") if name.endswith(".onnx") else name.rpartition(":")
-    beside = origin.folder / where
-    if where.endswith((".py", ".onnx")) and not Path(where).is_file() and beside.is_file():
-        return f"{beside}{colon}{attribute}"
-    return name
+    if not where.endswith((".py", ".onnx")):
+        return name
+    beside = path(where, origin)
+    return name if Path(where).is_file() or not beside.is_file() else f"{beside}{colon}{attribute}"
 
 
 def device(value: Any, origin: Origin) -> str:

@@ -43,8 +43,8 @@ class Access:
             found = None  # made when needed, for this user alone
         except OSError as error:
             raise StoreError(
-                f"store {self.folder}: cannot be looked into ({error.strerror}); it is somebody else's, so name "
-                "another folder with --lipleak-store"
+                f"store {self.folder}: cannot be looked into ({error.strerror}): it is somebody else's, or a file is "
+                "in its way; name another folder with --lipleak-store"
             ) from error
         why = ""
         if found is not None and found.st_uid not in (os.geteuid(), 0):
@@ -103,13 +103,14 @@ class Access:
                     "--lipleak-store-limit; what is finished stays"
                 ) from error
             # Others' files (a model's, say) may be forbidden, too; that is not the store's error.
-            ours = str(error.filename or "").startswith(str(self.folder))
-            if ours and error.errno in FORBIDDEN:
-                raise StoreError(
-                    f"store {self.folder}: cannot be written to ({error.strerror}); name another folder with "
-                    "--lipleak-store, or leave it out to keep artefacts for one run only"
-                ) from error
-            raise
+            file = str(error.filename or "")
+            if not file.startswith(str(self.folder)):
+                raise
+            how = "cannot be written to" if error.errno in FORBIDDEN else f"cannot be used: {file}"
+            raise StoreError(
+                f"store {self.folder}: {how} ({error.strerror}); name another folder with --lipleak-store, or leave it "
+                "out to keep artefacts for one run only"
+            ) from error
 
 
 def _without_execution(folder: Path) -> int:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import TYPE_CHECKING, Any
 
 from pytest_lipleak.core.remarks import remark
@@ -161,6 +162,8 @@ class Layout:
                 status = path.stat()
             except FileNotFoundError:
                 continue
+            if not S_ISREG(status.st_mode):
+                continue  # not ours, whatever it is called
             used = status.st_mtime
             if used > now + IN_USE:
                 # From before a clock was set back: it would never grow old.

@@ -91,7 +91,8 @@ class Store:
 
     def clear(self) -> list[Artefact]:
         """Remove every artefact that nobody is making, and what was left behind; returns what was removed."""
-        return self._upkeep.clear()
+        with self._access.worded():
+            return self._upkeep.clear()
 
     def get_or_make(
         self,
@@ -119,7 +120,9 @@ class Store:
         """
         from filelock import Timeout
 
-        if found := self.find(kind, key):
+        with self._access.worded():
+            found = self.find(kind, key)
+        if found:
             return found
         needs()
         with self._access.worded():

@@ -100,6 +100,22 @@ def test_a_folder_means_its_manifest_and_an_output_may_have_another_ending(folde
             ["output,source,setup", "out/1.mp4,clips/ann.mp4,XM", "out/1.mp4,clips/bob.mp4,XM"],
             "line 3: the output 1.mp4 stands in two rows",
         ),
+        (
+            [
+                "output,source,reference,setup",
+                "out/1.mp4,clips/ann.mp4,CR,XM",
+                "clips/.././out//1.mp4,clips/ann.mp4,AR,XM",
+            ],
+            "1.mp4 stands in two rows, here and in",
+        ),
+        (
+            [
+                "output,source,model,setup",
+                "out/1.mp4,clips/ann.mp4,a,XM",
+                "clips/../out/1.mp4,clips/ann.mp4,b,XM",
+            ],
+            "1.mp4 stands in two rows, here and in",
+        ),
         (["output,source,box", 'out/1.mp4,clips/ann.mp4,"1,2,3"'], "line 2: box '1,2,3' is no box"),
         (["output,source,box", 'out/1.mp4,clips/ann.mp4,"0,0,0,9"'], "is no box"),
         (["output,source,probe", "out/1.mp4,clips/ann.mp4,REF"], "line 2: unknown probe 'REF'"),

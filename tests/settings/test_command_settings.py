@@ -251,3 +251,9 @@ def test_no_command_takes_the_beginning_of_an_option() -> None:
         with pytest.raises(SystemExit) as ended:
             main([command, *ARGUMENTS[command], "--hel"])
         assert ended.value.code == USAGE
+
+
+@pytest.mark.parametrize("name", [f"{'x' * 300}.onnx", f"{'x' * 300}.py:load"])
+def test_a_model_that_no_file_can_be_is_refused(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["evaluate", f"--model={name}"]) == USAGE
+    assert "cannot be a path (File name too long)" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 
 from pytest_lipleak.core.errors import StoreError
 from pytest_lipleak.machine.private_folders import STORE_MARK
+from pytest_lipleak.machine.written_files import write_array
 from pytest_lipleak.media.video import raw_frames, stored_images, write_raw, write_video
 from pytest_lipleak.store.keys import key_of, versions_of
 from pytest_lipleak.store.store import Store
@@ -388,6 +390,50 @@ def test_raw_pictures_that_do_not_fit_on_a_really_full_disk(tmp_path: Path) -> N
         small = store.get_or_make("video.pictures", KEY, lambda path: write_raw(path, frames[:2]))
         assert small is not None
         np.testing.assert_array_equal(raw_frames(small), frames[:2])
+
+
+@pytest.mark.parametrize("values", [6_000, 200_000])
+def test_an_array_that_does_not_fit_on_a_really_full_disk(tmp_path: Path, values: int) -> None:
+    """``np.save`` ends in an error without any number there, at which byte soever the disk is full."""
+    array = np.zeros(values)
+    with small_disk(tmp_path / "disk", "400k"):
+        (tmp_path / "disk" / "other").write_bytes(bytes(360_000))
+        store = Store(tmp_path / "disk" / "store")
+        with pytest.raises(StoreError, match="its disk is full"):
+            store.get_or_make("array.npy", KEY, lambda path: write_array(path, array))
+        assert store.artefacts() == []
+        small = store.get_or_make("array.npy", KEY, lambda path: write_array(path, array[:9]))
+        assert small is not None
+        np.testing.assert_array_equal(np.load(small), array[:9])
+
+
+@pytest.mark.parametrize("what", ["artefact", "lock", "unreadable"])
+def test_what_stands_in_the_place_of_its_files_is_named(store: Store, what: str) -> None:
+    path = store.get_or_make(KIND, KEY, whole)
+    assert path is not None
+    if what == "artefact":
+        path.unlink()
+        path.mkdir()
+    elif what == "unreadable":
+        path.unlink()
+        path.symlink_to(path)  # a loop: no right of root's opens it
+    else:
+        path.unlink()
+        lock = next(store.folder.rglob("*.lock"))
+        lock.unlink()
+        lock.mkdir()
+    with pytest.raises(StoreError, match=rf"{re.escape(str(store.folder))}: cannot be used: .*{KEY}"):
+        store.get_or_make(KIND, KEY, whole)
+
+
+def test_a_folder_called_as_an_artefact_is_neither_counted_nor_removed(store: Store) -> None:
+    path = store.get_or_make(KIND, KEY, whole)
+    assert path is not None
+    path.unlink()
+    path.mkdir()
+    assert store.artefacts() == []
+    assert store.clear() == []
+    assert path.is_dir()
 
 
 @pytest.mark.parametrize("action", ["check", "make"])

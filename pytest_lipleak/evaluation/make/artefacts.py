@@ -27,6 +27,7 @@ from pytest_lipleak.evaluation.make.videos import GENERATION_LIBRARIES, OutputVi
 from pytest_lipleak.faces.small_faces import Faces
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.shared import BusyError
+from pytest_lipleak.machine.written_files import write_array
 from pytest_lipleak.plan.trials import Trial
 from pytest_lipleak.plan.user_choices import Plan
 from pytest_lipleak.store.keys import STORE_FORMAT, key_of, versions_of
@@ -293,8 +294,7 @@ class Artefacts:
 
 def _writing(make: Callable[[], NDArray[Any]]) -> Callable[[Path], None]:
     def write(path: Path) -> None:
-        with path.open("wb") as file:
-            np.save(file, make())
+        write_array(path, make())
 
     return write
 

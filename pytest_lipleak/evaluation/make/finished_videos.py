@@ -43,10 +43,11 @@ from pytest_lipleak.generators.finished_model import FinishedVideos
 from pytest_lipleak.generators.registry import Model
 from pytest_lipleak.generators.shared import BusyError
 from pytest_lipleak.machine.model_files import file_sha256
+from pytest_lipleak.machine.written_files import write_array
 from pytest_lipleak.media.clipsets import LATE_FRAMES, ClipSet
 from pytest_lipleak.media.finished_tables import FinishedVideo, TrialName
 from pytest_lipleak.media.opening import FileState, file_state
-from pytest_lipleak.media.tables import is_file
+from pytest_lipleak.media.tables import is_file, is_folder
 from pytest_lipleak.media.timeline import Timeline, survey
 from pytest_lipleak.media.video import VideoFile, held_if_short
 from pytest_lipleak.plan.trials import Trial
@@ -79,12 +80,7 @@ def _pictures(row: FinishedVideo, timeline: Timeline) -> Iterator[Image]:
 
 
 def _what_is_there(path: Path) -> str:
-    return "is a folder; join its pictures to a video" if path.is_dir() else "is not there"
-
-
-def _write_array(array: Faces, path: Path) -> None:
-    with path.open("wb") as file:
-        np.save(file, array)
+    return "is a folder; join its pictures to a video" if is_folder(path) else "is not there"
 
 
 class FinishedOutputs(OutputVideos):
@@ -227,7 +223,7 @@ class FinishedOutputs(OutputVideos):
         def data() -> dict[str, Any]:
             laid = self._lay(trial)
             if laid.faces is not None:
-                self._store.get_or_make("faces.npy", key, partial(_write_array, laid.faces), about=about)
+                self._store.get_or_make("faces.npy", key, partial(write_array, array=laid.faces), about=about)
             return {
                 "indices": laid.indices,
                 "place": astuple(laid.place),

@@ -12,6 +12,7 @@ from pytest_lipleak.core.clips import Video, digest_of
 from pytest_lipleak.core.version import __version__
 from pytest_lipleak.machine.libraries import OPENCV
 from pytest_lipleak.machine.model_files import file_sha256
+from pytest_lipleak.machine.written_files import write_array
 from pytest_lipleak.store.keys import key_of, versions_of
 from pytest_lipleak.store.store import Store, read_array
 from pytest_lipleak.sync.protocols import Protocol
@@ -87,8 +88,7 @@ class PictureTools:
         """Return what ``make`` computes for the video ``source``, from the store where it was made before."""
 
         def write(path: Path) -> None:
-            with path.open("wb") as file:
-                np.save(file, make())
+            write_array(path, make())
 
         key = self._key(kind=kind, source=source)
         found = self._store.load(f"{kind}.npy", key, write, read_array, about={"of": source})
