@@ -347,10 +347,12 @@ def _told(verdicts: Verdicts, corpus: Corpus) -> Ending:
     asks_expert = any(not each.metric.is_picture for each in verdicts.values())
     without = clips_without(corpus) if asks_expert else ""
     if not found:
-        unseen = unwatched((verdict.metric for verdict in verdicts.values()), corpus)
-        hollow = [limit for limit, each in leaks_first(verdicts).items() if each.hollow]
-        hollow_words = f"a full copy would keep {named(hollow, LIMITS_SHOWN)}, too" if hollow else ""
-        words = "; ".join(filter(None, (f"{count} kept", hollow_words, without, unseen)))
+        hollow = {limit: each.shows_leak for limit, each in leaks_first(verdicts).items() if each.hollow}
+        copied, idle = ([limit for limit in hollow if hollow[limit] is leak] for leak in (True, False))
+        copied_words = f"a full copy would keep {named(copied, LIMITS_SHOWN)}, too" if copied else ""
+        idle_words = f"no model can break {named(idle, LIMITS_SHOWN)}" if idle else ""
+        unseen = unwatched((each.metric for limit, each in verdicts.items() if limit not in idle), corpus)
+        words = "; ".join(filter(None, (f"{count} kept", copied_words, idle_words, without, unseen)))
         return Ending(finding, f"{finding.head}: {words}", words, lines)
     (ended, limits), *rest = found
     what = f"{_found(verdicts, leaks)}: " if ended == Outcome.FAIL else ""

@@ -374,10 +374,16 @@ class Verdict:
 
     @property
     def hollow(self) -> str | None:
-        """Why keeping the limit says nothing: a full copy would keep it, too. None where it says something."""
-        copy = self.measurement.full_copy
-        if copy is None or not self.passed or not self.limit.holds(copy):
+        """Why keeping the limit says nothing: a full copy would keep it, too, or whatever there is. None where it says
+        something.
+        """
+        if not self.passed:
             return None
+        copy, poorest = self.measurement.full_copy, self.limit.metric.family.poorest
+        if copy is None or not self.limit.holds(copy):
+            if poorest is None or not self.limit.holds(poorest):
+                return None
+            return f"no model can break {self.limit}: nothing scores worse than {poorest:g}; choose another limit"
         kept = f"a full copy of the lips would keep {self.limit}, too"
         below = "below" if self.limit.metric.better == "lower" else "above"
         return f"{kept}: it scores about {copy:.2f}; choose a limit well {below} that, or judge by the default gates"

@@ -6,12 +6,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from corpora import corpus
 
 from pytest_lipleak.core.metrics.formulas import KNOWN_METRICS, metric, shares_by_part
 from pytest_lipleak.core.scores import Unscored
 from pytest_lipleak.report.failures import MOST_SEEN, SEEN, explain, unscored_lines
 from pytest_lipleak.report.tracebacks import OURS, say_once
-from pytest_lipleak.verdicts.limits import Limit, Measurement
+from pytest_lipleak.verdicts.endings import model_ending
+from pytest_lipleak.verdicts.judged_limits import JudgedLimit
+from pytest_lipleak.verdicts.limits import Limit, Measurement, Verdict
 from pytest_lipleak.verdicts.value_against_limit import judge
 
 
@@ -110,6 +113,38 @@ def test_a_limit_that_a_full_copy_keeps_is_said_to_be_hollow() -> None:
     )
     broken = judge(Limit.parse("LSE-C_S < 3.0"), measurement("LSE-C_S", 4.0, full_copy=real))
     assert broken.hollow is None, "it found something"
+
+
+@pytest.mark.parametrize(
+    ("idle", "asks"),
+    [
+        ("LSE-C[XM,CR] > -1", "LSE-C[XM,CR] > 0"),
+        ("LSE-C[AM,AR] >= 0", "LSE-C[AM,AR] > 0.01"),
+        ("SSIM[AM,CR] > -1.5", "SSIM[AM,CR] > -0.9"),
+        ("success[XM,CR] >= 0", "success[XM,CR] > 0"),
+        ("MAR_open[SI,CR] <= 1", "MAR_open[SI,CR] < 1"),
+    ],
+)
+def test_a_limit_that_no_value_breaks_is_said_to_be_hollow(idle: str, asks: str) -> None:
+    def judged(text: str) -> Verdict:
+        limit = Limit.parse(text)
+        return judge(limit, measurement(limit.metric.name, 0.5))
+
+    assert judged(idle).passed
+    assert f"no model can break {Limit.parse(idle)}" in judged(idle).headline
+    assert judged(asks).passed
+    assert judged(asks).hollow is None
+
+
+def test_what_an_idle_limit_asks_is_not_looked_at() -> None:
+    def headline(text: str) -> str:
+        verdict = judge(Limit.parse(text), measurement("LSE-C[XM,CR]", 2.0))
+        return model_ending({text: JudgedLimit.of(verdict)}, corpus(["one"])).headline
+
+    idle = headline("LSE-C[XM,CR] > -1")
+    assert "PASSED: 1 limit kept; no model can break LSE-C[XM,CR] > -1; not looked at" in idle
+    assert "whether lips follow the audio" in idle
+    assert "whether lips follow the audio" not in headline("LSE-C[XM,CR] > 1")
 
 
 def test_the_clips_that_break_a_limit_on_the_worst_clip_are_named() -> None:

@@ -145,6 +145,13 @@ class Family:
         return self.pattern.endswith("[{condition}]")
 
     @property
+    def poorest(self) -> float | None:
+        """The worst value that there is, by its unit; None where there is none."""
+        if self.better == "higher":
+            return -1.0 if self.unit.endswith("-1 to 1") else 0.0
+        return 1.0 if self.unit.endswith("0 to 1") else None
+
+    @property
     def is_picture(self) -> bool:
         """Whether it is measured on the pictures alone, without a sync expert."""
         return self.source in (Source.PICTURES, Source.FRAME_SETS)
