@@ -144,6 +144,9 @@ def _check_result(result: Mapping[str, Any], where: str) -> None:
         for entry in result[kind]:
             if entry["clip"] not in clips:
                 raise InputError(f"{kind}: the clip {_shown(entry['clip'])} is none of the report's clips")
+    for clip in result.get("unrelated", ()):
+        if (clip, "GT") not in trials:
+            raise InputError(f"unrelated: the real clip {_shown(clip)} has no score of its own in it")
     for scan in result["scans"]:
         if (scan["clip"], scan["condition"]) not in trials:
             raise InputError(f"scans: the video of {_shown(scan['clip'])}, {scan['condition']} is not in it")

@@ -199,6 +199,19 @@ CONTRADICTIONS: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "scan without others": (lambda data: first(data)["scans"][0]["lips"].pop(), "at least two rows"),
     "scan of 20 lags": (lambda data: first(data)["scans"][0]["excess"][1].pop(), "21 lags in every row"),
     "slope of 20 lags": (lambda data: first(data)["scans"][0]["slope"].pop(), "21 lags in every row"),
+    "part of nothing": (lambda data: first(data)["provenance"].update(shard={"of": 2}), "provenance.shard"),
+    "part zero": (
+        lambda data: first(data)["provenance"].update(shard={"part": 0, "of": 2, "clips": ["a"]}),
+        "provenance.shard.part",
+    ),
+    "unrelated speech without a real clip": (
+        lambda data: first(data).update(
+            unrelated={"a": [0.1, 0.2]},
+            scans=[],
+            trials=[each for each in first(data)["trials"] if each["condition"] != "GT"],
+        ),
+        "unrelated: the real clip 'a' has no score",
+    ),
     "other metric": (
         lambda data: first(data)["verdicts"][0].update(metric="LSD-AR"),
         "is no limit of 'LSD-AR'",
