@@ -63,8 +63,10 @@ def test_what_is_not_broken_has_no_meaning_and_no_remedy() -> None:
 
 def test_only_a_probe_accuses_the_reference_or_the_input() -> None:
     lines = explained("LSE-C_S[AR] < 1", measurement("LSE-C_S[AR]", 2.0))
-    assert "agree with the clip's own speech, which the model never heard but saw" in lines[3]
+    assert "agree with the clip's own speech, which the model did not hear, but saw or remembered" in lines[3]
     assert "from which pictures the lips come" in lines[-1]
+    floor = explained("LSE-C_S@floor[CR] < 0.4", measurement("LSE-C_S@floor[CR]", 2.0))
+    assert "it was seen or remembered, not heard" in floor[3], "answers that are kept were seen by nobody"
     assert not any("come from the" in line for line in lines[:-1])
     probe = explained("REF_swap[SI,AR] < 0.1", measurement("REF_swap[SI,AR]", 0.5))
     assert "it is copied" in probe[-1], "another frame is in use already, and nothing else is known to help"

@@ -200,25 +200,25 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         "LSE-C_{own}",
         _OWN_SCORE,
-        "{driven}, the lips agree with the clip's own speech, which the model never heard but saw",
+        "{driven}, the lips agree with the clip's own speech, which the model did not hear, but saw or remembered",
         "lower", _LSE, Source.SYNC, setups=UNHEARD,
     ),
     Family(
         "LSE-D_{own}",
         _OWN_SCORE,
-        "{driven}, the lips stay close to the clip's own speech, which the model never heard but saw",
+        "{driven}, the lips stay close to the clip's own speech, which the model did not hear, but saw or remembered",
         "higher", _LSE, Source.SYNC, setups=UNHEARD,
     ),
     Family(
         "LSE-C_{own}@floor",
         _FLOOR,
-        "{driven}, the lips agree with the clip's own speech: it was seen, not heard",
+        "{driven}, the lips agree with the clip's own speech: it was seen or remembered, not heard",
         "lower", _LSE, Source.LAGS, Summary.BEST_LAG, setups=UNHEARD, shown=Shown.TABLE,
     ),
     Family(
         "LSE-C_{own}@worst",
         _FLOOR + ": the worst clip, above all that unrelated speech gives",
-        "{driven}, the lips of this clip agree with its own speech: it was seen, not heard",
+        "{driven}, the lips of this clip agree with its own speech: it was seen or remembered, not heard",
         "lower", _LSE, Source.LAGS, Summary.WORST_CLIP, Question.CLIPS, UNHEARD, shown=Shown.TABLE,
     ),
     Family(
