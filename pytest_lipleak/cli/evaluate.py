@@ -279,16 +279,11 @@ def _judge_regressions(work: "Run", evaluation: "Evaluation", told: _Troubles) -
             told.failed[str(found.verdict.limit)] = explain_regression(found, work.baseline.name)
 
 
-def _uncounted(words: str) -> str:
-    """Return these words without how many more videos of one limit failed of a cause, in which limits differ."""
+def _new(words: str) -> str:
+    """Return these words without the line that says only that more videos failed of what is told above."""
     from pytest_lipleak.evaluation.make.trial_record import IN_THE_SAME_WAY
 
-    count, same_way, cause = words.partition(f" failed{IN_THE_SAME_WAY}")
-    return (
-        f"more videos failed{same_way.removeprefix(' failed')}{cause}"
-        if same_way and "\n" not in count
-        else words
-    )
+    return "\n".join(line for line in words.split("\n") if not line.endswith(f" failed{IN_THE_SAME_WAY}"))
 
 
 def _more_on(verdict: "Verdict", failed: Mapping[str, str], *, quiet: bool) -> str:
@@ -386,6 +381,6 @@ def _print_why(
         print(here(f"\n{line}", options))
     broken = [verdicts[name] for name in in_order if not verdicts[name].passed]
     # One cause, such as a file that is missing, may stand in the way of every limit: it is told once.
-    for words in dict.fromkeys(_uncounted(_more_on(each, failed, quiet=options.quiet)) for each in broken):
+    for words in dict.fromkeys(_new(_more_on(each, failed, quiet=options.quiet)) for each in broken):
         if words:
             print(here(f"\n{words}", options))

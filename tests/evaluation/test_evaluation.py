@@ -269,6 +269,13 @@ class FailsOn(Recorder):
         return follows_audio(frames, audio, reference)
 
 
+def test_failures_that_differ_in_numbers_alone_are_one_cause(start: Start) -> None:
+    """Every clip has a length of its own, and a wrong one is told in numbers."""
+    wrong = Recorder(lambda frames, audio, reference: frames[: len(frames) - 1 - len(wrong.calls) % 5])
+    with pytest.raises(GeneratorError, match=r"more videos failed in the same way$"):
+        start(wrong).need()
+
+
 def test_a_failing_clip_is_named_and_the_others_are_finished(start: Start) -> None:
     generator = FailsOn("b", RuntimeError("shape mismatch"))
     evaluation = start(generator)

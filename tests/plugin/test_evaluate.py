@@ -117,7 +117,7 @@ def test_what_cannot_be_judged_is_neither_good_nor_a_leak(
     assert both.startswith("NOT JUDGED: 2 of 2 limits could not be judged: LSE-C_S < 50, LSE-D_S > 1")
     assert both.count("out of memory in the decoder") == out.count("out of memory in the decoder")
     evaluate("Raises", "--gate=LSE-C_S < 50", "--gate=LSE-C[AM,CR] > 0", "--gate=LSD-CR < 50")
-    assert capsys.readouterr().out.count("more videos failed in the same way: generate() raised") == 1
+    assert "failed in the same way" not in capsys.readouterr().out, "the reason is told above"
     # Nothing the model has is spoken of: nothing was judged.
     assert evaluate("OnlyAR", "--gate=LSD-CR < 50") == NOT_JUDGED
     assert "skipped LSD-CR < 50: " in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """What is known so far of one model's trials, and why the rest is not."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
@@ -73,8 +74,8 @@ class TrialRecord:
             causes = {_cause(key, error) for key, error in failed.items()}
             places = [error.place for error in others if isinstance(error, WrongVideoError)]
             # The reason stands above already: what is new are the files.
-            alike = named(places) if len(places) == len(others) else "".join(causes)
-            how = f"{IN_THE_SAME_WAY}{alike}" if len(causes) == 1 else f", the first with: {others[0]}"
+            which = f": {named(places)}" if len(places) == len(others) else ""
+            how = f"{IN_THE_SAME_WAY}{which}" if len(causes) == 1 else f", the first with: {others[0]}"
             more = f"\n{counted(len(others), 'more video')} failed{how}" if others else ""
             silence = self.corpus.provenance.silence
             # A trial may be scored, and fail in a probe of it.
@@ -84,15 +85,17 @@ class TrialRecord:
 
 
 def _cause(key: Key, error: LipleakError) -> str:
-    """What went wrong in a trial, without the words that name it."""
+    """What went wrong in a trial, without the words that name it, and without numbers: clips are not equally long."""
     words = str(error).partition("\n")[0]
     if isinstance(error, WrongVideoError) and error.place:
-        return words.removeprefix(f"{error.place}: ")
-    return words.partition(f"condition [{key[1]}]: ")[2] or words
+        words = words.removeprefix(f"{error.place}: ")
+    else:
+        words = words.partition(f"condition [{key[1]}]: ")[2] or words
+    return re.sub(r"\d+", "0", words)
 
 
-IN_THE_SAME_WAY = " in the same way: "
-"""Behind how many more videos failed where all failed of one cause, which follows."""
+IN_THE_SAME_WAY = " in the same way"
+"""Behind how many more videos failed where all failed of the cause that stands above."""
 
 
 def label_of(key: Key) -> str:
