@@ -34,7 +34,8 @@ from pytest_lipleak.generators.catalogue import COMMAND_PREFIX
 from pytest_lipleak.generators.environment import without_credentials
 from pytest_lipleak.generators.facecrops import ClipFace, landmarks_of, usual_landmarks
 from pytest_lipleak.generators.file_exchange import fetch_video, hand_over_audio, hand_over_video
-from pytest_lipleak.machine.model_files import file_sha256, weights_digest
+from pytest_lipleak.machine.model_files import file_sha256
+from pytest_lipleak.machine.named_files import weights_digest
 from pytest_lipleak.machine.private_folders import MARK, PrivateFolder, lock_file
 from pytest_lipleak.machine.written_files import write_array
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from pkgutil import iter_modules
@@ -37,7 +37,7 @@ from pytest_lipleak.generators.command import check_template
 from pytest_lipleak.generators.contract import Declared, declared_by, fingerprint_of
 from pytest_lipleak.generators.facecrops import ClipFace
 from pytest_lipleak.generators.interface import Generator
-from pytest_lipleak.machine.model_files import contents_of
+from pytest_lipleak.machine.named_files import NamedFiles
 from pytest_lipleak.media.finished_tables import check_finished
 
 GROUP = "pytest_lipleak.generators"
@@ -56,15 +56,13 @@ class Model:
         name: as the user wrote it; reports print it.
         generator: the object that generates.
         arguments: what its factory was given.
-        defaults: what its factory takes where nobody says otherwise, of what was not given.
-        folder: from which its paths are read, whichever its factory goes to; empty for the current one.
+        files: what its factory reads of them, and of what it takes where nobody says otherwise.
     """
 
     name: str
     generator: Generator
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    folder: Path = Path()
+    files: NamedFiles = field(default_factory=NamedFiles, compare=False)
 
     def __post_init__(self) -> None:
         # A class may call itself anything.
@@ -81,16 +79,18 @@ class Model:
 
     @cached_property
     def fingerprint(self) -> str | None:
-        """What identifies weights and code, or None when the model does not say.
+        """What identifies weights and code, or None when the model does not say, or nobody knows which it has.
 
         What lies in files and folders that the factory was given, or takes by default, counts, too: a checkpoint that
-        training wrote again has the path that it had before, and many a generator says no more of it.
+        training wrote again has the path that it had before, and many a generator says no more of it. One that was
+        written while the model was loaded may be what it has, or not.
         """
         said = self.declared.fingerprint
         if said is None or _hashes_its_files(self.name):
             return said
-        taken = sorted({**self.defaults, **self.arguments}.items())
-        read = [content for _, value in taken for content in contents_of(value, self.folder)]
+        read = self.files.contents()
+        if read is None:
+            return None
         return f"{said} {hashlib.sha256(' '.join(read).encode()).hexdigest()[:16]}" if read else said
 
     def check_unchanged(self) -> None:
@@ -149,16 +149,15 @@ class ModelBuilder:
 
     Args:
         build: does it.
-        defaults: as of ``Model``, and
-        folder: likewise.
+        files: as of ``Model``.
     """
 
     build: Callable[[], Model]
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-    folder: Path = Path()
+    files: NamedFiles = field(default_factory=NamedFiles)
 
     def __call__(self) -> Model:
         """Build it; raises what ``load_model`` does."""
+        self.files.note()
         return self.build()
 
 
@@ -267,7 +266,9 @@ def model_builder(name: str, arguments: Mapping[str, Any] | None = None, device:
         for each in (_parameters(target) if callable(target) else {}).values()
         if each.default is not each.empty and each.name not in arguments
     }
-    return ModelBuilder(lambda: Model(name, build(), given, defaults, folder), defaults, folder)
+    bound = {"": target} if isinstance(target, partial) else {}
+    files = NamedFiles({**bound, **defaults, **given}, folder)
+    return ModelBuilder(lambda: Model(name, build(), given, files), files)
 
 
 def _finished(name: str, spec: str, arguments: Mapping[str, Any]) -> Model:

@@ -6,8 +6,6 @@ Every such file is named by its hash. It is looked for in the weights folder the
 
 import hashlib
 import os
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +13,6 @@ from typing import Any
 from pytest_lipleak.core.errors import MissingDataError, WeightsError
 from pytest_lipleak.core.remarks import tell
 from pytest_lipleak.core.suggestions import meant_file
-
-WEIGHT_SUFFIXES = frozenset({".pth", ".pt", ".ckpt", ".safetensors", ".bin", ".onnx"})
-"""Files that programs read weights from, without saying so on their command line."""
-
-NOTE_SUFFIXES = frozenset({".log", ".txt", ".csv", ".jsonl"})
-"""Files that a model may write into while it runs, so that they are others in every process."""
 
 
 @dataclass(frozen=True)
@@ -203,61 +195,3 @@ def file_sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise MissingDataError(f"{path}: cannot be read ({error.strerror}); check its rights") from None
-
-
-def contents_of(value: object, folder: Path) -> Iterator[str]:
-    """SHA-256 of every file that a value names, and of the weight files in folders that it names, by content.
-
-    Args:
-        value: what a factory was given: text, a path, or such in lists and dictionaries. What names nothing that can be
-            read has no content here, nor have notes, and other files in a folder, which a model may write.
-        folder: from which paths are read.
-    """
-    if isinstance(value, str | os.PathLike) and str(value) not in ("", "."):
-        with suppress(OSError, ValueError, RuntimeError):  # no path, or nobody's home
-            path = folder / Path(value).expanduser()
-            named = path.is_file() and path.suffix not in NOTE_SUFFIXES
-            for file in (path,) if named else _weights_in(path):
-                with suppress(OSError, MissingDataError):  # the others count all the same
-                    if file.is_file():  # a pipe has no end
-                        yield file_sha256(file)
-    elif isinstance(value, Mapping):
-        for each in value.values():
-            yield from contents_of(each, folder)
-    elif isinstance(value, list | tuple | set | frozenset):
-        for each in sorted(value, key=str):
-            yield from contents_of(each, folder)
-
-
-def _weights_in(folder: Path) -> Iterator[Path]:
-    """Weight files beneath a folder, in order; a link to another folder is followed, as those who load follow it."""
-    seen = set()
-    for place, folders, files in os.walk(folder, followlinks=True):
-        if (real := os.path.realpath(place)) in seen:
-            folders.clear()  # a link that leads back
-            continue
-        seen.add(real)
-        folders.sort()
-        for name in sorted(files):
-            file = Path(place, name)
-            if file.suffix.lower() in WEIGHT_SUFFIXES:
-                yield file
-
-
-def weights_digest(folder: Path, hashed: Collection[Path] = ()) -> str:
-    """SHA-256 over path, size and time of change of all weight files in a folder, as 64 hex digits.
-
-    Their contents are not read, as they may have many gigabytes; a copy of the folder that does not keep times is
-    another one.
-
-    Args:
-        folder: of a program, with what lies beneath.
-        hashed: files to leave out, because their contents are hashed elsewhere.
-    """
-    known = {path.resolve() for path in hashed}
-    sha = hashlib.sha256()
-    for path in sorted(folder.rglob("*")):
-        if path.suffix in WEIGHT_SUFFIXES and path.is_file() and path.resolve() not in known:
-            stat = path.stat()
-            sha.update(f"{path.relative_to(folder).as_posix()}\0{stat.st_size} {stat.st_mtime_ns}\n".encode())
-    return sha.hexdigest()

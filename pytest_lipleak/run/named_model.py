@@ -14,6 +14,7 @@ from pytest_lipleak.settings.options import Inputs
 if TYPE_CHECKING:
     from pytest_lipleak.core.errors import GeneratorError, LipleakError
     from pytest_lipleak.generators.finished_model import FinishedVideos
+    from pytest_lipleak.generators.interface import Generator
     from pytest_lipleak.generators.registry import Model, ModelBuilder
     from pytest_lipleak.machine.private_folders import PrivateFolder
 
@@ -122,7 +123,7 @@ class NamedModel:
                 self._model.generator.unload()
 
     def _load(self) -> "Model":
-        from pytest_lipleak.core.errors import UnbuiltModelError
+        from pytest_lipleak.core.errors import GeneratorError, UnbuiltModelError
         from pytest_lipleak.generators.catalogue import VIDEOS_PREFIX
         from pytest_lipleak.generators.registry import Model, parse_arguments
 
@@ -143,9 +144,20 @@ class NamedModel:
         slots = Slots(folder, label, self._workers_per_gpu)
         declared = folder / f"model-{label}.json"
         arguments = parse_arguments(self._inputs.model_args)
-        shared = SharedGenerator(lambda: load().generator, slots, declared)
         assert build is not None
-        return Model(name, shared, arguments, build.defaults, build.folder)
+        files = build.files
+
+        def load_again() -> "Generator":
+            generator = load().generator
+            if files.changed_since_read:
+                raise GeneratorError(
+                    f"model {name!r}: a file that it was given changed between two loads (--lipleak-workers-per-gpu "
+                    "unloads it between tests); what was made before and after must not count as one model's: give the "
+                    "run a copy of that file"
+                )
+            return generator
+
+        return Model(name, SharedGenerator(load_again, slots, declared), arguments, files)
 
     @contextmanager
     def _worded(self, name: str, kind: "type[GeneratorError]") -> Iterator[None]:

@@ -4,8 +4,11 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,6 +26,7 @@ from pytest_lipleak.generators.registry import (
     load_model,
     model_builder,
 )
+from pytest_lipleak.machine.named_files import NamedFiles
 
 FRAMES = np.zeros((2, 4, 4, 3), np.uint8)
 AUDIO = np.zeros(2 * 640, np.int16)
@@ -461,11 +465,13 @@ def test_files_that_a_factory_takes_by_default_or_in_a_list_count_as_well(
     Path("net.py").write_text(
         NAMED_BY_ITS_PATH.replace("checkpoint):", "checkpoint='model.pth', more=()):")
         + "\n\ndef load(checkpoint='~/model.pth', device='cpu'): return Named(checkpoint)\n"
+        "\n\nimport functools\n\nbound = functools.partial(Named, 'no', ['model.pth'])\n"
     )
     asked: list[tuple[str, dict[str, object]]] = [
         ("net.py:Named", {}),
         ("net.py:load", {}),
         ("net.py:Named", {"checkpoint": "no", "more": ["x", {"y": "model.pth"}]}),
+        ("net.py:bound", {}),
     ]
     for name, arguments in asked:
         Path("model.pth").write_bytes(b"one epoch")
@@ -523,6 +529,73 @@ def test_every_weight_file_of_a_folder_counts(
     assert fingerprint() == first
     file.write_bytes(b"two epochs")
     assert fingerprint() != first
+
+
+@dataclass
+class Settings:
+    weights: str = "model.pth"
+
+
+def test_files_are_found_in_whatever_holds_their_names(tmp_path: Path) -> None:
+    (tmp_path / "model.pth").touch()
+    endless: list[object] = ["model.pth"]
+    endless.append(endless)
+    holders: tuple[object, ...] = (
+        Settings(), SimpleNamespace(a={"b": Path("model.pth")}), partial(Settings, "model.pth"), {"model.pth"},
+        partial(Settings, weights="model.pth"), endless, tmp_path / "model.pth",
+    )  # fmt: skip
+    for holder in holders:
+        assert {*NamedFiles({"x": holder}, tmp_path)} == {tmp_path / "model.pth"}
+    for other in (Settings, b"model.pth", 3, None, "", ".", "\0", "no.pth", Settings("no.pth")):
+        assert not [*NamedFiles({"x": other}, tmp_path)]
+
+
+def test_of_a_folder_its_weights_count_and_what_is_configured_beside_them(tmp_path: Path) -> None:
+    for name in (
+        "net/model.GGUF",
+        "net/config.json",
+        "net/calls.log",
+        "net/out.mp4",
+        "out/scores.json",
+        "out/a.csv",
+    ):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = [file.name for file in NamedFiles({"x": tmp_path})]
+    assert found == ["config.json", "model.GGUF"]
+
+
+@pytest.mark.parametrize(
+    "when", ["before it is built", "while it is built", "after it is built", "after all"]
+)
+def test_a_file_that_changes_while_a_model_is_loaded_says_nothing_of_it(tmp_path: Path, when: str) -> None:
+    """Whether the model has the old weights or the new ones nobody knows, so nothing is reused as made by either."""
+    file = tmp_path / "model.pth"
+    file.write_bytes(b"one epoch")
+    trains = "    from pathlib import Path; Path(checkpoint).write_bytes(b'two epochs')\n"
+    (tmp_path / "net.py").write_text(
+        f"{NAMED_BY_ITS_PATH}\n\ndef load(checkpoint):\n"
+        f"{trains * (when == 'while it is built')}    return Named('it')\n"
+    )
+    build = model_builder(f"{tmp_path}/net.py:load", {"checkpoint": str(file)})
+    if when == "before it is built":
+        file.write_bytes(b"two epochs")
+    model = build()
+    if when == "after it is built":
+        file.write_bytes(b"two epochs")
+    assert (model.fingerprint is None) is (when in ("while it is built", "after it is built"))
+    assert not model.files.changed_since_read
+    if when == "after all":
+        file.write_bytes(b"two epochs")
+        assert model.files.changed_since_read, "to load it again would make another model of it"
+
+
+def test_a_file_that_a_factory_fetches_is_no_change(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(
+        f"{NAMED_BY_ITS_PATH}\n\ndef load(checkpoint):\n    open(checkpoint, 'a').close()\n    return Named('it')\n"
+    )
+    model = load_model(f"{tmp_path}/net.py:load", {"checkpoint": str(tmp_path / "fetched.pth")})
+    assert str(model.fingerprint).startswith("net it ")
 
 
 def test_a_file_counts_where_a_factory_goes_to_another_folder(

@@ -9,7 +9,7 @@ from pytest_lipleak.core.errors import ConfigurationError
 from pytest_lipleak.generators.catalogue import ModelCard
 from pytest_lipleak.generators.checkout import Checkout, checkpoint_file
 from pytest_lipleak.generators.command import CommandGenerator, load, packages_of
-from pytest_lipleak.machine.model_files import weights_digest
+from pytest_lipleak.machine.named_files import weights_digest
 
 
 def program(
