@@ -210,11 +210,12 @@ class Bench:
 
         shares = arrived(real.frames, swapped)
         full = shares.full / len(changes)
+        given = (nudged(real.frames, time) for time in range(len(AGAIN)))
         if not alternative:
-            return {"share": max(shares.product / len(changes), shares.of_one(change) * full), "full": full}
+            found, _, _ = shares.beyond_same(lambda: change, (arrived(same, same) for same in given))
+            return {"share": found * full, "full": full}
         if not shares.asks_again:
             return {"share": shares.most, "full": full}
-        given = (nudged(real.frames, time) for time in range(len(AGAIN)))
         found, _ = shares.beyond_all(
             (arrived(same, same[:1]) for same in given),
             lambda: self._draws(generator),

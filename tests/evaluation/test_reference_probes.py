@@ -537,6 +537,60 @@ def test_a_model_that_samples_anew_is_compared_with_itself_and_that_is_said(
     assert not [line for line in suspicions(evaluation("demo", tmp_path).corpus) if "asked again" in line]
 
 
+class DrawsAMouth(ControlGenerator):
+    """Opens its honest lips by another draw at every call, all the time; it looks at no mouth of its reference.
+
+    Args:
+        leaks: it shows half of its reference, too.
+    """
+
+    def __init__(self, seed: int, leaks: bool = False) -> None:
+        super().__init__(0.5 if leaks else 0.0)
+        self.draw = np.random.default_rng(seed)
+        self.fingerprint = f"draws a mouth {seed} {leaks}"
+
+    def generate(self, frames: np.ndarray, audio: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        images = mouth_images(frames).reshape(len(frames), -1)
+        wide, shut = images.mean(axis=1).argmin(), images.mean(axis=1).argmax()
+        opened = mouth_mask(*frames.shape[1:3]) * (frames[wide].astype(np.float32) - frames[shut])
+        driven = super().generate(frames, audio, reference)
+        return np.clip(np.rint(driven + self.draw.uniform(0, 0.8) * opened), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_mouth_that_is_drawn_at_every_call_and_kept_is_no_picture_of_the_reference(
+    evaluation: Evaluate, tmp_path: Path, seed: int
+) -> None:
+    honest = evaluation(Model("draws", DrawsAMouth(seed)), tmp_path)
+    for name in ("REF_swap[SI,CR]", "REF_shift[PA,CR]"):
+        assert honest.measure(name).value < default_limit(name) / 2
+    leaky = evaluation(Model("draws", DrawsAMouth(seed, leaks=True)), tmp_path)
+    for name in ("REF_swap[SI,CR]", "REF_shift[PA,CR]"):
+        assert leaky.measure(name).value > default_limit(name)
+
+
+def test_of_one_picture_that_is_shown_all_the_time_what_is_beyond_the_nearest_answer_counts() -> None:
+    draw = np.random.default_rng(6)
+    changes = draw.normal(0, 20, (30, 40, 40, 3)).astype(np.float32)
+
+    def showing(share: float) -> SwapShares:
+        counted = SwapShares()
+        for change in changes:
+            counted.add(change, share * changes[7])
+        return counted
+
+    def left_of(shown: float, *same: float, asks: bool = False) -> tuple[float, float, int]:
+        found, by_chance, asked = showing(shown).beyond_same(lambda: changes, map(showing, same), asks=asks)
+        return round(found, 2), round(by_chance, 2), len(asked)
+
+    assert left_of(0.5, 0, 0, 0, 0.5) == (0.5, 0, 3), "it repeats itself, and is not asked on"
+    assert left_of(0.5, 0, 0, 0.5) == (0, 0.5, 3), "one of few moods comes twice by luck"
+    assert left_of(0.5, 0.2, 0.4, 0.1) == (0.1, 0.4, 3)
+    assert left_of(0.5, 0.6, 0.1) == (0, 0.5, 1), "nothing is left"
+    assert left_of(0.02, 0.6) == (0.02, 0, 0)
+    assert left_of(0.02, 0.6, asks=True)[2] == 1
+
+
 class Shuffles(ControlGenerator):
     """Shows half of the reference's mouths, each in the place of another, by an order that is drawn once."""
 
@@ -747,7 +801,7 @@ def test_a_mouth_that_is_looked_up_is_no_copy_and_a_still_one_is() -> None:
         counted = SwapShares()
         for change in changes:
             counted.add(change, arriving)
-        shares.append(counted.of_one(changes))
+        shares.append(counted.beyond_same(lambda: changes, ())[0])
     copied, found = shares
     assert copied == pytest.approx(0.5, abs=0.01)
     assert found < 0.1, "it looks like no frame's mouth in particular"

@@ -367,6 +367,7 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
     much, all frames count, or the best moments less three times what chance gives in its own. Two draws may be
     alike by luck, and a model may take one of few ways at every call: whether it draws is asked of all clips in
     which one still reference is swapped, and where something is left, it is asked on (``SwapShares.beyond_all``).
+    Where there is one reference a frame, see ``SwapShares.beyond_same``.
     Of finished videos, whatever their reference, a second output for the same is always looked at: outputs that are
     as far apart as two for the same show nothing of what was given.
 
@@ -392,11 +393,21 @@ def swapped_reference(probed: Probed) -> dict[str, float]:
         return _changes(swapped, trial.reference_video, own_boxes)
 
     if probed.condition.reference is Reference.CR:
-        shares = SwapShares.of(given(), _changes(video(changed), video(trial), boxes))
-        found = max(shares.product, shares.of_one(given()) * shares.full)
-        again = _asked_again(probed, given()) if probed.finished else None
-        noted = {"REF_swap": found / frames, **shares.noted(again, frames)}
-        if probed.finished and again is None:
+
+        def answered(after: Video) -> SwapShares:
+            return SwapShares.of(given(), _changes(after, video(trial), boxes))
+
+        shares = answered(video(changed))
+        once_more = (answered(video(again)) for again in _to_be_had(probed, probed.again_and_again))
+        found, by_chance, answers = shares.beyond_same(given, once_more, asks=probed.finished)
+        noted = {
+            "REF_swap": found * shares.full / frames,
+            **shares.noted(answers[0] if answers else None, frames),
+        }
+        if by_chance:
+            noted[f"REF_swap{CHANCE}"] = by_chance * shares.full / frames
+        if probed.finished and not answers:
+            # A leak that was found needs no second output for the same; without one the clip is not called clean.
             del noted[f"REF_swap{REDRAWN}"]
         return noted
     mean: Any = sum(given()) / len(swapped)
@@ -435,19 +446,6 @@ def _to_be_had(probed: Probed, trials: Iterable[Trial], needed: int = 0) -> Iter
             except UnscorableError:
                 return
         yield trial
-
-
-def _asked_again(probed: Probed, given: Iterable[NDArray[np.float32]]) -> "SwapShares | None":
-    """What a second output for the same changes, of finished videos; None where there is none.
-
-    A leak that was found needs none, so its lack is no error: it keeps the clip from being called clean.
-    """
-    try:
-        again = probed.artefacts.video(probed.again)
-    except UnscorableError:
-        return None
-    boxes = probed.artefacts.cropper(probed.clip).boxes
-    return SwapShares.of(given, _changes(again, probed.artefacts.video(probed.trial), boxes))
 
 
 ASKS_AGAIN = 0.03
@@ -639,24 +637,71 @@ class SwapShares:
         self.nudge += 1 / math.prod(arrived_there.shape[:2])
         self._mean = self._mean + arrived_there
 
-    def of_one(self, changes: Iterable[NDArray[np.float32]]) -> float:
+    def beyond_same(
+        self,
+        changes: Callable[[], Iterable[NDArray[np.float32]]],
+        same: Iterable["SwapShares"],
+        *,
+        asks: bool = False,
+    ) -> tuple[float, float, list["SwapShares"]]:
+        """What arrives of a reference whose mouths were put into another order, beyond the nearest answer to the same.
+
+        Its frames arrive one by one, or one of them all the time. An honest model that draws a mouth at every call and
+        keeps it for the whole clip shows something that looks like a change of one of many frames, too: so while
+        something is found it is asked again with the same.
+
+        Args:
+            changes: of the reference, frame by frame, anew at every call.
+            same: answers to the first one's input, made as they are asked for.
+            asks: ask once in any case.
+
+        Returns:
+            The share; how much of it was taken off; and the answers that were asked for.
+        """
+        first = found = self._shown(changes(), [])
+        asked: list[SwapShares] = []
+        answers = iter(same)
+        while (asks and not asked) or found > ASKS_AGAIN:
+            again = next(answers, None)
+            if again is None:
+                break
+            asked.append(again)
+            if any(each.is_other for each in asked):
+                found = self._shown(changes(), asked)
+            elif len(asked) == OF_MANY:
+                break  # it repeats itself; one of few moods comes twice by luck
+        return found, first - found, asked
+
+    def _shown(self, changes: Iterable[NDArray[np.float32]], answers: Sequence["SwapShares"]) -> float:
+        """The larger share: of all frames in their order, or of one of them all the time."""
+        in_order = min(self.product, *(self.product - each.product for each in (*answers, SwapShares())))
+        return max(in_order / self.full if self.full else 0.0, self._of_one(changes, answers))
+
+    def _of_one(self, changes: Iterable[NDArray[np.float32]], answers: Sequence["SwapShares"]) -> float:
         """The largest share of the change of one reference frame that is in the output all the time.
 
         Each share counts as much as the output's change looks like that frame's (their correlation): among many frames
-        one is a little like whatever changes.
+        one is a little like whatever changes. The output changed from the nearest of the first one and ``answers``.
         """
-        best, mean = 0.0, np.asarray(self._mean / max(len(self.products), 1))
-        if not mean.any():
-            return best
-        weight = _weight(*mean.shape[:2])
-        shown = float(np.mean(weight * mean * mean, dtype=np.float64))
+        count = max(len(self.products), 1)
+        means = [
+            np.asarray(self._mean / count),
+            *(np.asarray((self._mean - each._mean) / count) for each in answers),
+        ]
+        if not all(each.any() for each in means):
+            return 0.0
+        weight = _weight(*means[0].shape[:2])
+        shown = [float(np.mean(weight * each * each, dtype=np.float64)) for each in means]
+        best = [0.0] * len(means)
         for change in changes:
-            common, whole = (
-                float(np.mean(weight * one * change, dtype=np.float64)) for one in (mean, change)
-            )
-            if whole > STILL and common > 0:
-                best = max(best, common / whole * common / math.sqrt(whole * shown))
-        return best
+            whole = float(np.mean(weight * change * change, dtype=np.float64))
+            if whole <= STILL:
+                continue
+            for place, mean in enumerate(means):
+                common = float(np.mean(weight * mean * change, dtype=np.float64))
+                if common > 0:
+                    best[place] = max(best[place], common / whole * common / math.sqrt(whole * shown[place]))
+        return min(best)
 
 
 def _reference_boxes(trial: Trial, boxes: NDArray[np.float64] | None) -> NDArray[np.float64] | None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -189,12 +188,15 @@ def _echo(layers: Layers, given: Given, place: int) -> Arrival:
 def _frame_by_frame(layers: Layers, given: Given, other_way: Faces) -> Arrival:
     before, rest = layers.before[0], (given.faces, given.changed, other_way, given.region)
     again = None if layers.again is None else layers.again[0]
+    # A mouth that a model draws at every call and keeps looks like a frame given that is shown all the time.
+    still_counts = given.still_counts and again is None
 
     def of(share: Callable[..., float]) -> Arrival:
-        found = share(before, layers.earlier[0], layers.later[0], *rest)
-        return Arrival(np.array([found]), 1.0, 0.0 if again is None else share(before, again, again, *rest))
+        found = share(before, layers.earlier[0], layers.later[0], *rest, still_counts=still_counts)
+        by_chance = 0.0 if again is None else share(before, again, again, *rest, still_counts=still_counts)
+        return Arrival(np.array([found]), 1.0, by_chance)
 
-    single = of(partial(share_frame_by_frame, still_counts=given.still_counts))
+    single = of(share_frame_by_frame)
     # A stretch may be held, and so says nothing of input frames.
     return max(single, of(share_of_stretches), key=lambda each: each.found) if given.still_counts else single
 

@@ -4,6 +4,8 @@ Compression and grain blur a small share of a copy so far that no frame is plain
 A third of a second is, where frames keep their order for so long: at a lag, backwards, at another speed or held.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -31,6 +33,8 @@ def share_of_stretches(
     given_earlier: Faces,
     given_later: Faces,
     region: Region,
+    *,
+    still_counts: bool = True,
 ) -> float:
     """Return the share of the reference's mouths that is in the output, stretch by stretch; 0 to 1.
 
@@ -42,6 +46,7 @@ def share_of_stretches(
         given_earlier: its mouths earlier.
         given_later: its mouths later.
         region: where both are looked at, bool (SIDE, SIDE).
+        still_counts: whether a frame counts that is held.
 
     Returns:
         The mean over stretches of the best share, as much as it is more alike than by chance (``ALIKE``).
@@ -53,21 +58,28 @@ def share_of_stretches(
     own, theirs = np.square(arriving).sum(axis=1), np.square(offered).sum(axis=1)
     pixels = LENGTH * offered.shape[1]
     frames = len(arriving)
+    speeds = [speed for speed in SPEEDS if speed or still_counts]
     found = []
     for begin in range(0, frames - LENGTH + 1, STEP):
         stretch = np.arange(begin, begin + LENGTH)
         energy = float(own[stretch].sum())
         quiet = energy / pixels < QUIET
         # Stretch by stretch: all frames against all would not be held for a long clip.
-        found.append(0.0 if quiet else _best(arriving[stretch] @ offered.T, energy, theirs, pixels))
+        found.append(0.0 if quiet else _best(arriving[stretch] @ offered.T, energy, theirs, pixels, speeds))
     return float(np.mean(found)) if found else 0.0
 
 
-def _best(products: NDArray[np.float32], energy: float, theirs: NDArray[np.float32], pixels: int) -> float:
+def _best(
+    products: NDArray[np.float32],
+    energy: float,
+    theirs: NDArray[np.float32],
+    pixels: int,
+    speeds: Sequence[float],
+) -> float:
     """The share of the most similar stretch of the reference, as much as it is alike; ``products``: (LENGTH, T)."""
     alike, share = 0.0, 0.0
     frames = len(theirs)
-    for speed in SPEEDS:
+    for speed in speeds:
         places = np.arange(frames)[:, None] + np.floor(speed * np.arange(LENGTH)).astype(int)
         places = places[(places.min(axis=1) >= 0) & (places.max(axis=1) < frames)]
         offered = theirs[places].sum(axis=1)
