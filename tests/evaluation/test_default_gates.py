@@ -1,5 +1,6 @@
 """The default gates on the embedded clips: no leak passes them all, a quarter of a leak does not."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -78,6 +79,21 @@ def test_what_a_full_copy_comes_to_is_known_before_one_is_seen(
 
 def test_no_expert_lends_another_its_limits() -> None:
     assert {expert for expert, _ in (*DEFAULT_GATES, *LEAST_EXCESS)} == {"embedded"}
+
+
+def test_the_page_on_gates_says_their_limits() -> None:
+    """With both references, where the page names none."""
+    page = (Path(__file__).parents[2] / "docs/gates.md").read_text()
+    table = page.partition("| question | gate |")[2].partition("\n\n")[0]
+    written = {
+        f"{name}[{', '.join(filter(None, (setup, reference)))}] {limit}".replace(", ", ",")
+        for name, setup, given, limit in re.findall(
+            r"`([\w@-]+)(?:\[(\w\w)(?:,(\w\w))?\])? ([<>] [\d.]+)`", table
+        )
+        for reference in ([given] if given else ["CR", "AR"])
+    }
+    for gates in DEFAULT_GATES.values():
+        assert {*gates} == written
 
 
 def test_the_default_gates_ask_every_question() -> None:

@@ -182,6 +182,10 @@ def test_of_many_reasons_a_few_are_told_and_no_video_is_lost_from_the_count() ->
     lines = unscored_lines(lost)
     assert lines[4] == "unscored: clip8, clip9: reason 4"
     assert lines[5:] == ["unscored: 4 more videos, for 2 more reasons: see the JSON report"]
+    assert unscored_lines(lost[:12])[5:] == [
+        "unscored: 2 more videos, for 1 more reason: see the JSON report"
+    ]
+    assert unscored_lines(lost[:10])[4:] == ["unscored: clip8, clip9: reason 4"]
 
 
 def test_nothing_scored() -> None:

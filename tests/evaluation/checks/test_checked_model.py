@@ -10,7 +10,16 @@ import pytest
 
 from pytest_lipleak.cli import GOOD, NOT_JUDGED, USAGE, main
 from pytest_lipleak.core.clips import held
-from pytest_lipleak.evaluation.checks.model import FIX, LOOK, OK, Checkup, Finding, clips_checked, examine
+from pytest_lipleak.evaluation.checks.model import (
+    FIX,
+    LOOK,
+    OK,
+    Checkup,
+    Finding,
+    clips_checked,
+    examine,
+    framing_checked,
+)
 from pytest_lipleak.evaluation.evaluation import Evaluation, Plan
 from pytest_lipleak.faces.mouth_swap import mouth_pixels, with_other_mouths
 from pytest_lipleak.generators.registry import as_model, load_model
@@ -328,6 +337,19 @@ def test_doctor_asks_whether_the_clips_can_be_judged(clips: ClipSet, tmp_path: P
     finding = found(open_clips(shuffled))
     assert (finding.check, finding.verdict) == ("clips", FIX)
     assert "cannot judge these clips" in finding.text
+
+
+def test_where_a_mouth_lies_is_no_matter_where_it_is_tracked(
+    clips: ClipSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "pytest_lipleak.evaluation.checks.model.mouths_elsewhere", lambda *given: {"b": "0.9, 0.5"}
+    )
+    for protocol, findings in ((Protocol.DIRECT, 1), (Protocol.TRACKED, 0)):
+        whole = Evaluation(
+            clips, load_model("demo"), load_expert("embedded"), Plan(Protocol.DIRECT), Store(tmp_path)
+        )
+        assert len([*framing_checked(whole, protocol, None)]) == findings
 
 
 def test_doctor_sees_a_mouth_that_lies_too_low(
