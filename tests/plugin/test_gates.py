@@ -105,7 +105,7 @@ def test_failure_reads_well(project: Project) -> None:
     assert re.search(r"\(3 clips, expert embedded \S+\): not > 90$", shown[0])
     assert shown[1].startswith("  worst clips: clip")
     assert shown[2] == "  videos: keep them with --lipleak-keep=DIR"
-    assert "never heard but saw" in shown[3]
+    assert "which the model did not hear, but saw or remembered" in shown[3]
     assert shown[4].startswith("  from which pictures the lips come, limits on REF_")
     assert ".py:" not in "".join(shown)
     assert run.lines(r"^FAILED lipleak::LSE-D_S > 90 - LSE-D_S = ")
