@@ -97,8 +97,8 @@ class Allowance:
     def limit(self, baseline: float) -> Limit:
         """Return the limit that the metric must keep, given its baseline."""
         if self.metric.better == "lower":
-            # A baseline may lie below 0 by chance, and nothing is better than that.
-            return Limit(self.metric, "<=", max(self.metric.family.best, baseline + self.allowed(baseline)))
+            # A baseline may lie below 0 by chance, and nothing is better than that; one that is no number stays none.
+            return Limit(self.metric, "<=", max(baseline + self.allowed(baseline), self.metric.family.best))
         return Limit(self.metric, ">=", baseline - self.allowed(baseline))
 
 

@@ -1,5 +1,7 @@
 """How much worse than a baseline a metric may get."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -68,6 +70,12 @@ def test_the_limit_is_broken_by_more_than_both(
     holds = allowance.limit(baseline).holds(baseline + change)
     at_best = allowance.metric.better == "lower" and baseline + change <= 0
     assert holds is (at_best or not all(margin > 0 for margin in margins))
+
+
+@pytest.mark.parametrize("name", ["LSD-CR", "LSE-C[XM,CR]"])
+def test_a_baseline_that_is_no_number_gives_no_limit(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="expected a finite number"):
+        Allowance(metric(name), 0.1, 0.0).limit(math.nan)
 
 
 def test_no_change_is_always_allowed() -> None:
